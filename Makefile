@@ -1,0 +1,48 @@
+# `make run` builds the demo mesh, `make test` checks everything. Both install what they need into .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench install clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+
+run: $(VENV)/.run ## build the whole demo mesh and show it
+	@$(BIN)/kit run
+
+test: $(VENV)/.test lint ## run the whole test suite
+	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test ## check style and types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.test ## compare the mesh with plain DuckDB
+	@$(BIN)/python -m tests.bench
+
+install: $(VENV)/.run ## install only
+
+clean: ## delete the environment and everything that was built
+	rm -rf $(VENV) .mesh
+
+# Debian without python3-venv has no ensurepip; its own pip can put one into the environment.
+$(BIN)/python:
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
+		($(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --quiet --python $(VENV) install pip)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing pinned dependencies (a few minutes the first time)"
+	@$(PIP) install --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing pinned dependencies with the test extras"
+	@$(PIP) install --constraint constraints.txt --editable '.[demo,test]'
+	@touch $@ $(VENV)/.run

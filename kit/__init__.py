@@ -1,0 +1,10 @@
+"""A Jupyter-first data mesh kit: domains own data products, contracts stand between them, notebooks are assets.
+
+Importing it is light; polars, dbt, Great Expectations and papermill are imported where they are used.
+"""
+
+from kit.asset import Inputs, Preview, inputs, output
+from kit.reading import read, scan
+from kit.version import __version__
+
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "output", "read", "scan"]

@@ -1,0 +1,163 @@
+"""What an asset notebook uses: its inputs, and the port it makes. The same calls work by hand and in a build."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit import work
+from kit.checks import Check, explain
+from kit.config import Config
+from kit.contract import Contract
+from kit.errors import KitError, UnknownName
+from kit.files import read_json
+from kit.mesh import Mesh
+from kit.product import DESCRIPTOR, DataProduct
+from kit.store import Lease, Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RUN_FILE = "KIT_RUN_FILE"
+"""Environment variable a build sets for its notebooks: the path of a JSON file with pins and staging folder."""
+
+_leases: list[Lease] = []
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The declared inputs of an asset notebook, each pinned to one snapshot for the whole run."""
+
+    files: Mapping[str, tuple[Path, ...]]
+    versions: Mapping[str, str]
+
+    def scan(self, port: str) -> "pl.LazyFrame":
+        """A port as a polars LazyFrame; raises `UnknownName` for one that is no declared input."""
+        import polars as pl
+
+        if port not in self.files:
+            there = ", ".join(sorted(self.files)) or "none"
+            raise UnknownName(f"'{port}' is no declared input; there are: {there}. Declare it in {DESCRIPTOR}")
+        return pl.scan_parquet(list(self.files[port]))
+
+    def read(self, port: str) -> "pl.DataFrame":
+        """A port as a polars DataFrame; raises `UnknownName` for one that is no declared input."""
+        return self.scan(port).collect()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What `output` shows: the table and how it stands against its contract. Nothing was published."""
+
+    port: str
+    frame: "pl.DataFrame"
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether a build would publish this table."""
+        return not any(check.blocks for check in self.checks)
+
+    def __repr__(self) -> str:
+        return f"{self._verdict()}\n{explain(self.checks)}\n{self.frame}"
+
+    def _repr_html_(self) -> str:
+        failed = f"<pre>{escape(explain(self.checks))}</pre>" if not all(check.passed for check in self.checks) else ""
+        color = "#1a7f37" if self.passed else "#b42318"
+        return f"<p style='color:{color}'><b>{escape(self._verdict())}</b></p>{failed}{self.frame._repr_html_()}"
+
+    def _verdict(self) -> str:
+        good = sum(check.passed for check in self.checks)
+        what = "A build would publish it." if self.passed else "A build would refuse it."
+        return f"{self.port}: {self.frame.height:,} rows, {good} of {len(self.checks)} checks passed. {what}"
+
+
+def inputs() -> Inputs:
+    """The inputs of the notebook this is called in: those its build pinned or, by hand, the current snapshots.
+
+    Raises `KitError` outside a domain folder and `NotPublished` for an input that has no snapshot yet.
+    """
+    run = _run()
+    if run is not None:
+        pins = run["inputs"]
+        files = {port: tuple(map(Path, pin["files"])) for port, pin in pins.items()}
+        return Inputs(files, {port: pin["version"] for port, pin in pins.items()})
+    config = Config.load()
+    product = _product_here(config)
+    return _current(config, product)
+
+
+def output(port: str, frame: Any) -> Preview | None:
+    """Hand over the table a notebook makes, as a polars (or pandas) DataFrame.
+
+    In a build it is staged for audit and publication. By hand it is held against its contract and shown, not
+    published. Columns and types must be the contract's; raises `KitError` when they are not.
+    """
+    import polars as pl
+
+    table = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
+    run = _run()
+    if run is not None:
+        if port != run["port"]:
+            raise UnknownName(f"this notebook makes the port '{run['port']}', not '{port}'")
+        target = Path(run["staging"]) / port / "data.parquet"
+        _write(table, Contract.load(Path(run["contract"])), target)
+        return None
+    config = Config.load()
+    product = _product_here(config)
+    made = product.port(port)
+    if made is None or made.notebook is None:
+        there = ", ".join(p.name for p in product.ports if p.notebook) or "none"
+        raise UnknownName(f"'{product.name}' has no notebook port '{port}'; there are: {there}")
+    from kit.audit import Subject, audit
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "data.parquet"
+        _write(table, made.contract, target)
+        tables = {**_current(config, product).files, port: [target]}
+        checks = audit([Subject(port, made.contract, made.suite)], tables, config.clock())
+    return Preview(made.id, table, checks)
+
+
+def _run() -> dict[str, Any] | None:
+    path = os.environ.get(RUN_FILE)
+    return read_json(Path(path)) if path else None
+
+
+def _product_here(config: Config) -> DataProduct:
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / DESCRIPTOR).is_file() and folder.parent == config.domains.resolve():
+            return Mesh.load(config.domains).product(folder.name)
+    raise KitError(f"{here} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
+
+
+def _current(config: Config, product: DataProduct) -> Inputs:
+    store = Store(config.storage)
+    own = {port.port for made in product.ports for port in made.reads if port.product == product.name}
+    files, versions, held = {}, {}, {}
+    for port in sorted({item.port for item in product.inputs} | own):
+        name, _, table = port.partition(".")
+        if name not in held:
+            if name == product.name and store.current(name) is None:
+                continue  # its own earlier ports, before the first build
+            held[name] = store.open(name)
+        snapshot = held[name].snapshot
+        files[port], versions[port] = tuple(snapshot.files(table)), snapshot.version
+    _leases.extend(held.values())  # held until the kernel ends, since frames are read lazily
+    return Inputs(files, versions)
+
+
+def _write(table: "pl.DataFrame", contract: Contract, target: Path) -> None:
+    names = [column.name for column in contract.columns]
+    ordered = table.select([n for n in names if n in table.columns] + [c for c in table.columns if c not in names])
+    ordered.write_parquet(target)
+    with work.connect() as connection:
+        work.add_views(connection, {"candidate": [target]})
+        problems = work.schema_problems(contract, work.columns(connection, "candidate"))
+    if problems:
+        target.unlink()
+        raise KitError(f"'{contract.id}' breaks its contract: {'; '.join(problems)}")

@@ -1,0 +1,231 @@
+"""Holding a table against its contract and expectation suites, with Great Expectations over DuckDB."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kit import work
+from kit.checks import SAMPLES, Check
+from kit.contract import Contract, Rule
+from kit.errors import InvalidFile
+from kit.files import read_json, short
+
+_SEVERITY = {"error": "critical", "warning": "warning"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One table to audit: its name in SQL, the contract it must keep and the team's own suite, if there is one."""
+
+    table: str
+    contract: Contract
+    suite: Path | None = None
+
+
+def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> tuple[Check, ...]:
+    """Every rule of the subjects' contracts and suites, held against their data.
+
+    `tables` are the Parquet files behind every name a rule may speak of, the subjects' own included. Columns and types
+    come first: where they differ from the contract nothing else is asked of that table. `clock` is the moment the age
+    of the data is measured at. Raises `InvalidFile` for a rule that cannot be run as it stands.
+    """
+    checks: list[Check] = []
+    with work.connect() as connection:
+        work.add_views(connection, tables)
+        for subject in subjects:
+            problems = work.schema_problems(subject.contract, work.columns(connection, subject.table))
+            rule = f"has the contract's {len(subject.contract.columns)} columns and types"
+            checks.append(Check(subject.table, rule, "contract", not problems, observed="; ".join(problems)))
+    sound = [subject for subject, check in zip(subjects, checks, strict=True) if check.passed]
+    # Great Expectations prints remarks about queries to standard output, which belongs to the caller.
+    with contextlib.redirect_stdout(io.StringIO()), _source(tables) as source:
+        for subject in sound:
+            rules = [("contract", rule) for rule in (*subject.contract.rules, *_latency(subject.contract, clock))]
+            rules += [("suite", rule) for rule in (read_suite(subject.suite) if subject.suite else ())]
+            checks += _validate(source, subject, rules)
+    return tuple(checks)
+
+
+def read_suite(path: Path) -> tuple[Rule, ...]:
+    """The expectations of a Great Expectations suite file; raises `InvalidFile`."""
+    data = read_json(path)
+    expectations = data.get("expectations") if isinstance(data, dict) else None
+    if not isinstance(expectations, list) or not expectations:
+        raise InvalidFile(f"{short(path)}: must hold a suite with a non-empty list 'expectations'")
+    rules = []
+    for position, item in enumerate(expectations):
+        if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+            raise InvalidFile(f"{short(path)}: expectations.{position}: must hold a 'type' such as expect_…")
+        severity = item.get("severity", "critical")
+        if severity not in ("critical", "warning", "info"):
+            raise InvalidFile(
+                f"{short(path)}: expectations.{position}.severity: '{severity}' is not one of critical, warning, info"
+            )
+        kwargs = item.get("kwargs") or {}
+        meta = item.get("meta") or {}
+        rules.append(
+            Rule(
+                name=_sentence(item["type"], kwargs),
+                type=item["type"],
+                kwargs=kwargs,
+                columns=tuple(filter(None, (kwargs.get("column"),))),
+                severity="error" if severity == "critical" else "warning",
+                description=str(item.get("description") or meta.get("notes") or ""),
+            )
+        )
+    return tuple(rules)
+
+
+def _latency(contract: Contract, clock: datetime) -> Iterator[Rule]:
+    sla = contract.sla
+    if sla.latency and sla.latency_column:
+        oldest = (clock - sla.latency).isoformat(sep=" ")
+        name = f"the newest {sla.latency_column} is at most {_days(sla.latency.total_seconds())} old"
+        kwargs = {"column": sla.latency_column, "min_value": oldest}
+        yield Rule(name, "expect_column_max_to_be_between", kwargs, (sla.latency_column,))
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / 86400:g} days" if seconds >= 172_800 else f"{seconds / 3600:g} hours"
+
+
+def _sentence(kind: str, kwargs: Mapping[str, Any]) -> str:
+    words = kind.removeprefix("expect_").replace("_", " ")
+    details = ", ".join(f"{k}={v}" for k, v in kwargs.items() if k != "unexpected_rows_query" and v is not None)
+    query = " ".join(str(kwargs.get("unexpected_rows_query", "")).split())
+    return f"{words}: {details or query[:120]}".rstrip(": ")
+
+
+@cache
+def _context() -> Any:
+    """Great Expectations' in-memory context; imported once per process, since that takes seconds."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from sqlalchemy.dialects import registry
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    registry.register("duckdb.kit", "kit.duckdb_dialect", "PlainDialect")
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
+@contextlib.contextmanager
+def _source(tables: work.Tables) -> Iterator[Any]:
+    """A data source that knows `tables`, over a DuckDB file of its own.
+
+    Great Expectations keeps connections open at its own discretion; a file nobody else opens makes that harmless.
+    """
+    context = _context()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "audit.duckdb"
+        with work.connect(database) as connection:
+            work.add_views(connection, {**tables, **{_flat(name): files for name, files in tables.items()}})
+        url = f"duckdb+kit:///{database}"
+        source = context.data_sources.add_or_update_sql("work", connection_string=url, create_temp_table=False)
+        try:
+            yield source
+        finally:
+            source.get_engine().dispose()
+            context.data_sources.delete("work")
+
+
+def _flat(table: str) -> str:
+    """A name without schema: some metrics of Great Expectations leave the schema out."""
+    return table.replace(".", "__")
+
+
+def _validate(source: Any, subject: Subject, rules: list[tuple[str, Rule]]) -> list[Check]:
+    table = subject.table
+    asset = source.add_table_asset(table, table_name=_flat(table))
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    expectations = [_expectation(table, rule) for _, rule in rules]
+    results = _run(batch, table, expectations, "BASIC")
+    failed = [i for i, result in enumerate(results) if not result["success"]]
+    detailed = dict(zip(failed, _run_detailed(batch, subject, [expectations[i] for i in failed]), strict=True))
+    return [
+        _to_check(table, origin, rule, result, detailed.get(i))
+        for i, ((origin, rule), result) in enumerate(zip(rules, results, strict=True))
+    ]
+
+
+def _expectation(table: str, rule: Rule) -> dict[str, Any]:
+    name = work.quoted(table)
+    kwargs = {k: v.replace("${table}", name) if isinstance(v, str) else v for k, v in rule.kwargs.items() if v is not None}
+    return {"type": rule.type, "kwargs": kwargs, "severity": _SEVERITY[rule.severity]}
+
+
+def _run(batch: Any, table: str, expectations: list[dict[str, Any]], result_format: Any) -> list[dict[str, Any]]:
+    """Results in the order of the expectations; raises `InvalidFile` for one that Great Expectations does not know."""
+    from great_expectations import ExpectationSuite
+    from great_expectations.exceptions import GreatExpectationsError
+
+    # The position travels with each expectation, since results come back in another order, and an expectation that
+    # Great Expectations cannot build is otherwise logged and left out.
+    marked = [{**item, "meta": {"position": position}} for position, item in enumerate(expectations)]
+    try:
+        suite = ExpectationSuite(name=table)
+        for item in marked:
+            suite.add_expectation_configuration(_configuration(item))
+        found = [result.to_json_dict() for result in batch.validate(suite, result_format=result_format).results]
+    except (GreatExpectationsError, TypeError, ValueError) as error:
+        raise InvalidFile(f"{table}: an expectation cannot be run: {' '.join(str(error).split())[:400]}") from None
+    by_position = {result["expectation_config"]["meta"]["position"]: result for result in found}
+    if len(by_position) != len(expectations):
+        raise InvalidFile(f"{table}: {len(expectations) - len(by_position)} expectations were not run")
+    return [by_position[position] for position in range(len(expectations))]
+
+
+def _configuration(item: dict[str, Any]) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    return ExpectationConfiguration(**item)
+
+
+def _run_detailed(batch: Any, subject: Subject, failed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run failed expectations again, one by one, this time for the rows that break them."""
+    results = []
+    for item in failed:
+        complete = item["type"] == "unexpected_rows_expectation"
+        result_format: dict[str, Any] = {"result_format": "COMPLETE" if complete else "SUMMARY"}
+        if not complete and subject.contract.key:
+            result_format["unexpected_index_column_names"] = list(subject.contract.key)
+        result_format["partial_unexpected_count"] = SAMPLES
+        results += _run(batch, subject.table, [item], result_format)
+    return results
+
+
+def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detailed: dict[str, Any] | None) -> Check:
+    observed, failing = _observed(result["result"])
+    samples: tuple[dict[str, Any], ...] = ()
+    if detailed is not None:
+        details = detailed["result"]
+        rows = details.get("partial_unexpected_index_list") or (details.get("details") or {}).get("unexpected_rows") or []
+        samples = tuple(dict(row) for row in rows[:SAMPLES])
+        exceptions = result.get("exception_info") or {}
+        if not observed and exceptions:
+            observed = _exception(exceptions)
+    return Check(table, rule.name, origin, result["success"], rule.severity, observed, failing, samples, rule.description)
+
+
+def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
+    if "unexpected_count" in result:
+        count, total = result["unexpected_count"], result.get("element_count") or 0
+        return f"{count:,} of {total:,} rows break it", count
+    value = result.get("observed_value")
+    return ("" if value is None else json.dumps(value, default=str, ensure_ascii=False)), None
+
+
+def _exception(info: dict[str, Any]) -> str:
+    entries = info.values() if "raised_exception" not in info else [info]
+    texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
+    return "could not be evaluated: " + " ".join(" ".join(texts).split())[:300]

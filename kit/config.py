@@ -1,0 +1,98 @@
+"""`[tool.kit]` of pyproject.toml and the environment, read once."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from kit.errors import ConfigError
+
+_SETTINGS: dict[str, type] = {
+    "storage": str,
+    "as_of": date,
+    "cell_timeout_seconds": int,
+    "notebook_output_mb": int,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the mesh lives and the limits it runs under.
+
+    `as_of` is the mesh's data clock: the moment against which the age of data is measured. None means now;
+    a fixed date lets a historical data set be judged as it was on that day.
+    """
+
+    root: Path
+    storage: Path
+    as_of: date | None = None
+    cell_timeout_seconds: int = 600
+    notebook_output_mb: int = 20
+
+    @classmethod
+    def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
+        """Read the settings of the mesh that `root`, `KIT_ROOT` or the working directory lies in.
+
+        A setting `name` can be overridden by the environment variable `KIT_NAME`. Raises `ConfigError`.
+        """
+        root = _find_root(root or Path(environ.get("KIT_ROOT") or Path.cwd()))
+        with (root / "pyproject.toml").open("rb") as file:
+            given: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
+        for name in given:
+            if name not in _SETTINGS:
+                raise ConfigError(f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join(_SETTINGS)}")
+        settings: dict[str, Any] = {}
+        for name, kind in _SETTINGS.items():
+            variable = f"KIT_{name.upper()}"
+            if environ.get(variable):
+                settings[name] = _parse(variable, environ[variable], kind)
+            elif name in given:
+                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", given[name], kind)
+        settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
+        return cls(root=root, **settings)
+
+    @property
+    def domains(self) -> Path:
+        """The folder that holds one folder per data product."""
+        return self.root / "domains"
+
+    def clock(self) -> datetime:
+        """The moment data is judged at: the start of `as_of`, or now; UTC without zone."""
+        return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)
+
+
+def _find_root(start: Path) -> Path:
+    for folder in (start.resolve(), *start.resolve().parents):
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            try:
+                with file.open("rb") as handle:
+                    if "kit" in tomllib.load(handle).get("tool", {}):
+                        return folder
+            except tomllib.TOMLDecodeError as error:
+                raise ConfigError(f"{file}: not valid TOML: {error}") from None
+    raise ConfigError(
+        f"no data mesh found in {start} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
+        "or set KIT_ROOT to one"
+    )
+
+
+def _check(name: str, value: Any, kind: type) -> Any:
+    if type(value) is not kind or (isinstance(value, int) and value < 1):
+        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
+    return value
+
+
+def _parse(variable: str, text: str, kind: type) -> Any:
+    try:
+        value = kind(text) if kind is not date else date.fromisoformat(text)
+    except ValueError:
+        value = None
+    return _check(f"the environment variable {variable} ('{text}')", value, kind)
+
+
+def _allowed(kind: type) -> str:
+    return {int: "a whole number above 0", date: "a date such as 2018-01-01"}.get(kind, "text")

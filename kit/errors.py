@@ -1,0 +1,49 @@
+"""Errors a person can act on: each says what, which value, what is allowed and what to do."""
+
+
+class KitError(Exception):
+    """Base class; its text is the whole message, shown without a traceback."""
+
+
+class ConfigError(KitError):
+    """`[tool.kit]` or an environment variable has a value the kit cannot use."""
+
+
+class InvalidFile(KitError):
+    """A file of a domain folder breaks its format; the text starts with `path:line: field:`."""
+
+
+class MeshError(KitError):
+    """Data products that do not fit together: unknown ports, missing versions, cycles, equal names."""
+
+
+class UnknownName(KitError):
+    """A product, port or snapshot that does not exist; the text lists what does."""
+
+
+class NotPublished(KitError):
+    """The port exists but has no published snapshot yet."""
+
+
+class Busy(KitError):
+    """Another process is building or publishing the same product."""
+
+
+class IngestError(KitError):
+    """Raw data cannot be read with the types its contract states."""
+
+
+class TransformError(KitError):
+    """A dbt project cannot be parsed or one of its models fails."""
+
+
+class NotebookError(KitError):
+    """An asset notebook was refused, failed, stopped early, hung or lost its kernel."""
+
+
+class AuditFailed(KitError):
+    """A candidate breaks its contract or an expectation; nothing was published."""
+
+
+class PublishConflict(KitError):
+    """The product moved to another snapshot while this build ran; nothing was published."""

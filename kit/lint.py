@@ -1,0 +1,62 @@
+"""`kit check`: everything about the domain folders that can be judged without building them."""
+
+import re
+from collections.abc import Iterator
+
+from kit.audit import read_suite
+from kit.errors import KitError
+from kit.files import read_json, short
+from kit.mesh import Mesh
+from kit.notebook import KERNEL
+from kit.product import DataProduct, OutputPort
+
+
+def problems(mesh: Mesh) -> list[tuple[str, str]]:
+    """All problems found, as pairs of product name and message."""
+    found = [(item.name, item.message) for item in mesh.broken]
+    for product in mesh.products:
+        found += [(product.name, message) for message in _product(product)]
+    return found
+
+
+def _product(product: DataProduct) -> Iterator[str]:
+    for port in product.ports:
+        if port.suite is not None:
+            try:
+                read_suite(port.suite)
+            except KitError as error:
+                yield str(error)
+        yield from _notebook(port)
+    ports = {port.name for port in product.ports}
+    sources = {source.name for source in product.sources}
+    for folder, pattern, known in (
+        ("contracts", "*.odcs.yaml", ports),
+        ("sources", "*.odcs.yaml", sources),
+        ("expectations", "*.extra.json", ports),
+    ):
+        for path in sorted((product.folder / folder).glob(pattern)):
+            if path.name.partition(".")[0] not in known:
+                yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
+
+
+def _notebook(port: OutputPort) -> Iterator[str]:
+    path = port.notebook
+    if path is None:
+        return
+    try:
+        data = read_json(path)
+        cells = [cell for cell in data["cells"] if cell["cell_type"] == "code"]
+        kernel = data["metadata"]["kernelspec"]["name"]
+    except KitError as error:
+        yield str(error)
+        return
+    except (KeyError, TypeError):
+        yield f"{short(path)}: not a notebook with cells and a kernel; save it from JupyterLab"
+        return
+    if kernel != KERNEL:
+        yield f"{short(path)}: its kernel is '{kernel}'; asset notebooks use '{KERNEL}'"
+    if any(cell.get("outputs") or cell.get("execution_count") for cell in cells):
+        yield f"{short(path)}: holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
+    source = "\n".join("".join(cell["source"]) for cell in cells)
+    if not re.search(rf"""output\(\s*["']{port.name}["']""", source):
+        yield f'{short(path)}: never calls kit.output("{port.name}", frame)'

@@ -1,0 +1,158 @@
+"""All data products and the graph their ports form."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from kit.errors import KitError, MeshError, UnknownName
+from kit.files import short
+from kit.product import DESCRIPTOR, DataProduct, OutputPort
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A domain folder that cannot be used, and why."""
+
+    name: str
+    folder: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The healthy products, providers before consumers, and the broken ones beside them."""
+
+    products: tuple[DataProduct, ...]
+    broken: tuple[Broken, ...]
+
+    @classmethod
+    def load(cls, domains: Path) -> "Mesh":
+        """Read every folder of `domains`; what is wrong with one product breaks that product only.
+
+        Raises `MeshError` when there is no such folder.
+        """
+        if not domains.is_dir():
+            raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
+        healthy: dict[str, DataProduct] = {}
+        broken: dict[str, Broken] = {}
+        for folder in sorted(domains.iterdir()):
+            if not folder.is_dir() or folder.name.startswith((".", "_")):
+                continue
+            try:
+                healthy[folder.name] = DataProduct.load(folder)
+            except KitError as error:
+                broken[folder.name] = Broken(folder.name, folder, str(error))
+        _break_unmet(healthy, broken)
+        _break_cycles(healthy, broken)
+        order = TopologicalSorter(_providers(healthy)).static_order()
+        products = tuple(healthy[name] for name in order if name in healthy)
+        return cls(products, tuple(broken[name] for name in sorted(broken)))
+
+    def product(self, name: str) -> DataProduct:
+        """The product of that name; raises `UnknownName`, or `MeshError` with the reason when it is broken."""
+        for product in self.products:
+            if product.name == name:
+                return product
+        for item in self.broken:
+            if item.name == name:
+                raise MeshError(f"the data product '{name}' is broken: {item.message}")
+        raise UnknownName(f"there is no data product '{name}'; there are: {_list(self.names)}")
+
+    def port(self, port: str) -> OutputPort:
+        """The port `PRODUCT.PORT`; raises `UnknownName` or `MeshError`."""
+        product, dot, name = port.partition(".")
+        if not dot:
+            raise UnknownName(f"'{port}' is not PRODUCT.PORT; there are: {_list(p.id for p in self.ports)}")
+        found = self.product(product)
+        offered = found.port(name)
+        if offered is None:
+            raise UnknownName(f"'{product}' has no port '{name}'; there are: {_list(p.id for p in found.ports)}")
+        return offered
+
+    @property
+    def ports(self) -> tuple[OutputPort, ...]:
+        """Every port of every healthy product."""
+        return tuple(port for product in self.products for port in product.ports)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all products, the broken ones too."""
+        return tuple(sorted([product.name for product in self.products] + [item.name for item in self.broken]))
+
+    def consumers(self, product: str) -> tuple[str, ...]:
+        """The names of the products that read a port of this one directly."""
+        return tuple(p.name for p in self.products if any(i.product == product for i in p.inputs))
+
+    def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
+        """The named products (or owners of the named ports) in build order; all of them for no name.
+
+        Raises `UnknownName` or `MeshError`.
+        """
+        names = tuple(names)
+        if not names:
+            return self.products
+        chosen = {name.partition(".")[0] for name in names}
+        for name in names:
+            _ = self.port(name) if "." in name else self.product(name)
+        chosen |= (self._reach(chosen, up=True) if upstream else set()) | (
+            self._reach(chosen, up=False) if downstream else set()
+        )
+        return tuple(product for product in self.products if product.name in chosen)
+
+    def _reach(self, start: set[str], *, up: bool) -> set[str]:
+        providers = {product.name: {port.product for port in product.inputs} for product in self.products}
+        found, todo = set(start), list(start)
+        while todo:
+            name = todo.pop()
+            for other in providers.get(name, set()) if up else self.consumers(name):
+                if other not in found:
+                    found.add(other)
+                    todo.append(other)
+        return found
+
+
+def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:
+    return {name: sorted({port.product for port in product.inputs}) for name, product in products.items()}
+
+
+def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> None:
+    """Move products whose input ports nobody offers to the broken ones.
+
+    An input of a broken product is not unmet: its last published snapshot still serves.
+    """
+    for product in list(healthy.values()):
+        for port in product.inputs:
+            where = f"{short(product.folder / DESCRIPTOR)}: inputPorts: '{port.port}'"
+            provider = healthy.get(port.product)
+            if provider is None and port.product in broken:
+                continue
+            offered = provider.port(port.port.partition(".")[2]) if provider else None
+            if offered is None:
+                there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
+                message = f"{where} is offered by nobody; there are: {there}"
+            elif not offered.contract.version.serves(port.version):
+                message = f"{where} is wanted in version {port.version}, but {offered.contract.version} is offered"
+            else:
+                continue
+            broken[product.name] = Broken(product.name, product.folder, message)
+    for name in broken:
+        healthy.pop(name, None)
+
+
+def _break_cycles(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> None:
+    while True:
+        try:
+            TopologicalSorter(_providers(healthy)).prepare()
+            return
+        except CycleError as error:
+            cycle = list(reversed(error.args[1]))
+            path = " → ".join(cycle)
+            for name in set(cycle):
+                product = healthy.pop(name)
+                message = f"{short(product.folder / DESCRIPTOR)}: inputPorts: products read each other in a circle: {path}"
+                broken[name] = Broken(name, product.folder, message)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

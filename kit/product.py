@@ -1,0 +1,322 @@
+"""A data product: one folder of `domains/` as an immutable value."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kit.contract import Contract, Version, check_schema
+from kit.errors import InvalidFile
+from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
+
+DESCRIPTOR = "product.odps.yaml"
+RAW = "raw"
+_GENERATED = {"README.md", "catalog.yaml"}
+_PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
+
+
+@dataclass(frozen=True)
+class InputPort:
+    """A port of another product that this one reads, with the version it was written against."""
+
+    port: str
+    version: Version
+
+    @property
+    def product(self) -> str:
+        """The name of the product that offers the port."""
+        return self.port.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw source this product ingests; its contract gives the types it is read with."""
+
+    name: str
+    contract: Contract
+
+
+@dataclass(frozen=True)
+class OutputPort:
+    """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
+
+    `reads` are the ports its notebook gets as inputs, those of its own product included.
+    """
+
+    id: str
+    name: str
+    description: str
+    contract: Contract
+    notebook: Path | None
+    reads: tuple[InputPort, ...]
+    suite: Path | None
+
+
+@dataclass(frozen=True)
+class DataProduct:
+    """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them."""
+
+    name: str
+    folder: Path
+    version: Version
+    domain: str
+    description: str
+    owner: str
+    owner_contact: str
+    tags: tuple[str, ...]
+    inputs: tuple[InputPort, ...]
+    sources: tuple[Source, ...]
+    ports: tuple[OutputPort, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> "DataProduct":
+        """Read a domain folder; raises `InvalidFile` for the first thing wrong with any of its files.
+
+        `product.odps.yaml` must follow the Open Data Product Standard 1.0
+        (https://github.com/bitol-io/open-data-product-standard).
+        """
+        return _Reader(folder).product()
+
+    @property
+    def has_dbt(self) -> bool:
+        """Whether any port is made by a dbt model."""
+        return any(port.notebook is None for port in self.ports)
+
+    def port(self, name: str) -> OutputPort | None:
+        """The port of that name, or None."""
+        return next((port for port in self.ports if port.name == name), None)
+
+    def code_digest(self) -> str:
+        """A digest of every file that can change what the product publishes or promises."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            parts = path.relative_to(self.folder).parts
+            hidden = any(part.startswith((".", "__pycache__")) for part in parts)
+            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, "target", "logs"):
+                digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
+        return digest.hexdigest()
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema
+
+    return jsonschema.Draft201909Validator(_schema())
+
+
+def _schema() -> dict[str, Any]:
+    """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
+    text = {"type": "string", "minLength": 1}
+    version = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
+    contract = {
+        "type": "object",
+        "required": ["id", "version"],
+        "properties": {"id": text, "version": version},
+        "additionalProperties": False,
+    }
+    port = {"name": text, "version": version, "contractId": text}
+    member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
+    return {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "type": "object",
+        "required": ["apiVersion", "kind", "id", "status", "name", "version", "outputPorts", "team"],
+        "additionalProperties": False,
+        "properties": {
+            "apiVersion": {"enum": ["v1.0.0"]},
+            "kind": {"enum": ["DataProduct"]},
+            "id": text,
+            "name": text,
+            "version": version,
+            "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
+            "domain": text,
+            "tenant": text,
+            "description": {
+                "type": "object",
+                "properties": dict.fromkeys(("purpose", "limitations", "usage"), text),
+            },
+            "tags": {"type": "array", "items": text},
+            "inputPorts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId"],
+                    "properties": port,
+                    "additionalProperties": False,
+                },
+            },
+            "outputPorts": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId", "type"],
+                    "properties": {
+                        **port,
+                        "type": {"enum": ["dbt", "notebook"]},
+                        "description": text,
+                        "sbom": {"type": "array"},
+                        "inputContracts": {"type": "array", "items": contract},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            "managementPorts": {"type": "array"},
+            "support": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["channel", "url"],
+                    "properties": dict.fromkeys(("channel", "url", "description", "tool", "scope"), text),
+                },
+            },
+            "team": {"type": "array", "minItems": 1, "items": member},
+            "authoritativeDefinitions": {"type": "array"},
+            "customProperties": {"type": "array"},
+            "productCreatedTs": text,
+        },
+    }
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def product(self) -> DataProduct:
+        if not IDENTIFIER.fullmatch(self.folder.name) or self.folder.name == RAW:
+            raise InvalidFile(
+                f"{short(self.folder)}: '{self.folder.name}' cannot name a data product; use a-z, 0-9 and _, "
+                f"a letter first, at most 63, not '{RAW}'"
+            )
+        path = self.folder / DESCRIPTOR
+        if not path.is_file():
+            raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")
+        document = read_yaml(path)
+        check_schema(document, _validator())
+        data = document.data
+        name, folder_name = data["name"], self.folder.name
+        if name != folder_name:
+            other = self.folder.parent / str(name) / DESCRIPTOR
+            taken = f"; '{name}' is already the product in {short(other.parent)}" if other.is_file() else ""
+            raise document.error(["name"], f"'{name}' must be the folder's name, '{folder_name}'{taken}")
+        owner = next((member for member in data["team"] if member.get("role") == "owner"), None)
+        if owner is None:
+            raise document.error(["team"], "no member has 'role: owner'; name who stands for the product")
+        inputs, sources = self.inputs(document)
+        ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
+        self.once(document, "outputPorts", [port.name for port in ports])
+        product = DataProduct(
+            name=name,
+            folder=self.folder,
+            version=self.version(document, [], data),
+            domain=data.get("domain") or name,
+            description=(data.get("description") or {}).get("purpose", ""),
+            owner=owner.get("name") or owner["username"],
+            owner_contact=owner["username"],
+            tags=tuple(data.get("tags") or ()),
+            inputs=inputs,
+            sources=sources,
+            ports=ports,
+        )
+        self.files(document, product)
+        return product
+
+    def inputs(self, document: Document) -> tuple[tuple[InputPort, ...], tuple[Source, ...]]:
+        inputs: list[InputPort] = []
+        sources: list[Source] = []
+        product = self.folder.name
+        for position, item in enumerate(document.data.get("inputPorts") or []):
+            where: Where = ["inputPorts", position]
+            name, contract_id = item["name"], item["contractId"]
+            if not (match := _PORT_ID.fullmatch(name)):
+                raise document.error([*where, "name"], f"'{name}' is not PRODUCT.PORT, nor {RAW}.SOURCE for raw data")
+            if match[1] == RAW:
+                expected = f"{product}.{name}"
+                contract = self.contract(document, [*where, "contractId"], item, "sources", match[2], expected)
+                sources.append(Source(match[2], contract))
+                continue
+            if match[1] == product:
+                raise document.error([*where, "name"], f"'{name}' is this product's own port; it needs no input port")
+            if contract_id != name:
+                raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it is about")
+            inputs.append(InputPort(name, self.version(document, where, item)))
+        self.once(document, "inputPorts", [port.port for port in inputs] + [source.name for source in sources])
+        return tuple(inputs), tuple(sources)
+
+    def port(self, document: Document, position: int, item: dict[str, Any], inputs: tuple[InputPort, ...]) -> OutputPort:
+        where: Where = ["outputPorts", position]
+        name = item["name"]
+        if not IDENTIFIER.fullmatch(name):
+            raise document.error([*where, "name"], f"'{name}' is not a name; use a-z, 0-9 and _, a letter first, at most 63")
+        identifier = f"{self.folder.name}.{name}"
+        contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
+        notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None
+        suite = self.folder / "expectations" / f"{name}.extra.json"
+        return OutputPort(
+            id=identifier,
+            name=name,
+            description=item.get("description") or contract.description,
+            contract=contract,
+            notebook=notebook,
+            reads=self.reads(document, where, item, inputs) if notebook else (),
+            suite=suite if suite.is_file() else None,
+        )
+
+    def reads(
+        self, document: Document, where: Where, item: dict[str, Any], inputs: tuple[InputPort, ...]
+    ) -> tuple[InputPort, ...]:
+        if "inputContracts" not in item:
+            return inputs
+        own = {f"{self.folder.name}.{port['name']}" for port in document.data["outputPorts"]} - {item["contractId"]}
+        known = own | {port.port for port in inputs}
+        found = []
+        for position, entry in enumerate(item["inputContracts"]):
+            here: Where = [*where, "inputContracts", position]
+            if entry["id"] not in known:
+                allowed = ", ".join(sorted(known)) or "none"
+                raise document.error([*here, "id"], f"'{entry['id']}' is not an input of this product; there are: {allowed}")
+            found.append(InputPort(entry["id"], self.version(document, here, entry)))
+        return tuple(found)
+
+    def version(self, document: Document, where: Where, item: dict[str, Any]) -> Version:
+        version = Version.parse(item["version"])
+        if version is None:
+            raise document.error([*where, "version"], f"'{item['version']}' is not a version such as 1.0.0")
+        return version
+
+    def contract(self, document: Document, where: Where, item: dict[str, Any], kind: str, name: str, expected: str) -> Contract:
+        if item["contractId"] != expected:
+            raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
+        path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
+        if not path.is_file():
+            raise document.error(where, f"there is no {short(path)}; write the contract of '{name}' there")
+        contract = Contract.load(self.folder / kind / path.name)
+        if contract.id != expected:
+            raise InvalidFile(f"{short(contract.path)}: id: '{contract.id}' must be '{expected}'")
+        if contract.table != name:
+            raise InvalidFile(f"{short(contract.path)}: schema.0.name: '{contract.table}' must be '{name}'")
+        if str(contract.version) != item["version"]:
+            raise document.error(
+                [*where[:-1], "version"], f"'{item['version']}' is not the contract's version, {contract.version}"
+            )
+        return contract
+
+    def once(self, document: Document, field: str, names: list[str]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise document.error([field], f"'{name}' stands twice; keep one")
+
+    def files(self, document: Document, product: DataProduct) -> None:
+        """Every port has what makes it; every source has what lands it."""
+        if product.sources and not (self.folder / "ingest.py").is_file():
+            raise document.error(["inputPorts"], f"there is no {short(self.folder / 'ingest.py')} to land the raw sources")
+        models = {path.stem for path in (self.folder / "models").rglob("*.sql")}
+        for position, port in enumerate(product.ports):
+            where: Where = ["outputPorts", position]
+            if port.notebook is None and port.name not in models:
+                raise document.error(where, f"no dbt model makes it; write models/marts/{port.name}.sql")
+            if port.notebook is not None and not port.notebook.is_file():
+                raise document.error(where, f"no notebook makes it; write notebooks/{port.name}.ipynb")
+        if product.has_dbt and not (self.folder / "dbt_project.yml").is_file():
+            raise document.error([], "there is no dbt_project.yml beside it for its dbt ports")

@@ -1,0 +1,59 @@
+"""Reading published ports as polars frames."""
+
+from typing import TYPE_CHECKING
+
+from kit.config import Config
+from kit.errors import MeshError, UnknownName
+from kit.mesh import Mesh
+from kit.store import Lease, Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_held: dict[tuple[str, str], Lease] = {}
+
+
+def read(port: str, version: str | None = None) -> "pl.DataFrame":
+    """A port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
+
+    Raises `UnknownName` for a port or version that does not exist and `NotPublished` before the first build.
+    """
+    import polars as pl
+
+    with open_port(port, version) as snapshot:
+        return pl.read_parquet(snapshot.files(port.partition(".")[2]))
+
+
+def scan(port: str, version: str | None = None) -> "pl.LazyFrame":
+    """Like `read`, as a polars LazyFrame; the snapshot is not pruned while this process lives."""
+    import polars as pl
+
+    lease = open_port(port, version)
+    snapshot = lease.snapshot
+    _held.setdefault((snapshot.product, snapshot.version), lease)
+    return pl.scan_parquet(snapshot.files(port.partition(".")[2]))
+
+
+def open_port(port: str, version: str | None = None, config: Config | None = None) -> Lease:
+    """The snapshot a port is read from, held until closed; see `read` for what it raises."""
+    config = config or Config.load()
+    product, _, name = port.partition(".")
+    store = Store(config.storage)
+    if not name or store.pointer(product) is None:
+        _explain(config, port)
+    lease = store.open(product, version)
+    try:
+        lease.snapshot.port(name)
+    except UnknownName:
+        lease.close()
+        raise
+    return lease
+
+
+def _explain(config: Config, port: str) -> None:
+    """Raise for a port that is not in the mesh; a broken product's snapshots still serve, so this is asked last."""
+    mesh = Mesh.load(config.domains)
+    try:
+        mesh.port(port)
+    except MeshError as error:
+        raise UnknownName(f"'{port}' was never published, and {error}") from None

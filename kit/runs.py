@@ -1,0 +1,76 @@
+"""The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
+
+import secrets
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kit.checks import Check
+from kit.errors import InvalidFile
+from kit.files import read_json, to_json, write_durably
+
+RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished build of one product. `status` is `published` or `failed`."""
+
+    run_id: str
+    product: str
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    version: str | None = None
+    message: str = ""
+    steps: dict[str, float] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    notebooks: dict[str, str] = field(default_factory=dict)
+
+
+class Runs:
+    """The run folders below one storage folder: `<storage>/runs/<product>/<run id>/`."""
+
+    def __init__(self, storage: Path) -> None:
+        self.root = storage / "runs"
+
+    @staticmethod
+    def new_id() -> str:
+        """A run id that sorts by time."""
+        return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+    def folder(self, product: str, run_id: str) -> Path:
+        """The folder of one build."""
+        return self.root / product / run_id
+
+    def save(self, record: Record) -> None:
+        """Write a build's record."""
+        folder = self.folder(record.product, record.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / RECORD, to_json(asdict(record)))
+
+    def last(self, product: str) -> Record | None:
+        """The newest finished build of a product, or None."""
+        for run_id in self.ids(product):
+            try:
+                data = read_json(self.folder(product, run_id) / RECORD)
+            except InvalidFile:
+                continue  # a build that was killed has no record
+            times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
+            return Record(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
+        return None
+
+    def ids(self, product: str) -> list[str]:
+        """The run ids of a product, newest first."""
+        folder = self.root / product
+        return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+
+    def prune(self, product: str, keep: set[str], newest: int) -> int:
+        """Remove the run folders of a product except the `newest` and those in `keep`; returns how many went."""
+        gone = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]
+        for run_id in gone:
+            shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
+        return len(gone)

@@ -1,0 +1,96 @@
+"""Running a product's dbt project in this process, over a work database."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit import work
+from kit.checks import SAMPLES, Check
+from kit.errors import TransformError
+from kit.product import DataProduct
+
+_PROFILES = Path(__file__).parent / "dbt"
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """What a dbt build did: the models it made and the outcome of every dbt test and unit test."""
+
+    models: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+
+def transform(
+    product: DataProduct, database: Path, staging: Path, target: Path, on_node: Callable[[str], None] = lambda name: None
+) -> Transformed:
+    """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
+
+    `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. Failed tests are
+    returned as checks; a model that fails or a project that cannot be parsed raises `TransformError`.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def listen(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            on_node(event.data.node_info.node_name)
+
+    arguments = [
+        "build", "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+    ]  # fmt: skip
+    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging)):
+        try:
+            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+        finally:
+            # Without this the file stays locked and the next project inherits this one's connection.
+            DuckDBConnectionManager.close_all_connections()
+    nodes = list(getattr(result.result, "results", None) or ())
+    if not nodes:
+        raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
+    broken = [node for node in nodes if node.status == "error"]
+    if broken:
+        details = "\n".join(f"{node.node.original_file_path}: {_text(node.message)}" for node in broken)
+        raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
+    models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
+    with work.connect(database, read_only=True) as connection:
+        checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
+    return Transformed(models, checks)
+
+
+def _check(node: Any, connection: Any) -> Check:
+    test = node.node
+    table = getattr(test, "model", None) or (getattr(test, "attached_node", None) or test.name).split(".")[-1]
+    passed = node.status in ("pass", "success", "skipped")
+    severity = "warning" if node.status == "warn" else "error"
+    name = test.name if test.resource_type == "test" else f"unit test {test.name}"
+    if passed:
+        return Check(table, name, "dbt", True)
+    if test.resource_type == "unit_test":
+        return Check(table, name, "dbt", False, severity, _text(node.message))
+    rows = connection.execute(f"select * from ({test.compiled_code}) limit {SAMPLES}")
+    names = [column[0] for column in rows.description]
+    samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
+    return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
+
+
+def _text(error: object) -> str:
+    return " ".join(str(error or "").split())
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,224 @@
+"""A complete mesh of two small products, written below a temporary folder for tests to use and abuse.
+
+`shop` lands a CSV of sales and publishes `sales` and `totals` with dbt; `plan` reads `shop.totals` and publishes
+`forecast` with a notebook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+from pathlib import Path
+from typing import Any
+
+from kit.build import Outcome, build
+from kit.config import Config
+from kit.mesh import Mesh
+from kit.product import DataProduct
+from kit.store import Store
+
+SALES = ["sale_id,item,amount,sold_on"] + [f"{i},{'tea' if i % 3 else 'cake'},{i}.50,2024-01-{i % 9 + 1:02d}" for i in range(1, 31)]
+
+
+class SmallMesh:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.domains = root / "domains"
+        self.feed = root / "feed" / "sales.csv"
+        write(root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2024-01-10\ncell_timeout_seconds = 20\n')
+        self.feed_rows(SALES)
+        self._shop()
+        self._plan()
+
+    @property
+    def config(self) -> Config:
+        return Config.load(self.root, {})
+
+    @property
+    def mesh(self) -> Mesh:
+        return Mesh.load(self.domains)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.config.storage)
+
+    def product(self, name: str) -> DataProduct:
+        return self.mesh.product(name)
+
+    def build(self, name: str, **options: Any) -> Outcome:
+        return build(self.config, self.product(name), **options)
+
+    def publish(self, name: str, **options: Any) -> str:
+        outcome = self.build(name, **options)
+        assert outcome.status == "published", outcome.message
+        assert outcome.version is not None
+        return outcome.version
+
+    def kit(self, *arguments: str, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "kit.cli", *arguments],
+            cwd=self.root, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=check,
+        )  # fmt: skip
+
+    def feed_rows(self, rows: list[str]) -> None:
+        write(self.feed, "\n".join(rows) + "\n")
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text()
+        assert old in text, f"{old!r} is not in {path}"
+        file.write_text(text.replace(old, new))
+
+    def notebook(self, product: str, port: str, cells: list[str], parameters: str = "") -> Path:
+        path = self.domains / product / "notebooks" / f"{port}.ipynb"
+        write(path, json.dumps(notebook(cells, parameters)))
+        return path
+
+    def _shop(self) -> None:
+        shop = self.domains / "shop"
+        write(shop / "product.odps.yaml", descriptor("shop", inputs=["raw.sales"], outputs={"sales": "dbt", "totals": "dbt"}))
+        columns = [
+            ("sale_id", "bigint", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
+            ("item", "varchar", {"required": True, "quality": [valid("tea", "cake")]}),
+            ("amount", "decimal(10,2)", {"required": True, "logicalTypeOptions": {"minimum": 0, "maximum": 1000}}),
+            ("sold_on", "date", {"required": True}),
+        ]
+        rows = {"name": "rows", "type": "library", "metric": "rowCount", "mustBeBetween": [20, 100]}
+        latency = {"property": "latency", "value": 2, "unit": "d", "element": "sales.sold_on"}
+        write(shop / "sources/sales.odcs.yaml", contract("shop.raw.sales", "sales", columns, [rows], [latency]))
+        write(shop / "contracts/sales.odcs.yaml", contract("shop.sales", "sales", columns, [rows], [latency]))
+        totals = [
+            ("item", "varchar", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
+            ("amount", "decimal(18,2)", {"required": True}),
+        ]
+        balance = {
+            "name": "totals add up", "type": "sql", "mustBe": 0,
+            "query": "select (select sum(amount) from ${table}) - (select sum(amount) from raw.sales)",
+        }  # fmt: skip
+        write(shop / "contracts/totals.odcs.yaml", contract("shop.totals", "totals", totals, [balance]))
+        suite = {
+            "name": "sales.extra",
+            "expectations": [
+                {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "amount", "min_value": 5, "max_value": 50}},
+                {
+                    "type": "expect_column_unique_value_count_to_be_between", "severity": "warning",
+                    "kwargs": {"column": "item", "min_value": 2}, "meta": {"notes": "both items sell every week"},
+                },
+            ],
+        }  # fmt: skip
+        write(shop / "expectations/sales.extra.json", json.dumps(suite))
+        write(shop / "ingest.py", f"def sales():\n    return {str(self.feed)!r}\n")
+        write(
+            shop / "dbt_project.yml",
+            "name: shop\nversion: 1.0.0\nprofile: kit\nmodel-paths: [models]\n"
+            f"macro-paths: [{json.dumps(str(Path(__file__).parents[1] / 'kit/dbt/macros'))}]\n"
+            "models: {shop: {+materialized: published}}\n",
+        )
+        write(shop / "models/sources.yml", "sources: [{name: raw, tables: [{name: sales}]}]\n")
+        write(shop / "models/marts/sales.sql", "select * from {{ source('raw', 'sales') }} order by sale_id\n")
+        write(
+            shop / "models/marts/totals.sql",
+            "select item, sum(amount)::decimal(18,2) as amount from {{ ref('sales') }} group by item order by item\n",
+        )
+        write(
+            shop / "models/marts/sales.yml",
+            "models: [{name: sales, columns: [{name: sale_id, data_tests: [unique]}]}]\n"
+            "unit_tests:\n- name: adds\n  model: totals\n  given:\n"
+            "  - input: ref('sales')\n    rows: [{item: tea, amount: 1}, {item: tea, amount: 2}]\n"
+            "  expect: {rows: [{item: tea, amount: 3}]}\n",
+        )
+
+    def _plan(self) -> None:
+        plan = self.domains / "plan"
+        write(plan / "product.odps.yaml", descriptor("plan", inputs=["shop.totals"], outputs={"forecast": "notebook"}))
+        columns = [
+            ("item", "varchar", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
+            ("amount", "double", {"required": True, "logicalTypeOptions": {"minimum": 0}}),
+        ]
+        write(plan / "contracts/forecast.odcs.yaml", contract("plan.forecast", "forecast", columns, []))
+        self.notebook("plan", "forecast", FORECAST, "factor: float = 2.0  # growth\nname: str = 'base'\n")
+
+
+FORECAST = [
+    "import kit\nimport polars as pl",
+    "totals = kit.inputs().read('shop.totals')",
+    "frame = totals.select('item', amount=pl.col('amount').cast(pl.Float64) * factor)",
+    "kit.output('forecast', frame)",
+]
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def descriptor(name: str, *, inputs: list[str] = (), outputs: dict[str, str] | None = None, version: str = "1.0.0") -> str:
+    """A `product.odps.yaml`; JSON is YAML."""
+    ports = [{"name": n, "version": "1.0.0", "contractId": f"{name}.{n}", "type": kind} for n, kind in (outputs or {}).items()]
+    data = {
+        "apiVersion": "v1.0.0", "kind": "DataProduct", "id": name, "name": name, "version": version, "status": "active",
+        "description": {"purpose": f"what {name} is for"},
+        "inputPorts": [
+            {"name": i, "version": "1.0.0", "contractId": f"{name}.{i}" if i.startswith("raw.") else i} for i in inputs
+        ],
+        "outputPorts": ports,
+        "team": [{"username": "o@example.com", "name": f"{name} owner", "role": "owner"}],
+    }  # fmt: skip
+    return json.dumps(data, indent=1)
+
+
+def valid(*values: str) -> dict[str, Any]:
+    return {
+        "name": "known values", "type": "library", "metric": "invalidValues", "arguments": {"validValues": list(values)}, "mustBe": 0,
+    }  # fmt: skip
+
+
+def contract(
+    identifier: str,
+    table: str,
+    columns: list[tuple[str, str, dict[str, Any]]],
+    quality: list[dict[str, Any]] = (),
+    sla: list[dict[str, Any]] = (),
+    version: str = "1.0.0",
+) -> str:
+    """An ODCS contract; `columns` are name, type and further properties."""
+    logical = {"bigint": "integer", "varchar": "string", "date": "date"}
+    properties = [
+        {"name": n, "logicalType": logical.get(kind, "number"), "physicalType": kind, "description": f"the {n}", **more}
+        for n, kind, more in columns
+    ]
+    data = {
+        "apiVersion": "v3.1.0", "kind": "DataContract", "id": identifier, "version": version, "status": "active",
+        "schema": [
+            {
+                "name": table, "physicalType": "table", "description": f"One row per {table}.",
+                "properties": properties, "quality": list(quality),
+            }
+        ],
+        "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *sla],
+    }  # fmt: skip
+    return json.dumps(data, indent=1)
+
+
+def notebook(cells: list[str], parameters: str = "") -> dict[str, Any]:
+    """A notebook whose first cell, if any, is the one tagged `parameters`."""
+
+    def cell(number: int, source: str, tags: list[str]) -> dict[str, Any]:
+        return {
+            "cell_type": "code", "id": f"cell{number}", "metadata": {"tags": tags} if tags else {},
+            "source": textwrap.dedent(source), "outputs": [], "execution_count": None,
+        }  # fmt: skip
+
+    first = [cell(0, parameters, ["parameters"])] if parameters else []
+    return {
+        "nbformat": 4, "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "cells": first + [cell(i, source, []) for i, source in enumerate(cells, 1)],
+    }  # fmt: skip
+
+
