@@ -168,14 +168,13 @@ def _run(batch: Any, table: str, expectations: list[dict[str, Any]], result_form
     """Results in the order of the expectations; raises `InvalidFile` for one that Great Expectations does not know."""
     from great_expectations import ExpectationSuite
     from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    # The position travels with each expectation, since results come back in another order, and an expectation that
-    # Great Expectations cannot build is otherwise logged and left out.
+    # The position travels with each expectation, since results come back in another order.
     marked = [{**item, "meta": {"position": position}} for position, item in enumerate(expectations)]
     try:
-        suite = ExpectationSuite(name=table)
-        for item in marked:
-            suite.add_expectation_configuration(_configuration(item))
+        # Built one by one: given as data, an expectation that cannot be built would only be logged and left out.
+        suite = ExpectationSuite(name=table, expectations=[ExpectationConfiguration(**item).to_domain_obj() for item in marked])
         found = [result.to_json_dict() for result in batch.validate(suite, result_format=result_format).results]
     except (GreatExpectationsError, TypeError, ValueError) as error:
         raise InvalidFile(f"{table}: an expectation cannot be run: {' '.join(str(error).split())[:400]}") from None
@@ -183,12 +182,6 @@ def _run(batch: Any, table: str, expectations: list[dict[str, Any]], result_form
     if len(by_position) != len(expectations):
         raise InvalidFile(f"{table}: {len(expectations) - len(by_position)} expectations were not run")
     return [by_position[position] for position in range(len(expectations))]
-
-
-def _configuration(item: dict[str, Any]) -> Any:
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-    return ExpectationConfiguration(**item)
 
 
 def _run_detailed(batch: Any, subject: Subject, failed: list[dict[str, Any]]) -> list[dict[str, Any]]:
