@@ -212,9 +212,11 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
 
 def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
     if "unexpected_count" in result:
-        count, total = result["unexpected_count"], result.get("element_count") or 0
+        count, total = result["unexpected_count"] or 0, result.get("element_count") or 0
         return f"{count:,} of {total:,} rows break it", count
     value = result.get("observed_value")
+    if isinstance(value, str):
+        return value.removesuffix("T00:00:00"), None
     return ("" if value is None else json.dumps(value, default=str, ensure_ascii=False)), None
 
 

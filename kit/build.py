@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from kit.ingest import Landing
 from kit.mesh import Mesh
 from kit.product import DataProduct, InputPort, OutputPort
 from kit.runs import Record, Runs
-from kit.store import Snapshot, Store
+from kit.store import Pruned, Snapshot, Store
 from kit.version import __version__
 
 Parameters = Mapping[str, Any]
@@ -116,6 +117,11 @@ def build(
             snapshot = candidate.make(pins, landings, given, fingerprint, current.version if current else None)
         except KitError as error:
             message, version, status = str(error), None, "failed"
+        except Exception as error:  # a full disk, a bug: recorded like any failure, and the other products go on
+            trace = candidate.folder / "error.txt"
+            trace.parent.mkdir(parents=True, exist_ok=True)
+            trace.write_text(traceback.format_exc(), encoding="utf-8")
+            message, version, status = f"{type(error).__name__}: {error}\ntraceback: {trace}", None, "failed"
         else:
             message, version, status = "", snapshot.version, "published"
         runs.save(
@@ -368,20 +374,25 @@ def _tally(checks: tuple[Check, ...]) -> str:
     return text + (f", {_count(parts['warned'], 'warning')}" if parts["warned"] else "")
 
 
-def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, Any]:
+def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[Pruned]]:
     """Remove old snapshots of every product, and the run folders and raw data only they needed.
 
-    Returns what became of each version by product. Raises `KitError` when `keep` is below 1.
+    Returns what became of each version by product. Raises `KitError` when `keep` is below 1 and `Busy` while one of
+    the products is being built.
     """
     store, runs = Store(config.storage), Runs(config.storage)
     result = {}
     for product in mesh.products:
-        result[product.name] = store.prune(product.name, keep) if store.folder(product.name).is_dir() else []
-        kept = store.history(product.name)
-        runs.prune(product.name, {snapshot.manifest["run_id"] for snapshot in kept}, keep)
-        for source in product.sources:
-            used = {snapshot.manifest["sources"].get(source.name, {}).get("digest") for snapshot in kept}
-            for path in (config.storage / "raw" / product.name / source.name).glob("[!.]*.parquet"):
-                if path.stem not in used:
-                    path.unlink()
+        if not store.folder(product.name).is_dir():
+            continue
+        # A build at work needs the raw data it has landed and its own run folder.
+        with store.building(product.name):
+            result[product.name] = store.prune(product.name, keep)
+            kept = store.history(product.name)
+            runs.prune(product.name, {snapshot.manifest["run_id"] for snapshot in kept}, keep)
+            for source in product.sources:
+                used = {snapshot.manifest["sources"].get(source.name, {}).get("digest") for snapshot in kept}
+                for path in (config.storage / "raw" / product.name / source.name).glob("[!.]*.parquet"):
+                    if path.stem not in used:
+                        path.unlink()
     return result

@@ -159,7 +159,8 @@ def _outcome_json(outcome: "Outcome") -> dict[str, Any]:
 def _print_next(mesh: Mesh, outcomes: "list[Outcome]") -> None:
     failed = [outcome.product for outcome in outcomes if outcome.status == "failed"]
     models = [port for product in mesh.products for port in product.ports if mesh.consumers(product.name) and not port.notebook]
-    steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in mesh.ports[-1:]]
+    notebooks = [port for port in mesh.ports if port.notebook]
+    steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in (notebooks or mesh.ports)[-1:]]
     for port in models[-1:]:
         product = port.id.partition(".")[0]
         steps.append(f'kit read {port.id} --sql "select count(*) as n from {port.name}"')

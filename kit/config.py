@@ -69,11 +69,13 @@ def _find_root(start: Path) -> Path:
         file = folder / "pyproject.toml"
         if file.is_file():
             try:
-                with file.open("rb") as handle:
-                    if "kit" in tomllib.load(handle).get("tool", {}):
-                        return folder
-            except tomllib.TOMLDecodeError as error:
+                tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool")
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise ConfigError(f"{file}: not valid TOML: {error}") from None
+            if isinstance(tool, dict) and "kit" in tool:
+                if not isinstance(tool["kit"], dict):
+                    raise ConfigError(f"{file}: [tool.kit] is {tool['kit']!r}; it must be a table of settings")
+                return folder
     raise ConfigError(
         f"no data mesh found in {start} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
         "or set KIT_ROOT to one"
@@ -81,17 +83,16 @@ def _find_root(start: Path) -> Path:
 
 
 def _check(name: str, value: Any, kind: type) -> Any:
-    if type(value) is not kind or (isinstance(value, int) and value < 1):
+    if type(value) is not kind or (isinstance(value, int) and value < 1) or value == "":
         raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
     return value
 
 
 def _parse(variable: str, text: str, kind: type) -> Any:
     try:
-        value = kind(text) if kind is not date else date.fromisoformat(text)
-    except ValueError:
-        value = None
-    return _check(f"the environment variable {variable} ('{text}')", value, kind)
+        return _check(variable, kind(text) if kind is not date else date.fromisoformat(text), kind)
+    except (ValueError, ConfigError):
+        raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind)}") from None
 
 
 def _allowed(kind: type) -> str:

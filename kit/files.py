@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ MAX_DEPTH = 40
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_INTEGER = re.compile(r"[-+]?[0-9]+")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,38})")  # neither octal nor longer than any column type
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 
 Where = Sequence[str | int]
@@ -80,6 +81,8 @@ def read_yaml(path: Path) -> Document:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise bad(event.start_mark, "anchors and aliases (&, *) are not allowed; write the value out")
+            if tag := getattr(event, "tag", None):
+                raise bad(event.start_mark, f"the tag '{tag}' is not allowed; only plain values are")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
@@ -88,7 +91,7 @@ def read_yaml(path: Path) -> Document:
                 depth -= 1
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or str(error)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise bad(getattr(error, "problem_mark", None), f"not valid YAML: {problem}") from None
 
     lines: dict[tuple[str | int, ...], int] = {}
@@ -107,7 +110,7 @@ def read_yaml(path: Path) -> Document:
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [convert(item, (*where, position)) for position, item in enumerate(node.value)]
-        return _scalar(node, bad)
+        return _scalar(node)
 
     data = convert(node, ()) if node is not None else None
     if not isinstance(data, dict):
@@ -115,7 +118,7 @@ def read_yaml(path: Path) -> Document:
     return Document(path, data, lines)
 
 
-def _scalar(node: yaml.Node, bad: Any) -> Any:
+def _scalar(node: yaml.Node) -> Any:
     value = str(node.value)
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "null":
@@ -124,16 +127,17 @@ def _scalar(node: yaml.Node, bad: Any) -> Any:
         return value.lower() == "true"
     if kind == "int" and _INTEGER.fullmatch(value):
         return int(value)
-    if kind == "float" and _FLOAT.fullmatch(value):
+    if kind == "float" and _FLOAT.fullmatch(value) and isfinite(float(value)):
         return float(value)
-    if kind in ("str", "bool", "int", "float", "timestamp", "value", "merge"):
-        return value
-    raise bad(node.start_mark, f"the tag '{node.tag}' is not allowed; only plain values are")
+    return value
 
 
 def inside(folder: Path, relative: str) -> Path:
     """`folder / relative`, refused when it leaves the folder, links followed; raises `InvalidFile`."""
-    path = (folder / relative).resolve()
+    try:
+        path = (folder / relative).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or no path at all
+        raise InvalidFile(f"{short(folder)}: the path '{relative}' leads nowhere: {error}") from None
     if not path.is_relative_to(folder.resolve()):
         raise InvalidFile(f"{short(folder)}: the path '{relative}' leaves the folder; keep files inside it")
     return path
@@ -156,7 +160,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise InvalidFile(f"{short(path)}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidFile(f"{short(path)}: not valid JSON: {error}") from None
 
 
@@ -180,13 +184,16 @@ def sync_path(path: Path) -> None:
 def write_durably(path: Path, text: str, step: Step = no_step) -> None:
     """Replace a file at once and for good: readers see the old or the new text, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        step(f"{path.name} written")
-        os.fsync(file.fileno())
-    step(f"{path.name} synced")
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            step(f"{path.name} written")
+            os.fsync(file.fileno())
+        step(f"{path.name} synced")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     step(f"{path.name} replaced")
     sync_path(path.parent)
 

@@ -181,14 +181,13 @@ class Store:
         version = f"{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         for port, entry in manifest["ports"].items():
             files = sorted((staging / port).glob("*.parquet"))
-            for path in files:
+            for path in (*files, staging / port):
                 sync_path(path)
             step(f"{port} synced")
             entry["files"] = {path.name: sha256(path) for path in files}
             entry["bytes"] = sum(path.stat().st_size for path in files)
-            sync_path(staging / port)
+            step(f"{port} hashed")
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
-        step("checksums taken")
         write_durably(staging / MANIFEST, to_json(manifest), step)
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             step("pointer locked")

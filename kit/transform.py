@@ -64,7 +64,8 @@ def transform(
 
 def _check(node: Any, connection: Any) -> Check:
     test = node.node
-    table = getattr(test, "model", None) or (getattr(test, "attached_node", None) or test.name).split(".")[-1]
+    about = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None) or test.name
+    table = about.rpartition(".")[2]
     passed = node.status in ("pass", "success", "skipped")
     severity = "warning" if node.status == "warn" else "error"
     name = test.name if test.resource_type == "test" else f"unit test {test.name}"

