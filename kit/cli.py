@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from kit.status import PortStatus
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
+_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+)
 _STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
 
 app = typer.Typer(
@@ -44,9 +58,6 @@ def main() -> None:
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        errors.print("interrupted; readers keep the snapshots they had")
-        raise SystemExit(130) from None
 
 
 def _complete_products(incomplete: str) -> list[str]:
@@ -85,7 +96,11 @@ def run(
     parameters = dict(_pair(text) for text in parameter or ())
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
-    outcomes = _build_all(config, products, force, parameters, quiet=as_json)
+    try:
+        outcomes = _build_all(config, products, force, parameters, quiet=as_json)
+    except KeyboardInterrupt:
+        errors.print("interrupted; readers keep the snapshots they had")
+        raise typer.Exit(130) from None
     broken = () if selection else mesh.broken
     if as_json:
         _print_json([_outcome_json(outcome) for outcome in outcomes])
@@ -348,20 +363,22 @@ def read(
         work.add_views(connection, {name: snapshot.files(name), port: snapshot.files(name)})
         try:
             query = sql or f"select * from {work.quoted(name)}"
+            relation = connection.sql(f"select * from ({query.rstrip('; ')})")
             # One row more than asked for tells whether there is more.
-            frame = connection.sql(f"select * from ({query.rstrip('; ')}) limit {limit + 1}").pl()
+            rows = relation.limit(limit + 1).fetchall()
         except (duckdb.Error, AttributeError) as error:
             raise KitError(f"the query failed: {error}") from None
+        columns, kinds = relation.columns, [str(kind) for kind in relation.types]
     if as_json:
-        _print_json(frame.head(limit).to_dicts())
+        _print_json([dict(zip(columns, row, strict=True)) for row in rows[:limit]])
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column, kind in frame.schema.items():
-        table.add_column(column, justify="right" if kind.is_numeric() else "left")
-    for row in frame.head(limit).iter_rows():
+    for column, kind in zip(columns, kinds, strict=True):
+        table.add_column(column, justify="right" if kind.startswith(_NUMBERS) else "left")
+    for row in rows[:limit]:
         table.add_row(*("" if value is None else _cell(value) for value in row))
     console.print(table)
-    console.print(f"{port} {snapshot.version}" + (f", first {limit} rows" if frame.height > limit else ""), style="dim")
+    console.print(f"{port} {snapshot.version}" + (f", first {limit} rows" if len(rows) > limit else ""), style="dim")
 
 
 def _cell(value: object) -> str:

@@ -25,7 +25,7 @@ _KNOWN_TYPES = {
     "float", "double", "varchar", "date", "time", "timestamp", "timestamp with time zone", "blob", "uuid", "json",
 }  # fmt: skip
 _DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
     "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
@@ -33,6 +33,7 @@ _OPERATORS = {
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 _UNITS = {"h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24, "w": 168, "week": 168, "weeks": 168,
           "y": 8766, "yr": 8766, "year": 8766, "years": 8766}  # fmt: skip
+_LONGEST = 1000 * _UNITS["y"]
 
 
 @dataclass(frozen=True, order=True)
@@ -123,18 +124,17 @@ class Contract:
 
 def normal_type(text: str) -> str | None:
     """The DuckDB name of a column type, or None for a type the kit does not know."""
-    name = re.sub(r"\s*([(),])\s*", r"\1", text.strip().lower())
+    whole = re.sub(r"\s*([(),])\s*", r"\1", text.strip().lower())
+    name = re.sub(r"(\[\])+$", "", whole)
+    lists = whole[len(name) :]
     base, bracket, rest = name.partition("(")
-    name = _TYPES.get(base, base) + bracket + rest
-    if match := _DECIMAL.fullmatch(name):
+    base = _TYPES.get(base, base)
+    if base == "varchar" and re.fullmatch(r"|\([0-9]+\)", bracket + rest):
+        return f"varchar{lists}"
+    if match := _DECIMAL.fullmatch(base + bracket + rest):
         precision, scale = int(match[1]), int(match[2])
-        return name if 0 < precision <= 38 and scale <= precision else None
-    if base == "varchar" or _TYPES.get(base) == "varchar":
-        return "varchar"
-    if name.endswith("[]"):
-        element = normal_type(name[:-2])
-        return f"{element}[]" if element else None
-    return name if name in _KNOWN_TYPES else None
+        return f"decimal({precision},{scale}){lists}" if 0 < precision <= 38 and scale <= precision else None
+    return f"{base}{lists}" if base in _KNOWN_TYPES and not bracket else None
 
 
 @cache
@@ -149,9 +149,13 @@ def check_schema(document: Document, validator: Any) -> None:
     """Raise `InvalidFile` for the first and most specific way in which a document breaks a JSON schema."""
     from jsonschema.exceptions import best_match
 
-    error = best_match(validator.iter_errors(document.data))
+    errors = list(validator.iter_errors(document.data))
+    # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
+    error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
     if error is not None:
         message = error.message if len(error.message) < 300 else f"{error.message[:150]} … {error.message[-120:]}"
+        if error.validator == "additionalProperties":
+            message += f"; there are: {', '.join(error.schema['properties'])}"
         raise document.error([*error.absolute_path], message)
 
 
@@ -164,7 +168,7 @@ class _Reader:
 
     def contract(self) -> Contract:
         fail, data = self.document.error, self.data
-        self.logical_types()
+        self.before_schema()
         check_schema(self.document, _validator())
         version = Version.parse(data["version"])
         if version is None:
@@ -197,18 +201,31 @@ class _Reader:
             columns=columns,
             key=key,
             rules=tuple(self.rules(table, properties, key)),
-            sla=self.sla(name, names),
+            sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
         )
 
-    def logical_types(self) -> None:
-        """Ask for a logicalType before the JSON schema does: without one it speaks of every type there is."""
+    def before_schema(self) -> None:
+        """Ask for what the JSON schema would ask for in words that help nobody."""
         for number, table in enumerate(_mappings(self.data.get("schema"))):
+            at: Where = ["schema", number]
+            self.operators([*at, "quality"], table)
             for position, item in enumerate(_mappings(table.get("properties"))):
+                where: Where = [*at, "properties", position]
                 if "logicalType" not in item:
                     allowed = "string, integer, number, boolean, date, timestamp, time, object, array"
-                    where: Where = ["schema", number, "properties", position]
                     raise self.document.error(where, f"'{item.get('name')}' has no logicalType; use one of {allowed}")
+                self.operators([*where, "quality"], item)
+
+    def operators(self, where: Where, owner: dict[str, Any]) -> None:
+        allowed = (*_OPERATORS, *_RANGES)
+        for position, item in enumerate(_mappings(owner.get("quality"))):
+            subject = {"library": "metric", "sql": "query"}.get(item.get("type") or "library")
+            if subject and subject not in item:
+                raise self.document.error([*where, position], f"has no {subject}, which says what is measured")
+            if subject and len(item.keys() & set(allowed)) != 1:
+                problem = f"must hold exactly one of {', '.join(allowed)}"
+                raise self.document.error([*where, position], problem)
 
     def identifier(self, where: Where, value: object) -> str:
         if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
@@ -217,11 +234,13 @@ class _Reader:
 
     def column(self, where: Where, item: dict[str, Any]) -> Column:
         name = self.identifier([*where, "name"], item["name"])
-        kind = normal_type(item.get("physicalType") or "")
+        if "physicalType" not in item:
+            raise self.document.error(where, f"'{name}' has no physicalType; write its column type such as varchar or bigint")
+        kind = normal_type(item["physicalType"])
         if kind is None:
             raise self.document.error(
                 [*where, "physicalType"],
-                f"'{item.get('physicalType')}' is not a column type; use one of {', '.join(sorted(_KNOWN_TYPES))}, "
+                f"'{item['physicalType']}' is not a column type; use one of {', '.join(sorted(_KNOWN_TYPES))}, "
                 "decimal(p,s), or one of these followed by []",
             )
         classification = item.get("classification")
@@ -268,10 +287,12 @@ class _Reader:
                     [*where, name], f"the option '{name}' cannot be checked; there are: {', '.join(sorted(known))}"
                 )
         low, high = options.get("minimum"), options.get("maximum")
+        self.ordered(where, low, high)
         if low is not None or high is not None:
             kwargs = {"min_value": low, "max_value": high}
             yield _rule(f"{column} is {_range(low, high)}", "expect_column_values_to_be_between", column, kwargs)
         short, long = options.get("minLength"), options.get("maxLength")
+        self.ordered(where, short, long)
         if short is not None or long is not None:
             kwargs = {"min_value": short, "max_value": long}
             name = f"length of {column} is {_range(short, long)}"
@@ -280,12 +301,16 @@ class _Reader:
             pattern = str(options["pattern"])
             try:
                 re.compile(pattern)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise self.document.error([*where, "pattern"], f"'{pattern}' is not a regular expression: {error}") from None
             literal = pattern.replace("'", "''").replace("{", "{{").replace("}", "}}")
             query = f"""select * from ${{table}} where not regexp_full_match("{column}", '{literal}')"""
             kwargs = {"unexpected_rows_query": query}
             yield Rule(f"{column} matches {pattern}", "unexpected_rows_expectation", kwargs, (column,))
+
+    def ordered(self, where: Where, low: Any, high: Any) -> None:
+        if low is not None and high is not None and low > high:
+            raise self.document.error(where, f"no value is between {low} and {high}; write the smaller one first")
 
     def quality(self, where: Where, item: dict[str, Any], column: str | None) -> Rule:
         severity = item.get("severity") or "error"
@@ -306,13 +331,20 @@ class _Reader:
     def library(self, where: Where, item: dict[str, Any], column: str | None) -> tuple[str, str, dict[str, Any]]:
         metric, fail = item.get("metric"), self.document.error
         if metric == "rowCount" and column is None:
+            if item.get("unit", "rows") != "rows":
+                raise fail([*where, "unit"], f"rowCount cannot be counted in '{item['unit']}'; leave the unit out or use rows")
             low, high = self.bounds(where, item)
             return (
                 f"rows are {_range(low, high)}",
                 "expect_table_row_count_to_be_between",
                 {"min_value": low, "max_value": high},
             )
-        if metric in ("invalidValues", "duplicateValues", "nullValues", "missingValues") and column:
+        if metric in ("invalidValues", "duplicateValues", "nullValues") and column:
+            known = {"validValues"} if metric == "invalidValues" else set()
+            if unknown := sorted(set(item.get("arguments") or {}) - known):
+                allowed = ", ".join(known) or "none"
+                problem = f"{metric} has no argument '{unknown[0]}' that can be checked; there is: {allowed}"
+                raise fail([*where, "arguments"], problem)
             if metric in ("invalidValues", "duplicateValues") and item.get("mustBe") != 0:
                 raise fail(where, f"{metric} can only be promised with 'mustBe: 0'")
             if metric == "invalidValues":
@@ -323,8 +355,8 @@ class _Reader:
                 return f"{column} is one of {len(values)} values", "expect_column_values_to_be_in_set", kwargs
             if metric == "duplicateValues":
                 return f"{column} is unique", "expect_column_values_to_be_unique", {"column": column}
-            percent = item.get("mustBeLessOrEqualTo", item.get("mustBe"))
-            if item.get("unit") != "percent" or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+            percent = item.get("mustBeLessOrEqualTo")
+            if item.get("unit") != "percent" or percent is None or not 0 <= percent <= 100:
                 raise fail(where, f"{metric} needs 'mustBeLessOrEqualTo' between 0 and 100 with 'unit: percent'")
             share: dict[str, Any] = {"column": column, "mostly": round(1 - percent / 100, 12)}
             return f"at most {percent} % of {column} are null", "expect_column_values_to_not_be_null", share
@@ -335,37 +367,49 @@ class _Reader:
     def bounds(self, where: Where, item: dict[str, Any]) -> tuple[int | None, int | None]:
         if "mustBeBetween" in item:
             low, high = item["mustBeBetween"]
-            return low, high
-        if "mustBe" in item:
-            return item["mustBe"], item["mustBe"]
-        if "mustBeGreaterThan" in item or "mustBeGreaterOrEqualTo" in item:
-            return item.get("mustBeGreaterOrEqualTo", item.get("mustBeGreaterThan", 0) + 1), None
-        if "mustBeLessThan" in item or "mustBeLessOrEqualTo" in item:
-            return None, item.get("mustBeLessOrEqualTo", item.get("mustBeLessThan", 0) - 1)
-        raise self.document.error(where, "this operator cannot be checked for rowCount; use mustBe or mustBeBetween")
+            self.ordered([*where, "mustBeBetween"], low, high)
+        elif "mustBe" in item:
+            low = high = item["mustBe"]
+        elif "mustBeGreaterThan" in item or "mustBeGreaterOrEqualTo" in item:
+            low, high = item.get("mustBeGreaterOrEqualTo", item.get("mustBeGreaterThan", 0) + 1), None
+        elif "mustBeLessThan" in item or "mustBeLessOrEqualTo" in item:
+            low, high = None, item.get("mustBeLessOrEqualTo", item.get("mustBeLessThan", 0) - 1)
+        else:
+            raise self.document.error(where, "this operator cannot be checked for rowCount; use mustBe or mustBeBetween")
+        for bound in (low, high):
+            if bound is not None and (type(bound) is not int or bound < 0):
+                raise self.document.error(where, f"{bound!r} is no number of rows; use a whole number from 0")
+        return low, high
 
     def sql(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
         query = str(item["query"]).strip().rstrip(";").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
         for operator, symbol in _OPERATORS.items():
             if operator in item:
-                holds = f"observed {symbol} {_literal(item[operator])}"
+                value = item[operator]
+                if not isinstance(value, int | float | str):
+                    raise self.document.error([*where, operator], f"{value!r} cannot be compared with; use a number or text")
+                holds = f"observed {symbol} {_literal(value)}"
                 break
         else:
             operator = next(name for name in _RANGES if name in item)
             low, high = item[operator]
+            self.ordered([*where, operator], low, high)
             holds = f"observed {_RANGES[operator]} {_literal(low)} and {_literal(high)}"
-        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce({holds}, false)"
+        shown = holds.replace("{", "{{").replace("}", "}}")
+        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce({shown}, false)"
         return f"query: {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
 
     def custom(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
         if item["engine"].lower().replace("-", "").replace("_", "") != "greatexpectations":
             raise self.document.error([*where, "engine"], f"'{item['engine']}' cannot be checked; use greatExpectations")
         given = item["implementation"]
-        if not isinstance(given, dict) or not isinstance(given.get("type"), str) or set(given) - {"type", "kwargs"}:
+        kwargs = given.get("kwargs", {}) if isinstance(given, dict) and set(given) <= {"type", "kwargs"} else None
+        if not isinstance(kwargs, dict) or not isinstance(given.get("type"), str):
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
-        return given["type"], given["type"], dict(given.get("kwargs") or {})
+        return given["type"], given["type"], kwargs
 
-    def sla(self, table: str, columns: list[str]) -> Sla:
+    def sla(self, table: str, columns: tuple[Column, ...]) -> Sla:
+        dated = [column.name for column in columns if column.type.startswith(("date", "timestamp"))]
         values: dict[str, Any] = {}
         for position, item in enumerate(self.data.get("slaProperties") or []):
             where: Where = ["slaProperties", position]
@@ -374,18 +418,22 @@ class _Reader:
                 raise self.document.error(
                     [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention"
                 )
-            hours = _UNITS.get(str(item.get("unit")))
-            if hours is None or not isinstance(item["value"], int | float) or item["value"] <= 0:
+            if name in values:
+                raise self.document.error(where, f"{name} stands twice; keep one")
+            hours, value, unit = _UNITS.get(str(item.get("unit"))), item["value"], item.get("unit") or "without unit"
+            if hours is None or type(value) not in (int, float) or not 0 < hours * value <= _LONGEST:
                 raise self.document.error(
-                    where, f"{name} is {item['value']} {item.get('unit')}; give a number above 0 and a unit: h, d, w or y"
+                    where, f"{name} is {value!r} {unit}; give a number above 0 and a unit: h, d, w or y, at most 1000 y"
                 )
-            values[name] = timedelta(hours=hours * item["value"])
+            values[name] = timedelta(hours=hours * value)
             if name == "latency":
-                owner, _, column = str(item.get("element")).partition(".")
-                if owner != table or column not in columns:
+                element = item.get("element", "")
+                owner, _, column = element.partition(".")
+                if owner != table or column not in dated:
                     raise self.document.error(
                         [*where, "element"],
-                        f"'{item.get('element')}' is not a column of '{table}'; write {table}.COLUMN",
+                        f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
+                        f"write {table}.COLUMN",
                     )
                 values["latency_column"] = column
         return Sla(**values)

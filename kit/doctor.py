@@ -46,8 +46,10 @@ def _findings() -> Iterator[Finding]:
         yield Finding("mesh", "none", str(error))
         return
     yield Finding("mesh", str(config.root))
-    yield _storage(config.storage)
-    yield _disk(config.storage)
+    storage = _storage(config.storage)
+    yield storage
+    if not storage.fix:
+        yield _disk(config.storage)
     yield from _kernels()
     try:
         mesh = Mesh.load(config.domains)
@@ -97,7 +99,7 @@ def _storage(storage: Path) -> Finding:
 
 
 def _disk(storage: Path) -> Finding:
-    free = shutil.disk_usage(storage if storage.exists() else storage.parent).free / 1e9
+    free = shutil.disk_usage(storage).free / 1e9
     fix = "" if free >= _MINIMUM_FREE_GB else f"free at least {_MINIMUM_FREE_GB} GB, for instance with `kit prune --keep 1`"
     return Finding("disk", f"{free:.0f} GB free", fix)
 

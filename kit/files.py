@@ -91,7 +91,8 @@ def read_yaml(path: Path) -> Document:
                 depth -= 1
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        said = [getattr(error, name, None) for name in ("context", "problem")]
+        problem = ", ".join(filter(None, said)) or str(error).splitlines()[0]
         raise bad(getattr(error, "problem_mark", None), f"not valid YAML: {problem}") from None
 
     lines: dict[tuple[str | int, ...], int] = {}

@@ -5,7 +5,9 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import re
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +16,7 @@ from typing import Any
 from kit import work
 from kit.contract import Contract
 from kit.errors import IngestError
-from kit.files import sha256, short
+from kit.files import sha256, short, sync_path
 from kit.product import DataProduct, Source
 
 
@@ -33,7 +35,10 @@ def package_file(package: str, path: str) -> Path:
 
     Raises `IngestError` when package or file is missing.
     """
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # the parent of a dotted name
+        spec = None
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise IngestError(f"the package '{package}' is not installed; install it with `pip install {package}`")
@@ -63,23 +68,30 @@ def land(product: DataProduct, source: Source, raw: Path) -> Landing:
             target = folder / f"{digest}.parquet"
             if not target.exists():
                 _convert(_name(product, source), source.contract, origin, temporary)
-                temporary.replace(target)
+                _keep(temporary, target)
         else:
             _write_frame(_name(product, source), source.contract, given, temporary)
             digest = f"{sha256(temporary)[:32]}-{_types_digest(source.contract)}"
             target = folder / f"{digest}.parquet"
-            temporary.replace(target)
+            _keep(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+    # No bound parameter: for one DuckDB would import pandas.
+    query = f"select sum(num_rows)::bigint from parquet_file_metadata({work.literal(str(target))})"
     with work.connect() as connection:
-        (rows,) = connection.execute(
-            "select sum(num_rows)::bigint from parquet_file_metadata(?)", [str(target)]
-        ).fetchone() or (0,)
+        (rows,) = connection.execute(query).fetchone() or (0,)
     return Landing(source.name, digest, target, rows)
 
 
 def _name(product: DataProduct, source: Source) -> str:
     return f"{product.name}.raw.{source.name}"
+
+
+def _keep(temporary: Path, target: Path) -> None:
+    """Move landed data into place whole: it is never looked at again, so a power loss must not halve it."""
+    sync_path(temporary)
+    temporary.replace(target)
+    sync_path(target.parent)
 
 
 def _types_digest(contract: Contract) -> str:
@@ -96,7 +108,7 @@ def _call(product: DataProduct, name: str) -> Any:
         return function()
     except IngestError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise IngestError(f"{short(path)}: {name}() failed: {type(error).__name__}: {error}") from error
 
 
@@ -111,15 +123,17 @@ def _load(path: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except IngestError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise IngestError(f"{short(path)}: fails on import: {type(error).__name__}: {error}") from error
     finally:
         sys.dont_write_bytecode = keep
     return module
 
 
-def _convert(name: str, contract: Contract, origin: Path, target: Path) -> None:
+def _convert(name: str, contract: Contract, origin: Path, target: Path, called: str = "") -> None:
     import duckdb
+
+    called = called or origin.name
 
     try:
         with work.connect() as connection:
@@ -132,32 +146,55 @@ def _convert(name: str, contract: Contract, origin: Path, target: Path) -> None:
             found = work.columns(connection, "raw")
             promised = {column.name: column.type for column in contract.columns}
             if set(found) != set(promised):
-                raise IngestError(
-                    f"{name}: {origin.name} breaks its contract: {'; '.join(work.schema_problems(contract, found))}"
-                )
-            casts = ", ".join(f"{work.quoted(c)}::{kind} as {work.quoted(c)}" for c, kind in promised.items())
+                raise IngestError(f"{name}: {called} breaks its contract: {'; '.join(work.schema_problems(contract, found))}")
             if found == promised and origin.suffix == ".parquet":
                 # Read once, end to end, so that a damaged file stops here; then kept byte for byte.
                 connection.execute(f"select {', '.join(f'max({work.quoted(c)})' for c in promised)} from raw").fetchall()
                 target.write_bytes(origin.read_bytes())
             else:
+                casts = ", ".join(_cast(column, found[column], kind) for column, kind in promised.items())
                 connection.execute(f"copy (select {casts} from raw) to {work.literal(str(target))} (format parquet)")
     except duckdb.Error as error:
-        raise IngestError(f"{name}: {origin.name} cannot be read with the contract's types: {_first_line(error)}") from None
+        raise IngestError(f"{name}: {called} cannot be read with the contract's types: {_reason(error)}") from None
+
+
+def _cast(column: str, found: str, kind: str) -> str:
+    """SQL for a column in the contract's type; digits or a time of day are never rounded off in silence."""
+    name, wide = work.quoted(column), _wide(kind)
+    # Between floats and decimals rounding is what the contract asks for.
+    if wide == kind or found == kind or (found in ("float", "double") and kind.startswith("decimal")):
+        return f"{name}::{kind} as {name}"
+    value = f"{name}::{wide}" if found == "varchar" else name
+    problem = work.literal(f" in column {column} is not exactly a {kind}")
+    return f"case when {value}::{kind} <> {value} then error({name}::varchar || {problem}) else {value}::{kind} end as {name}"
+
+
+def _wide(kind: str) -> str:
+    """A type that shows what `kind` would round off, or `kind` itself when it rounds nothing off."""
+    if kind == "date":
+        return "timestamp"
+    if kind.endswith(("int", "integer")):
+        return "decimal(38,9)"
+    if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
+        precision, scale = int(match[1]), int(match[2])
+        return f"decimal(38,{min(scale + 9, 38 - precision + scale)})"
+    return kind
 
 
 def _csv_view(connection: Any, contract: Contract, origin: Path) -> None:
-    opener = gzip.open if origin.suffix == ".gz" else open
+    packed = origin.suffix == ".gz"
     try:
-        with opener(origin, "rt", encoding="utf-8", newline="") as file:
+        with (gzip.open if packed else open)(origin, "rt", encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError) as error:
+            while packed and file.read(1 << 20):
+                pass  # to the end: only there does a cut or damaged archive show
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise IngestError(f"{contract.id}: {origin.name} is not readable UTF-8 CSV: {error}") from None
     types = {column.name: column.type for column in contract.columns}
     if sorted(header) != sorted(types):
         found = ", ".join(header) or "none"
         raise IngestError(f"{contract.id}: the columns of {origin.name} are {found}; the contract says {', '.join(types)}")
-    columns = ", ".join(f"{work.literal(name)}: {work.literal(types[name])}" for name in header)
+    columns = ", ".join(f"{work.literal(name)}: {work.literal(_wide(types[name]))}" for name in header)
     connection.execute(
         f"create view raw as select * from read_csv({work.literal(str(origin))}, columns = {{{columns}}}, "
         "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', strict_mode = true)"
@@ -170,11 +207,20 @@ def _write_frame(name: str, contract: Contract, frame: Any, target: Path) -> Non
         raise IngestError(f"{name}: returned a {type(frame).__name__}; return a path or a polars frame")
     loose = target.with_suffix(".loose.parquet")
     try:
-        write(loose)
-        _convert(name, contract, loose, target)
+        try:
+            write(loose)
+        except Exception as error:
+            raise IngestError(f"{name}: the frame cannot be written: {type(error).__name__}: {_first_line(error)}") from error
+        _convert(name, contract, loose, target, "the frame")
     finally:
         loose.unlink(missing_ok=True)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return str(error).strip().partition("\n")[0]
+
+
+def _reason(error: Exception) -> str:
+    """The start of a DuckDB message; of a CSV error also what is wrong in the line, without showing the line."""
+    lines = str(error).strip().splitlines()
+    return f"{lines[0]}: {lines[2]}" if len(lines) > 2 and lines[1].startswith("Original Line:") else lines[0]

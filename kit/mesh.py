@@ -41,7 +41,7 @@ class Mesh:
                 continue
             try:
                 healthy[folder.name] = DataProduct.load(folder)
-            except KitError as error:
+            except (KitError, OSError) as error:
                 broken[folder.name] = Broken(folder.name, folder, str(error))
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)

@@ -109,14 +109,13 @@ def _validator() -> Any:
 def _schema() -> dict[str, Any]:
     """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
     text = {"type": "string", "minLength": 1}
-    version = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
     contract = {
         "type": "object",
         "required": ["id", "version"],
-        "properties": {"id": text, "version": version},
+        "properties": {"id": text, "version": text},
         "additionalProperties": False,
     }
-    port = {"name": text, "version": version, "contractId": text}
+    port = {"name": text, "version": text, "contractId": text}
     member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
     return {
         "$schema": "https://json-schema.org/draft/2019-09/schema",
@@ -128,7 +127,7 @@ def _schema() -> dict[str, Any]:
             "kind": {"enum": ["DataProduct"]},
             "id": text,
             "name": text,
-            "version": version,
+            "version": text,
             "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
             "domain": text,
             "tenant": text,
@@ -205,7 +204,7 @@ class _Reader:
             raise document.error(["team"], "no member has 'role: owner'; name who stands for the product")
         inputs, sources = self.inputs(document)
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
-        self.once(document, "outputPorts", [port.name for port in ports])
+        self.once(document, ["outputPorts"], [port.name for port in ports])
         product = DataProduct(
             name=name,
             folder=self.folder,
@@ -241,7 +240,7 @@ class _Reader:
             if contract_id != name:
                 raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it is about")
             inputs.append(InputPort(name, self.version(document, where, item)))
-        self.once(document, "inputPorts", [port.port for port in inputs] + [source.name for source in sources])
+        self.once(document, ["inputPorts"], [port.port for port in inputs] + [source.name for source in sources])
         return tuple(inputs), tuple(sources)
 
     def port(self, document: Document, position: int, item: dict[str, Any], inputs: tuple[InputPort, ...]) -> OutputPort:
@@ -253,13 +252,14 @@ class _Reader:
         contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
         notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None
         suite = self.folder / "expectations" / f"{name}.extra.json"
+        reads = self.reads(document, where, item, inputs)
         return OutputPort(
             id=identifier,
             name=name,
             description=item.get("description") or contract.description,
             contract=contract,
             notebook=notebook,
-            reads=self.reads(document, where, item, inputs) if notebook else (),
+            reads=reads if notebook else (),
             suite=suite if suite.is_file() else None,
         )
 
@@ -268,15 +268,19 @@ class _Reader:
     ) -> tuple[InputPort, ...]:
         if "inputContracts" not in item:
             return inputs
-        own = {f"{self.folder.name}.{port['name']}" for port in document.data["outputPorts"]} - {item["contractId"]}
-        known = own | {port.port for port in inputs}
-        found = []
+        known = {port["contractId"]: port["version"] for port in document.data["outputPorts"] if port is not item}
+        known |= {port.port: str(port.version) for port in inputs}
+        found: list[InputPort] = []
         for position, entry in enumerate(item["inputContracts"]):
             here: Where = [*where, "inputContracts", position]
             if entry["id"] not in known:
                 allowed = ", ".join(sorted(known)) or "none"
                 raise document.error([*here, "id"], f"'{entry['id']}' is not an input of this product; there are: {allowed}")
+            if entry["version"] != known[entry["id"]]:
+                problem = f"'{entry['version']}' is not the version of '{entry['id']}' in this file, {known[entry['id']]}"
+                raise document.error([*here, "version"], problem)
             found.append(InputPort(entry["id"], self.version(document, here, entry)))
+        self.once(document, [*where, "inputContracts"], [port.port for port in found])
         return tuple(found)
 
     def version(self, document: Document, where: Where, item: dict[str, Any]) -> Version:
@@ -290,22 +294,23 @@ class _Reader:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
         path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
-            raise document.error(where, f"there is no {short(path)}; write the contract of '{name}' there")
-        contract = Contract.load(self.folder / kind / path.name)
+            missing = short(self.folder / kind / f"{name}.odcs.yaml")
+            raise document.error(where, f"there is no {missing}; write the contract of '{name}' there")
+        contract = Contract.load(self.folder / kind / f"{name}.odcs.yaml")
         if contract.id != expected:
-            raise InvalidFile(f"{short(contract.path)}: id: '{contract.id}' must be '{expected}'")
+            raise read_yaml(contract.path).error(["id"], f"'{contract.id}' must be '{expected}'")
         if contract.table != name:
-            raise InvalidFile(f"{short(contract.path)}: schema.0.name: '{contract.table}' must be '{name}'")
+            raise read_yaml(contract.path).error(["schema", 0, "name"], f"'{contract.table}' must be '{name}'")
         if str(contract.version) != item["version"]:
             raise document.error(
                 [*where[:-1], "version"], f"'{item['version']}' is not the contract's version, {contract.version}"
             )
         return contract
 
-    def once(self, document: Document, field: str, names: list[str]) -> None:
+    def once(self, document: Document, where: Where, names: list[str]) -> None:
         for name in names:
             if names.count(name) > 1:
-                raise document.error([field], f"'{name}' stands twice; keep one")
+                raise document.error(where, f"'{name}' stands twice; keep one")
 
     def files(self, document: Document, product: DataProduct) -> None:
         """Every port has what makes it; every source has what lands it."""

@@ -21,7 +21,9 @@ from kit.mesh import Mesh
 from kit.product import DataProduct
 from kit.store import Store
 
-SALES = ["sale_id,item,amount,sold_on"] + [f"{i},{'tea' if i % 3 else 'cake'},{i}.50,2024-01-{i % 9 + 1:02d}" for i in range(1, 31)]
+SALES = ["sale_id,item,amount,sold_on"] + [
+    f"{i},{'tea' if i % 3 else 'cake'},{i}.50,2024-01-{i % 9 + 1:02d}" for i in range(1, 31)
+]
 
 
 class SmallMesh:
@@ -220,5 +222,3 @@ def notebook(cells: list[str], parameters: str = "") -> dict[str, Any]:
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         "cells": first + [cell(i, source, []) for i, source in enumerate(cells, 1)],
     }  # fmt: skip
-
-

@@ -90,7 +90,9 @@ def test_good_data_passes_every_rule(bench: Bench) -> None:
         ({key: [] for key in GOOD}, "volume", "0"),
     ],
 )
-def test_each_kind_of_rule_fails_on_what_breaks_it(bench: Bench, changed: dict[str, list[Any]], rule: str, observed: str) -> None:
+def test_each_kind_of_rule_fails_on_what_breaks_it(
+    bench: Bench, changed: dict[str, list[Any]], rule: str, observed: str
+) -> None:
     if not any(changed.values()):  # an empty table keeps its types
         changed = {key: pl.Series(GOOD[key]).clear() for key in GOOD}  # type: ignore[misc]
         changed["day"] = pl.Series([], dtype=pl.Date)  # type: ignore[assignment]
@@ -154,7 +156,10 @@ def test_an_unknown_expectation_is_refused_not_dropped(bench: Bench, tmp_path: P
 
 
 def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> None:
-    query = {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "select * from {batch} where nonsense > 1"}}
+    query = {
+        "type": "unexpected_rows_expectation",
+        "kwargs": {"unexpected_rows_query": "select * from {batch} where nonsense > 1"},
+    }
     failed = [check for check in bench.audit(suite(tmp_path, query)) if not check.passed]
     assert len(failed) == 1
     assert failed[0].observed.startswith("could not be evaluated: (_duckdb.BinderException) Binder Error: Referenced column")

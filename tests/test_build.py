@@ -107,7 +107,10 @@ def test_a_failed_audit_publishes_nothing_and_readers_keep_the_last_good_snapsho
         (SALES[:4], "raw.sales: rows  (contract)"),
         ([*SALES, SALES[1]], "raw.sales: sale_id is unique  (contract)"),
         ([*SALES, ",tea,1.00,2024-01-09"], "raw.sales: sale_id is required  (contract)"),
-        ([row.replace("2024-01", "2023-01") for row in SALES], "raw.sales: the newest sold_on is at most 2 days old  (contract)"),
+        (
+            [row.replace("2024-01", "2023-01") for row in SALES],
+            "raw.sales: the newest sold_on is at most 2 days old  (contract)",
+        ),
         ([row.replace("cake", "pie") for row in SALES], "raw.sales: known values  (contract)"),
     ],
 )
@@ -123,7 +126,9 @@ def test_a_broken_feed_stops_before_it_is_transformed(small: SmallMesh, rows: li
 
 
 def test_a_failing_dbt_test_shows_the_rows(small: SmallMesh) -> None:
-    small.replace("domains/shop/models/marts/sales.sql", "order by", "union all select 1, 'tea', 1.00, date '2024-01-09' order by")
+    small.replace(
+        "domains/shop/models/marts/sales.sql", "order by", "union all select 1, 'tea', 1.00, date '2024-01-09' order by"
+    )
     outcome = small.build("shop")
     assert outcome.message.splitlines() == [
         "'shop': 1 check failed, nothing was published",
@@ -214,7 +219,11 @@ def test_a_consumer_of_a_newer_contract_waits_for_it_to_be_published(small: Smal
         text = (small.root / path).read_text()
         head, mark, tail = text.rpartition('"totals"') if "odps" in path else ("", "", text)
         (small.root / path).write_text(head + mark + tail.replace('"version": "1.0.0"', '"version": "1.1.0"', 1))
-    small.replace("domains/plan/product.odps.yaml", '"name": "shop.totals",\n   "version": "1.0.0"', '"name": "shop.totals",\n   "version": "1.1.0"')
+    small.replace(
+        "domains/plan/product.odps.yaml",
+        '"name": "shop.totals",\n   "version": "1.0.0"',
+        '"name": "shop.totals",\n   "version": "1.1.0"',
+    )
     assert small.build("plan").message == (
         "'plan' reads shop.totals 1.1.0, but the current snapshot of 'shop' has version 1.0.0; run `kit run shop` first"
     )

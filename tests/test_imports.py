@@ -1,0 +1,56 @@
+"""What a person does all day must not wait for the heavy libraries."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.small_mesh import SmallMesh
+
+HEAVY = ["dagster", "dbt", "great_expectations", "pandas", "papermill", "pyarrow", "statsmodels", "intake"]
+REPORT = f"import sys; print([name for name in {HEAVY} if name in sys.modules])"
+
+
+def imported(code: str, small: SmallMesh) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=small.root, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("module", ["kit", "kit.build", "kit.cli", "kit.mesh", "kit.reading", "kit.status", "kit.lint"])
+def test_importing_is_light(small: SmallMesh, module: str) -> None:
+    assert imported(f"import {module}\n{REPORT}; print('polars' in sys.modules)", small) == "False"
+    assert imported(f"import {module}\n{REPORT}", small) == "[]"
+
+
+@pytest.mark.parametrize("command", [["status"], ["check"], ["history", "shop.totals"], ["read", "shop.totals"], ["doctor"]])
+def test_looking_is_light(small: SmallMesh, command: list[str]) -> None:
+    small.publish("shop")
+    code = f"import sys; sys.argv[1:] = {command}\nimport kit.cli\ntry: kit.cli.main()\nexcept SystemExit: pass\n{REPORT}"
+    assert imported(code, small) == "[]"
+
+
+def test_finding_nothing_to_do_is_light(small: SmallMesh) -> None:
+    small.publish("shop")
+    small.publish("plan")
+    code = f"import sys; sys.argv[1:] = ['run']\nimport kit.cli\ntry: kit.cli.main()\nexcept SystemExit: pass\n{REPORT}"
+    assert imported(code, small) == "[]"
+
+
+def test_imports_point_one_way() -> None:
+    """No module of the kit takes part in an import cycle, lazy imports included."""
+    import ast
+    from graphlib import TopologicalSorter
+    from pathlib import Path
+
+    folder = Path(__file__).parents[1] / "kit"
+    names = {path.stem for path in folder.glob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for path in folder.glob("*.py"):
+        found: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "kit":
+                found |= {alias.name for alias in node.names if alias.name in names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kit."):
+                found.add(str(node.module).split(".")[1])
+        graph[path.stem] = found
+    assert list(TopologicalSorter(graph).static_order())

@@ -1,0 +1,132 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kit.errors import NotebookError
+from kit.notebook import Limits, Parameter, check_parameters, execute, parameters
+from tests.small_mesh import notebook, write
+
+DECLARED = """\
+horizon: int = 30  # days ahead
+level: float = 0.5
+name: str = 'base'
+deep = True
+items: list = [1, 2]
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write_notebook(tmp_path, ["x = 1"])
+
+
+def write_notebook(folder: Path, cells: list[str]) -> Path:
+    write(folder / "plan.ipynb", json.dumps(notebook(cells, DECLARED)))
+    return folder / "plan.ipynb"
+
+
+def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
+    executed = path.parent / "runs" / "plan.ipynb"
+    execute(path, executed, given, Limits(timeout, output_mb), {"KIT_TEST": "here"})
+    return executed
+
+
+def test_parameters_are_read_with_type_default_and_help(path: Path) -> None:
+    assert parameters(path) == {
+        "horizon": Parameter("horizon", "int", 30, "days ahead"),
+        "level": Parameter("level", "float", 0.5, ""),
+        "name": Parameter("name", "str", "base", ""),
+        "deep": Parameter("deep", "bool", True, ""),
+        "items": Parameter("items", "list", [1, 2], ""),
+    }
+
+
+def test_given_text_takes_the_declared_type(path: Path) -> None:
+    given = {"horizon": "14", "level": "1", "name": "14", "deep": "False", "items": "[3]"}
+    expected = {"horizon": 14, "level": 1, "name": "14", "deep": False, "items": [3]}
+    assert check_parameters(path, parameters(path), given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"horizon": "soon"}, "the parameter 'horizon' is 'soon'; it must be of type int"),
+        ({"horizon": 1.5}, "the parameter 'horizon' is 1.5; it must be of type int"),
+        ({"horizon": True}, "the parameter 'horizon' is True; it must be of type int"),
+        ({"level": "high"}, "the parameter 'level' is 'high'; it must be of type float"),
+        ({"deep": "maybe"}, "the parameter 'deep' is 'maybe'; it must be of type bool"),
+        ({"items": "{}"}, "the parameter 'items' is {}; it must be of type list"),
+        ({"name": 5}, "the parameter 'name' is 5; it must be of type str"),
+        (
+            {"import os; x": 1},
+            "has no parameter 'import os; x'; there are: horizon: int, level: float, name: str, deep: bool, items: list",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_a_kernel_starts(path: Path, given: dict[str, object], says: str) -> None:
+    with pytest.raises(NotebookError) as error:
+        check_parameters(path, parameters(path), given)
+    assert str(error.value) == f"{path}: {says}"
+
+
+def test_a_file_that_is_no_notebook_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "x.ipynb", "{")
+    with pytest.raises(NotebookError) as error:
+        parameters(tmp_path / "x.ipynb")
+    assert str(error.value).startswith(f"{tmp_path / 'x.ipynb'}: not a notebook that can be read: ")
+
+
+def test_it_runs_in_this_python_beside_its_notebook_with_parameters_and_environment(tmp_path: Path) -> None:
+    cells = ["import os, sys, json\nprint(json.dumps([sys.executable, os.getcwd(), os.environ['KIT_TEST'], horizon]))"]
+    executed = json.loads(run(write_notebook(tmp_path, cells), horizon=7).read_text())
+    (text,) = (output["text"] for cell in executed["cells"] for output in cell.get("outputs", ()))
+    import sys
+
+    assert json.loads("".join(text)) == [sys.executable, str(tmp_path), "here", 7]
+
+
+def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
+    folder = tmp_path / "{name} it's"
+    folder.mkdir()
+    assert run(write_notebook(folder, ["1 + 1"])).is_file()
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["x = 1", "x / 0"], "cell 3 failed: ZeroDivisionError: division by zero"),
+        (["import sys; sys.exit(0)", "x = 1"], "stopped before its end, 1 cells were not run; do not call exit() in it"),
+        (["import os; os._exit(0)"], "the kernel died, as it does when memory runs out"),
+        (["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "the kernel died, as it does when memory runs out"),
+        (
+            ["import time; time.sleep(600)"],
+            "a cell ran longer than 3 s and was stopped; raise cell_timeout_seconds in [tool.kit] if it needs more",
+        ),
+        (["x = ("], "cell 2 failed: SyntaxError: "),
+    ],
+    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
+)
+def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
+    path = write_notebook(tmp_path, cells)
+    with pytest.raises(NotebookError) as error:
+        run(path, timeout=3)
+    assert str(error.value).startswith(f"{path}: {says}")
+    assert (tmp_path / "runs" / "plan.ipynb").is_file()
+
+
+def test_output_beyond_the_limit_is_cut(tmp_path: Path) -> None:
+    executed = run(write_notebook(tmp_path, ["for _ in range(50): print('x' * 100_000)", "print('after')"]))
+    assert executed.stat().st_size < 1_500_000
+    assert "Output beyond the limit was cut." in executed.read_text()
+
+
+def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
+    import psutil
+
+    path = write_notebook(tmp_path, ["import time; time.sleep(600)"])
+    with pytest.raises(NotebookError):
+        run(path, timeout=1)
+    children = psutil.Process(os.getpid()).children(recursive=True)
+    assert [child.cmdline() for child in children if "ipykernel_launcher" in " ".join(child.cmdline())] == []
