@@ -382,7 +382,9 @@ class _Reader:
         return low, high
 
     def sql(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
-        query = str(item["query"]).strip().rstrip(";").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
+        query = (
+            str(item["query"]).strip().rstrip("; \n").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
+        )
         for operator, symbol in _OPERATORS.items():
             if operator in item:
                 value = item[operator]

@@ -1,0 +1,149 @@
+"""The demo mesh through `kit run` beside the same SQL in one plain DuckDB process: `make bench`.
+
+Both start from nothing in a new process and write the same ports as Parquet. Runs alternate, so that a busy machine
+slows both; medians are compared. CPU time includes notebook kernels, memory is that of the largest process.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kit.runs import Runs
+from kit.store import Store
+from kit.config import Config
+from kit.mesh import Mesh
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process tree took: seconds on the clock, seconds of CPU, megabytes of the largest process."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(command: list[str], **environment: str) -> Cost:
+    """Run a command to its end; raises `RuntimeError` when it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed with exit code {process.returncode}")
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def plain_script(storage: Path, products: list[str]) -> list[str]:
+    """The SQL that a built mesh compiled, as plain statements: views for staging, `copy` for ports."""
+    config = Config.load(ROOT, {"KIT_STORAGE": str(storage)})
+    mesh, runs, store = Mesh.load(config.domains), Runs(config.storage), Store(config.storage)
+    statements = []
+    for product in mesh.products:
+        if product.name not in products:
+            continue
+        statements += [
+            "use memory",
+            "detach database if exists work",
+            "attach ':memory:' as work",
+            "use work",
+            "create schema raw",
+        ]
+        snapshot = store.current(product.name)
+        assert snapshot is not None
+        for source in product.sources:
+            path = (
+                config.storage
+                / "raw"
+                / product.name
+                / source.name
+                / f"{snapshot.manifest['sources'][source.name]['digest']}.parquet"
+            )
+            statements.append(f"create view raw.{source.name} as from read_parquet('{path}')")
+        for port in product.inputs:
+            statements.append(f"create schema if not exists {port.product}")
+            statements.append(f"create view {port.port} as from read_parquet('{{out}}/{port.port}.parquet')")
+        run_id = runs.ids(product.name)[0]
+        manifest = json.loads((runs.folder(product.name, run_id) / "dbt" / "manifest.json").read_text())
+        for node in in_order({k: v for k, v in manifest["nodes"].items() if v["resource_type"] == "model"}):
+            if node["config"]["materialized"] == "view":
+                statements.append(f"create view {node['name']} as {node['compiled_code']}")
+            else:
+                target = f"{{out}}/{product.name}.{node['name']}.parquet"
+                statements.append(f"copy ({node['compiled_code']}) to '{target}' (format parquet, compression zstd)")
+                statements.append(f"create view {node['name']} as from read_parquet('{target}')")
+    return statements
+
+
+def in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
+    """dbt models, each after those it reads."""
+    from graphlib import TopologicalSorter
+
+    graph = {name: [parent for parent in node["depends_on"]["nodes"] if parent in nodes] for name, node in nodes.items()}
+    return [nodes[name] for name in TopologicalSorter(graph).static_order()]
+
+
+PLAIN = """
+import json, sys, tempfile
+import duckdb
+connection = duckdb.connect()
+with tempfile.TemporaryDirectory() as out:
+    for statement in json.load(open(sys.argv[1])):
+        connection.execute(statement.replace("{out}", out))
+"""
+
+
+def bench(runs: Annotated[int, typer.Option(help="How often each is run.", min=1)] = 5) -> None:
+    """Run both alternately and print medians and ratios."""
+    kit = [sys.executable, "-m", "kit.cli", "run"]
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Path(folder) / "mesh"
+        measure(kit, KIT_STORAGE=str(storage))
+        config = Config.load(ROOT, {})
+        dbt = [product.name for product in Mesh.load(config.domains).products if product.has_dbt]
+        script = Path(folder) / "plain.json"
+        script.write_text(json.dumps(plain_script(storage, dbt)))
+        costs: dict[str, list[Cost]] = {
+            "plain DuckDB": [],
+            "kit run, SQL products": [],
+            "kit run, whole mesh": [],
+            "kit run, no change": [],
+        }
+        for number in range(runs):
+            print(f"run {number + 1} of {runs}", file=sys.stderr, flush=True)
+            costs["plain DuckDB"].append(measure([sys.executable, "-c", PLAIN, str(script)]))
+            for name, selection in (("kit run, SQL products", dbt), ("kit run, whole mesh", [])):
+                target = Path(folder) / "run"
+                costs[name].append(measure([*kit, *selection], KIT_STORAGE=str(target)))
+                if not selection:
+                    costs["kit run, no change"].append(measure(kit, KIT_STORAGE=str(target)))
+                shutil.rmtree(target)
+    base = {
+        unit: statistics.median(getattr(cost, unit) for cost in costs["plain DuckDB"]) for unit in ("wall", "cpu", "memory")
+    }
+    print(f"median of {runs} alternating runs; × is the ratio to plain DuckDB")
+    print(f"{'':<24}{'wall':>9}{'×':>7}{'CPU':>10}{'×':>7}{'memory':>11}{'×':>7}")
+    for name, found in costs.items():
+        middle = {unit: statistics.median(getattr(cost, unit) for cost in found) for unit in base}
+        print(
+            f"{name:<24}{middle['wall']:>7.1f} s{middle['wall'] / base['wall']:>7.1f}{middle['cpu']:>8.1f} s"
+            f"{middle['cpu'] / base['cpu']:>7.1f}{middle['memory']:>8.0f} MB{middle['memory'] / base['memory']:>7.1f}"
+        )
+
+
+if __name__ == "__main__":
+    typer.run(bench)
