@@ -273,6 +273,12 @@ class _Reader:
             yield from self.options([*where, "logicalTypeOptions"], column, item.get("logicalTypeOptions") or {})
             for number, quality in enumerate(item.get("quality") or []):
                 yield self.quality([*where, "quality", number], quality, column)
+        if floats := [item["name"] for item in properties if normal_type(item["physicalType"]) in ("float", "double")]:
+            # To DuckDB NaN is greater than any number, so that no minimum would stop it.
+            name = "numbers are finite" if len(floats) > 1 else f"{floats[0]} is finite"
+            unless = " or ".join(f'not isfinite("{column}")' for column in floats)
+            kwargs = {"unexpected_rows_query": f"select * from ${{table}} where {unless}"}
+            yield Rule(name, "unexpected_rows_expectation", kwargs, tuple(floats))
         if len(key) > 1:
             name = f"{', '.join(key)} together are unique"
             yield Rule(name, "expect_compound_columns_to_be_unique", {"column_list": list(key)}, key)

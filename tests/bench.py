@@ -18,10 +18,10 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.runs import Runs
-from kit.store import Store
 from kit.config import Config
 from kit.mesh import Mesh
+from kit.runs import Runs
+from kit.store import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -135,8 +135,8 @@ def bench(runs: Annotated[int, typer.Option(help="How often each is run.", min=1
     base = {
         unit: statistics.median(getattr(cost, unit) for cost in costs["plain DuckDB"]) for unit in ("wall", "cpu", "memory")
     }
-    print(f"median of {runs} alternating runs; × is the ratio to plain DuckDB")
-    print(f"{'':<24}{'wall':>9}{'×':>7}{'CPU':>10}{'×':>7}{'memory':>11}{'×':>7}")
+    print(f"median of {runs} alternating runs; x is the ratio to plain DuckDB")
+    print(f"{'':<24}{'wall':>9}{'x':>7}{'CPU':>10}{'x':>7}{'memory':>11}{'x':>7}")
     for name, found in costs.items():
         middle = {unit: statistics.median(getattr(cost, unit) for cost in found) for unit in base}
         print(

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import textwrap
-
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +174,8 @@ def descriptor(name: str, *, inputs: list[str] = (), outputs: dict[str, str] | N
 
 
 def valid(*values: str) -> dict[str, Any]:
-    return {
-        "name": "known values", "type": "library", "metric": "invalidValues", "arguments": {"validValues": list(values)}, "mustBe": 0,
-    }  # fmt: skip
+    arguments = {"validValues": list(values)}
+    return {"name": "known values", "type": "library", "metric": "invalidValues", "arguments": arguments, "mustBe": 0}
 
 
 def contract(

@@ -67,12 +67,13 @@ def test_good_data_passes_every_rule(bench: Bench) -> None:
         "known values",
         "value is between 0 and 10",
         "day is required",
+        "value is finite",
         "volume",
         "sums",
         "known to others",
         "the newest day is at most 2 days old",
     ]
-    assert counts(checks) == {"passed": 12, "failed": 0, "warned": 0}
+    assert counts(checks) == {"passed": 13, "failed": 0, "warned": 0}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,8 @@ def test_good_data_passes_every_rule(bench: Bench) -> None:
         ({"kind": ["a", "b", "AB"]}, "kind matches [a-z]{1}", "1"),
         ({"kind": ["a", "b", "abcd"]}, "length of kind is at most 3", "1 of 3 rows break it"),
         ({"value": [1.0, 2.0, 11.0]}, "value is between 0 and 10", "1 of 3 rows break it"),
+        ({"value": [1.0, 2.0, float("nan")]}, "value is finite", "1"),
+        ({"value": [1.0, 2.0, float("inf")]}, "value is finite", "1"),
         ({"id": [1, 2, 300]}, "known to others", "1"),
         ({"day": ["2024-01-07", "2024-01-06", "2024-01-01"]}, "the newest day is at most 2 days old", "2024-01-07"),
         ({key: values[:1] for key, values in GOOD.items()}, "volume", "1"),
@@ -129,7 +132,7 @@ def test_wrong_columns_are_told_and_nothing_else_is_asked(bench: Bench) -> None:
 def test_a_warning_does_not_block(bench: Bench) -> None:
     bench.contract_text = bench.contract_text.replace('"name": "volume",', '"name": "volume", "severity": "warning",')
     checks = bench.audit(**{key: values[:1] for key, values in GOOD.items()})
-    assert counts(checks) == {"passed": 11, "failed": 0, "warned": 1}
+    assert counts(checks) == {"passed": 12, "failed": 0, "warned": 1}
 
 
 def suite(folder: Path, *expectations: dict[str, Any]) -> Path:

@@ -30,7 +30,8 @@ def test_a_build_publishes_every_port_with_its_record(small: SmallMesh) -> None:
     assert (record.status, record.version, record.run_id) == ("published", version, snapshot.manifest["run_id"])
     assert {"ingest", "audit raw", "dbt", "audit", "publish"} == set(record.steps)
     assert {(check.table, check.origin) for check in record.checks} == {
-        ("raw.sales", "contract"), ("sales", "contract"), ("sales", "suite"), ("sales", "dbt"), ("totals", "contract"), ("totals", "dbt"),
+        ("raw.sales", "contract"), ("sales", "contract"), ("sales", "suite"), ("sales", "dbt"), ("totals", "contract"),
+        ("totals", "dbt"),
     }  # fmt: skip
 
 
