@@ -15,9 +15,10 @@ from typing import Any
 
 from kit import work
 from kit.checks import SAMPLES, Check
-from kit.contract import Contract, Rule
+from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import read_json, short
+from kit.rules import Rule
 
 _SEVERITY = {"error": "critical", "warning": "warning"}
 

@@ -17,13 +17,13 @@ from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.checks import Check, counts, explain
 from kit.config import Config
+from kit.contract import Version
 from kit.errors import AuditFailed, KitError, NotebookError, NotPublished
 from kit.files import no_step, short, to_json
 from kit.ingest import Landing
-from kit.mesh import Mesh
 from kit.product import DataProduct, InputPort, OutputPort
 from kit.runs import Record, Runs
-from kit.store import Pruned, Snapshot, Store
+from kit.store import Snapshot, Store
 from kit.version import __version__
 
 Parameters = Mapping[str, Any]
@@ -151,8 +151,6 @@ def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
 
 
 def _check_version(product: DataProduct, item: InputPort, pinned: Pin) -> None:
-    from kit.contract import Version
-
     ports = pinned.snapshot.manifest["ports"]
     entry = ports.get(item.port.partition(".")[2])
     offered = Version.parse(entry["contract_version"]) if entry else None
@@ -372,27 +370,3 @@ def _tally(checks: tuple[Check, ...]) -> str:
     text = f"{_count(parts['passed'], 'check')} passed"
     text += f", {parts['failed']} failed" if parts["failed"] else ""
     return text + (f", {_count(parts['warned'], 'warning')}" if parts["warned"] else "")
-
-
-def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[Pruned]]:
-    """Remove old snapshots of every product, and the run folders and raw data only they needed.
-
-    Returns what became of each version by product. Raises `KitError` when `keep` is below 1 and `Busy` while one of
-    the products is being built.
-    """
-    store, runs = Store(config.storage), Runs(config.storage)
-    result = {}
-    for product in mesh.products:
-        if not store.folder(product.name).is_dir():
-            continue
-        # A build at work needs the raw data it has landed and its own run folder.
-        with store.building(product.name):
-            result[product.name] = store.prune(product.name, keep)
-            kept = store.history(product.name)
-            runs.prune(product.name, {snapshot.manifest["run_id"] for snapshot in kept}, keep)
-            for source in product.sources:
-                used = {snapshot.manifest["sources"].get(source.name, {}).get("digest") for snapshot in kept}
-                for path in (config.storage / "raw" / product.name / source.name).glob("[!.]*.parquet"):
-                    if path.stem not in used:
-                        path.unlink()
-    return result

@@ -326,7 +326,7 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Delete old snapshots; never the current one nor one that is being read."""
-    from kit.build import prune as prune_mesh
+    from kit.retention import prune as prune_mesh
 
     config = Config.load()
     result = prune_mesh(config, Mesh.load(config.domains), keep)

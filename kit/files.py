@@ -133,6 +133,11 @@ def _scalar(node: yaml.Node) -> Any:
     return value
 
 
+def mappings(value: object) -> list[dict[str, Any]]:
+    """The mappings in what should be a list of them, before a schema has said so."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def inside(folder: Path, relative: str) -> Path:
     """`folder / relative`, refused when it leaves the folder, links followed; raises `InvalidFile`."""
     try:

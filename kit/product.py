@@ -3,11 +3,11 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit.contract import Contract, Version, check_schema
+from kit import schema
+from kit.contract import Contract, Version
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
 
@@ -99,85 +99,6 @@ class DataProduct:
         return digest.hexdigest()
 
 
-@cache
-def _validator() -> Any:
-    import jsonschema
-
-    return jsonschema.Draft201909Validator(_schema())
-
-
-def _schema() -> dict[str, Any]:
-    """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
-    text = {"type": "string", "minLength": 1}
-    contract = {
-        "type": "object",
-        "required": ["id", "version"],
-        "properties": {"id": text, "version": text},
-        "additionalProperties": False,
-    }
-    port = {"name": text, "version": text, "contractId": text}
-    member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
-    return {
-        "$schema": "https://json-schema.org/draft/2019-09/schema",
-        "type": "object",
-        "required": ["apiVersion", "kind", "id", "status", "name", "version", "outputPorts", "team"],
-        "additionalProperties": False,
-        "properties": {
-            "apiVersion": {"enum": ["v1.0.0"]},
-            "kind": {"enum": ["DataProduct"]},
-            "id": text,
-            "name": text,
-            "version": text,
-            "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
-            "domain": text,
-            "tenant": text,
-            "description": {
-                "type": "object",
-                "properties": dict.fromkeys(("purpose", "limitations", "usage"), text),
-            },
-            "tags": {"type": "array", "items": text},
-            "inputPorts": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["name", "version", "contractId"],
-                    "properties": port,
-                    "additionalProperties": False,
-                },
-            },
-            "outputPorts": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name", "version", "contractId", "type"],
-                    "properties": {
-                        **port,
-                        "type": {"enum": ["dbt", "notebook"]},
-                        "description": text,
-                        "sbom": {"type": "array"},
-                        "inputContracts": {"type": "array", "items": contract},
-                    },
-                    "additionalProperties": False,
-                },
-            },
-            "managementPorts": {"type": "array"},
-            "support": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["channel", "url"],
-                    "properties": dict.fromkeys(("channel", "url", "description", "tool", "scope"), text),
-                },
-            },
-            "team": {"type": "array", "minItems": 1, "items": member},
-            "authoritativeDefinitions": {"type": "array"},
-            "customProperties": {"type": "array"},
-            "productCreatedTs": text,
-        },
-    }
-
-
 class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -192,7 +113,7 @@ class _Reader:
         if not path.is_file():
             raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")
         document = read_yaml(path)
-        check_schema(document, _validator())
+        schema.check(document, schema.odps())
         data = document.data
         name, folder_name = data["name"], self.folder.name
         if name != folder_name:

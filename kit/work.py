@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.contract import Contract, normal_type
+from kit.column_types import normal_type
+from kit.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb

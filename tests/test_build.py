@@ -4,8 +4,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit.build import Progress, prune
+from kit.build import Progress
 from kit.errors import Busy
+from kit.retention import prune
 from kit.runs import Runs
 from tests.small_mesh import FORECAST, SALES, SmallMesh
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.contract import Column, Contract, Rule, Sla, Version, normal_type
+from kit.column_types import normal_type
+from kit.contract import Column, Contract, Sla, Version
 from kit.errors import InvalidFile
+from kit.rules import Rule
 from tests.edit import ABSENT, edited
 
 BASE: dict[str, Any] = {

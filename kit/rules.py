@@ -1,0 +1,218 @@
+"""Quality rules: what a contract promises about its data, as Great Expectations expectations."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kit.column_types import normal_type
+from kit.files import Document, Where, mappings
+
+SEVERITIES = ("error", "warning")
+_OPERATORS = {
+    "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
+    "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
+}  # fmt: skip
+_RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One promise about the data, in the form of a Great Expectations expectation.
+
+    `kwargs` may hold the text `${table}`, which stands for the audited table. `columns` are those it speaks of.
+    """
+
+    name: str
+    type: str
+    kwargs: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    severity: str = "error"
+    description: str = ""
+
+
+class RuleReader:
+    """Turns the rules of one contract into expectations; raises `InvalidFile` for one that cannot be checked."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def operators(self, where: Where, owner: dict[str, Any]) -> None:
+        """Ask for each rule's subject and operator before the JSON schema does, in words that help nobody."""
+        allowed = (*_OPERATORS, *_RANGES)
+        for position, item in enumerate(mappings(owner.get("quality"))):
+            subject = {"library": "metric", "sql": "query"}.get(item.get("type") or "library")
+            if subject and subject not in item:
+                raise self.document.error([*where, position], f"has no {subject}, which says what is measured")
+            if subject and len(item.keys() & set(allowed)) != 1:
+                problem = f"must hold exactly one of {', '.join(allowed)}"
+                raise self.document.error([*where, position], problem)
+
+    def of(self, table: dict[str, Any], properties: list[dict[str, Any]], key: tuple[str, ...]) -> Iterator[Rule]:
+        """Every rule of a table: those its columns and key imply, and those under `quality`."""
+        for position, item in enumerate(properties):
+            where: Where = ["schema", 0, "properties", position]
+            column = item["name"]
+            if item.get("required") or item.get("primaryKey"):
+                yield _rule(f"{column} is required", "expect_column_values_to_not_be_null", column)
+            if item.get("unique") or key == (column,):
+                yield _rule(f"{column} is unique", "expect_column_values_to_be_unique", column)
+            yield from self._options([*where, "logicalTypeOptions"], column, item.get("logicalTypeOptions") or {})
+            for number, quality in enumerate(item.get("quality") or []):
+                yield self._quality([*where, "quality", number], quality, column)
+        if floats := [item["name"] for item in properties if normal_type(item["physicalType"]) in ("float", "double")]:
+            # To DuckDB NaN is greater than any number, so that no minimum would stop it.
+            name = "numbers are finite" if len(floats) > 1 else f"{floats[0]} is finite"
+            unless = " or ".join(f'not isfinite("{column}")' for column in floats)
+            kwargs = {"unexpected_rows_query": f"select * from ${{table}} where {unless}"}
+            yield Rule(name, "unexpected_rows_expectation", kwargs, tuple(floats))
+        if len(key) > 1:
+            name = f"{', '.join(key)} together are unique"
+            yield Rule(name, "expect_compound_columns_to_be_unique", {"column_list": list(key)}, key)
+        for number, quality in enumerate(table.get("quality") or []):
+            yield self._quality(["schema", 0, "quality", number], quality, None)
+
+    def _options(self, where: Where, column: str, options: dict[str, Any]) -> Iterator[Rule]:
+        known = {"minimum", "maximum", "minLength", "maxLength", "pattern"}
+        for name in options:
+            if name not in known:
+                raise self.document.error(
+                    [*where, name], f"the option '{name}' cannot be checked; there are: {', '.join(sorted(known))}"
+                )
+        low, high = options.get("minimum"), options.get("maximum")
+        self._ordered(where, low, high)
+        if low is not None or high is not None:
+            kwargs = {"min_value": low, "max_value": high}
+            yield _rule(f"{column} is {_range(low, high)}", "expect_column_values_to_be_between", column, kwargs)
+        short, long = options.get("minLength"), options.get("maxLength")
+        self._ordered(where, short, long)
+        if short is not None or long is not None:
+            kwargs = {"min_value": short, "max_value": long}
+            name = f"length of {column} is {_range(short, long)}"
+            yield _rule(name, "expect_column_value_lengths_to_be_between", column, kwargs)
+        if "pattern" in options:
+            pattern = str(options["pattern"])
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                raise self.document.error([*where, "pattern"], f"'{pattern}' is not a regular expression: {error}") from None
+            literal = pattern.replace("'", "''").replace("{", "{{").replace("}", "}}")
+            query = f"""select * from ${{table}} where not regexp_full_match("{column}", '{literal}')"""
+            kwargs = {"unexpected_rows_query": query}
+            yield Rule(f"{column} matches {pattern}", "unexpected_rows_expectation", kwargs, (column,))
+
+    def _ordered(self, where: Where, low: Any, high: Any) -> None:
+        if low is not None and high is not None and low > high:
+            raise self.document.error(where, f"no value is between {low} and {high}; write the smaller one first")
+
+    def _quality(self, where: Where, item: dict[str, Any], column: str | None) -> Rule:
+        severity = item.get("severity") or "error"
+        if severity not in SEVERITIES:
+            raise self.document.error([*where, "severity"], f"'{severity}' is not one of {', '.join(SEVERITIES)}")
+        kind = item.get("type") or "library"
+        if kind == "library":
+            name, expectation, kwargs = self._library(where, item, column)
+        elif kind == "sql":
+            name, expectation, kwargs = self._sql(where, item)
+        elif kind == "custom":
+            name, expectation, kwargs = self._custom(where, item)
+        else:
+            raise self.document.error(where, f"a rule of type '{kind}' cannot be checked; use library, sql or custom")
+        columns = (column,) if column else ()
+        return Rule(item.get("name") or name, expectation, kwargs, columns, severity, item.get("description") or "")
+
+    def _library(self, where: Where, item: dict[str, Any], column: str | None) -> tuple[str, str, dict[str, Any]]:
+        metric, fail = item.get("metric"), self.document.error
+        if metric == "rowCount" and column is None:
+            if item.get("unit", "rows") != "rows":
+                raise fail([*where, "unit"], f"rowCount cannot be counted in '{item['unit']}'; leave the unit out or use rows")
+            low, high = self._bounds(where, item)
+            return (
+                f"rows are {_range(low, high)}",
+                "expect_table_row_count_to_be_between",
+                {"min_value": low, "max_value": high},
+            )
+        if metric in ("invalidValues", "duplicateValues", "nullValues") and column:
+            known = {"validValues"} if metric == "invalidValues" else set()
+            if unknown := sorted(set(item.get("arguments") or {}) - known):
+                allowed = ", ".join(known) or "none"
+                problem = f"{metric} has no argument '{unknown[0]}' that can be checked; there is: {allowed}"
+                raise fail([*where, "arguments"], problem)
+            if metric in ("invalidValues", "duplicateValues") and item.get("mustBe") != 0:
+                raise fail(where, f"{metric} can only be promised with 'mustBe: 0'")
+            if metric == "invalidValues":
+                values = (item.get("arguments") or {}).get("validValues")
+                if not isinstance(values, list) or not values:
+                    raise fail(where, "invalidValues needs 'arguments: {validValues: [...]}'")
+                kwargs = {"column": column, "value_set": values}
+                return f"{column} is one of {len(values)} values", "expect_column_values_to_be_in_set", kwargs
+            if metric == "duplicateValues":
+                return f"{column} is unique", "expect_column_values_to_be_unique", {"column": column}
+            percent = item.get("mustBeLessOrEqualTo")
+            if item.get("unit") != "percent" or percent is None or not 0 <= percent <= 100:
+                raise fail(where, f"{metric} needs 'mustBeLessOrEqualTo' between 0 and 100 with 'unit: percent'")
+            share: dict[str, Any] = {"column": column, "mostly": round(1 - percent / 100, 12)}
+            return f"at most {percent} % of {column} are null", "expect_column_values_to_not_be_null", share
+        level = "a column" if column else "the table"
+        allowed = "nullValues, invalidValues, duplicateValues" if column else "rowCount"
+        raise fail(where, f"the metric '{metric}' cannot be checked on {level}; there are: {allowed}")
+
+    def _bounds(self, where: Where, item: dict[str, Any]) -> tuple[int | None, int | None]:
+        if "mustBeBetween" in item:
+            low, high = item["mustBeBetween"]
+            self._ordered([*where, "mustBeBetween"], low, high)
+        elif "mustBe" in item:
+            low = high = item["mustBe"]
+        elif "mustBeGreaterThan" in item or "mustBeGreaterOrEqualTo" in item:
+            low, high = item.get("mustBeGreaterOrEqualTo", item.get("mustBeGreaterThan", 0) + 1), None
+        elif "mustBeLessThan" in item or "mustBeLessOrEqualTo" in item:
+            low, high = None, item.get("mustBeLessOrEqualTo", item.get("mustBeLessThan", 0) - 1)
+        else:
+            raise self.document.error(where, "this operator cannot be checked for rowCount; use mustBe or mustBeBetween")
+        for bound in (low, high):
+            if bound is not None and (type(bound) is not int or bound < 0):
+                raise self.document.error(where, f"{bound!r} is no number of rows; use a whole number from 0")
+        return low, high
+
+    def _sql(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+        query = (
+            str(item["query"]).strip().rstrip("; \n").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
+        )
+        for operator, symbol in _OPERATORS.items():
+            if operator in item:
+                value = item[operator]
+                if not isinstance(value, int | float | str):
+                    raise self.document.error([*where, operator], f"{value!r} cannot be compared with; use a number or text")
+                holds = f"observed {symbol} {_literal(value)}"
+                break
+        else:
+            operator = next(name for name in _RANGES if name in item)
+            low, high = item[operator]
+            self._ordered([*where, operator], low, high)
+            holds = f"observed {_RANGES[operator]} {_literal(low)} and {_literal(high)}"
+        shown = holds.replace("{", "{{").replace("}", "}}")
+        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce({shown}, false)"
+        return f"query: {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
+
+    def _custom(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+        if item["engine"].lower().replace("-", "").replace("_", "") != "greatexpectations":
+            raise self.document.error([*where, "engine"], f"'{item['engine']}' cannot be checked; use greatExpectations")
+        given = item["implementation"]
+        kwargs = given.get("kwargs", {}) if isinstance(given, dict) and set(given) <= {"type", "kwargs"} else None
+        if not isinstance(kwargs, dict) or not isinstance(given.get("type"), str):
+            raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
+        return given["type"], given["type"], kwargs
+
+
+def _rule(name: str, expectation: str, column: str, kwargs: Mapping[str, Any] | None = None) -> Rule:
+    return Rule(name, expectation, {"column": column, **(kwargs or {})}, (column,))
+
+
+def _range(low: object, high: object) -> str:
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"between {low} and {high}"
+
+
+def _literal(value: object) -> str:
+    return str(value) if isinstance(value, int | float) else "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,114 @@
+"""The JSON schemas of the standards, and what is said when a file breaks one."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from kit.files import Document
+
+
+@cache
+def odcs() -> Any:
+    """A validator for data contracts, of the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/)."""
+    import jsonschema
+
+    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+    return jsonschema.Draft201909Validator(schema)
+
+
+@cache
+def odps() -> Any:
+    """A validator for data products, of the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard).
+
+    Parts of the standard that the kit does not read are passed over.
+    """
+    import jsonschema
+
+    return jsonschema.Draft201909Validator(_product_schema())
+
+
+def check(document: Document, validator: Any) -> None:
+    """Raise `InvalidFile` for the first and most specific way in which a document breaks a JSON schema."""
+    from jsonschema.exceptions import best_match
+
+    errors = list(validator.iter_errors(document.data))
+    # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
+    error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
+    if error is not None:
+        message = error.message if len(error.message) < 300 else f"{error.message[:150]} … {error.message[-120:]}"
+        if error.validator == "additionalProperties":
+            message += f"; there are: {', '.join(error.schema['properties'])}"
+        raise document.error([*error.absolute_path], message)
+
+
+def _product_schema() -> dict[str, Any]:
+    """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
+    text = {"type": "string", "minLength": 1}
+    contract = {
+        "type": "object",
+        "required": ["id", "version"],
+        "properties": {"id": text, "version": text},
+        "additionalProperties": False,
+    }
+    port = {"name": text, "version": text, "contractId": text}
+    member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
+    return {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "type": "object",
+        "required": ["apiVersion", "kind", "id", "status", "name", "version", "outputPorts", "team"],
+        "additionalProperties": False,
+        "properties": {
+            "apiVersion": {"enum": ["v1.0.0"]},
+            "kind": {"enum": ["DataProduct"]},
+            "id": text,
+            "name": text,
+            "version": text,
+            "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
+            "domain": text,
+            "tenant": text,
+            "description": {
+                "type": "object",
+                "properties": dict.fromkeys(("purpose", "limitations", "usage"), text),
+            },
+            "tags": {"type": "array", "items": text},
+            "inputPorts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId"],
+                    "properties": port,
+                    "additionalProperties": False,
+                },
+            },
+            "outputPorts": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId", "type"],
+                    "properties": {
+                        **port,
+                        "type": {"enum": ["dbt", "notebook"]},
+                        "description": text,
+                        "sbom": {"type": "array"},
+                        "inputContracts": {"type": "array", "items": contract},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            "managementPorts": {"type": "array"},
+            "support": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["channel", "url"],
+                    "properties": dict.fromkeys(("channel", "url", "description", "tool", "scope"), text),
+                },
+            },
+            "team": {"type": "array", "minItems": 1, "items": member},
+            "authoritativeDefinitions": {"type": "array"},
+            "customProperties": {"type": "array"},
+            "productCreatedTs": text,
+        },
+    }
