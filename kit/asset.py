@@ -62,7 +62,7 @@ class Preview:
         return not any(check.blocks for check in self.checks)
 
     def __repr__(self) -> str:
-        return f"{self._verdict()}\n{explain(self.checks)}\n{self.frame}"
+        return "\n".join(filter(None, (self._verdict(), explain(self.checks), str(self.frame))))
 
     def _repr_html_(self) -> str:
         failed = f"<pre>{escape(explain(self.checks))}</pre>" if not all(check.passed for check in self.checks) else ""

@@ -63,7 +63,7 @@ class PortStatus:
         return f"{self.state}: {', '.join(parts)}"
 
 
-def status(config: Config, mesh: Mesh) -> list[PortStatus]:
+def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
     """Every port of the mesh in build order, then the broken products."""
     store, runs = Store(config.storage), Runs(config.storage)
     rows = []
@@ -124,5 +124,5 @@ def span(length: timedelta) -> str:
     seconds = length.total_seconds()
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if abs(seconds) >= size:
-            return f"{seconds / size:.3g} {unit}"
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
     return f"{seconds:.0f} s"

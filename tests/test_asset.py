@@ -61,7 +61,7 @@ def test_by_hand_the_output_is_checked_and_shown_not_published(plan: SmallMesh) 
     preview = asset.output("forecast", FRAME)
     assert preview is not None
     assert preview.passed
-    verdict = "plan.forecast: 2 rows, 5 of 5 checks passed. A build would publish it."
+    verdict = "plan.forecast: 2 rows, 6 of 6 checks passed. A build would publish it."
     assert repr(preview).startswith(verdict)
     html = preview._repr_html_()
     assert verdict in html
@@ -116,6 +116,6 @@ def test_the_same_notebook_runs_unchanged_by_hand(small: SmallMesh, tmp_path: Pa
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(tmp_path), str(path)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(small.root)}, timeout=120)
     shown = json.loads((tmp_path / "forecast.ipynb").read_text())["cells"][len(FORECAST)]["outputs"][0]["data"]
-    assert "".join(shown["text/plain"]).startswith("plan.forecast: 2 rows, 5 of 5 checks passed. A build would publish it.")
+    assert "".join(shown["text/plain"]).startswith("plan.forecast: 2 rows, 6 of 6 checks passed. A build would publish it.")
     assert path.read_bytes() == before
     assert small.store.current("plan") is None

@@ -1,0 +1,134 @@
+"""What a person sees in a terminal: progress, tables, what to do next."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kit.mesh import Mesh
+
+if TYPE_CHECKING:
+    from kit.build import Outcome, Progress
+    from kit.status import PortStatus
+
+_STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
+
+_is_terminal = sys.stdout.isatty()
+console = Console(highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(quiet: bool) -> "Iterator[Progress]":
+    """A spinner for the step at work, and a line for each that is done."""
+    from kit.build import Progress
+
+    if quiet:
+        yield Progress()
+        return
+    with console.status("") as spinner:
+
+        def begin(product: str, step: str) -> None:
+            spinner.update(f"{product}: {step}")
+
+        def end(product: str, step: str, result: str, seconds: float) -> None:
+            console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
+
+        yield Progress(begin=begin, end=end)
+
+
+def print_outcome(outcome: "Outcome") -> None:
+    """Print how the build of a product ended, and why when it failed."""
+    style = {"failed": "red", "published": "green"}.get(outcome.status, "")
+    console.print(
+        Text(f"  {outcome.product:<12} {outcome.status:<10} {outcome.version or '':<44} {outcome.seconds:6.1f} s", style=style)
+    )
+    if outcome.message:
+        (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
+
+
+def print_status(rows: "Sequence[PortStatus]") -> None:
+    """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, options in (
+        ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
+        ("snapshot", {"no_wrap": True}), ("freshness against SLA", {}), ("checks", {"no_wrap": True}),
+    ):  # fmt: skip
+        table.add_column(name, **options)
+    for row in rows:
+        freshness = Text(row.freshness(), style=_STYLES[row.state])
+        table.add_row(
+            row.product,
+            row.port,
+            row.owner,
+            f"{row.rows:,}" if row.rows is not None else "",
+            row.version or "",
+            freshness,
+            _checks(row),
+        )
+    console.print(table)
+    for note in dict.fromkeys(f"{row.product}: {row.note}" for row in rows if row.note):
+        console.print(Text(note, style="red"))
+
+
+def _checks(row: "PortStatus") -> Text:
+    if row.version is None and not row.failed:
+        return Text("")
+    text = Text(f"{row.passed} passed")
+    if row.failed:
+        text.append(f", {row.failed} failed", style="red")
+    if row.warned:
+        text.append(f", {row.warned} warned", style="yellow")
+    return text
+
+
+def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
+    """Print three commands worth trying now; first of all those that repair what failed."""
+    models = [port for product in mesh.products for port in product.ports if mesh.consumers(product.name) and not port.notebook]
+    notebooks = [port for port in mesh.ports if port.notebook]
+    steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in (notebooks or mesh.ports)[-1:]]
+    for port in models[-1:]:
+        product = port.id.partition(".")[0]
+        steps.append(f'kit read {port.id} --sql "select count(*) as n from {port.name}"')
+        steps.append(f"edit domains/{product}/models/marts/{port.name}.sql, then: kit run {product} --downstream")
+    console.print("\nThree things to try next", style="bold")
+    if shutil.which("kit") is None:
+        activate = Path(sys.prefix, "bin", "activate")
+        console.print(f"  first, once per shell: source {os.path.relpath(activate)}", markup=False)
+    for step in steps[:3]:
+        console.print(f"  {step}", markup=False)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; columns that hold only numbers are aligned to the right."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for position, column in enumerate(columns):
+        numeric = all(_is_number(row[position]) for row in rows)
+        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    console.print(table)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON for scripts."""
+    print(json.dumps(value, indent=1, default=str, ensure_ascii=False))
