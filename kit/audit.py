@@ -202,13 +202,18 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
     observed, failing = _observed(result["result"])
     samples: tuple[dict[str, Any], ...] = ()
     if detailed is not None:
-        details = detailed["result"]
-        rows = details.get("partial_unexpected_index_list") or (details.get("details") or {}).get("unexpected_rows") or []
-        samples = tuple(dict(row) for row in rows[:SAMPLES])
+        samples = _samples(detailed["result"], rule)
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
             observed = _exception(exceptions)
     return Check(table, rule.name, origin, result["success"], rule.severity, observed, failing, samples, rule.description)
+
+
+def _samples(result: dict[str, Any], rule: Rule) -> tuple[dict[str, Any], ...]:
+    """Rows that break a rule, from wherever its kind of expectation puts them."""
+    rows = result.get("partial_unexpected_index_list") or (result.get("details") or {}).get("unexpected_rows")
+    values = rows or result.get("partial_unexpected_list") or []
+    return tuple(dict(row) if isinstance(row, dict) else {", ".join(rule.columns): row} for row in values[:SAMPLES])
 
 
 def _observed(result: dict[str, Any]) -> tuple[str, int | None]:

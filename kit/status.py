@@ -54,13 +54,14 @@ class PortStatus:
         }
 
     def freshness(self) -> str:
-        """The state with the figures behind it, in words."""
+        """The state, the age of the snapshot and of its data, each beside what the contract allows."""
         if self.age is None:
             return self.state
-        parts = [f"published {span(self.age)} ago" + (f" (≤ {span(self.sla.frequency)})" if self.sla.frequency else "")]
+        parts = [f"{self.state} {_within(self.age, self.sla.frequency)}"]
         if self.data_age is not None and self.sla.latency:
-            parts.append(f"data {span(self.data_age)} old (≤ {span(self.sla.latency)})")
-        return f"{self.state}: {', '.join(parts)}"
+            parts.append(f"data {_within(self.data_age, self.sla.latency)}")
+        # Spaces that do not break, so that a narrow table breaks between the parts.
+        return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
@@ -113,6 +114,11 @@ def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> str:
     if sla.latency and data_age and data_age > sla.latency:
         return "stale"
     return "late" if sla.frequency and age > sla.frequency else "fresh"
+
+
+def _within(age: timedelta, limit: timedelta | None) -> str:
+    """An age beside what the contract allows: `3 h of 1 d`."""
+    return span(age) + (f" of {span(limit)}" if limit else "")
 
 
 def _hours(span: timedelta | None) -> float | None:

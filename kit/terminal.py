@@ -61,7 +61,7 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
         ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
-        ("snapshot", {"no_wrap": True}), ("freshness against SLA", {}), ("checks", {"no_wrap": True}),
+        ("snapshot", {"no_wrap": True}), ("freshness / SLA", {}), ("checks", {"no_wrap": True}),
     ):  # fmt: skip
         table.add_column(name, **options)
     for row in rows:

@@ -112,6 +112,19 @@ def test_a_failed_check_shows_up_to_five_rows_with_their_key(bench: Bench) -> No
     assert [row["id"] for row in pattern.samples] == [0, 1, 2, 3, 4]
 
 
+def test_duplicates_of_a_compound_key_are_shown(bench: Bench) -> None:
+    bench.contract_text = bench.contract_text.replace('"name": "kind",', '"name": "kind", "primaryKey": true,')
+    checks = bench.audit(id=[1, 1, 3], kind=["a", "a", "a"])
+    check = next(check for check in checks if check.rule == "id, kind together are unique")
+    assert (check.observed, check.samples) == ("2 of 3 rows break it", ({"id": 1, "kind": "a"}, {"id": 1, "kind": "a"}))
+
+
+def test_without_a_key_the_values_themselves_are_shown(bench: Bench) -> None:
+    bench.contract_text = bench.contract_text.replace('"primaryKey": true', '"primaryKey": false')
+    check = next(check for check in bench.audit(kind=["a", "b", "c"]) if check.rule == "known values")
+    assert check.samples == ({"kind": "c"},)
+
+
 def test_explain_says_rule_observed_value_and_rows(bench: Bench) -> None:
     text = explain(bench.audit(kind=["a", "b", "c"]))
     assert text.splitlines() == [
