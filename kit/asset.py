@@ -16,7 +16,7 @@ from kit.errors import KitError, UnknownName
 from kit.files import read_json
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, DataProduct
-from kit.store import Lease, Store
+from kit.store import Lease, Snapshot, Store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RUN_FILE = "KIT_RUN_FILE"
 """Environment variable a build sets for its notebooks: the path of a JSON file with pins and staging folder."""
 
-_leases: list[Lease] = []
+_leases: dict[tuple[str, str], Lease] = {}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Inputs:
         if port not in self.files:
             there = ", ".join(sorted(self.files)) or "none"
             raise UnknownName(f"'{port}' is no declared input; there are: {there}. Declare it in {DESCRIPTOR}")
-        return pl.scan_parquet(list(self.files[port]))
+        return pl.scan_parquet(list(self.files[port]), glob=False)
 
     def read(self, port: str) -> "pl.DataFrame":
         """A port as a polars DataFrame; raises `UnknownName` for one that is no declared input."""
@@ -98,12 +98,17 @@ def output(port: str, frame: Any) -> Preview | None:
     """
     import polars as pl
 
+    if isinstance(frame, pl.LazyFrame) or not hasattr(frame, "columns"):
+        given = f"a {type(frame).__name__}"
+        raise KitError(f"kit.output takes a polars or pandas DataFrame, not {given}; collect() a LazyFrame first")
     table = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
     run = _run()
     if run is not None:
         if port != run["port"]:
             raise UnknownName(f"this notebook makes the port '{run['port']}', not '{port}'")
         target = Path(run["staging"]) / port / "data.parquet"
+        if target.exists():
+            raise KitError(f"kit.output('{port}', …) was called twice in one run; call it once, at the end")
         _write(table, Contract.load(Path(run["contract"])), target)
         return None
     config = Config.load()
@@ -138,16 +143,19 @@ def _product_here(config: Config) -> DataProduct:
 def _current(config: Config, product: DataProduct) -> Inputs:
     store = Store(config.storage)
     own = {port.port for made in product.ports for port in made.reads if port.product == product.name}
-    files, versions, held = {}, {}, {}
+    files, versions = {}, {}
+    snapshots: dict[str, Snapshot] = {}
     for port in sorted({item.port for item in product.inputs} | own):
         name, _, table = port.partition(".")
-        if name not in held:
-            if name == product.name and store.current(name) is None:
-                continue  # its own earlier ports, before the first build
-            held[name] = store.open(name)
-        snapshot = held[name].snapshot
-        files[port], versions[port] = tuple(snapshot.files(table)), snapshot.version
-    _leases.extend(held.values())  # held until the kernel ends, since frames are read lazily
+        if name == product.name and store.pointer(name) is None:
+            continue  # its own earlier ports, before the first build
+        if name not in snapshots:
+            lease = store.open(name)
+            snapshots[name] = lease.snapshot
+            # Held until the kernel ends, since frames are read lazily; once per snapshot.
+            if _leases.setdefault((name, lease.snapshot.version), lease) is not lease:
+                lease.close()
+        files[port], versions[port] = tuple(snapshots[name].files(table)), snapshots[name].version
     return Inputs(files, versions)
 
 

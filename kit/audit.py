@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,9 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
             raise InvalidFile(
                 f"{short(path)}: expectations.{position}.severity: '{severity}' is not one of critical, warning, info"
             )
-        kwargs = item.get("kwargs") or {}
-        meta = item.get("meta") or {}
+        kwargs, meta = item.get("kwargs") or {}, item.get("meta") or {}
+        if not isinstance(kwargs, dict) or not isinstance(meta, dict):
+            raise InvalidFile(f"{short(path)}: expectations.{position}: 'kwargs' and 'meta' must be mappings")
         rules.append(
             Rule(
                 name=_sentence(item["type"], kwargs),
@@ -89,9 +90,12 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
 def _latency(contract: Contract, clock: datetime) -> Iterator[Rule]:
     sla = contract.sla
     if sla.latency and sla.latency_column:
-        oldest = (clock - sla.latency).isoformat(sep=" ")
-        name = f"the newest {sla.latency_column} is at most {_days(sla.latency.total_seconds())} old"
-        kwargs = {"column": sla.latency_column, "min_value": oldest}
+        zoned = any(column.name == sla.latency_column and "time zone" in column.type for column in contract.columns)
+        now = clock.replace(tzinfo=UTC) if zoned else clock
+        name = f"the newest {sla.latency_column} is at most {_days(sla.latency.total_seconds())} old and not in the future"
+        # A day ahead is let pass: the clock may stand for a date, and time zones differ.
+        bounds = {"min_value": now - sla.latency, "max_value": now + timedelta(days=1)}
+        kwargs = {"column": sla.latency_column, **{key: value.isoformat(sep=" ") for key, value in bounds.items()}}
         yield Rule(name, "expect_column_max_to_be_between", kwargs, (sla.latency_column,))
 
 
@@ -126,12 +130,14 @@ def _source(tables: work.Tables) -> Iterator[Any]:
 
     Great Expectations keeps connections open at its own discretion; a file nobody else opens makes that harmless.
     """
+    from sqlalchemy import URL
+
     context = _context()
     with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "audit.duckdb"
+        database = Path(folder) / "kit_audit.duckdb"
         with work.connect(database) as connection:
             work.add_views(connection, {**tables, **{_flat(name): files for name, files in tables.items()}})
-        url = f"duckdb+kit:///{database}"
+        url = URL.create("duckdb+kit", database=str(database)).render_as_string()
         source = context.data_sources.add_or_update_sql("work", connection_string=url, create_temp_table=False)
         try:
             yield source
@@ -141,8 +147,8 @@ def _source(tables: work.Tables) -> Iterator[Any]:
 
 
 def _flat(table: str) -> str:
-    """A name without schema: some metrics of Great Expectations leave the schema out."""
-    return table.replace(".", "__")
+    """A name without schema, which some metrics of Great Expectations leave out, and never an SQL keyword."""
+    return "t_" + table.replace(".", "__")
 
 
 def _validate(source: Any, subject: Subject, rules: list[tuple[str, Rule]]) -> list[Check]:
@@ -166,19 +172,21 @@ def _expectation(table: str, rule: Rule) -> dict[str, Any]:
 
 
 def _run(batch: Any, table: str, expectations: list[dict[str, Any]], result_format: Any) -> list[dict[str, Any]]:
-    """Results in the order of the expectations; raises `InvalidFile` for one that Great Expectations does not know."""
+    """Results in the order of the expectations; raises `InvalidFile` for one that Great Expectations cannot run."""
     from great_expectations import ExpectationSuite
     from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    # The position travels with each expectation, since results come back in another order.
-    marked = [{**item, "meta": {"position": position}} for position, item in enumerate(expectations)]
-    try:
-        # Built one by one: given as data, an expectation that cannot be built would only be logged and left out.
-        suite = ExpectationSuite(name=table, expectations=[ExpectationConfiguration(**item).to_domain_obj() for item in marked])
-        found = [result.to_json_dict() for result in batch.validate(suite, result_format=result_format).results]
-    except (GreatExpectationsError, TypeError, ValueError) as error:
-        raise InvalidFile(f"{table}: an expectation cannot be run: {' '.join(str(error).split())[:400]}") from None
+    built = []
+    for position, item in enumerate(expectations):
+        # The position travels with each expectation, since results come back in another order. Built one by one: given
+        # as data, an expectation that cannot be built would only be logged and left out.
+        try:
+            built.append(ExpectationConfiguration(**item, meta={"position": position}).to_domain_obj())
+        except (GreatExpectationsError, TypeError, ValueError) as error:
+            raise InvalidFile(f"{table}: {item['type']} cannot be run: {' '.join(str(error).split())[:400]}") from None
+    suite = ExpectationSuite(name=table, expectations=built)
+    found = [result.to_json_dict() for result in batch.validate(suite, result_format=result_format).results]
     by_position = {result["expectation_config"]["meta"]["position"]: result for result in found}
     if len(by_position) != len(expectations):
         raise InvalidFile(f"{table}: {len(expectations) - len(by_position)} expectations were not run")

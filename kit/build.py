@@ -18,7 +18,7 @@ from kit.audit import Subject, audit
 from kit.checks import Check, counts, explain
 from kit.config import Config
 from kit.contract import Version
-from kit.errors import AuditFailed, KitError, NotebookError, NotPublished
+from kit.errors import AuditFailed, KitError, NotebookError, NotPublished, TransformError
 from kit.files import no_step, short, to_json
 from kit.ingest import Landing
 from kit.product import DataProduct, InputPort, OutputPort
@@ -98,41 +98,59 @@ def build(
     store, runs = Store(config.storage), Runs(config.storage)
     started, clock = datetime.now(UTC), time.perf_counter()
     with store.building(product.name), ExitStack() as held:
-        run_id = runs.new_id()
         progress.seconds = {}
+        run_id = runs.new_id()
         candidate = _Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
         try:
-            current = store.current(product.name)
-            given = _parameters(product, parameters or {})
-            pins = pin(store, product, held)
-            landings = _land(config, product, progress)
-            fingerprint = _fingerprint(product, pins, landings, given)
-            if not force:
-                if current and current.fingerprint == fingerprint:
-                    return Outcome(product.name, "up to date", time.perf_counter() - clock, current.version)
-                pointer = store.pointer(product.name)
-                if current and pointer and pointer.rejected == fingerprint:
-                    message = "rolled back from just this code and these inputs; change something, or use --force"
-                    return Outcome(product.name, "held", time.perf_counter() - clock, current.version, message)
-            snapshot = candidate.make(pins, landings, given, fingerprint, current.version if current else None)
+            status, version, message = _attempt(candidate, parameters or {}, force, held)
         except KitError as error:
-            message, version, status = str(error), None, "failed"
-        except Exception as error:  # a full disk, a bug: recorded like any failure, and the other products go on
-            trace = candidate.folder / "error.txt"
-            trace.parent.mkdir(parents=True, exist_ok=True)
-            trace.write_text(traceback.format_exc(), encoding="utf-8")
-            message, version, status = f"{type(error).__name__}: {error}\ntraceback: {trace}", None, "failed"
-        else:
-            message, version, status = "", snapshot.version, "published"
-        runs.save(
-            Record(
-                run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
-                version=version, message=message, steps=progress.seconds, checks=tuple(candidate.checks),
-                parameters=dict(parameters or {}), notebooks=candidate.notebooks,
-            )
+            status, version, message = "failed", None, str(error)
+        except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
+            status, version, message = "failed", None, f"{type(error).__name__}: {error}{_keep_trace(candidate.folder)}"
+        record = Record(
+            run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
+            version=version, message=message, steps=progress.seconds, checks=tuple(candidate.checks),
+            parameters=dict(parameters or {}), notebooks=candidate.notebooks,
         )  # fmt: skip
+        try:
+            runs.save(record)
+        except OSError as error:
+            message += f"\nand the record of the run could not be written: {error}"
         progress.step("recorded")
         return Outcome(product.name, status, time.perf_counter() - clock, version, message, tuple(candidate.checks))
+
+
+def _attempt(candidate: "_Candidate", parameters: Parameters, force: bool, held: ExitStack) -> tuple[str, str | None, str]:
+    """Build unless there is nothing to do; gives status, version and message."""
+    store, product = candidate.store, candidate.product
+    pointer = store.pointer(product.name)
+    try:
+        current = store.current(product.name)
+    except KitError:
+        if not force:
+            raise
+        current = None  # its files are gone; building anew is the way out
+    given = _parameters(product, parameters)
+    pins = pin(store, product, held)
+    landings = _land(candidate.config, product, candidate.progress)
+    fingerprint = _fingerprint(product, pins, landings, given)
+    if current and pointer and not force:
+        if current.fingerprint == fingerprint:
+            return "up to date", current.version, ""
+        if fingerprint in pointer.rejected:
+            return "held", current.version, "rolled back from just this code and these inputs; change something, or use --force"
+    parent = pointer.version if pointer else None
+    return "published", candidate.make(pins, landings, given, fingerprint, parent).version, ""
+
+
+def _keep_trace(folder: Path) -> str:
+    """Keep the traceback of the error at hand in the run's folder; gives a line that says where."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        return ""
+    return f"\ntraceback: {folder / 'error.txt'}"
 
 
 def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
@@ -170,20 +188,24 @@ def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str,
     return landings
 
 
+def declared_parameters(product: DataProduct) -> dict[str, dict[str, notebook.Parameter]]:
+    """What the notebooks of a product can be given, by port and name."""
+    return {port.name: notebook.parameters(port.notebook) for port in product.ports if port.notebook is not None}
+
+
 def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
     """The given parameters by the notebook port that declares them, checked; all of them must find a place."""
     if not given:
         return {}
-    placed: dict[str, dict[str, Any]] = {}
-    for port in product.ports:
-        if port.notebook is not None:
-            declared = notebook.parameters(port.notebook)
-            mine = {name: value for name, value in given.items() if name in declared}
-            placed[port.name] = notebook.check_parameters(port.notebook, declared, mine)
-    known = {name for values in placed.values() for name in values}
-    for name in given:
-        if name not in known:
-            raise NotebookError(f"no notebook of '{product.name}' has a parameter '{name}'")
+    placed = {}
+    for name, declared in declared_parameters(product).items():
+        port = product.port(name)
+        if port and port.notebook:
+            mine = {key: value for key, value in given.items() if key in declared}
+            placed[name] = notebook.check_parameters(port.notebook, declared, mine)
+    for key in given:
+        if not any(key in values for values in placed.values()):
+            raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
     return placed
 
 
@@ -213,7 +235,7 @@ class _Candidate:
         self.folder = folder
         self.run_id = run_id
         self.progress = progress
-        self.database = folder / "work.duckdb"
+        self.database = folder / "kit_work.duckdb"
         self.staging = Path()
         self.tables: dict[str, list[Path]] = {}
         self.checks: list[Check] = []
@@ -259,8 +281,11 @@ class _Candidate:
             say(f"{_count(len(done.models), 'model')}, {_count(len(done.checks), 'test')}")
         self._judge(done.checks)
         for port in self.product.ports:
-            if port.notebook is None:
-                self._made(port)
+            if port.notebook is None and not self._made(port):
+                raise TransformError(
+                    f"'{self.product.name}': no dbt model wrote the port '{port.name}'; is it enabled and materialized "
+                    "`published`? In dbt_project.yml the key below `models:` must be the project's name"
+                )
 
     def _notebook(self, port: OutputPort, pins: Mapping[str, Pin], parameters: Parameters) -> None:
         if port.notebook is None:

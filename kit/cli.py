@@ -8,10 +8,10 @@ import typer
 from rich.text import Text
 
 from kit import terminal, work
-from kit.build import Outcome, build
+from kit.build import Outcome, build, declared_parameters
 from kit.config import Config
 from kit.doctor import examine
-from kit.errors import Busy, KitError
+from kit.errors import Busy, KitError, NotebookError
 from kit.lint import problems
 from kit.mesh import Mesh
 from kit.product import DataProduct
@@ -75,7 +75,11 @@ def run(
     config = Config.load()
     mesh = Mesh.load(config.domains)
     products = mesh.select(selection or (), upstream=upstream, downstream=downstream)
-    parameters = dict(_pair(text) for text in parameter or ())
+    given = dict(_pair(text) for text in parameter or ())
+    parameters = {product.name: _mine(product, given) for product in products}
+    if unknown := sorted(set(given) - {name for mine in parameters.values() for name in mine}):
+        selected = ", ".join(product.name for product in products)
+        raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
     try:
@@ -99,20 +103,26 @@ def run(
 
 
 def _build_all(
-    config: Config, products: Iterable[DataProduct], force: bool, parameters: dict[str, str], *, quiet: bool
+    config: Config, products: Iterable[DataProduct], force: bool, parameters: dict[str, dict[str, str]], *, quiet: bool
 ) -> list[Outcome]:
     """Build in order. A product that fails does not stop the others: its readers stay on its last snapshot."""
     outcomes = []
     for product in products:
         with terminal.progress(quiet) as progress:
             try:
-                outcome = build(config, product, force=force, parameters=parameters, progress=progress)
+                outcome = build(config, product, force=force, parameters=parameters[product.name], progress=progress)
             except Busy as error:
                 outcome = Outcome(product.name, "failed", 0, None, str(error))
         outcomes.append(outcome)
         if not quiet:
             terminal.print_outcome(outcome)
     return outcomes
+
+
+def _mine(product: DataProduct, given: dict[str, str]) -> dict[str, str]:
+    """Those of the given parameters that a notebook of the product declares."""
+    declared = declared_parameters(product) if given else {}
+    return {name: value for name, value in given.items() if any(name in known for known in declared.values())}
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -160,7 +170,7 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
     product, _, name = port.partition(".")
     store = Store(config.storage)
     snapshots = store.history(product)
-    if not snapshots:
+    if not any(name in snapshot.manifest["ports"] for snapshot in snapshots):
         Mesh.load(config.domains).port(port)
     pointer = store.pointer(product)
     current = pointer.version if pointer else None
@@ -248,7 +258,7 @@ def read(
         work.add_views(connection, {name: snapshot.files(name), port: snapshot.files(name)})
         try:
             query = sql or f"select * from {work.quoted(name)}"
-            relation = connection.sql(f"select * from ({query.rstrip('; ')})")
+            relation = connection.sql(f"select * from (\n{query.strip().rstrip('; ')}\n)")
             # One row more than asked for tells whether there is more.
             rows = relation.limit(limit + 1).fetchall()
         except (duckdb.Error, AttributeError) as error:
@@ -272,7 +282,7 @@ def doctor(as_json: JsonOption = False) -> None:
             mark = Text("wrong", style="red") if finding.fix else Text("ok   ", style="green")
             console.print(Text.assemble(mark, f"  {finding.what:<16} {finding.seen}"))
             if finding.fix:
-                console.print(f"       fix: {finding.fix}", markup=False)
+                console.print(f"       fix: {finding.fix}")
     if any(finding.fix for finding in findings):
         raise typer.Exit(1)
 

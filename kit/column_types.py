@@ -8,7 +8,7 @@ _TYPES = {
     "char": "varchar", "datetime": "timestamp", "timestamptz": "timestamp with time zone", "numeric": "decimal",
 }  # fmt: skip
 KNOWN_TYPES = {
-    "boolean", "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint",
+    "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint",
     "float", "double", "varchar", "date", "time", "timestamp", "timestamp with time zone", "blob", "uuid", "json",
 }  # fmt: skip
 _DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")

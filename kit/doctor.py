@@ -115,6 +115,11 @@ def _kernels() -> Iterator[Finding]:
 
 def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
     store = Store(config.storage)
+    published = config.storage / "products"
+    for folder in sorted(published.iterdir()) if published.is_dir() else ():
+        if folder.name not in mesh.names:
+            fix = f"delete {folder} when nobody reads it any more, or bring back domains/{folder.name}"
+            yield Finding(f"snapshots of {folder.name}", "there is no such domain", fix)
     for product in mesh.products:
         try:
             snapshot = store.current(product.name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from kit.errors import InvalidFile
+from kit.errors import InvalidFile, KitError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -187,6 +187,14 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it so that they survive a power loss."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_path(path.parent)
+
+
 def write_durably(path: Path, text: str, step: Step = no_step) -> None:
     """Replace a file at once and for good: readers see the old or the new text, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -210,8 +218,12 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
 
     The operating system frees it when the process ends, however it ends. The file holds the owner's process id.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        make_folder(path.parent)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; `kit doctor` tells more") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

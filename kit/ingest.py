@@ -6,8 +6,11 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -51,8 +54,9 @@ def package_file(package: str, path: str) -> Path:
 def land(product: DataProduct, source: Source, raw: Path) -> Landing:
     """Take in one source: call the function of its name in `ingest.py` and keep what it returns as typed Parquet.
 
-    The function returns the path of a Parquet or CSV file, or a polars frame. Nothing is guessed: columns and types
-    are those of the contract, and the same content lands at the same place, once. Raises `IngestError`.
+    The function returns the path of a Parquet or CSV file, absolute or from the domain folder, or a polars frame. Nothing
+    is guessed: columns and types are those of the contract, and the same content lands at the same place, once. Raises
+    `IngestError`.
     """
     given = _call(product, source.name)
     folder = raw / product.name / source.name
@@ -60,7 +64,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> Landing:
     temporary = folder / f".{os.getpid()}.parquet"
     try:
         if isinstance(given, str | os.PathLike):
-            origin = Path(given)
+            origin = product.folder / given
             if not origin.is_file():
                 raise IngestError(f"{_name(product, source)}: there is no file {origin}")
             # The types are part of what is kept: another contract lands the same bytes anew.
@@ -101,32 +105,44 @@ def _types_digest(contract: Contract) -> str:
 
 def _call(product: DataProduct, name: str) -> Any:
     path = product.folder / "ingest.py"
-    function = getattr(_load(path, f"kit_ingest_{product.name}"), name, None)
-    if not callable(function):
-        raise IngestError(f"{short(path)}: has no function '{name}'; write one that returns the raw data's path or frame")
+    with _importing(product.folder):
+        function = getattr(_load(path, f"kit_ingest_{product.name}"), name, None)
+        if not callable(function):
+            raise IngestError(f"{short(path)}: has no function '{name}'; write one that returns the raw data's path or frame")
+        try:
+            return function()
+        except IngestError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise IngestError(f"{short(path)}: {name}() failed: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _importing(folder: Path) -> Iterator[None]:
+    """Let a domain's `ingest.py` import the files beside it, and forget them afterwards; leave no `__pycache__`."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.path.insert(0, str(folder))
     try:
-        return function()
-    except IngestError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise IngestError(f"{short(path)}: {name}() failed: {type(error).__name__}: {error}") from error
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.dont_write_bytecode = before
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
 
 
 def _load(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise IngestError(f"{short(path)}: cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    keep = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # a build leaves no __pycache__ in the domain folder
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except IngestError:
         raise
     except (Exception, SystemExit) as error:
         raise IngestError(f"{short(path)}: fails on import: {type(error).__name__}: {error}") from error
-    finally:
-        sys.dont_write_bytecode = keep
     return module
 
 
@@ -150,7 +166,7 @@ def _convert(name: str, contract: Contract, origin: Path, target: Path, called: 
             if found == promised and origin.suffix == ".parquet":
                 # Read once, end to end, so that a damaged file stops here; then kept byte for byte.
                 connection.execute(f"select {', '.join(f'max({work.quoted(c)})' for c in promised)} from raw").fetchall()
-                target.write_bytes(origin.read_bytes())
+                shutil.copyfile(origin, target)
             else:
                 casts = ", ".join(_cast(column, found[column], kind) for column, kind in promised.items())
                 connection.execute(f"copy (select {casts} from raw) to {work.literal(str(target))} (format parquet)")

@@ -47,6 +47,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
     kernel_manager_class = _KernelManager
 
     def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
+        if msg["msg_type"] == "error":  # it says why the notebook failed, so it is never cut
+            return super().output(outs, msg, display_id, cell_index)
         if self.room < 0:
             return None
         self.room -= len(json.dumps(msg["content"], default=str))
@@ -71,7 +73,9 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         start_timeout: int,
         **_: Any,
     ) -> Any:
-        with tempfile.TemporaryDirectory(prefix="kit-") as sockets, Path(log).open("wb") as kernel_log:
+        # The address of a socket holds about 100 characters.
+        short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
+        with tempfile.TemporaryDirectory(prefix="kit-", dir=short) as sockets, Path(log).open("wb") as kernel_log:
             # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
             transport = {"transport": "ipc", "connection_file": f"{sockets}/kernel.json"}
             client = _Client(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from kit.audit import read_suite
 from kit.errors import KitError
@@ -22,10 +23,7 @@ def problems(mesh: Mesh) -> list[tuple[str, str]]:
 def _product(product: DataProduct) -> Iterator[str]:
     for port in product.ports:
         if port.suite is not None:
-            try:
-                read_suite(port.suite)
-            except KitError as error:
-                yield str(error)
+            yield from _suite(port, port.suite)
         yield from _notebook(port)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
@@ -37,6 +35,19 @@ def _product(product: DataProduct) -> Iterator[str]:
         for path in sorted((product.folder / folder).glob(pattern)):
             if path.name.partition(".")[0] not in known:
                 yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
+
+
+def _suite(port: OutputPort, path: Path) -> Iterator[str]:
+    try:
+        rules = read_suite(path)
+    except KitError as error:
+        yield str(error)
+        return
+    columns = {column.name for column in port.contract.columns}
+    for rule in rules:
+        for column in rule.columns:
+            if column not in columns:
+                yield f"{short(path)}: '{rule.name}' speaks of '{column}'; the columns are: {', '.join(sorted(columns))}"
 
 
 def _notebook(port: OutputPort) -> Iterator[str]:

@@ -13,6 +13,7 @@ from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, sh
 
 DESCRIPTOR = "product.odps.yaml"
 RAW = "raw"
+_RESERVED = {RAW, "kit_work", "kit_audit", "main", "memory", "temp", "system", "information_schema", "pg_catalog"}
 _GENERATED = {"README.md", "catalog.yaml"}
 _PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
 
@@ -104,7 +105,7 @@ class _Reader:
         self.folder = folder
 
     def product(self) -> DataProduct:
-        if not IDENTIFIER.fullmatch(self.folder.name) or self.folder.name == RAW:
+        if not IDENTIFIER.fullmatch(self.folder.name) or self.folder.name in _RESERVED:
             raise InvalidFile(
                 f"{short(self.folder)}: '{self.folder.name}' cannot name a data product; use a-z, 0-9 and _, "
                 f"a letter first, at most 63, not '{RAW}'"

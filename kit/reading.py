@@ -1,10 +1,13 @@
 """Reading published ports as polars frames."""
 
+import os
 from typing import TYPE_CHECKING
 
+from kit.asset import RUN_FILE
 from kit.config import Config
-from kit.errors import MeshError, UnknownName
+from kit.errors import KitError, MeshError, UnknownName
 from kit.mesh import Mesh
+from kit.product import DESCRIPTOR
 from kit.store import Lease, Store
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ def read(port: str, version: str | None = None) -> "pl.DataFrame":
     import polars as pl
 
     with open_port(port, version) as snapshot:
-        return pl.read_parquet(snapshot.files(port.partition(".")[2]))
+        return pl.read_parquet(snapshot.files(port.partition(".")[2]), glob=False)
 
 
 def scan(port: str, version: str | None = None) -> "pl.LazyFrame":
@@ -31,11 +34,13 @@ def scan(port: str, version: str | None = None) -> "pl.LazyFrame":
     lease = open_port(port, version)
     snapshot = lease.snapshot
     _held.setdefault((snapshot.product, snapshot.version), lease)
-    return pl.scan_parquet(snapshot.files(port.partition(".")[2]))
+    return pl.scan_parquet(snapshot.files(port.partition(".")[2]), glob=False)
 
 
 def open_port(port: str, version: str | None = None, config: Config | None = None) -> Lease:
     """The snapshot a port is read from, held until closed; see `read` for what it raises."""
+    if RUN_FILE in os.environ:
+        raise KitError(f"in a build, read an input with kit.inputs().read('{port}'), and declare it in {DESCRIPTOR}")
     config = config or Config.load()
     product, _, name = port.partition(".")
     store = Store(config.storage)

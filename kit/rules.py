@@ -119,7 +119,10 @@ class RuleReader:
         else:
             raise self.document.error(where, f"a rule of type '{kind}' cannot be checked; use library, sql or custom")
         columns = (column,) if column else ()
-        return Rule(item.get("name") or name, expectation, kwargs, columns, severity, item.get("description") or "")
+        given = item.get("name")
+        return Rule(
+            f"{given}: {name}" if given else name, expectation, kwargs, columns, severity, item.get("description") or ""
+        )
 
     def _library(self, where: Where, item: dict[str, Any], column: str | None) -> tuple[str, str, dict[str, Any]]:
         metric, fail = item.get("metric"), self.document.error
@@ -183,16 +186,16 @@ class RuleReader:
                 value = item[operator]
                 if not isinstance(value, int | float | str):
                     raise self.document.error([*where, operator], f"{value!r} cannot be compared with; use a number or text")
-                holds = f"observed {symbol} {_literal(value)}"
+                holds = f"{symbol} {_literal(value)}"
                 break
         else:
             operator = next(name for name in _RANGES if name in item)
             low, high = item[operator]
             self._ordered([*where, operator], low, high)
-            holds = f"observed {_RANGES[operator]} {_literal(low)} and {_literal(high)}"
+            holds = f"{_RANGES[operator]} {_literal(low)} and {_literal(high)}"
         shown = holds.replace("{", "{{").replace("}", "}}")
-        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce({shown}, false)"
-        return f"query: {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
+        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce(observed {shown}, false)"
+        return f"its query gives {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
 
     def _custom(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
         if item["engine"].lower().replace("-", "").replace("_", "") != "greatexpectations":

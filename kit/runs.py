@@ -16,7 +16,7 @@ RECORD = "record.json"
 
 @dataclass(frozen=True)
 class Record:
-    """One finished build of one product. `status` is `published` or `failed`."""
+    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`."""
 
     run_id: str
     product: str
@@ -47,10 +47,13 @@ class Runs:
         return self.root / product / run_id
 
     def save(self, record: Record) -> None:
-        """Write a build's record."""
+        """Write a build's record. Of several in a row that found nothing to do only the last is kept."""
+        last = self.last(record.product)
         folder = self.folder(record.product, record.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / RECORD, to_json(asdict(record)))
+        if last and last.status == record.status and record.status in ("up to date", "held"):
+            shutil.rmtree(self.folder(last.product, last.run_id), ignore_errors=True)
 
     def last(self, product: str) -> Record | None:
         """The newest finished build of a product, or None."""

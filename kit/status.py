@@ -9,7 +9,7 @@ from kit.contract import Sla
 from kit.errors import KitError
 from kit.mesh import Mesh
 from kit.runs import Runs
-from kit.store import Snapshot, Store
+from kit.store import Store
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class PortStatus:
     """One port, or (with `port` empty) a product that is broken.
 
     `state` is `fresh`, `stale` (its data is older than the contract's latency), `late` (not published as often as
-    promised), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock, `age` on the wall clock.
+    promised), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age`, on the wall clock, since
+    the last build that published it or found it up to date.
     """
 
     product: str
@@ -82,7 +83,8 @@ def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
             if snapshot is None or entry is None:
                 rows.append(PortStatus(product.name, port.name, product.owner, "unpublished", failed=failed, note=note))
                 continue
-            age, data_age = _ages(config, snapshot, entry)
+            confirmed = last.finished_at if last and last.status in ("published", "up to date") else snapshot.created_at
+            age, data_age = _ages(config, max(confirmed, snapshot.created_at), entry)
             rows.append(
                 PortStatus(
                     product=product.name,
@@ -104,9 +106,11 @@ def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
     return rows + [PortStatus(item.name, "", "", "broken", note=item.message) for item in mesh.broken]
 
 
-def _ages(config: Config, snapshot: Snapshot, entry: dict[str, Any]) -> tuple[timedelta, timedelta | None]:
-    age = datetime.now(UTC) - snapshot.created_at
-    newest = datetime.fromisoformat(entry["newest"]).replace(tzinfo=None) if entry["newest"] else None
+def _ages(config: Config, confirmed: datetime, entry: dict[str, Any]) -> tuple[timedelta, timedelta | None]:
+    age = datetime.now(UTC) - confirmed
+    newest = datetime.fromisoformat(entry["newest"]) if entry["newest"] else None
+    if newest and newest.tzinfo:
+        newest = newest.astimezone(UTC).replace(tzinfo=None)
     return age, config.clock() - newest if newest else None
 
 

@@ -62,12 +62,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Pointer:
-    """Which version readers see. `rejected` is the fingerprint of what was rolled back from, if anything was."""
+    """Which version readers see. `rejected` are the fingerprints of what was rolled back from."""
 
     version: str
     moved_at: datetime
     by: str
-    rejected: str | None = None
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Store:
         if not path.exists():
             return None
         data = read_json(path)
-        return Pointer(data["version"], datetime.fromisoformat(data["moved_at"]), data["by"], data.get("rejected"))
+        return Pointer(data["version"], datetime.fromisoformat(data["moved_at"]), data["by"], tuple(data["rejected"]))
 
     def current(self, product: str) -> Snapshot | None:
         """The snapshot readers see now, or None; raises `KitError` when the pointer leads nowhere."""
@@ -204,7 +204,7 @@ class Store:
             sync_path(folder.parent)
             step("version synced")
             snapshot = Snapshot(product, version, folder, manifest)
-            self._point(snapshot, "publish", None, step)
+            self._point(snapshot, "publish", [], step)
             step("pointer durable")
         return snapshot
 
@@ -223,10 +223,10 @@ class Store:
                     path = target.folder / port / name
                     if not path.is_file() or sha256(path) != digest:
                         raise KitError(f"snapshot {version} of '{product}' is damaged ({port}/{name}); choose another one")
-            rejected = None
+            rejected = set(pointer.rejected) if pointer else set()
             if pointer and pointer.version in self.versions(product):
-                rejected = self.snapshot(product, pointer.version).fingerprint
-            self._point(target, "rollback", rejected)
+                rejected.add(self.snapshot(product, pointer.version).fingerprint)
+            self._point(target, "rollback", sorted(rejected - {target.fingerprint}))
         return target
 
     def prune(self, product: str, keep: int) -> list[Pruned]:
@@ -258,7 +258,7 @@ class Store:
                 result.append(Pruned(version, None))
         return result
 
-    def _point(self, snapshot: Snapshot, by: str, rejected: str | None, step: Step = no_step) -> None:
+    def _point(self, snapshot: Snapshot, by: str, rejected: list[str], step: Step = no_step) -> None:
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
 
 _is_terminal = sys.stdout.isatty()
-console = Console(highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
+errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -103,9 +103,9 @@ def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
     console.print("\nThree things to try next", style="bold")
     if shutil.which("kit") is None:
         activate = Path(sys.prefix, "bin", "activate")
-        console.print(f"  first, once per shell: source {os.path.relpath(activate)}", markup=False)
+        console.print(f"  first, once per shell: source {os.path.relpath(activate)}")
     for step in steps[:3]:
-        console.print(f"  {step}", markup=False)
+        console.print(f"  {step}")
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -43,12 +43,15 @@ def transform(
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
     ]  # fmt: skip
-    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging)):
+    ports = ",".join(port.name for port in product.ports if port.notebook is None)
+    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports):
         try:
             result = dbtRunner(callbacks=[listen]).invoke(arguments)
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
+    if isinstance(result.exception, KeyboardInterrupt | SystemExit):
+        raise result.exception
     nodes = list(getattr(result.result, "results", None) or ())
     if not nodes:
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")

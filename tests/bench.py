@@ -58,9 +58,9 @@ def plain_script(storage: Path, products: list[str]) -> list[str]:
             continue
         statements += [
             "use memory",
-            "detach database if exists work",
-            "attach ':memory:' as work",
-            "use work",
+            "detach database if exists kit_work",
+            "attach ':memory:' as kit_work",
+            "use kit_work",
             "create schema raw",
         ]
         snapshot = store.current(product.name)

@@ -16,9 +16,9 @@ from tests.small_mesh import FORECAST, SmallMesh
 def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     """The small mesh, seen from the folder of plan's notebooks, as a kernel started by hand sees it."""
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
-    monkeypatch.setattr(asset, "_leases", [])
+    monkeypatch.setattr(asset, "_leases", {})
     yield small  # type: ignore[misc]
-    for lease in asset._leases:
+    for lease in asset._leases.values():
         lease.close()
 
 

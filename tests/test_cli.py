@@ -64,7 +64,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     small.feed_rows(SALES[:4])
     failed = small.kit("run", "shop", "--downstream")
     assert failed.returncode == 1
-    assert "failed  raw.sales: rows  (contract)\n        observed: 3\n" in failed.stderr
+    assert "failed  raw.sales: rows: rows are between 20 and 100  (contract)\n        observed: 3\n" in failed.stderr
     assert " up to date " in next(line for line in failed.stdout.splitlines() if line.split()[0] == "plan")
     status = small.kit("status")
     assert "shop: last build failed: 'shop': 2 checks failed, nothing was published" in status.stdout
@@ -180,7 +180,7 @@ def test_a_parameter_nobody_declares_is_refused(small: SmallMesh) -> None:
     small.publish("shop")
     done = small.kit("run", "plan", "-p", "horizon=3")
     assert done.returncode == 1
-    assert done.stderr == "no notebook of 'plan' has a parameter 'horizon'\n"
+    assert done.stderr == "error: no notebook of plan has a parameter 'horizon'\n"
 
 
 def test_a_second_build_at_the_same_time_is_told_who_is_at_it(small: SmallMesh) -> None:
@@ -224,11 +224,13 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     small.publish("shop")
     command = [sys.executable, "-m", "kit.cli", "run", "plan"]
     process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    executed = small.config.storage / "runs/plan"
+    kernels: list[psutil.Process] = []
     deadline = time.monotonic() + 60
-    while not list(executed.glob("*/notebooks/forecast.ipynb")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    kernels = psutil.Process(process.pid).children(recursive=True)
+    while not kernels and time.monotonic() < deadline:
+        time.sleep(0.2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        kernels = [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -236,3 +238,45 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     assert kernels
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
     assert small.build("shop").status == "up to date"
+
+
+def test_text_of_the_data_is_shown_as_it_is(small: SmallMesh) -> None:
+    small.publish("shop")
+    done = small.kit("read", "shop.totals", "--sql", "select '[red] [/x] :smile:' as \"[b]\" -- a comment;\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["[b]               ", "[red] [/x] :smile:"]
+
+
+def test_parameters_go_to_those_that_declare_them(small: SmallMesh) -> None:
+    outcomes = json.loads(small.kit("run", "-p", "factor=3", "--json").stdout)
+    assert [(outcome["product"], outcome["status"]) for outcome in outcomes] == [("shop", "published"), ("plan", "published")]
+    assert json.loads(small.kit("read", "plan.forecast", "--json").stdout)[0] == {"item": "cake", "amount": 510.0}
+
+
+def test_storage_that_cannot_be_written_is_one_message(small: SmallMesh) -> None:
+    done = small.kit("run", "shop", KIT_STORAGE="/proc/nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/products/shop: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_history_of_a_port_that_does_not_exist_is_refused(small: SmallMesh) -> None:
+    small.publish("shop")
+    done = small.kit("history", "shop.typo")
+    assert (done.returncode, done.stderr) == (1, "error: 'shop' has no port 'typo'; there are: shop.sales, shop.totals\n")
+
+
+def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
+    small.replace("domains/shop/models/marts/sales.sql", "select *", "select * replace (sale_id + 0 * slow.n as sale_id)")
+    slow = "cross join (select count(*) as n from range(100000) a, range(10000000) b where a.range + b.range < 0) slow"
+    small.replace("domains/shop/models/marts/sales.sql", "order by", f"{slow} order by")
+    command = [sys.executable, "-m", "kit.cli", "run"]
+    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(small.config.storage.glob("runs/shop/*/dbt/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "plan" not in [line.split()[0] for line in out.splitlines()[1:] if line]

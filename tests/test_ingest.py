@@ -302,7 +302,8 @@ def test_a_file_of_another_kind_is_refused(shop: SmallMesh) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(shop: SmallMesh) -> None:
-    assert body_problem(shop, "def feed():\n    return 'none.csv'\n") == "shop.raw.feed: there is no file none.csv"
+    path = shop.domains / "shop" / "none.csv"
+    assert body_problem(shop, "def feed():\n    return 'none.csv'\n") == f"shop.raw.feed: there is no file {path}"
 
 
 FRAME = (

@@ -95,7 +95,7 @@ def test_rollback_and_forth(store: Store) -> None:
     store.rollback("shop", first.version)
     pointer = store.pointer("shop")
     assert pointer is not None
-    assert (pointer.version, pointer.by, pointer.rejected) == (first.version, "rollback", "fingerprint2")
+    assert (pointer.version, pointer.by, pointer.rejected) == (first.version, "rollback", ("fingerprint2",))
     with store.open("shop") as snapshot:
         assert generations(snapshot) == {1}
     store.rollback("shop", second.version)
