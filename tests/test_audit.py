@@ -194,6 +194,7 @@ def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> 
         ("{", "not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("[]", "must hold a suite with a non-empty list 'expectations'"),
         ('{"expectations": []}', "must hold a suite with a non-empty list 'expectations'"),
+        ('{"expectations": [{"type": "expect_x", "kwargs": [1]}]}', "expectations.0: 'kwargs' and 'meta' must be mappings"),
         ('{"expectations": [{"kwargs": {}}]}', "expectations.0: must hold a 'type' such as expect_…"),
         (
             '{"expectations": [{"type": "expect_x", "severity": "bad"}]}',
@@ -211,3 +212,14 @@ def test_a_broken_suite_is_refused(tmp_path: Path, text: str, message: str) -> N
 def test_a_check_survives_json() -> None:
     check = Check("t", "r", "suite", False, "warning", "3", 3, ({"id": 1},), "note")
     assert Check.from_json(check.to_json()) == check
+
+
+def test_the_age_of_zoned_timestamps_is_measured_in_utc(tmp_path: Path) -> None:
+    sla = [{"property": "latency", "value": 1, "unit": "d", "element": "events.at"}]
+    write(tmp_path / "events.odcs.yaml", contract("shop.events", "events", [("at", "timestamptz", {})], [], sla))
+    for hours, passed in ((23, True), (25, False)):
+        at = pl.Series([CLOCK]).dt.offset_by(f"-{hours}h").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo")
+        pl.DataFrame({"at": at}).write_parquet(tmp_path / "events.parquet")
+        tables = {"events": [tmp_path / "events.parquet"]}
+        checks = audit([Subject("events", Contract.load(tmp_path / "events.odcs.yaml"))], tables, CLOCK)
+        assert [check.passed for check in checks] == [True, passed], checks

@@ -422,3 +422,17 @@ def test_a_package_or_file_that_is_missing_is_named(package: str, problem: str) 
     with pytest.raises(IngestError) as caught:
         package_file(package, "none.csv")
     assert str(caught.value) == problem
+
+
+def test_ingest_py_may_import_the_files_beside_it_and_is_forgotten_afterwards(shop: SmallMesh) -> None:
+    import sys
+
+    (shop.domains / "shop" / "places.py").write_text("FEED = 'feed.csv'\n")
+    (shop.domains / "shop" / "feed.csv").write_text(HEADER + ROW)
+    body = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport places\n\n"
+        "@dataclass\nclass Where:\n    path: str\n\ndef feed():\n    return Where(places.FEED).path\n"
+    )
+    assert ingest(shop, body).rows == 1
+    assert "places" not in sys.modules
+    assert not list((shop.domains / "shop").rglob("__pycache__"))

@@ -122,6 +122,13 @@ def test_output_beyond_the_limit_is_cut(tmp_path: Path) -> None:
     assert "Output beyond the limit was cut." in executed.read_text()
 
 
+def test_an_error_after_cut_output_is_still_told(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path, ["for _ in range(50): print('x' * 100_000)", "raise ValueError('do not publish')"])
+    with pytest.raises(NotebookError) as error:
+        run(path)
+    assert str(error.value) == f"{path}: cell 3 failed: ValueError: do not publish"
+
+
 def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
     import psutil
 
