@@ -31,13 +31,11 @@ install: $(VENV)/.run ## install only
 clean: ## delete the environment and everything that was built
 	rm -rf $(VENV) .mesh
 
-# Debian without python3-venv has no ensurepip; its own pip can put one into the environment. Debian 12's pip is upgraded,
-# since it finds constraints on packages with extras contradictory.
+# Debian without python3-venv has no ensurepip; its own pip can put one into the environment.
 $(BIN)/python:
 	@echo "Creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
 		($(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --quiet --python $(VENV) install pip)
-	@$(PIP) install --upgrade 'pip>=24,<27'
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing pinned dependencies (a few minutes the first time)"
