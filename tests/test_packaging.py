@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,19 @@ def test_every_requirement_is_pinned_to_a_version_it_allows() -> None:
     for text in REQUIRED:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), text
+
+
+def test_every_pinned_package_runs_on_the_python_of_debian_12() -> None:
+    """Whoever pins with a newer Python 3.11 may get packages that this one refuses."""
+    from importlib.metadata import distributions
+
+    pins = constraints()
+    refusing = []
+    for found in distributions():
+        name, needs = canonicalize_name(found.metadata["Name"]), found.metadata["Requires-Python"]
+        if pins.get(name) == found.version and needs and not SpecifierSet(needs).contains("3.11.2"):
+            refusing.append(f"{name} {found.version} needs {needs}")
+    assert refusing == []
 
 
 @pytest.mark.parametrize(
