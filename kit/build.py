@@ -61,7 +61,10 @@ class Outcome:
 
 @dataclass
 class Progress:
-    """Listens to a build: `begin` and `end` frame each step, `step` passes every named point inside."""
+    """Listens to a build: `begin` and `end` frame each step, `step` passes every named point inside.
+
+    `seconds` is what each kind of step has taken so far.
+    """
 
     begin: Callable[[str, str], None] = lambda product, step: None
     end: Callable[[str, str, str, float], None] = lambda product, step, result, seconds: None
@@ -75,8 +78,9 @@ class Progress:
         started = time.perf_counter()
         self.begin(product, step)
         yield lambda text: result.__setitem__(0, text)
-        self.seconds[step] = round(time.perf_counter() - started, 3)
-        self.end(product, step, result[0], self.seconds[step])
+        seconds = time.perf_counter() - started
+        self.seconds[step] = round(self.seconds.get(step, 0) + seconds, 3)
+        self.end(product, step, result[0], seconds)
         self.step(f"{step} done")
 
 
