@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,11 @@ def _scalar(node: yaml.Node) -> Any:
     if kind == "float" and _FLOAT.fullmatch(value) and isfinite(float(value)):
         return float(value)
     return value
+
+
+def time_id(moment: datetime) -> str:
+    """A name for what was made at a moment; names sort as the moments do, to the microsecond."""
+    return f"{moment:%Y%m%dT%H%M%SZ-%f}"
 
 
 def mappings(value: object) -> list[dict[str, Any]]:

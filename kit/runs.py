@@ -1,6 +1,5 @@
 """The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
 
-import secrets
 import shutil
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 from kit.checks import Check
 from kit.errors import InvalidFile
-from kit.files import read_json, to_json, write_durably
+from kit.files import read_json, time_id, to_json, write_durably
 
 RECORD = "record.json"
 
@@ -40,7 +39,7 @@ class Runs:
     @staticmethod
     def new_id() -> str:
         """A run id that sorts by time."""
-        return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        return time_id(datetime.now(UTC))
 
     def folder(self, product: str, run_id: str) -> Path:
         """The folder of one build."""

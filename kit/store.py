@@ -10,7 +10,6 @@ stays on the snapshot it found.
 
 import fcntl
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kit.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
-from kit.files import Step, lock, no_step, read_json, sha256, sync_path, to_json, write_durably
+from kit.files import Step, lock, no_step, read_json, sha256, sync_path, time_id, to_json, write_durably
 
 POINTER = "current.json"
 MANIFEST = "manifest.json"
@@ -178,7 +177,7 @@ class Store:
         """
         step("publish begun")
         created = datetime.now(UTC)
-        version = f"{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        version = time_id(created)
         for port, entry in manifest["ports"].items():
             files = sorted((staging / port).glob("*.parquet"))
             for path in (*files, staging / port):

@@ -170,3 +170,10 @@ def test_an_unknown_port_of_a_snapshot_lists_its_ports(store: Store) -> None:
     with pytest.raises(UnknownName) as error:
         snapshot.files("c")
     assert str(error.value) == f"snapshot {snapshot.version} of 'shop' has no port 'c'; it has: a, b"
+
+
+def test_snapshots_of_one_second_are_in_order(store: Store) -> None:
+    versions: list[str] = []
+    for generation in range(12):
+        versions.append(publish(store, generation, versions[-1] if versions else None).version)
+    assert store.versions("shop") == versions[::-1]
