@@ -16,15 +16,13 @@ from kit.errors import KitError, UnknownName
 from kit.files import read_json
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, DataProduct
-from kit.store import Lease, Snapshot, Store
+from kit.store import Snapshot, Store, keep
 
 if TYPE_CHECKING:
     import polars as pl
 
 RUN_FILE = "KIT_RUN_FILE"
 """Environment variable a build sets for its notebooks: the path of a JSON file with pins and staging folder."""
-
-_leases: dict[tuple[str, str], Lease] = {}
 
 
 @dataclass(frozen=True)
@@ -150,11 +148,7 @@ def _current(config: Config, product: DataProduct) -> Inputs:
         if name == product.name and store.pointer(name) is None:
             continue  # its own earlier ports, before the first build
         if name not in snapshots:
-            lease = store.open(name)
-            snapshots[name] = lease.snapshot
-            # Held until the kernel ends, since frames are read lazily; once per snapshot.
-            if _leases.setdefault((name, lease.snapshot.version), lease) is not lease:
-                lease.close()
+            snapshots[name] = keep(store.open(name))
         files[port], versions[port] = tuple(snapshots[name].files(table)), snapshots[name].version
     return Inputs(files, versions)
 

@@ -8,12 +8,10 @@ from kit.config import Config
 from kit.errors import KitError, MeshError, UnknownName
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR
-from kit.store import Lease, Store
+from kit.store import Lease, Store, keep
 
 if TYPE_CHECKING:
     import polars as pl
-
-_held: dict[tuple[str, str], Lease] = {}
 
 
 def read(port: str, version: str | None = None) -> "pl.DataFrame":
@@ -31,9 +29,7 @@ def scan(port: str, version: str | None = None) -> "pl.LazyFrame":
     """Like `read`, as a polars LazyFrame; the snapshot is not pruned while this process lives."""
     import polars as pl
 
-    lease = open_port(port, version)
-    snapshot = lease.snapshot
-    _held.setdefault((snapshot.product, snapshot.version), lease)
+    snapshot = keep(open_port(port, version))
     return pl.scan_parquet(snapshot.files(port.partition(".")[2]), glob=False)
 
 

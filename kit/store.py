@@ -302,3 +302,15 @@ class Lease:
     def close(self) -> None:
         """Let the snapshot go."""
         self._file.close()
+
+
+kept: dict[tuple[str, str], Lease] = {}
+"""What this process holds until it ends, by product and version."""
+
+
+def keep(lease: Lease) -> Snapshot:
+    """Hold a snapshot until the process ends, since frames over it are read lazily; each is held once."""
+    snapshot = lease.snapshot
+    if kept.setdefault((snapshot.product, snapshot.version), lease) is not lease:
+        lease.close()
+    return snapshot

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit import asset
+from kit import asset, store
 from kit.errors import KitError, NotPublished, UnknownName
 from tests.small_mesh import FORECAST, SmallMesh
 
@@ -16,9 +16,9 @@ from tests.small_mesh import FORECAST, SmallMesh
 def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     """The small mesh, seen from the folder of plan's notebooks, as a kernel started by hand sees it."""
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
-    monkeypatch.setattr(asset, "_leases", {})
+    monkeypatch.setattr(store, "kept", {})
     yield small  # type: ignore[misc]
-    for lease in asset._leases.values():
+    for lease in store.kept.values():
         lease.close()
 
 

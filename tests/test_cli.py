@@ -280,3 +280,20 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert "plan" not in [line.split()[0] for line in out.splitlines()[1:] if line]
+
+
+def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -> None:
+    import shutil
+
+    small.publish("shop")
+    small.publish("plan")
+    shutil.rmtree(small.domains / "plan")
+    findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
+    folder = small.store.folder("plan")
+    assert findings == [
+        {
+            "what": "snapshots of plan",
+            "seen": "there is no such domain",
+            "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+        }
+    ]

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 import kit
-from kit import reading
+from kit import store
 from kit.errors import NotPublished, UnknownName
 from tests.small_mesh import SmallMesh
 
@@ -10,9 +10,9 @@ from tests.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(reading, "_held", {})
+    monkeypatch.setattr(store, "kept", {})
     yield small  # type: ignore[misc]
-    for lease in reading._held.values():
+    for lease in store.kept.values():
         lease.close()
 
 
@@ -36,6 +36,13 @@ def test_a_scan_holds_its_snapshot_until_the_process_ends(mesh: SmallMesh) -> No
     mesh.publish("shop", force=True)
     assert [item.kept_because for item in mesh.store.prune("shop", 1)] == ["it is being read"]
     assert frame.collect().height == 2
+
+
+def test_a_snapshot_scanned_again_is_held_once(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    for _ in range(3):
+        kit.scan("shop.totals")
+    assert [product for product, _ in store.kept] == ["shop"]
 
 
 def test_a_broken_product_still_serves_its_last_snapshot(mesh: SmallMesh) -> None:
