@@ -44,16 +44,28 @@ def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> 
         work.add_views(connection, tables)
         for subject in subjects:
             problems = work.schema_problems(subject.contract, work.columns(connection, subject.table))
-            rule = f"has the contract's {len(subject.contract.columns)} columns and types"
+            rule = schema_rule(subject.contract)
             checks.append(Check(subject.table, rule, "contract", not problems, observed="; ".join(problems)))
     sound = [subject for subject, check in zip(subjects, checks, strict=True) if check.passed]
     # Great Expectations prints remarks about queries to standard output, which belongs to the caller.
     with contextlib.redirect_stdout(io.StringIO()), _source(tables) as source:
         for subject in sound:
-            rules = [("contract", rule) for rule in (*subject.contract.rules, *_latency(subject.contract, clock))]
-            rules += [("suite", rule) for rule in (read_suite(subject.suite) if subject.suite else ())]
-            checks += _validate(source, subject, rules)
+            checks += _validate(source, subject, rules(subject, clock))
     return tuple(checks)
+
+
+def schema_rule(contract: Contract) -> str:
+    """How the check of a table's columns and types is called."""
+    return f"has the contract's {len(contract.columns)} columns and types"
+
+
+def rules(subject: Subject, clock: datetime) -> list[tuple[str, Rule]]:
+    """What is asked of a table whose columns and types are right, each with its origin: `contract` or `suite`.
+
+    Raises `InvalidFile` for a suite that cannot be read.
+    """
+    found = [("contract", rule) for rule in (*subject.contract.rules, *_latency(subject.contract, clock))]
+    return found + [("suite", rule) for rule in (read_suite(subject.suite) if subject.suite else ())]
 
 
 def read_suite(path: Path) -> tuple[Rule, ...]:

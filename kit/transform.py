@@ -11,6 +11,7 @@ from kit import work
 from kit.checks import SAMPLES, Check
 from kit.errors import TransformError
 from kit.product import DataProduct
+from kit.project import test_name
 
 _PROFILES = Path(__file__).parent / "dbt"
 
@@ -67,11 +68,13 @@ def transform(
 
 def _check(node: Any, connection: Any) -> Check:
     test = node.node
-    about = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None) or test.name
-    table = about.rpartition(".")[2]
+    table = _about(test)
     passed = node.status in ("pass", "success", "skipped")
     severity = "warning" if node.status == "warn" else "error"
+    generic = getattr(test, "test_metadata", None)
     name = test.name if test.resource_type == "test" else f"unit test {test.name}"
+    if generic:
+        name = test_name(generic.name, test.column_name, generic.kwargs)
     if passed:
         return Check(table, name, "dbt", True)
     if test.resource_type == "unit_test":
@@ -80,6 +83,14 @@ def _check(node: Any, connection: Any) -> Check:
     names = [column[0] for column in rows.description]
     samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
     return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
+
+
+def _about(test: Any) -> str:
+    """The table a test judges, as `kit.project` names it."""
+    node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
+    node = node or next(iter(test.depends_on.nodes), "")
+    kind, _, name = (node.split(".", 2) + ["", ""])[:3]
+    return str(name if kind == "source" else name.partition(".")[0])
 
 
 def _text(error: object) -> str:

@@ -134,7 +134,7 @@ def test_a_failing_dbt_test_shows_the_rows(small: SmallMesh) -> None:
     outcome = small.build("shop")
     assert outcome.message.splitlines() == [
         "'shop': 1 check failed, nothing was published",
-        "failed  sales: unique_sales_sale_id  (dbt)",
+        "failed  sales: sale_id: unique  (dbt)",
         "        observed: 1 rows",
         "        row:      unique_field=1, n_records=2",
     ]

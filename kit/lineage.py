@@ -1,0 +1,74 @@
+"""What is made from what, from raw file to port, across all products."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kit.mesh import Mesh
+from kit.product import RAW, DataProduct
+from kit.project import Project
+
+
+@dataclass(frozen=True)
+class Node:
+    """One table on the way from raw data to a port.
+
+    `id` is `PRODUCT.NAME`, or `PRODUCT.raw.SOURCE` for raw data; `kind` is source, model, port (made by a dbt model) or
+    notebook (a port made by a notebook). `reads` are the ids of what it is made from.
+    """
+
+    id: str
+    product: str
+    kind: str
+    description: str
+    reads: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """Its name inside its product: `NAME` or `raw.SOURCE`."""
+        return self.id.partition(".")[2]
+
+
+def nodes(product: DataProduct) -> tuple[Node, ...]:
+    """What a product is made of, raw sources first."""
+    found = [
+        Node(f"{product.name}.{RAW}.{source.name}", product.name, "source", source.contract.description)
+        for source in product.sources
+    ]
+    models = {model.name: model for model in Project.read(product.folder).models}
+    known = {*models, *(port.name for port in product.ports), *(f"{RAW}.{source.name}" for source in product.sources)}
+
+    def node(table: str) -> str:
+        """The id of what a model calls `table`."""
+        return f"{product.name}.{table}" if table in known else table
+
+    ports = {port.name: port for port in product.ports}
+    for model in models.values():
+        if model.name not in ports:
+            reads = tuple(node(table) for table in model.reads)
+            found.append(Node(node(model.name), product.name, "model", model.description, reads))
+    inputs = (*(f"{product.name}.{RAW}.{source.name}" for source in product.sources), *(item.port for item in product.inputs))
+    for port in product.ports:
+        if port.notebook is not None:
+            found.append(Node(port.id, product.name, "notebook", port.description, tuple(item.port for item in port.reads)))
+            continue
+        # A mart whose file cannot be found may read any of the inputs.
+        reads = tuple(node(table) for table in models[port.name].reads) if port.name in models else inputs
+        found.append(Node(port.id, product.name, "port", port.description, reads))
+    return tuple(found)
+
+
+def lineage(mesh: Mesh) -> dict[str, Node]:
+    """Every node of the mesh by id, providers before consumers."""
+    return {node.id: node for product in mesh.products for node in nodes(product)}
+
+
+def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
+    """The ids of all that `start` is made from, itself included."""
+    found: set[str] = set()
+    todo = list(start)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += graph[name].reads if name in graph else ()
+    return found

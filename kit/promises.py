@@ -1,0 +1,45 @@
+"""Every check a build of a product will make, known before it runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kit.audit import Subject, rules, schema_rule
+from kit.checks import Check
+from kit.product import RAW, DataProduct
+from kit.project import Project
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A check to come: what it judges, the rule, where the rule stands and how grave a failure is."""
+
+    table: str
+    rule: str
+    origin: str
+    severity: str
+    description: str
+
+    def kept_by(self, check: Check) -> bool:
+        """Whether `check` is the outcome of this promise."""
+        return (self.table, self.rule, self.origin) == (check.table, check.rule, check.origin)
+
+
+def subjects(product: DataProduct) -> list[Subject]:
+    """All tables a build audits: raw sources, then ports."""
+    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
+    return raw + [Subject(port.name, port.contract, port.suite) for port in product.ports]
+
+
+def promises(product: DataProduct, clock: datetime) -> tuple[Promise, ...]:
+    """The checks of contracts, suites and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
+    found = []
+    for subject in subjects(product):
+        text = "Columns and types are exactly those of the contract."
+        found.append(Promise(subject.table, schema_rule(subject.contract), "contract", "error", text))
+        found += [
+            Promise(subject.table, rule.name, origin, rule.severity, rule.description)
+            for origin, rule in rules(subject, clock)
+        ]
+    tests = Project.read(product.folder).tests if product.has_dbt else ()
+    found += [Promise(test.about, test.name, "dbt", test.severity, test.description) for test in tests]
+    return tuple(dict.fromkeys(found))
