@@ -104,7 +104,7 @@ def output(port: str, frame: Any) -> Preview | None:
     if run is not None:
         if port != run["port"]:
             raise UnknownName(f"this notebook makes the port '{run['port']}', not '{port}'")
-        target = Path(run["staging"]) / port / "data.parquet"
+        target = Path(run["staged"])
         if target.exists():
             raise KitError(f"kit.output('{port}', …) was called twice in one run; call it once, at the end")
         _write(table, Contract.load(Path(run["contract"])), target)

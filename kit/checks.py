@@ -62,3 +62,13 @@ def counts(checks: Iterable[Check]) -> dict[str, int]:
     for check in checks:
         result["passed" if check.passed else "failed" if check.blocks else "warned"] += 1
     return result
+
+
+def merged(checks: Iterable[Check]) -> list[Check]:
+    """Each check once; one that was made for several partitions is as good as its worst outcome."""
+    found: dict[tuple[str, str, str], Check] = {}
+    for check in checks:
+        key = check.table, check.rule, check.origin
+        if key not in found or found[key].passed:
+            found[key] = check
+    return list(found.values())

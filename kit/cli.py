@@ -8,15 +8,17 @@ import typer
 from rich.text import Text
 
 from kit import terminal, work
-from kit.build import Outcome, build, declared_parameters
+from kit.build import Outcome
 from kit.config import Config
 from kit.doctor import examine
-from kit.errors import Busy, KitError, NotebookError
+from kit.errors import KitError, NotebookError, UnknownName
+from kit.execution import execute
 from kit.lint import problems
 from kit.mesh import Mesh
 from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
+from kit.start import Request, declared_parameters
 from kit.status import statuses
 from kit.store import Store
 from kit.terminal import console, errors
@@ -69,6 +71,7 @@ def run(
     upstream: Annotated[bool, typer.Option("--upstream", help="Also build what they read.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Build even when nothing changed.")] = False,
     parameter: Annotated[list[str] | None, typer.Option("-p", "--param", help="NAME=VALUE for their notebooks.")] = None,
+    partition: Annotated[list[str] | None, typer.Option("--partition", help="Only this partition of theirs.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build products and publish them if they keep their contracts; what is up to date is skipped."""
@@ -80,10 +83,13 @@ def run(
     if unknown := sorted(set(given) - {name for mine in parameters.values() for name in mine}):
         selected = ", ".join(product.name for product in products)
         raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
+    keys = _partitions(products, tuple(partition or ()))
+    requests = {name: Request(mine, keys[name], force) for name, mine in parameters.items()}
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
     try:
-        outcomes = _build_all(config, products, force, parameters, quiet=as_json)
+        tell = (lambda outcome: None) if as_json else terminal.print_outcome
+        outcomes = execute(config, mesh, products, requests, lambda: terminal.progress(as_json), tell)
     except KeyboardInterrupt:
         errors.print("interrupted; readers keep the snapshots they had")
         raise typer.Exit(130) from None
@@ -102,27 +108,18 @@ def run(
         raise typer.Exit(1)
 
 
-def _build_all(
-    config: Config, products: Iterable[DataProduct], force: bool, parameters: dict[str, dict[str, str]], *, quiet: bool
-) -> list[Outcome]:
-    """Build in order. A product that fails does not stop the others: its readers stay on its last snapshot."""
-    outcomes = []
-    for product in products:
-        with terminal.progress(quiet) as progress:
-            try:
-                outcome = build(config, product, force=force, parameters=parameters[product.name], progress=progress)
-            except Busy as error:
-                outcome = Outcome(product.name, "failed", 0, None, str(error))
-        outcomes.append(outcome)
-        if not quiet:
-            terminal.print_outcome(outcome)
-    return outcomes
-
-
 def _mine(product: DataProduct, given: dict[str, str]) -> dict[str, str]:
     """Those of the given parameters that a notebook of the product declares."""
     declared = declared_parameters(product) if given else {}
     return {name: value for name, value in given.items() if any(name in known for known in declared.values())}
+
+
+def _partitions(products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The asked partitions for each product that has any."""
+    keys = {product.name: asked if product.partitions else () for product in products}
+    if asked and not any(keys.values()):
+        raise UnknownName(f"none of {', '.join(keys)} has partitions; leave --partition out")
+    return keys
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from kit import schema
 from kit.contract import Contract, Version
+from kit.cron import is_cron
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
+from kit.partitions import Partitions
 
 DESCRIPTOR = "product.odps.yaml"
 RAW = "raw"
@@ -57,7 +59,10 @@ class OutputPort:
 
 @dataclass(frozen=True)
 class DataProduct:
-    """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them."""
+    """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them.
+
+    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it.
+    """
 
     name: str
     folder: Path
@@ -70,6 +75,8 @@ class DataProduct:
     inputs: tuple[InputPort, ...]
     sources: tuple[Source, ...]
     ports: tuple[OutputPort, ...]
+    schedule: str | None = None
+    partitions: Partitions | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "DataProduct":
@@ -139,6 +146,8 @@ class _Reader:
             inputs=inputs,
             sources=sources,
             ports=ports,
+            schedule=self.schedule(document),
+            partitions=self.partitions(document, ports),
         )
         self.files(document, product)
         return product
@@ -228,6 +237,33 @@ class _Reader:
                 [*where[:-1], "version"], f"'{item['version']}' is not the contract's version, {contract.version}"
             )
         return contract
+
+    def custom(self, document: Document, name: str) -> tuple[Where, Any]:
+        """The value of one of the custom properties the kit knows, and where it stands; None when it is not given."""
+        found: tuple[Where, Any] = ((), None)
+        for position, item in enumerate(document.data.get("customProperties") or []):
+            if item["property"] == name:
+                if found[0]:
+                    raise document.error(["customProperties", position], f"'{name}' stands twice; keep one")
+                found = (("customProperties", position, "value"), item["value"])
+        return found
+
+    def schedule(self, document: Document) -> str | None:
+        where, given = self.custom(document, "schedule")
+        if where and not (isinstance(given, str) and is_cron(given)):
+            raise document.error(where, f"{given!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
+        return str(given) if where else None
+
+    def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
+        where, given = self.custom(document, "partitions")
+        if not where:
+            return None
+        partitions = Partitions.of(document, where, given)
+        for port in ports:
+            if partitions.column not in (column.name for column in port.contract.columns):
+                problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is cut by it"
+                raise document.error([*where, "column"], problem)
+        return partitions
 
     def once(self, document: Document, where: Where, names: list[str]) -> None:
         for name in names:

@@ -103,7 +103,9 @@ def _generic(item: dict[str, Any], table: str) -> Iterator[DbtTest]:
             kind = given.pop("test_name", kind)
             config = {**(given.get("config") or {}), **given}
             severity = "warning" if str(config.get("severity", "error")).lower() == "warn" else "error"
-            arguments = {key: value for key, value in given.items() if key not in _NOT_ARGUMENTS} | (given.get("arguments") or {})
+            arguments = {key: value for key, value in given.items() if key not in _NOT_ARGUMENTS} | (
+                given.get("arguments") or {}
+            )
             yield DbtTest(test_name(kind, column, arguments), table, severity, str(given.get("description") or ""))
 
 

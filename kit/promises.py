@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit.audit import Subject, rules, schema_rule
+from kit.audit import rules, schema_rule
+from kit.candidate import partition_rule, subjects
 from kit.checks import Check
-from kit.product import RAW, DataProduct
+from kit.product import DataProduct
 from kit.project import Project
 
 
@@ -24,22 +25,19 @@ class Promise:
         return (self.table, self.rule, self.origin) == (check.table, check.rule, check.origin)
 
 
-def subjects(product: DataProduct) -> list[Subject]:
-    """All tables a build audits: raw sources, then ports."""
-    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw + [Subject(port.name, port.contract, port.suite) for port in product.ports]
-
-
 def promises(product: DataProduct, clock: datetime) -> tuple[Promise, ...]:
     """The checks of contracts, suites and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
-    for subject in subjects(product):
+    raw, ports = subjects(product)
+    for subject in raw + ports:
         text = "Columns and types are exactly those of the contract."
         found.append(Promise(subject.table, schema_rule(subject.contract), "contract", "error", text))
         found += [
-            Promise(subject.table, rule.name, origin, rule.severity, rule.description)
-            for origin, rule in rules(subject, clock)
+            Promise(subject.table, rule.name, origin, rule.severity, rule.description) for origin, rule in rules(subject, clock)
         ]
+    if product.partitions:
+        text = "A partition that holds rows of another one would be counted twice."
+        found += [Promise(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
     tests = Project.read(product.folder).tests if product.has_dbt else ()
     found += [Promise(test.about, test.name, "dbt", test.severity, test.description) for test in tests]
     return tuple(dict.fromkeys(found))

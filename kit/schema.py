@@ -108,7 +108,14 @@ def _product_schema() -> dict[str, Any]:
             },
             "team": {"type": "array", "minItems": 1, "items": member},
             "authoritativeDefinitions": {"type": "array"},
-            "customProperties": {"type": "array"},
+            "customProperties": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["property", "value"],
+                    "properties": {"property": text},
+                },
+            },
             "productCreatedTs": text,
         },
     }

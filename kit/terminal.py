@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from kit.mesh import Mesh
+from kit.progress import Progress
 
 if TYPE_CHECKING:
-    from kit.build import Outcome, Progress
+    from kit.build import Outcome
     from kit.status import PortStatus
 
 _STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
@@ -28,10 +29,8 @@ errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_w
 
 
 @contextmanager
-def progress(quiet: bool) -> "Iterator[Progress]":
+def progress(quiet: bool) -> Iterator[Progress]:
     """A spinner for the step at work, and a line for each that is done."""
-    from kit.build import Progress
-
     if quiet:
         yield Progress()
         return

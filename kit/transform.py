@@ -1,5 +1,6 @@
 """Running a product's dbt project in this process, over a work database."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,17 @@ class Transformed:
 
 
 def transform(
-    product: DataProduct, database: Path, staging: Path, target: Path, on_node: Callable[[str], None] = lambda name: None
+    product: DataProduct,
+    database: Path,
+    staging: Path,
+    target: Path,
+    on_node: Callable[[str], None] = lambda name: None,
+    partition: str | None = None,
 ) -> Transformed:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
-    `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. Failed tests are
+    `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
+    that one is made; models get its key as the variable `partition`. Failed tests are
     returned as checks; a model that fails or a project that cannot be parsed raises `TransformError`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -44,8 +51,10 @@ def transform(
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
     ]  # fmt: skip
+    if partition:
+        arguments += ["--vars", json.dumps({"partition": partition})]
     ports = ",".join(port.name for port in product.ports if port.notebook is None)
-    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports):
+    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
             result = dbtRunner(callbacks=[listen]).invoke(arguments)
         finally:
@@ -89,7 +98,8 @@ def _about(test: Any) -> str:
     """The table a test judges, as `kit.project` names it."""
     node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
     node = node or next(iter(test.depends_on.nodes), "")
-    kind, _, name = (node.split(".", 2) + ["", ""])[:3]
+    kind, _, rest = node.partition(".")
+    _, _, name = rest.partition(".")
     return str(name if kind == "source" else name.partition(".")[0])
 
 

@@ -18,6 +18,8 @@ from kit.build import Outcome, build
 from kit.config import Config
 from kit.mesh import Mesh
 from kit.product import DataProduct
+from kit.progress import Progress
+from kit.start import Request
 from kit.store import Store
 
 SALES = ["sale_id,item,amount,sold_on"] + [
@@ -50,8 +52,8 @@ class SmallMesh:
     def product(self, name: str) -> DataProduct:
         return self.mesh.product(name)
 
-    def build(self, name: str, **options: Any) -> Outcome:
-        return build(self.config, self.product(name), **options)
+    def build(self, name: str, *, progress: Progress | None = None, **request: Any) -> Outcome:
+        return build(self.config, self.product(name), Request(**request), progress=progress)
 
     def publish(self, name: str, **options: Any) -> str:
         outcome = self.build(name, **options)

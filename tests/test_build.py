@@ -4,8 +4,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit.build import Progress
 from kit.errors import Busy
+from kit.progress import Progress
 from kit.retention import prune
 from kit.runs import Runs
 from tests.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor

@@ -141,7 +141,9 @@ def test_a_publish_killed_at_any_point_tears_nothing_and_the_next_one_recovers(t
 BUILD = """
     import os, signal, sys
     from pathlib import Path
-    from kit.build import Progress, build
+    from kit.build import build
+    from kit.progress import Progress
+    from kit.start import Request
     from kit.config import Config
     from kit.mesh import Mesh
 
@@ -150,7 +152,7 @@ BUILD = """
             os.kill(os.getpid(), signal.SIGKILL)
 
     config = Config.load()
-    build(config, Mesh.load(config.domains).product(sys.argv[1]), force=True, progress=Progress(step=step))
+    build(config, Mesh.load(config.domains).product(sys.argv[1]), Request(force=True), progress=Progress(step=step))
 """
 
 

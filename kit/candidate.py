@@ -1,0 +1,244 @@
+"""A snapshot in the making: transform, audit, publish."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from kit import notebook, work
+from kit.asset import RUN_FILE
+from kit.audit import Subject, audit
+from kit.checks import Check, counts, explain, merged
+from kit.config import Config
+from kit.errors import AuditFailed, KitError, NotebookError, TransformError
+from kit.files import short, to_json
+from kit.product import RAW, DataProduct, OutputPort
+from kit.progress import Progress
+from kit.start import PARTITION, Parameters, Start, count, with_partition
+from kit.store import Snapshot, Store
+from kit.version import __version__
+
+
+class Candidate:
+    """A snapshot in the making. `checks` and `notebooks` (executed copies by port) fill as it goes, also when it fails."""
+
+    def __init__(
+        self, config: Config, product: DataProduct, store: Store, folder: Path, run_id: str, progress: Progress
+    ) -> None:
+        self.config = config
+        self.product = product
+        self.store = store
+        self.folder = folder
+        self.run_id = run_id
+        self.progress = progress
+        self.database = folder / "kit_work.duckdb"
+        self.staging = Path()
+        self.tables: dict[str, list[Path]] = {}
+        self.checks: list[Check] = []
+        self.notebooks: dict[str, str] = {}
+
+    def make(self, start: Start) -> Snapshot:
+        """Transform, audit and publish; raises `KitError` at the first of them that fails."""
+        product, progress = self.product, self.progress
+        self.folder.mkdir(parents=True)
+        self.staging = self.store.stage(product.name, [port.name for port in product.ports])
+        progress.step("staging ready")
+        self.tables = {port: pinned.files for port, pinned in start.pins.items()}
+        self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
+        raw, ports = subjects(product)
+        if raw:
+            self._audit("audit raw", raw)
+        for key in start.due or (None,):
+            self._fill(start, key)
+        if product.partitions:
+            self._complete(start)
+        self._audit("audit", ports)
+        with progress.of(product.name, "publish") as say:
+            manifest = self._manifest(start)
+            snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
+            say(f"snapshot {snapshot.version}")
+        self.database.unlink(missing_ok=True)
+        return snapshot
+
+    def _fill(self, start: Start, key: str | None) -> None:
+        """Make every port, or one partition of every port."""
+        if self.product.has_dbt:
+            self._transform(key)
+        parameters = with_partition(self.product, start.parameters, key) if key else start.parameters
+        for port in _notebook_order(self.product):
+            self._notebook(port, start, parameters.get(port.name, {}), key)
+
+    def _complete(self, start: Start) -> None:
+        """Carry over the partitions that stay, and see that each file holds rows of its own partition only."""
+        assert self.product.partitions is not None
+        column, problems = work.quoted(self.product.partitions.column), []
+        for port in self.product.ports:
+            for key in start.kept:
+                assert start.current is not None
+                _link(start.current.folder / port.name / _file(key), self.staging / port.name / _file(key))
+            self.tables[port.name] = self.tables[port.id] = sorted((self.staging / port.name).glob("*.parquet"))
+        with work.connect() as connection:
+            for port in self.product.ports:
+                strays = []
+                for key in start.due:
+                    path, wanted = work.literal(str(self.staging / port.name / _file(key))), work.literal(key)
+                    query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {wanted}"
+                    (rows,) = connection.execute(query).fetchone() or (0,)
+                    strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
+                rule = partition_rule(self.product)
+                problems.append(Check(port.name, rule, "contract", not strays, observed="; ".join(strays[:3])))
+        self._judge(tuple(problems))
+
+    def _transform(self, key: str | None) -> None:
+        from kit.transform import transform
+
+        self.database.unlink(missing_ok=True)
+        with work.connect(self.database) as connection:
+            work.add_views(connection, self.tables)
+        self.progress.step("work database ready")
+        target = self.folder / "dbt" / key if key else self.folder / "dbt"
+        with self.progress.of(self.product.name, "dbt") as say:
+            done = transform(self.product, self.database, self.staging, target, self.progress.step, key)
+            say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
+        self._judge(done.checks)
+        for port in self.product.ports:
+            if port.notebook is None and not self._made(port, key):
+                raise TransformError(
+                    f"'{self.product.name}': no dbt model wrote the port '{port.name}'; is it enabled and materialized "
+                    "`published`? In dbt_project.yml the key below `models:` must be the project's name"
+                )
+
+    def _notebook(self, port: OutputPort, start: Start, parameters: Parameters, key: str | None) -> None:
+        if port.notebook is None:
+            return
+        inputs = {}
+        for item in port.reads:
+            version = start.pins[item.port].snapshot.version if item.port in start.pins else self.run_id
+            inputs[item.port] = {"version": version, "files": [str(path) for path in self.tables[item.port]]}
+        run = {
+            "run_id": self.run_id, "product": self.product.name, "port": port.name, "inputs": inputs,
+            "staged": str(self.staging / port.name / _file(key)), "contract": str(port.contract.path),
+        }  # fmt: skip
+        name = f"{port.name}.{key}" if key else port.name
+        run_file = self.folder / f"{name}.run.json"
+        run_file.write_text(to_json(run), encoding="utf-8")
+        executed = self.folder / "notebooks" / f"{name}.ipynb"
+        self.notebooks[name] = str(executed)
+        limits = notebook.Limits(self.config.cell_timeout_seconds, self.config.notebook_output_mb)
+        with self.progress.of(self.product.name, "notebook") as say:
+            try:
+                notebook.execute(port.notebook, executed, parameters, limits, {RUN_FILE: str(run_file)})
+                if not self._made(port, key):
+                    raise NotebookError(f'{short(port.notebook)}: ended without kit.output("{port.name}", frame)')
+            except NotebookError as error:
+                raise NotebookError(f"{error}\nexecuted copy: {executed}") from None
+            say(f"{port.name}{_of(key)}")
+
+    def _made(self, port: OutputPort, key: str | None) -> bool:
+        """Let what comes later see a port that has been staged, under its short and its full name."""
+        path = self.staging / port.name / _file(key)
+        if path.is_file():
+            self.tables[port.name] = self.tables[port.id] = [path]
+        return path.is_file()
+
+    def _audit(self, step: str, subjects: list[Subject]) -> None:
+        with self.progress.of(self.product.name, step) as say:
+            found = audit(subjects, self.tables, self.config.clock())
+            say(_tally(found))
+        self._judge(found)
+
+    def _judge(self, checks: tuple[Check, ...]) -> None:
+        self.checks = merged([*self.checks, *checks])
+        blocking = [check for check in checks if check.blocks]
+        if blocking:
+            raise AuditFailed(
+                f"'{self.product.name}': {count(len(blocking), 'check')} failed, nothing was published\n{explain(checks)}"
+            )
+
+    def _manifest(self, start: Start) -> dict[str, Any]:
+        ports = {}
+        with work.connect() as connection:
+            work.add_views(connection, self.tables)
+            for port in self.product.ports:
+                table = work.quoted(port.name)
+                column = port.contract.sla.latency_column
+                newest = f"max({work.quoted(column)})" if column else "null"
+                rows, newest_value = connection.execute(f"select count(*), {newest} from {table}").fetchone() or (0, None)
+                ports[port.name] = {
+                    "contract_version": str(port.contract.version),
+                    "rows": rows,
+                    "newest": str(newest_value) if newest_value is not None else None,
+                    "checks": counts(check for check in self.checks if check.table == port.name),
+                }
+        return {
+            "run_id": self.run_id,
+            "product_version": str(self.product.version),
+            "kit_version": __version__,
+            "git_commit": _git_commit(self.config.root),
+            "fingerprint": start.fingerprint,
+            "partitions": {**start.kept, **start.due},
+            "inputs": {port: pinned.to_json() for port, pinned in start.pins.items()},
+            "sources": {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()},
+            "parameters": start.parameters,
+            "ports": ports,
+            "checks": [check.to_json() for check in self.checks],
+        }
+
+
+def _notebook_order(product: DataProduct) -> list[OutputPort]:
+    """The notebook ports, each after those of its own product that it reads."""
+    from graphlib import CycleError, TopologicalSorter
+
+    ports = {port.id: port for port in product.ports if port.notebook is not None}
+    graph = {name: [item.port for item in port.reads if item.port in ports] for name, port in ports.items()}
+    try:
+        return [ports[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        raise KitError(f"'{product.name}': notebooks read each other in a circle: {' → '.join(error.args[1])}") from None
+
+
+def _git_commit(root: Path) -> str | None:
+    """The commit the mesh is at, with `-dirty` when files differ from it; None outside a git checkout."""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
+    """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
+    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
+    return raw, [Subject(port.name, port.contract, port.suite) for port in product.ports]
+
+
+def partition_rule(product: DataProduct) -> str:
+    """How the check that rows lie in their own partition is called."""
+    assert product.partitions is not None
+    return f"every row lies in the partition of its {product.partitions.column}"
+
+
+def _file(key: str | None) -> str:
+    """The Parquet file of a partition, or of a whole port."""
+    return f"{key or 'data'}.parquet"
+
+
+def _of(key: str | None) -> str:
+    return f", {PARTITION} {key}" if key else ""
+
+
+def _link(old: Path, new: Path) -> None:
+    """Have a published file in another snapshot too, without a copy where the file system can."""
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
+
+
+def _tally(checks: tuple[Check, ...]) -> str:
+    parts = counts(checks)
+    text = f"{count(parts['passed'], 'check')} passed"
+    text += f", {parts['failed']} failed" if parts["failed"] else ""
+    return text + (f", {count(parts['warned'], 'warning')}" if parts["warned"] else "")

@@ -1,0 +1,106 @@
+"""Building products in this process, in order, as a Dagster run in the mesh's own instance."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from kit.build import Look, Outcome, build, look
+from kit.config import Config
+from kit.errors import Busy, KitError
+from kit.mesh import Mesh
+from kit.product import DataProduct
+from kit.progress import Progress
+from kit.start import Request
+
+Watch = Callable[[], AbstractContextManager[Progress]]
+
+
+def execute(
+    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, Request], watch: Watch,
+    tell: Callable[[Outcome], None],
+) -> list[Outcome]:  # fmt: skip
+    """Build products, given in build order; what they read and has to be built too comes first.
+
+    Dagster is only started for those that have something to do. `watch` gives the listener of each build, `tell` hears
+    each outcome as it is there. A product that fails stops no other: its consumers are built from its last snapshot.
+    Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
+    """
+    outcomes: dict[str, Outcome] = {}
+    seen: dict[str, Look] = {}
+
+    def done(outcome: Outcome) -> Outcome:
+        outcomes[outcome.product] = outcome
+        tell(outcome)
+        return outcome
+
+    def run(product: DataProduct, request: Request) -> Outcome:
+        with watch() as progress:
+            landings = seen[product.name].landings if product.name in seen else None
+            try:
+                outcome = build(config, product, request, landings=landings, progress=progress)
+            except Busy as error:
+                outcome = Outcome(product.name, "failed", 0, message=str(error), passing=True)
+        return done(outcome)
+
+    due: list[DataProduct] = []
+    for product in products:
+        request = requests[product.name]
+        if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
+            with watch() as progress:
+                seen[product.name] = look(config, product, request, progress)
+            if outcome := seen[product.name].outcome:
+                done(outcome)
+                continue
+        due.append(product)
+    while due:
+        _run(config, mesh, _wave(due), requests, run)
+        left = [product for product in due if product.name not in outcomes]
+        if left == due:
+            raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
+        due = left
+    return [outcomes[product.name] for product in products]
+
+
+def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
+    """What one Dagster run can build: all up to the first partitioned product, or that one alone."""
+    if due[0].partitions:
+        return [due[0]]
+    cut = next((number for number, product in enumerate(due) if product.partitions), len(due))
+    return list(due[:cut])
+
+
+def _run(
+    config: Config, mesh: Mesh, products: Iterable[DataProduct], requests: Mapping[str, Request],
+    builder: Callable[[DataProduct, Request], Outcome],
+) -> None:  # fmt: skip
+    import dagster as dg
+
+    from kit.definitions import MESH_JOB, asset_key, definitions
+    from kit.instance import instance
+    from kit.lineage import nodes
+
+    def asked(product: DataProduct, request: Request) -> Outcome:
+        mine = requests[product.name]
+        return builder(product, Request(mine.parameters, request.partitions, mine.force))
+
+    products = list(products)
+    job = definitions(config, mesh, asked).resolve_job_def(MESH_JOB)
+    selection = [asset_key(node.id) for product in products for node in nodes(product)]
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with instance(config) as opened:
+        for tags in _tags(config, products[0], requests[products[0].name]):
+            try:
+                job.execute_in_process(
+                    run_config=quiet, asset_selection=selection, instance=opened, tags=tags, raise_on_error=False
+                )
+            except dg.DagsterExecutionInterruptedError:
+                raise KeyboardInterrupt from None
+
+
+def _tags(config: Config, product: DataProduct, request: Request) -> list[dict[str, str]]:
+    """The tags of each run that is needed: one for a range of partitions, or one for each that was named."""
+    if not product.partitions:
+        return [{}]
+    if request.partitions:
+        return [{"dagster/partition": key} for key in request.partitions]
+    keys = product.partitions.all(config.clock())
+    return [{"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}]

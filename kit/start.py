@@ -1,0 +1,212 @@
+"""What a build begins from: pinned inputs, landed sources, parameters, and whether they make anything new."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kit import ingest, notebook
+from kit.config import Config
+from kit.contract import Version
+from kit.errors import KitError, NotebookError, NotPublished, UnknownName
+from kit.ingest import Landing
+from kit.product import DataProduct, InputPort
+from kit.progress import Progress
+from kit.store import Snapshot, Store
+from kit.version import __version__
+
+Parameters = Mapping[str, Any]
+
+UP_TO_DATE, HELD, DUE = "up to date", "held", "due"
+
+PARTITION = "partition"
+"""The parameter and dbt variable a partitioned product gets its key in."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One input port fixed to one snapshot for a whole build."""
+
+    port: str
+    snapshot: Snapshot
+
+    @property
+    def files(self) -> list[Path]:
+        """The Parquet files of the pinned port."""
+        return self.snapshot.files(self.port.partition(".")[2])
+
+    def to_json(self) -> dict[str, Any]:
+        """What a manifest says about the input."""
+        entry = self.snapshot.port(self.port.partition(".")[2])
+        return {"version": self.snapshot.version, "contract_version": entry["contract_version"], "files": entry["files"]}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: parameters for notebooks, some partitions instead of all, a build even when nothing changed."""
+
+    parameters: Parameters = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """All that decides what a build would publish. `status` says whether there is anything to do.
+
+    `due` and `kept` are the partitions to build and those to carry over from the current snapshot, with the fingerprint
+    of each; both are empty when the product is not partitioned.
+    """
+
+    status: str
+    pins: Mapping[str, Pin]
+    landings: Mapping[str, Landing]
+    parameters: Mapping[str, Parameters]
+    fingerprint: str
+    current: Snapshot | None
+    parent: str | None
+    due: Mapping[str, str]
+    kept: Mapping[str, str]
+
+
+def start(
+    config: Config,
+    product: DataProduct,
+    request: Request,
+    held: ExitStack,
+    progress: Progress,
+    landings: Mapping[str, Landing] | None = None,
+) -> Start:
+    """Pin the inputs, land the sources (unless they just were) and compare with the current snapshot.
+
+    The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
+    """
+    store = Store(config.storage)
+    pointer = store.pointer(product.name)
+    try:
+        current = store.current(product.name)
+    except KitError:
+        if not request.force:
+            raise
+        current = None  # its files are gone; building anew is the way out
+    given = _parameters(product, request.parameters)
+    keys = _keys(config, product, request.partitions)
+    pins = pin(store, product, held)
+    landings = _land(config, product, progress) if landings is None else landings
+    parts = _parts(product, pins, landings)
+    due: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    if product.partitions:
+        built: dict[str, str] = current.manifest.get("partitions", {}) if current else {}
+        fresh = {key: _digest(parts, with_partition(product, given, key), key) for key in keys}
+        due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
+        known = product.partitions.all(config.clock())
+        kept = {key: digest for key, digest in built.items() if key not in due and key in known}
+        fingerprint = hashlib.sha256(json.dumps({**kept, **due}, sort_keys=True).encode()).hexdigest()
+    else:
+        fingerprint = _digest(parts, given)
+    status = DUE
+    if current and pointer and not request.force:
+        if current.fingerprint == fingerprint:
+            status = UP_TO_DATE
+        elif fingerprint in pointer.rejected:
+            status = HELD
+    parent = pointer.version if pointer else None
+    return Start(status, pins, landings, given, fingerprint, current, parent, due, kept)
+
+
+def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The partitions that are asked for."""
+    if product.partitions is None:
+        if asked:
+            raise UnknownName(f"'{product.name}' has no partitions; leave --partition out, or declare them in its descriptor")
+        return ()
+    clock = config.clock()
+    return tuple(product.partitions.select(product.name, key, clock) for key in asked) or product.partitions.all(clock)
+
+
+def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
+    """Fix every input port to the provider's current snapshot, held against pruning until `held` is closed.
+
+    All ports of one provider come from one snapshot. Raises `NotPublished` or `KitError`.
+    """
+    snapshots: dict[str, Snapshot] = {}
+    pins = {}
+    for item in product.inputs:
+        if item.product not in snapshots:
+            snapshots[item.product] = held.enter_context(store.open(item.product))
+        pins[item.port] = Pin(item.port, snapshots[item.product])
+        _check_version(product, item, pins[item.port])
+    return pins
+
+
+def _check_version(product: DataProduct, item: InputPort, pinned: Pin) -> None:
+    ports = pinned.snapshot.manifest["ports"]
+    entry = ports.get(item.port.partition(".")[2])
+    offered = Version.parse(entry["contract_version"]) if entry else None
+    if offered is None or not offered.serves(item.version):
+        raise NotPublished(
+            f"'{product.name}' reads {item.port} {item.version}, but the current snapshot of '{item.product}' has "
+            f"{f'version {offered}' if offered else 'no such port'}; run `kit run {item.product}` first"
+        )
+
+
+def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, Landing]:
+    if not product.sources:
+        return {}
+    with progress.of(product.name, "ingest") as say:
+        landings = {source.name: ingest.land(product, source, config.storage / "raw") for source in product.sources}
+        say(f"{count(len(landings), 'source')}, {sum(landing.rows for landing in landings.values()):,} rows")
+    return landings
+
+
+def declared_parameters(product: DataProduct) -> dict[str, dict[str, notebook.Parameter]]:
+    """What the notebooks of a product can be given, by port and name."""
+    return {port.name: notebook.parameters(port.notebook) for port in product.ports if port.notebook is not None}
+
+
+def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
+    """The given parameters by the notebook port that declares them, checked; all of them must find a place."""
+    if not given:
+        return {}
+    placed = {}
+    for name, declared in declared_parameters(product).items():
+        port = product.port(name)
+        if port and port.notebook:
+            mine = {key: value for key, value in given.items() if key in declared}
+            placed[name] = notebook.check_parameters(port.notebook, declared, mine)
+    for key in given:
+        if not any(key in values for values in placed.values()):
+            raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
+    return placed
+
+
+def with_partition(product: DataProduct, given: Mapping[str, Parameters], key: str) -> dict[str, Parameters]:
+    """The parameters of each notebook port, its partition among them."""
+    return {port.name: {**given.get(port.name, {}), PARTITION: key} for port in product.ports if port.notebook is not None}
+
+
+def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str, Landing]) -> dict[str, Any]:
+    """What a fingerprint is made of, but for the parameters. Inputs count by content, not by version."""
+    return {
+        "kit": __version__,
+        "code": product.code_digest(),
+        "inputs": {
+            port: {key: value for key, value in pinned.to_json().items() if key != "version"} for port, pinned in pins.items()
+        },
+        "sources": {name: landing.digest for name, landing in landings.items()},
+    }
+
+
+def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = None) -> str:
+    """The fingerprint of a snapshot, or of one of its partitions."""
+    whole = {**parts, "parameters": parameters, **({"partition": key} if key else {})}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: `1 source`, `2 sources`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
