@@ -134,6 +134,24 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 @app.command()
+def dev(
+    port: Annotated[int, typer.Option("--port", help="Where the web UI listens, on loopback.", min=1, max=65535)] = 3000,
+) -> None:
+    """Start Dagster over the mesh: web UI, schedules and automation, until Ctrl-C."""
+    from kit.dev import servers
+
+    config = Config.load()
+    console.print("Starting Dagster (code server, web server, daemon) …")
+    try:
+        with servers(config, port) as running:
+            console.print(Text(f"\n  {running.address}\n", style="bold green"))
+            console.print(f"Ctrl-C ends all of it. Logs: {running.logs}", style="dim")
+            running.watch()
+    except KeyboardInterrupt:
+        console.print("stopped", style="dim")
+
+
+@app.command()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     config = Config.load()

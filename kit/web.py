@@ -1,0 +1,126 @@
+"""Dagster's web server on loopback, behind a guard: it has no login, so only pages of its own may talk to it."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+HOST = "127.0.0.1"
+_NAMES = (HOST, "localhost")
+# Nothing a page asks for may leave this machine, and no other page may frame it.
+_POLICY = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: data: blob:; frame-ancestors 'self'; form-action 'self'"
+)
+# An executed notebook holds whatever its data said; it is shown, never run.
+_NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+
+
+class Guard:
+    """Refuses requests that did not come from a page of this very server, or that change something the wrong way.
+
+    A page elsewhere can make a browser send requests here (cross-site request forgery, DNS rebinding). So the `Host` must
+    be this server, an `Origin`, if there is one, must be its own, and what changes something must be a POST of JSON,
+    which a browser does not send across origins unasked.
+    """
+
+    def __init__(self, app: App, port: int) -> None:
+        self.app = app
+        self.hosts = {f"{name}:{port}" for name in _NAMES}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it with a sentence; answers are kept from loading anything from elsewhere."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        status, problem = self.refusal(scope)
+        if problem and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": problem[:120]})
+        elif problem:
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": f"{problem}\n".encode()})
+        else:
+            policy = _NOTEBOOK_POLICY if scope["path"].endswith("/notebook") else _POLICY
+            await self.app(scope, receive, _with_header(send, b"content-security-policy", policy.encode()))
+
+    def refusal(self, scope: Message) -> tuple[int, str]:
+        """The status and reason a request is refused with; an empty reason for one that may pass."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host, origin = headers.get("host", ""), headers.get("origin")
+        allowed = ", ".join(sorted(self.hosts))
+        if host not in self.hosts:
+            return 403, f"the host '{host}' is not this server; use {allowed}"
+        if origin is not None and urlsplit(origin).netloc not in self.hosts:
+            return 403, f"requests from '{origin}' are not allowed; only those of {allowed} are"
+        if scope["type"] == "websocket":
+            return (0, "") if origin is not None else (403, "a websocket needs an Origin")
+        method, kind = scope["method"], headers.get("content-type", "").partition(";")[0].strip()
+        if method not in ("GET", "HEAD", "POST"):
+            return 405, f"{method} is not allowed; use GET or POST"
+        if scope["path"].endswith("/graphql") and method != "POST":
+            return 405, "GraphQL takes POST requests of JSON only"
+        if method == "POST" and kind != "application/json":
+            return 415, f"a POST of '{kind or 'nothing'}' is not allowed; send application/json"
+        return 0, ""
+
+
+def _with_header(send: Send, name: bytes, value: bytes) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (name, value)]}
+        await send(message)
+
+    return sending
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` if nobody listens there, else any free port of loopback."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on loopback")
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Any) -> AsyncIterator[None]:
+    with contextlib.suppress(asyncio.CancelledError):
+        yield
+
+
+def serve(home: str, port: int, code_port: int) -> None:
+    """Serve the web UI of the instance in `home` for the code server at `code_port`, until stopped."""
+    import uvicorn
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import GrpcServerTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+
+    code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name="mesh")
+    with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
+        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
+        app: Any = create_app_from_workspace_process_context(workspace, lifespan=_lifespan)
+        uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--code-port", type=int, required=True)
+    given = parser.parse_args(sys.argv[1:])
+    serve(os.environ["DAGSTER_HOME"], given.port, given.code_port)
