@@ -1,5 +1,6 @@
 """The mesh as Dagster sees it: one code location with every source, model, notebook and port as an asset."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -21,7 +22,11 @@ from kit.promises import Promise, promises
 from kit.start import Request
 
 MESH_JOB = "mesh"
+STEP = "build_"
 Builder = Callable[[DataProduct, Request], Outcome]
+# The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
+logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+
 _RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -39,11 +44,13 @@ def defs() -> dg.Definitions:
     return definitions(config, Mesh.load(config.domains))
 
 
-def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
+def definitions(
+    config: Config, mesh: Mesh, builder: Builder | None = None, chosen: Sequence[DataProduct] = ()
+) -> dg.Definitions:
     """Assets, checks, jobs, schedules and automation of a mesh.
 
     `builder` stands in for `kit.build.build` where a person waits for the result: then nothing is retried and nobody
-    queues for a pool.
+    queues for a pool. The job `mesh` is over the `chosen` products, or all of them.
     """
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
@@ -59,13 +66,14 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
             schedules.append(_schedule(config, product))
     assets += [_broken(item) for item in broken]
     everything = dg.AssetSelection.all()
+    built = dg.AssetSelection.groups(*(product.name for product in chosen)) if chosen else everything
     automation = dg.AutomationConditionSensorDefinition(
         "automation", target=everything, default_status=dg.DefaultSensorStatus.RUNNING
     )
     return dg.Definitions(
         assets=assets,
         # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
-        jobs=[dg.define_asset_job(MESH_JOB, everything.without_checks(), description="All data products, in order.")],
+        jobs=[dg.define_asset_job(MESH_JOB, built.without_checks(), description="Data products, in order.")],
         schedules=schedules,
         sensors=[automation],
         executor=dg.in_process_executor,
@@ -95,7 +103,7 @@ class _Step:
         product = self.product
 
         @dg.multi_asset(
-            name=f"build_{product.name}",
+            name=f"{STEP}{product.name}",
             description=f"Pin the inputs of {product.name}, build, audit and publish all its ports at once.",
             specs=[self.spec(node) for node in self.nodes.values()],
             check_specs=[_check_spec(*place, promise) for place, promise in self.checks.items()],
@@ -241,7 +249,7 @@ def _checks(
 
 def _check_spec(key: dg.AssetKey, name: str, promise: Promise) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        name, asset=key, description=promise.description or promise.rule,
+        name, asset=key, description=promise.description or promise.rule, blocking=promise.severity == "error",
         metadata={"rule": promise.rule, "origin": promise.origin},
     )  # fmt: skip
 

@@ -1,13 +1,13 @@
 """`kit dev`: code server, daemon and web server of the mesh, started together and ended together."""
 
 import ctypes
+import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -65,9 +65,10 @@ class Servers:
         code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.definitions", "--host", HOST]
         code += ["--port", str(self._code_port), "--location-name", "mesh", "--working-directory", str(self._root)]
         self._spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
+        self._wait_for("code", lambda: socket.create_connection((HOST, self._code_port), 5).close())
         grpc = ["--grpc-host", HOST, "--grpc-port", str(self._code_port)]
         self._spawn("web", ["-m", "kit.web", "--port", str(self._port), "--code-port", str(self._code_port)])
-        self._wait_for_web()
+        self._wait_for("web", lambda: http.client.HTTPConnection(HOST, self._port, timeout=5).request("GET", "/server_info"))
         self._spawn("daemon", ["-m", "dagster._daemon", "run", "--log-level", "warning", *grpc])
 
     def watch(self) -> None:
@@ -109,16 +110,16 @@ class Servers:
                 said = log.read_text(errors="replace").strip().splitlines()[-12:]
                 raise KitError(f"the {name} process ended with code {process.returncode}; its log, {log}:\n" + "\n".join(said))
 
-    def _wait_for_web(self) -> None:
+    def _wait_for(self, name: str, reach: Callable[[], object]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             self._check()
             try:
-                with urllib.request.urlopen(f"{self.address}/server_info", timeout=5):  # noqa: S310 (loopback)
-                    return
-            except (urllib.error.URLError, OSError):
+                reach()
+                return
+            except OSError:
                 time.sleep(0.2)
-        raise KitError(f"the web server did not answer within {_START_SECONDS} s; its log: {self.logs / 'web.log'}")
+        raise KitError(f"the {name} process did not answer within {_START_SECONDS} s; its log: {self.logs / name}.log")
 
 
 def _end_with_parent() -> None:

@@ -1,6 +1,6 @@
 """Building products in this process, in order, as a Dagster run in the mesh's own instance."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from kit.build import Look, Outcome, build, look
@@ -69,31 +69,35 @@ def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
 
 
 def _run(
-    config: Config, mesh: Mesh, products: Iterable[DataProduct], requests: Mapping[str, Request],
+    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, Request],
     builder: Callable[[DataProduct, Request], Outcome],
 ) -> None:  # fmt: skip
     import dagster as dg
 
-    from kit.definitions import MESH_JOB, asset_key, definitions
+    from kit.definitions import MESH_JOB, STEP, definitions
     from kit.instance import instance
-    from kit.lineage import nodes
+
+    outcomes: dict[str, Outcome] = {}
 
     def asked(product: DataProduct, request: Request) -> Outcome:
         mine = requests[product.name]
-        return builder(product, Request(mine.parameters, request.partitions, mine.force))
+        outcomes[product.name] = builder(product, Request(mine.parameters, request.partitions, mine.force))
+        return outcomes[product.name]
 
-    products = list(products)
-    job = definitions(config, mesh, asked).resolve_job_def(MESH_JOB)
-    selection = [asset_key(node.id) for product in products for node in nodes(product)]
+    job = definitions(config, mesh, asked, products).resolve_job_def(MESH_JOB)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):
             try:
-                job.execute_in_process(
-                    run_config=quiet, asset_selection=selection, instance=opened, tags=tags, raise_on_error=False
-                )
+                done = job.execute_in_process(run_config=quiet, instance=opened, tags=tags, raise_on_error=False)
             except dg.DagsterExecutionInterruptedError:
                 raise KeyboardInterrupt from None
+            for event in done.get_step_failure_events():
+                outcome = outcomes.get(str(event.step_key).removeprefix(STEP))
+                if outcome and outcome.status != "failed":
+                    error = event.step_failure_data.error
+                    said = error.to_string().strip().splitlines()[0] if error else "for no reason given"
+                    raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {said}")
 
 
 def _tags(config: Config, product: DataProduct, request: Request) -> list[dict[str, str]]:
