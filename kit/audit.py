@@ -214,7 +214,8 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
             observed = _exception(exceptions)
-    return Check(table, rule.name, origin, result["success"], rule.severity, observed, failing, samples, rule.description)
+    # Some expectations answer with a numpy boolean, which JSON does not know.
+    return Check(table, rule.name, origin, bool(result["success"]), rule.severity, observed, failing, samples, rule.description)
 
 
 def _samples(result: dict[str, Any], rule: Rule) -> tuple[dict[str, Any], ...]:
