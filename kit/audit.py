@@ -226,6 +226,7 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
             observed = _exception(exceptions)
+    # Some expectations answer with a numpy boolean, which JSON does not know.
     return Check(table, rule.name, origin, bool(result["success"]), rule.severity, observed, failing, samples, rule.description)
 
 

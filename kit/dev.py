@@ -1,7 +1,6 @@
 """`kit dev`: code server, daemon and web server of the mesh, started together and ended together."""
 
 import ctypes
-import http.client
 import os
 import signal
 import socket
@@ -65,10 +64,10 @@ class Servers:
         code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.definitions", "--host", HOST]
         code += ["--port", str(self._code_port), "--location-name", "mesh", "--working-directory", str(self._root)]
         self._spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
-        self._wait_for("code", lambda: socket.create_connection((HOST, self._code_port), 5).close())
+        self._wait_for("code", self._code_port)
         grpc = ["--grpc-host", HOST, "--grpc-port", str(self._code_port)]
         self._spawn("web", ["-m", "kit.web", "--port", str(self._port), "--code-port", str(self._code_port)])
-        self._wait_for("web", lambda: http.client.HTTPConnection(HOST, self._port, timeout=5).request("GET", "/server_info"))
+        self._wait_for("web", self._port)
         self._spawn("daemon", ["-m", "dagster._daemon", "run", "--log-level", "warning", *grpc])
 
     def watch(self) -> None:
@@ -110,12 +109,12 @@ class Servers:
                 said = log.read_text(errors="replace").strip().splitlines()[-12:]
                 raise KitError(f"the {name} process ended with code {process.returncode}; its log, {log}:\n" + "\n".join(said))
 
-    def _wait_for(self, name: str, reach: Callable[[], object]) -> None:
+    def _wait_for(self, name: str, port: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             self._check()
             try:
-                reach()
+                socket.create_connection((HOST, port), timeout=5).close()
                 return
             except OSError:
                 time.sleep(0.2)

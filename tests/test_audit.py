@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from kit.audit import Subject, audit, read_suite
 from kit.checks import Check, counts, explain
 from kit.contract import Contract
 from kit.errors import InvalidFile
+from kit.files import to_json
 from tests.small_mesh import contract, valid, write
 
 CLOCK = datetime(2024, 1, 10)
@@ -170,6 +172,14 @@ def test_a_suite_is_run_beside_the_contract(bench: Bench, tmp_path: Path) -> Non
         ("column mean to be between: column=value, min_value=5", "suite", "error", "2.0", "why"),
         ("column values to be between: column=value, max_value=2", "suite", "warning", "1 of 3 rows break it", ""),
     ]
+
+
+@pytest.mark.parametrize("most", [1.0, 10.0])
+def test_the_verdict_of_a_quantile_survives_json(bench: Bench, tmp_path: Path, most: float) -> None:
+    ranges = {"quantiles": [0.5], "value_ranges": [[0.0, most]]}
+    quantile = {"type": "expect_column_quantile_values_to_be_between", "kwargs": {"column": "value", "quantile_ranges": ranges}}
+    check = bench.audit(suite(tmp_path, quantile))[-1]
+    assert Check.from_json(json.loads(to_json(check.to_json()))).passed is (most == 10.0)
 
 
 def test_an_unknown_expectation_is_refused_not_dropped(bench: Bench, tmp_path: Path) -> None:
