@@ -4,7 +4,9 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 from pydantic import Field
@@ -14,10 +16,10 @@ from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
 from kit.errors import Busy, KitError
-from kit.instance import show_life
+from kit.instance import LOCATION, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Broken, Mesh
-from kit.product import DataProduct, OutputPort
+from kit.product import DataProduct
 from kit.promises import Promise, promises
 from kit.start import Request
 
@@ -181,7 +183,7 @@ class _Step:
             if place := names.get((check.table, check.rule, check.origin)):
                 context.log_event(_evaluation(*place, check))
         if outcome.status == "failed":
-            notebooks = {f"notebook {name}": dg.MetadataValue.notebook(path) for name, path in outcome.notebooks.items()}
+            notebooks = _notebooks(self.config, outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
@@ -205,7 +207,8 @@ class _Step:
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
                     "content": "-".join(digest[:16] for digest in entry["files"].values())[:200],
                 }
-                about |= _notebooks(port, outcome.notebooks)
+                mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
+                about |= _notebooks(self.config, mine)
             else:
                 about["content"] = snapshot.fingerprint[:16]
             found[key] = {name: value for name, value in about.items() if value is not None}
@@ -220,12 +223,14 @@ _KINDS = {
 }
 
 
-def _notebooks(port: OutputPort, executed: Mapping[str, str]) -> dict[str, Any]:
-    mine = {name: path for name, path in executed.items() if name.partition(".")[0] == port.name}
-    return {
-        "executed notebook" + (f" {name.partition('.')[2]}" if "." in name else ""): dg.MetadataValue.notebook(path)
-        for name, path in mine.items()
-    }
+def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """A link to each executed copy; the web server shows those that lie below the mesh's root."""
+    found: dict[str, dg.MetadataValue[Any]] = {}
+    for name, path in executed.items():
+        shown = Path(path).is_relative_to(config.root)
+        link = f"/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
+        found[f"executed notebook {name}"] = dg.MetadataValue.url(link) if shown else dg.MetadataValue.path(path)
+    return found
 
 
 def _checks(

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from kit.config import Config
 from kit.errors import Busy, KitError
 from kit.files import lock
-from kit.instance import home, instance, sweep
+from kit.instance import LOCATION, home, instance, sweep
 from kit.web import HOST, free_port
 
 _SWEEP_SECONDS = 10
@@ -23,8 +23,13 @@ _START_SECONDS = 120
 
 @contextmanager
 def servers(config: Config, port: int) -> "Iterator[Servers]":
-    """Run the mesh's servers until the block ends; raises `Busy` when they run already, `KitError` when they fail."""
+    """Run the mesh's servers until the block ends; raises `Busy` when they run already, `KitError` when they fail.
+
+    From then on this process takes being asked to end, in whatever way, as a `KeyboardInterrupt`.
+    """
     _need_web_server()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     path = home(config) / ".dev.lock"
     with lock(path, wait=False) as held:
         if not held:
@@ -62,7 +67,7 @@ class Servers:
         """Start all and wait until the web server answers; raises `KitError` with what a process said at its end."""
         self.logs.mkdir(parents=True, exist_ok=True)
         code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.definitions", "--host", HOST]
-        code += ["--port", str(self._code_port), "--location-name", "mesh", "--working-directory", str(self._root)]
+        code += ["--port", str(self._code_port), "--location-name", LOCATION, "--working-directory", str(self._root)]
         self._spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
         self._wait_for("code", self._code_port)
         grpc = ["--grpc-host", HOST, "--grpc-port", str(self._code_port)]
@@ -124,7 +129,7 @@ class Servers:
 def _end_with_parent() -> None:
     """Ask Linux to end this process when `kit dev` is killed, since it can then no longer do so."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _need_web_server() -> None:

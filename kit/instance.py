@@ -33,6 +33,9 @@ retention:
   sensor: {purge_after_days: 7}
 """
 
+LOCATION = "mesh"
+"""The name of the mesh's code location."""
+
 _STARTING = timedelta(seconds=40)
 _shown: dict[str, IO[str]] = {}
 """The signs of life this process gives, by run."""

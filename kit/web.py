@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from kit.instance import LOCATION
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -111,7 +113,7 @@ def serve(home: str, port: int, code_port: int) -> None:
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name="mesh")
+    code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
     with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
         app: Any = create_app_from_workspace_process_context(workspace, lifespan=_lifespan)
