@@ -2,37 +2,23 @@
 
 import json
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
+from kit.errors import KitError
 from kit.files import Document
 
-
-@cache
-def odcs() -> Any:
-    """A validator for data contracts, of the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/)."""
-    import jsonschema
-
-    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
-    return jsonschema.Draft201909Validator(schema)
+Standard = Literal["odcs", "odps"]
+"""Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
+products the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard)."""
 
 
-@cache
-def odps() -> Any:
-    """A validator for data products, of the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard).
-
-    Parts of the standard that the kit does not read are passed over.
-    """
-    import jsonschema
-
-    return jsonschema.Draft201909Validator(_product_schema())
-
-
-def check(document: Document, validator: Any) -> None:
-    """Raise `InvalidFile` for the first and most specific way in which a document breaks a JSON schema."""
+def check(document: Document, standard: Standard) -> None:
+    """Raise `InvalidFile` for the first and most specific way in which a document breaks a standard."""
     from jsonschema.exceptions import best_match
 
-    errors = list(validator.iter_errors(document.data))
+    errors = list(_validator(standard).iter_errors(document.data))
     # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
     error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
     if error is not None:
@@ -40,6 +26,22 @@ def check(document: Document, validator: Any) -> None:
         if error.validator == "additionalProperties":
             message += f"; there are: {', '.join(error.schema['properties'])}"
         raise document.error([*error.absolute_path], message)
+
+
+def contract_schema() -> Path:
+    """The file of the JSON schema of contracts; raises `KitError` when the package it comes in is missing."""
+    spec = find_spec("open_data_contract_standard")
+    if spec is None or spec.origin is None:
+        raise KitError("the package 'open-data-contract-standard' is not installed; run `make install`")
+    return Path(spec.origin).with_name("schema.json")
+
+
+@cache
+def _validator(standard: Standard) -> Any:
+    import jsonschema
+
+    schema = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    return jsonschema.Draft201909Validator(schema)
 
 
 def _product_schema() -> dict[str, Any]:
