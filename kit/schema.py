@@ -1,6 +1,7 @@
 """The JSON schemas of the standards, and what is said when a file breaks one."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,8 +41,25 @@ def contract_schema() -> Path:
 def _validator(standard: Standard) -> Any:
     import jsonschema
 
-    schema = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
-    return jsonschema.Draft201909Validator(schema)
+    whole = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    search = jsonschema.Draft201909Validator.VALIDATORS["unevaluatedProperties"]
+
+    def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
+        # The search judges the object by every part of the schema once more, and hardly ever finds anything.
+        if not isinstance(instance, dict) or not instance.keys() <= _declared(schema, whole):
+            yield from search(validator, value, instance, schema)
+
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft201909Validator, {"unevaluatedProperties": unevaluated})(whole)
+
+
+def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
+    """The properties that an object valid by a schema may have in any case."""
+    names = set(schema.get("properties", ()))
+    parts = list(schema.get("allOf", ()))
+    if "$ref" in schema:
+        parts.append(whole["$defs"][schema["$ref"].removeprefix("#/$defs/")])
+    return names.union(*(_declared(part, whole) for part in parts))
 
 
 def _product_schema() -> dict[str, Any]:
