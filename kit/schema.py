@@ -58,7 +58,7 @@ def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
     names = set(schema.get("properties", ()))
     parts = list(schema.get("allOf", ()))
     if "$ref" in schema:
-        parts.append(whole["$defs"][schema["$ref"].removeprefix("#/$defs/")])
+        parts.append(whole["$defs"].get(schema["$ref"].removeprefix("#/$defs/"), {}))
     return names.union(*(_declared(part, whole) for part in parts))
 
 
