@@ -23,7 +23,7 @@ lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.test ## compare the mesh with plain DuckDB
+bench: $(VENV)/.test ## measure the kit beside plain DuckDB and plain YAML
 	@$(BIN)/python -m tests.bench
 
 install: $(VENV)/.run ## install only

@@ -134,7 +134,7 @@ def _product_here(config: Config) -> DataProduct:
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / DESCRIPTOR).is_file() and folder.parent == config.domains.resolve():
-            return Mesh.load(config.domains).product(folder.name)
+            return Mesh.load(config.domains, config.cache).product(folder.name)
     raise KitError(f"{here} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
 
 

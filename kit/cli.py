@@ -54,7 +54,8 @@ def _complete_ports(incomplete: str) -> list[str]:
 
 def _names(of: Callable[[Mesh], Iterable[str]]) -> list[str]:
     try:
-        return list(of(Mesh.load(Config.load().domains)))
+        config = Config.load()
+        return list(of(Mesh.load(config.domains, config.cache)))
     except KitError:
         return []  # outside a mesh there is nothing to complete, and no place for a message
 
@@ -76,7 +77,7 @@ def run(
 ) -> None:
     """Build products and publish them if they keep their contracts; what is up to date is skipped."""
     config = Config.load()
-    mesh = Mesh.load(config.domains)
+    mesh = Mesh.load(config.domains, config.cache)
     products = mesh.select(selection or (), upstream=upstream, downstream=downstream)
     given = dict(_pair(text) for text in parameter or ())
     parameters = {product.name: _mine(product, given) for product in products}
@@ -155,7 +156,7 @@ def dev(
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     config = Config.load()
-    mesh = Mesh.load(config.domains)
+    mesh = Mesh.load(config.domains, config.cache)
     if as_json:
         terminal.print_json([row.to_json() for row in statuses(config, mesh)])
     else:
@@ -165,7 +166,8 @@ def status(as_json: JsonOption = False) -> None:
 @app.command()
 def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks."""
-    mesh = Mesh.load(Config.load().domains)
+    config = Config.load()
+    mesh = Mesh.load(config.domains, config.cache)
     found = problems(mesh)
     if as_json:
         terminal.print_json([{"product": name, "problem": message} for name, message in found])
@@ -186,7 +188,7 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
     store = Store(config.storage)
     snapshots = store.history(product)
     if not any(name in snapshot.manifest["ports"] for snapshot in snapshots):
-        Mesh.load(config.domains).port(port)
+        Mesh.load(config.domains, config.cache).port(port)
     pointer = store.pointer(product)
     current = pointer.version if pointer else None
     rows = [
@@ -229,7 +231,7 @@ def rollback(
     config = Config.load()
     store = Store(config.storage)
     if store.pointer(product) is None:
-        Mesh.load(config.domains).product(product)
+        Mesh.load(config.domains, config.cache).product(product)
     snapshot = store.rollback(product, version)
     age = datetime.now(UTC) - snapshot.created_at
     console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
@@ -242,7 +244,7 @@ def prune(
 ) -> None:
     """Delete old snapshots; never the current one nor one that is being read."""
     config = Config.load()
-    result = prune_mesh(config, Mesh.load(config.domains), keep)
+    result = prune_mesh(config, Mesh.load(config.domains, config.cache), keep)
     if as_json:
         terminal.print_json(
             {

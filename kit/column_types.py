@@ -1,6 +1,7 @@
 """Column types: the DuckDB names the kit knows, whatever way they are spelt."""
 
 import re
+from functools import lru_cache
 
 _TYPES = {
     "bool": "boolean", "int8": "bigint", "long": "bigint", "int": "integer", "int4": "integer", "short": "smallint",
@@ -14,6 +15,7 @@ KNOWN_TYPES = {
 _DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
 
 
+@lru_cache
 def normal_type(text: str) -> str | None:
     """The DuckDB name of a column type, or None for a type the kit does not know."""
     whole = re.sub(r"\s*([(),])\s*", r"\1", text.strip().lower())

@@ -59,6 +59,11 @@ class Config:
         """The folder that holds one folder per data product."""
         return self.root / "domains"
 
+    @property
+    def cache(self) -> Path:
+        """The folder of what can be had again at any time and is kept only to save time."""
+        return self.storage / "cache"
+
     def clock(self) -> datetime:
         """The moment data is judged at: the start of `as_of`, or now; UTC without zone."""
         return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)

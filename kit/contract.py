@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from kit import schema
 from kit.column_types import KNOWN_TYPES, normal_type
-from kit.files import IDENTIFIER, Document, Where, mappings, read_yaml
+from kit.documents import Documents
+from kit.files import IDENTIFIER, Document, Where, mappings
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -81,13 +81,13 @@ class Contract:
     tags: tuple[str, ...] = field(default=())
 
     @classmethod
-    def load(cls, path: Path) -> "Contract":
+    def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
         """Read and check one contract file; raises `InvalidFile` naming file, line, field, value and what is allowed.
 
         The file must follow the Open Data Contract Standard 3.1 (https://bitol-io.github.io/open-data-contract-standard/)
         and describe exactly one table. A quality rule that cannot be checked is refused, never dropped.
         """
-        return _Reader(read_yaml(path)).contract()
+        return _Reader((documents or Documents()).read(path, "odcs", _before_schema)).contract()
 
 
 class _Reader:
@@ -100,8 +100,6 @@ class _Reader:
 
     def contract(self) -> Contract:
         fail, data = self.document.error, self.data
-        self.before_schema()
-        schema.check(self.document, schema.odcs())
         version = Version.parse(data["version"])
         if version is None:
             raise fail(["version"], f"'{data['version']}' is not a version; write MAJOR.MINOR.PATCH such as 1.0.0")
@@ -136,18 +134,6 @@ class _Reader:
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
         )
-
-    def before_schema(self) -> None:
-        """Ask for what the JSON schema would ask for in words that help nobody."""
-        for number, table in enumerate(mappings(self.data.get("schema"))):
-            at: Where = ["schema", number]
-            self.rules.operators([*at, "quality"], table)
-            for position, item in enumerate(mappings(table.get("properties"))):
-                where: Where = [*at, "properties", position]
-                if "logicalType" not in item:
-                    allowed = "string, integer, number, boolean, date, timestamp, time, object, array"
-                    raise self.document.error(where, f"'{item.get('name')}' has no logicalType; use one of {allowed}")
-                self.rules.operators([*where, "quality"], item)
 
     def identifier(self, where: Where, value: object) -> str:
         if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
@@ -213,3 +199,17 @@ class _Reader:
                     )
                 values["latency_column"] = column
         return Sla(**values)
+
+
+def _before_schema(document: Document) -> None:
+    """Ask for what the JSON schema would ask for in words that help nobody."""
+    rules = RuleReader(document)
+    for number, table in enumerate(mappings(document.data.get("schema"))):
+        at: Where = ["schema", number]
+        rules.operators([*at, "quality"], table)
+        for position, item in enumerate(mappings(table.get("properties"))):
+            where: Where = [*at, "properties", position]
+            if "logicalType" not in item:
+                allowed = "string, integer, number, boolean, date, timestamp, time, object, array"
+                raise document.error(where, f"'{item.get('name')}' has no logicalType; use one of {allowed}")
+            rules.operators([*where, "quality"], item)

@@ -43,7 +43,7 @@ class BuildConfig(dg.Config):
 def defs() -> dg.Definitions:
     """The code location: the mesh that `KIT_ROOT` or the working directory lies in."""
     config = Config.load()
-    return definitions(config, Mesh.load(config.domains))
+    return definitions(config, Mesh.load(config.domains, config.cache))
 
 
 def definitions(

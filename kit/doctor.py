@@ -52,7 +52,7 @@ def _findings() -> Iterator[Finding]:
         yield _disk(config.storage)
     yield from _kernels()
     try:
-        mesh = Mesh.load(config.domains)
+        mesh = Mesh.load(config.domains, config.cache)
     except KitError as error:
         yield Finding("domains", "none", str(error))
         return

@@ -30,19 +30,16 @@ Where = Sequence[str | int]
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file's data together with the line of every field, for messages that point at it."""
+    """A YAML file's data together with its text, for messages that point at a line."""
 
     path: Path
+    text: str
     data: dict[str, Any]
-    lines: dict[tuple[str | int, ...], int]
 
     def error(self, where: Where, problem: str) -> InvalidFile:
         """An `InvalidFile` for the field at `where` (keys and list positions from the top)."""
-        found = tuple(where)
-        while found and found not in self.lines:
-            found = found[:-1]
         field = ".".join(str(part) for part in where)
-        at = f"{short(self.path)}:{self.lines.get(found, 1)}"
+        at = f"{short(self.path)}:{_line(yaml.compose(self.text, Loader=_Loader), where)}"
         return InvalidFile(f"{at}: {field}: {problem}" if field else f"{at}: {problem}")
 
 
@@ -57,9 +54,11 @@ def short(path: Path) -> str:
 def read_text(path: Path) -> str:
     """UTF-8 text of a file of at most `MAX_BYTES`; raises `InvalidFile`."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise InvalidFile(f"{short(path)}: larger than {MAX_BYTES:,} bytes, which no file of a domain needs to be")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidFile(f"{short(path)}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
@@ -67,12 +66,16 @@ def read_text(path: Path) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read a YAML mapping without the parts of YAML that hurt.
+    """Read a file with `parse_yaml`; raises `InvalidFile`."""
+    return parse_yaml(path, read_text(path))
+
+
+def parse_yaml(path: Path, text: str) -> Document:
+    """Understand the text of `path` as a YAML mapping, without the parts of YAML that hurt.
 
     No aliases, tags, duplicate keys or implicit dates; `yes`, `on` and `12:30` stay text; size and depth are
     capped. Raises `InvalidFile` with file, line and field.
     """
-    text = read_text(path)
 
     def bad(mark: Any, problem: str) -> InvalidFile:
         return InvalidFile(f"{short(path)}:{mark.line + 1 if mark else 1}: {problem}")
@@ -96,10 +99,7 @@ def read_yaml(path: Path) -> Document:
         problem = ", ".join(filter(None, said)) or str(error).splitlines()[0]
         raise bad(getattr(error, "problem_mark", None), f"not valid YAML: {problem}") from None
 
-    lines: dict[tuple[str | int, ...], int] = {}
-
-    def convert(node: yaml.Node, where: tuple[str | int, ...]) -> Any:
-        lines[where] = node.start_mark.line + 1
+    def convert(node: yaml.Node) -> Any:
         if isinstance(node, yaml.MappingNode):
             mapping: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -108,16 +108,29 @@ def read_yaml(path: Path) -> Document:
                 key = str(key_node.value)
                 if key in mapping:
                     raise bad(key_node.start_mark, f"the key '{key}' stands twice; keep one")
-                mapping[key] = convert(value_node, (*where, key))
+                mapping[key] = convert(value_node)
             return mapping
         if isinstance(node, yaml.SequenceNode):
-            return [convert(item, (*where, position)) for position, item in enumerate(node.value)]
+            return [convert(item) for item in node.value]
         return _scalar(node)
 
-    data = convert(node, ()) if node is not None else None
+    data = convert(node) if node is not None else None
     if not isinstance(data, dict):
         raise InvalidFile(f"{short(path)}:1: must hold a mapping of keys to values")
-    return Document(path, data, lines)
+    return Document(path, text, data)
+
+
+def _line(node: Any, where: Where) -> int:
+    """The line of the field at `where` below a node, or of the last part of the way to it that is there."""
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            found = next((value for key, value in node.value if key.value == str(part)), None)
+        else:
+            found = node.value[part] if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)) else None
+        if found is None:
+            break
+        node = found
+    return int(node.start_mark.line) + 1
 
 
 def _scalar(node: yaml.Node) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from kit.documents import Documents
 from kit.errors import KitError, MeshError, UnknownName
 from kit.files import short
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
@@ -27,22 +28,25 @@ class Mesh:
     broken: tuple[Broken, ...]
 
     @classmethod
-    def load(cls, domains: Path) -> "Mesh":
+    def load(cls, domains: Path, cache: Path | None = None) -> "Mesh":
         """Read every folder of `domains`; what is wrong with one product breaks that product only.
 
-        Raises `MeshError` when there is no such folder.
+        Files that were found valid are remembered in the folder `cache`, if one is given. Raises `MeshError` when there
+        is no folder `domains`.
         """
         if not domains.is_dir():
             raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
+        documents = Documents(cache)
         healthy: dict[str, DataProduct] = {}
         broken: dict[str, Broken] = {}
         for folder in sorted(domains.iterdir()):
             if not folder.is_dir() or folder.name.startswith((".", "_")):
                 continue
             try:
-                healthy[folder.name] = DataProduct.load(folder)
+                healthy[folder.name] = DataProduct.load(folder, documents)
             except (KitError, OSError) as error:
                 broken[folder.name] = Broken(folder.name, folder, str(error))
+        documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
         order = TopologicalSorter(_providers(healthy)).static_order()
@@ -101,11 +105,15 @@ class Mesh:
         return tuple(product for product in self.products if product.name in chosen)
 
     def _reach(self, start: set[str], *, up: bool) -> set[str]:
-        providers = {product.name: {port.product for port in product.inputs} for product in self.products}
+        steps: dict[str, set[str]] = {}
+        for product in self.products:
+            for port in product.inputs:
+                here, there = (product.name, port.product) if up else (port.product, product.name)
+                steps.setdefault(here, set()).add(there)
         found, todo = set(start), list(start)
         while todo:
             name = todo.pop()
-            for other in providers.get(name, set()) if up else self.consumers(name):
+            for other in steps.get(name, ()):
                 if other not in found:
                     found.add(other)
                     todo.append(other)

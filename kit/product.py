@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit import schema
 from kit.contract import Contract, Version
 from kit.cron import is_cron
+from kit.documents import Documents
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
 from kit.partitions import Partitions
@@ -79,13 +79,13 @@ class DataProduct:
     partitions: Partitions | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "DataProduct":
+    def load(cls, folder: Path, documents: Documents | None = None) -> "DataProduct":
         """Read a domain folder; raises `InvalidFile` for the first thing wrong with any of its files.
 
         `product.odps.yaml` must follow the Open Data Product Standard 1.0
         (https://github.com/bitol-io/open-data-product-standard).
         """
-        return _Reader(folder).product()
+        return _Reader(folder, documents or Documents()).product()
 
     @property
     def has_dbt(self) -> bool:
@@ -108,8 +108,9 @@ class DataProduct:
 
 
 class _Reader:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, documents: Documents) -> None:
         self.folder = folder
+        self.documents = documents
 
     def product(self) -> DataProduct:
         if not IDENTIFIER.fullmatch(self.folder.name) or self.folder.name in _RESERVED:
@@ -120,8 +121,7 @@ class _Reader:
         path = self.folder / DESCRIPTOR
         if not path.is_file():
             raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")
-        document = read_yaml(path)
-        schema.check(document, schema.odps())
+        document = self.documents.read(path, "odps")
         data = document.data
         name, folder_name = data["name"], self.folder.name
         if name != folder_name:
@@ -227,7 +227,7 @@ class _Reader:
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
             raise document.error(where, f"there is no {missing}; write the contract of '{name}' there")
-        contract = Contract.load(self.folder / kind / f"{name}.odcs.yaml")
+        contract = Contract.load(self.folder / kind / f"{name}.odcs.yaml", self.documents)
         if contract.id != expected:
             raise read_yaml(contract.path).error(["id"], f"'{contract.id}' must be '{expected}'")
         if contract.table != name:

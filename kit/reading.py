@@ -53,7 +53,7 @@ def open_port(port: str, version: str | None = None, config: Config | None = Non
 
 def _explain(config: Config, port: str) -> None:
     """Raise for a port that is not in the mesh; a broken product's snapshots still serve, so this is asked last."""
-    mesh = Mesh.load(config.domains)
+    mesh = Mesh.load(config.domains, config.cache)
     try:
         mesh.port(port)
     except MeshError as error:

@@ -1,38 +1,25 @@
 """The JSON schemas of the standards, and what is said when a file breaks one."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
+from kit.errors import KitError
 from kit.files import Document
 
-
-@cache
-def odcs() -> Any:
-    """A validator for data contracts, of the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/)."""
-    import jsonschema
-
-    schema = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
-    return jsonschema.Draft201909Validator(schema)
+Standard = Literal["odcs", "odps"]
+"""Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
+products the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard)."""
 
 
-@cache
-def odps() -> Any:
-    """A validator for data products, of the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard).
-
-    Parts of the standard that the kit does not read are passed over.
-    """
-    import jsonschema
-
-    return jsonschema.Draft201909Validator(_product_schema())
-
-
-def check(document: Document, validator: Any) -> None:
-    """Raise `InvalidFile` for the first and most specific way in which a document breaks a JSON schema."""
+def check(document: Document, standard: Standard) -> None:
+    """Raise `InvalidFile` for the first and most specific way in which a document breaks a standard."""
     from jsonschema.exceptions import best_match
 
-    errors = list(validator.iter_errors(document.data))
+    errors = list(_validator(standard).iter_errors(document.data))
     # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
     error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
     if error is not None:
@@ -40,6 +27,39 @@ def check(document: Document, validator: Any) -> None:
         if error.validator == "additionalProperties":
             message += f"; there are: {', '.join(error.schema['properties'])}"
         raise document.error([*error.absolute_path], message)
+
+
+def contract_schema() -> Path:
+    """The file of the JSON schema of contracts; raises `KitError` when the package it comes in is missing."""
+    spec = find_spec("open_data_contract_standard")
+    if spec is None or spec.origin is None:
+        raise KitError("the package 'open-data-contract-standard' is not installed; run `make install`")
+    return Path(spec.origin).with_name("schema.json")
+
+
+@cache
+def _validator(standard: Standard) -> Any:
+    import jsonschema
+
+    whole = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    search = jsonschema.Draft201909Validator.VALIDATORS["unevaluatedProperties"]
+
+    def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
+        # The search judges the object by every part of the schema once more, and hardly ever finds anything.
+        if not isinstance(instance, dict) or not instance.keys() <= _declared(schema, whole):
+            yield from search(validator, value, instance, schema)
+
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft201909Validator, {"unevaluatedProperties": unevaluated})(whole)
+
+
+def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
+    """The properties that an object valid by a schema may have in any case."""
+    names = set(schema.get("properties", ()))
+    parts = list(schema.get("allOf", ()))
+    if "$ref" in schema:
+        parts.append(whole["$defs"].get(schema["$ref"].removeprefix("#/$defs/"), {}))
+    return names.union(*(_declared(part, whole) for part in parts))
 
 
 def _product_schema() -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""The demo mesh through `kit run` beside the same SQL in one plain DuckDB process: `make bench`.
+"""What the kit costs beside the least that could do the same: `make bench`.
 
-Both start from nothing in a new process and write the same ports as Parquet. Runs alternate, so that a busy machine
-slows both; medians are compared. CPU time includes notebook kernels, memory is that of the largest process.
+The demo mesh through `kit run` beside the same SQL in one plain DuckDB process, writing the same ports as Parquet; and
+loading 300 domains beside reading the same YAML files with the C loader and nothing else. Each run is a new process. Runs
+alternate, so that a busy machine slows all; medians are compared. CPU time includes notebook kernels, memory is that of
+the largest process.
 """
 
 import json
@@ -22,6 +24,7 @@ from kit.config import Config
 from kit.mesh import Mesh
 from kit.runs import Runs
 from kit.store import Store
+from tests.many import many
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +54,7 @@ def measure(command: list[str], **environment: str) -> Cost:
 def plain_script(storage: Path, products: list[str]) -> list[str]:
     """The SQL that a built mesh compiled, as plain statements: views for staging, `copy` for ports."""
     config = Config.load(ROOT, {"KIT_STORAGE": str(storage)})
-    mesh, runs, store = Mesh.load(config.domains), Runs(config.storage), Store(config.storage)
+    mesh, runs, store = Mesh.load(config.domains, config.cache), Runs(config.storage), Store(config.storage)
     statements = []
     for product in mesh.products:
         if product.name not in products:
@@ -107,38 +110,83 @@ with tempfile.TemporaryDirectory() as out:
 """
 
 
+PLAIN_YAML = """
+import sys
+from pathlib import Path
+import yaml
+for path in Path(sys.argv[1]).rglob("*.yaml"):
+    yaml.load(path.read_bytes(), yaml.CSafeLoader)
+"""
+LOAD = """
+import sys
+from pathlib import Path
+from kit.mesh import Mesh
+mesh = Mesh.load(Path(sys.argv[1]), Path(sys.argv[2]))
+sys.exit(bool(mesh.broken))
+"""
+DOMAINS = 300
+
+
 def bench(runs: Annotated[int, typer.Option(help="How often each is run.", min=1)] = 5) -> None:
-    """Run both alternately and print medians and ratios."""
-    kit = [sys.executable, "-m", "kit.cli", "run"]
+    """Print medians and ratios: first of building the demo mesh, then of loading a big one."""
     with tempfile.TemporaryDirectory() as folder:
-        storage = Path(folder) / "mesh"
-        measure(kit, KIT_STORAGE=str(storage))
-        config = Config.load(ROOT, {})
-        dbt = [product.name for product in Mesh.load(config.domains).products if product.has_dbt]
-        script = Path(folder) / "plain.json"
-        script.write_text(json.dumps(plain_script(storage, dbt)))
-        costs: dict[str, list[Cost]] = {
-            "plain DuckDB": [],
-            "kit run, SQL products": [],
-            "kit run, whole mesh": [],
-            "kit run, no change": [],
-        }
-        for number in range(runs):
-            print(f"run {number + 1} of {runs}", file=sys.stderr, flush=True)
-            costs["plain DuckDB"].append(measure([sys.executable, "-c", PLAIN, str(script)]))
-            for name, selection in (("kit run, SQL products", dbt), ("kit run, whole mesh", [])):
-                target = Path(folder) / "run"
-                costs[name].append(measure([*kit, *selection], KIT_STORAGE=str(target)))
-                if not selection:
-                    costs["kit run, no change"].append(measure(kit, KIT_STORAGE=str(target)))
-                shutil.rmtree(target)
-    base = {
-        unit: statistics.median(getattr(cost, unit) for cost in costs["plain DuckDB"]) for unit in ("wall", "cpu", "memory")
+        report(runs, building(runs, Path(folder)))
+    print()
+    with tempfile.TemporaryDirectory() as folder:
+        report(runs, loading(runs, Path(folder)))
+
+
+def building(runs: int, folder: Path) -> dict[str, list[Cost]]:
+    """What building the demo mesh takes; the first entry is what the others are compared with."""
+    kit = [sys.executable, "-m", "kit.cli", "run"]
+    storage = folder / "mesh"
+    measure(kit, KIT_STORAGE=str(storage))
+    config = Config.load(ROOT, {})
+    dbt = [product.name for product in Mesh.load(config.domains).products if product.has_dbt]
+    script = folder / "plain.json"
+    script.write_text(json.dumps(plain_script(storage, dbt)))
+    costs: dict[str, list[Cost]] = {
+        "plain DuckDB": [],
+        "kit run, SQL products": [],
+        "kit run, whole mesh": [],
+        "kit run, no change": [],
     }
-    print(f"median of {runs} alternating runs; x is the ratio to plain DuckDB")
+    for number in range(runs):
+        print(f"run {number + 1} of {runs}", file=sys.stderr, flush=True)
+        costs["plain DuckDB"].append(measure([sys.executable, "-c", PLAIN, str(script)]))
+        for name, selection in (("kit run, SQL products", dbt), ("kit run, whole mesh", [])):
+            target = folder / "run"
+            costs[name].append(measure([*kit, *selection], KIT_STORAGE=str(target)))
+            if not selection:
+                costs["kit run, no change"].append(measure(kit, KIT_STORAGE=str(target)))
+            shutil.rmtree(target)
+    return costs
+
+
+def loading(runs: int, folder: Path) -> dict[str, list[Cost]]:
+    """What loading many domains takes, with nothing remembered (first) and with all of it (again)."""
+    many(folder, DOMAINS)
+    domains, cache = folder / "domains", folder / "cache"
+    costs: dict[str, list[Cost]] = {"plain YAML": [], f"{DOMAINS} domains, first": [], f"{DOMAINS} domains, again": []}
+    for number in range(runs):
+        print(f"run {number + 1} of {runs}", file=sys.stderr, flush=True)
+        shutil.rmtree(cache, ignore_errors=True)
+        commands = ([PLAIN_YAML, str(domains)], [LOAD, str(domains), str(cache)], [LOAD, str(domains), str(cache)])
+        for found, arguments in zip(costs.values(), commands, strict=True):
+            found.append(measure([sys.executable, "-c", *arguments]))
+    return costs
+
+
+def report(runs: int, costs: dict[str, list[Cost]]) -> None:
+    """Print the medians of all, and their ratios to the first."""
+    middles = {
+        name: {unit: statistics.median(getattr(cost, unit) for cost in found) for unit in ("wall", "cpu", "memory")}
+        for name, found in costs.items()
+    }
+    plain, base = next(iter(middles.items()))
+    print(f"median of {runs} alternating runs; x is the ratio to {plain}")
     print(f"{'':<24}{'wall':>9}{'x':>7}{'CPU':>10}{'x':>7}{'memory':>11}{'x':>7}")
-    for name, found in costs.items():
-        middle = {unit: statistics.median(getattr(cost, unit) for cost in found) for unit in base}
+    for name, middle in middles.items():
         print(
             f"{name:<24}{middle['wall']:>7.1f} s{middle['wall'] / base['wall']:>7.1f}{middle['cpu']:>8.1f} s"
             f"{middle['cpu'] / base['cpu']:>7.1f}{middle['memory']:>8.0f} MB{middle['memory'] / base['memory']:>7.1f}"

@@ -72,6 +72,10 @@ def test_the_domains_lie_below_the_root(tmp_path: Path) -> None:
     assert Config.load(project(tmp_path), {}).domains == tmp_path / "domains"
 
 
+def test_the_cache_lies_in_the_storage(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path, "storage='there'"), {}).cache == tmp_path / "there" / "cache"
+
+
 def test_home_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert Config.load(project(tmp_path, "storage='~/mesh'"), {}).storage == tmp_path / "home" / "mesh"

@@ -166,6 +166,13 @@ def test_an_error_points_at_the_line_of_its_field(here: Path) -> None:
     ]
 
 
+def test_lines_are_counted_whatever_ends_them(here: Path) -> None:
+    load(here, "a: 1\r\nb:\r\n  - c: 1\r\n    d: 'x\r\n      y'\r\n")
+    document = read_yaml(here / "a.yaml")
+    assert document.data == {"a": 1, "b": [{"c": 1, "d": "x y"}]}
+    assert str(document.error(["b", 0, "d"], "wrong")) == "a.yaml:4: b.0.d: wrong"
+
+
 def test_a_path_is_shown_from_where_the_person_stands(here: Path) -> None:
     assert short(here / "b" / "c.yaml") == "b/c.yaml"
     assert short(here.parent) == str(here.parent)
