@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,10 +21,10 @@ from kit.instance import LOCATION, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Broken, Mesh
 from kit.product import DataProduct
+from kit.project import Project
 from kit.promises import Promise, promises
 from kit.start import Request
 
-MESH_JOB = "mesh"
 STEP = "build_"
 Builder = Callable[[DataProduct, Request], Outcome]
 # The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
@@ -46,13 +47,11 @@ def defs() -> dg.Definitions:
     return definitions(config, Mesh.load(config.domains, config.cache))
 
 
-def definitions(
-    config: Config, mesh: Mesh, builder: Builder | None = None, chosen: Sequence[DataProduct] = ()
-) -> dg.Definitions:
-    """Assets, checks, jobs, schedules and automation of a mesh.
+def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
+    """Assets, checks, schedules and automation of a mesh.
 
     `builder` stands in for `kit.build.build` where a person waits for the result: then nothing is retried and nobody
-    queues for a pool. The job `mesh` is over the `chosen` products, or all of them.
+    queues for a pool.
     """
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
@@ -67,19 +66,10 @@ def definitions(
         if product.schedule:
             schedules.append(_schedule(config, product))
     assets += [_broken(item) for item in broken]
-    everything = dg.AssetSelection.all()
-    built = dg.AssetSelection.groups(*(product.name for product in chosen)) if chosen else everything
     automation = dg.AutomationConditionSensorDefinition(
-        "automation", target=everything, default_status=dg.DefaultSensorStatus.RUNNING
+        "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
     )
-    return dg.Definitions(
-        assets=assets,
-        # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
-        jobs=[dg.define_asset_job(MESH_JOB, built.without_checks(), description="Data products, in order.")],
-        schedules=schedules,
-        sensors=[automation],
-        executor=dg.in_process_executor,
-    )
+    return dg.Definitions(assets=assets, schedules=schedules, sensors=[automation], executor=dg.in_process_executor)
 
 
 def asset_key(node: str) -> dg.AssetKey:
@@ -95,11 +85,12 @@ class _Step:
         self.product = product
         self.attended = attended
         self.builder = builder
-        self.nodes = {asset_key(node.id): node for node in nodes(product)}
+        project = Project.read(product.folder)
+        self.nodes = {asset_key(node.id): node for node in nodes(product, project)}
         self.code_version = product.code_digest()[:12]
         self.partitions = _partitions(config, product)
-        self.checks = _checks(product, promises(product, config.clock()), self.nodes)
-        self.stubs = [asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken)]
+        self.checks = _checks(product, promises(product, project, config.clock()), self.nodes)
+        self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
 
     def assets(self) -> dg.AssetsDefinition:
         product = self.product
@@ -145,22 +136,9 @@ class _Step:
             metadata=metadata,
             partitions_def=self.partitions,
             # A product on a schedule is left to it, so that nothing is built by two clocks.
-            automation_condition=None if product.schedule else self.automation(frequency),
+            automation_condition=None if product.schedule else _automation(frequency, self.stubs, self.partitions is not None),
             freshness_policy=_freshness(frequency),
         )
-
-    def automation(self, frequency: timedelta | None) -> dg.AutomationCondition[Any]:
-        """Build when something was never built, when data it reads has changed, or before its promise runs out."""
-        when = dg.AutomationCondition
-        reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
-        if frequency:
-            reasons = reasons | when.freshness_warned().newly_true() | when.freshness_failed().newly_true()
-        missing = when.any_deps_missing()
-        if self.stubs:
-            missing = missing.ignore(dg.AssetSelection.assets(*self.stubs))
-        ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
-        condition = reasons.since_last_handled() & ready
-        return condition & when.in_latest_time_window() if self.partitions else condition
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome) -> Iterator[dg.MaterializeResult[Any]]:
         """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
@@ -299,6 +277,7 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
 
 def _schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
     selection = dg.AssetSelection.groups(product.name)
+    # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
     job = dg.define_asset_job(product.name, selection.without_checks(), description=f"The data product {product.name}.")
 
     def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
@@ -320,6 +299,24 @@ def _partitions(config: Config, product: DataProduct) -> dg.PartitionsDefinition
     if cut.start is None:
         return dg.StaticPartitionsDefinition(list(cut.keys))
     return dg.DailyPartitionsDefinition(start_date=str(cut.start), end_date=str(config.as_of) if config.as_of else None)
+
+
+@cache
+def _automation(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], partitioned: bool) -> dg.AutomationCondition[Any]:
+    """Build when something was never built, when data it reads has changed, or before its promise runs out.
+
+    `stubs` are inputs whose domain is in error: their last snapshot serves, though Dagster knows nothing of it.
+    """
+    when = dg.AutomationCondition
+    reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
+    if frequency:
+        reasons = reasons | when.freshness_warned().newly_true() | when.freshness_failed().newly_true()
+    missing = when.any_deps_missing()
+    if stubs:
+        missing = missing.ignore(dg.AssetSelection.assets(*stubs))
+    ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
+    condition = reasons.since_last_handled() & ready
+    return condition & when.in_latest_time_window() if partitioned else condition
 
 
 def _freshness(frequency: timedelta | None) -> dg.FreshnessPolicy | None:

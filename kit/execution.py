@@ -74,8 +74,10 @@ def _run(
 ) -> None:  # fmt: skip
     import dagster as dg
 
-    from kit.definitions import MESH_JOB, STEP, definitions
+    from kit.definitions import STEP, asset_key, definitions
     from kit.instance import instance
+    from kit.lineage import nodes
+    from kit.project import Project
 
     outcomes: dict[str, Outcome] = {}
 
@@ -84,7 +86,10 @@ def _run(
         outcomes[product.name] = builder(product, Request(mine.parameters, request.partitions, mine.force))
         return outcomes[product.name]
 
-    job = definitions(config, mesh, asked, products).resolve_job_def(MESH_JOB)
+    assets = {asset_key(node.id) for product in products for node in nodes(product, Project.read(product.folder))}
+    everything = definitions(config, mesh, asked).resolve_implicit_global_asset_job_def()
+    # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
+    job = everything.get_subset(asset_selection=assets, asset_check_selection=frozenset())
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):

@@ -28,13 +28,13 @@ class Node:
         return self.id.partition(".")[2]
 
 
-def nodes(product: DataProduct) -> tuple[Node, ...]:
-    """What a product is made of, raw sources first."""
+def nodes(product: DataProduct, project: Project) -> tuple[Node, ...]:
+    """What a product is made of, raw sources first; `project` is its dbt project."""
     found = [
         Node(f"{product.name}.{RAW}.{source.name}", product.name, "source", source.contract.description)
         for source in product.sources
     ]
-    models = {model.name: model for model in Project.read(product.folder).models}
+    models = {model.name: model for model in project.models}
     known = {*models, *(port.name for port in product.ports), *(f"{RAW}.{source.name}" for source in product.sources)}
 
     def node(table: str) -> str:
@@ -59,7 +59,7 @@ def nodes(product: DataProduct) -> tuple[Node, ...]:
 
 def lineage(mesh: Mesh) -> dict[str, Node]:
     """Every node of the mesh by id, providers before consumers."""
-    return {node.id: node for product in mesh.products for node in nodes(product)}
+    return {node.id: node for product in mesh.products for node in nodes(product, Project.read(product.folder))}
 
 
 def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """A dbt project as its files tell it, read without dbt: models, what each reads, and its tests."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -68,10 +69,11 @@ def _read(folder: Path) -> Project:
         return Project((), ())
     described: dict[str, str] = {}
     tests: list[DbtTest] = []
-    seeds = [path for part in _paths(settings, "seed-paths", "seeds") for path in _files(folder / part, "*.csv")]
-    models = [path for part in _paths(settings, "model-paths", "models") for path in _files(folder / part, "*.sql")]
-    for part in (*_paths(settings, "model-paths", "models"), *_paths(settings, "seed-paths", "seeds")):
-        for path in (*_files(folder / part, "*.yml"), *_files(folder / part, "*.yaml")):
+    sources = [folder / part for part in _paths(settings, "model-paths", "models")]
+    files = [path for source in sources for path in _files(source)]
+    seeds = [path for part in _paths(settings, "seed-paths", "seeds") for path in _files(folder / part)]
+    for path in (*files, *seeds):
+        if path.suffix in (".yml", ".yaml"):
             data = _yaml(path)
             for item in (*mappings(data.get("models")), *mappings(data.get("seeds"))):
                 name = str(item.get("name"))
@@ -83,10 +85,10 @@ def _read(folder: Path) -> Project:
             for unit in mappings(data.get("unit_tests")):
                 about, text = str(unit.get("model")), str(unit.get("description") or "")
                 tests.append(DbtTest(f"unit test {unit.get('name')}", about, "error", text))
-    made = [Model(path.stem, path, described.get(path.stem, ""), ()) for path in seeds]
-    made += [Model(path.stem, path, described.get(path.stem, ""), _reads(path)) for path in models]
+    made = [Model(path.stem, path, described.get(path.stem, ""), ()) for path in seeds if path.suffix == ".csv"]
+    made += [Model(path.stem, path, described.get(path.stem, ""), _reads(path)) for path in files if path.suffix == ".sql"]
     for part in _paths(settings, "test-paths", "tests"):
-        for path in _files(folder / part, "*.sql"):
+        for path in (path for path in _files(folder / part) if path.suffix == ".sql"):
             models_first = sorted(_reads(path), key=lambda name: "." in name)
             tests.append(DbtTest(path.stem, models_first[0] if models_first else "", "error", ""))
     return Project(tuple(made), tuple(tests))
@@ -114,8 +116,8 @@ def _paths(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ..
     return tuple(str(part) for part in (given if isinstance(given, list) else [given]))
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
-    return sorted(folder.rglob(pattern)) if folder.is_dir() else []
+def _files(folder: Path) -> list[Path]:
+    return sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names)
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from kit.audit import rules, schema_rule
 from kit.candidate import partition_rule, subjects
-from kit.checks import Check
 from kit.product import DataProduct
 from kit.project import Project
 
@@ -20,12 +19,8 @@ class Promise:
     severity: str
     description: str
 
-    def kept_by(self, check: Check) -> bool:
-        """Whether `check` is the outcome of this promise."""
-        return (self.table, self.rule, self.origin) == (check.table, check.rule, check.origin)
 
-
-def promises(product: DataProduct, clock: datetime) -> tuple[Promise, ...]:
+def promises(product: DataProduct, project: Project, clock: datetime) -> tuple[Promise, ...]:
     """The checks of contracts, suites and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
     raw, ports = subjects(product)
@@ -38,6 +33,5 @@ def promises(product: DataProduct, clock: datetime) -> tuple[Promise, ...]:
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
         found += [Promise(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
-    tests = Project.read(product.folder).tests if product.has_dbt else ()
-    found += [Promise(test.about, test.name, "dbt", test.severity, test.description) for test in tests]
+    found += [Promise(test.about, test.name, "dbt", test.severity, test.description) for test in project.tests]
     return tuple(dict.fromkeys(found))
