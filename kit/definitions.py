@@ -26,6 +26,7 @@ from kit.promises import Promise, promises
 from kit.start import Request
 
 STEP = "build_"
+Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation
 Builder = Callable[[DataProduct, Request], Outcome]
 # The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
 logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
@@ -105,8 +106,8 @@ class _Step:
             retry_policy=None if self.attended else _RETRY,
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
-        def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[dg.MaterializeResult[Any]]:
-            show_life(self.config, context.run_id)
+        def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
+            show_life(self.config, context.run.run_id)
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             try:
                 outcome = self.builder(product, Request(config.parameters, keys, config.force))
@@ -140,7 +141,7 @@ class _Step:
             freshness_policy=_freshness(frequency),
         )
 
-    def report(self, context: dg.AssetExecutionContext, outcome: Outcome) -> Iterator[dg.MaterializeResult[Any]]:
+    def report(self, context: dg.AssetExecutionContext, outcome: Outcome) -> Iterator[Report]:
         """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
         settled = outcome.status in ("up to date", "held")
         checks: Iterable[Check] = outcome.checks
@@ -155,11 +156,11 @@ class _Step:
             else:
                 # A product is published as a whole, whatever part of it was asked for.
                 tags = {"dagster/data_version": version.value}
-                context.log_event(dg.AssetMaterialization(key, metadata=metadata, tags=tags))
+                yield dg.AssetMaterialization(key, metadata=metadata, tags=tags)
         names = {(promise.table, promise.rule, promise.origin): place for place, promise in self.checks.items()}
         for check in checks:
             if place := names.get((check.table, check.rule, check.origin)):
-                context.log_event(_evaluation(*place, check))
+                yield _evaluation(*place, check)
         if outcome.status == "failed":
             notebooks = _notebooks(self.config, outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
@@ -267,7 +268,7 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
         description=f"This domain is in error:\n\n{item.message}",
         kinds={"broken"},
-        automation_condition=dg.AutomationCondition.newly_missing().since_last_handled(),
+        automation_condition=dg.AutomationCondition.newly_missing().since(dg.AutomationCondition.newly_requested()),
     )
     def broken() -> None:
         raise dg.Failure(item.message, allow_retries=False)
@@ -280,11 +281,13 @@ def _schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
     # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
     job = dg.define_asset_job(product.name, selection.without_checks(), description=f"The data product {product.name}.")
 
-    def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         if product.partitions is None:
-            return [dg.RunRequest()]
+            yield dg.RunRequest()
+            return
         keys = product.partitions.all(config.clock())
-        return [dg.RunRequest(partition_key=key) for key in (keys[-1:] if product.partitions.start else keys)]
+        for key in keys[-1:] if product.partitions.start else keys:
+            yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%FT%R} {key}", partition_key=key)
 
     return dg.ScheduleDefinition(
         name=f"{product.name}_schedule", job=job, cron_schedule=product.schedule, execution_fn=requests,
@@ -315,7 +318,8 @@ def _automation(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], par
     if stubs:
         missing = missing.ignore(dg.AssetSelection.assets(*stubs))
     ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
-    condition = reasons.since_last_handled() & ready
+    # Not `since_last_handled`, which would pass over what is missing when Dagster first looks.
+    condition = reasons.since(when.newly_requested() | when.newly_updated()) & ready
     return condition & when.in_latest_time_window() if partitioned else condition
 
 
