@@ -80,10 +80,18 @@ def _run(
     from kit.project import Project
 
     outcomes: dict[str, Outcome] = {}
+    interrupted = False
 
     def asked(product: DataProduct, request: Request) -> Outcome:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
         mine = requests[product.name]
-        outcomes[product.name] = builder(product, Request(mine.parameters, request.partitions, mine.force))
+        try:
+            outcomes[product.name] = builder(product, Request(mine.parameters, request.partitions, mine.force))
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            interrupted = True
+            raise
         return outcomes[product.name]
 
     assets = {asset_key(node.id) for product in products for node in nodes(product, Project.read(product.folder))}
@@ -96,12 +104,14 @@ def _run(
             try:
                 done = job.execute_in_process(run_config=quiet, instance=opened, tags=tags, raise_on_error=False)
             except dg.DagsterExecutionInterruptedError:
-                raise KeyboardInterrupt from None
+                interrupted = True
+            if interrupted:
+                raise KeyboardInterrupt
             for event in done.get_step_failure_events():
                 outcome = outcomes.get(str(event.step_key).removeprefix(STEP))
                 if outcome and outcome.status != "failed":
                     error = event.step_failure_data.error
-                    said = error.to_string().strip().splitlines()[0] if error else "for no reason given"
+                    said = (error.cause or error).message.strip() if error else "no reason given"
                     raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {said}")
 
 
