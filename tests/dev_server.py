@@ -1,0 +1,102 @@
+"""`kit dev` in a process of its own, and how to talk to its web server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kit.web import free_port
+
+
+@dataclass
+class DevServer:
+    """A running `kit dev`."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def query(self, text: str, **variables: Any) -> Any:
+        """The answer to a GraphQL query; its errors are raised."""
+        body = json.dumps({"query": text, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.address}/graphql", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def launch(self, *assets: str, config: Mapping[str, Any] | None = None) -> str:
+        """Materialize assets as a click in the web UI does; gives the run's id."""
+        answer = self.query(
+            """mutation Launch($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+                 __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+                 ... on RunConfigValidationInvalid { errors { message } } } }""",
+            params={
+                "selector": {
+                    "repositoryLocationName": "mesh", "repositoryName": "__repository__", "pipelineName": "__ASSET_JOB",
+                    "assetSelection": [{"path": name.split(".")} for name in assets],
+                },
+                "mode": "default", "runConfigData": json.dumps(config or {}), "executionMetadata": {"tags": []},
+            },
+        )["launchPipelineExecution"]  # fmt: skip
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def status(self, run_id: str) -> str:
+        answer = self.query("query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
+        return str(answer["runOrError"]["status"])
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.3)
+
+    def family(self) -> list[psutil.Process]:
+        """This process and all it has started."""
+        me = psutil.Process(self.process.pid)
+        return [me, *me.children(recursive=True)]
+
+
+@contextmanager
+def dev_server(root: Path, **environment: str) -> Iterator[DevServer]:
+    """Start `kit dev` in a mesh, wait until it prints its address, and end all of it afterwards."""
+    port = free_port(0)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kit.cli", "dev", "--port", str(port)], cwd=root, env={**os.environ, **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    server = DevServer(process, port)
+    family: list[psutil.Process] = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if server.address in line:
+                break
+        else:
+            raise AssertionError(process.communicate()[1])
+        yield server
+    finally:
+        if process.poll() is None:
+            family = server.family()
+            process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            for member in family:
+                if member.is_running():
+                    member.kill()
