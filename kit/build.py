@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, notebook, work
+from kit import index, ingest, notebook, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
+from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain
 from kit.config import Config
 from kit.contract import Version
@@ -118,7 +119,8 @@ def build(
         )  # fmt: skip
         try:
             runs.save(record)
-        except OSError as error:
+            index.update(config, product)
+        except (KitError, OSError) as error:
             message += f"\nand the record of the run could not be written: {error}"
         progress.step("recorded")
         return Outcome(product.name, status, time.perf_counter() - clock, version, message, tuple(candidate.checks))
@@ -134,6 +136,8 @@ def _attempt(candidate: "_Candidate", parameters: Parameters, force: bool, held:
         if not force:
             raise
         current = None  # its files are gone; building anew is the way out
+    if current:
+        store.mend(product.name)
     given = _parameters(product, parameters)
     pins = pin(store, product, held)
     landings = _land(candidate.config, product, candidate.progress)
@@ -353,9 +357,11 @@ class _Candidate:
                     "rows": rows,
                     "newest": str(newest_value) if newest_value is not None else None,
                     "checks": counts(check for check in self.checks if check.table == port.name),
+                    "about": port_facts(port),
                 }
         return {
             "run_id": self.run_id,
+            "about": product_facts(self.product),
             "product_version": str(self.product.version),
             "kit_version": __version__,
             "git_commit": _git_commit(self.config.root),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from kit import terminal, work
+from kit import index, terminal, work
 from kit.build import Outcome, build, declared_parameters
 from kit.config import Config
 from kit.doctor import examine
@@ -19,6 +19,7 @@ from kit.reading import open_port
 from kit.retention import prune as prune_mesh
 from kit.status import statuses
 from kit.store import Store
+from kit.sync import sync as sync_files
 from kit.terminal import console, errors
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
@@ -87,6 +88,8 @@ def run(
     except KeyboardInterrupt:
         errors.print("interrupted; readers keep the snapshots they had")
         raise typer.Exit(130) from None
+    if not selection:
+        index.write(config, mesh)
     broken = () if selection else mesh.broken
     failed = [outcome.product for outcome in outcomes if outcome.status == "failed"]
     if as_json:
@@ -150,8 +153,9 @@ def status(as_json: JsonOption = False) -> None:
 @app.command()
 def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks."""
-    mesh = Mesh.load(Config.load().domains)
-    found = problems(mesh)
+    config = Config.load()
+    mesh = Mesh.load(config.domains)
+    found = problems(config, mesh)
     if as_json:
         terminal.print_json([{"product": name, "problem": message} for name, message in found])
     else:
@@ -160,6 +164,25 @@ def check(as_json: JsonOption = False) -> None:
         if not found:
             console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
     if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sync(as_json: JsonOption = False) -> None:
+    """Write the generated files that are committed: the catalogs through which plain Intake reads the mesh."""
+    config = Config.load()
+    mesh = Mesh.load(config.domains)
+    written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
+    if as_json:
+        terminal.print_json({"written": written, "broken": {item.name: item.message for item in mesh.broken}})
+    else:
+        for name in written:
+            console.print(f"written: {name}")
+        for item in mesh.broken:
+            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
+        if not written and not mesh.broken:
+            console.print("everything is in step", style="green")
+    if mesh.broken:
         raise typer.Exit(1)
 
 
@@ -216,6 +239,7 @@ def rollback(
     if store.pointer(product) is None:
         Mesh.load(config.domains).product(product)
     snapshot = store.rollback(product, version)
+    index.write(config, Mesh.load(config.domains))
     age = datetime.now(UTC) - snapshot.created_at
     console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
 

@@ -12,7 +12,7 @@ import typer.main
 from kit.cli import app
 from tests.small_mesh import SALES, SmallMesh
 
-COMMANDS = ["run", "status", "check", "history", "rollback", "prune", "read", "doctor"]
+COMMANDS = ["run", "status", "check", "history", "rollback", "prune", "read", "doctor", "sync"]
 
 
 def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
