@@ -43,7 +43,9 @@ class Document:
             found = found[:-1]
         field = ".".join(str(part) for part in where)
         at = f"{short(self.path)}:{self.lines.get(found, 1)}"
-        return InvalidFile(f"{at}: {field}: {problem}" if field else f"{at}: {problem}")
+        text = f"{at}: {field}: {problem}" if field else f"{at}: {problem}"
+        # A value of the file must neither break the sentence nor act on the terminal.
+        return InvalidFile("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text))
 
 
 def short(path: Path) -> str:

@@ -13,6 +13,12 @@ _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
     "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
 }  # fmt: skip
+# What would leave the tables a rule is about: further statements, functions that read, files in the place of tables.
+_FOREIGN = re.compile(
+    r"""^(?!select\b|with\b|from\b)\S*|;|\b(read_\w+|\w+_scan|glob|getenv|query|query_table)\s*\(|"""
+    r"""\b(from|join)\s*'|"[^"]*[./\\][^"]*\"""",
+    re.IGNORECASE,
+)
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 
 
@@ -178,9 +184,10 @@ class RuleReader:
         return low, high
 
     def _sql(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
-        query = (
-            str(item["query"]).strip().rstrip("; \n").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
-        )
+        query = str(item["query"]).strip().rstrip("; \n")
+        if found := _FOREIGN.search(re.sub(r"'[^']*'", "''", query)):
+            raise self.document.error([*where, "query"], f"must be one query of the tables: '{found[0]}' is not allowed")
+        query = query.replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
         for operator, symbol in _OPERATORS.items():
             if operator in item:
                 value = item[operator]
