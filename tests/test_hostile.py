@@ -17,6 +17,7 @@ from tests.small_mesh import SmallMesh
 
 PRODUCT = "domains/shop/product.odps.yaml"
 CONTRACT = "domains/shop/contracts/sales.odcs.yaml"
+SUITE = "domains/shop/expectations/sales.extra.json"
 CATALOG = "catalog.yaml"
 OWN_CATALOG = "domains/shop/catalog.yaml"
 
@@ -185,6 +186,27 @@ DESCRIPTORS: dict[str, tuple[str, Change, str]] = {
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from '/etc/passwd.csv'", "mustBe": 1}),
         "quality.1.query: must be one query of the tables: 'from '' is not allowed",
+    ),
+    "custom rule that reads a file": (
+        CONTRACT,
+        field(
+            CONTRACT,
+            "schema 0 quality 1",
+            {
+                "type": "custom",
+                "engine": "greatExpectations",
+                "implementation": {
+                    "type": "unexpected_rows_expectation",
+                    "kwargs": {"unexpected_rows_query": "select * from read_csv('/etc/passwd')"},
+                },
+            },
+        ),
+        "unexpected_rows_query: must be one query of the tables: 'read_csv(' is not allowed",
+    ),
+    "suite that writes a file": (
+        SUITE,
+        field(SUITE, "expectations 2", {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "copy (from x) to 'marker'"}}),
+        "expectations.2.kwargs.unexpected_rows_query: must be one query of the tables: 'copy' is not allowed",
     ),
     "foreign engine": (
         CONTRACT,
