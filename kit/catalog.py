@@ -197,7 +197,7 @@ class Catalog:
         if card and card.broken and not card.ports:
             return f"'{product}' is broken and has no snapshot to read: {card.broken}"
         own = [name for name in self if name.startswith(f"{product}.")]
-        near = get_close_matches(port, list(self), n=3, cutoff=0.6) or own
+        near = (own if port == product else []) or get_close_matches(port, list(self), n=3, cutoff=0.6) or own
         hint = f"did you mean {' or '.join(near[:3])}?" if near else 'cat.search("words") finds by name, column or owner'
         return f"the catalog has no port '{port}'; {hint}"
 

@@ -288,6 +288,7 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
     small.publish("shop")
     small.publish("plan")
     shutil.rmtree(small.domains / "plan")
+    small.kit("sync", check=True)
     findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
     folder = small.store.folder("plan")
     assert findings == [
