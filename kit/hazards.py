@@ -9,7 +9,8 @@ from kit import entries
 from kit.files import read_yaml, short
 
 _TEMPLATE = re.compile(r"\{[^{}]*\}?")
-_ALLOWED = re.compile(r"\{CATALOG_DIR\}|\{data\([a-z][a-z0-9_-]*\)\}")
+_REFERENCE = re.compile(r"\{data\([a-z][a-z0-9_-]*\)\}")
+_ALLOWED = re.compile(rf"\{{CATALOG_DIR\}}|{_REFERENCE.pattern}")
 _KEYS = {
     (): {"version", "metadata", "user_parameters", "aliases", "data", "entries"},
     ("data",): {"datatype", "kwargs", "metadata", "user_parameters"},
@@ -53,6 +54,10 @@ def _hazards(data: dict[str, Any], folder: Path, allowed: tuple[Path, ...]) -> I
         for where, url in _texts(entry["kwargs"].get("url"), ["data", name, "kwargs", "url"]):
             if leads := _place(url, folder, allowed):
                 yield where, leads
+    for name, entry in _items(data, "entries"):
+        for where, argument in _texts(entry["kwargs"].get("args"), ["entries", name, "kwargs", "args"]):
+            if not _REFERENCE.fullmatch(argument):
+                yield where, f"'{argument}' is taken for data by Intake; only {{data(NAME)}} is allowed"
 
 
 def _entry(section: str, entry: Any) -> Iterator[tuple[list[str | int], str]]:
@@ -97,9 +102,8 @@ def _place(url: str, folder: Path, allowed: tuple[Path, ...]) -> str | None:
     """What is wrong with where a URL leads, links followed."""
     if "://" in url or "::" in url:
         return f"'{url}' leads out of this machine's files; give a path inside the mesh or its storage"
-    path = Path(url.replace("{CATALOG_DIR}", str(folder))).expanduser()
     try:
-        resolved = (folder / path).resolve()
+        resolved = (folder / Path(url.replace("{CATALOG_DIR}", str(folder))).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:
         return f"'{url}' leads nowhere: {error}"
     if not any(resolved.is_relative_to(place.resolve()) for place in allowed):

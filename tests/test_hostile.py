@@ -122,6 +122,9 @@ CATALOGS: dict[str, tuple[Change, str]] = {
     "home path": (catalog(URL, '"~/.netrc"'), "'~/.netrc' leads out of the mesh; give a path inside it or its storage"),
     "http url": (catalog(URL, '"http://example.com/c.yaml"'), "'http://example.com/c.yaml' leads out of this machine's files"),
     "chained url": (catalog(URL, '"simplecache::s3:x"'), "'simplecache::s3:x' leads out of this machine's files; give a path"),
+    "home of nobody": (catalog(URL, '"~nobody-here/x"'), "'~nobody-here/x' leads nowhere: Could not determine home directory"),
+    "argument that is a url": (catalog('"{data(shop-product)}"', '"http://example.com/c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
+    "argument that is a path": (catalog('"{data(shop-product)}"', '"{CATALOG_DIR}/../c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
     "link to elsewhere": (link(CATALOG, "c.yaml"), "catalog.yaml: is a link; a catalog must be a file of its own, run `kit sync`"),
     "link inside a path": (
         both(lambda small: (small.root / "way").symlink_to("/etc"), catalog(URL, '"{CATALOG_DIR}/way/passwd"')),
