@@ -4,7 +4,8 @@ Importing it is light; polars, dbt, Great Expectations and papermill are importe
 """
 
 from kit.asset import Inputs, Preview, inputs, output
+from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
 from kit.reading import read, scan
 from kit.version import __version__
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "output", "read", "scan"]
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "scan"]

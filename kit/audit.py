@@ -18,7 +18,7 @@ from kit.checks import SAMPLES, Check
 from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import read_json, short
-from kit.rules import Rule
+from kit.rules import Rule, leaves_tables
 
 _SEVERITY = {"error": "critical", "warning": "warning"}
 
@@ -86,6 +86,8 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
         kwargs, meta = item.get("kwargs") or {}, item.get("meta") or {}
         if not isinstance(kwargs, dict) or not isinstance(meta, dict):
             raise InvalidFile(f"{short(path)}: expectations.{position}: 'kwargs' and 'meta' must be mappings")
+        if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
+            raise InvalidFile(f"{short(path)}: expectations.{position}.kwargs.unexpected_rows_query: {problem}")
         rules.append(
             Rule(
                 name=_sentence(item["type"], kwargs),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kit import index
 from kit.candidate import Candidate
 from kit.checks import Check
 from kit.config import Config
@@ -90,7 +91,7 @@ def build(
             version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
             checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
         )  # fmt: skip
-        message += _save(runs, record)
+        message += _save(config, product, record)
         progress.step("recorded")
         return Outcome(
             product.name, status, time.perf_counter() - clock, snapshot, message, tuple(candidate.checks), passing,
@@ -124,17 +125,18 @@ def look(config: Config, product: DataProduct, request: Request, progress: Progr
                 finished_at=datetime.now(UTC), version=begun.current.version, message=message, steps=progress.seconds,
                 parameters=dict(request.parameters),
             )  # fmt: skip
-            message += _save(runs, record)
+            message += _save(config, product, record)
     except (KitError, OSError):
         return Look(None)
     return Look(Outcome(product.name, begun.status, time.perf_counter() - clock, begun.current, message))
 
 
-def _save(runs: Runs, record: Record) -> str:
-    """Record a build; gives what to add to its message when that failed."""
+def _save(config: Config, product: DataProduct, record: Record) -> str:
+    """Record a build where people look for it; gives what to add to its message when that failed."""
     try:
-        runs.save(record)
-    except OSError as error:
+        Runs(config.storage).save(record)
+        index.update(config, product)
+    except (KitError, OSError) as error:
         return f"\nand the record of the run could not be written: {error}"
     return ""
 

@@ -9,6 +9,7 @@ from typing import Any
 from kit import notebook, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
+from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
@@ -170,9 +171,11 @@ class Candidate:
                     "rows": rows,
                     "newest": str(newest_value) if newest_value is not None else None,
                     "checks": counts(check for check in self.checks if check.table == port.name),
+                    "about": port_facts(port),
                 }
         return {
             "run_id": self.run_id,
+            "about": product_facts(self.product),
             "product_version": str(self.product.version),
             "kit_version": __version__,
             "git_commit": _git_commit(self.config.root),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from kit import terminal, work
+from kit import index, terminal, work
 from kit.build import Outcome
 from kit.config import Config
 from kit.doctor import examine
@@ -21,6 +21,7 @@ from kit.retention import prune as prune_mesh
 from kit.start import Request, declared_parameters
 from kit.status import statuses
 from kit.store import Store
+from kit.sync import sync as sync_files
 from kit.terminal import console, errors
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
@@ -94,6 +95,8 @@ def run(
     except KeyboardInterrupt:
         errors.print("interrupted; readers keep the snapshots they had")
         raise typer.Exit(130) from None
+    if not selection:
+        index.write(config, mesh)
     broken = () if selection else mesh.broken
     failed = [outcome.product for outcome in outcomes if outcome.status == "failed"]
     if as_json:
@@ -168,7 +171,7 @@ def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks."""
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
-    found = problems(mesh)
+    found = problems(config, mesh)
     if as_json:
         terminal.print_json([{"product": name, "problem": message} for name, message in found])
     else:
@@ -177,6 +180,25 @@ def check(as_json: JsonOption = False) -> None:
         if not found:
             console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
     if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sync(as_json: JsonOption = False) -> None:
+    """Write the generated files that are committed: the catalogs through which plain Intake reads the mesh."""
+    config = Config.load()
+    mesh = Mesh.load(config.domains, config.cache)
+    written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
+    if as_json:
+        terminal.print_json({"written": written, "broken": {item.name: item.message for item in mesh.broken}})
+    else:
+        for name in written:
+            console.print(f"written: {name}")
+        for item in mesh.broken:
+            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
+        if not written and not mesh.broken:
+            console.print("everything is in step", style="green")
+    if mesh.broken:
         raise typer.Exit(1)
 
 
@@ -233,6 +255,7 @@ def rollback(
     if store.pointer(product) is None:
         Mesh.load(config.domains, config.cache).product(product)
     snapshot = store.rollback(product, version)
+    index.write(config, Mesh.load(config.domains, config.cache))
     age = datetime.now(UTC) - snapshot.created_at
     console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
 

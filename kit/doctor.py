@@ -56,12 +56,12 @@ def _findings() -> Iterator[Finding]:
     except KitError as error:
         yield Finding("domains", "none", str(error))
         return
-    wrong = problems(mesh)
+    wrong = problems(config, mesh)
     names = {name for name, _ in wrong}
     healthy = [product.name for product in mesh.products if product.name not in names]
     yield Finding("domains", ", ".join(healthy) or "none")
     for name, message in wrong:
-        yield Finding(f"domain {name}", "has a problem", message)
+        yield Finding(f"domain {name}" if name in mesh.names else name, "has a problem", message)
     yield from _snapshots(config, mesh)
 
 

@@ -40,7 +40,9 @@ class Document:
         """An `InvalidFile` for the field at `where` (keys and list positions from the top)."""
         field = ".".join(str(part) for part in where)
         at = f"{short(self.path)}:{_line(yaml.compose(self.text, Loader=_Loader), where)}"
-        return InvalidFile(f"{at}: {field}: {problem}" if field else f"{at}: {problem}")
+        text = f"{at}: {field}: {problem}" if field else f"{at}: {problem}"
+        # A value of the file must neither break the sentence nor act on the terminal.
+        return InvalidFile("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text))
 
 
 def short(path: Path) -> str:

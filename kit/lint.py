@@ -3,24 +3,32 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from kit import sync
 from kit.audit import read_suite
+from kit.config import Config
 from kit.errors import KitError
-from kit.files import read_json, short
+from kit.files import Where, inside, read_json, read_yaml, short
 from kit.mesh import Mesh
 from kit.notebook import KERNEL
-from kit.product import DataProduct, OutputPort
+from kit.product import DESCRIPTOR, DataProduct, OutputPort
+
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
 
 
-def problems(mesh: Mesh) -> list[tuple[str, str]]:
-    """All problems found, as pairs of product name and message."""
+def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
+    """All problems found, as pairs of product (or file) name and message."""
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
-    return found
+    return found + list(sync.problems(config, mesh))
 
 
 def _product(product: DataProduct) -> Iterator[str]:
+    yield from _links(product.folder)
+    for document in [product.folder / DESCRIPTOR, *_contracts(product)]:
+        yield from _templates(document)
     for port in product.ports:
         if port.suite is not None:
             yield from _suite(port, port.suite)
@@ -35,6 +43,38 @@ def _product(product: DataProduct) -> Iterator[str]:
         for path in sorted((product.folder / folder).glob(pattern)):
             if path.name.partition(".")[0] not in known:
                 yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
+
+
+def _contracts(product: DataProduct) -> list[Path]:
+    return [port.contract.path for port in product.ports] + [source.contract.path for source in product.sources]
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Links that leave the domain folder: what they lead to would be published as the domain's own."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            try:
+                inside(folder, str(path.relative_to(folder)))
+            except KitError as error:
+                yield str(error)
+
+
+def _templates(path: Path) -> Iterator[str]:
+    """Templates in texts that end up in generated files, which dbt or Intake would run."""
+    document = read_yaml(path)
+    for where, text in _texts(document.data, ()):
+        if found := _TEMPLATE.search(text):
+            yield str(document.error(where, f"'{found[0]}' begins a template, which others would run; write plain text"))
+
+
+def _texts(value: Any, where: Where) -> Iterator[tuple[Where, str]]:
+    """Every text below a value but rules, in which braces have their own meaning."""
+    if isinstance(value, str):
+        yield where, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if key not in ("quality", "logicalTypeOptions"):
+            yield from _texts(item, (*where, key))
 
 
 def _suite(port: OutputPort, path: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """All data products and the graph their ports form."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -34,14 +35,10 @@ class Mesh:
         Files that were found valid are remembered in the folder `cache`, if one is given. Raises `MeshError` when there
         is no folder `domains`.
         """
-        if not domains.is_dir():
-            raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
         documents = Documents(cache)
         healthy: dict[str, DataProduct] = {}
         broken: dict[str, Broken] = {}
-        for folder in sorted(domains.iterdir()):
-            if not folder.is_dir() or folder.name.startswith((".", "_")):
-                continue
+        for folder in folders(domains):
             try:
                 healthy[folder.name] = DataProduct.load(folder, documents)
             except (KitError, OSError) as error:
@@ -118,6 +115,14 @@ class Mesh:
                     found.add(other)
                     todo.append(other)
         return found
+
+
+def folders(domains: Path) -> list[Path]:
+    """The folders that hold data products, by name; raises `MeshError` when `domains` is none."""
+    if not domains.is_dir():
+        raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
+    with os.scandir(domains) as found:
+        return sorted(Path(entry.path) for entry in found if entry.is_dir() and not entry.name.startswith((".", "_")))
 
 
 def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:

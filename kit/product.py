@@ -179,6 +179,8 @@ class _Reader:
         name = item["name"]
         if not IDENTIFIER.fullmatch(name):
             raise document.error([*where, "name"], f"'{name}' is not a name; use a-z, 0-9 and _, a letter first, at most 63")
+        if name == RAW:
+            raise document.error([*where, "name"], f"'{RAW}' stands for raw data; choose another name")
         identifier = f"{self.folder.name}.{name}"
         contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
         notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None

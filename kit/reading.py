@@ -1,6 +1,7 @@
 """Reading published ports as polars frames."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.asset import RUN_FILE
@@ -14,23 +15,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read(port: str, version: str | None = None) -> "pl.DataFrame":
+def read(port: str, version: str | None = None, config: Config | None = None) -> "pl.DataFrame":
     """A port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
 
+    `config` names another mesh than the one the working directory lies in.
     Raises `UnknownName` for a port or version that does not exist and `NotPublished` before the first build.
     """
     import polars as pl
 
-    with open_port(port, version) as snapshot:
+    with open_port(port, version, config) as snapshot:
         return pl.read_parquet(snapshot.files(port.partition(".")[2]), glob=False)
 
 
-def scan(port: str, version: str | None = None) -> "pl.LazyFrame":
+def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
     """Like `read`, as a polars LazyFrame; the snapshot is not pruned while this process lives."""
     import polars as pl
 
-    snapshot = keep(open_port(port, version))
-    return pl.scan_parquet(snapshot.files(port.partition(".")[2]), glob=False)
+    return pl.scan_parquet(files(port, version, config), glob=False)
+
+
+def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:
+    """The Parquet files of a port's snapshot, which is not pruned while this process lives."""
+    return keep(open_port(port, version, config)).files(port.partition(".")[2])
 
 
 def open_port(port: str, version: str | None = None, config: Config | None = None) -> Lease:

@@ -13,6 +13,12 @@ _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
     "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
 }  # fmt: skip
+# What would leave the tables a rule is about: further statements, functions that read, files in the place of tables.
+_FOREIGN = re.compile(
+    r"""^(?!select\b|with\b|from\b)\S*|;|/\*|\b(read_\w+|\w+_scan|glob|getenv|query|query_table)\s*\(|"""
+    r"""\b(from|join)\s*'|"[^"]*[./\\][^"]*\"""",
+    re.IGNORECASE,
+)
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 
 
@@ -178,9 +184,10 @@ class RuleReader:
         return low, high
 
     def _sql(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
-        query = (
-            str(item["query"]).strip().rstrip("; \n").replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
-        )
+        query = str(item["query"]).strip().rstrip("; \n")
+        if problem := leaves_tables(query):
+            raise self.document.error([*where, "query"], problem)
+        query = query.replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
         for operator, symbol in _OPERATORS.items():
             if operator in item:
                 value = item[operator]
@@ -204,7 +211,16 @@ class RuleReader:
         kwargs = given.get("kwargs", {}) if isinstance(given, dict) and set(given) <= {"type", "kwargs"} else None
         if not isinstance(kwargs, dict) or not isinstance(given.get("type"), str):
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
+        if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
+            raise self.document.error([*where, "implementation", "kwargs", "unexpected_rows_query"], problem)
         return given["type"], given["type"], kwargs
+
+
+def leaves_tables(query: object) -> str | None:
+    """What is wrong with a query that does more than ask the tables there are; None when nothing is."""
+    if found := _FOREIGN.search(re.sub(r"'[^']*'", "''", str(query).strip())):
+        return f"must be one query of the tables: '{found[0]}' is not allowed"
+    return None
 
 
 def _rule(name: str, expectation: str, column: str, kwargs: Mapping[str, Any] | None = None) -> Rule:

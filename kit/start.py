@@ -92,6 +92,8 @@ def start(
         if not request.force:
             raise
         current = None  # its files are gone; building anew is the way out
+    if current:
+        store.mend(product.name)
     given = _parameters(product, request.parameters)
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)

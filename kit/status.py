@@ -1,56 +1,58 @@
-"""What is published, how fresh it is and how the last builds went, read from records only."""
+"""How every port stands now: its card held against the clock."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from kit import index
+from kit.card import Card, PortCard
 from kit.config import Config
 from kit.contract import Sla
-from kit.errors import KitError
 from kit.mesh import Mesh
-from kit.runs import Runs
-from kit.store import Store
 
 
 @dataclass(frozen=True)
 class PortStatus:
-    """One port, or (with `port` empty) a product that is broken.
+    """One port, or (with an unnamed port) a product of which none is known.
 
     `state` is `fresh`, `stale` (its data is older than the contract's latency), `late` (not published as often as
     promised), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age`, on the wall clock, since
     the last build that published it or found it up to date.
     """
 
-    product: str
-    port: str
-    owner: str
+    card: Card
+    port: PortCard
     state: str
-    rows: int | None = None
-    version: str | None = None
-    contract_version: str | None = None
     data_age: timedelta | None = None
     age: timedelta | None = None
-    sla: Sla = field(default_factory=Sla)
-    passed: int = 0
-    failed: int = 0
-    warned: int = 0
-    note: str = ""
+
+    @property
+    def version(self) -> str | None:
+        """The snapshot the port is read from, or None."""
+        return self.card.version if self.port.rows is not None else None
+
+    @property
+    def note(self) -> str:
+        """What is wrong with the product, or nothing."""
+        return self.card.broken or self.card.note
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON values; ages and service levels in hours."""
+        port = self.port
         return {
-            "product": self.product,
-            "port": self.port,
-            "owner": self.owner,
+            "product": self.card.name,
+            "port": port.name,
+            "owner": self.card.owner,
             "state": self.state,
-            "rows": self.rows,
+            "rows": port.rows,
             "version": self.version,
-            "contract_version": self.contract_version,
+            "contract_version": port.contract_version,
             "data_age_hours": _hours(self.data_age),
-            "latency_hours": _hours(self.sla.latency),
+            "latency_hours": _hours(port.sla.latency),
             "age_hours": _hours(self.age),
-            "frequency_hours": _hours(self.sla.frequency),
-            "checks": {"passed": self.passed, "failed": self.failed, "warned": self.warned},
+            "frequency_hours": _hours(port.sla.frequency),
+            "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
             "note": self.note,
         }
 
@@ -58,60 +60,48 @@ class PortStatus:
         """The state, the age of the snapshot and of its data, each beside what the contract allows."""
         if self.age is None:
             return self.state
-        parts = [f"{self.state} {_within(self.age, self.sla.frequency)}"]
-        if self.data_age is not None and self.sla.latency:
-            parts.append(f"data {_within(self.data_age, self.sla.latency)}")
+        parts = [f"{self.state} {_within(self.age, self.port.sla.frequency)}"]
+        if self.data_age is not None and self.port.sla.latency:
+            parts.append(f"data {_within(self.data_age, self.port.sla.latency)}")
         # Spaces that do not break, so that a narrow table breaks between the parts.
         return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+
+    def in_words(self) -> str:
+        """All that is to be said about how far the port can be relied on."""
+        if self.card.broken:
+            serves = f"; its last snapshot still serves, {span(self.age)} old" if self.age is not None else ""
+            return f"broken: {self.card.broken}{serves}"
+        if self.age is None:
+            return f"never published, {self.note}" if self.note else "never built"
+        return f"{self.freshness()}; {self.note}" if self.note else self.freshness()
+
+    def checks(self) -> str:
+        """How many checks passed, failed and warned; empty when none was made."""
+        counts = [("passed", self.port.passed), ("failed", self.port.failed), ("warned", self.port.warned)]
+        if self.version is None and not self.port.failed:
+            return ""
+        return ", ".join(f"{count} {kind}" for kind, count in counts if count or kind == "passed")
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
     """Every port of the mesh in build order, then the broken products."""
-    store, runs = Store(config.storage), Runs(config.storage)
-    rows = []
-    for product in mesh.products:
-        try:
-            snapshot, problem = store.current(product.name), ""
-        except KitError as error:
-            snapshot, problem = None, str(error)
-        last = runs.last(product.name)
-        failing = last is not None and last.status == "failed"
-        note = f"last build failed: {last.message.splitlines()[0]}" if last and failing else problem
-        for port in product.ports:
-            entry = snapshot.manifest["ports"].get(port.name) if snapshot else None
-            failed = sum(check.blocks and check.table == port.name for check in last.checks) if last and failing else 0
-            if snapshot is None or entry is None:
-                rows.append(PortStatus(product.name, port.name, product.owner, "unpublished", failed=failed, note=note))
-                continue
-            confirmed = last.finished_at if last and last.status in ("published", "up to date") else snapshot.created_at
-            age, data_age = _ages(config, max(confirmed, snapshot.created_at), entry)
-            rows.append(
-                PortStatus(
-                    product=product.name,
-                    port=port.name,
-                    owner=product.owner,
-                    state=_state(port.contract.sla, age, data_age),
-                    rows=entry["rows"],
-                    version=snapshot.version,
-                    contract_version=entry["contract_version"],
-                    data_age=data_age,
-                    age=age,
-                    sla=port.contract.sla,
-                    passed=entry["checks"]["passed"],
-                    failed=failed,
-                    warned=entry["checks"]["warned"],
-                    note=note,
-                )
-            )
-    return rows + [PortStatus(item.name, "", "", "broken", note=item.message) for item in mesh.broken]
+    return judge(config, index.derive(config, mesh))
 
 
-def _ages(config: Config, confirmed: datetime, entry: dict[str, Any]) -> tuple[timedelta, timedelta | None]:
-    age = datetime.now(UTC) - confirmed
-    newest = datetime.fromisoformat(entry["newest"]) if entry["newest"] else None
-    if newest and newest.tzinfo:
-        newest = newest.astimezone(UTC).replace(tzinfo=None)
-    return age, config.clock() - newest if newest else None
+def judge(config: Config, cards: Iterable[Card]) -> list[PortStatus]:
+    """How each port of the cards stands at this moment."""
+    now, clock = datetime.now(UTC), config.clock()
+    return [_status(card, port, now, clock) for card in cards for port in card.ports or (PortCard(""),)]
+
+
+def _status(card: Card, port: PortCard, now: datetime, clock: datetime) -> PortStatus:
+    if port.rows is None or card.confirmed_at is None:
+        return PortStatus(card, port, "broken" if card.broken else "unpublished")
+    age, data_age = now - card.confirmed_at, None
+    if port.newest:
+        newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
+        data_age = clock - newest
+    return PortStatus(card, port, "broken" if card.broken else _state(port.sla, age, data_age), data_age, age)
 
 
 def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> str:
@@ -130,9 +120,9 @@ def _hours(span: timedelta | None) -> float | None:
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its largest fitting unit: `40 s`, `5 min`, `3 h`, `12 d`."""
+    """A length of time in its largest fitting unit: `40 s`, `5 min`, `3 h`, `12 d`, `2 y`."""
     seconds = length.total_seconds()
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((31557600, "y"), (86400, "d"), (3600, "h"), (60, "min")):
         if abs(seconds) >= size:
             return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
     return f"{seconds:.0f} s"

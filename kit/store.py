@@ -3,6 +3,7 @@
     <storage>/products/<product>/<version>/<port>/*.parquet   never changed once published
     <storage>/products/<product>/<version>/manifest.json      what the snapshot is made of and how it was audited
     <storage>/products/<product>/current.json                 the pointer: which version readers see
+    <storage>/products/<product>/{catalog,local}.yaml         the same for Intake, written from the pointer's snapshot
 
 A product moves with one atomic replacement of its pointer, all ports at once. A reader resolves the pointer once and
 stays on the snapshot it found.
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from kit import entries
 from kit.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
 from kit.files import Step, lock, no_step, read_json, sha256, sync_path, time_id, to_json, write_durably
 
@@ -228,6 +230,11 @@ class Store:
             self._point(target, "rollback", sorted(rejected - {target.fingerprint}))
         return target
 
+    def mend(self, product: str) -> None:
+        """Write the product's catalog anew where a process killed after moving the pointer left the old one."""
+        with lock(self.folder(product) / ".pointer.lock", wait=True):
+            self._mend(product)
+
     def prune(self, product: str, keep: int) -> list[Pruned]:
         """Remove versions beyond the newest `keep`, except the current one and those being read.
 
@@ -239,6 +246,7 @@ class Store:
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             for leftover in self.folder(product).glob(".pruned-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
+            self._mend(product)
             pointer = self.pointer(product)
             for version in self.versions(product)[keep:]:
                 if pointer and version == pointer.version:
@@ -274,6 +282,25 @@ class Store:
             "ports": ports,
         }
         write_durably(self.folder(snapshot.product) / POINTER, to_json(pointer), step)
+        # The pointer is the truth and moves first: a catalog that lags names an older snapshot, which is whole.
+        for path, text in self._catalogs(snapshot):
+            write_durably(path, text, step)
+
+    def _mend(self, product: str) -> None:
+        try:
+            snapshot = self.current(product)
+        except KitError:
+            return  # its files are lost, which the next build says
+        for path, text in self._catalogs(snapshot) if snapshot else ():
+            if not path.is_file() or path.read_bytes() != text.encode():
+                write_durably(path, text)
+
+    def _catalogs(self, snapshot: Snapshot) -> list[tuple[Path, str]]:
+        folder = self.folder(snapshot.product)
+        return [
+            (folder / entries.CATALOG, entries.of_snapshot(snapshot.manifest)),
+            (folder / entries.LOCAL, entries.of_snapshot(snapshot.manifest, str(folder.resolve()))),
+        ]
 
 
 class Lease:

@@ -66,28 +66,17 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
     for row in rows:
         freshness = Text(row.freshness(), style=_STYLES[row.state])
         table.add_row(
-            row.product,
-            row.port,
-            row.owner,
-            f"{row.rows:,}" if row.rows is not None else "",
+            row.card.name,
+            row.port.name,
+            row.card.owner,
+            f"{row.port.rows:,}" if row.port.rows is not None else "",
             row.version or "",
             freshness,
-            _checks(row),
+            Text(row.checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
         )
     console.print(table)
-    for note in dict.fromkeys(f"{row.product}: {row.note}" for row in rows if row.note):
+    for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
-
-
-def _checks(row: "PortStatus") -> Text:
-    if row.version is None and not row.failed:
-        return Text("")
-    text = Text(f"{row.passed} passed")
-    if row.failed:
-        text.append(f", {row.failed} failed", style="red")
-    if row.warned:
-        text.append(f", {row.warned} warned", style="yellow")
-    return text
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:

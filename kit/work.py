@@ -18,14 +18,24 @@ Tables = Mapping[str, Iterable[Path]]
 @contextmanager
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A DuckDB connection that is closed again and never fetches an extension."""
-    import duckdb
-
-    config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    connection = _open(path, read_only=read_only)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
+    """Parquet files as a relation of the given connection, or of one of its own."""
+    paths = ", ".join(literal(str(path)) for path in files)
+    return (connection or _open()).sql(f"select * from read_parquet([{paths}])")
+
+
+def _open(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    return duckdb.connect(str(path), read_only=read_only, config=config)
 
 
 def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:

@@ -21,6 +21,7 @@ from kit.product import DataProduct
 from kit.progress import Progress
 from kit.start import Request
 from kit.store import Store
+from kit.sync import sync
 
 SALES = ["sale_id,item,amount,sold_on"] + [
     f"{i},{'tea' if i % 3 else 'cake'},{i}.50,2024-01-{i % 9 + 1:02d}" for i in range(1, 31)
@@ -36,6 +37,7 @@ class SmallMesh:
         self.feed_rows(SALES)
         self._shop()
         self._plan()
+        sync(self.config, self.mesh)
 
     @property
     def config(self) -> Config:

@@ -12,7 +12,7 @@ import typer.main
 from kit.cli import app
 from tests.small_mesh import SALES, SmallMesh
 
-COMMANDS = ["run", "dev", "status", "check", "history", "rollback", "prune", "read", "doctor"]
+COMMANDS = ["run", "dev", "status", "check", "history", "rollback", "prune", "read", "doctor", "sync"]
 
 
 def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
@@ -288,6 +288,7 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
     small.publish("shop")
     small.publish("plan")
     shutil.rmtree(small.domains / "plan")
+    small.kit("sync", check=True)
     findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
     folder = small.store.folder("plan")
     assert findings == [

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from kit.files import read_yaml
 from kit.store import Store
 from tests.small_mesh import SmallMesh
 
@@ -26,7 +27,11 @@ POINTS = [
     "parent checked",
     "version renamed",
     "version synced",
-    *(f"current.json {done}" for done in ("written", "synced", "replaced")),
+    *(
+        f"{name} {done}"
+        for name in ("current.json", "catalog.yaml", "local.yaml")
+        for done in ("written", "synced", "replaced")
+    ),
     "pointer durable",
     "pointer free",
 ]
@@ -121,12 +126,16 @@ def test_a_publish_killed_at_any_point_tears_nothing_and_the_next_one_recovers(t
             current = store.current("shop")
             assert current is not None
             assert current.fingerprint == str(generation + moved), point
+            for name in ("catalog.yaml", "local.yaml"):  # may lag behind the pointer, but names a snapshot that is whole
+                assert read_yaml(store.folder("shop") / name).data["metadata"]["snapshot_version"] in store.versions("shop")
             done = publish(storage, generation + 2)
             assert done.returncode == 0, (point, done.stderr)
             generation += 2
             current = store.current("shop")
             assert current is not None
             assert current.fingerprint == str(generation), point
+            catalog = read_yaml(store.folder("shop") / "catalog.yaml").data
+            assert catalog["metadata"]["snapshot_version"] == current.version
     for report in reports:
         assert report["torn"] == []
         assert int(str(report["reads"])) > len(POINTS)
@@ -182,6 +191,24 @@ def test_a_build_killed_between_its_steps_leaves_readers_alone_and_the_next_one_
     after = small.store.pointer(product)
     assert (after == before) == (point != "publish done")
     assert small.publish(product, force=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["current.json replaced", "catalog.yaml written", "catalog.yaml replaced"])
+def test_catalogs_a_killed_publish_left_behind_are_mended_by_a_build_with_nothing_to_do(small: SmallMesh, point: str) -> None:
+    before = small.publish("shop")
+    command = [sys.executable, "-c", textwrap.dedent(BUILD), "shop", point]
+    killed = subprocess.run(command, cwd=small.root, env=os.environ, capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+
+    def served() -> list[str]:
+        folder = small.store.folder("shop")
+        return [read_yaml(folder / name).data["metadata"]["snapshot_version"] for name in ("catalog.yaml", "local.yaml")]
+
+    assert before in served()
+    outcome = small.build("shop")
+    assert (outcome.status, served()) == ("up to date", [outcome.version, outcome.version])
+    assert outcome.version != before
 
 
 @pytest.mark.slow

@@ -16,17 +16,28 @@ def imported(code: str, small: SmallMesh) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("module", ["kit", "kit.build", "kit.cli", "kit.mesh", "kit.reading", "kit.status", "kit.lint"])
+@pytest.mark.parametrize(
+    "module", ["kit", "kit.build", "kit.cli", "kit.mesh", "kit.reading", "kit.status", "kit.lint", "kit.catalog", "kit.sync"]
+)
 def test_importing_is_light(small: SmallMesh, module: str) -> None:
     assert imported(f"import {module}\n{REPORT}; print('polars' in sys.modules)", small) == "False"
     assert imported(f"import {module}\n{REPORT}", small) == "[]"
 
 
-@pytest.mark.parametrize("command", [["status"], ["check"], ["history", "shop.totals"], ["read", "shop.totals"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["check"], ["sync"], ["history", "shop.totals"], ["read", "shop.totals"], ["doctor"]]
+)
 def test_looking_is_light(small: SmallMesh, command: list[str]) -> None:
     small.publish("shop")
     code = f"import sys; sys.argv[1:] = {command}\nimport kit.cli\ntry: kit.cli.main()\nexcept SystemExit: pass\n{REPORT}"
     assert imported(code, small) == "[]"
+
+
+def test_finding_data_is_light(small: SmallMesh) -> None:
+    small.publish("shop")
+    look = "import kit\ncat = kit.open().search('sale'); [repr(x) + x._repr_html_() for x in (cat, cat['shop.sales'])]"
+    assert imported(f"{look}\n{REPORT}", small) == "[]"
+    assert imported(f"{look}\n{REPORT}; print('polars' in sys.modules, 'duckdb' in sys.modules)", small) == "False False"
 
 
 def test_finding_nothing_to_do_is_light(small: SmallMesh) -> None:

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from kit.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
+from kit.files import read_yaml
 from kit.store import Snapshot, Store
 
 
@@ -177,3 +178,36 @@ def test_snapshots_of_one_second_are_in_order(store: Store) -> None:
     for generation in range(12):
         versions.append(publish(store, generation, versions[-1] if versions else None).version)
     assert store.versions("shop") == versions[::-1]
+
+
+def served(store: Store) -> list[str]:
+    folder = store.folder("shop")
+    return [read_yaml(folder / name).data["metadata"]["snapshot_version"] for name in ("catalog.yaml", "local.yaml")]
+
+
+def test_the_catalogs_move_with_the_pointer(store: Store) -> None:
+    first = publish(store, 1, None)
+    assert served(store) == [first.version] * 2
+    second = publish(store, 2, first.version)
+    assert served(store) == [second.version] * 2
+    store.rollback("shop", first.version)
+    assert served(store) == [first.version] * 2
+
+
+def test_catalogs_that_lag_are_mended_before_what_they_name_is_pruned(store: Store) -> None:
+    first = publish(store, 1, None)
+    old = {name: (store.folder("shop") / name).read_text() for name in ("catalog.yaml", "local.yaml")}
+    second = publish(store, 2, first.version)
+    for name, text in old.items():
+        (store.folder("shop") / name).write_text(text)
+    store.prune("shop", 1)
+    assert store.versions("shop") == [second.version]
+    assert served(store) == [second.version] * 2
+    (store.folder("shop") / "catalog.yaml").unlink()
+    store.mend("shop")
+    assert served(store) == [second.version] * 2
+
+
+def test_mending_without_a_snapshot_makes_nothing(store: Store) -> None:
+    store.mend("shop")
+    assert not (store.folder("shop") / "catalog.yaml").exists()

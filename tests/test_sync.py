@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.files import read_yaml
+from kit.sync import problems, sync
+from tests.small_mesh import SmallMesh
+from tests.test_entries import plain_intake
+
+
+def urls(path: Path) -> list[str]:
+    return [item["kwargs"]["url"] for item in read_yaml(path).data["data"].values()]
+
+
+def written(small: SmallMesh) -> list[str]:
+    return [str(path.relative_to(small.root)) for path in sync(small.config, small.mesh)]
+
+
+def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMesh) -> None:
+    names = ["catalog.yaml", "domains/shop/catalog.yaml", "domains/plan/catalog.yaml"]
+    before = {name: (small.root / name).read_bytes() for name in names}
+    assert written(small) == []
+    for name in names:
+        (small.root / name).unlink()
+    assert written(small) == names
+    assert {name: (small.root / name).read_bytes() for name in names} == before
+    assert list(problems(small.config, small.mesh)) == []
+
+
+def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(small: SmallMesh) -> None:
+    assert urls(small.root / "catalog.yaml") == [
+        "{CATALOG_DIR}/state/products/plan/catalog.yaml",
+        "{CATALOG_DIR}/state/products/shop/catalog.yaml",
+    ]
+    assert urls(small.domains / "shop/catalog.yaml") == ["{CATALOG_DIR}/../../state/products/shop/local.yaml"]
+    done = small.kit("sync", KIT_STORAGE="/proc/nowhere")
+    assert (done.returncode, done.stdout) == (0, "everything is in step\n")
+    assert small.kit("check", KIT_STORAGE="/proc/nowhere").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("storage", "url"),
+    [
+        ("../elsewhere", "{CATALOG_DIR}/../elsewhere/products/shop/local.yaml"),
+        ("/srv/mesh", "/srv/mesh/products/shop/catalog.yaml"),
+        ("~/mesh", "~/mesh/products/shop/catalog.yaml"),
+    ],
+)
+def test_a_storage_elsewhere_is_led_to(small: SmallMesh, storage: str, url: str) -> None:
+    small.replace("pyproject.toml", '"state"', json.dumps(storage))
+    assert [message for _, message in problems(small.config, small.mesh)]
+    sync(small.config, small.mesh)
+    assert urls(small.root / "catalog.yaml")[1] == url
+    assert list(problems(small.config, small.mesh)) == []
+
+
+def test_plain_intake_reads_a_storage_beside_the_mesh(small: SmallMesh) -> None:
+    small.replace("pyproject.toml", '"state"', f'"../{small.root.name}-elsewhere"')
+    sync(small.config, small.mesh)
+    small.publish("shop")
+    small.publish("plan")
+    _, _, total = plain_intake(Path("catalog.yaml"), small.root)
+    assert total == "480.00"
+
+
+def test_beside_a_broken_product_the_others_are_written(small: SmallMesh) -> None:
+    for name in ("catalog.yaml", "domains/shop/catalog.yaml", "domains/plan/catalog.yaml"):
+        (small.root / name).write_text("version: 1\n")
+    (small.domains / "shop/product.odps.yaml").write_text("kind: [")
+    done = small.kit("sync")
+    assert (done.returncode, done.stdout) == (1, "written: domains/plan/catalog.yaml\n")
+    assert done.stderr.startswith("shop is broken: domains/shop/product.odps.yaml:2: not valid YAML: ")
+    assert (small.root / "catalog.yaml").read_text() == "version: 1\n"
+
+
+def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -> None:
+    small.replace("domains/shop/product.odps.yaml", '"shop owner"', '"another"')
+    says = "differs from what product.odps.yaml and pyproject.toml say; run `kit sync`"
+    done = small.kit("check")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        1,
+        [f"catalog.yaml: catalog.yaml: {says}", f"shop: domains/shop/catalog.yaml: {says}"],
+    )
+    assert small.kit("sync").stdout == "written: catalog.yaml\nwritten: domains/shop/catalog.yaml\n"
+    assert small.kit("check").returncode == 0
