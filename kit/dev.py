@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from kit.config import Config
 from kit.errors import Busy, KitError
-from kit.files import lock
+from kit.files import lock, to_json
 from kit.instance import LOCATION, home, instance, sweep
 from kit.web import HOST, free_port
 
@@ -70,10 +70,12 @@ class Servers:
         code += ["--port", str(self._code_port), "--location-name", LOCATION, "--working-directory", str(self._root)]
         self._spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
         self._wait_for("code", self._code_port)
-        grpc = ["--grpc-host", HOST, "--grpc-port", str(self._code_port)]
+        workspace = self.logs / "workspace.yaml"
+        place = {"host": HOST, "port": self._code_port, "location_name": LOCATION}
+        workspace.write_text(to_json({"load_from": [{"grpc_server": place}]}), encoding="utf-8")
         self._spawn("web", ["-m", "kit.web", "--port", str(self._port), "--code-port", str(self._code_port)])
         self._wait_for("web", self._port)
-        self._spawn("daemon", ["-m", "dagster._daemon", "run", "--log-level", "warning", *grpc])
+        self._spawn("daemon", ["-m", "dagster._daemon", "run", "--log-level", "warning", "--workspace", str(workspace)])
 
     def watch(self) -> None:
         """Return never, unless a process ends: then raises `KitError`. Runs of killed processes are cleared meanwhile."""

@@ -1,8 +1,9 @@
 """What is made from what, from raw file to port, across all products."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
+from kit import drawing
 from kit.mesh import Mesh
 from kit.product import RAW, DataProduct
 from kit.project import Project
@@ -72,3 +73,24 @@ def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
             found.add(name)
             todo += graph[name].reads if name in graph else ()
     return found
+
+
+def without_models(graph: dict[str, Node]) -> dict[str, Node]:
+    """Sources and ports only, each reading what it reads through models."""
+
+    def through(names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            if name in graph and graph[name].kind == "model":
+                yield from through(graph[name].reads)
+            else:
+                yield name
+
+    kept = (node for node in graph.values() if node.kind != "model")
+    return {node.id: replace(node, reads=tuple(dict.fromkeys(through(node.reads)))) for node in kept}
+
+
+def picture(graph: dict[str, Node], title: str) -> str:
+    """The graph as SVG, framed by product. What a product in error would have offered is left out."""
+    boxes = [drawing.Node(node.id, node.table, node.product, node.kind) for node in graph.values()]
+    edges = [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
+    return drawing.draw(boxes, edges, title)

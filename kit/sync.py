@@ -11,16 +11,18 @@ from kit.config import Config
 from kit.errors import KitError
 from kit.files import read_text, short, write_durably
 from kit.hazards import hazard
+from kit.lineage import lineage, picture, without_models
 from kit.mesh import Mesh, folders
 from kit.product import DataProduct
 
+PICTURE = "lineage.svg"
 HEADER = "# Written by `kit sync` for plain Intake. Do not edit: `kit check` compares it.\n"
 
 
 def sync(config: Config, mesh: Mesh) -> list[Path]:
-    """Write the committed catalogs that are not as they should be; gives those written.
+    """Write the generated files that are not as they should be; gives those written.
 
-    While a product is broken its own catalog and that of the mesh stay as they are.
+    While a product is broken its own catalog and the files of the whole mesh stay as they are.
     """
     written = []
     for path, text in _generated(config, mesh).items():
@@ -35,11 +37,14 @@ def sync(config: Config, mesh: Mesh) -> list[Path]:
 
 
 def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """What is wrong with the committed catalogs, as pairs of product (or file) name and message.
+    """What is wrong with the generated files, as pairs of product (or file) name and message.
 
-    None of them is opened with Intake, which would run what a dangerous one tells it to.
+    No catalog is opened with Intake, which would run what a dangerous one tells it to.
     """
     expected = _generated(config, mesh)
+    drawn = config.domains / PICTURE
+    if drawn in expected and (not drawn.is_file() or drawn.read_bytes() != expected[drawn].encode()):
+        yield PICTURE, f"{short(drawn)}: does not show what the products read and offer; run `kit sync`"
     for path in (config.root / entries.CATALOG, *(folder / entries.CATALOG for folder in folders(config.domains))):
         name = path.parent.name if path.parent != config.root else entries.CATALOG
         try:
@@ -62,11 +67,13 @@ def _wrong(path: Path, expected: str | None, allowed: tuple[Path, ...]) -> str |
 
 
 def _generated(config: Config, mesh: Mesh) -> dict[Path, str]:
-    """Every committed catalog by its path, as it should be."""
+    """Every generated file by its path, as it should be."""
     # What is committed must not depend on the environment of whoever writes it.
     storage = Config.load(config.root, {}).storage
     products = {product.name: _about(product) for product in mesh.products}
     result = {} if mesh.broken else {config.root / entries.CATALOG: _catalog(products, config.root, config.root, storage)}
+    if mesh.products and not mesh.broken:
+        result[config.domains / PICTURE] = picture(without_models(lineage(mesh)), "From raw data to published ports") + "\n"
     for product in mesh.products:
         path = product.folder / entries.CATALOG
         result[path] = _catalog({product.name: products[product.name]}, product.folder, config.root, storage)

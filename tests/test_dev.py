@@ -4,6 +4,7 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,24 +19,35 @@ from tests.small_mesh import SmallMesh
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(scope="module")
+def small_dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallMesh, DevServer]]:
+    """A small mesh, built, with `kit dev` over it."""
+    small = SmallMesh(tmp_path_factory.mktemp("small"))
+    small.kit("run", "shop", check=True)
+    with dev_server(small.root) as server:
+        yield small, server
+
+
 SLEEP = ["import time\nfrom pathlib import Path\nPath('asleep').touch()\ntime.sleep(600)"]
 
 
-def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(small: SmallMesh) -> None:
-    small.kit("run", "shop", check=True)
-    with dev_server(small.root) as server:
-        run_id = server.launch("plan.forecast", config={"ops": {"build_plan": {"config": {"parameters": {"factor": 3.0}}}}})
-        server.wait_for(lambda: server.status(run_id) in ("SUCCESS", "FAILURE", "CANCELED"))
-        assert server.status(run_id) == "SUCCESS"
-        runs = server.query("{ runsOrError { ... on Runs { results { runId status assetSelection { path } } } } }")
-        assert len(runs["runsOrError"]["results"]) == 2
-        nodes = server.query(
-            "{ assetNodes { assetKey { path } groupName assetMaterializations(limit: 1) { metadataEntries { label } } } }"
-        )["assetNodes"]
-        made = {".".join(node["assetKey"]["path"]): node["assetMaterializations"] for node in nodes}
-        assert set(made) == {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"}
-        assert all(made.values())
-        assert "executed notebook forecast" in {entry["label"] for entry in made["plan.forecast"][0]["metadataEntries"]}
+def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(
+    small_dev: tuple[SmallMesh, DevServer],
+) -> None:
+    small, server = small_dev
+    run_id = server.launch("plan.forecast", config={"ops": {"build_plan": {"config": {"parameters": {"factor": 3.0}}}}})
+    server.wait_for(lambda: server.status(run_id) in ("SUCCESS", "FAILURE", "CANCELED"))
+    assert server.status(run_id) == "SUCCESS"
+    runs = server.query("{ runsOrError { ... on Runs { results { runId status assetSelection { path } } } } }")
+    assert len(runs["runsOrError"]["results"]) == 2
+    nodes = server.query(
+        "{ assetNodes { assetKey { path } groupName assetMaterializations(limit: 1) { metadataEntries { label } } } }"
+    )["assetNodes"]
+    made = {".".join(node["assetKey"]["path"]): node["assetMaterializations"] for node in nodes}
+    assert set(made) == {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"}
+    assert all(made.values())
+    assert "executed notebook forecast" in {entry["label"] for entry in made["plan.forecast"][0]["metadataEntries"]}
     manifest = small.store.current("plan")
     assert manifest is not None
     assert manifest.manifest["parameters"] == {"forecast": {"factor": 3.0}}
@@ -50,7 +62,7 @@ def test_the_daemon_builds_what_is_missing_by_itself(small: SmallMesh) -> None:
     assert small.store.pointer("shop") is not None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_with_all_it_started(small: SmallMesh, number: signal.Signals) -> None:
     small.notebook("plan", "forecast", SLEEP)
     small.kit("run", "shop", check=True)
@@ -91,15 +103,12 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
         server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=60)
 
 
-def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small: SmallMesh) -> None:
-    with dev_server(small.root) as server:
-        second = small.kit("dev")
-        assert second.returncode == 1
-        assert (
-            second.stderr.strip()
-            == f"error: `kit dev` runs already for this mesh (process {server.process.pid}); stop it first"
-        )
-        assert free_port(server.port) != server.port
+def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    small, server = small_dev
+    second = small.kit("dev")
+    assert second.returncode == 1
+    assert second.stderr.strip() == f"error: `kit dev` runs already for this mesh (process {server.process.pid}); stop it first"
+    assert free_port(server.port) != server.port
 
 
 def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> None:
@@ -108,19 +117,22 @@ def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> Non
     assert done.stderr.strip() == "error: the environment variable KIT_AS_OF is 'never'; it must be a date such as 2018-01-01"
 
 
-def test_the_guard_stands_before_the_real_server(small: SmallMesh) -> None:
-    with dev_server(small.root) as server:
-        assert answer(server, "/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
-        mutation = "/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
-        assert answer(server, mutation)[0] == 405
-        assert answer(server, "/", host="mesh.example.com")[0] == 403
-        assert answer(server, "/server_info", origin="http://evil.example.com")[0] == 403
-        assert (
-            answer(server, "/graphql", b'{"query": "{version}"}', origin="http://evil.example.com", kind="application/json")[0]
-            == 403
-        )
-        assert answer(server, "/graphql?query={version}", b"", kind="text/plain")[0] == 415
-        assert answer(server, "/graphql", b'{"query": "{version}"}', origin=server.address, kind="application/json")[0] == 200
+def test_the_guard_stands_before_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    _, server = small_dev
+    assert answer(server, "/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
+    mutation = "/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
+    assert answer(server, mutation)[0] == 405
+    assert answer(server, "/", host="mesh.example.com")[0] == 403
+    assert answer(server, "/server_info", origin="http://evil.example.com")[0] == 403
+    assert (
+        answer(server, "/graphql", b'{"query": "{version}"}', origin="http://evil.example.com", kind="application/json")[0]
+        == 403
+    )
+    assert answer(server, "/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    query, kind = b'{"query": "{version}"}', "application/json"
+    assert answer(server, "/graphql", query, origin="http://evil.example.com", kind=kind)[0] == 403
+    assert answer(server, "/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    assert answer(server, "/graphql", query, origin=server.address, kind=kind)[0] == 200
 
 
 def answer(
