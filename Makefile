@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench install clean
+.PHONY: help run dev test lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
 
 run: $(VENV)/.run ## build the whole demo mesh and show it
 	@$(BIN)/kit run
+
+dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the mesh
+	@$(BIN)/kit dev
 
 test: $(VENV)/.test lint ## run the whole test suite
 	@$(BIN)/python -m pytest -m "not slow"

@@ -2,43 +2,18 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import dagster as dg
-from pydantic import Field
 
-from kit.build import Outcome, build
-from kit.checks import Check
+from kit import automation
+from kit.build import build
 from kit.config import Config
-from kit.contract import Contract
-from kit.errors import Busy, KitError
-from kit.instance import LOCATION, show_life
-from kit.lineage import Node, nodes
+from kit.errors import KitError
 from kit.mesh import Broken, Mesh
-from kit.product import DataProduct
-from kit.project import Project
-from kit.promises import Promise, promises
-from kit.start import Request
+from kit.step import Builder, Step
 
-STEP = "build_"
-Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation
-Builder = Callable[[DataProduct, Request], Outcome]
 # The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
 logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
-
-_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
-
-
-class BuildConfig(dg.Config):
-    """What can be asked of a build in the launchpad."""
-
-    force: bool = Field(default=False, description="Build even when nothing has changed.")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="Values for the product's notebooks, by name.")
 
 
 @dg.definitions
@@ -60,296 +35,27 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
     schedules = []
     for product in mesh.products:
         try:
-            assets.append(_Step(config, mesh, product, attended, builder).assets())
+            assets.append(Step(config, mesh, product, attended, builder).assets())
         except (KitError, dg.DagsterError) as error:
             broken.append(Broken(product.name, product.folder, str(error)))
             continue
         if product.schedule:
-            schedules.append(_schedule(config, product))
+            schedules.append(automation.schedule(config, product))
     assets += [_broken(item) for item in broken]
-    automation = dg.AutomationConditionSensorDefinition(
-        "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
-    )
-    return dg.Definitions(assets=assets, schedules=schedules, sensors=[automation], executor=dg.in_process_executor)
-
-
-def asset_key(node: str) -> dg.AssetKey:
-    """The asset of a node of the lineage: `orders.raw.transactions` is `orders/raw/transactions`."""
-    return dg.AssetKey(node.split("."))
-
-
-class _Step:
-    """One data product: the one step that builds it, and the many assets and checks that come out of it."""
-
-    def __init__(self, config: Config, mesh: Mesh, product: DataProduct, attended: bool, builder: Builder) -> None:
-        self.config = config
-        self.product = product
-        self.attended = attended
-        self.builder = builder
-        project = Project.read(product.folder)
-        self.nodes = {asset_key(node.id): node for node in nodes(product, project)}
-        self.code_version = product.code_digest()[:12]
-        self.partitions = _partitions(config, product)
-        self.checks = _checks(product, promises(product, project, config.clock()), self.nodes)
-        self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
-
-    def assets(self) -> dg.AssetsDefinition:
-        product = self.product
-
-        @dg.multi_asset(
-            name=f"{STEP}{product.name}",
-            description=f"Pin the inputs of {product.name}, build, audit and publish all its ports at once.",
-            specs=[self.spec(node) for node in self.nodes.values()],
-            check_specs=[_check_spec(*place, promise) for place, promise in self.checks.items()],
-            can_subset=True,
-            pool=None if self.attended else product.name,
-            retry_policy=None if self.attended else _RETRY,
-            backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
-        )  # fmt: skip
-        def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
-            show_life(self.config, context.run.run_id)
-            keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
-            try:
-                outcome = self.builder(product, Request(config.parameters, keys, config.force))
-            except Busy as error:
-                outcome = Outcome(product.name, "failed", 0, message=str(error), passing=True)
-            yield from self.report(context, outcome)
-
-        return step
-
-    def spec(self, node: Node) -> dg.AssetSpec:
-        product = self.product
-        port = product.port(node.table)
-        contract = port.contract if port else _source_contract(product, node)
-        metadata: dict[str, Any] = {"domain": product.domain, "folder": f"domains/{product.name}"}
-        if contract:
-            metadata |= {"dagster/column_schema": _columns(contract), "contract": f"{contract.id} {contract.version}"}
-        frequency = port.contract.sla.frequency if port else None
-        return dg.AssetSpec(
-            asset_key(node.id),
-            deps=[asset_key(name) for name in node.reads],
-            description=node.description or None,
-            group_name=product.name,
-            owners=[_owner(product)],
-            kinds=_KINDS[node.kind],
-            tags={**{_tag(tag): "" for tag in product.tags}, "kit/domain": _tag(product.domain)},
-            code_version=self.code_version,
-            metadata=metadata,
-            partitions_def=self.partitions,
-            # A product on a schedule is left to it, so that nothing is built by two clocks.
-            automation_condition=None if product.schedule else _automation(frequency, self.stubs, self.partitions is not None),
-            freshness_policy=_freshness(frequency),
-        )
-
-    def report(self, context: dg.AssetExecutionContext, outcome: Outcome) -> Iterator[Report]:
-        """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
-        settled = outcome.status in ("up to date", "held")
-        checks: Iterable[Check] = outcome.checks
-        if settled and outcome.snapshot and context.selected_asset_check_keys:
-            # They were asked for, and what they found of this snapshot still holds.
-            checks = map(Check.from_json, outcome.snapshot.manifest["checks"])
-        made = self.made(outcome) if outcome.snapshot else {}
-        for key, metadata in made.items():
-            version = dg.DataVersion(str(metadata.pop("content")))
-            if key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
-            else:
-                # A product is published as a whole, whatever part of it was asked for.
-                tags = {"dagster/data_version": version.value}
-                yield dg.AssetMaterialization(key, metadata=metadata, tags=tags)
-        names = {(promise.table, promise.rule, promise.origin): place for place, promise in self.checks.items()}
-        for check in checks:
-            if place := names.get((check.table, check.rule, check.origin)):
-                yield _evaluation(*place, check)
-        if outcome.status == "failed":
-            notebooks = _notebooks(self.config, outcome.notebooks)
-            raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
-        context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
-
-    def made(self, outcome: Outcome) -> dict[dg.AssetKey, dict[str, Any]]:
-        """What there is to say of each asset of the snapshot at hand; `content` tells whether its data is another."""
-        snapshot = outcome.snapshot
-        assert snapshot is not None
-        found = {}
-        for key, node in self.nodes.items():
-            port = self.product.port(node.table)
-            about: dict[str, Any] = {"snapshot": snapshot.version, "build": outcome.status}
-            if node.kind == "source":
-                landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
-                about |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
-            elif port and port.name in snapshot.manifest["ports"]:
-                entry = snapshot.port(port.name)
-                about |= {
-                    "dagster/row_count": entry["rows"],
-                    "contract version": entry["contract_version"],
-                    "newest data": entry["newest"],
-                    "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
-                    "content": "-".join(digest[:16] for digest in entry["files"].values())[:200],
-                }
-                mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
-                about |= _notebooks(self.config, mine)
-            else:
-                about["content"] = snapshot.fingerprint[:16]
-            found[key] = {name: value for name, value in about.items() if value is not None}
-        return found
-
-
-_KINDS = {
-    "source": {"parquet", "source"},
-    "model": {"dbt", "duckdb"},
-    "port": {"dbt", "duckdb", "port"},
-    "notebook": {"jupyter", "papermill", "port"},
-}
-
-
-def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
-    """A link to each executed copy; the web server shows those that lie below the mesh's root."""
-    found: dict[str, dg.MetadataValue[Any]] = {}
-    for name, path in executed.items():
-        shown = Path(path).is_relative_to(config.root)
-        link = f"/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
-        found[f"executed notebook {name}"] = dg.MetadataValue.url(link) if shown else dg.MetadataValue.path(path)
-    return found
-
-
-def _checks(
-    product: DataProduct, promised: Sequence[Promise], own: Iterable[dg.AssetKey]
-) -> dict[tuple[dg.AssetKey, str], Promise]:
-    """Every promise by the asset it is about and its name in Dagster, which knows letters, digits and _ only."""
-    found: dict[tuple[dg.AssetKey, str], Promise] = {}
-    keys = set(own)
-    for promise in promised:
-        key = asset_key(f"{product.name}.{promise.table}")
-        if key not in keys:  # a dbt test of another product's port: it protects what this product makes of it
-            key = asset_key(product.ports[0].id)
-        name = short = re.sub(r"[^a-z0-9]+", "_", promise.rule.lower()).strip("_")[:100] or "check"
-        number = 1
-        while (key, name) in found:
-            number += 1
-            name = f"{short}_{number}"
-        found[key, name] = promise
-    return found
-
-
-def _check_spec(key: dg.AssetKey, name: str, promise: Promise) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        name, asset=key, description=promise.description or promise.rule, blocking=promise.severity == "error",
-        metadata={"rule": promise.rule, "origin": promise.origin},
-    )  # fmt: skip
-
-
-def _evaluation(key: dg.AssetKey, name: str, check: Check) -> dg.AssetCheckEvaluation:
-    metadata: dict[str, Any] = {"rule": check.rule, "origin": check.origin}
-    if check.observed:
-        metadata["observed"] = check.observed
-    if check.failing_rows is not None:
-        metadata["failing rows"] = check.failing_rows
-    if check.samples:
-        columns = list(check.samples[0])
-        lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        lines += ["| " + " | ".join(str(row.get(name)).replace("|", "\\|") for name in columns) + " |" for row in check.samples]
-        metadata["rows that break it"] = dg.MetadataValue.md("\n".join(lines))
-    severity = dg.AssetCheckSeverity.WARN if check.severity == "warning" else dg.AssetCheckSeverity.ERROR
-    return dg.AssetCheckEvaluation(
-        asset_key=key,
-        check_name=name,
-        passed=check.passed,
-        severity=severity,
-        metadata=metadata,
-        description=check.note or None,
-    )
+    return dg.Definitions(assets=assets, schedules=schedules, sensors=[automation.sensor()], executor=dg.in_process_executor)
 
 
 def _broken(item: Broken) -> dg.AssetsDefinition:
     """A domain that cannot be read, as an asset that says why when it is asked for."""
 
     @dg.asset(
-        name=item.name,
+        key=dg.AssetKey(item.name),
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
         description=f"This domain is in error:\n\n{item.message}",
         kinds={"broken"},
-        automation_condition=dg.AutomationCondition.newly_missing().since(dg.AutomationCondition.newly_requested()),
+        automation_condition=automation.once(),
     )
     def broken() -> None:
         raise dg.Failure(item.message, allow_retries=False)
 
     return broken
-
-
-def _schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
-    selection = dg.AssetSelection.groups(product.name)
-    # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
-    job = dg.define_asset_job(product.name, selection.without_checks(), description=f"The data product {product.name}.")
-
-    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        if product.partitions is None:
-            yield dg.RunRequest()
-            return
-        keys = product.partitions.all(config.clock())
-        for key in keys[-1:] if product.partitions.start else keys:
-            yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%FT%R} {key}", partition_key=key)
-
-    return dg.ScheduleDefinition(
-        name=f"{product.name}_schedule", job=job, cron_schedule=product.schedule, execution_fn=requests,
-        execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
-    )  # fmt: skip
-
-
-def _partitions(config: Config, product: DataProduct) -> dg.PartitionsDefinition[Any] | None:
-    cut = product.partitions
-    if cut is None:
-        return None
-    if cut.start is None:
-        return dg.StaticPartitionsDefinition(list(cut.keys))
-    return dg.DailyPartitionsDefinition(start_date=str(cut.start), end_date=str(config.as_of) if config.as_of else None)
-
-
-@cache
-def _automation(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], partitioned: bool) -> dg.AutomationCondition[Any]:
-    """Build when something was never built, when data it reads has changed, or before its promise runs out.
-
-    `stubs` are inputs whose domain is in error: their last snapshot serves, though Dagster knows nothing of it.
-    """
-    when = dg.AutomationCondition
-    reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
-    if frequency:
-        reasons = reasons | when.freshness_warned().newly_true() | when.freshness_failed().newly_true()
-    missing = when.any_deps_missing()
-    if stubs:
-        missing = missing.ignore(dg.AssetSelection.assets(*stubs))
-    ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
-    # Not `since_last_handled`, which would pass over what is missing when Dagster first looks.
-    condition = reasons.since(when.newly_requested() | when.newly_updated()) & ready
-    return condition & when.in_latest_time_window() if partitioned else condition
-
-
-def _freshness(frequency: timedelta | None) -> dg.FreshnessPolicy | None:
-    """The contract's frequency; the last quarter of it is when automation builds anew."""
-    if not frequency:
-        return None
-    return dg.FreshnessPolicy.time_window(fail_window=frequency, warn_window=frequency * 0.75)
-
-
-def _columns(contract: Contract) -> dg.TableSchema:
-    columns = [
-        dg.TableColumn(
-            column.name, column.type, column.description,
-            dg.TableColumnConstraints(nullable=not column.required, unique=contract.key == (column.name,)),
-        )
-        for column in contract.columns
-    ]  # fmt: skip
-    return dg.TableSchema(columns)
-
-
-def _source_contract(product: DataProduct, node: Node) -> Contract | None:
-    return next((source.contract for source in product.sources if node.table == f"raw.{source.name}"), None)
-
-
-def _owner(product: DataProduct) -> str:
-    """The owner's e-mail address, or a team of that name."""
-    contact = product.owner_contact
-    return contact if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", contact) else f"team:{contact}"
-
-
-def _tag(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")[:63] or "unnamed"

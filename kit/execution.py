@@ -74,10 +74,11 @@ def _run(
 ) -> None:  # fmt: skip
     import dagster as dg
 
-    from kit.definitions import STEP, asset_key, definitions
+    from kit.definitions import definitions
     from kit.instance import instance
     from kit.lineage import nodes
     from kit.project import Project
+    from kit.step import PREFIX, asset_key
 
     outcomes: dict[str, Outcome] = {}
     interrupted = False
@@ -108,7 +109,7 @@ def _run(
             if interrupted:
                 raise KeyboardInterrupt
             for event in done.get_step_failure_events():
-                outcome = outcomes.get(str(event.step_key).removeprefix(STEP))
+                outcome = outcomes.get(str(event.step_key).removeprefix(PREFIX))
                 if outcome and outcome.status != "failed":
                     error = event.step_failure_data.error
                     said = (error.cause or error).message.strip() if error else "no reason given"

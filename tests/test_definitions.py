@@ -14,11 +14,12 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
-from kit.definitions import asset_key, definitions
+from kit.definitions import definitions
 from kit.lineage import lineage
 from kit.mesh import Mesh
 from kit.product import DataProduct
 from kit.start import Request
+from kit.step import asset_key
 from kit.store import Snapshot
 from tests.conftest import ROOT
 from tests.small_mesh import SmallMesh, descriptor
@@ -311,7 +312,7 @@ def test_only_what_may_pass_is_tried_again(
 ) -> None:
     import kit.definitions as module
 
-    monkeypatch.setattr(module, "_RETRY", dg.RetryPolicy(max_retries=2, delay=0))
+    monkeypatch.setattr("kit.step._RETRY", dg.RetryPolicy(max_retries=2, delay=0))
     for passing, attempts in ((True, 3), (False, 1)):
         built: list[str] = []
 

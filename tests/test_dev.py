@@ -16,6 +16,7 @@ from kit.instance import home, instance
 from kit.web import free_port
 from tests.dev_server import DevServer, dev_server
 from tests.small_mesh import SmallMesh
+from tests.test_definitions import declare
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +25,15 @@ pytestmark = pytest.mark.slow
 def small_dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallMesh, DevServer]]:
     """A small mesh, built, with `kit dev` over it."""
     small = SmallMesh(tmp_path_factory.mktemp("small"))
+    leave_plan_alone(small)
     small.kit("run", "shop", check=True)
     with dev_server(small.root) as server:
         yield small, server
+
+
+def leave_plan_alone(small: SmallMesh) -> None:
+    """Put `plan` on a schedule far away, so that nobody but the test builds it."""
+    declare(small, "plan", "schedule", "0 0 29 2 1")
 
 
 SLEEP = ["import time\nfrom pathlib import Path\nPath('asleep').touch()\ntime.sleep(600)"]
@@ -64,6 +71,7 @@ def test_the_daemon_builds_what_is_missing_by_itself(small: SmallMesh) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_with_all_it_started(small: SmallMesh, number: signal.Signals) -> None:
+    leave_plan_alone(small)
     small.notebook("plan", "forecast", SLEEP)
     small.kit("run", "shop", check=True)
     with dev_server(small.root) as server:
@@ -83,6 +91,7 @@ def test_it_ends_with_all_it_started(small: SmallMesh, number: signal.Signals) -
 
 
 def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: SmallMesh) -> None:
+    leave_plan_alone(small)
     small.kit("run", "shop", check=True)
     notebook = small.notebook("plan", "forecast", SLEEP)
     with dev_server(small.root) as server:
@@ -98,6 +107,7 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
         assert opened.event_log_storage.get_concurrency_info("plan").active_run_ids == set()
     notebook.unlink()
     small._plan()
+    leave_plan_alone(small)
     with dev_server(small.root) as server:
         again = server.launch("plan.forecast")
         server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=60)

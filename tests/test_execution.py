@@ -106,8 +106,8 @@ def test_a_product_that_another_process_builds_is_told_as_failed(small: SmallMes
 
 def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
-    monkeypatch.setattr("kit.definitions._evaluation", None)
-    monkeypatch.setattr("kit.definitions._Step.made", lambda self, outcome: 1 / 0)
+    monkeypatch.setattr("kit.step._evaluation", None)
+    monkeypatch.setattr("kit.step.Step.made", lambda self, outcome: 1 / 0)
     with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
         run(small)
 
