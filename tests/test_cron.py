@@ -23,7 +23,7 @@ def test_a_cron_line(line: str) -> None:
         "* * * 13 *", "* * * * 8", "-1 * * * *", "30-10 * * * *", "*/0 * * * *", "5/0 * * * *", "*/60 * * * *",
         "0-30/60 * * * *", "0,, * * * *", ",0 * * * *", "* * * JAN *", "* * * * MON", "@daily", "0 6 * *  *", " 0 6 * * *",
         "0 6 * * * ", "0 6 * * *\n", "0\t6 * * *", "1.5 * * * *", "*-5 * * * *", "0 6 L * *", "0 6 ? * *", "0 0 30 2 *",
-        "0 0 31 2,4,6 *", "\u0661 * * * *", "99999999999999999999 * * * *", "00000000000000000000000000000000000000000000000 * * * *",
+        "0 0 31 2,4,6 *", "\u0661 * * * *", "999999999999 * * * *", "000 * * * *",
     ],
 )  # fmt: skip
 def test_no_cron_line(line: str) -> None:
@@ -37,7 +37,9 @@ def test_dagster_accepts_whatever_is_accepted() -> None:
 
     def part() -> str:
         first, last, step = (str(chance.choice((0, 1, 2, 5, 7, 12, 23, 28, 31, 59, 60))) for _ in range(3))
-        return chance.choice(("*", "*", "*", first, f"{first}-{last}", f"*/{step}", f"{first}/{step}", f"{first}-{last}/{step}"))
+        return chance.choice(
+            ("*", "*", "*", first, f"{first}-{last}", f"*/{step}", f"{first}/{step}", f"{first}-{last}/{step}")
+        )
 
     lines = {" ".join(",".join(part() for _ in range(chance.choice((1, 1, 1, 2)))) for _ in range(5)) for _ in range(4000)}
     accepted = [line for line in lines if is_cron(line)]
