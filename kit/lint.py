@@ -10,6 +10,7 @@ from kit.files import read_json, short
 from kit.mesh import Mesh
 from kit.notebook import KERNEL
 from kit.product import DataProduct, OutputPort
+from kit.start import partition_problems
 
 
 def problems(mesh: Mesh) -> list[tuple[str, str]]:
@@ -25,6 +26,10 @@ def _product(product: DataProduct) -> Iterator[str]:
         if port.suite is not None:
             yield from _suite(port, port.suite)
         yield from _notebook(port)
+    try:
+        yield from partition_problems(product)
+    except KitError as error:
+        yield str(error)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (

@@ -208,7 +208,7 @@ SEVERAL = {"dbt_project.yml": SETTINGS, "models/a.sql": "select 1 as id\n"}
         ({"models/b.yml": "models: [{name: a, columns: text, data_tests: text}]\n"}, (["a"], [])),
         ({"models/b.yml": "models: [{name: a, data_tests: {unique: {}}}]\n"}, (["a"], [])),
         ({"models/b.yml": "models: [{name: a, data_tests: [1, null, [], {}, {a: 1, b: 2}]}]\n"}, (["a"], [])),
-        ({"models/b.yml": "models: [{name: a, data_tests: [own: text, it: {config: 1, arguments: 2}]}]\n"}, (["a"], ["own", "it"])),
+        ({"models/b.yml": "models: [{name: a, data_tests: [own: text, it: {config: 1}]}]\n"}, (["a"], ["own", "it"])),
         (
             {"models/b.yml": "models: [{name: a, data_tests: [own: {arguments: {1: a, b: 2024-01-31}}]}]\n"},
             (["a"], ['own {"1": "a", "b": "2024-01-31"}']),
