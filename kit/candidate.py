@@ -16,7 +16,7 @@ from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
-from kit.start import PARTITION, Parameters, Start, count, with_partition
+from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
 from kit.store import Snapshot, Store
 from kit.version import __version__
 
@@ -42,6 +42,8 @@ class Candidate:
     def make(self, start: Start) -> Snapshot:
         """Transform, audit and publish; raises `KitError` at the first of them that fails."""
         product, progress = self.product, self.progress
+        for problem in partition_problems(product):
+            raise NotebookError(problem)
         self.folder.mkdir(parents=True)
         self.staging = self.store.stage(product.name, [port.name for port in product.ports])
         progress.step("staging ready")
@@ -50,7 +52,7 @@ class Candidate:
         raw, ports = subjects(product)
         if raw:
             self._audit("audit raw", raw)
-        for key in start.due or (None,):
+        for key in start.due if product.partitions else (None,):
             self._fill(start, key)
         if product.partitions:
             self._complete(start)
@@ -71,15 +73,18 @@ class Candidate:
             self._notebook(port, start, parameters.get(port.name, {}), key)
 
     def _complete(self, start: Start) -> None:
-        """Carry over the partitions that stay, and see that each file holds rows of its own partition only."""
+        """Carry over the partitions that stay, and see that each file holds rows of its own partition only.
+
+        Raises `KitError` for one that stays and was built to another contract.
+        """
         assert self.product.partitions is not None
         column, problems = work.quoted(self.product.partitions.column), []
-        for port in self.product.ports:
-            for key in start.kept:
-                assert start.current is not None
-                _link(start.current.folder / port.name / _file(key), self.staging / port.name / _file(key))
-            self.tables[port.name] = self.tables[port.id] = sorted((self.staging / port.name).glob("*.parquet"))
         with work.connect() as connection:
+            for port in self.product.ports:
+                for key in start.kept:
+                    assert start.current is not None
+                    self._carry_over(connection, start.current, port, key)
+                self.tables[port.name] = self.tables[port.id] = sorted((self.staging / port.name).glob("*.parquet"))
             for port in self.product.ports:
                 strays = []
                 for key in start.due:
@@ -90,6 +95,19 @@ class Candidate:
                 rule = partition_rule(self.product)
                 problems.append(Check(port.name, rule, "contract", not strays, observed="; ".join(strays[:3])))
         self._judge(tuple(problems))
+
+    def _carry_over(self, connection: Any, current: Snapshot, port: OutputPort, key: str) -> None:
+        old = current.folder / port.name / _file(key)
+        found = {}
+        if old.is_file():
+            work.add_views(connection, {"kept": [old]})
+            found = work.columns(connection, "kept")
+        if work.schema_problems(port.contract, found):
+            raise KitError(
+                f"'{self.product.name}': partition {key} of the port '{port.name}' was built with other columns than the "
+                f"contract's now; build all partitions with `kit run {self.product.name}`"
+            )
+        _link(old, self.staging / port.name / _file(key))
 
     def _transform(self, key: str | None) -> None:
         from kit.transform import transform

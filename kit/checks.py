@@ -69,6 +69,10 @@ def merged(checks: Iterable[Check]) -> list[Check]:
     found: dict[tuple[str, str, str], Check] = {}
     for check in checks:
         key = check.table, check.rule, check.origin
-        if key not in found or found[key].passed:
+        if key not in found or _gravity(check) > _gravity(found[key]):
             found[key] = check
     return list(found.values())
+
+
+def _gravity(check: Check) -> int:
+    return 0 if check.passed else 2 if check.blocks else 1

@@ -85,7 +85,7 @@ def run(
     if unknown := sorted(set(given) - {name for mine in parameters.values() for name in mine}):
         selected = ", ".join(product.name for product in products)
         raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
-    keys = _partitions(products, tuple(partition or ()))
+    keys = _partitions(config, products, tuple(partition or ()))
     requests = {name: Request(mine, keys[name], force) for name, mine in parameters.items()}
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
@@ -118,12 +118,13 @@ def _mine(product: DataProduct, given: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if any(name in known for known in declared.values())}
 
 
-def _partitions(products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The asked partitions for each product that has any."""
-    keys = {product.name: asked if product.partitions else () for product in products}
-    if asked and not any(keys.values()):
+def _partitions(config: Config, products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The asked partitions for each product that has any; raises `UnknownName` for one that is not there."""
+    keys: dict[str, tuple[str, ...]] = {product.name: () for product in products}
+    cut = {product.name: product.partitions for product in products if product.partitions}
+    if asked and not cut:
         raise UnknownName(f"none of {', '.join(keys)} has partitions; leave --partition out")
-    return keys
+    return keys | {name: how.select(name, asked, config.clock()) for name, how in cut.items() if asked}
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:

@@ -47,12 +47,20 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
         self._engines.move_to_end(shard)
         return self._engines[shard]
 
+    def wipe(self) -> None:
+        """Delete every event."""
+        self._close()  # or what is written next would go to the deleted files
+        super().wipe()
+
     def dispose(self) -> None:
         """Close everything."""
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
-        super().dispose()
 
 
 def _settings(connection: Any, _: object) -> None:

@@ -114,13 +114,22 @@ def _run(
                     error = event.step_failure_data.error
                     said = (error.cause or error).message.strip() if error else "no reason given"
                     raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {said}")
+            if any(outcome.status == "failed" for outcome in outcomes.values()):
+                return  # what another range does must not hide it
 
 
 def _tags(config: Config, product: DataProduct, request: Request) -> list[dict[str, str]]:
-    """The tags of each run that is needed: one for a range of partitions, or one for each that was named."""
+    """The tags of each run that is needed: one for every unbroken range of partitions."""
     if not product.partitions:
         return [{}]
-    if request.partitions:
-        return [{"dagster/partition": key} for key in request.partitions]
-    keys = product.partitions.all(config.clock())
-    return [{"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}]
+    known = product.partitions.all(config.clock())
+    if not known:
+        return [{}]  # the build says so
+    ranges: list[tuple[int, int]] = []
+    for number in sorted({known.index(key) for key in request.partitions or known}):
+        first = ranges.pop()[0] if ranges and ranges[-1][1] == number - 1 else number
+        ranges.append((first, number))
+    return [
+        {"dagster/asset_partition_range_start": known[first], "dagster/asset_partition_range_end": known[last]}
+        for first, last in ranges
+    ]

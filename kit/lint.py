@@ -13,6 +13,7 @@ from kit.files import Where, inside, read_json, read_yaml, short
 from kit.mesh import Mesh
 from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.start import partition_problems
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
 
@@ -33,6 +34,10 @@ def _product(product: DataProduct) -> Iterator[str]:
         if port.suite is not None:
             yield from _suite(port, port.suite)
         yield from _notebook(port)
+    try:
+        yield from partition_problems(product)
+    except KitError as error:
+        yield str(error)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (

@@ -32,19 +32,24 @@ class Partitions:
             raise document.error(where, f"cannot be understood; {_FORM}")
         if "start" in given:
             try:
-                return cls(given["column"], start=date.fromisoformat(str(given["start"])))
+                return cls(given["column"], start=datetime.strptime(str(given["start"]), "%Y-%m-%d").date())
             except ValueError:
                 raise document.error([*where, "start"], f"'{given['start']}' is not a date such as 2024-01-31") from None
         keys = given["keys"]
         if not isinstance(keys, list) or not 0 < len(keys) <= _MOST:
             raise document.error([*where, "keys"], f"must be a list of 1 to {_MOST:,} keys")
         for position, key in enumerate(keys):
-            if not _KEY.fullmatch(str(key)) or ".." in str(key):
+            if type(key) not in (str, int) or not _KEY.fullmatch(str(key)) or ".." in str(key):
                 problem = f"'{key}' cannot name a partition; use letters, digits and _ . - inside, at most 64"
                 raise document.error([*where, "keys", position], problem)
         if len(set(map(str, keys))) < len(keys):
             raise document.error([*where, "keys"], "a key stands twice; keep one")
-        return cls(given["column"], keys=tuple(map(str, keys)))
+        first: dict[str, str] = {}
+        for key in map(str, keys):
+            if first.setdefault(key.lower(), key) != key:
+                problem = f"'{first[key.lower()]}' and '{key}' differ in case only, which file systems may not; rename one"
+                raise document.error([*where, "keys"], problem)
+        return cls(given["column"], keys=tuple(first.values()))
 
     def all(self, clock: datetime) -> tuple[str, ...]:
         """Every key there is at a moment: the days before it, oldest first, or the keys as declared."""
@@ -52,10 +57,15 @@ class Partitions:
             return self.keys
         return tuple(str(self.start + timedelta(days=number)) for number in range((clock.date() - self.start).days))
 
-    def select(self, product: str, key: str, clock: datetime) -> str:
-        """`key` itself; raises `UnknownName` when there is no such partition."""
+    def select(self, product: str, asked: tuple[str, ...], clock: datetime) -> tuple[str, ...]:
+        """The partitions that are asked for, all without; raises `UnknownName` when one is not there, or none is."""
         known = self.all(clock)
-        if key in known:
-            return key
-        there = f"{known[0]} to {known[-1]}" if self.start and known else ", ".join(known[:20]) or "none yet"
-        raise UnknownName(f"'{product}' has no partition '{key}'; there are: {there}{' …' if len(known) > 20 else ''}")
+        if not known:
+            raise UnknownName(f"'{product}' has no partitions yet; its first day, {self.start}, must be over")
+        for key in asked:
+            if key not in known:
+                there = (
+                    f"{known[0]} to {known[-1]}" if self.start else f"{', '.join(known[:20])}{' …' if len(known) > 20 else ''}"
+                )
+                raise UnknownName(f"'{product}' has no partition '{key}'; there are: {there}")
+        return asked or known

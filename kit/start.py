@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from kit import ingest, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
+from kit.files import short
 from kit.ingest import Landing
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
@@ -126,8 +127,7 @@ def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple
         if asked:
             raise UnknownName(f"'{product.name}' has no partitions; leave --partition out, or declare them in its descriptor")
         return ()
-    clock = config.clock()
-    return tuple(product.partitions.select(product.name, key, clock) for key in asked) or product.partitions.all(clock)
+    return product.partitions.select(product.name, asked, config.clock())
 
 
 def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
@@ -184,6 +184,19 @@ def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, 
         if not any(key in values for values in placed.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
     return placed
+
+
+def partition_problems(product: DataProduct) -> Iterator[str]:
+    """What keeps the notebooks of a partitioned product from being told their partition."""
+    if product.partitions:
+        for port in product.ports:
+            if port.notebook is not None:
+                declared = notebook.parameters(port.notebook).get(PARTITION)
+                if declared is None or declared.type != "str":
+                    yield (
+                        f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "
+                        f"`{PARTITION}: str = …` in its cell tagged `parameters`"
+                    )
 
 
 def with_partition(product: DataProduct, given: Mapping[str, Parameters], key: str) -> dict[str, Parameters]:

@@ -79,13 +79,11 @@ def _check(node: Any, connection: Any) -> Check:
     test = node.node
     table = _about(test)
     passed = node.status in ("pass", "success", "skipped")
-    severity = "warning" if node.status == "warn" else "error"
-    generic = getattr(test, "test_metadata", None)
-    name = test.name if test.resource_type == "test" else f"unit test {test.name}"
-    if generic:
-        name = test_name(generic.name, test.column_name, generic.kwargs)
+    declared = str(getattr(test.config, "severity", "error")).lower()
+    severity = "warning" if node.status == "warn" or (passed and declared == "warn") else "error"
+    name = _name(test)
     if passed:
-        return Check(table, name, "dbt", True)
+        return Check(table, name, "dbt", True, severity)
     if test.resource_type == "unit_test":
         return Check(table, name, "dbt", False, severity, _text(node.message))
     rows = connection.execute(f"select * from ({test.compiled_code}) limit {SAMPLES}")
@@ -94,10 +92,20 @@ def _check(node: Any, connection: Any) -> Check:
     return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
 
 
+def _name(test: Any) -> str:
+    """What a test is called, as `kit.project` names it."""
+    if generic := getattr(test, "test_metadata", None):
+        return test_name(generic.name, test.column_name, generic.kwargs)
+    return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
+
+
 def _about(test: Any) -> str:
     """The table a test judges, as `kit.project` names it."""
     node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
-    node = node or next(iter(test.depends_on.nodes), "")
+    reads = list(test.depends_on.nodes)
+    if not getattr(test, "test_metadata", None):
+        reads.sort(key=lambda name: name.startswith("source."))
+    node = node or next(iter(reads), "")
     kind, _, rest = node.partition(".")
     _, _, name = rest.partition(".")
     return str(name if kind == "source" else name.partition(".")[0])

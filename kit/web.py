@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from kit.instance import LOCATION
 
@@ -19,6 +18,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
+_ONCE = ("host", "origin", "content-type")
 # Nothing a page asks for may leave this machine, and no other page may frame it.
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -47,7 +47,7 @@ class Guard:
             return
         status, problem = self.refusal(scope)
         if problem and scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": problem[:120]})
+            await send({"type": "websocket.close", "code": 1008, "reason": problem.encode()[:120].decode(errors="ignore")})
         elif problem:
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -58,19 +58,23 @@ class Guard:
 
     def refusal(self, scope: Message) -> tuple[int, str]:
         """The status and reason a request is refused with; an empty reason for one that may pass."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]):
+            if name in headers and name in _ONCE:
+                return 400, f"the header '{name}' stands twice"
+            headers[name] = value
         host, origin = headers.get("host", ""), headers.get("origin")
         allowed = ", ".join(sorted(self.hosts))
-        if host not in self.hosts:
+        if host.lower() not in self.hosts:
             return 403, f"the host '{host}' is not this server; use {allowed}"
-        if origin is not None and urlsplit(origin).netloc not in self.hosts:
+        if origin is not None and origin not in {f"http://{name}" for name in self.hosts}:
             return 403, f"requests from '{origin}' are not allowed; only those of {allowed} are"
         if scope["type"] == "websocket":
             return (0, "") if origin is not None else (403, "a websocket needs an Origin")
-        method, kind = scope["method"], headers.get("content-type", "").partition(";")[0].strip()
+        method, kind = scope["method"], headers.get("content-type", "").partition(";")[0].strip().lower()
         if method not in ("GET", "HEAD", "POST"):
             return 405, f"{method} is not allowed; use GET or POST"
-        if scope["path"].endswith("/graphql") and method != "POST":
+        if scope["path"].rstrip("/").endswith("/graphql") and method != "POST":
             return 405, "GraphQL takes POST requests of JSON only"
         if method == "POST" and kind != "application/json":
             return 415, f"a POST of '{kind or 'nothing'}' is not allowed; send application/json"

@@ -84,6 +84,39 @@ class SmallMesh:
         write(path, json.dumps(notebook(cells, parameters)))
         return path
 
+    def partition(self, name: str, column: str, **how: Any) -> None:
+        """Declare that a product is cut by `column` into days (`start`) or `keys`; anew, when it already is."""
+        file = self.domains / name / "product.odps.yaml"
+        value = {"column": column, **how}
+        write(
+            file, json.dumps({**json.loads(file.read_text()), "customProperties": [{"property": "partitions", "value": value}]})
+        )
+
+    def partitioned_shop(self, column: str = "item", **how: Any) -> None:
+        """Cut `shop` by item, or by day: a build of one partition makes the files of that partition only."""
+        shop = self.domains / "shop"
+        self.replace("domains/shop/contracts/totals.odcs.yaml", "from raw.sales", "from sales")
+        self.partition("shop", column, **(how or {"keys": ["tea", "cake"]}))
+        only = f" where {column}::varchar = '{{{{ var('partition') }}}}' order by"
+        self.replace("domains/shop/models/marts/sales.sql", " order by", only)
+        if column != "item":
+            text = (shop / "contracts/totals.odcs.yaml").read_text()
+            data = json.loads(text)
+            day = {"name": column, "logicalType": "date", "physicalType": "date", "description": "the day", "required": True}
+            data["schema"][0]["properties"].append({**day, "primaryKey": True, "primaryKeyPosition": 2})
+            write(shop / "contracts/totals.odcs.yaml", json.dumps(data))
+            write(
+                shop / "models/marts/totals.sql",
+                f"select item, sum(amount)::decimal(18,2) as amount, {column} from {{{{ ref('sales') }}}}\n"
+                "group by item, sold_on order by item, sold_on\n".replace("sold_on", column),
+            )
+
+    def partitioned_plan(self, *keys: str) -> None:
+        """Cut `plan` by item; its notebook takes the partition as a parameter."""
+        self.partition("plan", "item", keys=list(keys or ("tea", "cake")))
+        cells = [FORECAST[0], "totals = kit.inputs().read('shop.totals').filter(pl.col('item') == partition)", *FORECAST[2:]]
+        self.notebook("plan", "forecast", cells, "factor: float = 2.0  # growth\npartition: str = 'tea'\n")
+
     def _shop(self) -> None:
         shop = self.domains / "shop"
         write(shop / "product.odps.yaml", descriptor("shop", inputs=["raw.sales"], outputs={"sales": "dbt", "totals": "dbt"}))

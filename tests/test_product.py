@@ -1,5 +1,7 @@
 import json
+import re
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from kit.contract import Version
 from kit.errors import InvalidFile
+from kit.partitions import Partitions
 from kit.product import DataProduct, InputPort
 from tests.edit import ABSENT, edited
 from tests.small_mesh import SmallMesh, descriptor, write
@@ -453,3 +456,48 @@ def test_the_code_digest_does_not_depend_on_where_the_folder_lies(small: SmallMe
     shop = load(small, "shop")
     shutil.copytree(shop.folder, tmp_path / "copy" / "shop")
     assert DataProduct.load(tmp_path / "copy" / "shop").code_digest() == shop.code_digest()
+
+
+def custom(small: SmallMesh, *given: tuple[str, Any]) -> None:
+    change(small, "plan", "customProperties", [{"property": name, "value": value} for name, value in given])
+
+
+def test_schedule_and_partitions_are_read(small: SmallMesh) -> None:
+    assert (load(small, "plan").schedule, load(small, "plan").partitions) == (None, None)
+    custom(small, ("other", 1), ("schedule", "0 6 * * *"), ("partitions", {"column": "item", "keys": ["tea", "cake"]}))
+    plan = load(small, "plan")
+    assert (plan.schedule, plan.partitions) == ("0 6 * * *", Partitions("item", keys=("tea", "cake")))
+    custom(small, ("partitions", {"column": "item", "start": "2024-01-31"}))
+    assert load(small, "plan").partitions == Partitions("item", start=date(2024, 1, 31))
+
+
+FORM = "cannot be understood; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
+AGAIN = "customProperties.1.value.keys: a key stands twice; keep one"
+CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * *'"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([("schedule", "daily")], f"customProperties.0.value: 'daily' {CRON}"),
+        ([("schedule", "")], f"customProperties.0.value: '' {CRON}"),
+        ([("schedule", None)], f"customProperties.0.value: None {CRON}"),
+        ([("schedule", 6)], f"customProperties.0.value: 6 {CRON}"),
+        ([("schedule", "0 0 30 2 *")], f"customProperties.0.value: '0 0 30 2 *' {CRON}"),
+        ([("schedule", "0 6 * * *")] * 2, "customProperties.1: 'schedule' stands twice; keep one"),
+        ([("partitions", None)], f"customProperties.0.value: {FORM}"),
+        ([("partitions", [])], f"customProperties.0.value: {FORM}"),
+        (
+            [("partitions", {"column": "day", "start": "2024-01-31"})],
+            "customProperties.0.value.column: 'day' is no column of the port 'forecast'; every port is cut by it",
+        ),
+        ([("partitions", {"column": "item", "keys": []})], "customProperties.0.value.keys: must be a list of 1 to 10,000 keys"),
+        ([("x", 1), ("partitions", {"column": "item", "keys": [7, "7"]})], AGAIN),
+        ([("partitions", {"column": "item", "keys": ["a"]})] * 2, "customProperties.1: 'partitions' stands twice; keep one"),
+    ],
+)  # fmt: skip
+def test_a_schedule_or_partitions_that_cannot_be(small: SmallMesh, given: list[tuple[str, Any]], says: str) -> None:
+    custom(small, *given)
+    text = message(small, "plan")
+    assert re.fullmatch(r"domains/plan/product\.odps\.yaml:\d+: .*", text)
+    assert text.partition(": ")[2] == says
