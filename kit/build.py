@@ -12,7 +12,7 @@ from kit import index
 from kit.candidate import Candidate
 from kit.checks import Check
 from kit.config import Config
-from kit.errors import IngestError, KitError, PublishConflict
+from kit.errors import Busy, IngestError, KitError, PublishConflict
 from kit.ingest import Landing
 from kit.product import DataProduct
 from kit.progress import Progress
@@ -62,41 +62,54 @@ def build(
 
     Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced.
     `landings` are sources that were landed just now. A failure is recorded and returned, never raised: readers keep the
-    last good snapshot. Raises `Busy` when another process builds the product.
+    last good snapshot. Only a build that did not begin, because another process is at it, leaves no record.
     """
-    request, progress = request or Request(), progress or Progress()
+    try:
+        with Store(config.storage).building(product.name), ExitStack() as held:
+            return _build(config, product, request or Request(), landings, progress or Progress(), held)
+    except Busy as error:
+        return Outcome(product.name, "failed", 0, message=str(error), passing=True)
+
+
+def _build(
+    config: Config,
+    product: DataProduct,
+    request: Request,
+    landings: Mapping[str, Landing] | None,
+    progress: Progress,
+    held: ExitStack,
+) -> Outcome:
     store, runs = Store(config.storage), Runs(config.storage)
     started, clock = datetime.now(UTC), time.perf_counter()
-    with store.building(product.name), ExitStack() as held:
-        progress.seconds = {}
-        run_id = runs.new_id()
-        candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
-        begun: Start | None = None
-        status, snapshot, passing = "failed", None, False
-        try:
-            begun = start(config, product, request, held, progress, landings)
-            status, snapshot = begun.status, begun.current
-            message = _MESSAGES.get(status, "")
-            if status == DUE:
-                status, snapshot = "published", candidate.make(begun)
-        except KitError as error:
-            status, snapshot, message = "failed", None, str(error)
-            passing = isinstance(error, IngestError | PublishConflict)
-        except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
-            status, snapshot = "failed", None
-            message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder)}"
-            passing = isinstance(error, OSError)
-        record = Record(
-            run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
-            version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
-            checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
-        )  # fmt: skip
-        message += _save(config, product, record)
-        progress.step("recorded")
-        return Outcome(
-            product.name, status, time.perf_counter() - clock, snapshot, message, tuple(candidate.checks), passing,
-            candidate.notebooks, tuple(begun.due) if begun and status == "published" else (),
-        )  # fmt: skip
+    progress.seconds = {}
+    run_id = runs.new_id()
+    candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
+    begun: Start | None = None
+    status, snapshot, passing = "failed", None, False
+    try:
+        begun = start(config, product, request, held, progress, landings)
+        status, snapshot = begun.status, begun.current
+        message = _MESSAGES.get(status, "")
+        if status == DUE:
+            status, snapshot = "published", candidate.make(begun)
+    except KitError as error:
+        status, snapshot, message = "failed", None, str(error)
+        passing = isinstance(error, IngestError | PublishConflict)
+    except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
+        status, snapshot = "failed", None
+        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder)}"
+        passing = isinstance(error, OSError)
+    record = Record(
+        run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
+        version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
+        checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
+    )  # fmt: skip
+    message += _save(config, product, record)
+    progress.step("recorded")
+    return Outcome(
+        product.name, status, time.perf_counter() - clock, snapshot, message, tuple(candidate.checks), passing,
+        candidate.notebooks, tuple(begun.due) if begun and status == "published" else (),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from kit.build import Look, Outcome, build, look
 from kit.config import Config
-from kit.errors import Busy, KitError
+from kit.errors import KitError
 from kit.mesh import Mesh
 from kit.product import DataProduct
 from kit.progress import Progress
@@ -35,10 +35,7 @@ def execute(
     def run(product: DataProduct, request: Request) -> Outcome:
         with watch() as progress:
             landings = seen[product.name].landings if product.name in seen else None
-            try:
-                outcome = build(config, product, request, landings=landings, progress=progress)
-            except Busy as error:
-                outcome = Outcome(product.name, "failed", 0, message=str(error), passing=True)
+            outcome = build(config, product, request, landings=landings, progress=progress)
         return done(outcome)
 
     due: list[DataProduct] = []

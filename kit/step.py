@@ -1,5 +1,6 @@
 """One data product in Dagster: the one step that builds it, and the many assets and checks that come out of it."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -15,7 +16,6 @@ from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
-from kit.errors import Busy
 from kit.instance import LOCATION, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Mesh
@@ -82,11 +82,8 @@ class Step:
         def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
             show_life(self.config, context.run.run_id)
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
-            try:
-                outcome = self.builder(product, Request(config.parameters, keys, config.force))
-            except Busy as error:
-                outcome = Outcome(product.name, "failed", 0, message=str(error), passing=True)
-            yield from self.report(context, outcome)
+            outcome = self.builder(product, Request(config.parameters, keys, config.force))
+            yield from self.report(context, outcome, keys)
 
         return step
 
@@ -111,9 +108,7 @@ class Step:
             metadata=metadata,
             partitions_def=self.partitions,
             # A product on a schedule is left to it, so that nothing is built by two clocks.
-            automation_condition=None
-            if product.schedule
-            else automation.condition(frequency, self.stubs, self.partitions is not None),
+            automation_condition=None if product.schedule else self.condition(frequency),
             freshness_policy=automation.freshness(frequency),
         )
 
@@ -121,7 +116,7 @@ class Step:
         """When Dagster builds an asset of this product by itself."""
         return automation.condition(frequency, self.stubs, self.partitions is not None)
 
-    def report(self, context: dg.AssetExecutionContext, outcome: Outcome) -> Iterator[Report]:
+    def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
         """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
         settled = outcome.status in ("up to date", "held")
         checks: Iterable[Check] = outcome.checks
@@ -136,7 +131,8 @@ class Step:
             else:
                 # A product is published as a whole, whatever part of it was asked for.
                 tags = {"dagster/data_version": version.value}
-                yield dg.AssetMaterialization(key, metadata=metadata, tags=tags)
+                for partition in partitions or (None,):
+                    yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
         names = {(promise.table, promise.rule, promise.origin): place for place, promise in self.checks.items()}
         for check in checks:
             if place := names.get((check.table, check.rule, check.origin)):
@@ -164,10 +160,12 @@ class Step:
                     "contract version": entry["contract_version"],
                     "newest data": entry["newest"],
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
-                    "content": "-".join(digest[:16] for digest in entry["files"].values())[:200],
+                    "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }
                 mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
                 about |= _notebooks(self.config, mine)
+            elif port:
+                continue  # it came after this snapshot
             else:
                 about["content"] = snapshot.fingerprint[:16]
             found[key] = {name: value for name, value in about.items() if value is not None}

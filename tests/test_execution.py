@@ -9,7 +9,7 @@ import pytest
 
 import kit.execution as module
 from kit.build import Look, Outcome
-from kit.errors import Busy, KitError
+from kit.errors import KitError
 from kit.execution import execute
 from kit.instance import instance
 from kit.product import DataProduct
@@ -99,11 +99,6 @@ def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
     assert recorded(small) == [("FAILURE", set()), ("SUCCESS", {"plan/forecast"})]
 
 
-def test_a_product_that_another_process_builds_is_told_as_failed(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    Builds(monkeypatch, shop=Busy("'shop' is being built by process 7"))
-    assert run(small) == [("shop", "failed"), ("plan", "published")]
-
-
 def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
     monkeypatch.setattr("kit.step._evaluation", None)
@@ -122,12 +117,12 @@ def test_an_interrupt_ends_the_run(small: SmallMesh, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("asked", "runs"),
-    [((), [("cake", "tea")]), (("tea",), [("tea",)]), (("tea", "cake"), [("tea",), ("cake",)])],
+    [((), [("cake", "scone", "tea")]), (("tea",), [("tea",)]), (("tea", "cake"), [("cake",), ("tea",)])],
 )
 def test_a_partitioned_product_has_a_run_of_its_own(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...], runs: list[tuple[str, ...]]
 ) -> None:
-    declare(small, "plan", "partitions", {"column": "item", "keys": ["cake", "tea"]})
+    declare(small, "plan", "partitions", {"column": "item", "keys": ["cake", "scone", "tea"]})
     builds = Builds(monkeypatch)
     run(small, plan=Request(partitions=asked))
     assert [request.partitions for name, request in builds.built if name == "plan"] == runs
