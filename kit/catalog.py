@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 100  # rows of a table; more is no longer looked at but searched
 _CELL = "text-align:left;vertical-align:top"
-_NUMBER = "text-align:right;vertical-align:top"
+# Of a column, where it is not _CELL. Freshness breaks between its parts, what was counted not at all.
+_STYLES = {"checks": f"{_CELL};white-space:nowrap", "rows": "text-align:right;vertical-align:top"}
 
 
 def open_catalog(root: Path | None = None) -> "Catalog":
@@ -109,9 +110,10 @@ class Catalog:
     `list(cat)` are their names, `cat["orders.daily_sales"]` tells all about one, `cat.read("orders.daily_sales")` reads it.
     """
 
-    def __init__(self, config: Config, cards: Sequence[Card]) -> None:
+    def __init__(self, config: Config, cards: Sequence[Card], searched: str = "") -> None:
         self.config = config
         self.cards = tuple(cards)
+        self.searched = searched
 
     def __iter__(self) -> Iterator[str]:
         return (f"{card.name}.{port.name}" for card in self.cards for port in card.ports)
@@ -140,7 +142,7 @@ class Catalog:
             ports = tuple(port for port in card.ports if not rest or _mentions(port, rest))
             if ports or not (rest or card.ports):
                 found.append(replace(card, ports=ports))
-        return Catalog(self.config, found)
+        return Catalog(self.config, found, text)
 
     def read(self, port: str, version: str | None = None) -> "pl.DataFrame":
         """A port as a polars DataFrame; raises `UnknownName`, naming near ones, and `NotPublished`."""
@@ -159,11 +161,12 @@ class Catalog:
         return self[port].to_pandas()
 
     def __repr__(self) -> str:
-        rows = [(row[0], row[1], _shortened(row[2]), row[3], row[4], row[5], row[6]) for row in self._table()]
-        return "\n".join([*_text_table(_HEADER, rows), *self._more()])
+        rows = [[_shortened(text) for text in row] for row in self._table()]
+        return "\n".join([*(_text_table(_HEADER, rows) if rows else ()), *self._beside()])
 
     def _repr_html_(self) -> str:
-        return _html_table(_HEADER, self._table()) + "".join(f"<p>{escape(line)}</p>" for line in self._more())
+        rows = self._table()
+        return (_html_table(_HEADER, rows) if rows else "") + "".join(f"<p>{escape(line)}</p>" for line in self._beside())
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -187,7 +190,11 @@ class Catalog:
             for row in rows
         ]
 
-    def _more(self) -> list[str]:
+    def _beside(self) -> list[str]:
+        """What is to be said where the table is empty or does not hold everything."""
+        if not self.cards:
+            found = f"nothing speaks of '{self.searched}'; try fewer words, or parts of them"
+            return [found if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
         rest = sum(len(card.ports) or 1 for card in self.cards) - _SHOWN
         return [f'and {rest:,} more; cat.search("words") narrows'] if rest > 0 else []
 
@@ -226,11 +233,9 @@ def _text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 
 def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     # Colours are the reader's own, light or dark: what matters is said in words.
-    head = "".join(f"<th style='{_NUMBER if name == 'rows' else _CELL}'>{name}</th>" for name in header)
-    body = "".join(
-        f"<tr>{''.join(_cell(text, _NUMBER if name == 'rows' else _CELL) for name, text in zip(header, row, strict=True))}</tr>"
-        for row in rows
-    )
+    styles = [_STYLES.get(name, _CELL) for name in header]
+    head = "".join(f"<th style='{style}'>{name}</th>" for name, style in zip(header, styles, strict=True))
+    body = "".join(f"<tr>{''.join(map(_cell, row, styles))}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -1,7 +1,9 @@
 import json
 import re
 from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
+from shutil import rmtree
 
 import duckdb
 import polars as pl
@@ -215,6 +217,21 @@ def test_a_long_catalog_is_cut_and_says_so(mesh: SmallMesh, monkeypatch: pytest.
     monkeypatch.setattr(catalog_module, "_SHOWN", 2)
     assert repr(kit.open()).splitlines()[-1] == 'and 1 more; cat.search("words") narrows'
     assert "and 1 more; cat.search(&quot;words&quot;) narrows" in kit.open()._repr_html_()
+
+
+def test_an_empty_table_is_a_sentence(mesh: SmallMesh) -> None:
+    found = kit.open().search("nothing <like> it")
+    sentence = "nothing speaks of 'nothing <like> it'; try fewer words, or parts of them"
+    assert (repr(found), found._repr_html_()) == (sentence, f"<p>{escape(sentence)}</p>")
+    for name in ("shop", "plan"):
+        rmtree(mesh.domains / name)
+    assert repr(kit.open()) == "no data products yet; CONTRIBUTING.md shows how to add one"
+
+
+def test_as_text_a_long_reason_does_not_widen_the_table(mesh: SmallMesh) -> None:
+    (mesh.domains / "shop/product.odps.yaml").write_text("kind: [")
+    (line,) = (line for line in repr(kit.open()).splitlines() if line.startswith("shop"))
+    assert line.endswith("  broken: domains/shop/product.odps.yaml:2: not valid YAML: w…")
 
 
 def test_a_catalog_of_another_mesh_reads_that_one(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 import json
+import re
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -84,3 +86,73 @@ def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -
     )
     assert small.kit("sync").stdout == "written: catalog.yaml\nwritten: domains/shop/catalog.yaml\n"
     assert small.kit("check").returncode == 0
+
+
+def drifted(small: SmallMesh) -> list[str]:
+    return [name for name, _ in problems(small.config, small.mesh)]
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"<svg/>\n", b"\xff"])
+def test_a_picture_that_is_missing_or_changed_is_a_drift_until_it_is_synced(small: SmallMesh, damage: bytes | None) -> None:
+    path = small.domains / "lineage.svg"
+    before = path.read_bytes()
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage)
+    assert drifted(small) == ["lineage.svg"]
+    assert written(small) == ["domains/lineage.svg"]
+    assert path.read_bytes() == before
+    assert drifted(small) == []
+
+
+def test_the_picture_follows_what_products_read(small: SmallMesh) -> None:
+    def arrows() -> list[str]:
+        return re.findall("<title>(.* → .*)</title>", (small.domains / "lineage.svg").read_text())
+
+    assert arrows() == ["shop.raw.sales → shop.sales", "shop.sales → shop.totals", "shop.totals → plan.forecast"]
+    for name in ("product.odps.yaml", "notebooks/forecast.ipynb"):
+        small.replace(f"domains/plan/{name}", "shop.totals", "shop.sales")
+    assert drifted(small) == ["lineage.svg"]
+    assert written(small) == ["domains/lineage.svg"]
+    assert arrows() == ["shop.raw.sales → shop.sales", "shop.sales → plan.forecast", "shop.sales → shop.totals"]
+
+
+def test_the_owner_and_descriptions_are_not_in_the_picture(small: SmallMesh) -> None:
+    small.replace("domains/shop/product.odps.yaml", '"shop owner"', '"another"')
+    small.replace("domains/shop/contracts/sales.odcs.yaml", "One row per sales.", "One row per sale.")
+    assert drifted(small) == ["catalog.yaml", "shop"]
+
+
+def test_beside_a_broken_product_the_picture_stays_and_is_not_judged(small: SmallMesh) -> None:
+    path = small.domains / "lineage.svg"
+    path.write_text("an older one")
+    (small.domains / "shop/product.odps.yaml").write_text("kind: [")
+    assert written(small) == []
+    assert drifted(small) == []
+    assert path.read_text() == "an older one"
+
+
+def test_a_mesh_without_products_has_no_picture(small: SmallMesh) -> None:
+    for path in (small.domains / "shop", small.domains / "plan"):
+        rmtree(path)
+    (small.domains / "lineage.svg").unlink()
+    assert written(small) == ["catalog.yaml"]
+    assert drifted(small) == []
+    assert not (small.domains / "lineage.svg").exists()
+
+
+def test_a_link_in_the_place_of_a_generated_file_is_replaced_not_followed(small: SmallMesh, tmp_path: Path) -> None:
+    path, elsewhere = small.domains / "shop/catalog.yaml", tmp_path / "elsewhere.yaml"
+    elsewhere.write_text("mine")
+    path.unlink()
+    path.symlink_to(elsewhere)
+    assert written(small) == ["domains/shop/catalog.yaml"]
+    assert (path.is_symlink(), elsewhere.read_text()) == (False, "mine")
+
+
+def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
+    (small.domains / "lineage.svg").write_text("")
+    done = small.kit("check")
+    says = "lineage.svg: domains/lineage.svg: does not show what the products read and offer; run `kit sync`"
+    assert (done.returncode, done.stdout.splitlines()) == (1, [says])

@@ -1,0 +1,120 @@
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kit import status
+from kit.card import Card, PortCard
+from kit.config import Config
+from kit.contract import Sla
+from kit.status import PortStatus, judge, span
+
+NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
+CONFIG = Config(Path("/mesh"), Path("/mesh/state"), as_of=date(2024, 1, 10))
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return NOW
+
+    monkeypatch.setattr(status, "datetime", Stopped)
+
+
+def one(
+    *,
+    hours: float | None = 3,
+    rows: int | None = 30,
+    days: float | None = 1,
+    note: str = "",
+    broken: str = "",
+    failed: int = 0,
+    warned: int = 0,
+    sla: Sla | None = None,
+) -> PortStatus:
+    """A port published `hours` ago, whose newest row is `days` old; None where that is not known."""
+    sla = sla or Sla(latency=timedelta(days=2), frequency=timedelta(days=1))
+    newest = None if days is None or rows is None else datetime(2024, 1, 10) - timedelta(days=days)
+    port = PortCard("sales", sla=sla, rows=rows, newest=newest, passed=13 if rows else 0, failed=failed, warned=warned)
+    confirmed = None if hours is None else NOW - timedelta(hours=hours)
+    card = Card("shop", ports=(port,), version="v1" if hours else None, confirmed_at=confirmed, note=note, broken=broken)
+    (found,) = judge(CONFIG, [card])
+    return found
+
+
+NEVER = {"hours": None, "rows": None}
+FAILED = "last build failed: 2 checks failed"
+
+
+@pytest.mark.parametrize(
+    ("case", "state", "words", "checks"),
+    [
+        ({}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed"),
+        ({"hours": 24, "days": 2}, "fresh", "fresh 1 d of 1 d, data 2 d of 2 d", "13 passed"),
+        ({"sla": Sla()}, "fresh", "fresh 3 h", "13 passed"),
+        ({"days": None}, "fresh", "fresh 3 h of 1 d", "13 passed"),
+        ({"days": 3}, "stale", "stale 3 h of 1 d, data 3 d of 2 d", "13 passed"),
+        ({"hours": 60}, "late", "late 2.5 d of 1 d, data 1 d of 2 d", "13 passed"),
+        ({"hours": 60, "days": 3}, "stale", "stale 2.5 d of 1 d, data 3 d of 2 d", "13 passed"),
+        (NEVER, "unpublished", "never built", ""),
+        ({**NEVER, "note": FAILED, "failed": 2}, "unpublished", f"never published, {FAILED}", "0 passed, 2 failed"),
+        # A port that is new to a product whose snapshot does not hold it yet.
+        ({"rows": None}, "unpublished", "never built", ""),
+        ({**NEVER, "broken": "bad YAML"}, "broken", "broken: bad YAML", ""),
+        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot still serves, 3 h old", "13 passed"),
+        ({"note": FAILED, "failed": 2}, "fresh", f"fresh 3 h of 1 d, data 1 d of 2 d; {FAILED}", "13 passed, 2 failed"),
+        ({"hours": 60, "note": FAILED}, "late", f"late 2.5 d of 1 d, data 1 d of 2 d; {FAILED}", "13 passed"),
+        ({"warned": 1}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed, 1 warned"),
+    ],
+)
+def test_every_state_of_a_port(case: dict[str, object], state: str, words: str, checks: str) -> None:
+    found = one(**case)
+    assert (found.state, found.in_words().replace("\N{NO-BREAK SPACE}", " "), found.checks()) == (state, words, checks)
+
+
+def test_a_product_of_which_no_port_is_known_is_one_row() -> None:
+    (found,) = judge(CONFIG, [Card("bad", broken="has no product.odps.yaml")])
+    assert (found.port.name, found.state, found.version, found.note) == ("", "broken", None, "has no product.odps.yaml")
+
+
+def test_a_moment_with_a_zone_is_held_against_the_clock_in_utc() -> None:
+    newest = datetime.fromisoformat("2024-01-08T23:00:00-05:00")
+    port = PortCard("sales", sla=Sla(latency=timedelta(hours=20)), rows=1, newest=newest)
+    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    assert (found.state, found.data_age) == ("fresh", timedelta(hours=20))
+
+
+def test_as_json_ages_and_levels_are_hours() -> None:
+    assert one(hours=60, days=3, note=FAILED, failed=2).to_json() == {
+        "product": "shop",
+        "port": "sales",
+        "owner": "",
+        "state": "stale",
+        "rows": 30,
+        "version": "v1",
+        "contract_version": None,
+        "data_age_hours": 72.0,
+        "latency_hours": 48.0,
+        "age_hours": 60.0,
+        "frequency_hours": 24.0,
+        "checks": {"passed": 13, "failed": 2, "warned": 0},
+        "note": FAILED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(0), "0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=84), "1.4 h"),
+        (timedelta(hours=-36), "-1.5 d"),
+        (timedelta(days=7), "7 d"),
+        (timedelta(days=731), "2 y"),
+    ],
+)
+def test_a_length_of_time_is_said_in_its_largest_unit(length: timedelta, words: str) -> None:
+    assert span(length) == words
