@@ -80,14 +80,15 @@ class Card:
         else:
             about = product_facts(product)
             ports = {port.name: port_facts(port) for port in product.ports}
-        last = Runs(config.storage).last(product.name)
+        runs = Runs(config.storage)
+        last = runs.last(product.name)
         if last and last.status == "failed":
             problem = f"last build failed: {last.message.splitlines()[0]}"
         return cls(
             name=product.name,
             ports=tuple(_port(name, facts, published.get(name), last) for name, facts in ports.items()),
             version=snapshot.version if snapshot else None,
-            confirmed_at=_confirmed(snapshot, last) if snapshot else None,
+            confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
             note=problem,
             broken=product.message if isinstance(product, Broken) else "",
             **{**about, "tags": tuple(about.get("tags", ()))},
@@ -156,10 +157,9 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
     )
 
 
-def _confirmed(snapshot: Snapshot, last: Record | None) -> datetime:
-    if last and last.status in ("published", "up to date"):
-        return max(last.finished_at, snapshot.created_at)
-    return snapshot.created_at
+def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
+    last = runs.last(snapshot.product, ("published", "up to date"))
+    return max(last.finished_at, snapshot.created_at) if last else snapshot.created_at
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,13 +55,15 @@ class Runs:
         if last and last.status == record.status and record.status in ("up to date", "held"):
             shutil.rmtree(self.folder(last.product, last.run_id), ignore_errors=True)
 
-    def last(self, product: str) -> Record | None:
-        """The newest finished build of a product, or None."""
+    def last(self, product: str, statuses: Collection[str] = ()) -> Record | None:
+        """The newest finished build of a product (that ended in one of `statuses`), or None."""
         for run_id in self.ids(product):
             try:
                 data = read_json(self.folder(product, run_id) / RECORD)
             except InvalidFile:
                 continue  # a build that was killed has no record
+            if statuses and data["status"] not in statuses:
+                continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
             return Record(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
         return None

@@ -43,7 +43,7 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
     """
     expected = _generated(config, mesh)
     drawn = config.domains / PICTURE
-    if drawn in expected and (not drawn.is_file() or drawn.read_bytes() != expected[drawn].encode()):
+    if drawn in expected and (drawn.is_symlink() or not drawn.is_file() or drawn.read_bytes() != expected[drawn].encode()):
         yield PICTURE, f"{short(drawn)}: does not show what the products read and offer; run `kit sync`"
     for path in (config.root / entries.CATALOG, *(folder / entries.CATALOG for folder in folders(config.domains))):
         name = path.parent.name if path.parent != config.root else entries.CATALOG
