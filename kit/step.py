@@ -2,7 +2,10 @@
 
 import hashlib
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +85,8 @@ class Step:
         def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
             show_life(self.config, context.run.run_id)
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
-            outcome = self.builder(product, Request(config.parameters, keys, config.force))
+            with _interruptible():
+                outcome = self.builder(product, Request(config.parameters, keys, config.force))
             yield from self.report(context, outcome, keys)
 
         return step
@@ -170,6 +174,19 @@ class Step:
                 about["content"] = snapshot.fingerprint[:16]
             found[key] = {name: value for name, value in about.items() if value is not None}
         return found
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt be a `KeyboardInterrupt`: for Dagster's own exception dbt and DuckDB end no query."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:

@@ -277,7 +277,10 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, out + err
     assert "plan" not in [line.split()[0] for line in out.splitlines()[1:] if line]
 
