@@ -219,10 +219,8 @@ def _checks(
 
 
 def _check_spec(key: dg.AssetKey, name: str, promise: Promise) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        name, asset=key, description=promise.description or promise.rule, blocking=promise.severity == "error",
-        metadata={"rule": promise.rule, "origin": promise.origin},
-    )  # fmt: skip
+    text = f"{promise.rule}\n\n{promise.description}" if promise.description else promise.rule
+    return dg.AssetCheckSpec(name, asset=key, description=text, blocking=promise.severity == "error")
 
 
 def _evaluation(key: dg.AssetKey, name: str, check: Check) -> dg.AssetCheckEvaluation:
