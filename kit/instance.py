@@ -53,7 +53,6 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = home(config)
-    make_folder(folder)
     # Several processes that first open a new home together leave its databases broken for good.
     with lock(folder / ".lock", wait=True):
         settings = folder / "dagster.yaml"

@@ -256,7 +256,7 @@ def test_parameters_go_to_those_that_declare_them(small: SmallMesh) -> None:
 def test_storage_that_cannot_be_written_is_one_message(small: SmallMesh) -> None:
     done = small.kit("run", "shop", KIT_STORAGE="/proc/nowhere")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/products/shop: ")
+    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/dagster: ")
     assert "Traceback" not in done.stderr
 
 
