@@ -18,8 +18,8 @@ dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the m
 	@$(BIN)/kit dev
 
 test: $(VENV)/.test lint ## run the whole test suite
-	@$(BIN)/python -m pytest -m "not slow"
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff check --quiet .

@@ -2,11 +2,12 @@
 
 import fcntl
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from kit.config import Config
 from kit.files import lock, make_folder, write_durably
@@ -37,7 +38,7 @@ LOCATION = "mesh"
 """The name of the mesh's code location."""
 
 _STARTING = timedelta(seconds=40)
-_shown: dict[str, IO[str]] = {}
+_shown: dict[str, int] = {}
 """The signs of life this process gives, by run."""
 
 
@@ -77,8 +78,9 @@ def show_life(config: Config, run_id: str) -> None:
         return
     path = _sign_of_life(config, run_id)
     make_folder(path.parent)
-    _shown[run_id] = file = path.open("a", encoding="utf-8")
-    fcntl.flock(file, fcntl.LOCK_SH)
+    # A bare descriptor: it is never closed, the lock ends with the process.
+    _shown[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(_shown[run_id], fcntl.LOCK_SH)
 
 
 def sweep(config: Config, opened: "dg.DagsterInstance") -> list[str]:

@@ -53,7 +53,7 @@ KEY = "cannot name a partition; use letters, digits and _ . - inside, at most 64
             "p.yaml:5: how.keys: 'a' and 'A' differ in case only, which file systems may not; rename one",
         ),
         *(
-            ({"column": "shop", "keys": ["a", key]}, f"p.yaml:6: how.keys.1: '{key}' {KEY}")
+            ({"column": "shop", "keys": ["a", key]}, f"p.yaml:6: how.keys.1: '{key}' {KEY}".replace("\n", "\\n"))
             for key in ("", ".a", "a/b", "..", "a..b", "a b", "-a", "ü", "a" * 65, None, [], {}, "a\n", True, 1.5)
         ),
     ],
