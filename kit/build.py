@@ -17,7 +17,7 @@ from kit.ingest import Landing
 from kit.product import DataProduct
 from kit.progress import Progress
 from kit.runs import Record, Runs
-from kit.start import DUE, HELD, UP_TO_DATE, Request, start
+from kit.start import DUE, HELD, UP_TO_DATE, Request, Start, start
 from kit.store import Snapshot, Store
 
 _MESSAGES = {
@@ -42,6 +42,7 @@ class Outcome:
     checks: tuple[Check, ...] = ()
     passing: bool = False
     notebooks: Mapping[str, str] = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
 
     @property
     def version(self) -> str | None:
@@ -83,6 +84,7 @@ def _build(
     progress.seconds = {}
     run_id = runs.new_id()
     candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
+    begun: Start | None = None
     status, snapshot, passing = "failed", None, False
     try:
         begun = start(config, product, request, held, progress, landings)
@@ -106,7 +108,7 @@ def _build(
     progress.step("recorded")
     return Outcome(
         product.name, status, time.perf_counter() - clock, snapshot, message, tuple(candidate.checks), passing,
-        candidate.notebooks,
+        candidate.notebooks, tuple(begun.due) if begun and status == "published" else (),
     )  # fmt: skip
 
 
