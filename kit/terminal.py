@@ -48,9 +48,9 @@ def progress(quiet: bool) -> Iterator[Progress]:
 def print_outcome(outcome: "Outcome") -> None:
     """Print how the build of a product ended, and why when it failed."""
     style = {"failed": "red", "published": "green"}.get(outcome.status, "")
-    console.print(
-        Text(f"  {outcome.product:<12} {outcome.status:<10} {outcome.version or '':<44} {outcome.seconds:6.1f} s", style=style)
-    )
+    parts = len(outcome.partitions)
+    what = f"{outcome.version or ''}{f', {parts} partition{'s' * (parts > 1)}' if parts else ''}"
+    console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
     if outcome.message:
         (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
 
