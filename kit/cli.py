@@ -1,6 +1,6 @@
 """The command line. Each command prints what it did; `--json` gives scripts the same as data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from kit import index, terminal, work
+from kit.authoring import app as authoring
 from kit.build import Outcome
 from kit.config import Config
 from kit.doctor import examine
@@ -15,6 +16,7 @@ from kit.errors import KitError, NotebookError, UnknownName
 from kit.execution import execute
 from kit.lint import problems
 from kit.mesh import Mesh
+from kit.options import JsonOption, PortArgument, complete_products
 from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
@@ -33,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+app.add_typer(authoring)
 
 
 def main() -> None:
@@ -45,29 +47,10 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-def _complete_products(incomplete: str) -> list[str]:
-    return [name for name in _names(lambda mesh: mesh.names) + _complete_ports(incomplete) if name.startswith(incomplete)]
-
-
-def _complete_ports(incomplete: str) -> list[str]:
-    return [name for name in _names(lambda mesh: [port.id for port in mesh.ports]) if name.startswith(incomplete)]
-
-
-def _names(of: Callable[[Mesh], Iterable[str]]) -> list[str]:
-    try:
-        config = Config.load()
-        return list(of(Mesh.load(config.domains, config.cache)))
-    except KitError:
-        return []  # outside a mesh there is nothing to complete, and no place for a message
-
-
-PortArgument = Annotated[str, typer.Argument(help="A port, such as orders.daily_sales.", autocompletion=_complete_ports)]
-
-
 @app.command()
 def run(
     selection: Annotated[
-        list[str] | None, typer.Argument(help="Products or ports; all without.", autocompletion=_complete_products)
+        list[str] | None, typer.Argument(help="Products or ports; all without.", autocompletion=complete_products)
     ] = None,
     downstream: Annotated[bool, typer.Option("--downstream", help="Also build what reads them.")] = False,
     upstream: Annotated[bool, typer.Option("--upstream", help="Also build what they read.")] = False,
@@ -247,7 +230,7 @@ def _history_row(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @app.command()
 def rollback(
-    product: Annotated[str, typer.Argument(help="A product.", autocompletion=_complete_products)],
+    product: Annotated[str, typer.Argument(help="A product.", autocompletion=complete_products)],
     version: Annotated[str, typer.Argument(help="A snapshot, as `kit history` names it.")],
 ) -> None:
     """Move a product's readers to another published snapshot, all ports at once."""

@@ -48,8 +48,9 @@ def progress(quiet: bool) -> Iterator[Progress]:
 def print_outcome(outcome: "Outcome") -> None:
     """Print how the build of a product ended, and why when it failed."""
     style = {"failed": "red", "published": "green"}.get(outcome.status, "")
-    parts = len(outcome.partitions)
-    what = f"{outcome.version or ''}{f', {parts} partition{'s' * (parts > 1)}' if parts else ''}"
+    what = outcome.version or ""
+    if outcome.partitions:
+        what += f", {len(outcome.partitions)} partition{'s' * (len(outcome.partitions) > 1)}"
     console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
     if outcome.message:
         (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
