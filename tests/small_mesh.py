@@ -147,6 +147,42 @@ class SmallMesh:
         cells = [FORECAST[0], "totals = kit.inputs().read('shop.totals').filter(pl.col('item') == partition)", *FORECAST[2:]]
         self.notebook("plan", "forecast", cells, "factor: float = 2.0  # growth\npartition: str = 'tea'\n")
 
+    def two_majors(self, end: str = "2024-03-31") -> None:
+        """Give `shop` version 2 of `totals`, which renames a column; version 1 goes on as `totals_v1` until `end`."""
+        shop = self.domains / "shop"
+        old = json.loads((shop / "contracts/totals.odcs.yaml").read_text())
+        (shop / "contracts/totals.odcs.yaml").write_text(json.dumps(old, indent=1).replace("amount", "value"))
+        self.replace("domains/shop/contracts/totals.odcs.yaml", "sum(value) from raw.sales", "sum(amount) from raw.sales")
+        self.replace("domains/shop/contracts/totals.odcs.yaml", '"version": "1.0.0"', '"version": "2.0.0"')
+        old |= {
+            "id": "shop.totals_v1",
+            "status": "deprecated",
+            "customProperties": [{"property": "majorOf", "value": "totals"}],
+        }
+        old["schema"][0]["name"] = "totals_v1"
+        old["slaProperties"].append({"property": "endOfLife", "value": end})
+        write(shop / "contracts/totals_v1.odcs.yaml", json.dumps(old, indent=1))
+        product = json.loads((shop / "product.odps.yaml").read_text())
+        product["outputPorts"][1]["version"] = "2.0.0"
+        product["outputPorts"].append({"name": "totals_v1", "version": "1.0.0", "contractId": "shop.totals_v1", "type": "dbt"})
+        write(shop / "product.odps.yaml", json.dumps(product, indent=1))
+        model = shop / "models/marts/totals.sql"
+        write(shop / "models/marts/totals_v1.sql", model.read_text())
+        write(model, model.read_text().replace("as amount", "as value"))
+        self.replace("domains/shop/models/marts/sales.yml", "model: totals", "model: totals_v1")
+
+    def dbt_reader(self, name: str, column: str, version: str) -> None:
+        """A product that copies `shop.totals`, in the given version, with dbt."""
+        folder = self.domains / name
+        data = json.loads(descriptor(name, inputs=["shop.totals"], outputs={"copy": "dbt"}))
+        data["inputPorts"][0]["version"] = version
+        write(folder / "product.odps.yaml", json.dumps(data, indent=1))
+        columns = [("item", "varchar", {"required": True}), (column, "decimal(18,2)", {"required": True})]
+        write(folder / "contracts/copy.odcs.yaml", contract(f"{name}.copy", "copy", columns))
+        write(folder / "dbt_project.yml", (self.domains / "shop/dbt_project.yml").read_text().replace("shop", name))
+        write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: totals}]}]\n")
+        write(folder / "models/copy.sql", f"select item, {column} from {{{{ source('shop', 'totals') }}}} order by item\n")
+
     def _shop(self) -> None:
         shop = self.domains / "shop"
         write(shop / "product.odps.yaml", descriptor("shop", inputs=["raw.sales"], outputs={"sales": "dbt", "totals": "dbt"}))
