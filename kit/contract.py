@@ -9,6 +9,7 @@ from typing import Any
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.on_failure import quarantine_limit
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -65,7 +66,10 @@ class Sla:
 
 @dataclass(frozen=True)
 class Contract:
-    """An ODCS data contract for one table."""
+    """An ODCS data contract for one table.
+
+    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside.
+    """
 
     path: Path
     id: str
@@ -79,6 +83,12 @@ class Contract:
     rules: tuple[Rule, ...]
     sla: Sla
     tags: tuple[str, ...] = field(default=())
+    quarantine_limit: float | None = None
+
+    @property
+    def quarantining(self) -> tuple[Rule, ...]:
+        """The rules that set rows aside."""
+        return tuple(rule for rule in self.rules if rule.quarantines)
 
     @classmethod
     def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
@@ -120,6 +130,7 @@ class _Reader:
             raise fail([*at, "properties"], f"the column '{twice[0]}' stands twice; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
+        rules = tuple(self.rules.of(table, properties, key))
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -130,9 +141,10 @@ class _Reader:
             team=team.get("name", "") if isinstance(team, dict) else "",
             columns=columns,
             key=key,
-            rules=tuple(self.rules.of(table, properties, key)),
+            rules=rules,
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
+            quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
         )
 
     def identifier(self, where: Where, value: object) -> str:
