@@ -6,12 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kit import notebook, work
+from kit import notebook, quarantine, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
+from kit.contract import Contract
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
@@ -45,23 +46,37 @@ class Candidate:
         for problem in partition_problems(product):
             raise NotebookError(problem)
         self.folder.mkdir(parents=True)
-        self.staging = self.store.stage(product.name, [port.name for port in product.ports])
+        aside = [quarantine.name(table) for table in quarantining(product)]
+        self.staging = self.store.stage(product.name, [port.name for port in product.ports] + aside)
         progress.step("staging ready")
         self.tables = {name: pinned.files for name, pinned in start.pins.items()}
         self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
         raw, ports = subjects(product)
+        for source in product.sources:
+            # What was landed stays as it came; the build reads the rest.
+            table, landed, rest = (
+                f"{RAW}.{source.name}",
+                start.landings[source.name].path,
+                self.folder / f"{source.name}.parquet",
+            )
+            self.tables[table] = [self._set_aside(table, source.contract, landed, rest, None)]
+            self._judge_aside(table, source.contract)
         if raw:
             self._audit("audit raw", raw)
         for key in start.due if product.partitions else (None,):
             self._fill(start, key)
         if product.partitions:
             self._complete(start)
+        for port in product.ports:
+            self._judge_aside(port.name, port.contract)
         self._audit("audit", ports)
         with progress.of(product.name, "publish") as say:
             manifest = self._manifest(start)
             snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
+        for source in product.sources:
+            (self.folder / f"{source.name}.parquet").unlink(missing_ok=True)
         return snapshot
 
     def _fill(self, start: Start, key: str | None) -> None:
@@ -108,6 +123,40 @@ class Candidate:
                 f"contract's now; build all partitions with `kit run {self.product.name}`"
             )
         _link(old, self.staging / port.name / _file(key))
+        if port.contract.quarantining:
+            aside = current.folder / quarantine.name(port.name) / _file(key)
+            if not aside.is_file():
+                raise KitError(
+                    f"'{self.product.name}': partition {key} of the port '{port.name}' was built before its contract set rows "
+                    f"aside; build all partitions with `kit run {self.product.name}`"
+                )
+            _link(aside, self.staging / quarantine.name(port.name) / _file(key))
+
+    def _set_aside(self, table: str, contract: Contract, given: Path, rest: Path, key: str | None) -> Path:
+        """Set aside the rows of a file that break a quarantining rule; gives the file that holds the others."""
+        if not contract.quarantining:
+            return given
+        aside = self.staging / quarantine.name(table) / _file(key)
+        return quarantine.set_aside(contract, given, self.tables, quarantine.Part(rest, aside))
+
+    def _set_port_aside(self, name: str, key: str | None) -> None:
+        """Do so as soon as a port is made, so that what is made from it agrees with what is published."""
+        port, path = self.product.port(name), self.staging / name / _file(key)
+        if port and path.is_file():
+            self._set_aside(name, port.contract, path, path, key)
+
+    def _judge_aside(self, table: str, contract: Contract, key: str | None = None) -> None:
+        """See that few enough rows of a table, or of one partition, were set aside."""
+        if not contract.quarantining:
+            return
+        folder = self.staging / quarantine.name(table)
+        files = [folder / _file(key)] if key else sorted(folder.glob("*.parquet"))
+        raw = table.startswith(f"{RAW}.")
+        stay = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
+        found = quarantine.checks(contract, table, list(map(quarantine.Part, stay, files)))
+        # Of one partition only what stops the build is told; the counts are those of all.
+        if key is None or any(check.blocks for check in found):
+            self._judge(found)
 
     def _transform(self, key: str | None) -> None:
         from kit.transform import transform
@@ -118,8 +167,19 @@ class Candidate:
         self.progress.step("work database ready")
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
         with self.progress.of(self.product.name, "dbt") as say:
-            done = transform(self.product, self.database, self.staging, target, self.progress.step, key)
+            done = transform(
+                self.product,
+                self.database,
+                self.staging,
+                target,
+                self.progress.step,
+                lambda name: self._set_port_aside(name, key),
+                key,
+            )
             say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
+        for port in self.product.ports:
+            if (self.staging / port.name / _file(key)).is_file():
+                self._judge_aside(port.name, port.contract, key)
         self._judge(done.checks)
         for port in self.product.ports:
             if port.notebook is None and not self._made(port, key):
@@ -152,7 +212,9 @@ class Candidate:
                     raise NotebookError(f'{short(port.notebook)}: ended without kit.output("{port.name}", frame)')
             except NotebookError as error:
                 raise NotebookError(f"{error}\nexecuted copy: {executed}") from None
+            self._set_port_aside(port.name, key)
             say(f"{port.name}{_of(key)}")
+        self._judge_aside(port.name, port.contract, key)
 
     def _made(self, port: OutputPort, key: str | None) -> bool:
         """Let what comes later see a port that has been staged, under its short and its full name."""
@@ -191,6 +253,13 @@ class Candidate:
                     "checks": counts(check for check in self.checks if check.table == port.name),
                     "about": port_facts(port),
                 }
+        sources = {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()}
+        for table, contract in quarantining(self.product).items():
+            files = sorted((self.staging / quarantine.name(table)).glob("*.parquet"))
+            kind, _, source = table.rpartition(".")
+            whole: dict[str, Any] = sources[source] if kind else ports[table]
+            whole["quarantined"] = quarantine.rows_set_aside(files)
+            ports[quarantine.name(table)] = quarantine.entry(table, contract, files)
         return {
             "run_id": self.run_id,
             "about": product_facts(self.product),
@@ -200,7 +269,7 @@ class Candidate:
             "fingerprint": start.fingerprint,
             "partitions": {**start.kept, **start.due},
             "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
-            "sources": {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()},
+            "sources": sources,
             "parameters": start.parameters,
             "ports": ports,
             "checks": [check.to_json() for check in self.checks],
@@ -233,6 +302,12 @@ def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
     """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
     raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
     return raw, [Subject(port.name, port.contract, port.suite) for port in product.ports]
+
+
+def quarantining(product: DataProduct) -> dict[str, Contract]:
+    """The contracts that set rows aside, by the name of their table."""
+    raw, ports = subjects(product)
+    return {subject.table: subject.contract for subject in raw + ports if subject.contract.quarantining}
 
 
 def partition_rule(product: DataProduct) -> str:
