@@ -6,12 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kit import notebook, work
+from kit import masking, notebook, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
+from kit.contract import Contract
+from kit.discretion import discreet
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
@@ -52,16 +54,19 @@ class Candidate:
         raw, ports = subjects(product)
         if raw:
             self._audit("audit raw", raw)
+            self._mask_sources()
         for key in start.due if product.partitions else (None,):
             self._fill(start, key)
         if product.partitions:
             self._complete(start)
         self._audit("audit", ports)
+        self._mask_ports()
         with progress.of(product.name, "publish") as say:
             manifest = self._manifest(start)
             snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / RAW, ignore_errors=True)
         return snapshot
 
     def _fill(self, start: Start, key: str | None) -> None:
@@ -144,7 +149,9 @@ class Candidate:
         run_file.write_text(to_json(run), encoding="utf-8")
         executed = self.folder / "notebooks" / f"{name}.ipynb"
         self.notebooks[name] = str(executed)
-        limits = notebook.Limits(self.config.cell_timeout_seconds, self.config.notebook_output_mb)
+        # What it shows may be what its product masks, and executed copies are kept for everybody.
+        output_mb = 0 if any(masking.masked(port.contract) for port in self.product.ports) else self.config.notebook_output_mb
+        limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
                 notebook.execute(port.notebook, executed, parameters, limits, {RUN_FILE: str(run_file)})
@@ -167,7 +174,33 @@ class Candidate:
             say(_tally(found))
         self._judge(found)
 
+    def _mask_sources(self) -> None:
+        """Let what comes later see raw data only as its contract masks it; what was landed stays as it came."""
+        for source in self.product.sources:
+            table = f"{RAW}.{source.name}"
+            target = self.folder / RAW / f"{source.name}.parquet"
+            if masking.masked(source.contract):
+                target.parent.mkdir(exist_ok=True)
+                self._mask(table, source.contract, self.tables[table][0], target)
+                self.tables[table] = [target]
+
+    def _mask_ports(self) -> None:
+        """Replace what was audited by what may be read."""
+        for port in self.product.ports:
+            if masking.masked(port.contract):
+                for path in self.tables[port.name]:
+                    target = path.with_suffix(".masked")
+                    self._mask(port.name, port.contract, path, target)
+                    target.replace(path)
+
+    def _mask(self, table: str, contract: Contract, path: Path, target: Path) -> None:
+        with self.progress.of(self.product.name, "mask") as say:
+            masking.write(contract, path, target, masking.key(self.config, self.product))
+            say(f"{table}: {', '.join(column.name for column in masking.masked(contract))}")
+
     def _judge(self, checks: tuple[Check, ...]) -> None:
+        raw, ports = subjects(self.product)
+        checks = discreet(self.product, raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
@@ -188,9 +221,11 @@ class Candidate:
                     "contract_version": str(port.contract.version),
                     "rows": rows,
                     "newest": str(newest_value) if newest_value is not None else None,
+                    "masked": {column.name: column.mask.kind for column in masking.masked(port.contract) if column.mask},
                     "checks": counts(check for check in self.checks if check.table == port.name),
                     "about": port_facts(port),
                 }
+        mask_key = masking.key(self.config, self.product)
         return {
             "run_id": self.run_id,
             "about": product_facts(self.product),
@@ -198,6 +233,7 @@ class Candidate:
             "kit_version": __version__,
             "git_commit": _git_commit(self.config.root),
             "fingerprint": start.fingerprint,
+            "mask_key": masking.fingerprint(mask_key) if mask_key else None,
             "partitions": {**start.kept, **start.due},
             "inputs": {port: pinned.to_json() for port, pinned in start.pins.items()},
             "sources": {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()},

@@ -9,6 +9,7 @@ from typing import Any
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.mask import Mask, mask_of
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -51,6 +52,7 @@ class Column:
     description: str
     required: bool
     classification: str | None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class _Reader:
             description=item.get("description") or "",
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
+            mask=mask_of(self.document, where, item, kind),
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -196,6 +199,10 @@ class _Reader:
                         [*where, "element"],
                         f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
                         f"write {table}.COLUMN",
+                    )
+                if any(c.name == column and c.mask and c.mask.applies for c in columns):
+                    raise self.document.error(
+                        [*where, "element"], f"'{element}' is masked, so that readers cannot see its age; choose another one"
                     )
                 values["latency_column"] = column
         return Sla(**values)
