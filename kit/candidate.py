@@ -6,13 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kit import notebook, quarantine, work
+from kit import masking, notebook, quarantine, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
 from kit.contract import Contract
+from kit.discretion import discreet
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
@@ -45,7 +46,7 @@ class Candidate:
         product, progress = self.product, self.progress
         for problem in partition_problems(product):
             raise NotebookError(problem)
-        self.folder.mkdir(parents=True)
+        (self.folder / RAW).mkdir(parents=True)
         aside = [quarantine.name(table) for table in quarantining(product)]
         self.staging = self.store.stage(product.name, [port.name for port in product.ports] + aside)
         progress.step("staging ready")
@@ -57,12 +58,13 @@ class Candidate:
             table, landed, rest = (
                 f"{RAW}.{source.name}",
                 start.landings[source.name].path,
-                self.folder / f"{source.name}.parquet",
+                self.folder / RAW / f"{source.name}.sound.parquet",
             )
             self.tables[table] = [self._set_aside(table, source.contract, landed, rest, None)]
             self._judge_aside(table, source.contract)
         if raw:
             self._audit("audit raw", raw)
+            self._mask_sources()
         for key in start.due if product.partitions else (None,):
             self._fill(start, key)
         if product.partitions:
@@ -70,13 +72,13 @@ class Candidate:
         for port in product.ports:
             self._judge_aside(port.name, port.contract)
         self._audit("audit", ports)
+        self._mask_ports()
         with progress.of(product.name, "publish") as say:
             manifest = self._manifest(start)
             snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
-        for source in product.sources:
-            (self.folder / f"{source.name}.parquet").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / RAW, ignore_errors=True)
         return snapshot
 
     def _fill(self, start: Start, key: str | None) -> None:
@@ -204,7 +206,9 @@ class Candidate:
         run_file.write_text(to_json(run), encoding="utf-8")
         executed = self.folder / "notebooks" / f"{name}.ipynb"
         self.notebooks[name] = str(executed)
-        limits = notebook.Limits(self.config.cell_timeout_seconds, self.config.notebook_output_mb)
+        # What it shows may be what its product masks, and executed copies are kept for everybody.
+        output_mb = 0 if any(masking.masked(port.contract) for port in self.product.ports) else self.config.notebook_output_mb
+        limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
                 notebook.execute(port.notebook, executed, parameters, limits, {RUN_FILE: str(run_file)})
@@ -229,7 +233,32 @@ class Candidate:
             say(_tally(found))
         self._judge(found)
 
+    def _mask_sources(self) -> None:
+        """Let what comes later see raw data only as its contract masks it; what was landed stays as it came."""
+        for source in self.product.sources:
+            table = f"{RAW}.{source.name}"
+            target = self.folder / RAW / f"{source.name}.parquet"
+            if masking.masked(source.contract):
+                self._mask(table, source.contract, self.tables[table][0], target)
+                self.tables[table] = [target]
+
+    def _mask_ports(self) -> None:
+        """Replace what was audited by what may be read."""
+        for port in self.product.ports:
+            if masking.masked(port.contract):
+                for path in self.tables[port.name]:
+                    target = path.with_suffix(".masked")
+                    self._mask(port.name, port.contract, path, target)
+                    target.replace(path)
+
+    def _mask(self, table: str, contract: Contract, path: Path, target: Path) -> None:
+        with self.progress.of(self.product.name, "mask") as say:
+            masking.write(contract, path, target, masking.key(self.config, self.product))
+            say(f"{table}: {', '.join(column.name for column in masking.masked(contract))}")
+
     def _judge(self, checks: tuple[Check, ...]) -> None:
+        raw, ports = subjects(self.product)
+        checks = discreet(self.product, raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
@@ -250,6 +279,7 @@ class Candidate:
                     "contract_version": str(port.contract.version),
                     "rows": rows,
                     "newest": str(newest_value) if newest_value is not None else None,
+                    "masked": {column.name: column.mask.kind for column in masking.masked(port.contract) if column.mask},
                     "checks": counts(check for check in self.checks if check.table == port.name),
                     "about": port_facts(port),
                 }
@@ -260,6 +290,7 @@ class Candidate:
             whole: dict[str, Any] = sources[source] if kind else ports[table]
             whole["quarantined"] = quarantine.rows_set_aside(files)
             ports[quarantine.name(table)] = quarantine.entry(table, contract, files)
+        mask_key = masking.key(self.config, self.product)
         return {
             "run_id": self.run_id,
             "about": product_facts(self.product),
@@ -267,6 +298,7 @@ class Candidate:
             "kit_version": __version__,
             "git_commit": _git_commit(self.config.root),
             "fingerprint": start.fingerprint,
+            "mask_key": masking.fingerprint(mask_key) if mask_key else None,
             "partitions": {**start.kept, **start.due},
             "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
             "sources": sources,

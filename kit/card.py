@@ -28,10 +28,8 @@ class Column(NamedTuple):
 class PortCard:
     """One port. `rows`, `newest` (its newest data) and `contract_version` are those of the current snapshot.
 
-    `failed` are checks of the last build, which published nothing; the others are of the snapshot. `end_of_life` is the
-    last day a deprecated one is served.
     `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
-    that were set aside, None when its contract sets none aside.
+    that were set aside, None when its contract sets none aside; `end_of_life` the last day a deprecated one is served.
     """
 
     name: str

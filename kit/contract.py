@@ -10,6 +10,7 @@ from kit import deprecation
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.mask import Mask, mask_of
 from kit.on_failure import quarantine_limit
 from kit.rules import Rule, RuleReader
 
@@ -53,6 +54,7 @@ class Column:
     description: str
     required: bool
     classification: str | None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ class _Reader:
             description=item.get("description") or "",
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
+            mask=mask_of(self.document, where, item, kind),
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -216,6 +219,10 @@ class _Reader:
                         [*where, "element"],
                         f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
                         f"write {table}.COLUMN",
+                    )
+                if any(c.name == column and c.mask and c.mask.applies for c in columns):
+                    raise self.document.error(
+                        [*where, "element"], f"'{element}' is masked, so that readers cannot see its age; choose another one"
                     )
                 values["latency_column"] = column
         return Sla(**values)

@@ -272,6 +272,10 @@ class _Reader:
             if partitions.column not in (column.name for column in port.contract.columns):
                 problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is cut by it"
                 raise document.error([*where, "column"], problem)
+            if masked := next((column.name for column in port.contract.columns if column.mask and column.mask.applies), None):
+                # The contract is held against all partitions together, and those carried over are masked already.
+                problem = f"'{port.name}.{masked}' is masked, but this product has partitions; mask the column in the contract"
+                raise document.error(where, f"{problem} of its source or in the provider, and write `mask: inherited` here")
         return partitions
 
     def once(self, document: Document, where: Where, names: list[str]) -> None:
