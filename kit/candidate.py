@@ -118,7 +118,8 @@ class Candidate:
         self.progress.step("work database ready")
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
         with self.progress.of(self.product.name, "dbt") as say:
-            done = transform(self.product, self.database, self.staging, target, self.progress.step, key)
+            inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
+            done = transform(self.product, self.database, inputs, self.staging, target, self.progress.step, key)
             say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
         self._judge(done.checks)
         for port in self.product.ports:
