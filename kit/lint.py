@@ -13,6 +13,7 @@ from kit.files import Where, inside, read_json, read_yaml, short
 from kit.mesh import Mesh
 from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.project import PYTHON_MODEL, Project
 from kit.start import partition_problems
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
@@ -38,6 +39,8 @@ def _product(product: DataProduct) -> Iterator[str]:
         yield from partition_problems(product)
     except KitError as error:
         yield str(error)
+    for path in Project.read(product.folder).python:
+        yield f"{short(path)}: {PYTHON_MODEL}"
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
