@@ -47,7 +47,7 @@ class Candidate:
         self.folder.mkdir(parents=True)
         self.staging = self.store.stage(product.name, [port.name for port in product.ports])
         progress.step("staging ready")
-        self.tables = {port: pinned.files for port, pinned in start.pins.items()}
+        self.tables = {name: pinned.files for name, pinned in start.pins.items()}
         self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
         raw, ports = subjects(product)
         if raw:
@@ -133,8 +133,8 @@ class Candidate:
             return
         inputs = {}
         for item in port.reads:
-            version = start.pins[item.port].snapshot.version if item.port in start.pins else self.run_id
-            inputs[item.port] = {"version": version, "files": [str(path) for path in self.tables[item.port]]}
+            version = start.pins[item.name].snapshot.version if item.name in start.pins else self.run_id
+            inputs[item.name] = {"version": version, "files": [str(path) for path in self.tables[item.name]]}
         run = {
             "run_id": self.run_id, "product": self.product.name, "port": port.name, "inputs": inputs,
             "staged": str(self.staging / port.name / _file(key)), "contract": str(port.contract.path),
@@ -199,7 +199,7 @@ class Candidate:
             "git_commit": _git_commit(self.config.root),
             "fingerprint": start.fingerprint,
             "partitions": {**start.kept, **start.due},
-            "inputs": {port: pinned.to_json() for port, pinned in start.pins.items()},
+            "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
             "sources": {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()},
             "parameters": start.parameters,
             "ports": ports,

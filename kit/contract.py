@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from kit import deprecation
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
@@ -65,7 +66,10 @@ class Sla:
 
 @dataclass(frozen=True)
 class Contract:
-    """An ODCS data contract for one table."""
+    """An ODCS data contract for one table.
+
+    `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
+    """
 
     path: Path
     id: str
@@ -79,6 +83,8 @@ class Contract:
     rules: tuple[Rule, ...]
     sla: Sla
     tags: tuple[str, ...] = field(default=())
+    end_of_life: date | None = None
+    major_of: str | None = None
 
     @classmethod
     def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
@@ -133,6 +139,8 @@ class _Reader:
             rules=tuple(self.rules.of(table, properties, key)),
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
+            end_of_life=deprecation.end_of_life(self.document),
+            major_of=deprecation.major_of(self.document),
         )
 
     def identifier(self, where: Where, value: object) -> str:
@@ -176,9 +184,11 @@ class _Reader:
         for position, item in enumerate(self.data.get("slaProperties") or []):
             where: Where = ["slaProperties", position]
             name = item["property"]
+            if name == deprecation.END_OF_LIFE:
+                continue
             if name not in ("latency", "frequency", "retention"):
                 raise self.document.error(
-                    [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention"
+                    [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention, endOfLife"
                 )
             if name in values:
                 raise self.document.error(where, f"{name} stands twice; keep one")

@@ -44,6 +44,7 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
             "contract_version": entry["contract_version"],
             "snapshot_version": version,
             "sla": facts.get("sla", {}),
+            **({"deprecated_until": facts["end_of_life"]} if "end_of_life" in facts else {}),
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
         }
         urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(entry["files"])]

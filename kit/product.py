@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit import majors
 from kit.contract import Contract, Version
 from kit.cron import is_cron
 from kit.documents import Documents
@@ -22,10 +23,19 @@ _PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
 
 @dataclass(frozen=True)
 class InputPort:
-    """A port of another product that this one reads, with the version it was written against."""
+    """A port of another product that this one reads, with the version it was written against.
+
+    `called` is what SQL and notebooks call it when `port` is the older major version that serves it.
+    """
 
     port: str
     version: Version
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the product itself calls the port."""
+        return self.called or self.port
 
     @property
     def product(self) -> str:
@@ -134,6 +144,7 @@ class _Reader:
         inputs, sources = self.inputs(document)
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
         self.once(document, ["outputPorts"], [port.name for port in ports])
+        majors.check({port.name: port.contract for port in ports})
         product = DataProduct(
             name=name,
             folder=self.folder,

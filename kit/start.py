@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, notebook
+from kit import ingest, majors, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
@@ -131,29 +131,34 @@ def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple
 
 
 def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
-    """Fix every input port to the provider's current snapshot, held against pruning until `held` is closed.
+    """Fix every input to the provider's current snapshot, held against pruning until `held` is closed.
 
-    All ports of one provider come from one snapshot. Raises `NotPublished` or `KitError`.
+    They go by the names the product has for them; all ports of one provider come from one snapshot. Raises `NotPublished`
+    or `KitError`.
     """
     snapshots: dict[str, Snapshot] = {}
     pins = {}
     for item in product.inputs:
         if item.product not in snapshots:
             snapshots[item.product] = held.enter_context(store.open(item.product))
-        pins[item.port] = Pin(item.port, snapshots[item.product])
-        _check_version(product, item, pins[item.port])
+        pins[item.name] = Pin(f"{item.product}.{served(product, item, snapshots[item.product])}", snapshots[item.product])
     return pins
 
 
-def _check_version(product: DataProduct, item: InputPort, pinned: Pin) -> None:
-    ports = pinned.snapshot.manifest["ports"]
-    entry = ports.get(item.port.partition(".")[2])
-    offered = Version.parse(entry["contract_version"]) if entry else None
-    if offered is None or not offered.serves(item.version):
+def served(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
+    """The port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
+
+    A snapshot may be older than the contracts: before the provider's next build the old version still has the name.
+    """
+    offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
+    wanted = item.name.partition(".")[2]
+    found = majors.serving(wanted, item.version, {name: version for name, version in offered.items() if version})
+    if found is None:
         raise NotPublished(
-            f"'{product.name}' reads {item.port} {item.version}, but the current snapshot of '{item.product}' has "
-            f"{f'version {offered}' if offered else 'no such port'}; run `kit run {item.product}` first"
+            f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "
+            f"{f'version {offered[wanted]}' if wanted in offered else 'no such port'}; run `kit run {item.product}` first"
         )
+    return found
 
 
 def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, Landing]:
@@ -210,7 +215,7 @@ def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str,
         "kit": __version__,
         "code": product.code_digest(),
         "inputs": {
-            port: {key: value for key, value in pinned.to_json().items() if key != "version"} for port, pinned in pins.items()
+            name: {key: value for key, value in pinned.to_json().items() if key != "version"} for name, pinned in pins.items()
         },
         "sources": {name: landing.digest for name, landing in landings.items()},
     }

@@ -99,6 +99,7 @@ class Step:
         metadata: dict[str, Any] = {"domain": product.domain, "folder": f"domains/{product.name}"}
         if contract:
             metadata |= {"dagster/column_schema": _columns(contract), "contract": f"{contract.id} {contract.version}"}
+            metadata |= {"deprecated until": str(contract.end_of_life)} if contract.end_of_life else {}
         frequency = port.contract.sla.frequency if port else None
         return dg.AssetSpec(
             asset_key(node.id),
