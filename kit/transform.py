@@ -46,17 +46,10 @@ def transform(
         if event.info.name == "NodeFinished":
             on_node(event.data.node_info.node_name)
 
-    arguments = [
-        "build", "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
-        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
-        "--no-version-check", "--no-send-anonymous-usage-stats",
-    ]  # fmt: skip
-    if partition:
-        arguments += ["--vars", json.dumps({"partition": partition})]
     ports = ",".join(port.name for port in product.ports if port.notebook is None)
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
-            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+            result = dbtRunner(callbacks=[listen]).invoke(dbt_arguments("build", product, target, partition))
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
@@ -73,6 +66,16 @@ def transform(
     with work.connect(database, read_only=True) as connection:
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
     return Transformed(models, checks)
+
+
+def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
+    """What dbt is called with; the environment names the work database and where marts go."""
+    arguments = [
+        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+    ]  # fmt: skip
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
 
 def _check(node: Any, connection: Any) -> Check:

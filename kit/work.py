@@ -48,6 +48,16 @@ def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:
         connection.execute(f"create or replace view {quoted(name)} as select * from read_parquet([{paths}])")
 
 
+def add_tables(connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Create an empty table for each name, with columns of these types."""
+    for name, types in tables.items():
+        schema, dot, _ = name.partition(".")
+        if dot:
+            connection.execute(f"create schema if not exists {quoted(schema)}")
+        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
+        connection.execute(f"create table {quoted(name)} ({columns})")
+
+
 def columns(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[str, str]:
     """The columns of a table with their types, named as contracts name them."""
     rows = connection.execute(f"describe {quoted(table)}").fetchall()
