@@ -329,7 +329,7 @@ def _git_commit(root: Path) -> str | None:
 def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
     """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
     raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw, [Subject(port.name, port.contract, port.suite) for port in product.ports]
+    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
 
 
 def quarantining(product: DataProduct) -> dict[str, Contract]:
