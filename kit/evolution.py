@@ -186,6 +186,12 @@ def _service(old: Contract, new: Contract) -> Iterator[Change]:
     was_of, now_of = old.sla.latency_column, new.sla.latency_column
     if was_of and now_of and was_of != now_of:
         yield Change("latency", f"of {was_of} → of {now_of}", "major")
+    until, now_until = old.end_of_life, new.end_of_life
+    if until != now_until:
+        # Said in time, an end takes nothing away. An earlier one does, but no version could say so: readers must agree.
+        sooner = until is not None and now_until is not None and now_until < until
+        verdict: Verdict = "review" if sooner else "patch" if until is None else "minor"
+        yield Change("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
 
 
 def _span(time: timedelta | None) -> str:

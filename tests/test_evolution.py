@@ -220,6 +220,11 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [Change("retention", "730.5 d → none", "major")],
         [Change("retention", "none → 730.5 d", "minor")],
     ),
+    "a deprecation": (
+        [("status", "deprecated"), ("slaProperties 3", {"property": "endOfLife", "value": "2030-12-31"})],
+        [Change("last day", "none → 2030-12-31", "patch")],
+        [Change("last day", "2030-12-31 → none", "minor")],
+    ),
     "classification": (
         [(f"{AMOUNT} classification", "personal")],
         [Change("column amount", "classification internal → personal", "review", only("amount"))],
@@ -254,6 +259,14 @@ def test_a_rule_that_another_one_says_already_is_not_missed(tmp_path: Path) -> N
     wide = {**ROWS, "name": "wide", "mustBeBetween": [1, 1000]}
     two, one = load(tmp_path, edited(BASE, f"{TABLE} quality 2", wide)), load(tmp_path, BASE)
     assert compare(two, one) == (Change("table", "no longer promised: wide: rows are between 1 and 1000", "patch"),)
+
+
+def test_an_earlier_last_day_is_for_readers_to_agree_to(tmp_path: Path) -> None:
+    until = {"property": "endOfLife", "value": "2030-12-31"}
+    late = edited(edited(BASE, "status", "deprecated"), "slaProperties 3", until)
+    old, new = load(tmp_path, late), load(tmp_path, edited(late, "slaProperties 3 value", "2029-12-31"))
+    assert compare(old, new) == (Change("last day", "2030-12-31 → 2029-12-31", "review"),)
+    assert compare(new, old) == (Change("last day", "2029-12-31 → 2030-12-31", "minor"),)
 
 
 def test_an_expectation_with_unknown_arguments_is_for_a_person(tmp_path: Path) -> None:
