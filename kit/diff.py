@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kit import majors
+from kit import columns, majors
 from kit.config import Config
 from kit.contract import Contract, Version
 from kit.documents import Documents
@@ -177,11 +177,11 @@ class _Trees:
             if wanted is None:
                 continue
             serving = majors.serving(item.name.partition(".")[2], wanted, offered)
-            columns = _touched(grave, self.uses[was][reader.name])
+            used = _touched(grave, self.uses[was][reader.name])
             # Who asks for what only the new version offers has moved already; others the older version goes on to serve.
-            hit = columns != () and old.version.serves(wanted) and serving in (None, name)
+            hit = used != () and old.version.serves(wanted) and serving in (None, name)
             notebooks = tuple(port.name for port in reader.ports if was in (read.port for read in port.reads))
-            yield Consumer(reader.name, reader.owner, reader.owner_contact, notebooks, columns, hit)
+            yield Consumer(reader.name, reader.owner, reader.owner_contact, notebooks, used, hit)
 
     def was(self, port: str) -> Contract | None:
         """The contract a port had; None for none, and for one that was not valid and so promised nothing."""
@@ -198,12 +198,12 @@ class _Trees:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as it was: who reads what has changed may be broken by that now."""
-        return Mesh.load(self.old.domains)
+        return Mesh.load(self.old.domains, self.old.cache)
 
     @cached_property
     def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consuming product used; None for all."""
-        return {port.id: {reader.name: None for reader in self.mesh.readers(port.id)} for port in self.mesh.ports}
+        return columns.uses(self.old, self.mesh)
 
 
 def _contracts(config: Config) -> dict[str, Path]:

@@ -8,9 +8,9 @@ from kit.evolution import Change, Verdict
 
 # What `kit.evolution` weighs, or what follows from it.
 _WEIGHED = re.compile(
-    r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.majorOf\..*|"
+    r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.(majorOf|quarantineLimit)\..*|"
     r"schema\.\w+\.(description|quality.*|properties\.\w+(\.(name|description|required|unique|primaryKey|primaryKeyPosition|"
-    r"physicalType|logicalType|logicalTypeOptions.*|classification|quality.*))?)"
+    r"physicalType|logicalType|logicalTypeOptions.*|classification|quality.*|customProperties\.(mask|onFailure)\..*))?)"
 )
 _WORDS = {
     "domain", "dataProduct", "tenant", "team", "support", "description", "authoritativeDefinitions", "purpose", "usage",
