@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import sunset, sync, unmet, violations
+from kit import coupling, sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.errors import KitError
@@ -25,7 +25,8 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
-    found += [*violations.problems(config.policy, mesh), *sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
+    found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
+    found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 
 
