@@ -69,13 +69,16 @@ def test_name(kind: str, column: str | None, arguments: Mapping[str, Any]) -> st
 
 
 def _read(folder: Path) -> Project:
-    settings = _yaml(folder / "dbt_project.yml")
+    settings = read_loosely(folder / "dbt_project.yml")
     if not settings:
         return Project((), ())
-    sources = [folder / part for part in _paths(settings, "model-paths", "models")]
-    seeds = [folder / part for part in _paths(settings, "seed-paths", "seeds")]
+    sources = [folder / part for part in folder_names(settings, "model-paths", "models")]
+    seeds = [folder / part for part in folder_names(settings, "seed-paths", "seeds")]
     texts = [
-        (place, _yaml(path)) for top in (*sources, *seeds) for path, place in _files(top) if path.suffix in (".yml", ".yaml")
+        (place, read_loosely(path))
+        for top in (*sources, *seeds)
+        for path, place in files_below(top)
+        if path.suffix in (".yml", ".yaml")
     ]
     entries = {
         kind: {str(item.get("name")): (place, item) for place, data in texts for item in mappings(data.get(kind))}
@@ -83,7 +86,7 @@ def _read(folder: Path) -> Project:
     }
     found: dict[str, list[Model]] = {"models": [], "seeds": []}
     for kind, tops, suffix in (("seeds", seeds, ".csv"), ("models", sources, ".sql")):
-        for path, place in (file for top in tops for file in _files(top) if file[0].suffix == suffix):
+        for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
             _, item = entries[kind].get(path.stem, ((), {}))
             reads, inside = _template(path) if kind == "models" else ((), {})
             if _enabled(_settings(settings, kind, (*place, path.stem)), item.get("config"), inside):
@@ -103,11 +106,11 @@ def _read(folder: Path) -> Project:
             if _enabled(unit.get("config")) and str(unit.get("model")) in (model.name for model in found["models"]):
                 about, text = str(unit.get("model")), str(unit.get("description") or "")
                 tests.append(DbtTest(f"unit test {unit.get('name')}", about, "error", text))
-    for part in _paths(settings, "test-paths", "tests"):
-        for path, place in _files(folder / part):
+    for part in folder_names(settings, "test-paths", "tests"):
+        for path, place in files_below(folder / part):
             if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
                 tests += _singular(path, _settings(settings, "data_tests", (*place, path.stem)))
-    python = tuple(path for top in sources for path, _ in _files(top) if path.suffix == ".py")
+    python = tuple(path for top in sources for path, _ in files_below(top) if path.suffix == ".py")
     return Project((*found["seeds"], *found["models"]), tuple(tests), python)
 
 
@@ -170,12 +173,13 @@ def _settings(project: Mapping[str, Any], kind: str, place: tuple[str, ...]) -> 
     return found
 
 
-def _paths(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ...]:
+def folder_names(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ...]:
+    """The folders that dbt_project.yml gives under a key such as `model-paths`."""
     given = settings.get(key) or [default]
     return tuple(str(part) for part in (given if isinstance(given, list) else [given]))
 
 
-def _files(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
+def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
     """The files below a folder that dbt looks at, each with the folders between."""
     return sorted(
         (Path(root, name), Path(root).relative_to(top).parts)
@@ -183,7 +187,8 @@ def _files(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
     )  # fmt: skip
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_loosely(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file of dbt; empty for whatever dbt will refuse."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):

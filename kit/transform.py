@@ -33,14 +33,16 @@ def transform(
     staging: Path,
     target: Path,
     on_node: Callable[[str], None] = lambda name: None,
+    on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
 ) -> Transformed:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
     They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
     `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
-    that one is made; models get its key as the variable `partition`. Failed tests are
-    returned as checks; a model that fails or a project that cannot be parsed raises `TransformError`.
+    that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
+    before anything reads it; what it raises fails the model. Failed tests are returned as checks; a model that fails or a
+    project that cannot be parsed raises `TransformError`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -50,22 +52,18 @@ def transform(
             # The one way to write over a file that may be read, which DuckDB cannot tell apart.
             raise TransformError("the option use_tmp_file would let a model write over its inputs; remove it")
         if event.info.name == "NodeFinished":
-            on_node(event.data.node_info.node_name)
+            node = event.data.node_info
+            if node.resource_type == "model" and node.node_status == "success":
+                on_model(node.node_name)
+            on_node(node.node_name)
 
-    arguments = [
-        "build", "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
-        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
-        "--no-version-check", "--no-send-anonymous-usage-stats",
-    ]  # fmt: skip
-    if partition:
-        arguments += ["--vars", json.dumps({"partition": partition})]
     ports = ",".join(port.name for port in product.ports if port.notebook is None)
     files = list(inputs)
     sandbox.declare(database, [*files, *_seeds(product)], [staging])
     before = list(map(_state, files))
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
-            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+            result = dbtRunner(callbacks=[listen]).invoke(dbt_arguments("build", product, target, partition))
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
@@ -85,7 +83,7 @@ def transform(
         raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
-        sandbox.confine(connection, database)
+        sandbox.confine_as_declared(connection, database)
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
     return Transformed(models, checks)
 
@@ -101,6 +99,16 @@ def _seeds(product: DataProduct) -> list[Path]:
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
+
+
+def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
+    """What dbt is called with; the environment names the work database and where marts go."""
+    arguments = [
+        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+    ]  # fmt: skip
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
 
 def _check(node: Any, connection: Any) -> Check:
