@@ -83,7 +83,7 @@ def transform(
         raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
-        sandbox.confine(connection, database)
+        sandbox.confine_as_declared(connection, database)
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
     return Transformed(models, checks)
 
