@@ -43,7 +43,7 @@ def _product(product: DataProduct) -> Iterator[str]:
     for folder, pattern, known in (
         ("contracts", "*.odcs.yaml", ports),
         ("sources", "*.odcs.yaml", sources),
-        ("expectations", "*.extra.json", ports),
+        ("expectations", "*.json", ports),
     ):
         for path in sorted((product.folder / folder).glob(pattern)):
             if path.name.partition(".")[0] not in known:

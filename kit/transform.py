@@ -12,7 +12,7 @@ from kit import work
 from kit.checks import SAMPLES, Check
 from kit.errors import TransformError
 from kit.product import DataProduct
-from kit.project import test_name
+from kit.project import TAG, test_name
 
 _PROFILES = Path(__file__).parent / "dbt"
 
@@ -79,6 +79,7 @@ def dbt_arguments(command: str, product: DataProduct, target: Path, partition: s
         command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
+        *(["--exclude", f"tag:{TAG}"] if command == "build" else []),
     ]  # fmt: skip
     return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
@@ -103,7 +104,7 @@ def _check(node: Any, connection: Any) -> Check:
 def _name(test: Any) -> str:
     """What a test is called, as `kit.project` names it."""
     if generic := getattr(test, "test_metadata", None):
-        return test_name(generic.name, test.column_name, generic.kwargs)
+        return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
     return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
 
 
