@@ -49,7 +49,7 @@ def _product(product: DataProduct) -> Iterator[str]:
     for folder, pattern, known in (
         ("contracts", "*.odcs.yaml", ports),
         ("sources", "*.odcs.yaml", sources),
-        ("expectations", "*.extra.json", ports),
+        ("expectations", "*.json", ports | {f"{name}.extra" for name in ports}),
         (NEEDS, "*.odcs.yaml", {item.name for item in product.inputs}),
     ):
         for path in sorted((product.folder / folder).glob(pattern)):
