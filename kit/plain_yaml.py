@@ -34,11 +34,11 @@ def inline(value: Any) -> str:
     return text(value)
 
 
-def block(value: Mapping[str, Any] | Sequence[Any], indent: str = "") -> Iterator[str]:
-    """The lines of a mapping or list, one field a line; whatever is only plain values stays on one line."""
+def block(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], indent: str = "") -> Iterator[str]:
+    """The lines of a mapping or of a list of mappings, one field a line; any other value stays on one line."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            if _holds_mappings(item):
+            if _is_list_of_mappings(item):
                 yield f"{indent}{key(name)}:"
                 yield from block(item, f"{indent}  ")
             else:
@@ -50,5 +50,5 @@ def block(value: Mapping[str, Any] | Sequence[Any], indent: str = "") -> Iterato
         yield from others
 
 
-def _holds_mappings(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
+def _is_list_of_mappings(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) and item for item in value)

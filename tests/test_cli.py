@@ -212,7 +212,7 @@ def test_doctor_names_what_is_wrong_and_the_fix(small: SmallMesh) -> None:
 
 def test_names_are_completed(small: SmallMesh) -> None:
     shell = {"_KIT.CLI_COMPLETE": "", "_PYTHON _M KIT.CLI_COMPLETE": ""}
-    code = "from kit.cli import _complete_products, _complete_ports; print(_complete_products('s'), _complete_ports('plan'))"
+    code = "from kit.options import complete_products, complete_ports; print(complete_products('s'), complete_ports('plan'))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=small.root, capture_output=True, text=True, check=True, env={**os.environ, **shell}
     )
