@@ -42,6 +42,10 @@ def adopt(path: Path, port: str | None = None) -> Adopted:
         for call in _calls(_tree(path, number, source)):
             name, first = _name(call), call.args[0] if call.args else None
             if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+                if name in _READS and _is_kits(call):
+                    raise NotebookError(
+                        f'{short(path)}: code cell {number + 1} works out what to read; write kit.{name}("product.port")'
+                    )
                 continue
             if name in _READS and _PORT.fullmatch(first.value):
                 if len(call.args) + len(call.keywords) > 1:
@@ -98,6 +102,10 @@ def _tree(path: Path, number: int, source: str) -> ast.Module:
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return iter(sorted(found, key=lambda call: (call.lineno, call.col_offset)))
+
+
+def _is_kits(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id == "kit"
 
 
 def _name(call: ast.Call) -> str:
