@@ -75,6 +75,7 @@ def _new(
             made = scaffold.new_notebook(config, mesh, target, reads, origin)
         else:
             _no_reads(reads)
+            scaffold.check_new_port(mesh, target)
             origin = origin or _asked(
                 "Made from (a .csv or .parquet file, or a port)",
                 f"say what '{target}' is made from: --from FILE or --from PORT",

@@ -14,10 +14,11 @@ from typing import Any
 from kit import work
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.errors import IngestError
-from kit.files import IDENTIFIER
+from kit.files import IDENTIFIER, short
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
+_AT_ONCE = 20  # columns looked at in one query; hundreds take gigabytes
 _DELIMITERS = (",", ";", "\t", "|")
 # Which texts a type takes, the narrowest type first. Digits that begin with 0 identify something and stay text.
 _SHAPES = (
@@ -42,11 +43,11 @@ class Given:
     def of(cls, path: Path) -> "Given":
         """Look at the file's header; raises `IngestError` in one sentence for whatever cannot be used."""
         if path.is_dir():
-            raise IngestError(f"{path} is a folder; name one file, {_allowed()}")
+            raise IngestError(f"{short(path)} is a folder; name one file, {_allowed()}")
         if not path.is_file():
-            raise IngestError(f"there is no file {path}")
+            raise IngestError(f"there is no file {short(path)}")
         if path.stat().st_size == 0:
-            raise IngestError(f"{path} is empty; a port needs at least columns")
+            raise IngestError(f"{short(path)} is empty; a port needs at least columns")
         if path.suffix == ".parquet":
             with _reading(path) as connection:
                 work.add_views(connection, {"given": [path]})
@@ -80,7 +81,7 @@ class Given:
             casts = ", ".join(f"{_id(given)}::{types[given]} as {_id(name)}" for given, name in self.names.items())
             (rows,) = connection.execute("select count(*) from given").fetchone() or (0,)
             if not rows:
-                raise IngestError(f"{self.path} has no rows, so nobody can tell its types; give it at least one")
+                raise IngestError(f"{short(self.path)} has no rows, so nobody can tell its types; give it at least one")
             connection.execute(f"copy (select {casts} from given) to {work.literal(str(target))} (format parquet)")
 
     def _declared(self, connection: Any) -> Iterator[tuple[str, str]]:
@@ -91,23 +92,27 @@ class Given:
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
-                    f"{self.path}: the column '{name}' is {given}, which no contract can promise; cast it to one of {allowed}"
+                    f"{short(self.path)}: the column '{name}' is {given}, which no contract can promise; "
+                    f"cast it to one of {allowed}"
                 )
             yield name, kind
 
     def _seen(self, connection: Any) -> Iterator[tuple[str, str]]:
-        tests = []
-        for name in map(_id, self.names):
-            tests.append(f"max(length(split_part({name}, '.', 2)))")
-            for kind, shape in _SHAPES:
-                test = f"regexp_full_match({name}, {work.literal(shape)}) and try_cast({name} as {kind}) is not null"
-                tests.append(f"bool_and({test}) filter ({name} is not null)")
-        found = iter(connection.execute(f"select {', '.join(tests)} from given").fetchone() or ())
-        for name in self.names:
-            scale = next(found)
-            fits = [kind for kind, _ in _SHAPES if next(found)]
-            kind = fits[0] if fits else "varchar"
-            yield name, f"decimal(18,{scale})" if kind.startswith("decimal") else kind
+        every = list(self.names)
+        for start in range(0, len(every), _AT_ONCE):
+            names = every[start : start + _AT_ONCE]
+            tests = []
+            for name in map(_id, names):
+                tests.append(f"max(length(split_part({name}, '.', 2)))")
+                for kind, shape in _SHAPES:
+                    test = f"regexp_full_match({name}, {work.literal(shape)}) and try_cast({name} as {kind}) is not null"
+                    tests.append(f"bool_and({test}) filter ({name} is not null)")
+            found = iter(connection.execute(f"select {', '.join(tests)} from given").fetchone() or ())
+            for name in names:
+                scale = next(found)
+                fits = [kind for kind, _ in _SHAPES if next(found)]
+                kind = fits[0] if fits else "varchar"
+                yield name, f"decimal(18,{scale})" if kind.startswith("decimal") else kind
 
 
 def identifier(text: str) -> str:
@@ -122,12 +127,14 @@ def _names(path: Path, header: list[str]) -> dict[str, str]:
     for position, given in enumerate(header, 1):
         name = given if IDENTIFIER.fullmatch(given) else identifier(given) or f"column_{position}"
         if not given.strip():
-            raise IngestError(f"{path}: the column {position} has no name in the first line; give it one")
+            raise IngestError(f"{short(path)}: the column {position} has no name in the first line; give it one")
         if given in names:
-            raise IngestError(f"{path}: the column '{given}' stands twice; rename one of them")
+            raise IngestError(f"{short(path)}: the column '{given}' stands twice; rename one of them")
         if name in names.values():
             (other,) = [key for key, value in names.items() if value == name]
-            raise IngestError(f"{path}: the columns '{other}' and '{given}' would both be called '{name}'; rename one of them")
+            raise IngestError(
+                f"{short(path)}: the columns '{other}' and '{given}' would both be called '{name}'; rename one of them"
+            )
         names[given] = name
     return names
 
@@ -138,15 +145,15 @@ def _header(path: Path) -> tuple[list[str], str]:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             start = file.read(1_000_000)
     except (OSError, EOFError, zlib.error) as error:
-        raise IngestError(f"{path} cannot be read: {error}") from None
+        raise IngestError(f"{short(path)} cannot be read: {error}") from None
     except UnicodeDecodeError:
-        raise IngestError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+        raise IngestError(f"{short(path)} is not UTF-8 text; save it as UTF-8") from None
     line = start.splitlines()[0] if start.strip() else ""
     delimiter = max(_DELIMITERS, key=line.count)
     try:
         return next(csv.reader(start.splitlines(keepends=True), delimiter=delimiter), []), delimiter
     except csv.Error as error:
-        raise IngestError(f"{path} is not readable CSV: {error}") from None
+        raise IngestError(f"{short(path)} is not readable CSV: {error}") from None
 
 
 @contextmanager
@@ -158,8 +165,7 @@ def _reading(path: Path) -> Iterator[Any]:
         with work.connect() as connection:
             yield connection
     except duckdb.Error as error:
-        said = str(error).strip().splitlines()
-        raise IngestError(f"{path} cannot be read: {'; '.join(line for line in (said[0], *said[2:3]) if line)}") from None
+        raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
 
 
 def _id(name: str) -> str:

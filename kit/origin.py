@@ -128,8 +128,7 @@ def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Pie
         raise KitError(
             f"'{provider.id}' is made by a notebook, which runs after dbt; write `kit new notebook {product}.{port}`"
         )
-    if not own and product in (item.name for item in mesh.select([theirs], upstream=True)):
-        raise KitError(f"'{provider.id}' is itself made from '{product}'; products cannot read each other in a circle")
+    _no_circle(mesh, product, provider)
     contract = provider.contract
     reads = f"ref('{provider.name}')" if own else f"source('{theirs}', '{provider.name}')"
     columns = {column.name: column.type for column in contract.columns}
@@ -144,8 +143,10 @@ def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Pie
     )
 
 
-def from_ports(product: str, port: str, found: list[OutputPort]) -> Piece:
+def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> Piece:
     """A notebook that reads ports, and hands over the first of them."""
+    for item in found:
+        _no_circle(mesh, product, item)
     return Piece(
         output=_output(product, port, "notebook", found),
         inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
@@ -162,6 +163,8 @@ def from_notebook(config: Config, mesh: Mesh, product: str, port: str | None, pa
     adopted = adopt(path, port)
     check_port_name(adopted.port)
     found = [mesh.port(item) for item in adopted.reads]
+    for item in found:
+        _no_circle(mesh, product, item)
     made = _trial(config, path, adopted, folder)
     return Piece(
         output=_output(product, adopted.port, "notebook", found),
@@ -213,6 +216,12 @@ def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None =
 
 def _input(port: OutputPort) -> dict[str, str]:
     return {"name": port.id, "version": str(port.contract.version), "contractId": port.id}
+
+
+def _no_circle(mesh: Mesh, product: str, provider: OutputPort) -> None:
+    theirs = provider.id.partition(".")[0]
+    if theirs != product and product in (item.name for item in mesh.select([theirs], upstream=True)):
+        raise KitError(f"'{provider.id}' is itself made from '{product}'; products cannot read each other in a circle")
 
 
 def check_port_name(name: str) -> None:

@@ -93,7 +93,19 @@ def check_new(config: Config, name: str) -> None:
     _not_there(config.domains / name)
 
 
-def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  # noqa: A002 (it is the port's id)
+def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A002 (it is the port's id)
+    """The product that is to get the port `PRODUCT.PORT`, and the port's name; raises `KitError`."""
+    name, dot, port = id.partition(".")
+    if not dot:
+        raise UnknownName(f"'{id}' is not PRODUCT.PORT; products: {', '.join(mesh.names) or 'none'}")
+    product = mesh.product(name)
+    check_port_name(port)
+    if product.port(port) is not None:
+        raise KitError(f"'{name}' has a port '{port}' already; nothing was written")
+    return product, port
+
+
+def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  # noqa: A002
     """A new dbt port of an existing product, made from a file or another port; see `new_domain`."""
 
     def make(product: DataProduct, port: str, folder: Path) -> Piece:
@@ -117,20 +129,15 @@ def new_notebook(config: Config, mesh: Mesh, id: str, reads: tuple[str, ...], or
                 raise KitError(f"'{origin}' is no notebook; name a file .ipynb, or what the notebook reads with --reads")
             return from_notebook(config, mesh, product.name, port, path, folder)
         found = [mesh.port(item) for item in reads] or list(product.ports[:1])
-        return from_ports(product.name, port, found)
+        return from_ports(mesh, product.name, port, found)
 
     return _grown(config, mesh, id, make)
 
 
 def _grown(config: Config, mesh: Mesh, id: str, make: Callable[[DataProduct, str, Path], Piece]) -> Scaffolded:  # noqa: A002
     """An existing product with one more port."""
-    name, dot, port = id.partition(".")
-    if not dot:
-        raise UnknownName(f"'{id}' is not PRODUCT.PORT; products: {', '.join(mesh.names) or 'none'}")
-    product = mesh.product(name)
-    check_port_name(port)
-    if product.port(port) is not None:
-        raise KitError(f"'{name}' has a port '{port}' already; nothing was written")
+    product, port = check_new_port(mesh, id)
+    name = product.name
     with _stage(config, name) as stage:
         shutil.copytree(
             product.folder, stage, symlinks=True, ignore=shutil.ignore_patterns(".*", "__pycache__", "target", "logs")
@@ -235,8 +242,9 @@ def _move(stage: Path, folder: Path, paths: list[Path]) -> None:
                     parent.mkdir()
                     undo.append(parent.rmdir)
             if target.exists():
-                undo.append(partial(write_durably, target, read_text(target)))
+                old = read_text(target)
                 write_durably(target, read_text(stage / path))
+                undo.append(partial(write_durably, target, old))
             else:
                 undo.append(partial(target.unlink, missing_ok=True))
                 (stage / path).rename(target)
