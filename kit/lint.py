@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import sunset, sync
+from kit import sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.errors import KitError
 from kit.files import Where, inside, read_json, read_yaml, short
 from kit.mesh import Mesh
+from kit.needs import FOLDER as NEEDS
 from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
 from kit.project import PYTHON_MODEL, Project
@@ -24,7 +25,8 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
-    return found + list(sunset.problems(mesh, config.clock())) + list(sync.problems(config, mesh))
+    found += [*violations.problems(config.policy, mesh), *sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
+    return found + list(sync.problems(config, mesh))
 
 
 def _product(product: DataProduct) -> Iterator[str]:
@@ -47,9 +49,10 @@ def _product(product: DataProduct) -> Iterator[str]:
         ("contracts", "*.odcs.yaml", ports),
         ("sources", "*.odcs.yaml", sources),
         ("expectations", "*.extra.json", ports),
+        (NEEDS, "*.odcs.yaml", {item.name for item in product.inputs}),
     ):
         for path in sorted((product.folder / folder).glob(pattern)):
-            if path.name.partition(".")[0] not in known:
+            if path.name.removesuffix(pattern[1:]) not in known:
                 yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
 
 

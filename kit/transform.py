@@ -88,6 +88,16 @@ def transform(
     return Transformed(models, checks)
 
 
+def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
+    """What dbt is called with; the environment names the work database and where marts go."""
+    arguments = [
+        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+    ]  # fmt: skip
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
+
+
 def _seeds(product: DataProduct) -> list[Path]:
     """The files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox would hold."""
     project = Project.read(product.folder)
@@ -99,16 +109,6 @@ def _seeds(product: DataProduct) -> list[Path]:
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
-
-
-def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
-    """What dbt is called with; the environment names the work database and where marts go."""
-    arguments = [
-        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
-        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
-        "--no-version-check", "--no-send-anonymous-usage-stats",
-    ]  # fmt: skip
-    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
 
 def _check(node: Any, connection: Any) -> Check:
