@@ -3,12 +3,15 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from kit.errors import ConfigError
+
+MASK_KEY = "KIT_MASK_KEY"
+"""The environment variable of the key that columns are masked with; no file holds it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
@@ -31,6 +34,7 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    mask_key: str = field(default="", repr=False)
 
     @classmethod
     def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -52,7 +56,7 @@ class Config:
             elif name in given:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", given[name], kind)
         settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
-        return cls(root=root, **settings)
+        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), **settings)
 
     @property
     def domains(self) -> Path:

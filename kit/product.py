@@ -10,6 +10,7 @@ from typing import Any
 from kit import majors
 from kit.contract import Contract, Version
 from kit.cron import is_cron
+from kit.custom import custom
 from kit.documents import Documents
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
@@ -188,6 +189,9 @@ class _Reader:
                 continue
             if match[1] == product:
                 raise document.error([*where, "name"], f"'{name}' is this product's own port; it needs no input port")
+            if "__" in match[2]:
+                problem = f"'{name}' is no port: what '__' is in holds rows set aside; read '{name.partition('__')[0]}'"
+                raise document.error([*where, "name"], problem)
             if contract_id != name:
                 raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it is about")
             inputs.append(InputPort(name, self.version(document, where, item)))
@@ -252,6 +256,8 @@ class _Reader:
     def contract(self, document: Document, where: Where, item: dict[str, Any], kind: str, name: str, expected: str) -> Contract:
         if item["contractId"] != expected:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
+        if "__" in name:
+            raise document.error(where, f"'{name}' holds '__', which names rows set aside; write one _ instead")
         path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
@@ -267,24 +273,14 @@ class _Reader:
             )
         return contract
 
-    def custom(self, document: Document, name: str) -> tuple[Where, Any]:
-        """The value of one of the custom properties the kit knows, and where it stands; None when it is not given."""
-        found: tuple[Where, Any] = ((), None)
-        for position, item in enumerate(document.data.get("customProperties") or []):
-            if item["property"] == name:
-                if found[0]:
-                    raise document.error(["customProperties", position], f"'{name}' stands twice; keep one")
-                found = (("customProperties", position, "value"), item["value"])
-        return found
-
     def schedule(self, document: Document) -> str | None:
-        where, given = self.custom(document, "schedule")
+        where, given = custom(document, [], document.data, "schedule")
         if where and not (isinstance(given, str) and is_cron(given)):
             raise document.error(where, f"{given!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
         return str(given) if where else None
 
     def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
-        where, given = self.custom(document, "partitions")
+        where, given = custom(document, [], document.data, "partitions")
         if not where:
             return None
         partitions = Partitions.of(document, where, given)
@@ -292,6 +288,10 @@ class _Reader:
             if partitions.column not in (column.name for column in port.contract.columns):
                 problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is cut by it"
                 raise document.error([*where, "column"], problem)
+            if masked := next((column.name for column in port.contract.columns if column.mask and column.mask.applies), None):
+                # The contract is held against all partitions together, and those carried over are masked already.
+                problem = f"'{port.name}.{masked}' is masked, but this product has partitions; mask the column in the contract"
+                raise document.error(where, f"{problem} of its source or in the provider, and write `mask: inherited` here")
         return partitions
 
     def once(self, document: Document, where: Where, names: list[str]) -> None:

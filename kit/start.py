@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, notebook
+from kit import ingest, majors, masking, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
@@ -86,6 +86,7 @@ def start(
     The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
     """
     store = Store(config.storage)
+    mask_key = masking.key(config, product)
     pointer = store.pointer(product.name)
     try:
         current = store.current(product.name)
@@ -99,7 +100,7 @@ def start(
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
-    parts = _parts(product, pins, landings)
+    parts = _parts(product, pins, landings) | ({"mask_key": masking.fingerprint(mask_key)} if mask_key else {})
     due: dict[str, str] = {}
     kept: dict[str, str] = {}
     if product.partitions:

@@ -31,20 +31,25 @@ def transform(
     staging: Path,
     target: Path,
     on_node: Callable[[str], None] = lambda name: None,
+    on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
 ) -> Transformed:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
     `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
-    that one is made; models get its key as the variable `partition`. Failed tests are
-    returned as checks; a model that fails or a project that cannot be parsed raises `TransformError`.
+    that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
+    before anything reads it; what it raises fails the model. Failed tests are returned as checks; a model that fails or a
+    project that cannot be parsed raises `TransformError`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     def listen(event: Any) -> None:
         if event.info.name == "NodeFinished":
-            on_node(event.data.node_info.node_name)
+            node = event.data.node_info
+            if node.resource_type == "model" and node.node_status == "success":
+                on_model(node.node_name)
+            on_node(node.node_name)
 
     ports = ",".join(port.name for port in product.ports if port.notebook is None)
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):

@@ -115,6 +115,15 @@ class SmallMesh:
         write(path, json.dumps(notebook(cells, parameters)))
         return path
 
+    def mask(self, path: str, **masks: Any) -> None:
+        """Mask columns of a contract, by name."""
+        file = self.domains / path
+        data = json.loads(file.read_text())
+        for column in data["schema"][0]["properties"]:
+            if column["name"] in masks:
+                column["customProperties"] = [{"property": "mask", "value": masks[column["name"]]}]
+        write(file, json.dumps(data))
+
     def partition(self, name: str, column: str, **how: Any) -> None:
         """Declare that a product is cut by `column` into days (`start`) or `keys`; anew, when it already is."""
         file = self.domains / name / "product.odps.yaml"
