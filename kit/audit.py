@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit import work
+from kit import sandbox, work
 from kit.checks import SAMPLES, Check
 from kit.contract import Contract
 from kit.errors import InvalidFile
@@ -163,6 +163,7 @@ def _source(tables: work.Tables) -> Iterator[Any]:
         database = Path(folder) / "kit_audit.duckdb"
         with work.connect(database) as connection:
             work.add_views(connection, {**tables, **{_flat(name): files for name, files in tables.items()}})
+        sandbox.declare(database, {path for files in tables.values() for path in files})
         url = URL.create("duckdb+kit", database=str(database)).render_as_string()
         source = context.data_sources.add_or_update_sql("work", connection_string=url, create_temp_table=False)
         try:
@@ -267,4 +268,4 @@ def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
 def _exception(info: dict[str, Any]) -> str:
     entries = info.values() if "raised_exception" not in info else [info]
     texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
-    return "could not be evaluated: " + " ".join(" ".join(texts).split())[:300]
+    return "could not be evaluated: " + sandbox.explain(" ".join(" ".join(texts).split()))[:300]

@@ -8,7 +8,7 @@ from re import escape, search
 from typing import Any, Literal
 
 from kit.contract import Column, Contract, Version
-from kit.implication import QUERY, implies, says_the_same, spoken, subject
+from kit.implication import QUERY, implies, response, says_the_same, spoken, subject
 from kit.rules import Rule
 
 Verdict = Literal["major", "minor", "patch", "review"]
@@ -84,6 +84,11 @@ def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
             # The data is the same; who may see it and how it must be kept is for a person to weigh, either way.
             text = f"classification {earlier.classification or 'none'} → {column.classification or 'none'}"
             yield Change(f"column {column.name}", text, "review", only)
+        if earlier.mask != column.mask:
+            # Other values are published, which neither compare nor join with those that readers know.
+            others = any(mask and mask.applies for mask in (earlier.mask, column.mask))
+            text = f"mask {earlier.mask or 'none'} → {column.mask or 'none'}"
+            yield Change(f"column {column.name}", text, "major" if others else "patch", only)
 
 
 def _namesake(gone: Column, added: Sequence[Column]) -> Column | None:
@@ -156,8 +161,8 @@ def _said(old: Rule, new: Rule) -> str:
         parts.append(f"{old.name} → {new.name}")
     elif dict(old.kwargs) != dict(new.kwargs):
         parts.append(f"{new.name}: its text changed")
-    if old.severity != new.severity:
-        parts.append(f"{new.name}: {old.severity} → {new.severity}")
+    if response(old) != response(new):
+        parts.append(f"{new.name}: {response(old)} → {response(new)}")
     return "; ".join(parts) or f"{new.name}: written otherwise"
 
 
@@ -186,6 +191,16 @@ def _service(old: Contract, new: Contract) -> Iterator[Change]:
     was_of, now_of = old.sla.latency_column, new.sla.latency_column
     if was_of and now_of and was_of != now_of:
         yield Change("latency", f"of {was_of} → of {now_of}", "major")
+    share, now_share = old.quarantine_limit, new.quarantine_limit
+    if share and now_share and share != now_share:
+        text = f"at most {100 * share:g} % → at most {100 * now_share:g} %"
+        yield Change("quarantine", text, "minor" if now_share < share else "major")
+    until, now_until = old.end_of_life, new.end_of_life
+    if until != now_until:
+        # Said in time, an end takes nothing away. An earlier one does, but no version could say so: readers must agree.
+        sooner = until is not None and now_until is not None and now_until < until
+        verdict: Verdict = "review" if sooner else "patch" if until is None else "minor"
+        yield Change("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
 
 
 def _span(time: timedelta | None) -> str:

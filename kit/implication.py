@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+from kit.on_failure import BLOCK, QUARANTINE, WARN
 from kit.rules import Rule
 
 QUERY = "unexpected_rows_expectation"
-_STRENGTH = {"warning": 0, "error": 1}
+_STRENGTH = (WARN, QUARANTINE, BLOCK)
 
 
 def subject(rule: Rule) -> tuple[str, ...]:
@@ -26,9 +27,14 @@ def spoken(rule: Rule) -> tuple[str, ...]:
     return tuple(str(name) for value in named for name in (value if isinstance(value, list | tuple) else [value]))
 
 
+def response(rule: Rule) -> str:
+    """What happens when a rule is broken: block, quarantine or warn."""
+    return QUARANTINE if rule.quarantines else BLOCK if rule.severity == "error" else WARN
+
+
 def says_the_same(rule: Rule, other: Rule) -> bool:
     """Whether two rules differ in nothing but their words."""
-    return (rule.type, rule.severity, _given(rule)) == (other.type, other.severity, _given(other))
+    return (rule.type, response(rule), _given(rule)) == (other.type, response(other), _given(other))
 
 
 def _given(rule: Rule) -> dict[str, object]:
@@ -37,7 +43,7 @@ def _given(rule: Rule) -> dict[str, object]:
 
 def implies(rule: Rule, other: Rule) -> bool | None:
     """Whether all data that keeps `rule` keeps `other`, a rule of the same subject; None when that cannot be told."""
-    if _STRENGTH[rule.severity] < _STRENGTH[other.severity]:
+    if _STRENGTH.index(response(rule)) < _STRENGTH.index(response(other)):
         return False
     verdicts = [_field_implies(rule, other, field) for field in {*rule.kwargs, *other.kwargs}]
     return False if False in verdicts else None if None in verdicts else True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import sunset, sync, unmet
+from kit import sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.errors import KitError
@@ -14,6 +14,7 @@ from kit.mesh import Mesh
 from kit.needs import FOLDER as NEEDS
 from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.project import PYTHON_MODEL, Project
 from kit.start import partition_problems
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
@@ -24,7 +25,7 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
-    found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
+    found += [*violations.problems(config.policy, mesh), *sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 
 
@@ -40,6 +41,8 @@ def _product(product: DataProduct) -> Iterator[str]:
         yield from partition_problems(product)
     except KitError as error:
         yield str(error)
+    for path in Project.read(product.folder).python:
+        yield f"{short(path)}: {PYTHON_MODEL}"
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (

@@ -199,6 +199,19 @@ def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> 
     assert failed[0].observed.startswith("could not be evaluated: (_duckdb.BinderException) Binder Error: Referenced column")
 
 
+def test_a_rule_cannot_leave_its_tables(bench: Bench, tmp_path: Path) -> None:
+    kwargs = {"unexpected_rows_query": "select * from {batch}, '/etc/passwd.csv'"}
+    failed = [
+        check
+        for check in bench.audit(suite(tmp_path, {"type": "unexpected_rows_expectation", "kwargs": kwargs}))
+        if not check.passed
+    ]
+    assert [check.observed.partition(";")[0] for check in failed] == [
+        "could not be evaluated: '/etc/passwd.csv' is out of bounds: SQL reads its own product's tables and declared inputs, "
+        "and writes only ports"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -190,10 +190,32 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [Change("table", "balance: its query gives = 0: its text changed", "review", only("amount", "weight"))],
         [Change("table", "balance: its query gives = 0: its text changed", "review", only("amount", "weight"))],
     ),
+    "rows set aside": (
+        [(f"{ITEM} customProperties", [{"property": "onFailure", "value": "quarantine"}]),
+         ("customProperties", [{"property": "quarantineLimit", "value": 0.01}])],
+        [
+            Change("column item", "item is required: block → quarantine", "major", only("item")),
+            Change("column item", "item matches [a-z]+: block → quarantine", "major", only("item")),
+        ],
+        [
+            Change("column item", "item is required: quarantine → block", "minor", only("item")),
+            Change("column item", "item matches [a-z]+: quarantine → block", "minor", only("item")),
+        ],
+    ),
+    "a mask": (
+        [(f"{ITEM} customProperties", [{"property": "mask", "value": {"generalise": 3}}])],
+        [Change("column item", "mask none → generalise 3", "major", only("item"))],
+        [Change("column item", "mask generalise 3 → none", "major", only("item"))],
+    ),
+    "a mask that changes nothing": (
+        [(f"{ITEM} customProperties", [{"property": "mask", "value": "inherited"}])],
+        [Change("column item", "mask none → inherited", "patch", only("item"))],
+        [Change("column item", "mask inherited → none", "patch", only("item"))],
+    ),
     "a rule that only warns": (
         [(f"{TABLE} quality 1 severity", "warning")],
-        [Change("table", "balance: its query gives = 0: error → warning", "major", only("amount", "weight"))],
-        [Change("table", "balance: its query gives = 0: warning → error", "minor", only("amount", "weight"))],
+        [Change("table", "balance: its query gives = 0: block → warn", "major", only("amount", "weight"))],
+        [Change("table", "balance: its query gives = 0: warn → block", "minor", only("amount", "weight"))],
     ),
     "another expectation": (
         [(f"{AMOUNT} quality", [MEAN])],
@@ -219,6 +241,11 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [("slaProperties 2", ABSENT)],
         [Change("retention", "730.5 d → none", "major")],
         [Change("retention", "none → 730.5 d", "minor")],
+    ),
+    "a deprecation": (
+        [("status", "deprecated"), ("slaProperties 3", {"property": "endOfLife", "value": "2030-12-31"})],
+        [Change("last day", "none → 2030-12-31", "patch")],
+        [Change("last day", "2030-12-31 → none", "minor")],
     ),
     "classification": (
         [(f"{AMOUNT} classification", "personal")],
@@ -254,6 +281,24 @@ def test_a_rule_that_another_one_says_already_is_not_missed(tmp_path: Path) -> N
     wide = {**ROWS, "name": "wide", "mustBeBetween": [1, 1000]}
     two, one = load(tmp_path, edited(BASE, f"{TABLE} quality 2", wide)), load(tmp_path, BASE)
     assert compare(two, one) == (Change("table", "no longer promised: wide: rows are between 1 and 1000", "patch"),)
+
+
+def test_more_rows_set_aside_are_a_loss(tmp_path: Path) -> None:
+    aside = edited(BASE, f"{ITEM} customProperties", [{"property": "onFailure", "value": "quarantine"}])
+    old, new = (
+        load(tmp_path, edited(aside, "customProperties", [{"property": "quarantineLimit", "value": share}]))
+        for share in (0.01, 0.025)
+    )
+    assert compare(old, new) == (Change("quarantine", "at most 1 % → at most 2.5 %", "major"),)
+    assert compare(new, old) == (Change("quarantine", "at most 2.5 % → at most 1 %", "minor"),)
+
+
+def test_an_earlier_last_day_is_for_readers_to_agree_to(tmp_path: Path) -> None:
+    until = {"property": "endOfLife", "value": "2030-12-31"}
+    late = edited(edited(BASE, "status", "deprecated"), "slaProperties 3", until)
+    old, new = load(tmp_path, late), load(tmp_path, edited(late, "slaProperties 3 value", "2029-12-31"))
+    assert compare(old, new) == (Change("last day", "2030-12-31 → 2029-12-31", "review"),)
+    assert compare(new, old) == (Change("last day", "2029-12-31 → 2030-12-31", "minor"),)
 
 
 def test_an_expectation_with_unknown_arguments_is_for_a_person(tmp_path: Path) -> None:
