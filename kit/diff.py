@@ -16,6 +16,7 @@ from kit.evolution import Change, compare, demanded, least
 from kit.files import mappings, read_yaml
 from kit.mesh import Mesh, folders
 from kit.product import DESCRIPTOR
+from kit.unmet import wanted as wanted_columns
 from kit.wording import reworded
 
 _KIND = ".odcs.yaml"
@@ -23,10 +24,10 @@ _KIND = ".odcs.yaml"
 
 @dataclass(frozen=True)
 class Consumer:
-    """A product that reads a port before and after, and the changed columns it uses: None for all, or nobody can tell.
+    """A product that reads a port before and after, and the changed columns it needs: None for all, or nobody can tell.
 
-    `notebooks` are those of its ports that a notebook makes from it. A consumer is not `hit` when it uses none of the columns
-    that changed, or is served what it asks for all the same.
+    `notebooks` are those of its ports that a notebook makes from it. What it needs is what it states, else what it uses. A
+    consumer is not `hit` when none of that changed, or when it is served what it asks for all the same.
     """
 
     name: str
@@ -171,13 +172,14 @@ class _Trees:
             return
         product, _, name = now.partition(".")
         offered = _versions(_descriptor(self.new, product), "outputPorts")
+        needed = wanted_columns(self.mesh.port(was), self.uses[was])
         for reader in self.mesh.readers(was):
             item = next(item for item in reader.inputs if item.port == was)
             wanted = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
             if wanted is None:
                 continue
             serving = majors.serving(item.name.partition(".")[2], wanted, offered)
-            used = _touched(grave, self.uses[was][reader.name])
+            used = _touched(grave, needed[reader.name])
             # Who asks for what only the new version offers has moved already; others the older version goes on to serve.
             hit = used != () and old.version.serves(wanted) and serving in (None, name)
             notebooks = tuple(port.name for port in reader.ports if was in (read.port for read in port.reads))

@@ -38,6 +38,9 @@ class Need:
         for where, given, expected in expectations:
             if given != expected:
                 raise read_yaml(path).error(where, f"'{given}' must be '{expected}', as '{consumer}' reads '{port}' {version}")
+        for rule in contract.quarantining:
+            problem = f"'{rule.name}' cannot set aside rows of a provider; leave onFailure out, or write onFailure: warn"
+            raise read_yaml(path).error(["schema", 0], problem)
         _refuse_custom(path)
         return cls(consumer, owner, contact, port, contract)
 

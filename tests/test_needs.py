@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 from kit.errors import InvalidFile
 from kit.product import DataProduct
 from kit.rules import Rule
-from tests.small_mesh import SmallMesh, contract, write
+from tests.small_mesh import SmallMesh, contract, valid, write
 
 AMOUNT = ("amount", "decimal(18,2)", {"required": True, "logicalTypeOptions": {"minimum": 0}})
 
@@ -65,6 +66,19 @@ def test_a_need_that_cannot_be_used_is_refused_where_it_stands(small: SmallMesh,
     with pytest.raises(InvalidFile) as error:
         plan(small)
     assert str(error.value) == f"domains/plan/consumes/shop.totals.odcs.yaml:{message}"
+
+
+def test_a_need_sets_no_rows_aside(small: SmallMesh) -> None:
+    aside = [{"property": "onFailure", "value": "quarantine"}]
+    rule = {"name": "sold", "type": "sql", "query": "select count(*) from ${table} where amount = 0", "mustBe": 0}
+    item = ("item", "varchar", {"quality": [{**valid("tea", "cake"), "customProperties": aside}]})
+    path = small.need([item, AMOUNT], [rule])
+    data = json.loads(path.read_text())
+    write(path, json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": 0.1}]}, indent=1))
+    with pytest.raises(
+        InvalidFile, match=r"schema\.0: 'known values: item is one of 2 values' cannot set aside rows of a provider"
+    ):
+        plan(small)
 
 
 def test_a_broken_need_breaks_its_consumer_only(small: SmallMesh) -> None:

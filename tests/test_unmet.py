@@ -1,8 +1,11 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.diff import diff
 from kit.lint import problems as lint
 from kit.unmet import problems, unmet, wanted
 from tests.small_mesh import SmallMesh, valid
@@ -109,3 +112,18 @@ def test_who_states_nothing_needs_what_it_uses(small: SmallMesh) -> None:
     assert wanted(small.mesh.port("shop.totals"), used) == {
         "plan": frozenset({"amount"}), "old": frozenset({"item"}), "new": None,
     }  # fmt: skip
+
+
+def test_a_change_beside_what_is_stated_hits_nobody(small: SmallMesh, tmp_path: Path) -> None:
+    def hit(*columns: tuple[str, str, dict[str, Any]]) -> list[bool]:
+        small.need(list(columns))
+        new = tmp_path / "new"
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(small.domains, new / "domains")
+        file = new / "domains/shop/contracts/totals.odcs.yaml"
+        file.write_text(file.read_text().replace('"name": "amount"', '"name": "value"'))
+        products = diff(small.config, replace(small.config, root=new))
+        return [consumer.hit for product in products for port in product.ports for consumer in port.consumers]
+
+    assert hit(("item", "varchar", {})) == [False]
+    assert hit(("amount", AMOUNT, {})) == [True]
