@@ -4,7 +4,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from kit.config import Config
@@ -47,7 +46,7 @@ def new(
     mesh = Mesh.load(config.domains, config.cache)
     try:
         _new(config, mesh, what, target, origin, tuple(reads or ()), {"owner": owner, "domain": domain, "port": port})
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
 
