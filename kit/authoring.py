@@ -4,7 +4,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from kit import announcement, terminal
@@ -72,7 +71,7 @@ def new(
     mesh = Mesh.load(config.domains, config.cache)
     try:
         _new(config, mesh, what, target, origin, tuple(reads or ()), {"owner": owner, "domain": domain, "port": port})
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
 
