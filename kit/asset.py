@@ -8,8 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit import work
-from kit.checks import Check, explain
+from kit import quarantine, work
+from kit.checks import Check, explain, merged
 from kit.config import Config
 from kit.contract import Contract
 from kit.errors import KitError, UnknownName
@@ -122,8 +122,13 @@ def output(port: str, frame: Any) -> Preview | None:
         target = Path(folder) / "data.parquet"
         _write(table, made.contract, target)
         tables = {**_current(config, product).files, port: [target]}
-        checks = audit([Subject(port, made.contract, made.suite)], tables, config.clock())
-    return Preview(made.id, table, checks)
+        checks: list[Check] = []
+        if made.contract.quarantining:
+            part = quarantine.Part(target, Path(folder) / "aside.parquet")
+            quarantine.set_aside(made.contract, target, tables, part)
+            checks += quarantine.checks(made.contract, port, [part])
+        checks += audit([Subject(port, made.contract, made.suite)], tables, config.clock())
+    return Preview(made.id, table, tuple(merged(checks)))
 
 
 def _run() -> dict[str, Any] | None:

@@ -28,8 +28,8 @@ class Column(NamedTuple):
 class PortCard:
     """One port. `rows`, `newest` (its newest data) and `contract_version` are those of the current snapshot.
 
-    `failed` are checks of the last build, which published nothing; the others are of the snapshot. `end_of_life` is the
-    last day a deprecated one is served.
+    `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
+    that were set aside, None when its contract sets none aside; `end_of_life` the last day a deprecated one is served.
     """
 
     name: str
@@ -43,6 +43,7 @@ class PortCard:
     failed: int = 0
     warned: int = 0
     end_of_life: date | None = None
+    quarantined: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Card:
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):
             about = snapshot.manifest.get("about", {}) if snapshot else {}
-            ports = {name: entry.get("about", {}) for name, entry in published.items()}
+            ports = {name: entry.get("about", {}) for name, entry in published.items() if "quarantine_of" not in entry}
         else:
             about = product_facts(product)
             ports = {port.name: port_facts(port) for port in product.ports}
@@ -160,6 +161,7 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
         newest=_moment(entry["newest"]),
         passed=entry["checks"]["passed"],
         warned=entry["checks"]["warned"],
+        quarantined=entry.get("quarantined"),
     )
 
 

@@ -279,7 +279,8 @@ def read(
 
     name = port.partition(".")[2]
     with open_port(port, version) as snapshot, work.connect() as connection:
-        work.add_views(connection, {name: snapshot.files(name), port: snapshot.files(name)})
+        names = [name] if "." in name else [name, port]  # of rows set aside of raw data SQL knows no longer name
+        work.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
         try:
             query = sql or f"select * from {work.quoted(name)}"
             relation = connection.sql(f"select * from (\n{query.strip().rstrip('; ')}\n)")

@@ -10,6 +10,8 @@ from kit import deprecation
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.mask import Mask, mask_of
+from kit.on_failure import quarantine_limit
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -52,6 +54,7 @@ class Column:
     description: str
     required: bool
     classification: str | None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Contract:
     """An ODCS data contract for one table.
 
     `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
+    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside.
     """
 
     path: Path
@@ -85,6 +89,12 @@ class Contract:
     tags: tuple[str, ...] = field(default=())
     end_of_life: date | None = None
     major_of: str | None = None
+    quarantine_limit: float | None = None
+
+    @property
+    def quarantining(self) -> tuple[Rule, ...]:
+        """The rules that set rows aside."""
+        return tuple(rule for rule in self.rules if rule.quarantines)
 
     @classmethod
     def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
@@ -126,6 +136,7 @@ class _Reader:
             raise fail([*at, "properties"], f"the column '{twice[0]}' stands twice; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
+        rules = tuple(self.rules.of(table, properties, key))
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -136,11 +147,12 @@ class _Reader:
             team=team.get("name", "") if isinstance(team, dict) else "",
             columns=columns,
             key=key,
-            rules=tuple(self.rules.of(table, properties, key)),
+            rules=rules,
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
             end_of_life=deprecation.end_of_life(self.document),
             major_of=deprecation.major_of(self.document),
+            quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
         )
 
     def identifier(self, where: Where, value: object) -> str:
@@ -171,6 +183,7 @@ class _Reader:
             description=item.get("description") or "",
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
+            mask=mask_of(self.document, where, item, kind),
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -206,6 +219,10 @@ class _Reader:
                         [*where, "element"],
                         f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
                         f"write {table}.COLUMN",
+                    )
+                if any(c.name == column and c.mask and c.mask.applies for c in columns):
+                    raise self.document.error(
+                        [*where, "element"], f"'{element}' is masked, so that readers cannot see its age; choose another one"
                     )
                 values["latency_column"] = column
         return Sla(**values)

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from kit.custom import custom
 from kit.files import Document, Where, mappings
 
 END_OF_LIFE = "endOfLife"
@@ -14,7 +15,7 @@ def end_of_life(document: Document) -> date | None:
 
     Raises `InvalidFile` for a deprecated contract without such a day, and for a day that nothing is deprecated for.
     """
-    where, given = _value(document, "slaProperties", END_OF_LIFE)
+    where, given = _service_level(document)
     deprecated = document.data.get("status") == "deprecated"
     if not where:
         if deprecated:
@@ -35,13 +36,14 @@ def end_of_life(document: Document) -> date | None:
 
 def major_of(document: Document) -> str | None:
     """The port of the same product whose older major version the contract keeps; None when it stands for itself."""
-    where, given = _value(document, "customProperties", MAJOR_OF)
+    where, given = custom(document, (), document.data, MAJOR_OF)
     return str(given) if where else None
 
 
-def _value(document: Document, kind: str, name: str) -> tuple[Where, Any]:
-    """The value of one of the contract's properties, and where the property stands; nowhere when it is not given."""
-    found = [(i, item) for i, item in enumerate(mappings(document.data.get(kind))) if item.get("property") == name]
+def _service_level(document: Document) -> tuple[Where, Any]:
+    """The last day as given, and where it stands; nowhere when it is not given."""
+    levels = enumerate(mappings(document.data.get("slaProperties")))
+    found = [(position, item.get("value")) for position, item in levels if item.get("property") == END_OF_LIFE]
     if len(found) > 1:
-        raise document.error([kind, found[1][0]], f"{name} stands twice; keep one")
-    return ([kind, found[0][0]], found[0][1].get("value")) if found else ([], None)
+        raise document.error(["slaProperties", found[1][0]], f"{END_OF_LIFE} stands twice; keep one")
+    return (["slaProperties", found[0][0]], found[0][1]) if found else ([], None)

@@ -1,19 +1,16 @@
 """Intake catalog files as text: through them plain Intake with polars reads the mesh, without the kit."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from kit import plain_yaml
 
 CATALOG = "catalog.yaml"
 LOCAL = "local.yaml"  # a product's catalog with absolute paths: polars' file URLs, which Intake makes, know no `..`
 READERS = {"snapshot": "intake.readers.readers:PolarsParquet", "product": "intake.readers.readers:YAMLCatalogReader"}
 DATATYPES = {"snapshot": "intake.readers.datatypes:Parquet", "product": "intake.readers.datatypes:CatalogFile"}
 OUTPUTS = {"snapshot": "polars:LazyFrame", "product": "intake.readers.entry:Catalog"}
-
-# What YAML would take for something else than the text it is.
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def of_products(products: Mapping[str, Mapping[str, Any]], storage: str, header: str = "") -> str:
@@ -37,6 +34,8 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
     product = _who(manifest.get("about", {}))
     version, ports, urls = manifest["version"], {}, {}
     for name, entry in manifest["ports"].items():
+        if "quarantine_of" in entry:
+            continue
         facts = entry.get("about", {})
         ports[name] = {
             **product,
@@ -46,6 +45,7 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
             "sla": facts.get("sla", {}),
             **({"deprecated_until": facts["end_of_life"]} if "end_of_life" in facts else {}),
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
+            **({"quarantined": entry["quarantined"]} if "quarantined" in entry else {}),
         }
         urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(entry["files"])]
     # A name is a name, even if it looks like a pattern.
@@ -104,17 +104,13 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lines(mapping: Mapping[str, Any], indent: str) -> Iterable[str]:
-    """A mapping as YAML, written here so that the same facts give the same bytes with every version of a library."""
+    """A mapping as YAML, each of its lists on one line."""
     for key, value in mapping.items():
-        name = _text(key) if key in _WORDS else key
+        name = plain_yaml.key(key)
         if isinstance(value, Mapping) and value:
             yield f"{indent}{name}:"
             yield from _lines(value, f"{indent}  ")
         elif isinstance(value, list | tuple):
-            yield f"{indent}{name}: [{', '.join(_text(item) for item in value)}]"
+            yield f"{indent}{name}: [{', '.join(plain_yaml.text(item) for item in value)}]"
         else:
-            yield f"{indent}{name}: {_text(value)}"
-
-
-def _text(value: Any) -> str:
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+            yield f"{indent}{name}: {plain_yaml.text(value)}"

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, notebook
+from kit import ingest, majors, masking, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
-from kit.files import short
+from kit.files import sha256, short
 from kit.ingest import Landing
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
@@ -86,6 +86,7 @@ def start(
     The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
     """
     store = Store(config.storage)
+    mask_key = masking.key(config, product)
     pointer = store.pointer(product.name)
     try:
         current = store.current(product.name)
@@ -99,7 +100,7 @@ def start(
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
-    parts = _parts(product, pins, landings)
+    parts = _parts(product, pins, landings) | ({"mask_key": masking.fingerprint(mask_key)} if mask_key else {})
     due: dict[str, str] = {}
     kept: dict[str, str] = {}
     if product.partitions:
@@ -108,9 +109,10 @@ def start(
         due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
         known = product.partitions.all(config.clock())
         kept = {key: digest for key, digest in built.items() if key not in due and key in known}
-        fingerprint = hashlib.sha256(json.dumps({**kept, **due}, sort_keys=True).encode()).hexdigest()
+        whole = {"partitions": {**kept, **due}, "needs": _needs(product)}
+        fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     else:
-        fingerprint = _digest(parts, given)
+        fingerprint = _digest({**parts, "needs": _needs(product)}, given)
     status = DUE
     if current and pointer and not request.force:
         if current.fingerprint == fingerprint:
@@ -219,6 +221,11 @@ def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str,
         },
         "sources": {name: landing.digest for name, landing in landings.items()},
     }
+
+
+def _needs(product: DataProduct) -> dict[str, str]:
+    """What consumers state they need: a new need is tested, but makes no partition anew."""
+    return {f"{port.name} {need.consumer}": sha256(need.contract.path) for port in product.ports for need in port.needs}
 
 
 def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = None) -> str:

@@ -54,6 +54,7 @@ class PortStatus:
             "age_hours": _hours(self.age),
             "frequency_hours": _hours(port.sla.frequency),
             "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
+            "quarantined": port.quarantined,
             "note": self.note,
             "end_of_life": str(self.port.end_of_life) if self.port.end_of_life else None,
             "readers": list(self.readers),
@@ -91,7 +92,9 @@ class PortStatus:
         counts = [("passed", self.port.passed), ("failed", self.port.failed), ("warned", self.port.warned)]
         if self.version is None and not self.port.failed:
             return ""
-        return ", ".join(f"{count} {kind}" for kind, count in counts if count or kind == "passed")
+        parts = [f"{count} {kind}" for kind, count in counts if count or kind == "passed"]
+        parts += [f"{self.port.quarantined:,} rows set aside"] if self.port.quarantined else []
+        return ", ".join(parts)
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:

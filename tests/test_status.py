@@ -104,6 +104,7 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "note": FAILED,
         "end_of_life": None,
         "readers": [],
+        "quarantined": None,
     }
 
 

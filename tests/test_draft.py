@@ -1,0 +1,182 @@
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kit.audit import Subject, audit
+from kit.checks import explain
+from kit.contract import Contract
+from kit.draft import draft
+from kit.errors import KitError
+
+
+def drafted(frame: pl.DataFrame, folder: Path) -> str:
+    frame.write_parquet(folder / "sales.parquet")
+    return draft([folder / "sales.parquet"], "shop.sales")
+
+
+def loaded(text: str, folder: Path) -> Contract:
+    (folder / "sales.odcs.yaml").write_text(text, encoding="utf-8")
+    return Contract.load(folder / "sales.odcs.yaml")
+
+
+def keys(frame: pl.DataFrame, folder: Path) -> tuple[str, ...]:
+    return loaded(drafted(frame, folder), folder).key
+
+
+def test_a_draft_says_what_the_data_shows(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "sale_id": range(101, 141),
+            "item": ["tea", "cakes & more"] * 20,
+            "amount": [Decimal("7.35"), None] * 20,
+            "sold_on": [date(2017, 3, 4), date(2018, 2, 1)] * 20,
+            "note": [f"nr {number}" for number in range(40)],
+            "is_paid": [True, False] * 20,
+        },
+        schema_overrides={"amount": pl.Decimal(10, 2)},
+    )
+    assert (
+        drafted(frame, tmp_path)
+        == """\
+apiVersion: v3.1.0
+kind: DataContract
+id: shop.sales
+version: 1.0.0
+status: draft
+schema:
+  - name: sales
+    physicalType: table
+    description: "TODO: One row per …"
+    properties:
+      - name: sale_id
+        logicalType: integer
+        physicalType: bigint
+        description: "TODO: what it means, in which unit"
+        required: true
+        primaryKey: true
+        primaryKeyPosition: 1
+        logicalTypeOptions: {minimum: 100}
+      - name: item
+        logicalType: string
+        physicalType: varchar
+        description: "TODO: what it means, in which unit"
+        required: true
+        quality:
+          - type: library
+            metric: invalidValues
+            arguments: {validValues: ["cakes & more", tea]}
+            mustBe: 0
+      - name: amount
+        logicalType: number
+        physicalType: "decimal(10,2)"
+        description: "TODO: what it means, in which unit"
+        required: false
+        logicalTypeOptions: {minimum: 7, maximum: 8}
+      - name: sold_on
+        logicalType: date
+        physicalType: date
+        description: "TODO: what it means, in which unit"
+        required: true
+        logicalTypeOptions: {minimum: "2017-01-01", maximum: "2018-12-31"}
+      - name: note
+        logicalType: string
+        physicalType: varchar
+        description: "TODO: what it means, in which unit"
+        required: true
+        logicalTypeOptions: {minLength: 1, maxLength: 5}
+      - name: is_paid
+        logicalType: boolean
+        physicalType: boolean
+        description: "TODO: what it means, in which unit"
+        required: true
+    quality:
+      - name: row_count
+        type: library
+        metric: rowCount
+        mustBeBetween: [20, 80]
+        description: "TODO: 40 rows were seen; how many may there be?"
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ({"a": [1, 2, 3]}, ("a",)),
+        ({"amount": [1.5, 2.5, 3.5], "a": [1, 2, 3]}, ("a",)),
+        ({"a": [1, 1, 2], "b": ["x", "y", "x"], "c": [True, True, False]}, ("a", "b")),
+        ({"a": [1, 1, 2], "b": ["x", "y", None]}, ()),
+        ({"a": [1, 1, 1, 2], "b": [1, 1, 2, 1], "c": [1, 2, 1, 1]}, ("a", "b", "c")),
+        ({"a": [1, 1]}, ()),
+        ({"a": []}, ()),
+    ],
+)
+def test_the_key_is_the_smallest_leading_set_of_columns(
+    tmp_path: Path, columns: dict[str, list[object]], key: tuple[str, ...]
+) -> None:
+    assert keys(pl.DataFrame(columns, schema_overrides={"a": pl.Int64}), tmp_path) == key
+
+
+def test_rows_that_repeat_late_spoil_a_key(tmp_path: Path) -> None:
+    assert keys(pl.DataFrame({"a": [*range(20_000), 5]}), tmp_path) == ()
+
+
+def test_what_no_contract_can_hold_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KitError, match=r"'shop.sales': the column 'Sale ID' cannot be promised; rename it with a-z"):
+        drafted(pl.DataFrame({"Sale ID": [1]}), tmp_path)
+    with pytest.raises(
+        KitError, match=r"'shop.sales': the column 'a' is struct\(x bigint\), which no contract can promise; cast"
+    ):
+        drafted(pl.DataFrame({"a": [{"x": 1}]}), tmp_path)
+    (tmp_path / "sales.parquet").write_text("sale_id\n1\n")
+    with pytest.raises(KitError, match=r"'shop.sales': the files cannot be read as Parquet: "):
+        draft([tmp_path / "sales.parquet"], "shop.sales")
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+FINITE = {"allow_nan": False, "allow_infinity": False}
+VALUES = {
+    "whole": (pl.Int64, st.integers(-(2**63), 2**63 - 1)),
+    "small": (pl.Int8, st.integers(-128, 127)),
+    "price": (pl.Decimal(38, 9), st.decimals(-(10**20), 10**20, places=9, **FINITE)),
+    "ratio": (pl.Float64, st.floats(**FINITE)),
+    "thin": (pl.Float32, st.floats(width=32, **FINITE)),
+    "label": (pl.String, TEXTS),
+    "kind": (pl.String, st.sampled_from(["tea", "a 'b' \"c\"", "{{ x }}", "${table}", "é\n", "no"])),
+    "day": (pl.Date, st.dates()),
+    "moment": (pl.Datetime("us"), st.datetimes()),
+    "zoned": (pl.Datetime("us", "UTC"), st.datetimes(timezones=st.just(UTC))),
+    "flag": (pl.Boolean, st.booleans()),
+    "many": (pl.List(pl.Int64), st.lists(st.integers(0, 9), max_size=2)),
+    "bytes": (pl.Binary, st.binary(max_size=3)),
+}
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> pl.DataFrame:
+    """Rows with nulls, repeated up to thirty times, so that small sets of values appear."""
+    names = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=6, unique=True))
+    rows = draw(st.lists(st.tuples(*(st.none() | VALUES[name][1] for name in names)), max_size=8))
+    return pl.DataFrame(rows * draw(st.sampled_from([1, 30])), {name: VALUES[name][0] for name in names}, orient="row")
+
+
+def test_data_keeps_the_contract_drafted_from_it(tmp_path: Path) -> None:
+    """Whatever the data: the draft is a valid contract, and an audit of the data by it finds nothing."""
+    subjects: list[Subject] = []
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(frames())
+    def take(frame: pl.DataFrame) -> None:
+        folder = tmp_path / f"table{len(subjects)}"
+        folder.mkdir(exist_ok=True)
+        subjects.append(Subject(folder.name, loaded(drafted(frame, folder), folder)))
+
+    take()
+    checks = audit(subjects, {s.table: [tmp_path / s.table / "sales.parquet"] for s in subjects}, datetime(2024, 1, 1))
+    assert [check.rule for check in checks if not check.passed] == [], explain(checks)
+    assert len(checks) > len(subjects)
