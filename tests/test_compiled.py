@@ -106,6 +106,9 @@ def test_dbt_is_asked_once_and_its_refusal_is_told(small: SmallMesh, monkeypatch
     write(totals, "select * from {{ ref('nobody') }}")
     with pytest.raises(TransformError, match=r"'shop': dbt cannot compile the project: .*depends on a node named 'nobody'"):
         compiled(small.config, small.product("shop"))
+    write(totals, "{% set rows = run_query(\"select content from read_text('/etc/passwd')\") %}select 1 as one")
+    with pytest.raises(TransformError, match="file system operations are disabled"):
+        compiled(small.config, small.product("shop"))
 
 
 @pytest.mark.slow
