@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import sunset, sync, violations
+from kit import inheritance, sunset, sync, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.errors import KitError
@@ -23,7 +23,7 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
-    found += violations.problems(config.policy, mesh)
+    found += [*violations.problems(config.policy, mesh), *inheritance.problems(config, mesh)]
     return found + list(sunset.problems(mesh, config.clock())) + list(sync.problems(config, mesh))
 
 
