@@ -1,3 +1,4 @@
+import ast
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ def test_lines_only_ipython_understands_are_set_apart(small: SmallMesh) -> None:
     path = small.notebook("plan", "forecast", ["%matplotlib inline\nx = 1\n!ls", "%%sql\nselect 1", "y = 2"])
     found = [(cell.number, cell.magics, len(cell.tree.body)) for cell in code_cells(path)]
     assert found == [(1, ((1, "%matplotlib inline"), (3, "!ls")), 1), (2, ((1, "%%sql"), (2, "select 1")), 0), (3, (), 1)]
+
+
+def test_what_is_timed_is_python(small: SmallMesh) -> None:
+    path = small.notebook("plan", "forecast", ["%%time\nx = 1", "if x:\n    %time y = 2"])
+    assert [len(list(ast.walk(cell.tree))) for cell in code_cells(path)] == [5, 8]
 
 
 def test_what_is_no_python_is_named(small: SmallMesh) -> None:
