@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit import coupling, sunset, sync, unmet, violations
+from kit import coupling, inheritance, sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.draft import TODO
@@ -30,6 +30,7 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
     found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
+    found += inheritance.problems(config, mesh)
     found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 

@@ -41,7 +41,7 @@ def check(small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert not list(small.root.rglob("marker"))
     out, err = capsys.readouterr()
     assert err == ""
-    return out.splitlines()
+    return out.partition("\n\n")[0].splitlines()
 
 
 def text(path: str, content: str | bytes) -> Change:
