@@ -20,6 +20,7 @@ from kit.options import JsonOption, PortArgument, complete_products
 from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
+from kit.scorecard import scores
 from kit.start import Request, declared_parameters
 from kit.status import statuses
 from kit.store import Store
@@ -153,17 +154,19 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(as_json: JsonOption = False) -> None:
-    """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks."""
+    """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
     found = problems(config, mesh)
     if as_json:
-        terminal.print_json([{"product": name, "problem": message} for name, message in found])
+        listed = [{"product": name, "problem": message} for name, message in found]
+        terminal.print_json({"problems": listed, "score_card": [score.to_json() for score in scores(config, mesh)]})
     else:
         for name, message in found:
             console.print(Text(f"{name}: {message}", style="red"))
         if not found:
             console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
+        terminal.print_scores(scores(config, mesh))
     if found:
         raise typer.Exit(1)
 

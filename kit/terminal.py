@@ -19,8 +19,14 @@ from kit.progress import Progress
 
 if TYPE_CHECKING:
     from kit.build import Outcome
+    from kit.scorecard import Score
     from kit.status import PortStatus
 
+# So that all eight traits fit beside a name into 80 columns.
+_SHORT = {
+    "discoverable": "discover", "addressable": "address", "understandable": "understand", "trustworthy": "trust",
+    "accessible": "access", "interoperable": "interop", "valuable": "value",
+}  # fmt: skip
 _STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
 
 _is_terminal = sys.stdout.isatty()
@@ -83,6 +89,27 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
             )
     for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
+
+
+def print_scores(scores: "Sequence[Score]") -> None:
+    """Print the score card in per cent, and of each product the cheapest improvement."""
+    from kit.scorecard import TRAITS
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("in %", no_wrap=True)
+    for trait in TRAITS:
+        table.add_column(_SHORT.get(trait, trait), justify="right", no_wrap=True)
+    for score in scores:
+        shares = [score.share(trait) for trait in TRAITS]
+        # Rounded down: 100 says that nothing is left to do.
+        cells = ["n/a" if share is None else str(int(share * 100)) for share in shares]
+        styles = ["dim" if share is None else "green" if share == 1 else "yellow" for share in shares]
+        table.add_row(score.product, *map(Text, cells, styles))
+    console.print()
+    console.print(table)
+    for score in scores:
+        if fact := score.cheapest:
+            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.what})", "dim"))
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:

@@ -85,7 +85,8 @@ class SmallMesh:
         """A digest of all that decides what the first publication of a product is."""
         product = self.product(name)
         inputs = [self.store.pointer(item.product) for item in product.inputs]
-        given = (product.code_digest(), self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
+        needs = [port.needs for port in product.ports]
+        given = (product.code_digest(), needs, self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
         return hashlib.sha256(repr((name, given)).encode()).hexdigest()
 
     def _copy(self, name: str, origin: Path, target: Path) -> None:
@@ -193,6 +194,12 @@ class SmallMesh:
         write(folder / "dbt_project.yml", (self.domains / "shop/dbt_project.yml").read_text().replace("shop", name))
         write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: totals}]}]\n")
         write(folder / "models/copy.sql", f"select item, {column} from {{{{ source('shop', 'totals') }}}} order by item\n")
+
+    def need(self, columns: list[tuple[str, str, dict[str, Any]]], quality: list[dict[str, Any]] = (), **more: Any) -> Path:
+        """State what `plan` needs of `shop.totals`."""
+        path = self.domains / "plan/consumes/shop.totals.odcs.yaml"
+        write(path, contract(more.pop("id", "plan.needs.shop.totals"), "totals", columns, quality, **more))
+        return path
 
     def _shop(self) -> None:
         shop = self.domains / "shop"

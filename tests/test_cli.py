@@ -12,7 +12,7 @@ import typer.main
 from kit.cli import app
 from tests.small_mesh import SALES, SmallMesh
 
-COMMANDS = ["run", "dev", "status", "check", "history", "rollback", "prune", "read", "doctor", "sync"]
+COMMANDS = ["run", "dev", "status", "check", "history", "rollback", "prune", "read", "doctor", "sync", "diff"]
 
 
 def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
@@ -139,7 +139,7 @@ def test_a_broken_domain_is_shown_everywhere_and_stops_nobody(small: SmallMesh) 
     assert f"bad is broken: {message}" in run.stderr
     assert " published " in run.stdout
     check = small.kit("check")
-    assert (check.returncode, check.stdout) == (1, f"bad: {message}\n")
+    assert (check.returncode, check.stdout.partition("\n\n")[0]) == (1, f"bad: {message}")
     assert f"bad: {message}" in small.kit("status").stdout
     assert message in small.kit("doctor").stdout
     named = small.kit("run", "bad")
@@ -149,7 +149,13 @@ def test_a_broken_domain_is_shown_everywhere_and_stops_nobody(small: SmallMesh) 
 
 
 def test_check_finds_what_needs_no_build(small: SmallMesh) -> None:
-    assert small.kit("check").stdout == "2 data products, 3 ports: nothing wrong\n"
+    verdict, _, card = small.kit("check").stdout.partition("\n\n")
+    assert verdict == "2 data products, 3 ports: nothing wrong"
+    assert [line.split() for line in card.splitlines()[:3]] == [
+        ["in", "%", "discover", "address", "understand", "trust", "access", "interop", "value", "secure"],
+        ["shop", "75", "n/a", "22", "100", "n/a", "100", "50", "50"],
+        ["plan", "75", "n/a", "20", "100", "n/a", "100", "0", "50"],
+    ]
     small.replace("domains/shop/expectations/sales.extra.json", '"expectations"', '"expectation"')
     (small.domains / "shop/contracts/lost.odcs.yaml").write_text("{}")
     path = small.domains / "plan/notebooks/forecast.ipynb"
@@ -160,7 +166,7 @@ def test_check_finds_what_needs_no_build(small: SmallMesh) -> None:
     path.write_text(json.dumps(data))
     done = small.kit("check", "--json")
     assert done.returncode == 1
-    assert [item["problem"] for item in json.loads(done.stdout)] == [
+    assert [item["problem"] for item in json.loads(done.stdout)["problems"]] == [
         "domains/shop/expectations/sales.extra.json: must hold a suite with a non-empty list 'expectations'",
         "domains/shop/contracts/lost.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or delete the file",
         "domains/plan/notebooks/forecast.ipynb: its kernel is 'julia'; asset notebooks use 'python3'",
