@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit import announcement, terminal
+from kit import announcement, drafting, terminal
 from kit.config import Config
 from kit.diff import diff as compare
 from kit.errors import KitError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kit.scaffold import Scaffolded
 
 app = typer.Typer()
+app.add_typer(drafting.app, name="contract")
 
 
 @app.command()

@@ -119,6 +119,7 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         "columns": [_column(contract, index, tests) for index in range(len(contract.columns))],
         "data_tests": [
             {
+                "name": f"{port.name}_keeps_contract{'_warnings' if severity == 'warn' else ''}",
                 "test_name": "keeps_contract",
                 "arguments": {"rules": rules, **({"reads": [f"ref('{name}')" for name in sorted(reads)]} if reads else {})},
                 "config": _config(severity),

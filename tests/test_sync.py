@@ -6,7 +6,7 @@ from shutil import rmtree
 import pytest
 
 from kit.files import read_yaml
-from kit.sync import problems, sync
+from kit.sync import drifts, problems, sync
 from tests.small_mesh import SmallMesh
 from tests.test_entries import plain_intake
 
@@ -121,7 +121,7 @@ def test_the_picture_follows_what_products_read(small: SmallMesh) -> None:
 def test_the_owner_and_descriptions_are_not_in_the_picture(small: SmallMesh) -> None:
     small.replace("domains/shop/product.odps.yaml", '"shop owner"', '"another"')
     small.replace("domains/shop/contracts/sales.odcs.yaml", "One row per sales.", "One row per sale.")
-    assert drifted(small) == ["catalog.yaml", "shop"]
+    assert drifted(small) == ["catalog.yaml", "shop", "shop", "shop"]
 
 
 def test_beside_a_broken_product_the_picture_stays_and_is_not_judged(small: SmallMesh) -> None:
@@ -155,4 +155,42 @@ def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
     (small.domains / "lineage.svg").write_text("")
     done = small.kit("check")
     says = "lineage.svg: domains/lineage.svg: does not show what the products read and offer; run `kit sync`"
+    assert (done.returncode, done.stdout.splitlines()) == (1, [says])
+
+
+def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
+    small.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
+    (message,) = [message for _, message in problems(small.config, small.mesh)]
+    assert message.splitlines()[1:] == [
+        "@@ -16,3 +16,3 @@",
+        "         quote: true",
+        '-        data_type: "decimal(18,2)"',
+        '+        data_type: "decimal(20,2)"',
+        "         description: the amount",
+    ]
+    assert drifts(small.config, small.mesh)[0].splitlines()[2:] == message.splitlines()[1:]
+    assert written(small) == ["domains/shop/models/marts/totals.yml"]
+    assert drifts(small.config, small.mesh) == []
+
+
+def test_what_a_person_wrote_around_the_generated_parts_stays(small: SmallMesh) -> None:
+    yml, readme = small.domains / "shop/models/marts/sales.yml", small.domains / "shop/README.md"
+    readme.write_text("# Shop\n\nours\n")
+    small.replace("domains/shop/contracts/sales.odcs.yaml", "One row per sales.", "One row per sale.")
+    before = yml.read_text().partition("# kit sync: end")[2]
+    assert written(small) == ["domains/shop/models/marts/sales.yml", "domains/shop/README.md"]
+    assert yml.read_text().partition("# kit sync: end")[2] == before
+    assert readme.read_text().splitlines()[0] == "# Shop"
+    assert readme.read_text().endswith("<!-- kit sync: end -->\n\nours\n")
+    assert written(small) == []
+
+
+def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: Path) -> None:
+    path, elsewhere = small.domains / "shop/README.md", tmp_path / "elsewhere.md"
+    elsewhere.write_text("mine")
+    path.unlink()
+    path.symlink_to(elsewhere)
+    assert written(small) == []
+    assert elsewhere.read_text() == "mine"
+    assert [name for name, _ in problems(small.config, small.mesh)] == ["shop"]
     assert (done.returncode, done.stdout.partition("\n\n")[0]) == (1, says)
