@@ -108,7 +108,8 @@ def output(port: str, frame: Any) -> Preview | None:
         target = Path(run["staged"])
         if target.exists():
             raise KitError(f"kit.output('{port}', …) was called twice in one run; call it once, at the end")
-        _write(table, Contract.load(Path(run["contract"])), target)
+        # A trial has no contract yet: one is drafted from what the notebook makes.
+        _write(table, Contract.load(Path(run["contract"])) if run["contract"] else None, target)
         return None
     config = Config.load()
     product = _product_here(config)
@@ -160,7 +161,10 @@ def _current(config: Config, product: DataProduct) -> Inputs:
     return Inputs(files, versions)
 
 
-def _write(table: "pl.DataFrame", contract: Contract, target: Path) -> None:
+def _write(table: "pl.DataFrame", contract: Contract | None, target: Path) -> None:
+    if contract is None:
+        table.write_parquet(target)
+        return
     names = [column.name for column in contract.columns]
     ordered = table.select([n for n in names if n in table.columns] + [c for c in table.columns if c not in names])
     ordered.write_parquet(target)

@@ -1,15 +1,24 @@
 """The commands for who writes products and contracts; `kit.cli` has those that run them."""
 
-from typing import Annotated
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from kit import announcement, terminal
 from kit.config import Config
 from kit.diff import diff as compare
-from kit.options import JsonOption
+from kit.errors import KitError
+from kit.files import short
+from kit.mesh import Mesh
+from kit.options import JsonOption, complete_ports
 from kit.revision import at
-from kit.terminal import console
+from kit.terminal import console, errors
+
+if TYPE_CHECKING:
+    from kit.scaffold import Scaffolded
 
 app = typer.Typer()
 
@@ -34,3 +43,117 @@ def diff(
             console.print(line)
     if any(product.problems or (strict and product.reviews) for product in products):
         raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    what: Annotated[str | None, typer.Argument(metavar="NAME | port | notebook", help="A new product, or what to add.")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="PRODUCT.PORT", help="The new port, after port or notebook.")] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="What it is made from: a .csv, .parquet or .ipynb file, or a port. A product without it is a small example.",
+            autocompletion=complete_ports,
+        ),
+    ] = None,
+    reads: Annotated[
+        list[str] | None, typer.Option("--reads", help="Ports a new notebook reads.", autocompletion=complete_ports)
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="'Name <mail>'; by default who git says you are.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="The business domain of a product; its name without.")] = None,
+    port: Annotated[str | None, typer.Option("--port", help="How a product's port is called.")] = None,
+) -> None:
+    """Make a data product, or add a port or notebook to one, that runs at once. In a terminal it asks for what is missing.
+
+    It never overwrites a file.
+    """
+    config = Config.load()
+    mesh = Mesh.load(config.domains, config.cache)
+    try:
+        _new(config, mesh, what, target, origin, tuple(reads or ()), {"owner": owner, "domain": domain, "port": port})
+    except (KeyboardInterrupt, click.Abort):
+        errors.print("\ninterrupted; nothing was written")
+        raise typer.Exit(130) from None
+
+
+def _new(
+    config: Config,
+    mesh: Mesh,
+    what: str | None,
+    target: str | None,
+    origin: str | None,
+    reads: tuple[str, ...],
+    about: dict[str, str | None],
+) -> None:
+    from kit import scaffold
+
+    what = what or _asked("Name of the data product", "say what to make: kit new NAME, or kit new port PRODUCT.PORT")
+    if what in scaffold.COMMANDS:
+        if target is None:
+            raise KitError(f"'kit new {what}' takes the new port; write kit new {what} PRODUCT.PORT")
+        if given := [name for name, value in about.items() if value is not None]:
+            raise KitError(f"--{given[0]} is for a new product; '{target}' belongs to one that has it")
+        if what == "notebook":
+            if reads and origin:
+                raise KitError("a notebook from outside says itself what it reads; leave --reads or --from out")
+            made = scaffold.new_notebook(config, mesh, target, reads, origin)
+        else:
+            _no_reads(reads)
+            scaffold.check_new_port(mesh, target)
+            origin = origin or _asked(
+                "Made from (a .csv or .parquet file, or a port)",
+                f"say what '{target}' is made from: --from FILE or --from PORT",
+            )
+            made = scaffold.new_port(config, mesh, target, origin)
+    else:
+        _no_reads(reads)
+        if target is not None:
+            raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
+        scaffold.check_new(config, what)
+        git = _git_user()
+        if about["owner"] is None and git is None and not sys.stdin.isatty():
+            raise KitError("nobody says who owns it; write --owner 'Name <mail>', or set user.name and user.email in git")
+        owner = scaffold.Owner.parse(about["owner"] or _asked("Owner, as Name <mail>", "", git))
+        domain = about["domain"] or _asked("Business domain", "", what)
+        if origin is None and about["owner"] is None and sys.stdin.isatty():
+            origin = typer.prompt("Made from (a file or a port; nothing for a small example)", "", show_default=False) or None
+        made = scaffold.new_domain(config, mesh, what, owner, domain, origin, about["port"])
+    _print(made)
+
+
+def _no_reads(reads: tuple[str, ...]) -> None:
+    if reads:
+        raise KitError("--reads is for 'kit new notebook'; say --from PORT")
+
+
+def _asked(question: str, otherwise: str, default: str | None = None) -> str:
+    """What the person at the terminal says; without a terminal the default, or a `KitError` that says `otherwise`."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, default))
+    if default is None:
+        raise KitError(otherwise)
+    return default
+
+
+def _git_user() -> str | None:
+    """`Name <mail>` of who git thinks is at work."""
+    found = []
+    for name in ("user.name", "user.email"):
+        try:
+            done = subprocess.run(["git", "config", name], capture_output=True, text=True, check=False, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        found.append(done.stdout.strip())
+    return f"{found[0]} <{found[1]}>" if all(found) else None
+
+
+def _print(made: "Scaffolded") -> None:
+    """What was written, and what to do next."""
+    for path in made.files:
+        console.print(f"written: {short(path)}")
+    product = made.port.partition(".")[0]
+    console.print("\nNext", style="bold")
+    console.print(f"  1. write what begins with TODO below {short(made.folder)}; `kit check` names each place")
+    console.print(f"  2. kit run {product}")
+    console.print(f"  3. kit read {made.port}")

@@ -13,4 +13,4 @@ class Plugin(BasePlugin):  # type: ignore[misc]
 
     def configure_connection(self, conn: Any) -> None:
         """Shut the connection before the first statement of the project runs."""
-        sandbox.confine(conn, Path(self.creds.path))
+        sandbox.confine_as_declared(conn, Path(self.creds.path))

@@ -19,7 +19,7 @@ class PlainDialect(Dialect):  # type: ignore[misc]
     def connect(self, *arguments: Any, **options: Any) -> Any:
         """Open a database and shut it before the first statement of a rule runs."""
         connection = super().connect(*arguments, **options)
-        sandbox.confine(connection, Path(options["database"]))
+        sandbox.confine_as_declared(connection, Path(options["database"]))
         return connection
 
     def do_begin(self, connection: Any) -> None:

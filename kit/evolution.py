@@ -120,13 +120,15 @@ def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
                 olds.remove(rule)
                 news.remove(same)
         for was, now in zip(olds, news, strict=False):
-            yield Change(_where(was), _said(was, now), _weighed(was, now), _noticed(was, old, stay))
+            yield Change(_where(was), _said(was, now), _weighed(was, now), _noticed(was, old))
         for rule in olds[len(news) :]:
             implied = any(implies(other, rule) for other in after.get(about, ()))
             text = f"no longer promised: {rule.name}"
-            yield Change(_where(rule), text, "patch" if implied else "major", _noticed(rule, old, stay))
+            yield Change(_where(rule), text, "patch" if implied else "major", _noticed(rule, old))
         for rule in news[len(olds) :]:
-            yield Change(_where(rule), f"newly promised: {rule.name}", "minor", _noticed(rule, new, stay))
+            implied = any(implies(other, rule) for other in before.get(about, ()))
+            verdict: Verdict = "patch" if implied else "minor"
+            yield Change(_where(rule), f"newly promised: {rule.name}", verdict, _noticed(rule, new))
 
 
 def _by_subject(contract: Contract, stay: set[str]) -> Mapping[Any, list[Rule]]:
@@ -171,11 +173,11 @@ def _where(rule: Rule) -> str:
     return f"column {named[0]}" if len(named) == 1 else "table"
 
 
-def _noticed(rule: Rule, contract: Contract, stay: set[str]) -> frozenset[str] | None:
+def _noticed(rule: Rule, contract: Contract) -> frozenset[str] | None:
     """The columns by which a reader would notice that a rule does not hold; None for all, as of a number of rows."""
     text = str(rule.kwargs.get("unexpected_rows_query", ""))
     named = {column.name for column in contract.columns if search(rf"\b{escape(column.name)}\b", text)}
-    return frozenset(named & stay | set(rule.columns or spoken(rule))) or None
+    return frozenset(named | set(rule.columns or spoken(rule))) or None
 
 
 def _service(old: Contract, new: Contract) -> Iterator[Change]:

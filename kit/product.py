@@ -125,17 +125,21 @@ class DataProduct:
         return digest.hexdigest()
 
 
+def name_problem(name: str) -> str | None:
+    """Why a text cannot name a data product; None when it can."""
+    if IDENTIFIER.fullmatch(name) and name not in _RESERVED:
+        return None
+    return f"'{name}' cannot name a data product; use a-z, 0-9 and _, a letter first, at most 63, not '{RAW}'"
+
+
 class _Reader:
     def __init__(self, folder: Path, documents: Documents) -> None:
         self.folder = folder
         self.documents = documents
 
     def product(self) -> DataProduct:
-        if not IDENTIFIER.fullmatch(self.folder.name) or self.folder.name in _RESERVED:
-            raise InvalidFile(
-                f"{short(self.folder)}: '{self.folder.name}' cannot name a data product; use a-z, 0-9 and _, "
-                f"a letter first, at most 63, not '{RAW}'"
-            )
+        if problem := name_problem(self.folder.name):
+            raise InvalidFile(f"{short(self.folder)}: {problem}")
         path = self.folder / DESCRIPTOR
         if not path.is_file():
             raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")

@@ -15,6 +15,9 @@ from kit.files import mappings
 PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
 """Why the models of `Project.python` are not run."""
 
+TAG = "contract"
+"""Marks the tests that `kit sync` wrote from a contract: the audit judges the same rules, so that builds leave them out."""
+
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
@@ -128,12 +131,15 @@ def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> I
                 named = {**_mapping(more), "test_name": kind}
             if not named.get("test_name") or not _enabled(settings, named.get("config"), named):
                 continue
+            if TAG in (_mapping(named.get("config")).get("tags") or ()):
+                continue
             kind = str(named["test_name"]).rpartition(".")[2]
             arguments = {key: value for key, value in named.items() if key not in _NOT_ARGUMENTS} | _mapping(
                 named.get("arguments")
             )
             severity = _severity(settings, named.get("config"), named)
-            yield DbtTest(test_name(kind, column, arguments), table, severity, str(named.get("description") or ""))
+            about = column or arguments.get("column_name")
+            yield DbtTest(test_name(kind, about, arguments), table, severity, str(named.get("description") or ""))
 
 
 def _singular(path: Path, settings: Mapping[str, Any]) -> Iterator[DbtTest]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kit import work
+from kit import sandbox, work
 from kit.checks import SAMPLES, Check, counts
 from kit.contract import Column, Contract
 from kit.errors import InvalidFile
@@ -54,12 +54,14 @@ def set_aside(contract: Contract, given: Path, others: work.Tables, part: Part) 
         rules = contract.quarantining if sound else ()
         connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit given"')
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")
+        files = {given, *(path for paths in others.values() for path in paths)}
+        sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
             query = (breaking(rule.type, rule.kwargs) or "").replace("${table}", _TABLE)
             try:
                 connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({query})")
             except duckdb.Error as error:
-                reason = str(error).partition("\n")[0]
+                reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
         selects = [_NOTHING, *(_told(contract, rule, position) for position, rule in enumerate(rules))]
         names = ", ".join(column for column, *_ in COLUMNS)

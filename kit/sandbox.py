@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,19 @@ def declare(database: Path, files: Iterable[Path], folders: Iterable[Path] = ())
     _declaration(database).write_text(json.dumps(allowed), encoding="utf-8")
 
 
-def confine(connection: Any, database: Path) -> None:
-    """Shut a new connection to a DuckDB file, and all that share it, into what was declared; nothing opens it again.
-
-    Without a declaration only the database itself is left.
-    """
-    if connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
-        return  # another connection to the same file was here before
+def confine_as_declared(connection: Any, database: Path) -> None:
+    """Confine a new connection to a DuckDB file, and all that share it, to what was declared, or else to the file itself."""
     path = _declaration(database)
-    allowed: Mapping[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    for setting, paths in (("allowed_paths", "files"), ("allowed_directories", "folders")):
-        connection.execute(f"set {setting} = [{', '.join(map(work.literal, allowed.get(paths, ())))}]")
+    allowed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    confine(connection, allowed.get("files", ()), allowed.get("folders", ()))
+
+
+def confine(connection: Any, files: Iterable[Path | str], folders: Iterable[Path | str] = ()) -> None:
+    """Shut a connection into files it may read and folders it may also write in; nothing opens it again."""
+    if connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
+        return  # another connection to the same database was here before
+    for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
+        connection.execute(f"set {setting} = [{', '.join(work.literal(str(path)) for path in paths)}]")
     for name, value in _SETTINGS.items():
         connection.execute(f"set {name} = {value}")
 

@@ -13,7 +13,7 @@ from kit.checks import SAMPLES, Check
 from kit.errors import TransformError
 from kit.files import short
 from kit.product import DataProduct
-from kit.project import PYTHON_MODEL, Project, test_name
+from kit.project import PYTHON_MODEL, TAG, Project, test_name
 
 _PROFILES = Path(__file__).parent / "dbt"
 
@@ -83,7 +83,7 @@ def transform(
         raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
-        sandbox.confine(connection, database)
+        sandbox.confine_as_declared(connection, database)
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
     return Transformed(models, checks)
 
@@ -94,6 +94,7 @@ def dbt_arguments(command: str, product: DataProduct, target: Path, partition: s
         command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
+        *(["--exclude", f"tag:{TAG}"] if command == "build" else []),
     ]  # fmt: skip
     return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
@@ -131,7 +132,7 @@ def _check(node: Any, connection: Any) -> Check:
 def _name(test: Any) -> str:
     """What a test is called, as `kit.project` names it."""
     if generic := getattr(test, "test_metadata", None):
-        return test_name(generic.name, test.column_name, generic.kwargs)
+        return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
     return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
 
 

@@ -150,6 +150,7 @@ class SmallMesh:
                 f"select item, sum(amount)::decimal(18,2) as amount, {column} from {{{{ ref('sales') }}}}\n"
                 "group by item, sold_on order by item, sold_on\n".replace("sold_on", column),
             )
+        sync(self.config, self.mesh)
 
     def partitioned_plan(self, *keys: str) -> None:
         """Cut `plan` by item; its notebook takes the partition as a parameter."""
@@ -180,6 +181,7 @@ class SmallMesh:
         write(shop / "models/marts/totals_v1.sql", model.read_text())
         write(model, model.read_text().replace("as amount", "as value"))
         self.replace("domains/shop/models/marts/sales.yml", "model: totals", "model: totals_v1")
+        sync(self.config, self.mesh)
 
     def dbt_reader(self, name: str, column: str, version: str) -> None:
         """A product that copies `shop.totals`, in the given version, with dbt."""
@@ -247,7 +249,7 @@ class SmallMesh:
         )
         write(
             shop / "models/marts/sales.yml",
-            "models: [{name: sales, columns: [{name: sale_id, data_tests: [unique]}]}]\n"
+            "models:\n  # kit sync: begin\n  # kit sync: end\n      - unique: {arguments: {column_name: sale_id}}\n"
             "unit_tests:\n- name: adds\n  model: totals\n  given:\n"
             "  - input: ref('sales')\n    rows: [{item: tea, amount: 1}, {item: tea, amount: 2}]\n"
             "  expect: {rows: [{item: tea, amount: 3}]}\n",

@@ -73,11 +73,11 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [(f"{AMOUNT} name", "net_amount"), (f"{TABLE} quality 1", ABSENT)],
         [
             Change("column amount", "renamed to net_amount", "major", only("amount")),
-            Change("table", "no longer promised: balance: its query gives = 0", "major", only("weight")),
+            Change("table", "no longer promised: balance: its query gives = 0", "major", only("amount", "weight")),
         ],
         [
             Change("column net_amount", "renamed to amount", "major", only("net_amount")),
-            Change("table", "newly promised: balance: its query gives = 0", "minor", only("weight")),
+            Change("table", "newly promised: balance: its query gives = 0", "minor", only("amount", "weight")),
         ],
     ),
     "a type": (

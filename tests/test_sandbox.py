@@ -25,7 +25,7 @@ def shut(tmp_path: Path) -> duckdb.DuckDBPyConnection:
         work.add_views(connection, {"given": [tmp_path / "in/given.parquet"]})
     sandbox.declare(database, [tmp_path / "in/given.parquet"], [tmp_path / "out"])
     connection = duckdb.connect(str(database))
-    sandbox.confine(connection, database)
+    sandbox.confine_as_declared(connection, database)
     return connection
 
 
@@ -71,7 +71,7 @@ def test_without_a_declaration_nothing_is_open(tmp_path: Path) -> None:
     file = _parquet(tmp_path / "some.parquet")
     connection = duckdb.connect(str(tmp_path / "work.duckdb"))
     for _ in range(2):  # again is as once
-        sandbox.confine(connection, tmp_path / "work.duckdb")
+        sandbox.confine_as_declared(connection, tmp_path / "work.duckdb")
     with pytest.raises(duckdb.PermissionException):
         connection.execute(f"from '{file}'")
     assert connection.execute("create table t as select 1; from t").fetchall() == [(1,)]

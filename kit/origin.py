@@ -1,0 +1,230 @@
+"""What a new port is made from: a raw file, a port or a notebook, and what that adds to a product."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kit import pieces, plain_yaml
+from kit.adopt import Adopted, adopt
+from kit.asset import RUN_FILE
+from kit.config import Config
+from kit.draft import draft
+from kit.errors import KitError, NotebookError
+from kit.files import IDENTIFIER, parse_yaml, short, to_json
+from kit.given import SUFFIXES, Given, identifier
+from kit.mesh import Mesh
+from kit.notebook import Limits, execute, parameters
+from kit.product import RAW, OutputPort
+from kit.store import Store
+
+LARGEST_COPY = 10_000_000
+"""Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one new port adds to a product.
+
+    `output` and `inputs` are entries of the descriptor, `files` new ones, by their path in the domain folder; `ingest` is a
+    function for `ingest.py`; `reads` a table that dbt must know as a source: schema, table and description.
+    """
+
+    output: dict[str, Any]
+    inputs: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    ingest: str = ""
+    reads: tuple[str, str, str] | None = None
+    has_dbt: bool = True
+
+
+def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin: str, folder: Path) -> Piece:
+    """What an origin gives: a file that is there, or a port of the mesh."""
+    path = file_of(origin)
+    if path is None:
+        found = mesh.port(origin)
+        check_port_name(port or found.name)
+        return _from_port(mesh, product, port or found.name, found)
+    if path.suffix == ".ipynb":
+        return from_notebook(config, mesh, product, port, path, folder)
+    return _from_file(product, port, Given.of(path), folder)
+
+
+def file_of(origin: str) -> Path | None:
+    """The file that is meant, whether or not it is there; None for what looks like a port."""
+    path = Path(origin).expanduser()
+    if path.is_dir():
+        raise KitError(f"{origin} is a folder; name one file ({', '.join(SUFFIXES)}, .ipynb) or a port")
+    if path.name.endswith((*SUFFIXES, ".ipynb")):
+        if not path.is_file():
+            raise KitError(f"there is no file {origin}")
+        return path.resolve()
+    if path.exists() or "." not in origin or "/" in origin:
+        raise KitError(f"'{origin}' is neither a file ({', '.join(SUFFIXES)}, .ipynb) nor a port PRODUCT.PORT")
+    return None
+
+
+def _from_file(product: str, port: str | None, given: Given, folder: Path) -> Piece:
+    """A raw source, its staging model and a mart with the same columns."""
+    source = identifier(given.path.name.partition(".")[0])
+    port = port or source
+    check_port_name(port)
+    check_port_name(source)
+    parquet = folder / "given.parquet"
+    given.write(parquet)
+    contract = draft([parquet], f"{product}.{port}")
+    properties = parse_yaml(parquet, contract).data["schema"][0]["properties"]
+    columns = {item["name"]: item["physicalType"] for item in properties}
+    key = sorted((item for item in properties if item.get("primaryKey")), key=lambda item: int(item["primaryKeyPosition"]))
+    copied = given.path.stat().st_size <= LARGEST_COPY
+    place = f"data/{given.path.name}" if copied else str(given.path)
+    files: dict[str, str | Path] = {
+        f"contracts/{port}.odcs.yaml": contract,
+        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", given),
+        f"models/staging/stg_{source}.sql": pieces.staging(source, columns),
+        f"models/marts/{port}.sql": pieces.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
+    }
+    files |= {place: given.path} if copied else {}
+    return Piece(
+        output=_output(product, port, "dbt"),
+        inputs=({"name": f"{RAW}.{source}", "version": "1.0.0", "contractId": f"{product}.{RAW}.{source}"},),
+        files=files,
+        ingest=_ingest(source, place, given),
+        reads=(RAW, source, f"{given.path.name} as delivered."),
+    )
+
+
+def _source_contract(contract: str, id: str, given: Given) -> str:  # noqa: A002
+    """The contract of a source: that of the port made from it, described by what the file itself tells."""
+    data = parse_yaml(given.path, contract).data | {"id": id}
+    table = data["schema"][0]
+    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {given.path.name}, as delivered."}
+    theirs = {name: header for header, name in given.names.items()}
+    for item in table["properties"]:
+        item["description"] = f"The column {theirs[item['name']]} of {given.path.name}."
+    for rule in table.get("quality") or []:
+        rule["description"] = "As many rows as may come in one delivery."
+    return "\n".join(plain_yaml.block(data)) + "\n"
+
+
+def _ingest(source: str, place: str, given: Given) -> str:
+    head = f'def {source}():\n    """{given.path.name} as delivered'
+    if given.is_plain:
+        return f'{head}: a path, here from this folder, or a polars frame."""\n    return {plain_yaml.text(place)}\n'
+    names = "".join(f"        {plain_yaml.text(theirs)}: {plain_yaml.text(ours)},\n" for theirs, ours in given.names.items())
+    scan = f", separator={plain_yaml.text(given.delimiter)}, infer_schema=False" if given.delimiter else ""
+    return (
+        f'{head}, its columns under names a contract can have."""\n    from pathlib import Path\n\n    import polars as pl\n\n'
+        f"    names = {{\n{names}    }}\n    path = Path(__file__).parent / {plain_yaml.text(place)}\n"
+        f"    return pl.scan_{'csv' if given.delimiter else 'parquet'}(path{scan}).rename(names)\n"
+    )
+
+
+def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Piece:
+    """A mart with the columns of another port, of this product or another one."""
+    theirs = provider.id.partition(".")[0]
+    own = theirs == product
+    if own and provider.notebook is not None:
+        raise KitError(
+            f"'{provider.id}' is made by a notebook, which runs after dbt; write `kit new notebook {product}.{port}`"
+        )
+    _no_circle(mesh, product, provider)
+    contract = provider.contract
+    reads = f"ref('{provider.name}')" if own else f"source('{theirs}', '{provider.name}')"
+    columns = {column.name: column.type for column in contract.columns}
+    return Piece(
+        output=_output(product, port, "dbt"),
+        inputs=() if own else (_input(provider),),
+        files={
+            f"contracts/{port}.odcs.yaml": pieces.contract_of(provider, f"{product}.{port}"),
+            f"models/marts/{port}.sql": pieces.mart(columns, contract.key, reads),
+        },
+        reads=None if own else (theirs, provider.name, ""),
+    )
+
+
+def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> Piece:
+    """A notebook that reads ports, and hands over the first of them."""
+    for item in found:
+        _no_circle(mesh, product, item)
+    return Piece(
+        output=_output(product, port, "notebook", found),
+        inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
+        files={
+            f"contracts/{port}.odcs.yaml": pieces.contract_of(found[0], f"{product}.{port}"),
+            f"notebooks/{port}.ipynb": pieces.notebook(port, found),
+        },
+        has_dbt=False,
+    )
+
+
+def from_notebook(config: Config, mesh: Mesh, product: str, port: str | None, path: Path, folder: Path) -> Piece:
+    """A notebook from outside; its contract is drafted from what it makes when it is run once."""
+    adopted = adopt(path, port)
+    check_port_name(adopted.port)
+    found = [mesh.port(item) for item in adopted.reads]
+    for item in found:
+        _no_circle(mesh, product, item)
+    made = _trial(config, path, adopted, folder)
+    return Piece(
+        output=_output(product, adopted.port, "notebook", found),
+        inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
+        files={
+            f"contracts/{adopted.port}.odcs.yaml": draft([made], f"{product}.{adopted.port}"),
+            f"notebooks/{adopted.port}.ipynb": adopted.text,
+        },
+        has_dbt=False,
+    )
+
+
+def _trial(config: Config, path: Path, adopted: Adopted, folder: Path) -> Path:
+    """Run an adopted notebook as a build would, with its inputs pinned, and give the table it hands over."""
+    store, trial = Store(config.storage), folder / "trial"
+    trial.mkdir()
+    notebook, staged = trial / f"{adopted.port}.ipynb", trial / "made.parquet"
+    notebook.write_text(adopted.text, encoding="utf-8")
+    leases = {port: store.open(port.partition(".")[0]) for port in adopted.reads}
+    try:
+        inputs = {
+            port: {
+                "version": lease.snapshot.version,
+                "files": [str(file) for file in lease.snapshot.files(port.partition(".")[2])],
+            }
+            for port, lease in leases.items()
+        }
+        run = {"port": adopted.port, "inputs": inputs, "staged": str(staged), "contract": None}
+        (trial / "run.json").write_text(to_json(run), encoding="utf-8")
+        parameters(notebook)
+        limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
+        execute(notebook, trial / "executed.ipynb", {}, limits, {RUN_FILE: str(trial / "run.json")})
+    except NotebookError as error:
+        raise NotebookError(str(error).replace(short(notebook), short(path))) from None
+    finally:
+        for lease in leases.values():
+            lease.close()
+    if not staged.is_file():
+        raise NotebookError(f'{short(path)}: ended without kit.output("{adopted.port}", frame)')
+    return staged
+
+
+def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": port, "type": kind, "version": "1.0.0", "contractId": f"{product}.{port}"}
+    if reads is not None:
+        entry["inputContracts"] = [{"id": item.id, "version": str(item.contract.version)} for item in reads]
+    return entry
+
+
+def _input(port: OutputPort) -> dict[str, str]:
+    return {"name": port.id, "version": str(port.contract.version), "contractId": port.id}
+
+
+def _no_circle(mesh: Mesh, product: str, provider: OutputPort) -> None:
+    theirs = provider.id.partition(".")[0]
+    if theirs != product and product in (item.name for item in mesh.select([theirs], upstream=True)):
+        raise KitError(f"'{provider.id}' is itself made from '{product}'; products cannot read each other in a circle")
+
+
+def check_port_name(name: str) -> None:
+    """Raise `KitError` for what cannot name a port."""
+    if not IDENTIFIER.fullmatch(name) or name == RAW:
+        raise KitError(f"'{name}' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not '{RAW}'")

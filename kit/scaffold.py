@@ -1,0 +1,270 @@
+"""New domains, ports and notebooks: put together apart from the mesh, judged whole, then moved into place."""
+
+import ast
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kit import pieces, plain_yaml
+from kit.config import Config
+from kit.errors import KitError, UnknownName
+from kit.files import Where, mappings, parse_yaml, read_text, read_yaml, short, write_durably
+from kit.ingest import land
+from kit.mesh import Mesh
+from kit.origin import Piece, check_port_name, file_of, from_notebook, from_ports, piece_of
+from kit.product import DESCRIPTOR, DataProduct, name_problem
+from kit.sync import sync
+from kit.yaml_edit import appended
+
+COMMANDS = ("port", "notebook")
+"""What `kit new` takes for something else than the name of a product."""
+
+_OWNER = re.compile(r"\s*([^<>]+?)\s*<\s*([^<>\s]+)\s*>\s*")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who stands for a product."""
+
+    name: str
+    mail: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Owner":
+        """The owner in `Name <mail>`; raises `KitError`."""
+        match = _OWNER.fullmatch(text)
+        if match is None or not text.isprintable():
+            raise KitError(f"{text!r} does not say who owns it; write --owner 'Name <mail>'")
+        return cls(match[1], match[2])
+
+
+@dataclass(frozen=True)
+class Scaffolded:
+    """What was made: the domain folder, the port (of a whole sample, its first one) and all files written."""
+
+    folder: Path
+    port: str
+    files: tuple[Path, ...]
+
+
+def new_domain(
+    config: Config, mesh: Mesh, name: str, owner: Owner, domain: str, origin: str | None, port: str | None
+) -> Scaffolded:
+    """A new product, made from a file, port or notebook, or without an `origin` the sample under other names.
+
+    It builds as it stands. Raises `KitError`, and then nothing was written.
+    """
+    check_new(config, name)
+    folder = config.domains / name
+    names = {"tearoom": name, pieces.OWNER: owner.name, pieces.MAIL: owner.mail, pieces.DOMAIN: plain_yaml.inline(domain)}
+    with _stage(config, name) as stage:
+        if origin is None:
+            check_port_name(port or "tea_sales")
+            names |= {"tea_sales": port or "tea_sales", pieces.MACROS: _macros(config)}
+            for path, text in pieces.whole(names).items():
+                _write(stage / path, text)
+            made = f"{name}.{port or 'tea_sales'}"
+        else:
+            stage.mkdir()
+            piece = piece_of(config, mesh, name, port, origin, stage.parent)
+            for path, text in pieces.base(names).items():
+                _write(stage / path, text)
+            _add(config, stage, piece)
+            made = str(piece.output["contractId"])
+        _judge(config, mesh, stage)
+        _not_there(folder)
+        stage.rename(folder)
+    new = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return _synced(config, folder, made, new)
+
+
+def check_new(config: Config, name: str) -> None:
+    """Raise `KitError` for what cannot name a new product, or names one that is there."""
+    if name in COMMANDS:
+        raise KitError(f"'{name}' is a word of this command; choose another name, or write `kit new {name} PRODUCT.PORT`")
+    if problem := name_problem(name):
+        raise KitError(problem)
+    _not_there(config.domains / name)
+
+
+def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A002 (it is the port's id)
+    """The product that is to get the port `PRODUCT.PORT`, and the port's name; raises `KitError`."""
+    name, dot, port = id.partition(".")
+    if not dot:
+        raise UnknownName(f"'{id}' is not PRODUCT.PORT; products: {', '.join(mesh.names) or 'none'}")
+    product = mesh.product(name)
+    check_port_name(port)
+    if product.port(port) is not None:
+        raise KitError(f"'{name}' has a port '{port}' already; nothing was written")
+    return product, port
+
+
+def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  # noqa: A002
+    """A new dbt port of an existing product, made from a file or another port; see `new_domain`."""
+
+    def make(product: DataProduct, port: str, folder: Path) -> Piece:
+        if product.partitions:
+            raise KitError(f"'{product.name}' is cut into partitions, by which a model must filter; write this port by hand")
+        piece = piece_of(config, mesh, product.name, port, origin, folder)
+        if not piece.has_dbt:
+            raise KitError(f"{origin} is a notebook; write `kit new notebook {id} --from {origin}`")
+        return piece
+
+    return _grown(config, mesh, id, make)
+
+
+def new_notebook(config: Config, mesh: Mesh, id: str, reads: tuple[str, ...], origin: str | None) -> Scaffolded:  # noqa: A002
+    """A new port of an existing product that a notebook makes: one from outside, or one that hands over what it reads."""
+
+    def make(product: DataProduct, port: str, folder: Path) -> Piece:
+        if origin is not None:
+            path = file_of(origin)
+            if path is None or path.suffix != ".ipynb":
+                raise KitError(f"'{origin}' is no notebook; name a file .ipynb, or what the notebook reads with --reads")
+            return from_notebook(config, mesh, product.name, port, path, folder)
+        found = [mesh.port(item) for item in reads] or list(product.ports[:1])
+        return from_ports(mesh, product.name, port, found)
+
+    return _grown(config, mesh, id, make)
+
+
+def _grown(config: Config, mesh: Mesh, id: str, make: Callable[[DataProduct, str, Path], Piece]) -> Scaffolded:  # noqa: A002
+    """An existing product with one more port."""
+    product, port = check_new_port(mesh, id)
+    name = product.name
+    with _stage(config, name) as stage:
+        shutil.copytree(
+            product.folder, stage, symlinks=True, ignore=shutil.ignore_patterns(".*", "__pycache__", "target", "logs")
+        )
+        before = _texts(stage)
+        _add(config, stage, make(product, port, stage.parent))
+        _judge(config, mesh, stage)
+        changed = [path for path in _texts(stage).items() if before.get(path[0]) != path[1]]
+        _move(stage, product.folder, [path for path, _ in changed])
+    return _synced(config, product.folder, id, [product.folder / path for path, _ in changed])
+
+
+def _texts(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _add(config: Config, folder: Path, piece: Piece) -> None:
+    """Put a piece into a product's folder; raises `KitError` when one of its files is there already."""
+    for path, content in piece.files.items():
+        _not_there(folder / path)
+        if isinstance(content, Path):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(content, folder / path)
+        else:
+            _write(folder / path, content)
+    descriptor = folder / DESCRIPTOR
+    text = appended(descriptor, read_text(descriptor), ["outputPorts"], piece.output, before="team")
+    there = [item["name"] for item in mappings(parse_yaml(descriptor, text).data.get("inputPorts"))]
+    for entry in piece.inputs:
+        if entry["name"] not in there:
+            text = appended(descriptor, text, ["inputPorts"], entry, before="outputPorts")
+    descriptor.write_text(text, encoding="utf-8", newline="")
+    if piece.ingest:
+        _add_function(folder / "ingest.py", piece.ingest)
+    if piece.has_dbt and not (folder / "dbt_project.yml").is_file():
+        _write(folder / "dbt_project.yml", pieces.dbt_project({"tearoom": folder.name, pieces.MACROS: _macros(config)}))
+    if piece.reads:
+        _add_source(folder / "models", *piece.reads)
+
+
+def _add_function(path: Path, code: str) -> None:
+    text = read_text(path) if path.is_file() else read_text(pieces.SAMPLE / "ingest.py").partition("\n")[0] + "\n"
+    (made,) = (node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef))
+    if re.search(rf"^(def )?{made}\b", text, re.MULTILINE):
+        raise KitError(f"{path.name} has a '{made}' already; rename the file it would be read from")
+    path.write_text(f"{text.rstrip()}\n\n\n{code}", encoding="utf-8")
+
+
+def _add_source(models: Path, schema: str, table: str, description: str) -> None:
+    """Let dbt know a table, in the file that knows its schema already, else in `sources.yml`."""
+    item = {"name": table, **({"description": description} if description else {})}
+    for path in sorted((*models.rglob("*.yml"), *models.rglob("*.yaml"))):
+        for number, source in enumerate(mappings(read_yaml(path).data.get("sources"))):
+            if source.get("name") == schema:
+                if table not in (known.get("name") for known in mappings(source.get("tables"))):
+                    where: Where = ["sources", number, "tables"]
+                    path.write_text(appended(path, read_text(path), where, item), encoding="utf-8")
+                return
+    path = models / "sources.yml"
+    text = read_text(path) if path.is_file() else ""
+    entry = {"name": schema, "tables": [item]}
+    _write(path, appended(path, text, ["sources"], entry) if text else "\n".join(plain_yaml.block({"sources": [entry]})) + "\n")
+
+
+def _macros(config: Config) -> str:
+    """The kit's dbt macros, seen from a domain folder."""
+    own = config.root / "kit" / "dbt" / "macros"
+    return os.path.relpath(own if own.is_dir() else Path(__file__).parent / "dbt" / "macros", config.domains / "any")
+
+
+@contextmanager
+def _stage(config: Config, name: str) -> Iterator[Path]:
+    """A folder beside the products to put one together in, which is gone afterwards; messages speak of its later place."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=config.domains) as folder:
+            try:
+                yield Path(folder) / name
+            except KitError as error:
+                place = f"{short(config.domains)}/"
+                raise type(error)(str(error).replace(f"{short(Path(folder))}/", place).replace(f"{folder}/", place)) from None
+    except OSError as error:
+        raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
+
+
+def _judge(config: Config, mesh: Mesh, stage: Path) -> None:
+    """See that the product loads, and that what it ingests can be taken in."""
+    product = DataProduct.load(stage)
+    known = {source.name for item in mesh.products if item.name == product.name for source in item.sources}
+    for source in product.sources:
+        if source.name not in known:
+            land(product, source, stage.parent / "raw")
+
+
+def _move(stage: Path, folder: Path, paths: list[Path]) -> None:
+    """Move files into the product, new ones first and the descriptor, which makes them count, last; all of them or none."""
+    undo: list[Callable[[], object]] = []
+    try:
+        for path in sorted(paths, key=lambda path: ((folder / path).exists(), path.name == DESCRIPTOR)):
+            target = folder / path
+            for parent in reversed(target.parents):
+                if not parent.exists():
+                    parent.mkdir()
+                    undo.append(parent.rmdir)
+            if target.exists():
+                old = read_text(target)
+                write_durably(target, read_text(stage / path))
+                undo.append(partial(write_durably, target, old))
+            else:
+                undo.append(partial(target.unlink, missing_ok=True))
+                (stage / path).rename(target)
+    except BaseException:
+        for step in reversed(undo):
+            step()
+        raise
+
+
+def _synced(config: Config, folder: Path, port: str, files: list[Path]) -> Scaffolded:
+    """Bring the generated files into step."""
+    generated = sync(config, Mesh.load(config.domains, config.cache))
+    return Scaffolded(folder, port, tuple(dict.fromkeys([*files, *generated])))
+
+
+def _not_there(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise KitError(f"{short(path)} is there already; nothing was written")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
