@@ -153,8 +153,8 @@ def test_check_finds_what_needs_no_build(small: SmallMesh) -> None:
     assert verdict == "2 data products, 3 ports: nothing wrong"
     assert [line.split() for line in card.splitlines()[:3]] == [
         ["in", "%", "discover", "address", "understand", "trust", "access", "interop", "value", "secure"],
-        ["shop", "75", "n/a", "22", "100", "n/a", "100", "50", "50"],
-        ["plan", "75", "n/a", "20", "100", "n/a", "100", "0", "50"],
+        ["shop", "75", "n/a", "33", "100", "n/a", "100", "50", "50"],
+        ["plan", "75", "n/a", "40", "100", "n/a", "100", "0", "50"],
     ]
     small.replace("domains/shop/expectations/sales.extra.json", '"expectations"', '"expectation"')
     (small.domains / "shop/contracts/lost.odcs.yaml").write_text("{}")

@@ -25,7 +25,6 @@ def test_what_only_a_snapshot_tells_is_not_known_before_the_first(small: SmallMe
     assert plan.product == "plan"
     assert failed(plan) == [
         ("discoverable", "has tags to be found by"),
-        ("understandable", "has a README"),
         ("understandable", "forecast: its grain is named"),
         ("understandable", "forecast: usage told"),
         ("understandable", "forecast: limitations told"),
