@@ -2,9 +2,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from kit.drafting import app
 from kit.contract import Contract
 from kit.draft import draft
+from kit.drafting import app
 from kit.errors import KitError
 from tests.small_mesh import SmallMesh
 
