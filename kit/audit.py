@@ -227,7 +227,7 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
         samples = _samples(detailed["result"], rule)
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
-            observed = _exception(exceptions)
+            observed = _exception(exceptions) or "no value"
     # Some expectations answer with a numpy boolean, which JSON does not know.
     return Check(table, rule.name, origin, bool(result["success"]), rule.severity, observed, failing, samples, rule.description)
 
@@ -252,4 +252,5 @@ def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
 def _exception(info: dict[str, Any]) -> str:
     entries = info.values() if "raised_exception" not in info else [info]
     texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
-    return "could not be evaluated: " + " ".join(" ".join(texts).split())[:300]
+    told = " ".join(" ".join(texts).split())[:300]
+    return f"could not be evaluated: {told}" if told else ""
