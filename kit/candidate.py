@@ -169,15 +169,11 @@ class Candidate:
         self.progress.step("work database ready")
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
         with self.progress.of(self.product.name, "dbt") as say:
+            inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
             done = transform(
-                self.product,
-                self.database,
-                self.staging,
-                target,
-                self.progress.step,
-                lambda name: self._set_port_aside(name, key),
-                key,
-            )
+                self.product, self.database, inputs, self.staging, target, self.progress.step,
+                lambda name: self._set_port_aside(name, key), key,
+            )  # fmt: skip
             say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
         for port in self.product.ports:
             if (self.staging / port.name / _file(key)).is_file():
@@ -334,7 +330,7 @@ def _git_commit(root: Path) -> str | None:
 def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
     """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
     raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw, [Subject(port.name, port.contract, port.suite) for port in product.ports]
+    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
 
 
 def quarantining(product: DataProduct) -> dict[str, Contract]:

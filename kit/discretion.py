@@ -14,7 +14,7 @@ from kit.product import DataProduct
 HIDDEN = "masked"
 """What stands in the place of a value."""
 
-_COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it)?")
+_COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
 
 
 def discreet(product: DataProduct, subjects: Sequence[Subject], clock: datetime, checks: Iterable[Check]) -> tuple[Check, ...]:

@@ -12,7 +12,8 @@ from kit.on_failure import OnFailure
 class ForeignKey:
     """Columns whose values stand in the columns `keys` of `table`, which is PRODUCT.PORT or raw.SOURCE.
 
-    A row in which one of them is null refers to nothing and breaks nothing. `where` is its place in the contract.
+    A row in which one of them is null refers to nothing and breaks nothing. `where` is its place in the contract, `relation`
+    what SQL calls the table: a port of the contract's own product goes by its short name, in dbt as in an audit.
     """
 
     columns: tuple[str, ...]
@@ -20,6 +21,7 @@ class ForeignKey:
     keys: tuple[str, ...]
     where: Where
     on_failure: OnFailure
+    relation: str
 
     @property
     def name(self) -> str:
@@ -31,10 +33,9 @@ class ForeignKey:
     @property
     def orphans(self) -> str:
         """The rows that refer to nothing, as a query `select * from ${table} …`."""
-        schema, _, table = self.table.partition(".")
         known = " and ".join(f'child."{column}" is not null' for column in self.columns)
         same = " and ".join(f'parent."{key}" = child."{column}"' for column, key in zip(self.columns, self.keys, strict=True))
-        parents = f'select 1 from "{schema}"."{table}" as parent where {same}'
+        parents = f"select 1 from {self.relation} as parent where {same}"
         return f"select * from ${{table}} as child where {known} and not exists ({parents})"
 
 
@@ -70,7 +71,9 @@ def _foreign_key(document: Document, where: Where, columns: tuple[str, ...], giv
         raise document.error(here, f"leads to {' and '.join(sorted(set(tables)))}; all columns must be of one table")
     if len(keys) != len(columns):
         raise document.error(here, f"has {len(keys)} columns for {len(columns)}; write one for each of {', '.join(columns)}")
-    return ForeignKey(columns, tables[0], tuple(keys), where, OnFailure.of(document, where, given))
+    product, _, table = tables[0].partition(".")
+    relation = f'"{table}"' if document.data["id"].startswith(f"{product}.") else f'"{product}"."{table}"'
+    return ForeignKey(columns, tables[0], tuple(keys), where, OnFailure.of(document, where, given), relation)
 
 
 def _texts(value: str | list[str]) -> list[str]:

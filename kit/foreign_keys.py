@@ -1,6 +1,6 @@
 """Whether the foreign keys of a contract lead to tables and columns that a build can see."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from kit.contract import Contract
 from kit.errors import InvalidFile
@@ -34,3 +34,9 @@ def unknown_columns(contract: Contract, tables: Mapping[str, Contract]) -> Itera
                 if name not in names:
                     problem = f"'{name}' is no column of '{key.table}'; there are: {', '.join(names)}"
                     yield read_yaml(contract.path).error([*key.where, "to"], problem)
+
+
+def used(contracts: Iterable[Contract], table: str) -> set[str]:
+    """The columns of a table that some of these contracts lead to."""
+    keys = (rule.foreign_key for contract in contracts for rule in contract.rules)
+    return {column for key in keys if key and key.table == table for column in key.keys}

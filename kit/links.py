@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kit import majors
+from kit.needs import Need
 from kit.product import DataProduct, InputPort
 
 
@@ -23,3 +24,17 @@ def resolved(product: DataProduct, products: Mapping[str, DataProduct]) -> DataP
 
     ports = tuple(replace(made, reads=tuple(map(port, made.reads))) for made in product.ports)
     return replace(product, inputs=tuple(map(port, product.inputs)), ports=ports)
+
+
+def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
+    """The products with, at each of their ports, what the readers it serves state they need of it."""
+    stated: dict[str, list[Need]] = {}
+    for product in products.values():
+        for item in product.inputs:
+            stated.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
+
+    def told(product: DataProduct) -> DataProduct:
+        ports = tuple(replace(port, needs=tuple(stated.get(port.id, ()))) for port in product.ports)
+        return replace(product, ports=ports) if ports != product.ports else product
+
+    return {name: told(product) for name, product in products.items()}

@@ -24,6 +24,9 @@ class Mask:
     kind: str
     to: str | int | float | None = None
 
+    def __str__(self) -> str:
+        return self.kind if self.to is None else f"{self.kind} {self.to}"
+
     @property
     def applies(self) -> bool:
         """Whether the kit changes values for it."""

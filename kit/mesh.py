@@ -47,7 +47,7 @@ class Mesh:
         documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
-        healthy = {name: links.resolved(product, healthy) for name, product in healthy.items()}
+        healthy = links.needed({name: links.resolved(product, healthy) for name, product in healthy.items()})
         order = TopologicalSorter(_providers(healthy)).static_order()
         products = tuple(healthy[name] for name in order if name in healthy)
         return cls(products, tuple(broken[name] for name in sorted(broken)))

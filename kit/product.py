@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from kit.custom import custom
 from kit.documents import Documents
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
+from kit.needs import FOLDER as NEEDS
+from kit.needs import Need
 from kit.partitions import Partitions
 
 DESCRIPTOR = "product.odps.yaml"
@@ -56,7 +59,8 @@ class Source:
 class OutputPort:
     """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
 
-    `reads` are the ports its notebook gets as inputs, those of its own product included.
+    `reads` are the ports its notebook gets as inputs, those of its own product included; `needs` what its readers state
+    they need of it, which only a whole mesh knows.
     """
 
     id: str
@@ -66,13 +70,15 @@ class OutputPort:
     notebook: Path | None
     reads: tuple[InputPort, ...]
     suite: Path | None
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True)
 class DataProduct:
     """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them.
 
-    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it.
+    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it. `needs` is what it
+    states it needs of its inputs.
     """
 
     name: str
@@ -88,6 +94,7 @@ class DataProduct:
     ports: tuple[OutputPort, ...]
     schedule: str | None = None
     partitions: Partitions | None = None
+    needs: tuple[Need, ...] = ()
 
     @classmethod
     def load(cls, folder: Path, documents: Documents | None = None) -> "DataProduct":
@@ -113,7 +120,7 @@ class DataProduct:
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
             hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, "target", "logs"):
+            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
                 digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
         return digest.hexdigest()
 
@@ -147,13 +154,14 @@ class _Reader:
         self.once(document, ["outputPorts"], [port.name for port in ports])
         majors.check({port.name: port.contract for port in ports})
         self.foreign_keys(inputs, sources, ports)
+        owner_name = owner.get("name") or owner["username"]
         product = DataProduct(
             name=name,
             folder=self.folder,
             version=self.version(document, [], data),
             domain=data.get("domain") or name,
             description=(data.get("description") or {}).get("purpose", ""),
-            owner=owner.get("name") or owner["username"],
+            owner=owner_name,
             owner_contact=owner["username"],
             tags=tuple(data.get("tags") or ()),
             inputs=inputs,
@@ -161,6 +169,7 @@ class _Reader:
             ports=ports,
             schedule=self.schedule(document),
             partitions=self.partitions(document, ports),
+            needs=tuple(self.needs(inputs, owner_name, owner["username"])),
         )
         self.files(document, product)
         return product
@@ -198,6 +207,13 @@ class _Reader:
             foreign_keys.check(source.contract, read, raw)
         for port in ports:
             foreign_keys.check(port.contract, read, raw | {port.id: port.contract for port in ports})
+
+    def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[Need]:
+        for item in inputs:
+            name = f"{NEEDS}/{item.port}.odcs.yaml"
+            if inside(self.folder, name).is_file():
+                path, consumer = self.folder / name, self.folder.name
+                yield Need.load(path, consumer, owner, contact, item.port, item.version, self.documents)
 
     def port(self, document: Document, position: int, item: dict[str, Any], inputs: tuple[InputPort, ...]) -> OutputPort:
         where: Where = ["outputPorts", position]

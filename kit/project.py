@@ -12,6 +12,12 @@ import yaml
 
 from kit.files import mappings
 
+PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
+"""Why the models of `Project.python` are not run."""
+
+TAG = "contract"
+"""Marks the tests that `kit sync` wrote from a contract: the audit judges the same rules, so that builds leave them out."""
+
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
@@ -41,7 +47,7 @@ class DbtTest:
 
 @dataclass(frozen=True)
 class Project:
-    """The models and tests of one dbt project.
+    """The models and tests of one dbt project; `python` are models in Python, which the kit refuses to run.
 
     What only running Jinja would tell (a name put together by a macro, a test added by a package) is not seen here;
     a build sees it.
@@ -49,6 +55,7 @@ class Project:
 
     models: tuple[Model, ...]
     tests: tuple[DbtTest, ...]
+    python: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "Project":
@@ -106,7 +113,8 @@ def _read(folder: Path) -> Project:
         for path, place in files_below(folder / part):
             if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
                 tests += _singular(path, _settings(settings, "data_tests", (*place, path.stem)))
-    return Project((*found["seeds"], *found["models"]), tuple(tests))
+    python = tuple(path for top in sources for path, _ in files_below(top) if path.suffix == ".py")
+    return Project((*found["seeds"], *found["models"]), tuple(tests), python)
 
 
 def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> Iterator[DbtTest]:
@@ -123,12 +131,15 @@ def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> I
                 named = {**_mapping(more), "test_name": kind}
             if not named.get("test_name") or not _enabled(settings, named.get("config"), named):
                 continue
+            if TAG in (_mapping(named.get("config")).get("tags") or ()):
+                continue
             kind = str(named["test_name"]).rpartition(".")[2]
             arguments = {key: value for key, value in named.items() if key not in _NOT_ARGUMENTS} | _mapping(
                 named.get("arguments")
             )
             severity = _severity(settings, named.get("config"), named)
-            yield DbtTest(test_name(kind, column, arguments), table, severity, str(named.get("description") or ""))
+            about = column or arguments.get("column_name")
+            yield DbtTest(test_name(kind, about, arguments), table, severity, str(named.get("description") or ""))
 
 
 def _singular(path: Path, settings: Mapping[str, Any]) -> Iterator[DbtTest]:

@@ -22,12 +22,13 @@ class Promise:
 
 
 def promises(product: DataProduct, project: Project, clock: datetime) -> tuple[Promise, ...]:
-    """The checks of contracts, suites and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
+    """The checks of contracts, suites, needs and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
     raw, ports = subjects(product)
     for subject in raw + ports:
         text = "Columns and types are exactly those of the contract."
         found.append(Promise(subject.table, schema_rule(subject.contract), "contract", "error", text))
+        found += [Promise(subject.table, need.columns_rule, "need", "error", need.note) for need in subject.needs]
         found += [
             Promise(subject.table, rule.name, origin, rule.severity, rule.description) for origin, rule in rules(subject, clock)
         ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kit import work
+from kit import sandbox, work
 from kit.checks import SAMPLES, Check, counts
 from kit.contract import Column, Contract
 from kit.errors import InvalidFile
@@ -16,7 +16,7 @@ COLUMNS = (
     ("row_number", "bigint", "Which row of the table it was, counted from 1 in each of its files."),
     ("rule", "varchar", "The rule it breaks, as checks name it; a row that breaks several stands here once for each."),
     ("reason", "varchar", "What was found instead, in words."),
-    ("payload", "varchar", "The row as a JSON object; columns classified personal are left out."),
+    ("payload", "varchar", "The row as a JSON object; personal and masked columns are left out."),
 )
 _TABLE, _ROW = '"kit rows"', '"kit row"'  # nothing of a contract can be called so
 _AS_THEY_ARE = ("boolean", "tinyint", "smallint", "integer", "bigint")  # all else is text, which loses no digit
@@ -54,12 +54,14 @@ def set_aside(contract: Contract, given: Path, others: work.Tables, part: Part) 
         rules = contract.quarantining if sound else ()
         connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit given"')
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")
+        files = {given, *(path for paths in others.values() for path in paths)}
+        sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
             query = (breaking(rule.type, rule.kwargs) or "").replace("${table}", _TABLE)
             try:
                 connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({query})")
             except duckdb.Error as error:
-                reason = str(error).partition("\n")[0]
+                reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
         selects = [_NOTHING, *(_told(contract, rule, position) for position, rule in enumerate(rules))]
         names = ", ".join(column for column, *_ in COLUMNS)
@@ -154,14 +156,21 @@ def _told(contract: Contract, rule: Rule, position: int) -> str:
 
 def _shown(contract: Contract) -> list[Column]:
     """The columns whose values may be told: who may read what was set aside need not be the one a port masks them for."""
-    return [column for column in contract.columns if column.classification != "personal"]
+    return [column for column in contract.columns if not _hidden(column)]
+
+
+def _hidden(column: Column) -> str:
+    """What is said of a column in the place of its values; empty when they may be told."""
+    if column.classification == "personal":
+        return "personal"
+    return "masked" if column.mask and column.mask.applies else ""
 
 
 def _in_words(column: Column) -> str:
     text = f"left({work.quoted(column.name)}::varchar, 200)"
     told = f"'''' || {text} || ''''" if column.type == "varchar" else text
-    if column.classification == "personal":
-        told = f"left({text}, 0) || 'personal and not told'"  # but null where it is null
+    if hidden := _hidden(column):
+        told = f"left({text}, 0) || '{hidden} and not told'"  # but null where it is null
     return f"{work.literal(f'{column.name} is ')} || coalesce({told}, 'null')"
 
 

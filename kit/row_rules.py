@@ -24,7 +24,8 @@ def breaking(kind: str, kwargs: Mapping[str, Any]) -> str | None:
     if not kwargs.keys() <= _VALUES.get(kind, set()):
         return None
     if kind == "unexpected_rows_expectation":
-        return _own_query(str(kwargs["unexpected_rows_query"]))
+        query = own_query(str(kwargs["unexpected_rows_query"]))
+        return query if query and _WHOLE_ROWS.match(query.strip()) and "${table}" in query else None
     if kind.endswith("to_be_unique"):
         key = ", ".join(map(_name, kwargs["column_list"] if "column_list" in kwargs else [kwargs["column"]]))
         # A join, to which no null is equal to another.
@@ -51,13 +52,12 @@ def _value(value: object) -> str:
     return f"{value!r}::double" if isinstance(value, float) else literal(value)
 
 
-def _own_query(query: str) -> str | None:
-    """A query of the contract's own, its braces as DuckDB takes them; None unless it selects whole rows of the table."""
+def own_query(query: str) -> str | None:
+    """A query as a rule holds it for Great Expectations, its braces as DuckDB takes them; None for one it cannot fill in."""
     try:
-        plain = query.replace("${table}", "{batch}").format(batch="${table}")
+        return query.replace("${table}", "{batch}").format(batch="${table}")
     except (LookupError, ValueError):
         return None
-    return plain if _WHOLE_ROWS.match(plain.strip()) and "${table}" in plain else None
 
 
 def _name(column: object) -> str:

@@ -12,7 +12,7 @@ from kit import ingest, majors, masking, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
-from kit.files import short
+from kit.files import sha256, short
 from kit.ingest import Landing
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
@@ -109,9 +109,10 @@ def start(
         due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
         known = product.partitions.all(config.clock())
         kept = {key: digest for key, digest in built.items() if key not in due and key in known}
-        fingerprint = hashlib.sha256(json.dumps({**kept, **due}, sort_keys=True).encode()).hexdigest()
+        whole = {"partitions": {**kept, **due}, "needs": _needs(product)}
+        fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     else:
-        fingerprint = _digest(parts, given)
+        fingerprint = _digest({**parts, "needs": _needs(product)}, given)
     status = DUE
     if current and pointer and not request.force:
         if current.fingerprint == fingerprint:
@@ -220,6 +221,11 @@ def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str,
         },
         "sources": {name: landing.digest for name, landing in landings.items()},
     }
+
+
+def _needs(product: DataProduct) -> dict[str, str]:
+    """What consumers state they need: a new need is tested, but makes no partition anew."""
+    return {f"{port.name} {need.consumer}": sha256(need.contract.path) for port in product.ports for need in port.needs}
 
 
 def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = None) -> str:

@@ -85,7 +85,8 @@ class SmallMesh:
         """A digest of all that decides what the first publication of a product is."""
         product = self.product(name)
         inputs = [self.store.pointer(item.product) for item in product.inputs]
-        given = (product.code_digest(), self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
+        needs = [port.needs for port in product.ports]
+        given = (product.code_digest(), needs, self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
         return hashlib.sha256(repr((name, given)).encode()).hexdigest()
 
     def _copy(self, name: str, origin: Path, target: Path) -> None:
@@ -149,6 +150,7 @@ class SmallMesh:
                 f"select item, sum(amount)::decimal(18,2) as amount, {column} from {{{{ ref('sales') }}}}\n"
                 "group by item, sold_on order by item, sold_on\n".replace("sold_on", column),
             )
+        sync(self.config, self.mesh)
 
     def partitioned_plan(self, *keys: str) -> None:
         """Cut `plan` by item; its notebook takes the partition as a parameter."""
@@ -179,6 +181,7 @@ class SmallMesh:
         write(shop / "models/marts/totals_v1.sql", model.read_text())
         write(model, model.read_text().replace("as amount", "as value"))
         self.replace("domains/shop/models/marts/sales.yml", "model: totals", "model: totals_v1")
+        sync(self.config, self.mesh)
 
     def dbt_reader(self, name: str, column: str, version: str) -> None:
         """A product that copies `shop.totals`, in the given version, with dbt."""
@@ -191,6 +194,12 @@ class SmallMesh:
         write(folder / "dbt_project.yml", (self.domains / "shop/dbt_project.yml").read_text().replace("shop", name))
         write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: totals}]}]\n")
         write(folder / "models/copy.sql", f"select item, {column} from {{{{ source('shop', 'totals') }}}} order by item\n")
+
+    def need(self, columns: list[tuple[str, str, dict[str, Any]]], quality: list[dict[str, Any]] = (), **more: Any) -> Path:
+        """State what `plan` needs of `shop.totals`."""
+        path = self.domains / "plan/consumes/shop.totals.odcs.yaml"
+        write(path, contract(more.pop("id", "plan.needs.shop.totals"), "totals", columns, quality, **more))
+        return path
 
     def _shop(self) -> None:
         shop = self.domains / "shop"
@@ -240,7 +249,7 @@ class SmallMesh:
         )
         write(
             shop / "models/marts/sales.yml",
-            "models: [{name: sales, columns: [{name: sale_id, data_tests: [unique]}]}]\n"
+            "models:\n  # kit sync: begin\n  # kit sync: end\n      - unique: {arguments: {column_name: sale_id}}\n"
             "unit_tests:\n- name: adds\n  model: totals\n  given:\n"
             "  - input: ref('sales')\n    rows: [{item: tea, amount: 1}, {item: tea, amount: 2}]\n"
             "  expect: {rows: [{item: tea, amount: 3}]}\n",

@@ -56,6 +56,11 @@ def test_orphans_are_rows_that_refer_to_nothing_but_nulls(tmp_path: Path) -> Non
     assert found == [(1, "b"), (3, "c")]
 
 
+def test_a_port_of_the_same_product_goes_by_its_short_name(tmp_path: Path) -> None:
+    rules = things(tmp_path, [{"to": f"{table}.id"} for table in ("shop.all", "crm.all", "raw.all")]).rules
+    assert [rule.foreign_key and rule.foreign_key.relation for rule in rules] == ['"all"', '"crm"."all"', '"raw"."all"']
+
+
 @pytest.mark.parametrize(
     ("column", "table", "problem"),
     [

@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
+from kit.columns import uses
 from kit.errors import MeshError
 from kit.lint import problems
+from kit.sync import sync
 from tests.small_mesh import SmallMesh
 
 
@@ -46,10 +48,19 @@ LIMIT = f'{ACTIVE} "customProperties": [{{"property": "quarantineLimit", "value"
 
 def test_check_knows_the_columns_of_inputs(small: SmallMesh) -> None:
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
+    sync(small.config, small.mesh)
     assert list(problems(small.config, small.mesh)) == []
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.no")
+    sync(small.config, small.mesh)
     ((product, message),) = problems(small.config, small.mesh)
     assert (product, message.partition(".to: ")[2]) == (
         "plan",
         "'no' is no column of 'shop.totals'; there are: amount, item",
     )
+
+
+def test_what_a_foreign_key_leads_to_is_used(small: SmallMesh) -> None:
+    small.notebook("plan", "forecast", ["kit.inputs().read('shop.totals').select('amount')"])
+    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
+    refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
+    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}
