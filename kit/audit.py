@@ -241,9 +241,10 @@ def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detai
         samples = _samples(detailed["result"], rule)
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
-            observed = _exception(exceptions)
+            told = _exception(exceptions)
+            observed = told or "no value"
             # A rule of a consumer that nobody can judge says nothing about the provider's data.
-            severity = "warning" if origin == "need" else severity
+            severity = "warning" if told and origin == "need" else severity
     # Some expectations answer with a numpy boolean, which JSON does not know.
     return Check(table, rule.name, origin, bool(result["success"]), severity, observed, failing, samples, rule.description)
 
@@ -268,4 +269,5 @@ def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
 def _exception(info: dict[str, Any]) -> str:
     entries = info.values() if "raised_exception" not in info else [info]
     texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
-    return "could not be evaluated: " + sandbox.explain(" ".join(" ".join(texts).split()))[:300]
+    told = " ".join(" ".join(texts).split())
+    return f"could not be evaluated: {sandbox.explain(told)[:300]}" if told else ""

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kit import masking, notebook, quarantine, work
+from kit import masking, notebook, quarantine, volume, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.card import port_facts, product_facts
@@ -63,7 +63,7 @@ class Candidate:
             self.tables[table] = [self._set_aside(table, source.contract, landed, rest, None)]
             self._judge_aside(table, source.contract)
         if raw:
-            self._audit("audit raw", raw)
+            self._audit("audit raw", raw, start.current)
             self._mask_sources()
         for key in start.due if product.partitions else (None,):
             self._fill(start, key)
@@ -71,7 +71,7 @@ class Candidate:
             self._complete(start)
         for port in product.ports:
             self._judge_aside(port.name, port.contract)
-        self._audit("audit", ports)
+        self._audit("audit", ports, start.current)
         self._mask_ports()
         with progress.of(product.name, "publish") as say:
             manifest = self._manifest(start)
@@ -223,9 +223,10 @@ class Candidate:
             self.tables[port.name] = self.tables[port.id] = [path]
         return path.is_file()
 
-    def _audit(self, step: str, subjects: list[Subject]) -> None:
+    def _audit(self, step: str, subjects: list[Subject], current: Snapshot | None) -> None:
         with self.progress.of(self.product.name, step) as say:
             found = audit(subjects, self.tables, self.config.clock())
+            found += volume.checks(subjects, self.tables, current.manifest if current else None)
             say(_tally(found))
         self._judge(found)
 

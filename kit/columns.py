@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from kit import foreign_keys
 from kit.cells import code_cells
 from kit.compiled import statements
 from kit.config import Config
@@ -38,11 +39,12 @@ def lineage(config: Config, mesh: Mesh) -> dict[str, tuple[str, ...]]:
 def uses(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str] | None]]:
     """For each port the columns that every product reading it uses, by consumer; None where that cannot be told: all.
 
-    A column counts as used where a model, test or notebook names it, and where `select *` passes it on to a model.
+    A column counts as used where a model, test, foreign key or notebook names it, and where `select *` passes it on to a model.
     """
     found: dict[str, dict[str, frozenset[str] | None]] = {port.id: {} for port in mesh.ports}
     for product in mesh.products:
         queries = _queries(config, mesh, product)
+        contracts = [source.contract for source in product.sources] + [port.contract for port in product.ports]
         for item in product.inputs:
             if item.port in found:
                 columns = [column.name for column in mesh.port(item.port).contract.columns]
@@ -50,6 +52,7 @@ def uses(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str] | Non
                     {column for table, column in query.used if table == item.name} if query else None
                     for query in queries.values()
                 ]
+                parts.append(foreign_keys.used(contracts, item.name))
                 for port in product.ports:
                     if port.notebook is not None and item.port in (read.port for read in port.reads):
                         parts.append(_named(port.notebook, columns))

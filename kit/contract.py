@@ -12,6 +12,7 @@ from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
 from kit.mask import Mask, mask_of
 from kit.on_failure import quarantine_limit
+from kit.row_loss import max_row_loss
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -72,7 +73,8 @@ class Contract:
     """An ODCS data contract for one table.
 
     `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
-    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside.
+    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside;
+    `max_row_loss` the highest share that may be missing against the last snapshot, None when the contract says nothing.
     """
 
     path: Path
@@ -90,6 +92,7 @@ class Contract:
     end_of_life: date | None = None
     major_of: str | None = None
     quarantine_limit: float | None = None
+    max_row_loss: float | None = None
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
@@ -153,6 +156,7 @@ class _Reader:
             end_of_life=deprecation.end_of_life(self.document),
             major_of=deprecation.major_of(self.document),
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
+            max_row_loss=max_row_loss(self.document),
         )
 
     def identifier(self, where: Where, value: object) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit import coupling, inheritance, sunset, sync, unmet, violations
+from kit import coupling, foreign_keys, inheritance, sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.draft import TODO
@@ -28,7 +28,7 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     """All problems found, as pairs of product (or file) name and message."""
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
-        found += [(product.name, message) for message in _product(product)]
+        found += [(product.name, message) for message in (*_product(product), *_foreign_keys(mesh, product))]
     found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
     found += inheritance.problems(config, mesh)
     found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
@@ -68,6 +68,13 @@ def _product(product: DataProduct) -> Iterator[str]:
 
 def _contracts(product: DataProduct) -> list[Path]:
     return [port.contract.path for port in product.ports] + [source.contract.path for source in product.sources]
+
+
+def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[str]:
+    offered = {port.id: port.contract for port in mesh.ports}
+    read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
+    for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
+        yield from map(str, foreign_keys.unknown_columns(contract, read))
 
 
 def _links(folder: Path) -> Iterator[str]:

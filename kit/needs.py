@@ -42,6 +42,8 @@ class Need:
             problem = f"'{rule.name}' cannot set aside rows of a provider; leave onFailure out, or write onFailure: warn"
             raise read_yaml(path).error(["schema", 0], problem)
         _refuse_custom(path)
+        for key in (rule.foreign_key for rule in contract.rules if rule.foreign_key):
+            raise read_yaml(path).error(key.where, "a relationship cannot be asked of a provider, who sees no other tables")
         return cls(consumer, owner, contact, port, contract)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit import majors
+from kit import foreign_keys, majors
 from kit.contract import Contract, Version
 from kit.cron import is_cron
 from kit.custom import custom
@@ -157,6 +157,7 @@ class _Reader:
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
         self.once(document, ["outputPorts"], [port.name for port in ports])
         majors.check({port.name: port.contract for port in ports})
+        self.foreign_keys(inputs, sources, ports)
         owner_name = owner.get("name") or owner["username"]
         product = DataProduct(
             name=name,
@@ -201,6 +202,15 @@ class _Reader:
             inputs.append(InputPort(name, self.version(document, where, item)))
         self.once(document, ["inputPorts"], [port.port for port in inputs] + [source.name for source in sources])
         return tuple(inputs), tuple(sources)
+
+    def foreign_keys(self, inputs: tuple[InputPort, ...], sources: tuple[Source, ...], ports: tuple[OutputPort, ...]) -> None:
+        """Raw data is checked before there are ports, so that it can refer to inputs and raw data only."""
+        read = [item.port for item in inputs]
+        raw = {f"{RAW}.{source.name}": source.contract for source in sources}
+        for source in sources:
+            foreign_keys.check(source.contract, read, raw)
+        for port in ports:
+            foreign_keys.check(port.contract, read, raw | {port.id: port.contract for port in ports})
 
     def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[Need]:
         for item in inputs:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit import quarantine
+from kit import quarantine, volume
 from kit.audit import rules, schema_rule
 from kit.candidate import partition_rule, subjects
 from kit.product import DataProduct
@@ -32,6 +32,8 @@ def promises(product: DataProduct, project: Project, clock: datetime) -> tuple[P
         found += [
             Promise(subject.table, rule.name, origin, rule.severity, rule.description) for origin, rule in rules(subject, clock)
         ]
+        if (share := volume.row_loss(subject)) is not None:
+            found.append(Promise(subject.table, volume.rule(share), "contract", "error", volume.NOTE))
         if subject.contract.quarantining:
             text = "The others are published; these stand beside them, each with rule and reason."
             found.append(Promise(subject.table, quarantine.limit_rule(subject.contract), "contract", "error", text))

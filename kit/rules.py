@@ -7,6 +7,7 @@ from typing import Any
 
 from kit.column_types import normal_type
 from kit.files import Document, Where, mappings
+from kit.foreign_key import ForeignKey, foreign_keys
 from kit.on_failure import QUARANTINE, WARN, OnFailure
 from kit.row_rules import breaking, literal
 
@@ -38,6 +39,7 @@ class Rule:
     severity: str = "error"
     description: str = ""
     quarantines: bool = False
+    foreign_key: ForeignKey | None = None
 
 
 class RuleReader:
@@ -58,7 +60,7 @@ class RuleReader:
                 raise self.document.error([*where, position], problem)
 
     def of(self, table: dict[str, Any], properties: list[dict[str, Any]], key: tuple[str, ...]) -> Iterator[Rule]:
-        """Every rule of a table: those its columns and key imply, and those under `quality`."""
+        """Every rule of a table: those its columns, key and relationships imply, and those under `quality`."""
         responses: dict[str, OnFailure] = {}
         for position, item in enumerate(properties):
             where: Where = ["schema", 0, "properties", position]
@@ -76,6 +78,10 @@ class RuleReader:
             name = f"{', '.join(key)} together are unique"
             compound = Rule(name, "expect_compound_columns_to_be_unique", {"column_list": list(key)}, key)
             yield self._answered(compound, OnFailure.gravest([responses[column] for column in key]))
+        for foreign in foreign_keys(self.document, table):
+            orphans = {"unexpected_rows_query": foreign.orphans}
+            found = Rule(foreign.name, "unexpected_rows_expectation", orphans, foreign.columns, foreign_key=foreign)
+            yield self._answered(found, foreign.on_failure)
         for number, quality in enumerate(table.get("quality") or []):
             yield self._quality(["schema", 0, "quality", number], quality, None)
 

@@ -1,16 +1,21 @@
 """What is refused at the gate and in which sentence; what is odd, but right."""
 
 import gzip
+import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from kit import work
+from kit import volume, work
+from kit.audit import Subject, audit
+from kit.contract import Contract
 from kit.errors import IngestError
 from kit.input_gate import convert
+from tests.small_mesh import contract, valid, write
 
 TYPES = {
     "code": "varchar", "amount": "decimal(10,2)", "number": "bigint", "small": "tinyint", "share": "double", "day": "date",
@@ -328,3 +333,76 @@ def test_a_column_without_values_has_any_type(tmp_path: Path) -> None:
     made = tmp_path / "made.parquet"
     pl.DataFrame({"day": [None]}).write_parquet(made)
     assert take(tmp_path, "feed.parquet", made.read_bytes(), {"day": "date"}) == [(None,)]
+
+
+VISITS: list[tuple[str, str, dict[str, Any]]] = [
+    ("visit_id", "bigint", {"primaryKey": True, "logicalTypeOptions": {"minimum": 1}}),
+    ("kind", "varchar", {"required": True, "quality": [valid("web", "shop")]}),
+    ("share", "double", {"logicalTypeOptions": {"minimum": 0, "maximum": 1}}),
+    ("day", "date", {"required": True}),
+    ("customer", "bigint", {"relationships": [{"to": "crm.customers.id"}]}),
+]
+LATE = "the newest day is at most 2 days old and not in the future"
+VOLUME, KINDS = "has rows, at least 50 % as many as in the last snapshot", "known values: kind is one of 2 values"
+SHARE, CUSTOMER = "share is between 0 and 1", "customer is in crm.customers.id"
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    folder = tmp_path_factory.mktemp("visits")
+    latency = {"property": "latency", "value": 2, "unit": "d", "element": "visits.day"}
+    data = json.loads(contract("shop.raw.visits", "visits", VISITS, [], [latency]))
+    write(folder / "visits.odcs.yaml", json.dumps(data))
+    return Subject("raw.visits", Contract.load(folder / "visits.odcs.yaml"))
+
+
+def delivered(folder: Path, visits: Subject, rows: list[str], before: int) -> list[tuple[str, str]]:
+    """What is said against a delivery by what comes after the gate; the last snapshot had `before` rows."""
+    types = {column.name: column.type for column in visits.contract.columns}
+    (folder / "visits.csv").write_text("\n".join([",".join(types), *rows]) + "\n", encoding="utf-8")
+    convert("visits.csv", types, folder / "visits.csv", folder / "visits.parquet")
+    pl.DataFrame({"id": [1, 2]}).write_parquet(folder / "customers.parquet")
+    tables = {"raw.visits": [folder / "visits.parquet"], "crm.customers": [folder / "customers.parquet"]}
+    found = audit([visits], tables, datetime(2024, 1, 10))
+    found += volume.checks([visits], tables, {"sources": {"visits": {"rows": before}}} if before else None)
+    return [(check.rule, check.observed) for check in found if not check.passed]
+
+
+SOUND = [f"{number},web,0.5,2024-01-09,1" for number in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "before", "said"),
+    [
+        ([], 0, [(LATE, "no value"), (VOLUME, "0 rows")]),
+        (SOUND, 100, [(VOLUME, "10 of 100 rows")]),
+        (["1,web,nan,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it"), ("share is finite", "1")]),
+        (["1,web,inf,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it"), ("share is finite", "1")]),
+        (["1,web,-0.1,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it")]),
+        (["1,web,0.5,2024-01-07,1"], 0, [(LATE, "2024-01-07")]),
+        ([*SOUND, "11,web,0.5,9999-12-31,1"], 0, [(LATE, "9999-12-31")]),
+        (["1,web,0.5,,1", "2,web,0.5,2024-01-09,1"], 0, [("day is required", "1 of 2 rows break it")]),
+        (["1,Web,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,web ,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,w\N{CYRILLIC SMALL LETTER IE}b,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,web\N{ZERO WIDTH SPACE},0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,NULL,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,,0.5,2024-01-09,1"], 0, [("kind is required", "1 of 1 rows break it")]),
+        ([SOUND[0], SOUND[0]], 0, [("visit_id is unique", "2 of 2 rows break it")]),
+        ([",web,0.5,2024-01-09,1"], 0, [("visit_id is required", "1 of 1 rows break it")]),
+        (["-1,web,0.5,2024-01-09,1"], 0, [("visit_id is at least 1", "1 of 1 rows break it")]),
+        ([*SOUND, "11,web,0.5,2024-01-09,3", "12,web,0.5,2024-01-09,4"], 0, [(CUSTOMER, "2")]),
+        (SOUND, 20, []),
+        (["1,web,,2024-01-09,"], 0, []),
+        (["1,web,0.5,2024-01-11,1"], 0, []),
+    ],
+    ids=[
+        "nothing", "cut short", "nan", "inf", "negative", "stale", "year 9999", "no day", "capital", "blank", "look-alike",
+        "invisible", "NULL as text", "no kind", "twice", "no key", "key below 1", "orphans", "half is left", "no customer",
+        "a day ahead",
+    ],
+)  # fmt: skip
+def test_what_passes_the_gate_is_held_against_the_contract(
+    tmp_path: Path, visits: Subject, rows: list[str], before: int, said: list[tuple[str, str]]
+) -> None:
+    assert delivered(tmp_path, visits, rows, before) == said

@@ -112,3 +112,10 @@ def test_the_table_of_a_need_is_its_port(small: SmallMesh) -> None:
     write(path, contract("plan.needs.shop.totals", "sums", [AMOUNT]))
     with pytest.raises(InvalidFile, match=r"schema\.0\.name: 'sums' must be 'totals', as 'plan' reads 'shop\.totals' 1\.0\.0"):
         plan(small)
+
+
+def test_a_relationship_is_not_asked_of_a_provider(small: SmallMesh) -> None:
+    small.need([("item", "varchar", {"relationships": [{"to": "crm.items.item"}]})])
+    with pytest.raises(InvalidFile) as error:
+        plan(small)
+    assert str(error.value).endswith("a relationship cannot be asked of a provider, who sees no other tables")
