@@ -8,14 +8,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit import work
-from kit.checks import Check, explain
+from kit import quarantine, work
+from kit.checks import Check, explain, merged
 from kit.config import Config
 from kit.contract import Contract
 from kit.errors import KitError, UnknownName
 from kit.files import read_json
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, DataProduct
+from kit.start import served
 from kit.store import Snapshot, Store, keep
 
 if TYPE_CHECKING:
@@ -122,8 +123,13 @@ def output(port: str, frame: Any) -> Preview | None:
         target = Path(folder) / "data.parquet"
         _write(table, made.contract, target)
         tables = {**_current(config, product).files, port: [target]}
-        checks = audit([Subject(port, made.contract, made.suite)], tables, config.clock())
-    return Preview(made.id, table, checks)
+        checks: list[Check] = []
+        if made.contract.quarantining:
+            part = quarantine.Part(target, Path(folder) / "aside.parquet")
+            quarantine.set_aside(made.contract, target, tables, part)
+            checks += quarantine.checks(made.contract, port, [part])
+        checks += audit([Subject(port, made.contract, made.suite)], tables, config.clock())
+    return Preview(made.id, table, tuple(merged(checks)))
 
 
 def _run() -> dict[str, Any] | None:
@@ -141,16 +147,17 @@ def _product_here(config: Config) -> DataProduct:
 
 def _current(config: Config, product: DataProduct) -> Inputs:
     store = Store(config.storage)
-    own = {port.port for made in product.ports for port in made.reads if port.product == product.name}
+    own = {item for made in product.ports for item in made.reads if item.product == product.name}
     files, versions = {}, {}
     snapshots: dict[str, Snapshot] = {}
-    for port in sorted({item.port for item in product.inputs} | own):
-        name, _, table = port.partition(".")
+    for item in sorted({*product.inputs, *own}, key=lambda item: item.name):
+        name = item.product
         if name == product.name and store.pointer(name) is None:
             continue  # its own earlier ports, before the first build
         if name not in snapshots:
             snapshots[name] = keep(store.open(name))
-        files[port], versions[port] = tuple(snapshots[name].files(table)), snapshots[name].version
+        table = served(product, item, snapshots[name])
+        files[item.name], versions[item.name] = tuple(snapshots[name].files(table)), snapshots[name].version
     return Inputs(files, versions)
 
 

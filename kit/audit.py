@@ -7,17 +7,18 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit import work
+from kit import sandbox, work
 from kit.checks import SAMPLES, Check
 from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import read_json, short
+from kit.needs import Need
 from kit.rules import Rule, leaves_tables
 
 _SEVERITY = {"error": "critical", "warning": "warning"}
@@ -25,28 +26,36 @@ _SEVERITY = {"error": "critical", "warning": "warning"}
 
 @dataclass(frozen=True)
 class Subject:
-    """One table to audit: its name in SQL, the contract it must keep and the team's own suite, if there is one."""
+    """One table to audit: its name in SQL, the contract it must keep, the team's own suite, what its readers need."""
 
     table: str
     contract: Contract
     suite: Path | None = None
+    needs: tuple[Need, ...] = ()
 
 
 def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> tuple[Check, ...]:
-    """Every rule of the subjects' contracts and suites, held against their data.
+    """Every rule of the subjects' contracts, suites and needs, held against their data.
 
     `tables` are the Parquet files behind every name a rule may speak of, the subjects' own included. Columns and types
-    come first: where they differ from the contract nothing else is asked of that table. `clock` is the moment the age
-    of the data is measured at. Raises `InvalidFile` for a rule that cannot be run as it stands.
+    come first: where they differ from the contract nothing else is asked of that table, where from a need no more of that need.
+    `clock` is the moment the age of the data is measured at. Raises `InvalidFile` for a rule that cannot be run as it stands.
     """
     checks: list[Check] = []
+    sound: list[Subject] = []
     with work.connect() as connection:
         work.add_views(connection, tables)
         for subject in subjects:
-            problems = work.schema_problems(subject.contract, work.columns(connection, subject.table))
+            found = work.columns(connection, subject.table)
+            problems = work.schema_problems(subject.contract, found)
             rule = schema_rule(subject.contract)
             checks.append(Check(subject.table, rule, "contract", not problems, observed="; ".join(problems)))
-    sound = [subject for subject, check in zip(subjects, checks, strict=True) if check.passed]
+            met = []
+            for need in subject.needs:
+                lacking = "; ".join(need.column_problems(found))
+                checks.append(Check(subject.table, need.columns_rule, "need", not lacking, observed=lacking, note=need.note))
+                met += [] if lacking else [need]
+            sound += [] if problems else [replace(subject, needs=tuple(met))]
     # Great Expectations prints remarks about queries to standard output, which belongs to the caller.
     with contextlib.redirect_stdout(io.StringIO()), _source(tables) as source:
         for subject in sound:
@@ -60,12 +69,15 @@ def schema_rule(contract: Contract) -> str:
 
 
 def rules(subject: Subject, clock: datetime) -> list[tuple[str, Rule]]:
-    """What is asked of a table whose columns and types are right, each with its origin: `contract` or `suite`.
+    """What is asked of a table whose columns and types are right, each with its origin: `contract`, `suite` or `need`.
 
     Raises `InvalidFile` for a suite that cannot be read.
     """
     found = [("contract", rule) for rule in (*subject.contract.rules, *_latency(subject.contract, clock))]
-    return found + [("suite", rule) for rule in (read_suite(subject.suite) if subject.suite else ())]
+    found += [("suite", rule) for rule in (read_suite(subject.suite) if subject.suite else ())]
+    for need in subject.needs:
+        found += [("need", need.asked(rule)) for rule in (*need.contract.rules, *_latency(need.contract, clock))]
+    return found
 
 
 def read_suite(path: Path) -> tuple[Rule, ...]:
@@ -151,6 +163,7 @@ def _source(tables: work.Tables) -> Iterator[Any]:
         database = Path(folder) / "kit_audit.duckdb"
         with work.connect(database) as connection:
             work.add_views(connection, {**tables, **{_flat(name): files for name, files in tables.items()}})
+        sandbox.declare(database, {path for files in tables.values() for path in files})
         url = URL.create("duckdb+kit", database=str(database)).render_as_string()
         source = context.data_sources.add_or_update_sql("work", connection_string=url, create_temp_table=False)
         try:
@@ -223,13 +236,16 @@ def _run_detailed(batch: Any, subject: Subject, failed: list[dict[str, Any]]) ->
 def _to_check(table: str, origin: str, rule: Rule, result: dict[str, Any], detailed: dict[str, Any] | None) -> Check:
     observed, failing = _observed(result["result"])
     samples: tuple[dict[str, Any], ...] = ()
+    severity = rule.severity
     if detailed is not None:
         samples = _samples(detailed["result"], rule)
         exceptions = result.get("exception_info") or {}
         if not observed and exceptions:
             observed = _exception(exceptions)
+            # A rule of a consumer that nobody can judge says nothing about the provider's data.
+            severity = "warning" if origin == "need" else severity
     # Some expectations answer with a numpy boolean, which JSON does not know.
-    return Check(table, rule.name, origin, bool(result["success"]), rule.severity, observed, failing, samples, rule.description)
+    return Check(table, rule.name, origin, bool(result["success"]), severity, observed, failing, samples, rule.description)
 
 
 def _samples(result: dict[str, Any], rule: Rule) -> tuple[dict[str, Any], ...]:
@@ -252,4 +268,4 @@ def _observed(result: dict[str, Any]) -> tuple[str, int | None]:
 def _exception(info: dict[str, Any]) -> str:
     entries = info.values() if "raised_exception" not in info else [info]
     texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
-    return "could not be evaluated: " + " ".join(" ".join(texts).split())[:300]
+    return "could not be evaluated: " + sandbox.explain(" ".join(" ".join(texts).split()))[:300]

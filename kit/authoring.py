@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit import announcement, terminal
 from kit.config import Config
+from kit.diff import diff as compare
 from kit.errors import KitError
 from kit.files import short
 from kit.mesh import Mesh
-from kit.options import complete_ports
+from kit.options import JsonOption, complete_ports
+from kit.revision import at
 from kit.terminal import console, errors
 
 if TYPE_CHECKING:
@@ -131,3 +134,25 @@ def _print(made: "Scaffolded") -> None:
     console.print(f"  1. write what begins with TODO below {short(made.folder)}; `kit check` names each place")
     console.print(f"  2. kit run {product}")
     console.print(f"  3. kit read {made.port}")
+
+
+@app.command()
+def diff(
+    against: Annotated[str, typer.Option("--against", help="A branch, tag or commit.")] = "main",
+    strict: Annotated[bool, typer.Option("--strict", help="Also fail while a person has to judge a change.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what the contracts promise otherwise than on another branch, whom it hits, and whether their versions say so."""
+    config = Config.load()
+    with at(config, against) as then:
+        products = compare(then, config)
+    if as_json:
+        terminal.print_json([product.to_json() for product in products])
+    elif as_markdown:
+        typer.echo(announcement.markdown(products), nl=False)
+    else:
+        for line in announcement.lines(products):
+            console.print(line)
+    if any(product.problems or (strict and product.reviews) for product in products):
+        raise typer.Exit(1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kit import index
+from kit import index, masking
 from kit.candidate import Candidate
 from kit.checks import Check
 from kit.config import Config
@@ -65,7 +65,7 @@ def build(
     last good snapshot. Only a build that did not begin, because another process is at it, leaves no record.
     """
     try:
-        with Store(config.storage).building(product.name), ExitStack() as held:
+        with Store(config.storage).building(product.name), masking.key_hidden(), ExitStack() as held:
             return _build(config, product, request or Request(), landings, progress or Progress(), held)
     except Busy as error:
         return Outcome(product.name, "failed", 0, message=str(error), passing=True)
@@ -128,7 +128,7 @@ def look(config: Config, product: DataProduct, request: Request, progress: Progr
     progress, runs = progress or Progress(), Runs(config.storage)
     started, clock = datetime.now(UTC), time.perf_counter()
     try:
-        with Store(config.storage).building(product.name), ExitStack() as held:
+        with Store(config.storage).building(product.name), masking.key_hidden(), ExitStack() as held:
             begun = start(config, product, request, held, progress)
             if begun.status == DUE or begun.current is None:
                 return Look(None, begun.landings)

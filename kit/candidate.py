@@ -6,12 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kit import notebook, work
+from kit import masking, notebook, quarantine, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
+from kit.contract import Contract
+from kit.discretion import discreet
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
@@ -44,24 +46,39 @@ class Candidate:
         product, progress = self.product, self.progress
         for problem in partition_problems(product):
             raise NotebookError(problem)
-        self.folder.mkdir(parents=True)
-        self.staging = self.store.stage(product.name, [port.name for port in product.ports])
+        (self.folder / RAW).mkdir(parents=True)
+        aside = [quarantine.name(table) for table in quarantining(product)]
+        self.staging = self.store.stage(product.name, [port.name for port in product.ports] + aside)
         progress.step("staging ready")
-        self.tables = {port: pinned.files for port, pinned in start.pins.items()}
+        self.tables = {name: pinned.files for name, pinned in start.pins.items()}
         self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
         raw, ports = subjects(product)
+        for source in product.sources:
+            # What was landed stays as it came; the build reads the rest.
+            table, landed, rest = (
+                f"{RAW}.{source.name}",
+                start.landings[source.name].path,
+                self.folder / RAW / f"{source.name}.sound.parquet",
+            )
+            self.tables[table] = [self._set_aside(table, source.contract, landed, rest, None)]
+            self._judge_aside(table, source.contract)
         if raw:
             self._audit("audit raw", raw)
+            self._mask_sources()
         for key in start.due if product.partitions else (None,):
             self._fill(start, key)
         if product.partitions:
             self._complete(start)
+        for port in product.ports:
+            self._judge_aside(port.name, port.contract)
         self._audit("audit", ports)
+        self._mask_ports()
         with progress.of(product.name, "publish") as say:
             manifest = self._manifest(start)
             snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / RAW, ignore_errors=True)
         return snapshot
 
     def _fill(self, start: Start, key: str | None) -> None:
@@ -108,6 +125,40 @@ class Candidate:
                 f"contract's now; build all partitions with `kit run {self.product.name}`"
             )
         _link(old, self.staging / port.name / _file(key))
+        if port.contract.quarantining:
+            aside = current.folder / quarantine.name(port.name) / _file(key)
+            if not aside.is_file():
+                raise KitError(
+                    f"'{self.product.name}': partition {key} of the port '{port.name}' was built before its contract set rows "
+                    f"aside; build all partitions with `kit run {self.product.name}`"
+                )
+            _link(aside, self.staging / quarantine.name(port.name) / _file(key))
+
+    def _set_aside(self, table: str, contract: Contract, given: Path, rest: Path, key: str | None) -> Path:
+        """Set aside the rows of a file that break a quarantining rule; gives the file that holds the others."""
+        if not contract.quarantining:
+            return given
+        aside = self.staging / quarantine.name(table) / _file(key)
+        return quarantine.set_aside(contract, given, self.tables, quarantine.Part(rest, aside))
+
+    def _set_port_aside(self, name: str, key: str | None) -> None:
+        """Do so as soon as a port is made, so that what is made from it agrees with what is published."""
+        port, path = self.product.port(name), self.staging / name / _file(key)
+        if port and path.is_file():
+            self._set_aside(name, port.contract, path, path, key)
+
+    def _judge_aside(self, table: str, contract: Contract, key: str | None = None) -> None:
+        """See that few enough rows of a table, or of one partition, were set aside."""
+        if not contract.quarantining:
+            return
+        folder = self.staging / quarantine.name(table)
+        files = [folder / _file(key)] if key else sorted(folder.glob("*.parquet"))
+        raw = table.startswith(f"{RAW}.")
+        stay = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
+        found = quarantine.checks(contract, table, list(map(quarantine.Part, stay, files)))
+        # Of one partition only what stops the build is told; the counts are those of all.
+        if key is None or any(check.blocks for check in found):
+            self._judge(found)
 
     def _transform(self, key: str | None) -> None:
         from kit.transform import transform
@@ -118,8 +169,15 @@ class Candidate:
         self.progress.step("work database ready")
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
         with self.progress.of(self.product.name, "dbt") as say:
-            done = transform(self.product, self.database, self.staging, target, self.progress.step, key)
+            inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
+            done = transform(
+                self.product, self.database, inputs, self.staging, target, self.progress.step,
+                lambda name: self._set_port_aside(name, key), key,
+            )  # fmt: skip
             say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
+        for port in self.product.ports:
+            if (self.staging / port.name / _file(key)).is_file():
+                self._judge_aside(port.name, port.contract, key)
         self._judge(done.checks)
         for port in self.product.ports:
             if port.notebook is None and not self._made(port, key):
@@ -133,8 +191,8 @@ class Candidate:
             return
         inputs = {}
         for item in port.reads:
-            version = start.pins[item.port].snapshot.version if item.port in start.pins else self.run_id
-            inputs[item.port] = {"version": version, "files": [str(path) for path in self.tables[item.port]]}
+            version = start.pins[item.name].snapshot.version if item.name in start.pins else self.run_id
+            inputs[item.name] = {"version": version, "files": [str(path) for path in self.tables[item.name]]}
         run = {
             "run_id": self.run_id, "product": self.product.name, "port": port.name, "inputs": inputs,
             "staged": str(self.staging / port.name / _file(key)), "contract": str(port.contract.path),
@@ -144,7 +202,9 @@ class Candidate:
         run_file.write_text(to_json(run), encoding="utf-8")
         executed = self.folder / "notebooks" / f"{name}.ipynb"
         self.notebooks[name] = str(executed)
-        limits = notebook.Limits(self.config.cell_timeout_seconds, self.config.notebook_output_mb)
+        # What it shows may be what its product masks, and executed copies are kept for everybody.
+        output_mb = 0 if any(masking.masked(port.contract) for port in self.product.ports) else self.config.notebook_output_mb
+        limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
                 notebook.execute(port.notebook, executed, parameters, limits, {RUN_FILE: str(run_file)})
@@ -152,7 +212,9 @@ class Candidate:
                     raise NotebookError(f'{short(port.notebook)}: ended without kit.output("{port.name}", frame)')
             except NotebookError as error:
                 raise NotebookError(f"{error}\nexecuted copy: {executed}") from None
+            self._set_port_aside(port.name, key)
             say(f"{port.name}{_of(key)}")
+        self._judge_aside(port.name, port.contract, key)
 
     def _made(self, port: OutputPort, key: str | None) -> bool:
         """Let what comes later see a port that has been staged, under its short and its full name."""
@@ -167,7 +229,32 @@ class Candidate:
             say(_tally(found))
         self._judge(found)
 
+    def _mask_sources(self) -> None:
+        """Let what comes later see raw data only as its contract masks it; what was landed stays as it came."""
+        for source in self.product.sources:
+            table = f"{RAW}.{source.name}"
+            target = self.folder / RAW / f"{source.name}.parquet"
+            if masking.masked(source.contract):
+                self._mask(table, source.contract, self.tables[table][0], target)
+                self.tables[table] = [target]
+
+    def _mask_ports(self) -> None:
+        """Replace what was audited by what may be read."""
+        for port in self.product.ports:
+            if masking.masked(port.contract):
+                for path in self.tables[port.name]:
+                    target = path.with_suffix(".masked")
+                    self._mask(port.name, port.contract, path, target)
+                    target.replace(path)
+
+    def _mask(self, table: str, contract: Contract, path: Path, target: Path) -> None:
+        with self.progress.of(self.product.name, "mask") as say:
+            masking.write(contract, path, target, masking.key(self.config, self.product))
+            say(f"{table}: {', '.join(column.name for column in masking.masked(contract))}")
+
     def _judge(self, checks: tuple[Check, ...]) -> None:
+        raw, ports = subjects(self.product)
+        checks = discreet(self.product, raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
@@ -188,9 +275,18 @@ class Candidate:
                     "contract_version": str(port.contract.version),
                     "rows": rows,
                     "newest": str(newest_value) if newest_value is not None else None,
+                    "masked": {column.name: column.mask.kind for column in masking.masked(port.contract) if column.mask},
                     "checks": counts(check for check in self.checks if check.table == port.name),
                     "about": port_facts(port),
                 }
+        sources = {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()}
+        for table, contract in quarantining(self.product).items():
+            files = sorted((self.staging / quarantine.name(table)).glob("*.parquet"))
+            kind, _, source = table.rpartition(".")
+            whole: dict[str, Any] = sources[source] if kind else ports[table]
+            whole["quarantined"] = quarantine.rows_set_aside(files)
+            ports[quarantine.name(table)] = quarantine.entry(table, contract, files)
+        mask_key = masking.key(self.config, self.product)
         return {
             "run_id": self.run_id,
             "about": product_facts(self.product),
@@ -198,9 +294,10 @@ class Candidate:
             "kit_version": __version__,
             "git_commit": _git_commit(self.config.root),
             "fingerprint": start.fingerprint,
+            "mask_key": masking.fingerprint(mask_key) if mask_key else None,
             "partitions": {**start.kept, **start.due},
-            "inputs": {port: pinned.to_json() for port, pinned in start.pins.items()},
-            "sources": {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()},
+            "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
+            "sources": sources,
             "parameters": start.parameters,
             "ports": ports,
             "checks": [check.to_json() for check in self.checks],
@@ -232,7 +329,13 @@ def _git_commit(root: Path) -> str | None:
 def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
     """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
     raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw, [Subject(port.name, port.contract, port.suite) for port in product.ports]
+    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
+
+
+def quarantining(product: DataProduct) -> dict[str, Contract]:
+    """The contracts that set rows aside, by the name of their table."""
+    raw, ports = subjects(product)
+    return {subject.table: subject.contract for subject in raw + ports if subject.contract.quarantining}
 
 
 def partition_rule(product: DataProduct) -> str:

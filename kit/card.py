@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from kit.config import Config
@@ -28,7 +28,8 @@ class Column(NamedTuple):
 class PortCard:
     """One port. `rows`, `newest` (its newest data) and `contract_version` are those of the current snapshot.
 
-    `failed` are checks of the last build, which published nothing; the others are of the snapshot.
+    `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
+    that were set aside, None when its contract sets none aside; `end_of_life` the last day a deprecated one is served.
     """
 
     name: str
@@ -41,6 +42,8 @@ class PortCard:
     passed: int = 0
     failed: int = 0
     warned: int = 0
+    end_of_life: date | None = None
+    quarantined: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Card:
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):
             about = snapshot.manifest.get("about", {}) if snapshot else {}
-            ports = {name: entry.get("about", {}) for name, entry in published.items()}
+            ports = {name: entry.get("about", {}) for name, entry in published.items() if "quarantine_of" not in entry}
         else:
             about = product_facts(product)
             ports = {port.name: port_facts(port) for port in product.ports}
@@ -108,6 +111,7 @@ class Card:
                     "columns": tuple(Column(*column) for column in port["columns"]),
                     "sla": _sla_from_json(port["sla"]),
                     "newest": _moment(port["newest"]),
+                    "end_of_life": _day(port.get("end_of_life")),
                 }
             )
             for port in data["ports"]
@@ -129,10 +133,12 @@ def product_facts(product: DataProduct) -> dict[str, Any]:
 
 def port_facts(port: OutputPort) -> dict[str, Any]:
     """What a port promises, as JSON values for a manifest."""
+    end = port.contract.end_of_life
     return {
         "description": port.description,
         "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
         "sla": _sla_to_json(port.contract.sla),
+        **({"end_of_life": str(end)} if end else {}),
     }
 
 
@@ -144,6 +150,7 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
         columns=tuple(Column(*column) for column in facts.get("columns", ())),
         sla=_sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
+        end_of_life=_day(facts.get("end_of_life")),
     )
     if entry is None:
         return card
@@ -154,6 +161,7 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
         newest=_moment(entry["newest"]),
         passed=entry["checks"]["passed"],
         warned=entry["checks"]["warned"],
+        quarantined=entry.get("quarantined"),
     )
 
 
@@ -164,6 +172,10 @@ def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _sla_to_json(sla: Sla) -> dict[str, Any]:

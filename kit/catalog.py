@@ -87,6 +87,7 @@ class Entry:
             "freshness": self.status.in_words(),
             "checks": self.status.checks(),
             "rows": _rows(self.port),
+            "set aside": _set_aside(self),
             "snapshot": self.status.version or "",
             "contract": self.port.contract_version or "",
             "read it": f'kit.read("{self.id}")',
@@ -219,6 +220,11 @@ def _mentions(port: PortCard, words: Sequence[str]) -> bool:
 
 def _rows(port: PortCard) -> str:
     return "" if port.rows is None else f"{port.rows:,}"
+
+
+def _set_aside(entry: Entry) -> str:
+    rows = entry.port.quarantined
+    return "" if rows is None else f'{rows:,} rows, see kit.read("{entry.id}__quarantine")'
 
 
 def _shortened(text: str, width: int = 60) -> str:

@@ -11,8 +11,8 @@ SAMPLES = 5
 class Check:
     """One rule held against one table.
 
-    `origin` is where the rule stands: `contract`, `suite` or `dbt`. `observed` is what was found instead of the rule
-    (or the measured value), `samples` up to five rows that break it, with their key.
+    `origin` is where the rule stands: `contract`, `suite`, `need` (a consumer's) or `dbt`. `observed` is what was found
+    instead of the rule (or the measured value), `samples` up to five rows that break it, with their key.
     """
 
     table: str

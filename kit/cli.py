@@ -23,6 +23,7 @@ from kit.retention import prune as prune_mesh
 from kit.start import Request, declared_parameters
 from kit.status import statuses
 from kit.store import Store
+from kit.sync import drifts, refused
 from kit.sync import sync as sync_files
 from kit.terminal import console, errors
 
@@ -168,10 +169,23 @@ def check(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def sync(as_json: JsonOption = False) -> None:
-    """Write the generated files that are committed: the catalogs through which plain Intake reads the mesh."""
+def sync(
+    as_json: JsonOption = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show what would change, and fail if anything.")
+    ] = False,
+) -> None:
+    """Write what is generated and committed: from the contracts the dbt YAML, suites and tables; catalogs, the picture."""
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
+    if check:
+        found = drifts(config, mesh) + refused(mesh) + [item.message for item in mesh.broken]
+        if as_json:
+            terminal.print_json({"differs": found})
+        else:
+            for text in found:
+                typer.echo(text)
+        raise typer.Exit(1 if found else 0)
     written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
     if as_json:
         terminal.print_json({"written": written, "broken": {item.name: item.message for item in mesh.broken}})
@@ -180,9 +194,11 @@ def sync(as_json: JsonOption = False) -> None:
             console.print(f"written: {name}")
         for item in mesh.broken:
             errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
-        if not written and not mesh.broken:
+        for problem in refused(mesh):
+            errors.print(Text(problem, style="red"))
+        if not written and not mesh.broken and not refused(mesh):
             console.print("everything is in step", style="green")
-    if mesh.broken:
+    if mesh.broken or refused(mesh):
         raise typer.Exit(1)
 
 
@@ -279,7 +295,8 @@ def read(
 
     name = port.partition(".")[2]
     with open_port(port, version) as snapshot, work.connect() as connection:
-        work.add_views(connection, {name: snapshot.files(name), port: snapshot.files(name)})
+        names = [name] if "." in name else [name, port]  # of rows set aside of raw data SQL knows no longer name
+        work.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
         try:
             query = sql or f"select * from {work.quoted(name)}"
             relation = connection.sql(f"select * from (\n{query.strip().rstrip('; ')}\n)")

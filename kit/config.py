@@ -3,12 +3,16 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from kit.errors import ConfigError
+from kit.policy import Policy
+
+MASK_KEY = "KIT_MASK_KEY"
+"""The environment variable of the key that columns are masked with; no file holds it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
@@ -23,7 +27,7 @@ class Config:
     """Where the mesh lives and the limits it runs under.
 
     `as_of` is the mesh's data clock: the moment against which the age of data is measured. None means now;
-    a fixed date lets a historical data set be judged as it was on that day.
+    a fixed date lets a historical data set be judged as it was on that day. `policy` is None where there is no such table.
     """
 
     root: Path
@@ -31,6 +35,8 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    mask_key: str = field(default="", repr=False)
+    policy: Policy | None = None
 
     @classmethod
     def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -41,9 +47,12 @@ class Config:
         root = _find_root(root or Path(environ.get("KIT_ROOT") or Path.cwd()))
         with (root / "pyproject.toml").open("rb") as file:
             given: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
+        policy = Policy.of(given.pop("policy")) if "policy" in given else None
         for name in given:
             if name not in _SETTINGS:
-                raise ConfigError(f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join(_SETTINGS)}")
+                raise ConfigError(
+                    f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join([*_SETTINGS, 'policy'])}"
+                )
         settings: dict[str, Any] = {}
         for name, kind in _SETTINGS.items():
             variable = f"KIT_{name.upper()}"
@@ -52,7 +61,7 @@ class Config:
             elif name in given:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", given[name], kind)
         settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
-        return cls(root=root, **settings)
+        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:

@@ -2,13 +2,16 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from kit import deprecation
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
 from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.mask import Mask, mask_of
+from kit.on_failure import quarantine_limit
 from kit.rules import Rule, RuleReader
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
@@ -51,6 +54,7 @@ class Column:
     description: str
     required: bool
     classification: str | None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,11 @@ class Sla:
 
 @dataclass(frozen=True)
 class Contract:
-    """An ODCS data contract for one table."""
+    """An ODCS data contract for one table.
+
+    `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
+    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside.
+    """
 
     path: Path
     id: str
@@ -79,6 +87,14 @@ class Contract:
     rules: tuple[Rule, ...]
     sla: Sla
     tags: tuple[str, ...] = field(default=())
+    end_of_life: date | None = None
+    major_of: str | None = None
+    quarantine_limit: float | None = None
+
+    @property
+    def quarantining(self) -> tuple[Rule, ...]:
+        """The rules that set rows aside."""
+        return tuple(rule for rule in self.rules if rule.quarantines)
 
     @classmethod
     def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
@@ -120,6 +136,7 @@ class _Reader:
             raise fail([*at, "properties"], f"the column '{twice[0]}' stands twice; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
+        rules = tuple(self.rules.of(table, properties, key))
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -130,9 +147,12 @@ class _Reader:
             team=team.get("name", "") if isinstance(team, dict) else "",
             columns=columns,
             key=key,
-            rules=tuple(self.rules.of(table, properties, key)),
+            rules=rules,
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
+            end_of_life=deprecation.end_of_life(self.document),
+            major_of=deprecation.major_of(self.document),
+            quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
         )
 
     def identifier(self, where: Where, value: object) -> str:
@@ -163,6 +183,7 @@ class _Reader:
             description=item.get("description") or "",
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
+            mask=mask_of(self.document, where, item, kind),
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -176,9 +197,11 @@ class _Reader:
         for position, item in enumerate(self.data.get("slaProperties") or []):
             where: Where = ["slaProperties", position]
             name = item["property"]
+            if name == deprecation.END_OF_LIFE:
+                continue
             if name not in ("latency", "frequency", "retention"):
                 raise self.document.error(
-                    [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention"
+                    [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention, endOfLife"
                 )
             if name in values:
                 raise self.document.error(where, f"{name} stands twice; keep one")
@@ -196,6 +219,10 @@ class _Reader:
                         [*where, "element"],
                         f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
                         f"write {table}.COLUMN",
+                    )
+                if any(c.name == column and c.mask and c.mask.applies for c in columns):
+                    raise self.document.error(
+                        [*where, "element"], f"'{element}' is masked, so that readers cannot see its age; choose another one"
                     )
                 values["latency_column"] = column
         return Sla(**values)

@@ -34,6 +34,8 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
     product = _who(manifest.get("about", {}))
     version, ports, urls = manifest["version"], {}, {}
     for name, entry in manifest["ports"].items():
+        if "quarantine_of" in entry:
+            continue
         facts = entry.get("about", {})
         ports[name] = {
             **product,
@@ -41,7 +43,9 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
             "contract_version": entry["contract_version"],
             "snapshot_version": version,
             "sla": facts.get("sla", {}),
+            **({"deprecated_until": facts["end_of_life"]} if "end_of_life" in facts else {}),
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
+            **({"quarantined": entry["quarantined"]} if "quarantined" in entry else {}),
         }
         urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(entry["files"])]
     # A name is a name, even if it looks like a pattern.

@@ -45,5 +45,9 @@ class AuditFailed(KitError):
     """A candidate breaks its contract or an expectation; nothing was published."""
 
 
+class MaskError(KitError):
+    """Columns cannot be masked: the key is missing or too short, or what is left breaks the contract."""
+
+
 class PublishConflict(KitError):
     """The product moved to another snapshot while this build ran; nothing was published."""

@@ -38,9 +38,11 @@ def nodes(product: DataProduct, project: Project) -> tuple[Node, ...]:
     models = {model.name: model for model in project.models}
     known = {*models, *(port.name for port in product.ports), *(f"{RAW}.{source.name}" for source in product.sources)}
 
+    served = {item.name: item.port for item in product.inputs}
+
     def node(table: str) -> str:
         """The id of what a model calls `table`."""
-        return f"{product.name}.{table}" if table in known else table
+        return f"{product.name}.{table}" if table in known else served.get(table, table)
 
     ports = {port.name: port for port in product.ports}
     for model in models.values():

@@ -6,15 +6,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit import sync
+from kit import coupling, sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.draft import TODO
 from kit.errors import KitError
 from kit.files import Where, inside, read_json, read_text, read_yaml, short
 from kit.mesh import Mesh
+from kit.needs import FOLDER as NEEDS
 from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.project import PYTHON_MODEL, Project
 from kit.start import partition_problems
 
 _UNFINISHED = TODO.rstrip(": ")
@@ -27,6 +29,8 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
     found = [(item.name, item.message) for item in mesh.broken]
     for product in mesh.products:
         found += [(product.name, message) for message in _product(product)]
+    found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
+    found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 
 
@@ -46,15 +50,18 @@ def _product(product: DataProduct) -> Iterator[str]:
         yield from partition_problems(product)
     except KitError as error:
         yield str(error)
+    for path in Project.read(product.folder).python:
+        yield f"{short(path)}: {PYTHON_MODEL}"
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
         ("contracts", "*.odcs.yaml", ports),
         ("sources", "*.odcs.yaml", sources),
-        ("expectations", "*.extra.json", ports),
+        ("expectations", "*.json", ports | {f"{name}.extra" for name in ports}),
+        (NEEDS, "*.odcs.yaml", {item.name for item in product.inputs}),
     ):
         for path in sorted((product.folder / folder).glob(pattern)):
-            if path.name.partition(".")[0] not in known:
+            if path.name.removesuffix(pattern[1:]) not in known:
                 yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
 
 

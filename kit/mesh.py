@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from kit import links
 from kit.documents import Documents
 from kit.errors import KitError, MeshError, UnknownName
 from kit.files import short
@@ -46,6 +47,7 @@ class Mesh:
         documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
+        healthy = links.needed({name: links.resolved(product, healthy) for name, product in healthy.items()})
         order = TopologicalSorter(_providers(healthy)).static_order()
         products = tuple(healthy[name] for name in order if name in healthy)
         return cls(products, tuple(broken[name] for name in sorted(broken)))
@@ -84,6 +86,10 @@ class Mesh:
     def consumers(self, product: str) -> tuple[str, ...]:
         """The names of the products that read a port of this one directly."""
         return tuple(p.name for p in self.products if any(i.product == product for i in p.inputs))
+
+    def readers(self, port: str) -> tuple[DataProduct, ...]:
+        """The products that read a port, be it under the name of its newer version."""
+        return tuple(product for product in self.products if any(item.port == port for item in product.inputs))
 
     def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
         """The named products (or owners of the named ports) in build order; all of them for no name.
@@ -141,11 +147,14 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
             if provider is None and port.product in broken:
                 continue
             offered = provider.port(port.port.partition(".")[2]) if provider else None
+            serving = links.served(port, provider) if provider else None
             if offered is None:
                 there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
                 message = f"{where} is offered by nobody; there are: {there}"
-            elif not offered.contract.version.serves(port.version):
+            elif serving is None:
                 message = f"{where} is wanted in version {port.version}, but {offered.contract.version} is offered"
+            elif serving != port.port and serving in (other.port for other in product.inputs):
+                message = f"{where} in version {port.version} is '{serving}', which is declared too; keep one of them"
             else:
                 continue
             broken[product.name] = Broken(product.name, product.folder, message)

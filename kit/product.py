@@ -2,15 +2,20 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit import majors
 from kit.contract import Contract, Version
 from kit.cron import is_cron
+from kit.custom import custom
 from kit.documents import Documents
 from kit.errors import InvalidFile
 from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
+from kit.needs import FOLDER as NEEDS
+from kit.needs import Need
 from kit.partitions import Partitions
 
 DESCRIPTOR = "product.odps.yaml"
@@ -22,10 +27,19 @@ _PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
 
 @dataclass(frozen=True)
 class InputPort:
-    """A port of another product that this one reads, with the version it was written against."""
+    """A port of another product that this one reads, with the version it was written against.
+
+    `called` is what SQL and notebooks call it when `port` is the older major version that serves it.
+    """
 
     port: str
     version: Version
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the product itself calls the port."""
+        return self.called or self.port
 
     @property
     def product(self) -> str:
@@ -45,7 +59,8 @@ class Source:
 class OutputPort:
     """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
 
-    `reads` are the ports its notebook gets as inputs, those of its own product included.
+    `reads` are the ports its notebook gets as inputs, those of its own product included; `needs` what its readers state
+    they need of it, which only a whole mesh knows.
     """
 
     id: str
@@ -55,13 +70,15 @@ class OutputPort:
     notebook: Path | None
     reads: tuple[InputPort, ...]
     suite: Path | None
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True)
 class DataProduct:
     """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them.
 
-    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it.
+    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it. `needs` is what it
+    states it needs of its inputs.
     """
 
     name: str
@@ -77,6 +94,7 @@ class DataProduct:
     ports: tuple[OutputPort, ...]
     schedule: str | None = None
     partitions: Partitions | None = None
+    needs: tuple[Need, ...] = ()
 
     @classmethod
     def load(cls, folder: Path, documents: Documents | None = None) -> "DataProduct":
@@ -102,7 +120,7 @@ class DataProduct:
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
             hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, "target", "logs"):
+            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
                 digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
         return digest.hexdigest()
 
@@ -138,13 +156,15 @@ class _Reader:
         inputs, sources = self.inputs(document)
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
         self.once(document, ["outputPorts"], [port.name for port in ports])
+        majors.check({port.name: port.contract for port in ports})
+        owner_name = owner.get("name") or owner["username"]
         product = DataProduct(
             name=name,
             folder=self.folder,
             version=self.version(document, [], data),
             domain=data.get("domain") or name,
             description=(data.get("description") or {}).get("purpose", ""),
-            owner=owner.get("name") or owner["username"],
+            owner=owner_name,
             owner_contact=owner["username"],
             tags=tuple(data.get("tags") or ()),
             inputs=inputs,
@@ -152,6 +172,7 @@ class _Reader:
             ports=ports,
             schedule=self.schedule(document),
             partitions=self.partitions(document, ports),
+            needs=tuple(self.needs(inputs, owner_name, owner["username"])),
         )
         self.files(document, product)
         return product
@@ -172,11 +193,21 @@ class _Reader:
                 continue
             if match[1] == product:
                 raise document.error([*where, "name"], f"'{name}' is this product's own port; it needs no input port")
+            if "__" in match[2]:
+                problem = f"'{name}' is no port: what '__' is in holds rows set aside; read '{name.partition('__')[0]}'"
+                raise document.error([*where, "name"], problem)
             if contract_id != name:
                 raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it is about")
             inputs.append(InputPort(name, self.version(document, where, item)))
         self.once(document, ["inputPorts"], [port.port for port in inputs] + [source.name for source in sources])
         return tuple(inputs), tuple(sources)
+
+    def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[Need]:
+        for item in inputs:
+            name = f"{NEEDS}/{item.port}.odcs.yaml"
+            if inside(self.folder, name).is_file():
+                path, consumer = self.folder / name, self.folder.name
+                yield Need.load(path, consumer, owner, contact, item.port, item.version, self.documents)
 
     def port(self, document: Document, position: int, item: dict[str, Any], inputs: tuple[InputPort, ...]) -> OutputPort:
         where: Where = ["outputPorts", position]
@@ -229,6 +260,8 @@ class _Reader:
     def contract(self, document: Document, where: Where, item: dict[str, Any], kind: str, name: str, expected: str) -> Contract:
         if item["contractId"] != expected:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
+        if "__" in name:
+            raise document.error(where, f"'{name}' holds '__', which names rows set aside; write one _ instead")
         path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
@@ -244,24 +277,14 @@ class _Reader:
             )
         return contract
 
-    def custom(self, document: Document, name: str) -> tuple[Where, Any]:
-        """The value of one of the custom properties the kit knows, and where it stands; None when it is not given."""
-        found: tuple[Where, Any] = ((), None)
-        for position, item in enumerate(document.data.get("customProperties") or []):
-            if item["property"] == name:
-                if found[0]:
-                    raise document.error(["customProperties", position], f"'{name}' stands twice; keep one")
-                found = (("customProperties", position, "value"), item["value"])
-        return found
-
     def schedule(self, document: Document) -> str | None:
-        where, given = self.custom(document, "schedule")
+        where, given = custom(document, [], document.data, "schedule")
         if where and not (isinstance(given, str) and is_cron(given)):
             raise document.error(where, f"{given!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
         return str(given) if where else None
 
     def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
-        where, given = self.custom(document, "partitions")
+        where, given = custom(document, [], document.data, "partitions")
         if not where:
             return None
         partitions = Partitions.of(document, where, given)
@@ -269,6 +292,10 @@ class _Reader:
             if partitions.column not in (column.name for column in port.contract.columns):
                 problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is cut by it"
                 raise document.error([*where, "column"], problem)
+            if masked := next((column.name for column in port.contract.columns if column.mask and column.mask.applies), None):
+                # The contract is held against all partitions together, and those carried over are masked already.
+                problem = f"'{port.name}.{masked}' is masked, but this product has partitions; mask the column in the contract"
+                raise document.error(where, f"{problem} of its source or in the provider, and write `mask: inherited` here")
         return partitions
 
     def once(self, document: Document, where: Where, names: list[str]) -> None:

@@ -12,6 +12,12 @@ import yaml
 
 from kit.files import mappings
 
+PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
+"""Why the models of `Project.python` are not run."""
+
+TAG = "contract"
+"""Marks the tests that `kit sync` wrote from a contract: the audit judges the same rules, so that builds leave them out."""
+
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
@@ -41,7 +47,7 @@ class DbtTest:
 
 @dataclass(frozen=True)
 class Project:
-    """The models and tests of one dbt project.
+    """The models and tests of one dbt project; `python` are models in Python, which the kit refuses to run.
 
     What only running Jinja would tell (a name put together by a macro, a test added by a package) is not seen here;
     a build sees it.
@@ -49,6 +55,7 @@ class Project:
 
     models: tuple[Model, ...]
     tests: tuple[DbtTest, ...]
+    python: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "Project":
@@ -65,13 +72,16 @@ def test_name(kind: str, column: str | None, arguments: Mapping[str, Any]) -> st
 
 
 def _read(folder: Path) -> Project:
-    settings = _yaml(folder / "dbt_project.yml")
+    settings = read_loosely(folder / "dbt_project.yml")
     if not settings:
         return Project((), ())
-    sources = [folder / part for part in _paths(settings, "model-paths", "models")]
-    seeds = [folder / part for part in _paths(settings, "seed-paths", "seeds")]
+    sources = [folder / part for part in folder_names(settings, "model-paths", "models")]
+    seeds = [folder / part for part in folder_names(settings, "seed-paths", "seeds")]
     texts = [
-        (place, _yaml(path)) for top in (*sources, *seeds) for path, place in _files(top) if path.suffix in (".yml", ".yaml")
+        (place, read_loosely(path))
+        for top in (*sources, *seeds)
+        for path, place in files_below(top)
+        if path.suffix in (".yml", ".yaml")
     ]
     entries = {
         kind: {str(item.get("name")): (place, item) for place, data in texts for item in mappings(data.get(kind))}
@@ -79,7 +89,7 @@ def _read(folder: Path) -> Project:
     }
     found: dict[str, list[Model]] = {"models": [], "seeds": []}
     for kind, tops, suffix in (("seeds", seeds, ".csv"), ("models", sources, ".sql")):
-        for path, place in (file for top in tops for file in _files(top) if file[0].suffix == suffix):
+        for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
             _, item = entries[kind].get(path.stem, ((), {}))
             reads, inside = _template(path) if kind == "models" else ((), {})
             if _enabled(_settings(settings, kind, (*place, path.stem)), item.get("config"), inside):
@@ -99,11 +109,12 @@ def _read(folder: Path) -> Project:
             if _enabled(unit.get("config")) and str(unit.get("model")) in (model.name for model in found["models"]):
                 about, text = str(unit.get("model")), str(unit.get("description") or "")
                 tests.append(DbtTest(f"unit test {unit.get('name')}", about, "error", text))
-    for part in _paths(settings, "test-paths", "tests"):
-        for path, place in _files(folder / part):
+    for part in folder_names(settings, "test-paths", "tests"):
+        for path, place in files_below(folder / part):
             if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
                 tests += _singular(path, _settings(settings, "data_tests", (*place, path.stem)))
-    return Project((*found["seeds"], *found["models"]), tuple(tests))
+    python = tuple(path for top in sources for path, _ in files_below(top) if path.suffix == ".py")
+    return Project((*found["seeds"], *found["models"]), tuple(tests), python)
 
 
 def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> Iterator[DbtTest]:
@@ -120,12 +131,15 @@ def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> I
                 named = {**_mapping(more), "test_name": kind}
             if not named.get("test_name") or not _enabled(settings, named.get("config"), named):
                 continue
+            if TAG in (_mapping(named.get("config")).get("tags") or ()):
+                continue
             kind = str(named["test_name"]).rpartition(".")[2]
             arguments = {key: value for key, value in named.items() if key not in _NOT_ARGUMENTS} | _mapping(
                 named.get("arguments")
             )
             severity = _severity(settings, named.get("config"), named)
-            yield DbtTest(test_name(kind, column, arguments), table, severity, str(named.get("description") or ""))
+            about = column or arguments.get("column_name")
+            yield DbtTest(test_name(kind, about, arguments), table, severity, str(named.get("description") or ""))
 
 
 def _singular(path: Path, settings: Mapping[str, Any]) -> Iterator[DbtTest]:
@@ -165,12 +179,13 @@ def _settings(project: Mapping[str, Any], kind: str, place: tuple[str, ...]) -> 
     return found
 
 
-def _paths(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ...]:
+def folder_names(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ...]:
+    """The folders that dbt_project.yml gives under a key such as `model-paths`."""
     given = settings.get(key) or [default]
     return tuple(str(part) for part in (given if isinstance(given, list) else [given]))
 
 
-def _files(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
+def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
     """The files below a folder that dbt looks at, each with the folders between."""
     return sorted(
         (Path(root, name), Path(root).relative_to(top).parts)
@@ -178,7 +193,8 @@ def _files(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
     )  # fmt: skip
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_loosely(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file of dbt; empty for whatever dbt will refuse."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from kit import quarantine
 from kit.audit import rules, schema_rule
 from kit.candidate import partition_rule, subjects
 from kit.product import DataProduct
@@ -21,15 +22,19 @@ class Promise:
 
 
 def promises(product: DataProduct, project: Project, clock: datetime) -> tuple[Promise, ...]:
-    """The checks of contracts, suites and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
+    """The checks of contracts, suites, needs and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
     raw, ports = subjects(product)
     for subject in raw + ports:
         text = "Columns and types are exactly those of the contract."
         found.append(Promise(subject.table, schema_rule(subject.contract), "contract", "error", text))
+        found += [Promise(subject.table, need.columns_rule, "need", "error", need.note) for need in subject.needs]
         found += [
             Promise(subject.table, rule.name, origin, rule.severity, rule.description) for origin, rule in rules(subject, clock)
         ]
+        if subject.contract.quarantining:
+            text = "The others are published; these stand beside them, each with rule and reason."
+            found.append(Promise(subject.table, quarantine.limit_rule(subject.contract), "contract", "error", text))
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
         found += [Promise(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]

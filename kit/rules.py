@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.column_types import normal_type
 from kit.files import Document, Where, mappings
+from kit.on_failure import QUARANTINE, WARN, OnFailure
+from kit.row_rules import breaking, literal
 
-SEVERITIES = ("error", "warning")
 _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
     "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
@@ -27,6 +28,7 @@ class Rule:
     """One promise about the data, in the form of a Great Expectations expectation.
 
     `kwargs` may hold the text `${table}`, which stands for the audited table. `columns` are those it speaks of.
+    What is audited keeps a rule that `quarantines`, since the rows that break it were set aside before.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Rule:
     columns: tuple[str, ...] = ()
     severity: str = "error"
     description: str = ""
+    quarantines: bool = False
 
 
 class RuleReader:
@@ -56,27 +59,46 @@ class RuleReader:
 
     def of(self, table: dict[str, Any], properties: list[dict[str, Any]], key: tuple[str, ...]) -> Iterator[Rule]:
         """Every rule of a table: those its columns and key imply, and those under `quality`."""
+        responses: dict[str, OnFailure] = {}
         for position, item in enumerate(properties):
             where: Where = ["schema", 0, "properties", position]
             column = item["name"]
-            if item.get("required") or item.get("primaryKey"):
-                yield _rule(f"{column} is required", "expect_column_values_to_not_be_null", column)
-            if item.get("unique") or key == (column,):
-                yield _rule(f"{column} is unique", "expect_column_values_to_be_unique", column)
-            yield from self._options([*where, "logicalTypeOptions"], column, item.get("logicalTypeOptions") or {})
+            responses[column] = OnFailure.of(self.document, where, item)
+            for rule in self._implied(where, item, key):
+                yield self._answered(rule, responses[column])
             for number, quality in enumerate(item.get("quality") or []):
                 yield self._quality([*where, "quality", number], quality, column)
-        if floats := [item["name"] for item in properties if normal_type(item["physicalType"]) in ("float", "double")]:
-            # To DuckDB NaN is greater than any number, so that no minimum would stop it.
-            name = "numbers are finite" if len(floats) > 1 else f"{floats[0]} is finite"
-            unless = " or ".join(f'not isfinite("{column}")' for column in floats)
-            kwargs = {"unexpected_rows_query": f"select * from ${{table}} where {unless}"}
-            yield Rule(name, "unexpected_rows_expectation", kwargs, tuple(floats))
+        floats = [item["name"] for item in properties if normal_type(item["physicalType"]) in ("float", "double")]
+        for response in dict.fromkeys(responses[column].response for column in floats):
+            mine = [column for column in floats if responses[column].response == response]
+            yield self._answered(_finite(mine, of=len(floats)), responses[mine[0]])
         if len(key) > 1:
             name = f"{', '.join(key)} together are unique"
-            yield Rule(name, "expect_compound_columns_to_be_unique", {"column_list": list(key)}, key)
+            compound = Rule(name, "expect_compound_columns_to_be_unique", {"column_list": list(key)}, key)
+            yield self._answered(compound, OnFailure.gravest([responses[column] for column in key]))
         for number, quality in enumerate(table.get("quality") or []):
             yield self._quality(["schema", 0, "quality", number], quality, None)
+
+    def _implied(self, where: Where, item: dict[str, Any], key: tuple[str, ...]) -> Iterator[Rule]:
+        """The rules that the fields of a column imply."""
+        column = item["name"]
+        if item.get("required") or item.get("primaryKey"):
+            yield _rule(f"{column} is required", "expect_column_values_to_not_be_null", column)
+        if item.get("unique") or key == (column,):
+            yield _rule(f"{column} is unique", "expect_column_values_to_be_unique", column)
+        yield from self._options([*where, "logicalTypeOptions"], column, item.get("logicalTypeOptions") or {})
+
+    def _answered(self, rule: Rule, on_failure: OnFailure) -> Rule:
+        """The rule with what is to happen when it is broken."""
+        quarantines = on_failure.response == QUARANTINE
+        if quarantines and breaking(rule.type, rule.kwargs) is None:
+            problem = (
+                f"'{rule.name}' tells no rows to set aside; only rules about single values, keys and custom rules "
+                "that `select * from ${table}` do; use block or warn"
+            )
+            raise self.document.error(on_failure.where, problem)
+        severity = "warning" if on_failure.response == WARN else "error"
+        return replace(rule, severity=severity, quarantines=quarantines)
 
     def _options(self, where: Where, column: str, options: dict[str, Any]) -> Iterator[Rule]:
         known = {"minimum", "maximum", "minLength", "maxLength", "pattern"}
@@ -112,9 +134,7 @@ class RuleReader:
             raise self.document.error(where, f"no value is between {low} and {high}; write the smaller one first")
 
     def _quality(self, where: Where, item: dict[str, Any], column: str | None) -> Rule:
-        severity = item.get("severity") or "error"
-        if severity not in SEVERITIES:
-            raise self.document.error([*where, "severity"], f"'{severity}' is not one of {', '.join(SEVERITIES)}")
+        on_failure = OnFailure.of(self.document, where, item)
         kind = item.get("type") or "library"
         if kind == "library":
             name, expectation, kwargs = self._library(where, item, column)
@@ -126,9 +146,9 @@ class RuleReader:
             raise self.document.error(where, f"a rule of type '{kind}' cannot be checked; use library, sql or custom")
         columns = (column,) if column else ()
         given = item.get("name")
-        return Rule(
-            f"{given}: {name}" if given else name, expectation, kwargs, columns, severity, item.get("description") or ""
-        )
+        called = f"{given}: {name}" if given else name
+        rule = Rule(called, expectation, kwargs, columns, description=item.get("description") or "")
+        return self._answered(rule, on_failure)
 
     def _library(self, where: Where, item: dict[str, Any], column: str | None) -> tuple[str, str, dict[str, Any]]:
         metric, fail = item.get("metric"), self.document.error
@@ -193,13 +213,13 @@ class RuleReader:
                 value = item[operator]
                 if not isinstance(value, int | float | str):
                     raise self.document.error([*where, operator], f"{value!r} cannot be compared with; use a number or text")
-                holds = f"{symbol} {_literal(value)}"
+                holds = f"{symbol} {literal(value)}"
                 break
         else:
             operator = next(name for name in _RANGES if name in item)
             low, high = item[operator]
             self._ordered([*where, operator], low, high)
-            holds = f"{_RANGES[operator]} {_literal(low)} and {_literal(high)}"
+            holds = f"{_RANGES[operator]} {literal(low)} and {literal(high)}"
         shown = holds.replace("{", "{{").replace("}", "}}")
         rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce(observed {shown}, false)"
         return f"its query gives {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
@@ -227,11 +247,16 @@ def _rule(name: str, expectation: str, column: str, kwargs: Mapping[str, Any] | 
     return Rule(name, expectation, {"column": column, **(kwargs or {})}, (column,))
 
 
+def _finite(columns: list[str], of: int) -> Rule:
+    """To DuckDB NaN is greater than any number, so that no minimum would stop it. `of` are all columns that could be it."""
+    every = "numbers" if len(columns) == of else ", ".join(columns)
+    name = f"{every} are finite" if len(columns) > 1 else f"{columns[0]} is finite"
+    unless = " or ".join(f'not isfinite("{column}")' for column in columns)
+    kwargs = {"unexpected_rows_query": f"select * from ${{table}} where {unless}"}
+    return Rule(name, "unexpected_rows_expectation", kwargs, tuple(columns))
+
+
 def _range(low: object, high: object) -> str:
     if low is None:
         return f"at most {high}"
     return f"at least {low}" if high is None else f"between {low} and {high}"
-
-
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, int | float) else "'" + str(value).replace("'", "''") + "'"

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, notebook
+from kit import ingest, majors, masking, notebook
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
-from kit.files import short
+from kit.files import sha256, short
 from kit.ingest import Landing
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
@@ -86,6 +86,7 @@ def start(
     The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
     """
     store = Store(config.storage)
+    mask_key = masking.key(config, product)
     pointer = store.pointer(product.name)
     try:
         current = store.current(product.name)
@@ -99,7 +100,7 @@ def start(
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
-    parts = _parts(product, pins, landings)
+    parts = _parts(product, pins, landings) | ({"mask_key": masking.fingerprint(mask_key)} if mask_key else {})
     due: dict[str, str] = {}
     kept: dict[str, str] = {}
     if product.partitions:
@@ -108,9 +109,10 @@ def start(
         due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
         known = product.partitions.all(config.clock())
         kept = {key: digest for key, digest in built.items() if key not in due and key in known}
-        fingerprint = hashlib.sha256(json.dumps({**kept, **due}, sort_keys=True).encode()).hexdigest()
+        whole = {"partitions": {**kept, **due}, "needs": _needs(product)}
+        fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     else:
-        fingerprint = _digest(parts, given)
+        fingerprint = _digest({**parts, "needs": _needs(product)}, given)
     status = DUE
     if current and pointer and not request.force:
         if current.fingerprint == fingerprint:
@@ -131,29 +133,34 @@ def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple
 
 
 def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
-    """Fix every input port to the provider's current snapshot, held against pruning until `held` is closed.
+    """Fix every input to the provider's current snapshot, held against pruning until `held` is closed.
 
-    All ports of one provider come from one snapshot. Raises `NotPublished` or `KitError`.
+    They go by the names the product has for them; all ports of one provider come from one snapshot. Raises `NotPublished`
+    or `KitError`.
     """
     snapshots: dict[str, Snapshot] = {}
     pins = {}
     for item in product.inputs:
         if item.product not in snapshots:
             snapshots[item.product] = held.enter_context(store.open(item.product))
-        pins[item.port] = Pin(item.port, snapshots[item.product])
-        _check_version(product, item, pins[item.port])
+        pins[item.name] = Pin(f"{item.product}.{served(product, item, snapshots[item.product])}", snapshots[item.product])
     return pins
 
 
-def _check_version(product: DataProduct, item: InputPort, pinned: Pin) -> None:
-    ports = pinned.snapshot.manifest["ports"]
-    entry = ports.get(item.port.partition(".")[2])
-    offered = Version.parse(entry["contract_version"]) if entry else None
-    if offered is None or not offered.serves(item.version):
+def served(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
+    """The port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
+
+    A snapshot may be older than the contracts: before the provider's next build the old version still has the name.
+    """
+    offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
+    wanted = item.name.partition(".")[2]
+    found = majors.serving(wanted, item.version, {name: version for name, version in offered.items() if version})
+    if found is None:
         raise NotPublished(
-            f"'{product.name}' reads {item.port} {item.version}, but the current snapshot of '{item.product}' has "
-            f"{f'version {offered}' if offered else 'no such port'}; run `kit run {item.product}` first"
+            f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "
+            f"{f'version {offered[wanted]}' if wanted in offered else 'no such port'}; run `kit run {item.product}` first"
         )
+    return found
 
 
 def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, Landing]:
@@ -210,10 +217,15 @@ def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str,
         "kit": __version__,
         "code": product.code_digest(),
         "inputs": {
-            port: {key: value for key, value in pinned.to_json().items() if key != "version"} for port, pinned in pins.items()
+            name: {key: value for key, value in pinned.to_json().items() if key != "version"} for name, pinned in pins.items()
         },
         "sources": {name: landing.digest for name, landing in landings.items()},
     }
+
+
+def _needs(product: DataProduct) -> dict[str, str]:
+    """What consumers state they need: a new need is tested, but makes no partition anew."""
+    return {f"{port.name} {need.consumer}": sha256(need.contract.path) for port in product.ports for need in port.needs}
 
 
 def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """How every port stands now: its card held against the clock."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ class PortStatus:
 
     `state` is `fresh`, `stale` (its data is older than the contract's latency), `late` (not published as often as
     promised), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age`, on the wall clock, since
-    the last build that published it or found it up to date.
+    the last build that published it or found it up to date. `readers` are the products that read a deprecated port.
     """
 
     card: Card
@@ -26,6 +26,7 @@ class PortStatus:
     state: str
     data_age: timedelta | None = None
     age: timedelta | None = None
+    readers: tuple[str, ...] = ()
 
     @property
     def version(self) -> str | None:
@@ -53,7 +54,10 @@ class PortStatus:
             "age_hours": _hours(self.age),
             "frequency_hours": _hours(port.sla.frequency),
             "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
+            "quarantined": port.quarantined,
             "note": self.note,
+            "end_of_life": str(self.port.end_of_life) if self.port.end_of_life else None,
+            "readers": list(self.readers),
         }
 
     def freshness(self) -> str:
@@ -68,6 +72,9 @@ class PortStatus:
 
     def in_words(self) -> str:
         """All that is to be said about how far the port can be relied on."""
+        return "; ".join(filter(None, (self._stands(), self.deprecation())))
+
+    def _stands(self) -> str:
         if self.card.broken:
             serves = f"; its last snapshot still serves, {span(self.age)} old" if self.age is not None else ""
             return f"broken: {self.card.broken}{serves}"
@@ -75,17 +82,31 @@ class PortStatus:
             return f"never published, {self.note}" if self.note else "never built"
         return f"{self.freshness()}; {self.note}" if self.note else self.freshness()
 
+    def deprecation(self) -> str:
+        """Until when a deprecated port is served, and who still reads it; empty when it is not deprecated."""
+        readers = f", still read by {', '.join(self.readers)}" if self.readers else ""
+        return f"deprecated, served until {self.port.end_of_life}{readers}" if self.port.end_of_life else ""
+
     def checks(self) -> str:
         """How many checks passed, failed and warned; empty when none was made."""
         counts = [("passed", self.port.passed), ("failed", self.port.failed), ("warned", self.port.warned)]
         if self.version is None and not self.port.failed:
             return ""
-        return ", ".join(f"{count} {kind}" for kind, count in counts if count or kind == "passed")
+        parts = [f"{count} {kind}" for kind, count in counts if count or kind == "passed"]
+        parts += [f"{self.port.quarantined:,} rows set aside"] if self.port.quarantined else []
+        return ", ".join(parts)
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
     """Every port of the mesh in build order, then the broken products."""
-    return judge(config, index.derive(config, mesh))
+    return [
+        replace(row, readers=_readers(mesh, row)) if row.port.end_of_life else row
+        for row in judge(config, index.derive(config, mesh))
+    ]
+
+
+def _readers(mesh: Mesh, row: PortStatus) -> tuple[str, ...]:
+    return tuple(reader.name for reader in mesh.readers(f"{row.card.name}.{row.port.name}"))
 
 
 def judge(config: Config, cards: Iterable[Card]) -> list[PortStatus]:

@@ -99,6 +99,7 @@ class Step:
         metadata: dict[str, Any] = {"domain": product.domain, "folder": f"domains/{product.name}"}
         if contract:
             metadata |= {"dagster/column_schema": _columns(contract), "contract": f"{contract.id} {contract.version}"}
+            metadata |= {"deprecated until": str(contract.end_of_life)} if contract.end_of_life else {}
         frequency = port.contract.sla.frequency if port else None
         return dg.AssetSpec(
             asset_key(node.id),
@@ -157,12 +158,14 @@ class Step:
             if node.kind == "source":
                 landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
                 about |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
+                about["rows set aside"] = landed.get("quarantined")
             elif port and port.name in snapshot.manifest["ports"]:
                 entry = snapshot.port(port.name)
                 about |= {
                     "dagster/row_count": entry["rows"],
                     "contract version": entry["contract_version"],
                     "newest data": entry["newest"],
+                    "rows set aside": entry.get("quarantined"),
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }

@@ -1,15 +1,16 @@
 """Generated files of the clone: `kit sync` writes them, `kit check` holds them against what they should be."""
 
+import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import entries
+from kit import baseline, dbt_yaml, entries, readme_table
 from kit.card import product_facts
 from kit.config import Config
 from kit.errors import KitError
-from kit.files import read_text, short, write_durably
+from kit.files import inside, make_folder, read_text, short, write_durably
 from kit.hazards import hazard
 from kit.lineage import lineage, picture, without_models
 from kit.mesh import Mesh, folders
@@ -17,6 +18,8 @@ from kit.product import DataProduct
 
 PICTURE = "lineage.svg"
 HEADER = "# Written by `kit sync` for plain Intake. Do not edit: `kit check` compares it.\n"
+
+_SHOWN = 12  # lines of a diff among other problems
 
 
 def sync(config: Config, mesh: Mesh) -> list[Path]:
@@ -33,7 +36,23 @@ def sync(config: Config, mesh: Mesh) -> list[Path]:
         if not same:
             write_durably(path, text)
             written.append(path)
+    for product in mesh.products:
+        for path, wanted in _promised(product).items():
+            if isinstance(wanted, str) and _drift(path, wanted):
+                make_folder(path.parent)
+                write_durably(path, wanted)
+                written.append(path)
     return written
+
+
+def drifts(config: Config, mesh: Mesh) -> list[str]:
+    """What `kit sync` would change, as a unified diff for each file."""
+    found = []
+    for path, text in _generated(config, mesh).items():
+        found.append("a link stands in the place of " + short(path) if path.is_symlink() else _drift(path, text))
+    for product in mesh.products:
+        found += [_drift(path, text) for path, text in _promised(product).items() if isinstance(text, str)]
+    return [text for text in found if text]
 
 
 def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
@@ -53,6 +72,42 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
             found = str(error)
         if found:
             yield name, found
+    for product in mesh.products:
+        for path, text in _promised(product).items():
+            if isinstance(text, KitError):
+                yield product.name, str(text)
+            elif drift := _drift(path, text):
+                lines = drift.splitlines()[2:]
+                more = [f"… {len(lines) - _SHOWN} more lines; `kit sync --check` shows all"] if len(lines) > _SHOWN else []
+                shown = "\n".join([*lines[:_SHOWN], *more])
+                yield product.name, f"{short(path)}: differs from what the contract says; run `kit sync`\n{shown}"
+
+
+def refused(mesh: Mesh) -> list[str]:
+    """Why some generated parts cannot be written, in a sentence each."""
+    return [str(text) for product in mesh.products for text in _promised(product).values() if isinstance(text, KitError)]
+
+
+def _promised(product: DataProduct) -> dict[Path, str | KitError]:
+    """The files of a product that say again what its contracts say, as they should be or why they cannot be."""
+    wanted: dict[Path, str | KitError] = dict(dbt_yaml.files(product))
+    wanted |= baseline.files(product)
+    wanted |= dict([readme_table.file(product)])
+    for path in wanted:
+        try:
+            if path.is_symlink():
+                raise KitError(f"{short(path)}: is a link; put a file in its place")
+            inside(product.folder, str(path.relative_to(product.folder)))
+        except KitError as error:
+            wanted[path] = error
+    return wanted
+
+
+def _drift(path: Path, text: str) -> str:
+    """How a file would change; empty when it is as it should be."""
+    now = read_text(path) if path.exists() else ""
+    lines = difflib.unified_diff(now.splitlines(), text.splitlines(), short(path), short(path), n=1, lineterm="")
+    return "\n".join(lines) or ("" if now == text else f"{short(path)}: the ends of lines differ")
 
 
 def _wrong(path: Path, expected: str | None, allowed: tuple[Path, ...]) -> str | None:

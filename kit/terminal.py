@@ -76,6 +76,11 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
             Text(row.checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
         )
     console.print(table)
+    for row in rows:
+        if text := row.deprecation():
+            console.print(
+                Text(f"{row.card.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
+            )
     for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
 

@@ -2,17 +2,18 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit import work
+from kit import sandbox, work
 from kit.checks import SAMPLES, Check
 from kit.errors import TransformError
+from kit.files import short
 from kit.product import DataProduct
-from kit.project import test_name
+from kit.project import PYTHON_MODEL, TAG, Project, test_name
 
 _PROFILES = Path(__file__).parent / "dbt"
 
@@ -28,51 +29,87 @@ class Transformed:
 def transform(
     product: DataProduct,
     database: Path,
+    inputs: Iterable[Path],
     staging: Path,
     target: Path,
     on_node: Callable[[str], None] = lambda name: None,
+    on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
 ) -> Transformed:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
+    They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
     `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
-    that one is made; models get its key as the variable `partition`. Failed tests are
-    returned as checks; a model that fails or a project that cannot be parsed raises `TransformError`.
+    that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
+    before anything reads it; what it raises fails the model. Failed tests are returned as checks; a model that fails or a
+    project that cannot be parsed raises `TransformError`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     def listen(event: Any) -> None:
+        if event.info.name == "SQLQuery" and "use_tmp_file" in event.data.sql.lower():
+            # The one way to write over a file that may be read, which DuckDB cannot tell apart.
+            raise TransformError("the option use_tmp_file would let a model write over its inputs; remove it")
         if event.info.name == "NodeFinished":
-            on_node(event.data.node_info.node_name)
+            node = event.data.node_info
+            if node.resource_type == "model" and node.node_status == "success":
+                on_model(node.node_name)
+            on_node(node.node_name)
 
-    arguments = [
-        "build", "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
-        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
-        "--no-version-check", "--no-send-anonymous-usage-stats",
-    ]  # fmt: skip
-    if partition:
-        arguments += ["--vars", json.dumps({"partition": partition})]
     ports = ",".join(port.name for port in product.ports if port.notebook is None)
+    files = list(inputs)
+    sandbox.declare(database, [*files, *_seeds(product)], [staging])
+    before = list(map(_state, files))
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
-            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+            result = dbtRunner(callbacks=[listen]).invoke(dbt_arguments("build", product, target, partition))
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
     if isinstance(result.exception, KeyboardInterrupt | SystemExit):
         raise result.exception
+    if changed := [path for path, state in zip(files, before, strict=True) if _state(path) != state]:
+        raise TransformError(
+            f"'{product.name}': a model wrote over its input {short(changed[0])}, which readers share; correct the model, and "
+            "build the product the file is of anew with `kit run PRODUCT --force`"
+        )
     nodes = list(getattr(result.result, "results", None) or ())
     if not nodes:
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
     broken = [node for node in nodes if node.status == "error"]
     if broken:
-        details = "\n".join(f"{node.node.original_file_path}: {_text(node.message)}" for node in broken)
+        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in broken)
         raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
+        sandbox.confine_as_declared(connection, database)
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
     return Transformed(models, checks)
+
+
+def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
+    """What dbt is called with; the environment names the work database and where marts go."""
+    arguments = [
+        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+        *(["--exclude", f"tag:{TAG}"] if command == "build" else []),
+    ]  # fmt: skip
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
+
+
+def _seeds(product: DataProduct) -> list[Path]:
+    """The files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox would hold."""
+    project = Project.read(product.folder)
+    if project.python:
+        raise TransformError(f"'{product.name}': {short(project.python[0])}: {PYTHON_MODEL}")
+    return [model.path.resolve() for model in project.models if model.path.suffix == ".csv"]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _check(node: Any, connection: Any) -> Check:
@@ -95,7 +132,7 @@ def _check(node: Any, connection: Any) -> Check:
 def _name(test: Any) -> str:
     """What a test is called, as `kit.project` names it."""
     if generic := getattr(test, "test_metadata", None):
-        return test_name(generic.name, test.column_name, generic.kwargs)
+        return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
     return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
 
 

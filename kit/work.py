@@ -1,5 +1,6 @@
 """The work database of one build: a throw-away DuckDB file of views over pinned inputs and staged ports."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Itera
 
 def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
     """Parquet files as a relation of the given connection, or of one of its own."""
-    paths = ", ".join(literal(str(path)) for path in files)
+    paths = ", ".join(file_literal(path) for path in files)
     return (connection or _open()).sql(f"select * from read_parquet([{paths}])")
 
 
@@ -44,8 +45,18 @@ def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:
         schema, dot, _ = name.partition(".")
         if dot:
             connection.execute(f"create schema if not exists {quoted(schema)}")
-        paths = ", ".join(literal(str(path)) for path in files)
+        paths = ", ".join(file_literal(path) for path in files)
         connection.execute(f"create or replace view {quoted(name)} as select * from read_parquet([{paths}])")
+
+
+def add_tables(connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Create an empty table for each name, with columns of these types."""
+    for name, types in tables.items():
+        schema, dot, _ = name.partition(".")
+        if dot:
+            connection.execute(f"create schema if not exists {quoted(schema)}")
+        columns = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
+        connection.execute(f"create table {quoted(name)} ({columns})")
 
 
 def columns(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[str, str]:
@@ -75,3 +86,8 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """A file as an SQL literal; `*`, `?` and `[` in its name are taken as they stand, not as a pattern."""
+    return literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))

@@ -85,7 +85,8 @@ class SmallMesh:
         """A digest of all that decides what the first publication of a product is."""
         product = self.product(name)
         inputs = [self.store.pointer(item.product) for item in product.inputs]
-        given = (product.code_digest(), self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
+        needs = [port.needs for port in product.ports]
+        given = (product.code_digest(), needs, self.feed.read_bytes() if product.sources else b"", inputs, self.config.as_of)
         return hashlib.sha256(repr((name, given)).encode()).hexdigest()
 
     def _copy(self, name: str, origin: Path, target: Path) -> None:
@@ -114,6 +115,15 @@ class SmallMesh:
         write(path, json.dumps(notebook(cells, parameters)))
         return path
 
+    def mask(self, path: str, **masks: Any) -> None:
+        """Mask columns of a contract, by name."""
+        file = self.domains / path
+        data = json.loads(file.read_text())
+        for column in data["schema"][0]["properties"]:
+            if column["name"] in masks:
+                column["customProperties"] = [{"property": "mask", "value": masks[column["name"]]}]
+        write(file, json.dumps(data))
+
     def partition(self, name: str, column: str, **how: Any) -> None:
         """Declare that a product is cut by `column` into days (`start`) or `keys`; anew, when it already is."""
         file = self.domains / name / "product.odps.yaml"
@@ -140,12 +150,56 @@ class SmallMesh:
                 f"select item, sum(amount)::decimal(18,2) as amount, {column} from {{{{ ref('sales') }}}}\n"
                 "group by item, sold_on order by item, sold_on\n".replace("sold_on", column),
             )
+        sync(self.config, self.mesh)
 
     def partitioned_plan(self, *keys: str) -> None:
         """Cut `plan` by item; its notebook takes the partition as a parameter."""
         self.partition("plan", "item", keys=list(keys or ("tea", "cake")))
         cells = [FORECAST[0], "totals = kit.inputs().read('shop.totals').filter(pl.col('item') == partition)", *FORECAST[2:]]
         self.notebook("plan", "forecast", cells, "factor: float = 2.0  # growth\npartition: str = 'tea'\n")
+
+    def two_majors(self, end: str = "2024-03-31") -> None:
+        """Give `shop` version 2 of `totals`, which renames a column; version 1 goes on as `totals_v1` until `end`."""
+        shop = self.domains / "shop"
+        old = json.loads((shop / "contracts/totals.odcs.yaml").read_text())
+        (shop / "contracts/totals.odcs.yaml").write_text(json.dumps(old, indent=1).replace("amount", "value"))
+        self.replace("domains/shop/contracts/totals.odcs.yaml", "sum(value) from raw.sales", "sum(amount) from raw.sales")
+        self.replace("domains/shop/contracts/totals.odcs.yaml", '"version": "1.0.0"', '"version": "2.0.0"')
+        old |= {
+            "id": "shop.totals_v1",
+            "status": "deprecated",
+            "customProperties": [{"property": "majorOf", "value": "totals"}],
+        }
+        old["schema"][0]["name"] = "totals_v1"
+        old["slaProperties"].append({"property": "endOfLife", "value": end})
+        write(shop / "contracts/totals_v1.odcs.yaml", json.dumps(old, indent=1))
+        product = json.loads((shop / "product.odps.yaml").read_text())
+        product["outputPorts"][1]["version"] = "2.0.0"
+        product["outputPorts"].append({"name": "totals_v1", "version": "1.0.0", "contractId": "shop.totals_v1", "type": "dbt"})
+        write(shop / "product.odps.yaml", json.dumps(product, indent=1))
+        model = shop / "models/marts/totals.sql"
+        write(shop / "models/marts/totals_v1.sql", model.read_text())
+        write(model, model.read_text().replace("as amount", "as value"))
+        self.replace("domains/shop/models/marts/sales.yml", "model: totals", "model: totals_v1")
+        sync(self.config, self.mesh)
+
+    def dbt_reader(self, name: str, column: str, version: str) -> None:
+        """A product that copies `shop.totals`, in the given version, with dbt."""
+        folder = self.domains / name
+        data = json.loads(descriptor(name, inputs=["shop.totals"], outputs={"copy": "dbt"}))
+        data["inputPorts"][0]["version"] = version
+        write(folder / "product.odps.yaml", json.dumps(data, indent=1))
+        columns = [("item", "varchar", {"required": True}), (column, "decimal(18,2)", {"required": True})]
+        write(folder / "contracts/copy.odcs.yaml", contract(f"{name}.copy", "copy", columns))
+        write(folder / "dbt_project.yml", (self.domains / "shop/dbt_project.yml").read_text().replace("shop", name))
+        write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: totals}]}]\n")
+        write(folder / "models/copy.sql", f"select item, {column} from {{{{ source('shop', 'totals') }}}} order by item\n")
+
+    def need(self, columns: list[tuple[str, str, dict[str, Any]]], quality: list[dict[str, Any]] = (), **more: Any) -> Path:
+        """State what `plan` needs of `shop.totals`."""
+        path = self.domains / "plan/consumes/shop.totals.odcs.yaml"
+        write(path, contract(more.pop("id", "plan.needs.shop.totals"), "totals", columns, quality, **more))
+        return path
 
     def _shop(self) -> None:
         shop = self.domains / "shop"
@@ -195,7 +249,7 @@ class SmallMesh:
         )
         write(
             shop / "models/marts/sales.yml",
-            "models: [{name: sales, columns: [{name: sale_id, data_tests: [unique]}]}]\n"
+            "models:\n  # kit sync: begin\n  # kit sync: end\n      - unique: {arguments: {column_name: sale_id}}\n"
             "unit_tests:\n- name: adds\n  model: totals\n  given:\n"
             "  - input: ref('sales')\n    rows: [{item: tea, amount: 1}, {item: tea, amount: 2}]\n"
             "  expect: {rows: [{item: tea, amount: 3}]}\n",

@@ -11,6 +11,7 @@ from kit.checks import Check, counts, explain
 from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import to_json
+from kit.needs import Need
 from tests.small_mesh import contract, valid, write
 
 CLOCK = datetime(2024, 1, 10)
@@ -198,6 +199,19 @@ def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> 
     assert failed[0].observed.startswith("could not be evaluated: (_duckdb.BinderException) Binder Error: Referenced column")
 
 
+def test_a_rule_cannot_leave_its_tables(bench: Bench, tmp_path: Path) -> None:
+    kwargs = {"unexpected_rows_query": "select * from {batch}, '/etc/passwd.csv'"}
+    failed = [
+        check
+        for check in bench.audit(suite(tmp_path, {"type": "unexpected_rows_expectation", "kwargs": kwargs}))
+        if not check.passed
+    ]
+    assert [check.observed.partition(";")[0] for check in failed] == [
+        "could not be evaluated: '/etc/passwd.csv' is out of bounds: SQL reads its own product's tables and declared inputs, "
+        "and writes only ports"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -233,3 +247,31 @@ def test_the_age_of_zoned_timestamps_is_measured_in_utc(tmp_path: Path) -> None:
         tables = {"events": [tmp_path / "events.parquet"]}
         checks = audit([Subject("events", Contract.load(tmp_path / "events.odcs.yaml"))], tables, CLOCK)
         assert [check.passed for check in checks] == [True, passed], checks
+
+
+def test_what_consumers_need_is_asked_too(bench: Bench) -> None:
+    bench.audit()
+    unknown = {"name": "typo", "type": "sql", "query": "select count(*) from ${table} where kin = 'a'", "mustBe": 0}
+    narrow = [("value", "double", {"logicalTypeOptions": {"maximum": 2}, "description": "we take its root"})]
+    needs = {"one": contract("one", "things", narrow, [unknown]), "two": contract("two", "things", [("size", "double", {})])}
+    for name, text in needs.items():
+        write(bench.folder / f"{name}.odcs.yaml", text)
+    subject = Subject(
+        "things",
+        Contract.load(bench.folder / "things.odcs.yaml"),
+        needs=tuple(
+            Need(name, f"{name} owner", "o@example.com", "shop.things", Contract.load(bench.folder / f"{name}.odcs.yaml"))
+            for name in needs
+        ),
+    )
+    tables = {"things": [bench.folder / "things.parquet"], "other.ids": [bench.folder / "ids.parquet"]}
+    found = [check for check in audit([subject], tables, CLOCK) if check.origin == "need"]
+    assert [(check.rule, check.passed, check.severity, check.observed.partition(":")[0]) for check in found] == [
+        ("needed by one: has the columns and types it reads (1)", True, "error", ""),
+        ("needed by two: has the columns and types it reads (1)", False, "error", "column 'size' is missing, needed as double"),
+        ("needed by one: value is at most 2", False, "error", "1 of 3 rows break it"),
+        ("needed by one: value is finite", True, "error", "0"),
+        ("needed by one: typo: its query gives = 0", False, "warning", "could not be evaluated"),
+    ]
+    assert found[2].samples == ({"id": 3, "value": 3.0},)
+    assert found[2].note == "one owner (o@example.com) states it in one/consumes/one.odcs.yaml"

@@ -126,6 +126,19 @@ def test_a_broken_feed_stops_before_it_is_transformed(small: SmallMesh, rows: li
     assert current.version == good
 
 
+def test_what_a_consumer_needs_is_tested_and_blocks(small: SmallMesh) -> None:
+    first = small.publish("shop")
+    need = small.need([("amount", "decimal(18,2)", {"logicalTypeOptions": {"maximum": 9}})])
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert outcome.message.startswith("'shop': 1 check failed, nothing was published\n")
+    assert "failed  totals: needed by plan: amount is at most 9  (need)\n" in outcome.message
+    assert "means:    plan owner (o@example.com) states it in plan/consumes/shop.totals.odcs.yaml\n" in outcome.message
+    assert small.store.current("shop").version == first
+    need.unlink()
+    assert small.build("shop").status == "up to date"
+
+
 def test_a_failing_dbt_test_shows_the_rows(small: SmallMesh) -> None:
     small.replace(
         "domains/shop/models/marts/sales.sql", "order by", "union all select 1, 'tea', 1.00, date '2024-01-09' order by"

@@ -59,6 +59,14 @@ def test_the_life_of_a_partitioned_product(cut: SmallMesh) -> None:
     outcome = cut.build("shop")
     assert (outcome.status, outcome.partitions) == ("published", ("cake",))
 
+    # A need is tested against what there is, without a partition built anew.
+    cut.need([("item", "varchar", {"required": True})])
+    outcome = cut.build("shop")
+    assert (outcome.status, outcome.partitions) == ("published", ())
+    assert [check.rule for check in outcome.checks if check.origin == "need"] == [
+        "needed by plan: has the columns and types it reads (1)", "needed by plan: item is required",
+    ]  # fmt: skip
+
     # Back, and held there.
     cut.store.rollback("shop", second)
     assert cut.build("shop").status == "held"

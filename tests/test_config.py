@@ -5,6 +5,7 @@ import pytest
 
 from kit.config import Config
 from kit.errors import ConfigError
+from kit.policy import Policy
 
 
 def project(root: Path, settings: str = "") -> Path:
@@ -28,6 +29,11 @@ def test_every_setting_has_a_default(tmp_path: Path) -> None:
 def test_pyproject_sets_every_setting(tmp_path: Path) -> None:
     root = project(tmp_path, "storage='s'\nas_of=2018-01-01\ncell_timeout_seconds=5\nnotebook_output_mb=1")
     assert Config.load(root, {}) == Config(root, root / "s", date(2018, 1, 1), 5, 1)
+
+
+def test_a_policy_is_a_table_of_its_own(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path), {}).policy is None
+    assert Config.load(project(tmp_path, "[tool.kit.policy]\nkeys = false"), {}).policy == Policy(keys=False)
 
 
 def test_the_environment_overrides_pyproject(tmp_path: Path) -> None:
@@ -101,7 +107,7 @@ def test_outside_a_mesh_the_way_in_is_told(tmp_path: Path) -> None:
 def test_an_unknown_setting_lists_what_there_is(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
-        "storage, as_of, cell_timeout_seconds, notebook_output_mb"
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, policy"
     )
 
 

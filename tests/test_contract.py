@@ -740,7 +740,10 @@ BAD: list[tuple[str, str, Any, str]] = [
         "unknown service level",
         "slaProperties",
         [{"property": "availability", "value": 99}],
-        ("32: slaProperties.0.property: 'availability' cannot be measured; there are: latency, frequency, retention"),
+        (
+            "32: slaProperties.0.property: 'availability' cannot be measured; "
+            "there are: latency, frequency, retention, endOfLife"
+        ),
     ),
     (
         "service level without a value",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kit import documents
+from kit import documents, remembered
 from kit.documents import Documents
 from kit.errors import InvalidFile
 from kit.files import Document
@@ -164,7 +164,7 @@ def test_the_cache_of_another_kit_is_passed_over_and_made_anew(
     here: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(documents, "_edition", lambda: "another")
+        patch.setattr(remembered, "_edition", lambda: "another")
         read(here)
     read(here)
     read(here)

@@ -7,6 +7,7 @@ import pytest
 from kit.errors import InvalidFile, UnknownName
 from kit.files import parse_yaml
 from kit.partitions import Partitions
+from tests.small_mesh import SmallMesh
 
 FORM = "cannot be understood; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
 DOCUMENT = parse_yaml(Path("p.yaml"), "a: 1\nhow:\n  start: x\n  keys:\n  - a\n  - b\n")
@@ -106,3 +107,16 @@ def test_what_cannot_be_selected(partitions: Partitions, asked: tuple[str, ...],
     with pytest.raises(UnknownName) as caught:
         partitions.select("shop", asked, datetime(2024, 3, 1))
     assert str(caught.value) == says
+
+
+def test_a_product_with_partitions_masks_its_sources_not_its_ports(small: SmallMesh) -> None:
+    """Partitions carried over are masked already, and the contract is held against all of them together."""
+    small.partitioned_shop()
+    small.mask("shop/sources/sales.odcs.yaml", amount={"generalise": 10})
+    assert not small.mesh.broken
+    small.mask("shop/contracts/sales.odcs.yaml", amount={"generalise": 10})
+    [broken] = small.mesh.broken
+    assert broken.message.endswith(
+        "'sales.amount' is masked, but this product has partitions; mask the column in the contract of its source or in the "
+        "provider, and write `mask: inherited` here"
+    )

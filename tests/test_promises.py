@@ -33,8 +33,12 @@ def test_what_is_promised_of_a_product(small: SmallMesh) -> None:
 
 
 def test_a_build_makes_exactly_the_promised_checks(small: SmallMesh) -> None:
+    small.need([("item", "varchar", {"required": True})])
     for name in ("shop", "plan"):
         assert told(promised(small, name)) == told(small.build(name).checks)
+    assert [promise.rule for promise in promised(small, "shop") if promise.origin == "need"] == [
+        "needed by plan: has the columns and types it reads (1)", "needed by plan: item is required",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -101,7 +102,19 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "frequency_hours": 24.0,
         "checks": {"passed": 13, "failed": 2, "warned": 0},
         "note": FAILED,
+        "end_of_life": None,
+        "readers": [],
+        "quarantined": None,
     }
+
+
+def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
+    port = PortCard("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
+    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    assert found.in_words() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
+    read = replace(found, readers=("demand", "plan"))
+    assert read.deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
+    assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""Proof that a product reads nothing of others but the ports it declares, from its SQL and its Python."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+
+from kit.compiled import Statement, statements
+from kit.config import Config
+from kit.errors import KitError
+from kit.files import short
+from kit.mesh import Mesh
+from kit.product import DESCRIPTOR, RAW, DataProduct
+from kit.project import Project, files_below, folder_names, read_loosely
+from kit.reach import Reach, reach
+from kit.remembered import Remembered
+from kit.snooping import Python, of_ingest, of_notebook
+
+_OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
+
+
+def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
+    """What each product reads without declaring it, or declares without reading it, as pairs of product and message."""
+    for product in mesh.products:
+        for message in dict.fromkeys(_product(config, mesh, product)):
+            yield product.name, message
+
+
+@dataclass
+class _Seen:
+    """The names of tables and ports a product was seen reading; `all` when some of it cannot be seen."""
+
+    names: set[str]
+    all: bool = False
+
+
+def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
+    seen = _Seen(set())
+    yield from _sql(config, mesh, product, seen)
+    yield from _python(config, mesh, product, seen)
+    for item in product.inputs:
+        if not seen.all and item.name not in seen.names:
+            where = short(product.folder / DESCRIPTOR)
+            yield f"{where}: declares '{item.name}' but nothing reads it; delete the input port"
+
+
+def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+    yield from _unprovable(product)
+    try:
+        texts = statements(config, product)
+    except KitError as error:
+        seen.all = True
+        yield f"{short(product.folder)}: cannot tell what its models read: {error}"
+        return
+    own = {model.name.lower() for model in Project.read(product.folder).models}
+    for text, found in zip(texts, _reaches(config, product, texts), strict=True):
+        seen.names |= {table.lower() for table in found.tables}
+        where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
+        for fault in found.faults:
+            seen.all = seen.all or "cannot be understood" in fault
+            yield f"{where} {fault}"
+        for table in found.tables:
+            if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
+                yield f"{where} reads {problem}"
+
+
+def _reaches(config: Config, product: DataProduct, texts: tuple[Statement, ...]) -> list[Reach]:
+    """What each text reaches, remembered by the text."""
+    remembered = Remembered(config.cache / "reach" / product.name)
+    found = []
+    for text in texts:
+        hook = text.kind == "hook"
+        key = Remembered.key(text.sql, str(hook))
+        known = remembered.get(key)
+        if known is None:
+            known = json.dumps(astuple(reach(text.sql, may_change=hook)))
+            remembered.keep(key, known)
+        tables, faults = json.loads(known)
+        found.append(Reach(tuple(tables), tuple(faults)))
+    remembered.save()
+    return found
+
+
+def _unprovable(product: DataProduct) -> Iterator[str]:
+    """Files dbt would run whose reads nobody can prove."""
+    settings = read_loosely(product.folder / "dbt_project.yml")
+    for key, default, suffix, what in (
+        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved; write SQL, or a notebook port"),
+        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version; delete it"),
+    ):
+        for part in folder_names(settings, key, default) if settings else ():
+            for path, _ in files_below(product.folder / part):
+                if path.suffix == suffix:
+                    yield f"{short(path)}: is {what}"
+
+
+def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str | None:
+    """What is wrong with reading a table, None when the product may."""
+    schema, dot, _ = table.partition(".")
+    declared = {item.name for item in product.inputs} | {f"{RAW}.{source.name}" for source in product.sources}
+    if table.lower() in declared | own:  # SQL does not tell small letters from capital ones
+        return None
+    if not dot:
+        return f"'{table}', which is no model, seed or input of '{product.name}'; use ref() or source()"
+    if "/" in table or "*" in table or table.rpartition(".")[2].lower() in ("parquet", "csv", "json", "duckdb", "db"):
+        return f"the file '{table}' in place of a table; declare what it holds in {DESCRIPTOR}"
+    if schema.lower() in _OF_THE_DATABASE:
+        return f"'{table}', the database's own catalog; read tables only"
+    return foreign(mesh, product, table)
+
+
+def foreign(mesh: Mesh, product: DataProduct, name: str) -> str:
+    """What is wrong with reading something of that name that is no declared input."""
+    schema, _, rest = name.partition(".")
+    if schema == product.name and product.port(rest):
+        return f"'{name}', the product's own port, as if it were an input; use ref('{rest}')"
+    if schema == RAW:
+        known = ", ".join(f"{RAW}.{source.name}" for source in product.sources) or "none"
+        return f"'{name}', which is no raw source of '{product.name}'; there are: {known}"
+    if name in (port.id for port in mesh.ports):
+        return f"'{name}', which is no declared input; declare it under inputPorts in {DESCRIPTOR}"
+    if schema in mesh.names:
+        offered = ", ".join(port.id for port in mesh.ports if port.id.startswith(f"{schema}.")) or "none"
+        return f"'{name}', an internal of '{schema}'; its ports are: {offered}"
+    known = ", ".join(item.name for item in product.inputs) or "none"
+    return f"'{name}', which '{product.name}' does not declare; its inputs are: {known}"
+
+
+def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+    places = {other.folder: f"the folder of '{other.name}'" for other in mesh.products if other is not product}
+    places |= {other.folder: f"the folder of '{other.name}'" for other in mesh.broken}
+    places |= {config.storage: "the storage of the mesh"}
+    yield from (f"{item.where}: {item.problem}" for item in of_ingest(product.folder, places).faults)
+    for port in product.ports:
+        if port.notebook is None:
+            continue
+        try:
+            found: Python = of_notebook(port.notebook, product.folder, places)
+        except KitError as error:
+            seen.all = True
+            yield str(error)
+            continue
+        yield from (f"{item.where}: {item.problem}" for item in found.faults)
+        inputs = {item.name for item in port.reads}
+        seen.all = seen.all or found.escapes
+        for where, pattern in found.reads:
+            matching = {name for name in inputs if pattern.fullmatch(name)}
+            seen.names |= matching
+            if matching:
+                continue
+            name = pattern.pattern.replace("\\", "")
+            if name in (item.name for item in product.inputs):
+                problem = f"'{name}', which is no input of '{port.id}'; add it to inputContracts of that port"
+            else:
+                problem = foreign(mesh, product, name)
+            yield f"{where}: reads {problem}"
