@@ -12,7 +12,21 @@ import typer.main
 from kit.cli import app
 from tests.small_mesh import SALES, SmallMesh
 
-COMMANDS = ["run", "dev", "status", "check", "history", "rollback", "prune", "read", "doctor", "sync", "diff"]
+COMMANDS = [
+    "run",
+    "dev",
+    "status",
+    "check",
+    "history",
+    "rollback",
+    "prune",
+    "read",
+    "doctor",
+    "sync",
+    "diff",
+    "contract",
+    "new",
+]
 
 
 def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
