@@ -67,7 +67,7 @@ def test_the_instructions_for_a_new_domain_work(demo: Path, tmp_path: Path) -> N
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        "stores: domains/stores/README.md:3: still to be written (TODO: what this product is, in one sentence.)" in done.stdout
+        "stores: domains/stores/README.md:10: still to be written (TODO: what this product is, in one sentence.)" in done.stdout
     )
     assert "what is still to be written" in done.stdout
     assert "  stores       published" in done.stdout

@@ -46,6 +46,8 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "passed": totals["passed"],
         "failed": 0,
         "warned": 0,
+        "end_of_life": None,
+        "quarantined": None,
     }
     assert totals["passed"] > 0
 

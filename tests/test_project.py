@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kit.project import DbtTest, Project
+from kit.project import TAG, DbtTest, Project
 from kit.project import test_name as generic_name
 from tests.small_mesh import write
 
@@ -134,7 +134,7 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     tests = [
         item
         for item in (*manifest.nodes.values(), *manifest.unit_tests.values())
-        if "test" in item.resource_type and item.config.enabled
+        if "test" in item.resource_type and item.config.enabled and TAG not in item.config.tags
     ]
     severity = {"warn": "warning", "error": "error"}
     return nodes, sorted(
@@ -160,7 +160,7 @@ def test_a_project_is_read_as_dbt_would(tmp_path: Path) -> None:
         DbtTest('id: accepted_values {"quote": false, "values": [1, 2.5, true]}', "a", "warning", ""),
         DbtTest("id: not_null", "a", "error", ""),
         DbtTest('"kind": accepted_values {"values": ["x", "ü"]}', "a", "error", ""),
-        DbtTest("positive", "b", "error", ""),
+        DbtTest("id: positive", "b", "error", ""),
         DbtTest("positive", "seeded", "error", ""),
         DbtTest("id: unique", "seeded", "error", ""),
         DbtTest("id: not_null", "seeded", "warning", ""),

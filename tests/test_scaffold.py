@@ -40,8 +40,8 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
             "product.odps.yaml:10: description.limitations: still to be written "
             "(TODO: what it does not know or cannot be used for)",
             "product.odps.yaml:11: description.usage: still to be written (TODO: how to read it, and what to join it on)",
-            "README.md:3: still to be written (TODO: what this product is, in one sentence.)",
-            "README.md:7: still to be written (TODO: the warts its readers must know.)",
+            "README.md:10: still to be written (TODO: what this product is, in one sentence.)",
+            "README.md:14: still to be written (TODO: the warts its readers must know.)",
         )
     ]
 
@@ -78,7 +78,8 @@ def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> Non
     ).replace(source, source + "  - {name: shop.totals, version: 1.0.0, contractId: shop.totals}\n")
     assert [str(path.relative_to(mesh.domains)) for path in made.files if path.is_relative_to(mesh.domains / "walkin")] == [
         "walkin/contracts/amounts.odcs.yaml", "walkin/models/marts/amounts.sql", "walkin/models/sources.yml",
-        "walkin/product.odps.yaml", "walkin/catalog.yaml",
+        "walkin/product.odps.yaml", "walkin/catalog.yaml", "walkin/models/marts/amounts.yml",
+        "walkin/expectations/amounts.json", "walkin/README.md",
     ]  # fmt: skip
     theirs, ours = mesh.mesh.port("shop.totals").contract, mesh.mesh.port("walkin.amounts").contract
     assert [(column.name, column.description) for column in ours.columns] == [
