@@ -11,6 +11,7 @@ import pytest
 
 from kit.lint import problems
 from kit.progress import Progress
+from kit.sync import sync
 from tests.small_mesh import FORECAST, SmallMesh
 
 
@@ -132,6 +133,7 @@ def test_a_partition_kept_with_other_columns_is_said(cut: SmallMesh) -> None:
     version = cut.publish("shop")
     cut.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
     cut.replace("domains/shop/models/marts/totals.sql", "decimal(18,2)", "decimal(20,2)")
+    sync(cut.config, cut.mesh)
     assert cut.build("shop", partitions=("tea",)).message == (
         "'shop': partition cake of the port 'totals' was built with other columns than the contract's now; "
         "build all partitions with `kit run shop`"
