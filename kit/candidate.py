@@ -55,12 +55,8 @@ class Candidate:
         raw, ports = subjects(product)
         for source in product.sources:
             # What was landed stays as it came; the build reads the rest.
-            table, landed, rest = (
-                f"{RAW}.{source.name}",
-                start.landings[source.name].path,
-                self.folder / RAW / f"{source.name}.sound.parquet",
-            )
-            self.tables[table] = [self._set_aside(table, source.contract, landed, rest, None)]
+            table, rest = f"{RAW}.{source.name}", self.folder / RAW / f"{source.name}.sound.parquet"
+            self.tables[table] = [self._set_aside(table, source.contract, self.tables[table][0], rest, None)]
             self._judge_aside(table, source.contract)
         if raw:
             self._audit("audit raw", raw, start.current)
