@@ -91,7 +91,8 @@ def _build(
         status, snapshot = begun.status, begun.current
         message = _MESSAGES.get(status, "")
         if status == DUE:
-            status, snapshot = "published", candidate.make(begun)
+            candidate.make(begun)
+            status, snapshot = "published", candidate.publish(begun)
     except KitError as error:
         status, snapshot, message = "failed", None, str(error)
         passing = isinstance(error, IngestError | PublishConflict)

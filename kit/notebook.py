@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.errors import NotebookError
 from kit.files import short
+from kit.kernels import Kernels, Sheet
 
 KERNEL = "python3"
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -83,26 +84,25 @@ def _value(path: Path, parameter: Parameter, value: Any) -> Any:
     return value
 
 
-def execute(path: Path, executed: Path, given: Mapping[str, Any], limits: Limits, environment: Mapping[str, str]) -> None:
-    """Run a notebook in a fresh kernel of this very Python and keep the executed copy at `executed`, also on failure.
+def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels) -> None:
+    """Run a notebook in a kernel of its own and keep the executed copy, also on failure.
 
-    `given` must have passed `check_parameters`. `environment` is added to the kernel's. Raises `NotebookError` when a
+    `given` must have passed `check_parameters`; `kernels` must have been told of the sheet. Raises `NotebookError` when a
     cell fails, exceeds its time, leaves the kernel dead, or when not every code cell was run.
     """
     import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    from kit import kernel
+    from kit.engine import ENGINE
 
-    kernel.register()
-    executed.parent.mkdir(parents=True, exist_ok=True)
+    path, kernel = sheet.notebook, kernels.take()
+    sheet.executed.parent.mkdir(parents=True, exist_ok=True)
     try:
         done = papermill.execute_notebook(
-            _escaped(path), _escaped(executed), parameters=dict(given), engine_name=kernel.ENGINE, kernel_name=KERNEL,
-            language="python", progress_bar=False, store_widget_state=False, cell_timeout=limits.cell_timeout_seconds,
-            output_limit=limits.output_mb * 1_000_000, environment=dict(environment), folder=str(path.parent),
-            log=str(executed.with_suffix('.log')),
+            _escaped(path), _escaped(sheet.executed), parameters=dict(given), engine_name=ENGINE, kernel_name=KERNEL,
+            language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
+            output_limit=limits.output_mb * 1_000_000, kernel=kernel,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}") from None
@@ -115,6 +115,10 @@ def execute(path: Path, executed: Path, given: Mapping[str, Any], limits: Limits
         raise NotebookError(f"{short(path)}: the kernel died, as it does when memory runs out") from None
     except nbformat.ValidationError as error:
         raise NotebookError(f"{short(path)}: not a valid notebook: {_line(error)}") from None
+    except RuntimeError as error:
+        raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {sheet.log}") from None
+    finally:
+        kernel.close()
     left = sum(1 for cell in done.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if left:
         raise NotebookError(f"{short(path)}: stopped before its end, {left} cells were not run; do not call exit() in it")

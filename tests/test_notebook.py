@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import NotebookError
+from kit.kernels import Kernels, Sheet
 from kit.notebook import Limits, Parameter, check_parameters, execute, parameters
 from tests.small_mesh import notebook, write
 
@@ -29,7 +30,9 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
     executed = path.parent / "runs" / "plan.ipynb"
-    execute(path, executed, given, Limits(timeout, output_mb), {"KIT_TEST": "here"})
+    sheet = Sheet(path, executed, {"KIT_TEST": "here"})
+    with Kernels([sheet]) as kernels:
+        execute(sheet, given, Limits(timeout, output_mb), kernels)
     return executed
 
 
