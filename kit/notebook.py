@@ -1,9 +1,5 @@
-"""Executing an asset notebook with papermill: parameters checked first, nothing taken on trust afterwards."""
+"""Executing an asset notebook with papermill; nothing it says is taken on trust afterwards."""
 
-import ast
-import contextlib
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +10,6 @@ from kit.files import short
 from kit.kernels import Kernels, Sheet
 
 KERNEL = "python3"
-_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int, "float": (int, float), "str": str, "bool": bool, "list": list, "dict": dict,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter a notebook declares in its cell tagged `parameters`."""
-
-    name: str
-    type: str
-    default: Any
-    help: str
 
 
 @dataclass(frozen=True)
@@ -36,52 +18,6 @@ class Limits:
 
     cell_timeout_seconds: int
     output_mb: int
-
-
-def parameters(path: Path) -> dict[str, Parameter]:
-    """The declared parameters of a notebook by name; raises `NotebookError` for one that cannot be read.
-
-    A parameter's type is its annotation or, without one, that of its default value.
-    """
-    import papermill
-
-    try:
-        found = papermill.inspect_notebook(_escaped(path))
-    except Exception as error:
-        raise NotebookError(f"{short(path)}: not a notebook that can be read: {_line(error)}") from None
-    result = {}
-    for name, item in found.items():
-        try:
-            default = ast.literal_eval(item["default"])
-        except (ValueError, SyntaxError):
-            raise NotebookError(
-                f"{short(path)}: the default of parameter '{name}' is {item['default']}; write a plain value"
-            ) from None
-        kind = item["inferred_type_name"]
-        result[name] = Parameter(name, kind if kind in _TYPES else type(default).__name__, default, item["help"])
-    return result
-
-
-def check_parameters(path: Path, declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values, text turned into the declared types; raises `NotebookError` before any kernel starts."""
-    checked = {}
-    for name, value in given.items():
-        if name not in declared or not _NAME.fullmatch(name):
-            allowed = ", ".join(f"{p.name}: {p.type}" for p in declared.values()) or "none"
-            raise NotebookError(f"{short(path)}: has no parameter '{name}'; there are: {allowed}")
-        checked[name] = _value(path, declared[name], value)
-    return checked
-
-
-def _value(path: Path, parameter: Parameter, value: Any) -> Any:
-    kind = parameter.type
-    if isinstance(value, str) and kind != "str":
-        with contextlib.suppress(ValueError):
-            value = json.loads(value.lower() if kind == "bool" else value)
-    allowed = _TYPES.get(kind, object)
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
-        raise NotebookError(f"{short(path)}: the parameter '{parameter.name}' is {value!r}; it must be of type {kind}")
-    return value
 
 
 def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels) -> None:

@@ -15,7 +15,8 @@ from kit.files import IDENTIFIER, parse_yaml, short, to_json
 from kit.given import SUFFIXES, Given, identifier
 from kit.kernels import Kernels, Sheet
 from kit.mesh import Mesh
-from kit.notebook import Limits, execute, parameters
+from kit.notebook import Limits, execute
+from kit.parameters import parameters
 from kit.product import RAW, OutputPort
 from kit.store import Store
 

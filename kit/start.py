@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, masking, notebook
+from kit import ingest, majors, masking
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
 from kit.files import sha256, short
 from kit.ingest import Landing
+from kit.parameters import Parameter, check_parameters, parameters
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
 from kit.store import Snapshot, Store
@@ -172,9 +173,9 @@ def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str,
     return landings
 
 
-def declared_parameters(product: DataProduct) -> dict[str, dict[str, notebook.Parameter]]:
+def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]:
     """What the notebooks of a product can be given, by port and name."""
-    return {port.name: notebook.parameters(port.notebook) for port in product.ports if port.notebook is not None}
+    return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
 
 
 def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
@@ -186,7 +187,7 @@ def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, 
         port = product.port(name)
         if port and port.notebook:
             mine = {key: value for key, value in given.items() if key in declared}
-            placed[name] = notebook.check_parameters(port.notebook, declared, mine)
+            placed[name] = check_parameters(port.notebook, declared, mine)
     for key in given:
         if not any(key in values for values in placed.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
@@ -198,7 +199,7 @@ def partition_problems(product: DataProduct) -> Iterator[str]:
     if product.partitions:
         for port in product.ports:
             if port.notebook is not None:
-                declared = notebook.parameters(port.notebook).get(PARTITION)
+                declared = parameters(port.notebook).get(PARTITION)
                 if declared is None or declared.type != "str":
                     yield (
                         f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "
