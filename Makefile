@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint bench install clean
+.PHONY: help run dev lab test lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -16,6 +16,9 @@ run: $(VENV)/.run ## build the whole demo mesh and show it
 
 dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the mesh
 	@$(BIN)/kit dev
+
+lab: $(VENV)/.run ## open JupyterLab on the mesh
+	@$(BIN)/kit lab
 
 test: $(VENV)/.test lint ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
