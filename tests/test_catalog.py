@@ -14,7 +14,7 @@ from kit import catalog as catalog_module
 from kit import index, store
 from kit.asset import RUN_FILE
 from kit.errors import KitError, NotPublished, UnknownName
-from tests.small_mesh import SmallMesh
+from tests.small_mesh import SmallMesh, write
 
 
 @pytest.fixture
@@ -118,13 +118,22 @@ def test_what_was_never_built_cannot_be_read(mesh: SmallMesh) -> None:
     assert str(error.value) == "'shop' has no published snapshot yet; build it with `kit run shop`"
 
 
-def test_in_a_build_it_refuses_to_read(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    mesh.publish("shop")
-    monkeypatch.setenv(RUN_FILE, "run.json")
+def test_in_a_build_it_reads_what_was_pinned(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = mesh.publish("shop")
+    files = list(map(str, mesh.store.snapshot("shop", version).files("totals")))
+    write(mesh.root / "run.json", json.dumps({"inputs": {"shop.totals": {"version": version, "files": files}}}))
+    monkeypatch.setenv(RUN_FILE, str(mesh.root / "run.json"))
+    cat = kit.open()
+    assert [cat.read("shop.totals").height, cat.scan("shop.totals").collect().height, len(cat.to_duckdb("shop.totals"))] == [
+        2
+    ] * 3
     for method in ("read", "scan", "to_duckdb", "to_pandas"):
         with pytest.raises(KitError) as error:
-            getattr(kit.open(), method)("shop.totals")
-        assert str(error.value).startswith("in a build, read an input with kit.inputs().read('shop.totals')")
+            getattr(cat, method)("shop.sales")
+        assert str(error.value) == "'shop.sales' is no declared input; there are: shop.totals. Declare it in product.odps.yaml"
+    with pytest.raises(KitError) as error:
+        kit.read("shop.totals", version)
+    assert str(error.value) == f"in a build 'shop.totals' is what the build pinned, not {version}; leave the version out"
 
 
 def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
