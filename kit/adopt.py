@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.errors import NotebookError
+from kit.cells import Cell, parsed
+from kit.errors import NotebookError, SqlError
 from kit.files import IDENTIFIER, read_json, short, to_json
 from kit.notebook import KERNEL
+from kit.reach import reach
 
 _PORT = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _READS = ("read", "scan")
@@ -39,7 +41,10 @@ def adopt(path: Path, port: str | None = None) -> Adopted:
     reads: dict[str, None] = {}
     outputs: list[tuple[int, ast.Constant]] = []
     for number, source in enumerate(sources):
-        for call in _calls(_tree(path, number, source)):
+        cell = _parsed(path, number, source)
+        for query in cell.queries:
+            reads |= dict.fromkeys(name for name in map(str.lower, reach(query.query).tables) if _PORT.fullmatch(name))
+        for call in _calls(cell.tree):
             name, first = _name(call), call.args[0] if call.args else None
             if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
                 if name in _READS and _is_kits(call):
@@ -88,15 +93,13 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _tree(path: Path, number: int, source: str) -> ast.Module:
-    """A cell as Python; lines that only IPython knows count as empty."""
-    lines = [re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in source.splitlines()]
-    if source.lstrip().startswith("%%"):
-        lines = []
+def _parsed(path: Path, number: int, source: str) -> Cell:
     try:
-        return ast.parse("\n".join(lines))
+        return parsed(number + 1, source)
     except SyntaxError as error:
         raise NotebookError(f"{short(path)}: code cell {number + 1} is not Python: {error.msg}") from None
+    except SqlError as error:
+        raise NotebookError(f"{short(path)}: code cell {number + 1}: {error}") from None
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
@@ -131,7 +134,7 @@ def _declared_reads(source: str) -> str:
 def _hand_over(path: Path, notebook: dict[str, Any], sources: list[str], port: str) -> None:
     """Let the notebook hand over what its last cell ends in."""
     number = next((i for i in reversed(range(len(sources))) if sources[i].strip()), None)
-    last = _tree(path, number, sources[number]).body[-1:] if number is not None else []
+    last = _parsed(path, number, sources[number]).tree.body[-1:] if number is not None else []
     if number is None or not last or not isinstance(last[0], ast.Expr):
         raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line')
     table = ast.get_source_segment(sources[number], last[0].value)
@@ -144,7 +147,7 @@ def _tag_parameters(path: Path, cells: list[dict[str, Any]]) -> None:
     if any("parameters" in (cell.get("metadata") or {}).get("tags", ()) for cell in cells):
         return
     for number, cell in enumerate(cells):
-        body = _tree(path, number, "".join(cell["source"])).body
+        body = _parsed(path, number, "".join(cell["source"])).tree.body
         if body and all(map(_is_plain, body)):
             cell["metadata"] = {**(cell.get("metadata") or {}), "tags": ["parameters"]}
             return

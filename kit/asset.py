@@ -137,12 +137,20 @@ def _run() -> dict[str, Any] | None:
     return read_json(Path(path)) if path else None
 
 
-def _product_here(config: Config) -> DataProduct:
+def product_here(config: Config) -> DataProduct | None:
+    """The product whose folder the working directory lies in, None outside of all; raises `MeshError` for a broken one."""
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / DESCRIPTOR).is_file() and folder.parent == config.domains.resolve():
             return Mesh.load(config.domains, config.cache).product(folder.name)
-    raise KitError(f"{here} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
+    return None
+
+
+def _product_here(config: Config) -> DataProduct:
+    product = product_here(config)
+    if product is None:
+        raise KitError(f"{Path.cwd()} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
+    return product
 
 
 def _current(config: Config, product: DataProduct) -> Inputs:
