@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.cells import Cell, parsed
+from kit.cells import parsed
 from kit.errors import NotebookError, SqlError
 from kit.files import IDENTIFIER, read_json, short, to_json
 from kit.notebook import KERNEL
@@ -41,10 +41,7 @@ def adopt(path: Path, port: str | None = None) -> Adopted:
     reads: dict[str, None] = {}
     outputs: list[tuple[int, ast.Constant]] = []
     for number, source in enumerate(sources):
-        cell = _parsed(path, number, source)
-        for query in cell.queries:
-            reads |= dict.fromkeys(name for name in map(str.lower, reach(query.query).tables) if _PORT.fullmatch(name))
-        for call in _calls(cell.tree):
+        for call in _calls(_tree(path, number, source)):
             name, first = _name(call), call.args[0] if call.args else None
             if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
                 if name in _READS and _is_kits(call):
@@ -58,6 +55,7 @@ def adopt(path: Path, port: str | None = None) -> Adopted:
                 reads[first.value] = None
             elif name == "output":
                 outputs.append((number, first))
+        reads |= dict.fromkeys(_asked(path, number, source))
     if len(outputs) > 1:
         raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
     made = port or (str(outputs[0][1].value) if outputs else path.stem.lower().replace("-", "_"))
@@ -93,13 +91,25 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _parsed(path: Path, number: int, source: str) -> Cell:
+def _tree(path: Path, number: int, source: str) -> ast.Module:
+    """A cell as Python; lines that only IPython knows count as empty."""
+    lines = [re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in source.splitlines()]
+    if source.lstrip().startswith("%%"):
+        lines = []
     try:
-        return parsed(number + 1, source)
+        return ast.parse("\n".join(re.sub(r"=\s*%sql\b.*", "= sql()", line) for line in lines))
     except SyntaxError as error:
         raise NotebookError(f"{short(path)}: code cell {number + 1} is not Python: {error.msg}") from None
+
+
+def _asked(path: Path, number: int, source: str) -> Iterator[str]:
+    """The ports that the SQL of a cell names."""
+    try:
+        queries = parsed(number, source).queries
     except SqlError as error:
         raise NotebookError(f"{short(path)}: code cell {number + 1}: {error}") from None
+    for query in queries:
+        yield from filter(_PORT.fullmatch, map(str.lower, reach(query.query).tables))
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
@@ -134,7 +144,7 @@ def _declared_reads(source: str) -> str:
 def _hand_over(path: Path, notebook: dict[str, Any], sources: list[str], port: str) -> None:
     """Let the notebook hand over what its last cell ends in."""
     number = next((i for i in reversed(range(len(sources))) if sources[i].strip()), None)
-    last = _parsed(path, number, sources[number]).tree.body[-1:] if number is not None else []
+    last = _tree(path, number, sources[number]).body[-1:] if number is not None else []
     if number is None or not last or not isinstance(last[0], ast.Expr):
         raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line')
     table = ast.get_source_segment(sources[number], last[0].value)
@@ -147,7 +157,7 @@ def _tag_parameters(path: Path, cells: list[dict[str, Any]]) -> None:
     if any("parameters" in (cell.get("metadata") or {}).get("tags", ()) for cell in cells):
         return
     for number, cell in enumerate(cells):
-        body = _parsed(path, number, "".join(cell["source"])).tree.body
+        body = _tree(path, number, "".join(cell["source"])).body
         if body and all(map(_is_plain, body)):
             cell["metadata"] = {**(cell.get("metadata") or {}), "tags": ["parameters"]}
             return
