@@ -17,6 +17,7 @@ _UNPINNED = {
     "kit.files",
     "kit.reading",
     "kit.catalog",
+    "kit.catalog_entry",
     "kit.store",
     "kit.entries",
     "intake",
