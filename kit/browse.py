@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import ipywidgets as widgets
 
-from kit import markup, tab_code, tab_history, tab_overview, tab_profile, tab_sample, tab_schema
+from kit import markup, tab_code, tab_history, tab_lineage, tab_overview, tab_profile, tab_quality, tab_sample, tab_schema
 from kit.catalog_entry import Entry
 from kit.config import Config
 from kit.errors import KitError
@@ -21,6 +21,8 @@ TABS: dict[str, Callable[[Opened], Html]] = {
     "Schema": tab_schema.html,
     "Sample": tab_sample.html,
     "Profile": tab_profile.html,
+    "Quality": tab_quality.html,
+    "Lineage": tab_lineage.html,
     "History": tab_history.html,
     "Code": tab_code.html,
 }

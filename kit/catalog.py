@@ -12,7 +12,8 @@ from kit.aligned import aligned
 from kit.card import Card, PortCard
 from kit.catalog_entry import Entry
 from kit.config import Config
-from kit.errors import UnknownName
+from kit.errors import KitError, UnknownName
+from kit.mesh import Mesh
 from kit.status import judge
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from kit.browse import Browser
+    from kit.picture import Picture
 
 _SHOWN = 100  # rows of a table; more is no longer looked at but searched
 _HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
@@ -99,6 +101,26 @@ class Catalog:
         from kit.browse import Browser
 
         return Browser(self, text)
+
+    def lineage(self, port: str | None = None, column: str | None = None) -> "Picture":
+        """A picture of what is made from what: of all products here, around one port, or around a column of it.
+
+        Raises `UnknownName`, naming near ones.
+        """
+        from kit import neighbourhood
+
+        if port is not None:
+            return self[port].lineage(column)
+        if column is not None:
+            raise KitError(f'say of which port \'{column}\' is a column: cat.lineage("PRODUCT.PORT", column="{column}")')
+        mesh = Mesh.load(self.config.domains, self.config.cache)
+        return neighbourhood.of_mesh(mesh, [card.name for card in self.cards])
+
+    def quality(self, port: str | None = None) -> "Picture":
+        """A picture of how the newest builds came out: of every port here, or of every check of one port."""
+        from kit import evidence
+
+        return evidence.of_mesh(self.config, self) if port is None else self[port].quality()
 
     def entries(self) -> list[Entry]:
         """Every port as it stands at this moment; a product of which none is known has an entry with an unnamed port."""

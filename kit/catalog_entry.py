@@ -9,11 +9,14 @@ from kit.aligned import aligned
 from kit.card import Card, PortCard
 from kit.config import Config
 from kit.errors import KitError
+from kit.mesh import Mesh
 from kit.status import PortStatus, span
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+    from kit.picture import Picture
 
 _COLUMNS = ("column", "type", "description")
 
@@ -57,6 +60,21 @@ class Entry:
         if missing := [name for name in ("pandas", "pyarrow") if find_spec(name) is None]:
             raise KitError(f"{' and '.join(missing)} is not installed; run `pip install {' '.join(missing)}`, or use read()")
         return self.read().to_pandas()
+
+    def lineage(self, column: str | None = None) -> "Picture":
+        """What it, or one of its columns, is made from, and what is made from that."""
+        from kit import neighbourhood
+
+        mesh = Mesh.load(self.config.domains, self.config.cache)
+        if column is None:
+            return neighbourhood.of_port(mesh, self.id)
+        return neighbourhood.of_column(self.config, mesh, self.id, column)
+
+    def quality(self) -> "Picture":
+        """What each of its checks found in the newest builds."""
+        from kit import evidence
+
+        return evidence.of_port(self.config, self.id)
 
     def rows(self) -> str:
         """How many rows its snapshot has; empty without one."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from kit.picture import Picture
+
 # Each at least 4 to 1 on white and on the black of JupyterLab's dark theme.
 GOOD, DOUBTFUL, BAD, QUIET = "#278a45", "#ae6b00", "#d73a49", "#767f8a"
 
@@ -68,6 +70,16 @@ def code(text: object) -> Html:
 def offer(text: object, value: str) -> Html:
     """Text that can be picked where it is shown by `kit.pane`; `value` is what was picked then."""
     return Html(f"<button type='button' data-pick='{html(value)}'>{html(text)}</button>")
+
+
+def image(picture: Picture) -> Html:
+    """A picture."""
+    return Html(picture._repr_html_())
+
+
+def page(text: str, title: str) -> Html:
+    """A page of its own within this one, in which nothing can act."""
+    return Html(f"<iframe sandbox srcdoc='{html(text)}' title='{html(title)}'></iframe>")
 
 
 def states(text: str) -> Html:

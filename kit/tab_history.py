@@ -1,14 +1,17 @@
-"""The snapshots of a port, what changed in its promise between them, and who changed its contract."""
+"""The snapshots of a port, what changed in its promise between them, who changed its contract, and executed notebooks."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from kit import markup, revision
 from kit.errors import KitError, NotPublished, UnknownName
 from kit.markup import Html
+from kit.notebook_html import notebook_html
 from kit.opened import Opened
+from kit.runs import Runs
 from kit.status import span
 from kit.store import Snapshot, Store
 
@@ -17,7 +20,9 @@ _HEADER = ("snapshot", "published", "rows", "checks", "contract", "changed in th
 
 
 def html(opened: Opened) -> Html:
-    """The newest snapshots and, where git knows them, the commits to the contract."""
+    """The newest snapshots and, where git knows them, the commits to the contract; or the executed notebook of a snapshot."""
+    if opened.picked:
+        return _executed(opened, opened.picked)
     parts = [_snapshots(opened)]
     contract = opened.contract()
     try:
@@ -42,7 +47,7 @@ def _snapshots(opened: Opened) -> Html:
         current = pointer is not None and snapshot.version == pointer.version
         by = "rolled back to" if current and pointer and pointer.by == "rollback" else "current"
         rows.append((
-            markup.lines(snapshot.version, markup.bold(by) if current else ""),
+            markup.lines(snapshot.version, markup.bold(by) if current else "", _offer(opened, snapshot)),
             f"{span(now - snapshot.created_at)} ago",
             f"{entry['rows']:,}",
             markup.states(", ".join(f"{count} {kind}" for kind, count in entry["checks"].items() if count)),
@@ -52,6 +57,23 @@ def _snapshots(opened: Opened) -> Html:
         ))  # fmt: skip
     rest = [markup.paragraph(f"and {len(found) - _MOST:,} older ones")] if len(found) > _MOST else []
     return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))
+
+
+def _offer(opened: Opened, snapshot: Snapshot) -> Html | None:
+    return markup.offer("executed notebook", snapshot.version) if _copy(opened, snapshot).is_file() else None
+
+
+def _copy(opened: Opened, snapshot: Snapshot) -> Path:
+    """Where the executed notebook of a port lies, if a notebook made it."""
+    runs = Runs(opened.config.storage)
+    return runs.folder(snapshot.product, snapshot.manifest["run_id"]) / "notebooks" / f"{opened.name}.ipynb"
+
+
+def _executed(opened: Opened, version: str) -> Html:
+    snapshot = Store(opened.config.storage).snapshot(opened.entry.card.name, version)
+    title = f"The executed notebook of snapshot {version}"
+    back = markup.paragraph(markup.joined((f"{title}. ", markup.offer("Back to all snapshots", ""))))
+    return markup.joined((back, markup.page(notebook_html(_copy(opened, snapshot)), title)))
 
 
 def _having(store: Store, product: str, port: str) -> Iterator[Snapshot]:
