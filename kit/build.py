@@ -17,6 +17,7 @@ from kit.ingest import Landing
 from kit.product import DataProduct
 from kit.progress import Progress
 from kit.runs import Record, Runs
+from kit.secrets import Secrets
 from kit.start import DUE, HELD, UP_TO_DATE, Request, Start, start
 from kit.store import Snapshot, Store
 
@@ -86,7 +87,9 @@ def _build(
     candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
     begun: Start | None = None
     status, snapshot, passing = "failed", None, False
+    secrets = Secrets()
     try:
+        secrets = Secrets.of(config)
         begun = start(config, product, request, held, progress, landings)
         status, snapshot = begun.status, begun.current
         message = _MESSAGES.get(status, "")
@@ -98,12 +101,13 @@ def _build(
         passing = isinstance(error, IngestError | PublishConflict)
     except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
         status, snapshot = "failed", None
-        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder)}"
+        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder, secrets)}"
         passing = isinstance(error, OSError)
+    message = secrets.scrubbed(message)
     record = Record(
         run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
         version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
-        checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
+        checks=tuple(candidate.checks), parameters=secrets.scrubbed(dict(request.parameters)), notebooks=candidate.notebooks,
     )  # fmt: skip
     message += _save(config, product, record)
     progress.step("recorded")
@@ -155,11 +159,11 @@ def _save(config: Config, product: DataProduct, record: Record) -> str:
     return ""
 
 
-def _keep_trace(folder: Path) -> str:
+def _keep_trace(folder: Path, secrets: Secrets) -> str:
     """Keep the traceback of the error at hand in the run's folder; gives a line that says where."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        (folder / "error.txt").write_text(secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
     except OSError:
         return ""
     return f"\ntraceback: {folder / 'error.txt'}"

@@ -19,6 +19,7 @@ from kit.files import short, to_json
 from kit.kernels import Kernels, Sheet
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
+from kit.secrets import Secrets
 from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
 from kit.store import Snapshot, Store
 from kit.version import __version__
@@ -218,7 +219,7 @@ class Candidate:
         limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
-                notebook.execute(sheet, parameters, limits, kernels)
+                notebook.execute(sheet, parameters, limits, kernels, Secrets.of(self.config))
                 if not self._made(port, key):
                     raise NotebookError(f'{short(sheet.notebook)}: ended without kit.output("{port.name}", frame)')
             except NotebookError as error:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from papermill.clientwrap import PapermillNotebookClient
@@ -9,6 +10,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
 
 from kit.kernel import Kernel
+from kit.secrets import Secrets
 
 ENGINE = "kit"
 
@@ -47,11 +49,13 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         kernel_name: str,
         *,
         kernel: Kernel,
+        secrets: Secrets,
         cell_timeout: int,
         output_limit: int,
         start_timeout: int,
         **_: Any,
     ) -> Any:
+        nb_man.save = _discreetly(nb_man, secrets)
         client = _Client(
             nb_man,
             km=kernel.manager,
@@ -60,7 +64,21 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             startup_timeout=start_timeout,
             store_widget_state=False,
             room=output_limit,
+            coalesce_streams=True,  # so that a text stands in one piece, however it was printed
             shutdown_kernel="immediate",
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
+
+
+def _discreetly(nb_man: Any, secrets: Secrets) -> Callable[..., None]:
+    """How papermill saves a notebook, which it does after each cell: without the secrets that outputs show."""
+    save = nb_man.save
+
+    def saving(**options: Any) -> None:
+        for cell in nb_man.nb.cells:
+            if cell.get("outputs"):
+                cell.outputs[:] = secrets.scrubbed(list(cell.outputs))
+        save(**options)
+
+    return saving

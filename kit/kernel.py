@@ -13,6 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
+from kit.config import MASK_KEY
 from kit.lifeline import end_with_parent
 
 
@@ -30,6 +31,7 @@ class Kernel:
         transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
         self.manager = _Manager(config=Config(KernelManager=transport))
         variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
+        variables.pop(MASK_KEY, None)  # with it tokens could be traced back by trying values
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
             run_sync(self.manager.start_kernel)(

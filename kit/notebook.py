@@ -8,6 +8,7 @@ from typing import Any
 from kit.errors import NotebookError
 from kit.files import short
 from kit.kernels import Kernels, Sheet
+from kit.secrets import Secrets
 
 KERNEL = "python3"
 
@@ -20,8 +21,8 @@ class Limits:
     output_mb: int
 
 
-def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels) -> None:
-    """Run a notebook in a kernel of its own and keep the executed copy, also on failure.
+def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels, secrets: Secrets) -> None:
+    """Run a notebook in a kernel of its own and keep the executed copy, also on failure, without secrets.
 
     `given` must have passed `check_parameters`; `kernels` must have been told of the sheet. Raises `NotebookError` when a
     cell fails, exceeds its time, leaves the kernel dead, or when not every code cell was run.
@@ -38,7 +39,7 @@ def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Ker
         done = papermill.execute_notebook(
             _escaped(path), _escaped(sheet.executed), parameters=dict(given), engine_name=ENGINE, kernel_name=KERNEL,
             language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
-            output_limit=limits.output_mb * 1_000_000, kernel=kernel,
+            output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}") from None
@@ -55,9 +56,16 @@ def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Ker
         raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {sheet.log}") from None
     finally:
         kernel.close()
+        _scrub(sheet.log, secrets)
     left = sum(1 for cell in done.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if left:
         raise NotebookError(f"{short(path)}: stopped before its end, {left} cells were not run; do not call exit() in it")
+
+
+def _scrub(log: Path, secrets: Secrets) -> None:
+    said = log.read_text(encoding="utf-8", errors="replace")
+    if secrets.found_in(said):
+        log.write_text(secrets.scrubbed(said), encoding="utf-8")
 
 
 def _escaped(path: Path) -> str:

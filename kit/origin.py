@@ -18,6 +18,7 @@ from kit.mesh import Mesh
 from kit.notebook import Limits, execute
 from kit.parameters import parameters
 from kit.product import RAW, OutputPort
+from kit.secrets import Secrets
 from kit.store import Store
 
 LARGEST_COPY = 10_000_000
@@ -200,7 +201,7 @@ def _trial(config: Config, path: Path, adopted: Adopted, folder: Path) -> Path:
         limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
         sheet = Sheet(notebook, trial / "executed.ipynb", {RUN_FILE: str(trial / "run.json")})
         with Kernels([sheet]) as kernels:
-            execute(sheet, {}, limits, kernels)
+            execute(sheet, {}, limits, kernels, Secrets.of(config))
     except NotebookError as error:
         raise NotebookError(str(error).replace(short(notebook), short(path))) from None
     finally:

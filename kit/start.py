@@ -17,6 +17,7 @@ from kit.ingest import Landing
 from kit.parameters import Parameter, check_parameters, parameters
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
+from kit.secrets import Secrets
 from kit.store import Snapshot, Store
 from kit.version import __version__
 
@@ -97,6 +98,7 @@ def start(
         current = None  # its files are gone; building anew is the way out
     if current:
         store.mend(product.name)
+    _refuse_secrets(product, request.parameters, Secrets.of(config))
     given = _parameters(product, request.parameters)
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
@@ -192,6 +194,16 @@ def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, 
         if not any(key in values for values in placed.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
     return placed
+
+
+def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:
+    """Parameters stand in records, fingerprints and executed copies."""
+    for name, value in given.items():
+        if secret := secrets.found_in(value):
+            raise NotebookError(
+                f"the parameter '{name}' of '{product.name}' holds the secret {secret}, and parameters are recorded; "
+                f"leave it out and write os.environ['{secret}'] in the notebook"
+            )
 
 
 def partition_problems(product: DataProduct) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from kit.errors import NotebookError
 from kit.kernels import Kernels, Sheet
 from kit.notebook import Limits, execute
+from kit.secrets import Secrets
 from tests.small_mesh import notebook, write
 
 DECLARED = """\
@@ -27,7 +28,7 @@ def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> P
     executed = path.parent / "runs" / "plan.ipynb"
     sheet = Sheet(path, executed, {"KIT_TEST": "here"})
     with Kernels([sheet]) as kernels:
-        execute(sheet, given, Limits(timeout, output_mb), kernels)
+        execute(sheet, given, Limits(timeout, output_mb), kernels, Secrets())
     return executed
 
 
