@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from kit.config import Config
 from kit.doctor import examine
 from kit.errors import KitError, NotebookError, UnknownName
 from kit.execution import execute
+from kit.files import short
 from kit.lint import problems
 from kit.mesh import Mesh
 from kit.options import JsonOption, PortArgument, complete_products
@@ -332,6 +334,22 @@ def read(
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
+
+
+@app.command()
+def report(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; by default report.html in the storage.")
+    ] = None,
+) -> None:
+    """Write the whole mesh as one HTML page: catalog, contracts, checks, lineage, runs; it loads and runs nothing."""
+    from kit.report import write
+
+    config = Config.load()
+    mesh = Mesh.load(config.domains, config.cache)
+    with console.status(f"writing about {len(mesh.products)} data products"):
+        path = write(config, mesh, output or config.storage / "report.html")
+    console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()
