@@ -11,7 +11,7 @@ from kit.candidate import subjects
 from kit.checks import Check, counts
 from kit.config import Config
 from kit.contract import Contract
-from kit.discretion import discreet, personal
+from kit.discretion import HIDDEN, discreet, personal
 from kit.errors import KitError
 from kit.lineage import lineage
 from kit.mesh import Mesh
@@ -40,6 +40,11 @@ class Line:
     def steady(self) -> bool:
         """Whether it passed in every build."""
         return all(result.check.passed for result in self.history.results)
+
+    @property
+    def found(self) -> str:
+        """What was observed last, as far as that may be told."""
+        return "" if self.last.observed == HIDDEN else self.last.observed
 
 
 @dataclass(frozen=True)
