@@ -36,7 +36,9 @@ def _picture(item: Profile) -> Html:
     if not item.top:
         return markup.soft(f"hardly any value twice, from {_short(item.low)} to {_short(item.high)}")
     top = [
-        markup.joined((markup.image(bars.level(rows / filled)), f" {_short(value)} ", markup.soft(_share(rows, filled))))
+        markup.joined(
+            (markup.image(bars.level(rows / item.top[0][1])), f" {_short(value)} ", markup.soft(_share(rows, filled)))
+        )
         for value, rows in item.top
     ]
     rest = item.distinct - len(item.top)
