@@ -27,9 +27,8 @@ def _name(item: Profile) -> Html:
 def _picture(item: Profile) -> Html:
     if item.bars:
         alt = f"{len(item.bars)} bars from {item.low} to {item.high}, the highest {max(item.bars):,} rows"
-        return markup.lines(
-            markup.image(bars.upright(item.bars, alt)), markup.soft(f"{_short(item.low)} … {_short(item.high)}")
-        )
+        ends = f"{_short(item.low)} … {_short(item.high)}, half of them up to {item.middle}"
+        return markup.lines(markup.image(bars.upright(item.bars, alt)), markup.soft(ends))
     filled = item.rows - item.nulls
     if not filled:
         return markup.soft("nothing but null")

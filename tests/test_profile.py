@@ -19,7 +19,8 @@ def write(file: Path, query: str) -> list[Path]:
 
 def test_numbers_and_days_have_bars_the_rest_its_most_frequent_values(file: Path) -> None:
     rows = (
-        "select i as id, (date '2024-01-01' + i::int) as day, case when i % 4 = 0 then null else 'a' || i % 2 end as \"a \"\"b\", "
+        "select i as id, (date '2024-01-01' + i::int) as day, "
+        'case when i % 4 = 0 then null else \'a\' || i % 2 end as "a ""b", '
         "i > 7 as flag, 'name ' || i as name, null::double as nothing, [i] as list, (i / 2)::decimal(4,1) as price "
         "from range(10) t(i)"
     )
@@ -32,10 +33,7 @@ def test_numbers_and_days_have_bars_the_rest_its_most_frequent_values(file: Path
     assert found["name"] == Profile("name", "varchar", 10, 0, 10, "name 0", "", "name 9")
     assert found["nothing"] == Profile("nothing", "double", 10, 10, 0, "", "", "")
     assert found["list"] == Profile("list", "bigint[]", 10, 0, 10, "[0]", "", "[9]")
-    assert (
-        found["price"].bars == (1, 0, 0, 1, 0) + (1, 0, 0, 1, 0) + (0, 1, 0, 1, 0) + (0, 1, 0, 1, 0) + (0, 1, 0, 1)
-        or sum(found["price"].bars) == 10
-    )
+    assert found["price"].bars == tuple(map(int, "101001001010010010100101"))
 
 
 def test_bars_hold_equally_many_whole_values(file: Path) -> None:
