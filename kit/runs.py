@@ -1,5 +1,6 @@
 """The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
 
+import getpass
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,10 @@ RECORD = "record.json"
 
 @dataclass(frozen=True)
 class Record:
-    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`."""
+    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`.
+
+    `by` is the user it ran as; `git_commit` what the mesh was at, of a build that had something to do.
+    """
 
     run_id: str
     product: str
@@ -29,6 +33,16 @@ class Record:
     checks: tuple[Check, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     notebooks: dict[str, str] = field(default_factory=dict)
+    by: str = ""
+    git_commit: str | None = None
+
+
+def user() -> str:
+    """The name of the user this process runs as, or nothing where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return ""
 
 
 class Runs:
