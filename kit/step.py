@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -143,7 +142,7 @@ class Step:
             if place := names.get((check.table, check.rule, check.origin)):
                 yield _evaluation(*place, check)
         if outcome.status == "failed":
-            notebooks = _notebooks(self.config, outcome.notebooks)
+            notebooks = _notebooks(outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
@@ -170,7 +169,7 @@ class Step:
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }
                 mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
-                about |= _notebooks(self.config, mine)
+                about |= _notebooks(mine)
             elif port:
                 continue  # it came after this snapshot
             else:
@@ -192,13 +191,12 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
-    """A link to each executed copy; the web server shows those that lie below the mesh's root."""
+def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """A link to each executed copy."""
     found: dict[str, dg.MetadataValue[Any]] = {}
     for name, path in executed.items():
-        shown = Path(path).is_relative_to(config.root)
         link = f"/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
-        found[f"executed notebook {name}"] = dg.MetadataValue.url(link) if shown else dg.MetadataValue.path(path)
+        found[f"executed notebook {name}"] = dg.MetadataValue.url(link)
     return found
 
 
