@@ -11,9 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import dagster as dg
-from pydantic import Field
 
-from kit import automation
+from kit import automation, launchpad
 from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
@@ -38,13 +37,6 @@ _KINDS = {
     "notebook": {"jupyter", "papermill", "port"},
 }
 _RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
-
-
-class BuildConfig(dg.Config):
-    """What can be asked of a build in the launchpad."""
-
-    force: bool = Field(default=False, description="Build even when nothing has changed.")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="Values for the product's notebooks, by name.")
 
 
 def asset_key(node: str) -> dg.AssetKey:
@@ -79,13 +71,15 @@ class Step:
             can_subset=True,
             pool=None if self.attended else product.name,
             retry_policy=None if self.attended else _RETRY,
+            config_schema=launchpad.schema(product),
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
-        def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
+        def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
             show_life(self.config, context.run.run_id)
+            asked = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():
-                outcome = self.builder(product, Request(config.parameters, keys, config.force))
+                outcome = self.builder(product, Request(asked.get("parameters", {}), keys, asked["force"]))
             yield from self.report(context, outcome, keys)
 
         return step
