@@ -50,11 +50,14 @@ def test_a_snapshot_is_pinned_by_name(small: SmallMesh) -> None:
     pins.close()
 
 
-def test_in_a_domain_folder_inputs_are_served_in_the_declared_version(small: SmallMesh) -> None:
+def test_in_a_domain_folder_inputs_are_served_in_the_declared_version(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small.two_majors()
     small.publish("shop")
-    for product, served in ((small.product("plan"), "totals_v1"), (None, "totals")):
-        with closing(Pins(small.config, product)) as pins:
+    for folder, served in ((small.domains / "plan/notebooks", "totals_v1"), (small.root, "totals")):
+        monkeypatch.chdir(folder)
+        with closing(Pins(small.config)) as pins:
             assert [path.parent.name for path in pins.files("shop.totals") or ()] == [served]
 
 
