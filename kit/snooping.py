@@ -21,7 +21,7 @@ _MAKERS = {
     "kit.open": "kit.open()",
     "kit.open().search": "kit.open()",
 }
-_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.store", "kit.entries", "intake"}
+_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.catalog_entry", "kit.store", "kit.entries", "intake"}
 _IMPORTERS = {"importlib.import_module", "__import__"}
 _UNSEEN = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
 _HARMLESS = (
