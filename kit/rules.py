@@ -241,7 +241,9 @@ class RuleReader:
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
         if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
             raise self.document.error([*where, "implementation", "kwargs", "unexpected_rows_query"], problem)
-        return given["type"], given["type"], kwargs
+        _, where, condition = " ".join(str(kwargs.get("unexpected_rows_query", "")).split()).partition(" where ")
+        name = f"no row where {condition[:120]}" if where and breaking(given["type"], kwargs) else given["type"]
+        return name, given["type"], kwargs
 
 
 def leaves_tables(query: object) -> str | None:
