@@ -14,7 +14,7 @@ from kit.files import short
 
 KERNEL = "python3"
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_TYPES: dict[str, type | tuple[type, ...]] = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int, "float": (int, float), "str": str, "bool": bool, "list": list, "dict": dict,
 }  # fmt: skip
 
@@ -57,7 +57,7 @@ def parameters(path: Path) -> dict[str, Parameter]:
                 f"{short(path)}: the default of parameter '{name}' is {item['default']}; write a plain value"
             ) from None
         kind = item["inferred_type_name"]
-        result[name] = Parameter(name, kind if kind in _TYPES else type(default).__name__, default, item["help"])
+        result[name] = Parameter(name, kind if kind in TYPES else type(default).__name__, default, item["help"])
     return result
 
 
@@ -77,7 +77,7 @@ def _value(path: Path, parameter: Parameter, value: Any) -> Any:
     if isinstance(value, str) and kind != "str":
         with contextlib.suppress(ValueError):
             value = json.loads(value.lower() if kind == "bool" else value)
-    allowed = _TYPES.get(kind, object)
+    allowed = TYPES.get(kind, object)
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
         raise NotebookError(f"{short(path)}: the parameter '{parameter.name}' is {value!r}; it must be of type {kind}")
     return value
