@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from kit.errors import KitError
@@ -65,10 +64,15 @@ def _make(change: Change, undo: ExitStack) -> None:
         if not parent.exists():
             parent.mkdir()
             undo.callback(_removed, parent)
-    undo.callback(
-        partial(path.unlink, missing_ok=True) if change.before is None else partial(write_durably, path, change.before)
-    )
+    undo.callback(_restored, path, change.before)
     write_durably(path, change.after)
+
+
+def _restored(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+    elif path.read_bytes() != content:
+        write_durably(path, content)
 
 
 def _removed(folder: Path) -> None:
