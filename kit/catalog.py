@@ -13,11 +13,14 @@ from kit import index, reading, work
 from kit.card import Card, PortCard
 from kit.config import Config
 from kit.errors import KitError, UnknownName
+from kit.mesh import Mesh
 from kit.status import PortStatus, judge, span
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+
+    from kit.picture import Picture
 
 _SHOWN = 100  # rows of a table; more is no longer looked at but searched
 _CELL = "text-align:left;vertical-align:top"
@@ -73,6 +76,21 @@ class Entry:
         if missing := [name for name in ("pandas", "pyarrow") if find_spec(name) is None]:
             raise KitError(f"{' and '.join(missing)} is not installed; run `pip install {' '.join(missing)}`, or use read()")
         return self.read().to_pandas()
+
+    def lineage(self, column: str | None = None) -> "Picture":
+        """What it, or one of its columns, is made from, and what is made from that."""
+        from kit import neighbourhood
+
+        mesh = Mesh.load(self.config.domains, self.config.cache)
+        if column is None:
+            return neighbourhood.of_port(mesh, self.id)
+        return neighbourhood.of_column(self.config, mesh, self.id, column)
+
+    def quality(self) -> "Picture":
+        """What each of its checks found in the newest builds."""
+        from kit import evidence
+
+        return evidence.of_port(self.config, self.id)
 
     def facts(self) -> dict[str, str]:
         """What is known about it besides its columns, in words."""
@@ -160,6 +178,26 @@ class Catalog:
     def to_pandas(self, port: str) -> Any:
         """A port as a pandas DataFrame; raises `KitError` where pandas is not installed."""
         return self[port].to_pandas()
+
+    def lineage(self, port: str | None = None, column: str | None = None) -> "Picture":
+        """A picture of what is made from what: of all products here, around one port, or around a column of it.
+
+        Raises `UnknownName`, naming near ones.
+        """
+        from kit import neighbourhood
+
+        if port is not None:
+            return self[port].lineage(column)
+        if column is not None:
+            raise KitError(f'say of which port \'{column}\' is a column: cat.lineage("PRODUCT.PORT", column="{column}")')
+        mesh = Mesh.load(self.config.domains, self.config.cache)
+        return neighbourhood.of_mesh(mesh, [card.name for card in self.cards])
+
+    def quality(self, port: str | None = None) -> "Picture":
+        """A picture of how the newest builds came out: of every port here, or of every check of one port."""
+        from kit import evidence
+
+        return evidence.of_mesh(self.config, self) if port is None else self[port].quality()
 
     def __repr__(self) -> str:
         rows = [[_shortened(text) for text in row] for row in self._table()]

@@ -142,6 +142,25 @@ def dev(
 
 
 @app.command()
+def lab(
+    port: Annotated[int, typer.Option("--port", help="Where it listens, on loopback.", min=1, max=65535)] = 8888,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Start JupyterLab over the mesh, until Ctrl-C."""
+    from kit.lab import lab as jupyterlab
+
+    config = Config.load()
+    console.print("Starting JupyterLab …")
+    try:
+        with jupyterlab(config, port, browser=not no_browser) as running:
+            console.print(Text(f"\n  {running.address}\n", style="bold green"))
+            console.print(f"Ctrl-C ends all of it. Log: {running.logs / 'lab.log'}", style="dim")
+            running.watch()
+    except KeyboardInterrupt:
+        console.print("stopped", style="dim")
+
+
+@app.command()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     config = Config.load()

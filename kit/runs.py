@@ -1,7 +1,7 @@
 """The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,10 @@ class Runs:
 
     def last(self, product: str, statuses: Collection[str] = ()) -> Record | None:
         """The newest finished build of a product (that ended in one of `statuses`), or None."""
+        return next(self.history(product, statuses), None)
+
+    def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[Record]:
+        """The finished builds of a product (that ended in one of `statuses`), newest first, each read when it is asked for."""
         for run_id in self.ids(product):
             try:
                 data = read_json(self.folder(product, run_id) / RECORD)
@@ -65,8 +69,7 @@ class Runs:
             if statuses and data["status"] not in statuses:
                 continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
-            return Record(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
-        return None
+            yield Record(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
 
     def ids(self, product: str) -> list[str]:
         """The run ids of a product, newest first."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import lab, lab_page  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
@@ -15,21 +16,21 @@ def small(tmp_path: Path) -> SmallMesh:
     return SmallMesh(tmp_path)
 
 
-# What `kit run` starts in: a network namespace of its own with loopback down, so that nothing can be reached.
+# Runs a command in a network namespace of its own with loopback down, so that nothing can be reached. 77: not allowed to.
 NO_NETWORK = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
     sys.exit(77)
-os.execv(sys.executable, [sys.executable, "-m", "kit.cli", *sys.argv[1:]])
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.CompletedProcess[str]:
-    start = ["-m", "kit.cli"] if network else ["-c", NO_NETWORK]
+    start = [] if network else [sys.executable, "-c", NO_NETWORK]
     return subprocess.run(
-        [sys.executable, *start, *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
+        [*start, sys.executable, "-m", "kit.cli", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
@@ -45,7 +46,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproces
 @pytest.fixture(scope="session")
 def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
     storage, done = first_run
-    if done.returncode == 77:  # the kernel gives this user no network namespace
+    if done.returncode == 77:
         done = kit("run", storage=storage)
     assert done.returncode == 0, done.stdout + done.stderr
     return storage

@@ -247,3 +247,28 @@ def test_a_catalog_of_another_mesh_reads_that_one(mesh: SmallMesh, monkeypatch: 
     mesh.publish("shop")
     monkeypatch.chdir("/")
     assert kit.open(mesh.root).read("shop.totals").height == 2
+
+
+def test_lineage_and_quality_are_pictures(mesh: SmallMesh) -> None:
+    cat = kit.open()
+    assert cat.lineage().alt.startswith("From raw data to published ports: shop.raw.sales → shop.sales;")
+    assert cat.lineage("shop.sales").alt == cat["shop.sales"].lineage().alt
+    assert cat.lineage("shop.sales").alt.startswith("What shop.sales is made from, and what reads it: shop.raw.sales →")
+    assert cat.lineage("shop.sales", column="item").alt.startswith("What shop.sales.item is made from")
+    assert cat.quality().alt.startswith("How the newest builds came out: plan.forecast: never built; shop.sales: never")
+    assert cat.quality("shop.sales").alt == cat["shop.sales"].quality().alt
+    found = cat.search("plan")
+    assert (found.lineage().alt, found.quality().alt[:61]) == (
+        "From raw data to published ports: nothing.", "How the newest builds came out: plan.forecast: never built. E",
+    )  # fmt: skip
+
+
+def test_pictures_of_what_is_not_there(mesh: SmallMesh) -> None:
+    cat = kit.open()
+    for picture in (cat.lineage, cat.quality):
+        with pytest.raises(UnknownName, match=r"the catalog has no port 'shop.sale'; did you mean shop.sales"):
+            picture("shop.sale")
+    with pytest.raises(UnknownName, match=r"'shop.sales' has no column 'itm'; did you mean item\?"):
+        cat.lineage("shop.sales", column="itm")
+    with pytest.raises(KitError, match=r"say of which port 'item' is a column: cat.lineage\("):
+        cat.lineage(column="item")
