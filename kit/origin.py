@@ -48,7 +48,7 @@ def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin:
         check_port_name(port or found.name)
         return _from_port(mesh, product, port or found.name, found)
     if path.suffix == ".ipynb":
-        return from_notebook(config, mesh, product, port, path, folder)[0]
+        return from_notebook(config, mesh, product, adopt(path, port), path, folder)
     return _from_file(product, port, Given.of(path))
 
 
@@ -160,11 +160,11 @@ def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> 
     )
 
 
-def from_notebook(
-    config: Config, mesh: Mesh, product: str, port: str | None, path: Path, folder: Path, frame: str | None = None
-) -> tuple[Piece, Adopted]:
-    """A notebook from outside; its contract is drafted from what it makes when it is run once, in the product's `folder`."""
-    adopted = adopt(path, port, frame)
+def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, path: Path, folder: Path) -> Piece:
+    """What the notebook at `path` adds; its contract is drafted from what it makes when it is run once, in `folder`.
+
+    Raises `NotebookError` with all that keeps a build from running it as it stands.
+    """
     check_port_name(adopted.port)
     found = [mesh.port(item) for item in _reads(config, mesh, product, path)]
     for item in found:
@@ -182,17 +182,16 @@ def from_notebook(
         raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
     finally:
         place.unlink()
-    piece = Piece(
+    return Piece(
         output=_output(product, adopted.port, "notebook", found),
         inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
         files={f"contracts/{adopted.port}.odcs.yaml": contract, f"notebooks/{adopted.port}.ipynb": adopted.text},
         has_dbt=False,
     )
-    return piece, adopted
 
 
 def _reads(config: Config, mesh: Mesh, product: str, path: Path) -> list[str]:
-    """The ports a notebook reads; raises `NotebookError` with all that keeps a build from running it as it stands."""
+    """The ports a notebook reads, told from its text."""
     found = of_notebook(path, path.parent, forbidden(config, mesh, product))
     problems = [f"{item.where.removeprefix(f'{short(path)}: ')}: {item.problem}" for item in found.faults]
     problems += outside(path)
