@@ -31,8 +31,8 @@ class Adopted:
 def adopt(path: Path, port: str | None = None, frame: str | None = None) -> Adopted:
     """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
 
-    Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and a cell of plain values at the
-    top is tagged `parameters` when none is. It hands over the named `frame`, or what its `kit.output` names, or else what
+    Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
+    tagged `parameters` when none is. It hands over the named `frame`, or what its `kit.output` names, or else what
     its last cell ends in, as `port` (without one, by the name in its `kit.output` or of the file). Raises `NotebookError`
     in one sentence for what cannot be told, and `InvalidFile` for what is no notebook.
     """
@@ -105,7 +105,11 @@ class _Code:
 def _is_form(tree: ast.Module) -> bool:
     """Whether a cell does nothing but show the form of `kit.promote()`."""
     *before, last = tree.body or [ast.Pass()]
-    return isinstance(last, ast.Expr) and _called(last.value) == "kit.promote" and all(map(_is_import, before))
+    return (
+        isinstance(last, ast.Expr)
+        and _called(last.value) == "kit.promote"
+        and all(isinstance(node, ast.Import) for node in before)
+    )
 
 
 def _hand_over(path: Path, notebook: dict[str, Any], code: list[_Code], port: str | None, frame: str | None) -> str:
@@ -164,10 +168,6 @@ def _called(node: ast.AST) -> str:
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
 
 
-def _is_import(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Import | ast.ImportFrom)
-
-
 def _imports_kit(node: ast.Import) -> bool:
     return any(alias.name == "kit" and alias.asname is None for alias in node.names)
 
@@ -180,7 +180,7 @@ def _names(code: list[_Code]) -> list[str]:
 
 
 def _tag_parameters(code: list[_Code]) -> None:
-    """Tag the cell of plain values at the top, unless a cell is tagged; each value's type is written beside its name."""
+    """Tag the first cell of nothing but plain values, unless a cell is tagged; each value's type is written beside its name."""
     if any("parameters" in ((item.cell.get("metadata") or {}).get("tags") or ()) for item in code):
         return
     for item in code:
@@ -191,8 +191,6 @@ def _tag_parameters(code: list[_Code]) -> None:
                     item.replace(plain[0], f"{plain[0].id}: {plain[1]}")
             item.cell["metadata"] = {**(item.cell.get("metadata") or {}), "tags": ["parameters"]}
             return
-        if not all(plain or _is_import(statement) or isinstance(statement, ast.Expr) for statement, plain in values):
-            return  # the work begins, and parameters stand before it
 
 
 def _plain(statement: ast.stmt) -> tuple[ast.Name, str] | None:

@@ -38,9 +38,9 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
     ]  # fmt: skip
 
 
-def test_values_below_the_work_are_no_parameters(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit\nsales = kit.read('shop.sales')", "top = 3", "sales"))
-    assert [tags for _, tags in cells(adopted.text)] == [[], [], []]
+def test_a_cell_that_also_works_or_names_constants_holds_no_parameters(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit\ntop = 3", "LIMIT = 3\nx = 1", "day = date.today()", "a = b = 1", "1 + 1"))
+    assert [tags for _, tags in cells(adopted.text)] == [[], [], [], [], []]
 
 
 def test_a_tagged_cell_is_left_as_it_is(tmp_path: Path) -> None:
