@@ -174,8 +174,11 @@ def _imports_kit(node: ast.Import) -> bool:
 
 def _names(code: list[_Code]) -> list[str]:
     """The names that get a value at the top of cells, the latest first."""
-    given = [node for item in code for node in item.tree.body if isinstance(node, ast.Assign)]
-    names = [target.id for node in reversed(given) for target in node.targets if isinstance(target, ast.Name)]
+    names: list[str] = []
+    for item in reversed(code):
+        names += [query.out for query in item.seen.queries if query.out]
+        given = [node for node in reversed(item.tree.body) if isinstance(node, ast.Assign)]
+        names += [target.id for node in given for target in node.targets if isinstance(target, ast.Name)]
     return list(dict.fromkeys(names))
 
 

@@ -8,7 +8,7 @@ SIZE, SMALL = 12.5, 11.0
 BOLD = 1.07
 MARGIN, HEADER = 20.0, 44.0
 _LINE = 20.0
-_WORDS = 110  # characters of a line below a drawing
+_WORDS = 110  # characters of a line below a narrow drawing
 
 # Advance widths of Helvetica in thousandths of the font size; other characters count as an average capital.
 _WIDTHS = {
@@ -38,7 +38,7 @@ _STYLE = """
 
 def sheet(title: str, parts: str, width: float, height: float, *, style: str, words: tuple[str, ...] = ()) -> str:
     """An SVG document: below the title the `parts`, `width` by `height` pixels, and below these whole sentences, if any."""
-    lines = [line for text in words for line in wrap(text, _WORDS)]
+    lines = [line for text in words for line in wrap(text, max(_WORDS, int(width / 7)))]
     said = "".join(
         f'<text x="{number(MARGIN)}" y="{number(HEADER + height + 12 + _LINE * place)}">{escape(line)}</text>'
         for place, line in enumerate(lines)

@@ -99,9 +99,12 @@ def named(path: Path, columns: Iterable[str]) -> set[str] | None:
     words: set[str] = set()
     patterns = []
     try:
-        nodes = [node for cell in code_cells(path) for node in ast.walk(cell.tree)]
+        cells = code_cells(path)
     except KitError:
         return None
+    for query in (query for cell in cells for query in cell.queries):
+        words |= set(re.findall(r"\w+", query.query.lower()))
+    nodes = [node for cell in cells for node in ast.walk(cell.tree)]
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words |= set(re.findall(r"\w+", node.value))

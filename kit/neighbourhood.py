@@ -26,6 +26,16 @@ def of_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
     return _picture(_tables(graph), _edges(graph), "From raw data to published ports", words)
 
 
+def of_product(graph: dict[str, Table], product: str) -> Picture:
+    """All that a product is made of, the ports it reads, and those that are made from its own; `graph` is of the mesh."""
+    graph = without(graph, lambda node: node.product != product and node.kind in ("model", "source"))
+    own = {node.id for node in graph.values() if node.product == product}
+    inputs = {name for name in own for name in graph[name].reads}
+    near = {node.id: node for node in graph.values() if node.id in own | inputs or own.intersection(node.reads)}
+    edges = [edge for edge in _edges(near) if not own.isdisjoint(edge)]
+    return _picture(_tables(near), edges, f"What {product} is made of, and what reads it", (), product)
+
+
 def of_port(mesh: Mesh, port_id: str) -> Picture:
     """What `PRODUCT.PORT` is made from and what reads it, across products; of other products their ports only.
 
@@ -117,14 +127,43 @@ def _edges(graph: Mapping[str, Table]) -> list[tuple[str, str]]:
 def _picture(
     boxes: list[Node], edges: list[tuple[str, str]], title: str, words: tuple[str, ...], own: str = "", unit: str = "port"
 ) -> Picture:
-    """The boxes and edges; when there are too many, each product but `own` as one box that counts its units."""
-    ids = {box.id: box.id if len(boxes) <= _MOST or box.group == own else box.group for box in boxes}
+    """The boxes and edges; when there are too many, each product but `own` is one box, and of these only so many stay."""
+    if len(boxes) > _MOST:
+        boxes, edges, words = _folded(boxes, edges, words, own, unit)
+    told = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MOST])
+    return Picture(draw(boxes, edges, title, words=words), " ".join([f"{title}: {told or 'nothing'}.", *words]))
+
+
+def _folded(
+    boxes: list[Node], edges: list[tuple[str, str]], words: tuple[str, ...], own: str, unit: str
+) -> tuple[list[Node], list[tuple[str, str]], tuple[str, ...]]:
+    ids = {box.id: box.id if box.group == own else box.group for box in boxes}
+    edges = sorted({(ids[source], ids[target]) for source, target in edges if ids[source] != ids[target]})
     counts = Counter(box.group for box in boxes if box.kind != "source")
-    kept = {box.id: box for box in boxes if ids[box.id] == box.id}
-    kept |= {
-        group: Node(group, group, group, "port", f"{counts[group]} {unit}{'s' * (counts[group] != 1)}")
-        for group in sorted(set(ids.values()) - kept.keys())
-    }
-    between = sorted({(ids[source], ids[target]) for source, target in edges if ids[source] != ids[target]})
-    told = "; ".join(" → ".join(edge) for edge in between[:_MOST])
-    return Picture(draw(list(kept.values()), between, title, words=words), " ".join([f"{title}: {told or 'nothing'}.", *words]))
+    mine = [box for box in boxes if box.group == own]
+    far, degrees = _distances([box.id for box in mine], edges), Counter(name for edge in edges for name in edge)
+    others = sorted(counts.keys() - {own}, key=lambda name: (far.get(name, 0), -degrees[name], name))
+    if len(others) > _MOST:
+        choice = "nearest of" if own else "products with the most inputs and readers of"
+        shown = f"Shown are the {_MOST} {choice} {len(others):,} products"
+        words = (*words, f'{shown}; cat.lineage("PRODUCT.PORT") shows what stands around a port.')
+        others = others[:_MOST]
+    parts = [Node(name, f"{counts[name]} {unit}{'s' * (counts[name] != 1)}", name, "port") for name in sorted(others)]
+    there = {box.id for box in (*mine, *parts)}
+    return [*mine, *parts], [edge for edge in edges if there.issuperset(edge)], words
+
+
+def _distances(start: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """How many edges lie between each name and the nearest of `start`, whichever way they run."""
+    near: dict[str, set[str]] = {}
+    for source, target in edges:
+        near.setdefault(source, set()).add(target)
+        near.setdefault(target, set()).add(source)
+    far = dict.fromkeys(start, 0)
+    todo = list(far)
+    for name in todo:
+        for other in sorted(near.get(name, ())):
+            if other not in far:
+                far[other] = far[name] + 1
+                todo.append(other)
+    return far

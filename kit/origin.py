@@ -1,5 +1,6 @@
 """What a new port is made from: a raw file, a port or a notebook, and what that adds to a product."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,10 +167,10 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, pa
     Raises `NotebookError` with all that keeps a build from running it as it stands.
     """
     check_port_name(adopted.port)
-    found = [mesh.port(item) for item in _reads(config, mesh, product, path)]
+    place = folder / "notebooks" / f"{adopted.port}.ipynb"
+    found = [mesh.port(item) for item in _reads(config, mesh, product, path, place.parent)]
     for item in found:
         _no_circle(mesh, product, item)
-    place = folder / "notebooks" / f"{adopted.port}.ipynb"
     if place.exists():
         raise KitError(f"{short(place)} is there already; nothing was written")
     place.parent.mkdir(exist_ok=True)
@@ -190,21 +191,24 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, pa
     )
 
 
-def _reads(config: Config, mesh: Mesh, product: str, path: Path) -> list[str]:
-    """The ports a notebook reads, told from its text."""
+def _reads(config: Config, mesh: Mesh, product: str, path: Path, folder: Path) -> list[str]:
+    """The ports read by a notebook that is to lie in `folder`, told from its text."""
     found = of_notebook(path, path.parent, forbidden(config, mesh, product))
-    problems = [f"{item.where.removeprefix(f'{short(path)}: ')}: {item.problem}" for item in found.faults]
-    problems += outside(path)
+    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(outside(path, folder))
     reads: dict[str, None] = {}
     for where, pattern in found.reads:
-        name = pattern.pattern.replace("\\", "")
         if ".*" in pattern.pattern:
-            here = where.removeprefix(f"{short(path)}: ")
-            problems.append(f"{here}: works out what to read; write the name of the port, as in kit.read('product.port')")
-        reads[name] = None
+            problems.append(f"{where}: works out what to read; write the name of the port, as in kit.read('product.port')")
+        reads[pattern.pattern.replace("\\", "")] = None
     if problems:
-        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *problems]))
+        told = sorted((text.removeprefix(f"{short(path)}: ") for text in problems), key=_position)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *told]))
     return list(reads)
+
+
+def _position(problem: str) -> list[int]:
+    """The cell and the line that a problem names."""
+    return [int(number) for number in re.findall(r"\d+", problem.partition(":")[0])]
 
 
 def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kit.cells import code_cells
+from kit.files import short
 
 _READER = re.compile(r"open|(read|scan)_(?!sql|database)\w+|loadtxt|genfromtxt")
 _REMOTE = re.compile(r"[a-z][a-z0-9+]{1,9}://")
 _NETWORK = {"requests", "httpx", "aiohttp", "urllib", "urllib3", "boto3", "s3fs", "gcsfs", "ftplib", "paramiko", "socket"}
 
 
-def outside(path: Path) -> Iterator[str]:
-    """Each place where a notebook reads a file or the network itself, with what to do instead.
+def outside(path: Path, folder: Path) -> Iterator[str]:
+    """Each place where a notebook that is to lie in `folder` reads a file or the network itself, with what to do instead.
 
     Raises `InvalidFile` for what is no notebook.
     """
@@ -22,9 +23,11 @@ def outside(path: Path) -> Iterator[str]:
             where = f"cell {cell.number}, line {getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-                for name in names:
-                    if name.partition(".")[0] in _NETWORK:
-                        yield f"{where}: imports {name}, but an asset reads ports only; bring it in as a source (ingest.py)"
+                for module in (name.partition(".")[0] for name in names):
+                    if module in _NETWORK:
+                        yield f"{where}: imports {module}, but an asset reads ports only; bring it in as a source (ingest.py)"
+                    elif (path.parent / f"{module}.py").is_file() and not (folder / f"{module}.py").is_file():
+                        yield f"{where}: imports {module}.py, which lies beside it; copy that to {short(folder)} first"
             elif isinstance(node, ast.Call) and (text := _read(node)):
                 what = "the network" if _REMOTE.match(text) else "a file"
                 yield f"{where}: reads {what}, '{text}'; make a port of it (kit new NAME --from FILE) and read that"

@@ -1,4 +1,4 @@
-"""The mesh as git has it at another revision, beside the work tree."""
+"""The mesh as git has it at another revision, beside the work tree; and who changed a file of it."""
 
 import os
 import subprocess
@@ -8,10 +8,26 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from zipfile import ZipFile
 
 from kit.config import Config
 from kit.errors import KitError
+
+
+class Commit(NamedTuple):
+    """One commit, by its short name; `day` as in 2024-01-31."""
+
+    name: str
+    day: str
+    author: str
+    subject: str
+
+
+def log(config: Config, path: Path, most: int = 20) -> tuple[Commit, ...]:
+    """The newest commits that changed a file; raises `KitError` where git cannot tell."""
+    found = _git(config.root, "log", f"--max-count={most}", "--format=%h%x00%as%x00%an%x00%s", "--", str(path)) or b""
+    return tuple(Commit(*line.split("\0")) for line in found.decode(errors="replace").splitlines())
 
 
 @contextmanager

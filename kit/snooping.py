@@ -9,6 +9,8 @@ from pathlib import Path
 from kit.cells import code_cells
 from kit.errors import KitError
 from kit.files import read_text, short
+from kit.reach import reach
+from kit.sql_text import SqlText
 
 _READERS = {"kit.read", "kit.scan"}
 _METHODS = {"read", "scan", "parquet", "to_duckdb", "to_pandas"}
@@ -19,10 +21,20 @@ _MAKERS = {
     "kit.open": "kit.open()",
     "kit.open().search": "kit.open()",
 }
-_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.store", "kit.entries", "intake"}
+_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.catalog_entry", "kit.store", "kit.entries", "intake"}
 _IMPORTERS = {"importlib.import_module", "__import__"}
 _UNSEEN = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
-_HARMLESS = ("%matplotlib", "%config", "%load_ext autoreload", "%autoreload", "%time", "%timeit", "%%time", "%%capture")
+_HARMLESS = (
+    "%matplotlib",
+    "%config",
+    "%load_ext autoreload",
+    "%load_ext kit",
+    "%autoreload",
+    "%time",
+    "%timeit",
+    "%%time",
+    "%%capture",
+)
 _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
 _SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
 _ANY = "\0"
@@ -57,6 +69,8 @@ def of_notebook(path: Path, folder: Path, places: Mapping[Path, str]) -> Python:
                 looker.faults.append(Fault(f"{where}, line {row}", problem))
                 if line.startswith("%%"):
                     break
+        for query in cell.queries:
+            looker.ask(query, f"{where}, line {query.row}")
         looker.look(cell.tree, where, path.parent)
     return looker.found()
 
@@ -93,6 +107,12 @@ class _Looker:
         except (KitError, SyntaxError, ValueError, RecursionError):
             return
         self.look(tree, short(path), path.parent)
+
+    def ask(self, query: SqlText, here: str) -> None:
+        """The ports a query names; a name without a product is a frame of the notebook, or nothing at all."""
+        found = reach(query.query)
+        self.faults += [Fault(here, fault) for fault in found.faults]
+        self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
 
     def look(self, tree: ast.Module, where: str, beside: Path) -> None:
         nodes = list(ast.walk(tree))

@@ -113,6 +113,10 @@ UNPINNED = "which reads what the build does not pin; declare the port and read i
         ("%%bash\nls", 1, "'%%bash' runs what cannot be checked; write Python"),
         ("%%time\nkit.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("x =", 1, "not Python: invalid syntax"),
+        ("%%sql\nselect 1\nfrom shop.sales", 2, "reads 'shop.sales', which is no declared input; declare it under inputPorts"),
+        ("i = 1\ns = %sql from shop.stg", 2, "reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals"),
+        ("%%sql --out x\nfrom read_parquet('a')", 2, "takes rows from read_parquet(), which reads what is no table"),
+        ("%mesh pin shop", 1, "'%mesh pin shop' runs what cannot be checked; write Python"),
     ],
 )  # fmt: skip
 def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line: int, says: str) -> None:
@@ -132,11 +136,18 @@ def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line
         "pl.read_csv('notes/own.csv')",
         "%matplotlib inline",
         "import re\nre.compile('a/b')",
+        "%load_ext kit",
+        "%%sql --out sums\nselect item from Shop.Totals join own using (item)",
         "class Model:\n    def eval(self): ...\nModel().eval()",
     ],
 )
 def test_what_a_notebook_may_do(small: SmallMesh, cell: str) -> None:
     small.notebook("plan", "forecast", [*FORECAST, cell])
+    assert found(small) == []
+
+
+def test_an_input_may_be_read_in_sql_alone(small: SmallMesh) -> None:
+    small.notebook("plan", "forecast", [FORECAST[0], "%%sql --out totals\nfrom shop.totals", *FORECAST[2:]])
     assert found(small) == []
 
 

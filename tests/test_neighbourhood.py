@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from kit.errors import MeshError, UnknownName
-from kit.neighbourhood import of_column, of_mesh, of_port
+from kit.lineage import lineage
+from kit.neighbourhood import of_column, of_mesh, of_port, of_product
 from kit.picture import Picture
 from tests.small_mesh import FORECAST, SmallMesh, write
 
@@ -100,6 +101,26 @@ def test_too_many_boxes_become_one_per_product(small: SmallMesh, monkeypatch: py
     boxes, edges, ringed = drawn(of_port(small.mesh, "shop.totals"))
     assert boxes == {"shop.raw.sales", "shop.sales", "shop.totals", "plan"}
     assert ("shop.totals → plan" in edges, ringed) == (True, ["shop.totals"])
+
+
+def test_of_too_many_products_the_most_connected_or_nearest_are_shown(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.dbt_reader("other", "amount", "1.0.0")
+    monkeypatch.setattr("kit.neighbourhood._MOST", 1)
+    picture = of_mesh(small.mesh)
+    assert drawn(picture) == ({"shop"}, set(), [])
+    assert "Shown are the 1 products with the most inputs and readers of 3 products" in words(picture)
+    picture = of_port(small.mesh, "shop.totals")
+    assert drawn(picture)[0] == {"shop.raw.sales", "shop.sales", "shop.totals", "other"}
+    assert "Shown are the 1 nearest of 2 products" in words(picture)
+
+
+def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:
+    graph = lineage(small.mesh)
+    boxes = {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"}
+    assert drawn(of_product(graph, "shop"))[0] == boxes
+    assert drawn(of_product(graph, "plan")) == ({"shop.totals", "plan.forecast"}, {"shop.totals → plan.forecast"}, [])
 
 
 @pytest.mark.parametrize(
