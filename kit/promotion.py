@@ -84,7 +84,7 @@ def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | No
     adopted = adopt(path, port, frame)
     check_new_port(mesh, f"{product}.{adopted.port}")
     with mirror(config, product) as there:
-        say(f"runs {short(path)} once")
+        say(f"looks at {short(path)} and runs it once")
         piece = from_notebook(config, mesh, product, adopted, path, there.domains / product)
         say("drafts the contract, adds the port")
         changes = grown(config, there, mesh, product, piece)
