@@ -1,25 +1,13 @@
-"""The notebook that a cell is run in: its file, as far as it is saved, and the form that promotes it."""
+"""The notebook that a cell is run in: which file it is, and whether that is saved."""
 
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kit.errors import KitError
 from kit.files import read_json, short
-
-if TYPE_CHECKING:
-    from kit.promote_form import PromoteForm
-
-
-def promote(notebook: str | None = None) -> "PromoteForm":
-    """A form that makes this notebook (or the named one) a port of a data product, as `kit promote` does."""
-    from kit.config import Config
-    from kit.promote_form import PromoteForm
-
-    path = Path(notebook).resolve() if notebook is not None else None
-    return PromoteForm(Config.load(), OwnNotebook.now() if path is None else OwnNotebook(path, None, ()))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,12 @@ _COLOURS = {"+": markup.GOOD, "-": markup.BAD, "@": markup.QUIET}
 _PAGE = "max-height:440px;overflow:auto;line-height:1.35"
 
 
+def form(notebook: str | None = None) -> "PromoteForm":
+    """The form for the notebook this is called in, or the named one; raises `KitError` when it cannot be told."""
+    own = OwnNotebook.now() if notebook is None else OwnNotebook(Path(notebook).resolve(), None, ())
+    return PromoteForm(Config.load(), own)
+
+
 class PromoteForm:
     """Shown as the value of a cell it is the form; where no kernel is at work, the command that does the same."""
 
