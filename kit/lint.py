@@ -6,18 +6,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit import coupling, foreign_keys, inheritance, sunset, sync, unmet, violations
+from kit import coupling, foreign_keys, inheritance, notebook_lint, sunset, sync, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
 from kit.draft import TODO
 from kit.errors import KitError
-from kit.files import Where, inside, read_json, read_text, read_yaml, short
+from kit.files import Where, inside, read_text, read_yaml, short
 from kit.mesh import Mesh
 from kit.needs import FOLDER as NEEDS
-from kit.notebook import KERNEL
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
 from kit.project import PYTHON_MODEL, Project
 from kit.start import partition_problems
+
+NOTEBOOKS = "notebooks"
+"""Where notebooks lie, in a domain and, those that belong to none, beside the domains."""
 
 _UNFINISHED = TODO.rstrip(": ")
 _MOST_UNFINISHED = 20
@@ -31,6 +33,8 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
         found += [(product.name, message) for message in (*_product(product), *_foreign_keys(mesh, product))]
     found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
     found += inheritance.problems(config, mesh)
+    for path in notebook_lint.notebooks(config.root / NOTEBOOKS):
+        found += [(NOTEBOOKS, message) for message in notebook_lint.problems(path)]
     found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 
@@ -46,7 +50,7 @@ def _product(product: DataProduct) -> Iterator[str]:
     for port in product.ports:
         if port.suite is not None:
             yield from _suite(port, port.suite)
-        yield from _notebook(port)
+    yield from _notebooks(product)
     try:
         yield from partition_problems(product)
     except KitError as error:
@@ -140,24 +144,7 @@ def _suite(port: OutputPort, path: Path) -> Iterator[str]:
                 yield f"{short(path)}: '{rule.name}' speaks of '{column}'; the columns are: {', '.join(sorted(columns))}"
 
 
-def _notebook(port: OutputPort) -> Iterator[str]:
-    path = port.notebook
-    if path is None:
-        return
-    try:
-        data = read_json(path)
-        cells = [cell for cell in data["cells"] if cell["cell_type"] == "code"]
-        kernel = data["metadata"]["kernelspec"]["name"]
-    except KitError as error:
-        yield str(error)
-        return
-    except (KeyError, TypeError):
-        yield f"{short(path)}: not a notebook with cells and a kernel; save it from JupyterLab"
-        return
-    if kernel != KERNEL:
-        yield f"{short(path)}: its kernel is '{kernel}'; asset notebooks use '{KERNEL}'"
-    if any(cell.get("outputs") or cell.get("execution_count") for cell in cells):
-        yield f"{short(path)}: holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
-    source = "\n".join("".join(cell["source"]) for cell in cells)
-    if not re.search(rf"""output\(\s*["']{port.name}["']""", source):
-        yield f'{short(path)}: never calls kit.output("{port.name}", frame)'
+def _notebooks(product: DataProduct) -> Iterator[str]:
+    made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
+    for path in sorted({*made, *notebook_lint.notebooks(product.folder / NOTEBOOKS)}):
+        yield from notebook_lint.problems(path, made.get(path))
