@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What can be installed side by side is, and style is checked meanwhile.
 MAKEFLAGS += --jobs=2
@@ -21,8 +22,8 @@ dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the m
 	@$(BIN)/kit dev
 
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m slow --no-loadscope-reorder
 
 lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff check --quiet .
