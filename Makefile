@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What can be installed side by side is, and style is checked meanwhile.
+# The two environments of the tests are made side by side, and style is checked meanwhile.
+ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += --jobs=2
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint bench install clean
+.PHONY: help run dev lab test lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -20,6 +22,9 @@ run: $(VENV)/.run ## build the whole demo mesh and show it
 
 dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the mesh
 	@$(BIN)/kit dev
+
+lab: $(VENV)/.run ## open JupyterLab on the mesh
+	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
 	@$(PYTEST) -m "not slow"

@@ -16,7 +16,8 @@ from kit.errors import Busy, IngestError, KitError, PublishConflict
 from kit.ingest import Landing
 from kit.product import DataProduct
 from kit.progress import Progress
-from kit.runs import Record, Runs
+from kit.revision import commit
+from kit.runs import Record, Runs, user
 from kit.start import DUE, HELD, UP_TO_DATE, Request, Start, start
 from kit.store import Snapshot, Store
 
@@ -103,6 +104,7 @@ def _build(
         run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
         version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
         checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
+        by=user(), git_commit=commit(config.root),
     )  # fmt: skip
     message += _save(config, product, record)
     progress.step("recorded")
@@ -136,7 +138,7 @@ def look(config: Config, product: DataProduct, request: Request, progress: Progr
             record = Record(
                 run_id=runs.new_id(), product=product.name, status=begun.status, started_at=started,
                 finished_at=datetime.now(UTC), version=begun.current.version, message=message, steps=progress.seconds,
-                parameters=dict(request.parameters),
+                parameters=dict(request.parameters), by=user(),
             )  # fmt: skip
             message += _save(config, product, record)
     except (KitError, OSError):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
+from kit.revision import commit
 from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
 from kit.store import Snapshot, Store
 from kit.version import __version__
@@ -251,7 +251,7 @@ class Candidate:
 
     def _judge(self, checks: tuple[Check, ...]) -> None:
         raw, ports = subjects(self.product)
-        checks = discreet(self.product, raw + ports, self.config.clock(), checks)
+        checks = discreet(raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
@@ -289,7 +289,7 @@ class Candidate:
             "about": product_facts(self.product),
             "product_version": str(self.product.version),
             "kit_version": __version__,
-            "git_commit": _git_commit(self.config.root),
+            "git_commit": commit(self.config.root),
             "fingerprint": start.fingerprint,
             "mask_key": masking.fingerprint(mask_key) if mask_key else None,
             "partitions": {**start.kept, **start.due},
@@ -311,16 +311,6 @@ def _notebook_order(product: DataProduct) -> list[OutputPort]:
         return [ports[name] for name in TopologicalSorter(graph).static_order()]
     except CycleError as error:
         raise KitError(f"'{product.name}': notebooks read each other in a circle: {' → '.join(error.args[1])}") from None
-
-
-def _git_commit(root: Path) -> str | None:
-    """The commit the mesh is at, with `-dirty` when files differ from it; None outside a git checkout."""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
 
 
 def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:

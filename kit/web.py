@@ -4,19 +4,18 @@ import argparse
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from kit.instance import LOCATION
+from kit.processes import HOST
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
 _ONCE = ("host", "origin", "content-type")
 # Nothing a page asks for may leave this machine, and no other page may frame it.
@@ -88,19 +87,6 @@ def _with_header(send: Send, name: bytes, value: bytes) -> Send:
         await send(message)
 
     return sending
-
-
-def free_port(wanted: int) -> int:
-    """`wanted` if nobody listens there, else any free port of loopback."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no free port on loopback")
 
 
 @contextlib.asynccontextmanager

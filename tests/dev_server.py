@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from kit.web import free_port
+from kit.processes import free_port
 
 
 @dataclass

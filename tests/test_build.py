@@ -385,6 +385,19 @@ def test_a_notebook_reads_only_what_it_declares(small: SmallMesh) -> None:
     assert "in a build, read an input with kit.inputs().read('shop.sales'), and declare it" in small.build("plan").message
 
 
+def test_a_notebook_asks_its_pinned_inputs_in_sql(small: SmallMesh) -> None:
+    small.publish("shop")
+    refused = (
+        "try:\n    x = %sql from shop.sales\nexcept KitError as error:\n    assert 'no declared input' in str(error), error"
+    )
+    cells = [f"{FORECAST[0]}\nfrom kit.errors import KitError\n%load_ext kit", refused]
+    asked = "%%sql --out frame\nselect item, (amount * $factor)::double as amount from shop.totals order by item"
+    small.notebook("plan", "forecast", [*cells, asked, FORECAST[3]], "factor: float = 2.0\n")
+    version = small.publish("plan")
+    (path,) = small.store.snapshot("plan", version).files("forecast")
+    assert pl.read_parquet(path).rows() == [("cake", 340.0), ("tea", 620.0)]
+
+
 def test_an_output_given_twice_is_refused(small: SmallMesh) -> None:
     small.publish("shop")
     small.notebook("plan", "forecast", [*FORECAST, FORECAST[-1]], "factor: float = 2.0\n")

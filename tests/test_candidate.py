@@ -165,7 +165,7 @@ def test_a_partition_that_is_not_there_is_refused(cut: SmallMesh) -> None:
     done = cut.kit("run", "shop", "--partition", "pie")
     assert (done.returncode, done.stderr) == (1, f"error: {says}\n")
     done = cut.kit("run", "plan", "--partition", "tea")
-    assert (done.returncode, done.stderr) == (1, "error: none of plan has partitions; leave --partition out\n")
+    assert (done.returncode, done.stderr) == (1, "error: none of plan has partitions; leave the partition out\n")
 
 
 def test_days_before_the_first_is_over(small: SmallMesh) -> None:

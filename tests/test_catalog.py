@@ -14,7 +14,7 @@ from kit import catalog as catalog_module
 from kit import index, store
 from kit.asset import RUN_FILE
 from kit.errors import KitError, NotPublished, UnknownName
-from tests.small_mesh import SmallMesh
+from tests.small_mesh import SmallMesh, write
 
 
 @pytest.fixture
@@ -118,13 +118,22 @@ def test_what_was_never_built_cannot_be_read(mesh: SmallMesh) -> None:
     assert str(error.value) == "'shop' has no published snapshot yet; build it with `kit run shop`"
 
 
-def test_in_a_build_it_refuses_to_read(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    mesh.publish("shop")
-    monkeypatch.setenv(RUN_FILE, "run.json")
+def test_in_a_build_it_reads_what_was_pinned(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = mesh.publish("shop")
+    files = list(map(str, mesh.store.snapshot("shop", version).files("totals")))
+    write(mesh.root / "run.json", json.dumps({"inputs": {"shop.totals": {"version": version, "files": files}}}))
+    monkeypatch.setenv(RUN_FILE, str(mesh.root / "run.json"))
+    cat = kit.open()
+    assert [cat.read("shop.totals").height, cat.scan("shop.totals").collect().height, len(cat.to_duckdb("shop.totals"))] == [
+        2
+    ] * 3
     for method in ("read", "scan", "to_duckdb", "to_pandas"):
         with pytest.raises(KitError) as error:
-            getattr(kit.open(), method)("shop.totals")
-        assert str(error.value).startswith("in a build, read an input with kit.inputs().read('shop.totals')")
+            getattr(cat, method)("shop.sales")
+        assert str(error.value) == "'shop.sales' is no declared input; there are: shop.totals. Declare it in product.odps.yaml"
+    with pytest.raises(KitError) as error:
+        kit.read("shop.totals", version)
+    assert str(error.value) == f"in a build 'shop.totals' is what the build pinned, not {version}; leave the version out"
 
 
 def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
@@ -238,3 +247,28 @@ def test_a_catalog_of_another_mesh_reads_that_one(mesh: SmallMesh, monkeypatch: 
     mesh.publish("shop")
     monkeypatch.chdir("/")
     assert kit.open(mesh.root).read("shop.totals").height == 2
+
+
+def test_lineage_and_quality_are_pictures(mesh: SmallMesh) -> None:
+    cat = kit.open()
+    assert cat.lineage().alt.startswith("From raw data to published ports: shop.raw.sales → shop.sales;")
+    assert cat.lineage("shop.sales").alt == cat["shop.sales"].lineage().alt
+    assert cat.lineage("shop.sales").alt.startswith("What shop.sales is made from, and what reads it: shop.raw.sales →")
+    assert cat.lineage("shop.sales", column="item").alt.startswith("What shop.sales.item is made from")
+    assert cat.quality().alt.startswith("How the newest builds came out: plan.forecast: never built; shop.sales: never")
+    assert cat.quality("shop.sales").alt == cat["shop.sales"].quality().alt
+    found = cat.search("plan")
+    assert (found.lineage().alt, found.quality().alt[:61]) == (
+        "From raw data to published ports: nothing.", "How the newest builds came out: plan.forecast: never built. E",
+    )  # fmt: skip
+
+
+def test_pictures_of_what_is_not_there(mesh: SmallMesh) -> None:
+    cat = kit.open()
+    for picture in (cat.lineage, cat.quality):
+        with pytest.raises(UnknownName, match=r"the catalog has no port 'shop.sale'; did you mean shop.sales"):
+            picture("shop.sale")
+    with pytest.raises(UnknownName, match=r"'shop.sales' has no column 'itm'; did you mean item\?"):
+        cat.lineage("shop.sales", column="itm")
+    with pytest.raises(KitError, match=r"say of which port 'item' is a column: cat.lineage\("):
+        cat.lineage(column="item")

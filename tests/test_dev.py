@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from kit.instance import instance
-from kit.web import free_port
+from kit.processes import free_port
 from tests.dev_server import DevServer, dev_server
 from tests.small_mesh import SmallMesh
 from tests.test_definitions import declare

@@ -1,10 +1,9 @@
 import asyncio
-import socket
 from typing import Any
 
 import pytest
 
-from kit.web import _NOTEBOOK_POLICY, _POLICY, HOST, Guard, free_port
+from kit.web import _NOTEBOOK_POLICY, _POLICY, Guard
 
 JSON = {"content-type": "application/json"}
 OURS = "127.0.0.1:3000, localhost:3000"
@@ -147,12 +146,3 @@ def test_the_lifespan_passes() -> None:
 
     asyncio.run(Guard(app, 3000)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == ["lifespan"]
-
-
-def test_a_free_port_is_the_wanted_one_unless_somebody_listens_there() -> None:
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        wanted = taken.getsockname()[1]
-        taken.listen()
-        assert free_port(wanted) != wanted
-    assert free_port(wanted) == wanted
