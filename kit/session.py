@@ -56,6 +56,8 @@ class Session:
             except duckdb.Error as error:
                 said = _detailed(connection, query, values, error)
                 raise explained(said, query, row, _columns(connection), self.pins.unknown) from None
+            except RuntimeError as error:  # what DuckDB makes of a KeyboardInterrupt
+                raise SqlError(str(error)) from None
 
     def _values(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> dict[str, Any]:
         """What the query asks for with `$name`, once it is known to be one query that only reads."""
