@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from kit.asset import Inputs, Preview, inputs, output
 from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
 from kit.reading import read, scan
+from kit.running import run
 from kit.version import __version__
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "scan"]
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "run", "scan"]
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:

@@ -22,6 +22,7 @@ COMMANDS = [
     "prune",
     "read",
     "doctor",
+    "report",
     "sync",
     "diff",
     "contract",
