@@ -36,8 +36,8 @@ class Session:
             return cls(BuildPins(asset.inputs()))
         return cls(Pins(Config.load()))
 
-    def ask(self, query: str, names: Mapping[str, Any], row: int = 1) -> "pl.DataFrame":
-        """The rows of one query, which begins in line `row` of its cell.
+    def ask(self, query: str, names: Mapping[str, Any], row: int | None = 1) -> "pl.DataFrame":
+        """The rows of one query, which begins in line `row` of its cell, None when it is a single line.
 
         Ports go by `product.port`; of `names`, frames go by their name and other values by `$name`. Raises `SqlError` for
         what is no query or fails, `KitError` for a snapshot that cannot be read.
