@@ -29,11 +29,11 @@ def lab(config: Config, port: int, *, browser: bool) -> "Iterator[Lab]":
     """
     _need_jupyterlab()
     end_by_interrupt()
-    folder = _folder(config)
-    with lock(folder / "lock", wait=False) as held:
+    place = folder(config)
+    with lock(place / "lock", wait=False) as held:
         if not held:
-            raise Busy(f"JupyterLab runs already for this mesh: {_address(folder)}")
-        running = Lab(config, folder, free_port(port))
+            raise Busy(f"JupyterLab runs already for this mesh: {_address(place)}")
+        running = Lab(config, place, free_port(port))
         try:
             running.start(browser)
             yield running
@@ -69,6 +69,9 @@ class Lab:
         text = to_json(self._jupyter_config(browser))
         for name in ("jupyter_server_config.json", "jupyter_lab_config.json"):
             (self._settings / name).write_text(text, encoding="utf-8")
+        extensions = self._settings / "jupyter_server_config.d"
+        extensions.mkdir(exist_ok=True)
+        (extensions / "kit.json").write_text(to_json({"ServerApp": {"jpserver_extensions": {"kit.lab_server": True}}}))
         self._processes.spawn("lab", ["-m", "jupyterlab"])
         self._processes.wait_for("lab", self._port)
         (self.logs / "address").write_text(self.address, encoding="utf-8")
@@ -94,21 +97,24 @@ class Lab:
             },
             "IdentityProvider": {"token": self._token},
             "PasswordIdentityProvider": {"hashed_password": ""},
-            "LabApp": {"default_url": start, "workspaces_dir": str(self.logs / "workspaces")},
+            "LabApp": {
+                "default_url": start, "workspaces_dir": str(self.logs / "workspaces"),
+                "extra_labextensions_path": [str(Path(__file__).parent / "labextensions")],
+            },
         }  # fmt: skip
 
 
-def _folder(config: Config) -> Path:
+def folder(config: Config) -> Path:
     """Where JupyterLab's state lies: in the clone, which one person works in, and for nobody else to read."""
-    folder = config.root / ".mesh" / "lab"
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder
+    found = config.root / ".mesh" / "lab"
+    found.mkdir(parents=True, exist_ok=True)
+    found.chmod(0o700)
+    return found
 
 
-def _address(folder: Path) -> str:
+def _address(place: Path) -> str:
     try:
-        return (folder / "address").read_text(encoding="utf-8")
+        return (place / "address").read_text(encoding="utf-8")
     except OSError:
         return "it is starting or stopping"
 
