@@ -3,15 +3,20 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from kit.config import Config
 from kit.errors import Busy, KitError
-from kit.files import lock, to_json, write_durably
+from kit.files import to_json
 from kit.instance import LOCATION, home, instance, sweep
 from kit.processes import HOST, Processes, end_by_interrupt, free_port
+from kit.single import Single
 
 _SWEEP_SECONDS = 10
+
+
+def place(config: Config) -> Single:
+    """Where the one `kit dev` of a mesh tells its address."""
+    return Single(home(config) / "dev")
 
 
 @contextmanager
@@ -22,28 +27,20 @@ def servers(config: Config, port: int) -> "Iterator[Servers]":
     """
     _need_web_server()
     end_by_interrupt()
-    path = _lock(config)
-    with lock(path, wait=False) as held:
+    single = place(config)
+    with single.held() as held:
         if not held:
-            raise Busy(f"`kit dev` runs already for this mesh (process {path.read_text() or '?'}); stop it first")
+            at = f" at {single.told}" if single.told else ""
+            raise Busy(f"Dagster runs already for this mesh{at} (process {single.process}); stop it first")
         # A new home that several processes open first at once is broken for good: this one does it alone.
         with instance(config) as opened:
             started = Servers(config, free_port(port), lambda: sweep(config, opened))
             try:
                 started.start()
+                single.tell(started.address)
                 yield started
             finally:
                 started.stop()
-
-
-def listening(config: Config) -> int | None:
-    """The port of the web UI that the `kit dev` of this mesh serves at this moment; None without one."""
-    try:
-        port = int(_port_file(config).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    with lock(_lock(config), wait=False) as ended:  # it was killed, and its file stayed
-        return None if ended else port
 
 
 class Servers:
@@ -51,10 +48,9 @@ class Servers:
 
     def __init__(self, config: Config, port: int, sweep: Callable[[], object]) -> None:
         self.address = f"http://{HOST}:{port}"
-        self.logs = home(config) / "dev"
+        self.logs = place(config).folder
         self._sweep = sweep
         self._port = port
-        self._port_file = _port_file(config)
         self._code_port = free_port(0)
         self._root = config.root
         environment = {"DAGSTER_HOME": str(home(config)), "DAGSTER_DISABLE_TELEMETRY": "1"}
@@ -71,7 +67,6 @@ class Servers:
         workspace.write_text(to_json({"load_from": [{"grpc_server": place}]}), encoding="utf-8")
         self._processes.spawn("web", ["-m", "kit.web", "--port", str(self._port), "--code-port", str(self._code_port)])
         self._processes.wait_for("web", self._port)
-        write_durably(self._port_file, str(self._port))
         self._processes.spawn(
             "daemon", ["-m", "dagster._daemon", "run", "--log-level", "warning", "--workspace", str(workspace)]
         )
@@ -88,16 +83,7 @@ class Servers:
 
     def stop(self) -> None:
         """End all, each before what it talks to."""
-        self._port_file.unlink(missing_ok=True)
         self._processes.stop()
-
-
-def _lock(config: Config) -> Path:
-    return home(config) / ".dev.lock"
-
-
-def _port_file(config: Config) -> Path:
-    return home(config) / "dev" / "port"
 
 
 def _need_web_server() -> None:

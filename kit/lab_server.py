@@ -8,13 +8,12 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server_proxy.handlers import AddSlashHandler, ProxyHandler
 from tornado import web
 
+from kit import dev, lab
 from kit.blank import blank
 from kit.config import Config
-from kit.dev import listening
 from kit.errors import KitError
 from kit.instance import WEB_ROOT
-from kit.lab import folder
-from kit.processes import HOST, Processes
+from kit.processes import Processes
 
 _PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Dagster</title>{refresh}<style>
 :root {{ color-scheme: light dark }}
@@ -48,16 +47,15 @@ class Dagster:
     """The mesh's Dagster: the one of `kit dev` if that runs, else one of this server's own, started when asked for."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self._config = config
         self._own: Processes | None = None
 
-    def port(self) -> int | None:
-        """Where its web server listens; None while it starts. Raises `KitError` with what it said if it cannot start."""
-        port = listening(self.config)
-        if port is not None:
-            return port
+    def address(self) -> str | None:
+        """Where it answers; None while it starts. Raises `KitError` with what it said if it cannot start."""
+        if address := dev.place(self._config).told:
+            return address
         if self._own is None:
-            self._own = Processes(self.config, folder(self.config), {})
+            self._own = Processes(self._config, lab.place(self._config).folder, {})
             self._own.spawn("dagster", ["-m", "kit.cli", "dev"])
         try:
             self._own.check()
@@ -80,29 +78,29 @@ class _Proxy(ProxyHandler):  # type: ignore[misc]
     def initialize(self, dagster: Dagster) -> None:
         self.dagster = dagster
         self.proxy_base, self.absolute_url = WEB_ROOT, True
-        self.port: int | None = None
+        self.there = ""
 
     async def http_get(self, path: str) -> None:
         try:
-            self.port = self.dagster.port()
+            address = self.dagster.address()
         except KitError as error:
             self.set_status(503)
             self._tell(f"<p>Dagster did not start. <a href=''>Try again</a></p><pre>{html.escape(str(error))}</pre>")
             return
-        if self.port is None:
+        if address is None:
             self.set_status(202)
             self._tell("<p>Dagster is starting …</p>", '<meta http-equiv="refresh" content="1">')
         else:
-            await self.proxy(HOST, self.port, path)
+            await self.proxy(*self._at(address), path)
 
     head = post = http_get
 
     async def open(self, path: str) -> None:
-        self.port = listening(self.dagster.config)
-        if self.port is None:
-            self.close(1013, "Dagster is not running")
+        address = self.dagster.address()
+        if address is None:
+            self.close(1013, "Dagster is starting")
         else:
-            await self.proxy_open(HOST, self.port, path)
+            await self.proxy_open(*self._at(address), path)
 
     def proxy_request_headers(self) -> Any:
         """The guard before Dagster knows its own host and origin only, so those of Lab are given as these.
@@ -111,11 +109,16 @@ class _Proxy(ProxyHandler):  # type: ignore[misc]
         """
         headers = super().proxy_request_headers()
         if headers.get("Origin") == f"{self.request.protocol}://{self.request.host}":
-            headers["Origin"] = f"http://{HOST}:{self.port}"
-        headers["Host"] = f"{HOST}:{self.port}"
+            headers["Origin"] = f"http://{self.there}"
+        headers["Host"] = self.there
         for name in ("Cookie", "Authorization"):  # they are about Lab
             headers.pop(name, None)
         return headers
+
+    def _at(self, address: str) -> tuple[str, int]:
+        self.there = address.removeprefix("http://")
+        host, _, port = self.there.partition(":")
+        return host, int(port)
 
     def _tell(self, body: str, refresh: str = "") -> None:
         self.finish(_PAGE.format(body=body, refresh=refresh))

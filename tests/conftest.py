@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import lab, lab_page  # noqa: F401  fixtures
+from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]

@@ -62,14 +62,14 @@
       if (!panel) {
         const content = new Widget();
         content.addClass("jp-IFrame"); // JupyterLab's own style: it fills the panel, and lets a drag pass over it
-        content.node.append(document.createElement("iframe"));
+        content.node.innerHTML = '<iframe style="border: 0; width: 100%; height: 100%"></iframe>';
         content.title.label = "Dagster";
         content.title.icon = icons.dagster;
         content.title.closable = true;
         panel = new MainAreaWidget({ content });
         panel.id = "kit-dagster";
         panel.toolbar.hide();
-        frame(panel).src = address ?? HOME;
+        frame(panel).src = address ?? `${HOME}asset-groups`; // the lineage of the whole mesh
         tracker.add(panel);
         app.shell.add(panel, "main");
       } else if (address) {
