@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# What can be installed side by side is, and style is checked meanwhile.
+MAKEFLAGS += --jobs=2
+
 .DEFAULT_GOAL := help
 .PHONY: help run dev lab test lint bench install clean
 
@@ -20,7 +23,7 @@ dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the m
 lab: $(VENV)/.run ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
-test: $(VENV)/.test lint ## run the whole test suite
+test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
@@ -52,3 +55,9 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing pinned dependencies with the test extras"
 	@$(PIP) install --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@ $(VENV)/.run
+
+# The judge of contracts in tests/test_judge.py wants other versions than the kit; the list says all of them.
+$(VENV)/.judge: tests/judge.txt | $(BIN)/python
+	@$(BIN)/python -m venv --without-pip $(VENV)/judge
+	@$(PIP) --python $(VENV)/judge/bin/python install --no-deps --requirement tests/judge.txt
+	@touch $@

@@ -3,9 +3,29 @@
 Importing it is light; polars, dbt, Great Expectations and papermill are imported where they are used.
 """
 
+from typing import TYPE_CHECKING
+
 from kit.asset import Inputs, Preview, inputs, output
 from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
 from kit.reading import read, scan
+from kit.running import run
 from kit.version import __version__
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "scan"]
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "run", "scan"]
+
+
+def load_ipython_extension(shell: "InteractiveShell") -> None:
+    """`%load_ext kit`: SQL over published ports in a notebook."""
+    from kit import magic
+
+    magic.load(shell)
+
+
+def unload_ipython_extension(shell: "InteractiveShell") -> None:
+    """`%unload_ext kit`."""
+    from kit import magic
+
+    magic.unload(shell)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.errors import NotebookError
+from kit.cells import parsed
+from kit.errors import NotebookError, SqlError
 from kit.files import IDENTIFIER, read_json, short, to_json
 from kit.notebook import KERNEL
+from kit.reach import reach
 
 _PORT = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _READS = ("read", "scan")
@@ -53,6 +55,7 @@ def adopt(path: Path, port: str | None = None) -> Adopted:
                 reads[first.value] = None
             elif name == "output":
                 outputs.append((number, first))
+        reads |= dict.fromkeys(_asked(path, number, source))
     if len(outputs) > 1:
         raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
     made = port or (str(outputs[0][1].value) if outputs else path.stem.lower().replace("-", "_"))
@@ -94,9 +97,19 @@ def _tree(path: Path, number: int, source: str) -> ast.Module:
     if source.lstrip().startswith("%%"):
         lines = []
     try:
-        return ast.parse("\n".join(lines))
+        return ast.parse("\n".join(re.sub(r"=\s*%sql\b.*", "= sql()", line) for line in lines))
     except SyntaxError as error:
         raise NotebookError(f"{short(path)}: code cell {number + 1} is not Python: {error.msg}") from None
+
+
+def _asked(path: Path, number: int, source: str) -> Iterator[str]:
+    """The ports that the SQL of a cell names."""
+    try:
+        queries = parsed(number, source).queries
+    except SqlError as error:
+        raise NotebookError(f"{short(path)}: code cell {number + 1}: {error}") from None
+    for query in queries:
+        yield from filter(_PORT.fullmatch, map(str.lower, reach(query.query).tables))
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:

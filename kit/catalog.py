@@ -1,28 +1,31 @@
 """Finding data: the catalog of all ports, to list, search, look at and read."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
-from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit import index, reading, work
+from kit import index, markup
+from kit.aligned import aligned
 from kit.card import Card, PortCard
+from kit.catalog_entry import Entry
 from kit.config import Config
 from kit.errors import KitError, UnknownName
-from kit.status import PortStatus, judge, span
+from kit.mesh import Mesh
+from kit.status import judge
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from kit.browse import Browser
+    from kit.picture import Picture
+
 _SHOWN = 100  # rows of a table; more is no longer looked at but searched
-_CELL = "text-align:left;vertical-align:top"
-# Of a column, where it is not _CELL. Freshness breaks between its parts, what was counted not at all.
-_STYLES = {"checks": f"{_CELL};white-space:nowrap", "rows": "text-align:right;vertical-align:top"}
+_HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
+_MERGED = ("product", "port", "owner", "freshness / SLA", "checks", "rows")
 
 
 def open_catalog(root: Path | None = None) -> "Catalog":
@@ -32,77 +35,6 @@ def open_catalog(root: Path | None = None) -> "Catalog":
     """
     config = Config.load(root)
     return Catalog(config, index.load(config))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One port: what it promises, who stands for it, how it stands, and how to read it."""
-
-    config: Config
-    status: PortStatus
-
-    @property
-    def id(self) -> str:
-        """`PRODUCT.PORT`."""
-        return f"{self.card.name}.{self.port.name}"
-
-    @property
-    def card(self) -> Card:
-        """The product it is a port of."""
-        return self.status.card
-
-    @property
-    def port(self) -> PortCard:
-        """The port's own facts."""
-        return self.status.port
-
-    def read(self, version: str | None = None) -> "pl.DataFrame":
-        """Its current (or the named) snapshot as a polars DataFrame."""
-        return reading.read(self.id, version, self.config)
-
-    def scan(self, version: str | None = None) -> "pl.LazyFrame":
-        """Its current (or the named) snapshot as a polars LazyFrame."""
-        return reading.scan(self.id, version, self.config)
-
-    def to_duckdb(self, connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
-        """Its current snapshot as a DuckDB relation; relations that are to be joined need the same `connection`."""
-        return work.relation(reading.files(self.id, None, self.config), connection)
-
-    def to_pandas(self) -> Any:
-        """Its current snapshot as a pandas DataFrame; raises `KitError` where pandas is not installed."""
-        if missing := [name for name in ("pandas", "pyarrow") if find_spec(name) is None]:
-            raise KitError(f"{' and '.join(missing)} is not installed; run `pip install {' '.join(missing)}`, or use read()")
-        return self.read().to_pandas()
-
-    def facts(self) -> dict[str, str]:
-        """What is known about it besides its columns, in words."""
-        sla = self.port.sla
-        promised = {"data at most {} old": sla.latency, "published every {}": sla.frequency, "kept for {}": sla.retention}
-        facts = {
-            "product": f"{self.card.name}: {self.card.description}" if self.card.description else self.card.name,
-            "domain": self.card.domain,
-            "owner": " ".join(filter(None, (self.card.owner, f"({self.card.contact})" if self.card.contact else ""))),
-            "tags": ", ".join(self.card.tags),
-            "promised": ", ".join(text.format(span(level)) for text, level in promised.items() if level),
-            "freshness": self.status.in_words(),
-            "checks": self.status.checks(),
-            "rows": _rows(self.port),
-            "set aside": _set_aside(self),
-            "snapshot": self.status.version or "",
-            "contract": self.port.contract_version or "",
-            "read it": f'kit.read("{self.id}")',
-        }
-        return {name: text for name, text in facts.items() if text}
-
-    def __repr__(self) -> str:
-        lines = [self.id, *([self.port.description] if self.port.description else []), ""]
-        lines += [f"{name:<10} {text}" for name, text in self.facts().items()]
-        return "\n".join([*lines, "", *_text_table(("column", "type", "description"), self.port.columns)])
-
-    def _repr_html_(self) -> str:
-        facts = "".join(f"<tr><th style='{_CELL}'>{name}</th>{_cell(text)}</tr>" for name, text in self.facts().items())
-        columns = _html_table(("column", "type", "description"), self.port.columns)
-        return f"<p><b>{escape(self.id)}</b><br>{escape(self.port.description)}</p><table>{facts}</table>{columns}"
 
 
 class Catalog:
@@ -161,13 +93,51 @@ class Catalog:
         """A port as a pandas DataFrame; raises `KitError` where pandas is not installed."""
         return self[port].to_pandas()
 
+    def browse(self, text: str = "") -> "Browser":
+        """An application in the notebook to filter, choose and look at ports; `text` is what it is filtered by at first.
+
+        Its `selected` is the port that is chosen.
+        """
+        from kit.browse import Browser
+
+        return Browser(self, text)
+
+    def lineage(self, port: str | None = None, column: str | None = None) -> "Picture":
+        """A picture of what is made from what: of all products here, around one port, or around a column of it.
+
+        Raises `UnknownName`, naming near ones.
+        """
+        from kit import neighbourhood
+
+        if port is not None:
+            return self[port].lineage(column)
+        if column is not None:
+            raise KitError(f'say of which port \'{column}\' is a column: cat.lineage("PRODUCT.PORT", column="{column}")')
+        mesh = Mesh.load(self.config.domains, self.config.cache)
+        return neighbourhood.of_mesh(mesh, [card.name for card in self.cards])
+
+    def quality(self, port: str | None = None) -> "Picture":
+        """A picture of how the newest builds came out: of every port here, or of every check of one port."""
+        from kit import evidence
+
+        return evidence.of_mesh(self.config, self) if port is None else self[port].quality()
+
+    def entries(self) -> list[Entry]:
+        """Every port as it stands at this moment; a product of which none is known has an entry with an unnamed port."""
+        return [Entry(self.config, status) for status in judge(self.config, self.cards)]
+
     def __repr__(self) -> str:
-        rows = [[_shortened(text) for text in row] for row in self._table()]
-        return "\n".join([*(_text_table(_HEADER, rows) if rows else ()), *self._beside()])
+        rows = [[_shortened(text) for text in _row(entry)] for entry in self.entries()[:_SHOWN]]
+        return "\n".join([*(aligned(_HEADER, rows) if rows else ()), *self.beside()])
 
     def _repr_html_(self) -> str:
-        rows = self._table()
-        return (_html_table(_HEADER, rows) if rows else "") + "".join(f"<p>{escape(line)}</p>" for line in self._beside())
+        shown = self.entries()[:_SHOWN]
+        table = (
+            markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], whole=["owner", "checks"])
+            if shown
+            else ""
+        )
+        return markup.joined((table, *map(markup.paragraph, self.beside())))
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -176,22 +146,7 @@ class Catalog:
     def _by_name(self) -> dict[str, Card]:
         return {card.name: card for card in self.cards}
 
-    def _table(self) -> list[tuple[str, ...]]:
-        rows = [row for card in self.cards[:_SHOWN] for row in judge(self.config, [card])][:_SHOWN]
-        return [
-            (
-                row.card.name,
-                row.port.name,
-                row.port.description,
-                row.card.owner,
-                row.in_words(),
-                row.checks(),
-                _rows(row.port),
-            )
-            for row in rows
-        ]
-
-    def _beside(self) -> list[str]:
+    def beside(self) -> list[str]:
         """What is to be said where the table is empty or does not hold everything."""
         if not self.cards:
             found = f"nothing speaks of '{self.searched}'; try fewer words, or parts of them"
@@ -210,40 +165,23 @@ class Catalog:
         return f"the catalog has no port '{port}'; {hint}"
 
 
-_HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
-
-
 def _mentions(port: PortCard, words: Sequence[str]) -> bool:
     text = "\n".join((port.name, port.description, *(part for column in port.columns for part in column))).lower()
     return all(word in text for word in words)
-
-
-def _rows(port: PortCard) -> str:
-    return "" if port.rows is None else f"{port.rows:,}"
-
-
-def _set_aside(entry: Entry) -> str:
-    rows = entry.port.quarantined
-    return "" if rows is None else f'{rows:,} rows, see kit.read("{entry.id}__quarantine")'
 
 
 def _shortened(text: str, width: int = 60) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
-def _text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    table = [header, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+def _row(entry: Entry) -> tuple[str, ...]:
+    card, port, status = entry.card, entry.port, entry.status
+    return card.name, port.name, port.description, card.owner, status.in_words(), status.checks(), entry.rows()
 
 
-def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    # Colours are the reader's own, light or dark: what matters is said in words.
-    styles = [_STYLES.get(name, _CELL) for name in header]
-    head = "".join(f"<th style='{style}'>{name}</th>" for name, style in zip(header, styles, strict=True))
-    body = "".join(f"<tr>{''.join(map(_cell, row, styles))}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(text: str, style: str = _CELL) -> str:
-    return f"<td style='{style}'>{escape(text)}</td>"
+def _cells(entry: Entry, above: Entry | None) -> tuple[str, ...]:
+    """A row of the table to be looked at: the product is named once, what a port is stands below its name."""
+    product, port, description, owner, stands, checks, rows = _row(entry)
+    named = above is not None and above.card.name == product
+    told = markup.lines(markup.bold(port) if port else "", markup.soft(description) if description else "")
+    return "" if named else product, told, "" if named else owner, markup.states(stands), markup.states(checks), rows

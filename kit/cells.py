@@ -1,12 +1,14 @@
-"""The Python of a notebook, cell by cell, as a tree that is looked at and never run."""
+"""The Python and the SQL of a notebook, cell by cell, looked at and never run."""
 
 import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.errors import InvalidFile
+from kit import sql_text
+from kit.errors import InvalidFile, SqlError
 from kit.files import read_json, short
+from kit.sql_text import SqlText
 
 _ABOUT_PYTHON = {"%%time", "%%timeit", "%%capture"}
 _TIMED = re.compile(r"(\s*)%(?:time|timeit)\s+(.*)")
@@ -14,11 +16,15 @@ _TIMED = re.compile(r"(\s*)%(?:time|timeit)\s+(.*)")
 
 @dataclass(frozen=True)
 class Cell:
-    """One code cell; `number` counts all cells of the notebook from 1, `magics` are its lines only IPython understands."""
+    """One code cell; `number` counts all cells of the notebook from 1.
+
+    `queries` is its SQL, `magics` are the other lines that only IPython understands.
+    """
 
     number: int
     tree: ast.Module
     magics: tuple[tuple[int, str], ...]
+    queries: tuple[SqlText, ...] = ()
 
 
 def code_cells(path: Path) -> tuple[Cell, ...]:
@@ -33,17 +39,34 @@ def code_cells(path: Path) -> tuple[Cell, ...]:
     for number, source, kind in cells:
         if kind != "code":
             continue
-        lines = source.splitlines()
-        other = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _ABOUT_PYTHON
-        magics = [(row, line) for row, line in enumerate(lines, 1) if other or line.lstrip().startswith(("%", "!"))]
-        rows = {row for row, _ in magics}
-        plain = "\n".join(_python(line) if row in rows else line for row, line in enumerate(lines, 1))
         try:
-            found.append(Cell(number, ast.parse(plain), tuple(magics)))
-        except (SyntaxError, ValueError, RecursionError) as error:
+            found.append(parsed(number, source))
+        except (SyntaxError, ValueError, RecursionError, SqlError) as error:
             where = f"cell {number}, line {getattr(error, 'lineno', None) or 1}"
-            raise InvalidFile(f"{short(path)}: {where}: not Python: {getattr(error, 'msg', error)}") from None
+            what = str(error) if isinstance(error, SqlError) else f"not Python: {getattr(error, 'msg', error)}"
+            raise InvalidFile(f"{short(path)}: {where}: {what}") from None
     return tuple(found)
+
+
+def parsed(number: int, source: str) -> Cell:
+    """The code cell with this text; raises `SyntaxError` or `SqlError`."""
+    query = sql_text.of_cell(source)
+    if query is not None:
+        return Cell(number, ast.parse(""), (), (query,))
+    lines = source.splitlines()
+    other = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _ABOUT_PYTHON
+    magics, queries, python = [], [], []
+    for row, line in enumerate(lines, 1):
+        if not other and (asked := sql_text.of_line(line, row)):
+            before, query = asked
+            queries.append(query)
+            python.append(f"{before}None" if before.strip() else before + "pass")
+        elif other or line.lstrip().startswith(("%", "!")):
+            magics.append((row, line))
+            python.append(_python(line))
+        else:
+            python.append(line)
+    return Cell(number, ast.parse("\n".join(python)), tuple(magics), tuple(queries))
 
 
 def _python(line: str) -> str:

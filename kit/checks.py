@@ -30,6 +30,11 @@ class Check:
         """Whether it keeps the candidate from being published."""
         return not self.passed and self.severity == "error"
 
+    @property
+    def verdict(self) -> str:
+        """`passed`, `failed` or, of a rule that stops nothing, `warned`."""
+        return "passed" if self.passed else "failed" if self.blocks else "warned"
+
     def to_json(self) -> dict[str, Any]:
         """The check as JSON values."""
         return asdict(self)
@@ -60,7 +65,7 @@ def counts(checks: Iterable[Check]) -> dict[str, int]:
     """How many checks passed, failed and only warned."""
     result = {"passed": 0, "failed": 0, "warned": 0}
     for check in checks:
-        result["passed" if check.passed else "failed" if check.blocks else "warned"] += 1
+        result[check.verdict] += 1
     return result
 
 
@@ -69,10 +74,9 @@ def merged(checks: Iterable[Check]) -> list[Check]:
     found: dict[tuple[str, str, str], Check] = {}
     for check in checks:
         key = check.table, check.rule, check.origin
-        if key not in found or _gravity(check) > _gravity(found[key]):
+        if key not in found or _GRAVITY.index(check.verdict) > _GRAVITY.index(found[key].verdict):
             found[key] = check
     return list(found.values())
 
 
-def _gravity(check: Check) -> int:
-    return 0 if check.passed else 2 if check.blocks else 1
+_GRAVITY = ("passed", "warned", "failed")

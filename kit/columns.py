@@ -19,14 +19,14 @@ from kit.query import Query, understand
 from kit.remembered import Remembered
 
 
-def lineage(config: Config, mesh: Mesh) -> dict[str, tuple[str, ...]]:
+def lineage(config: Config, mesh: Mesh, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[str, ...]]:
     """The columns each column of a dbt model is directly made from; none for a constant or a count of rows.
 
     Ids are `PRODUCT.TABLE.COLUMN`, where the table of raw data is `raw.SOURCE`. What a notebook makes, and a model that
-    cannot be understood, is left out.
+    cannot be understood, is left out. `products` are those whose models are looked at, by default all.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for product in mesh.products:
+    for product in mesh.products if products is None else products:
         served = {item.name: item.port for item in product.inputs}
         for (kind, table), query in _queries(config, mesh, product).items():
             if kind == "model" and query is not None:
@@ -55,7 +55,7 @@ def uses(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str] | Non
                 parts.append(foreign_keys.used(contracts, item.name))
                 for port in product.ports:
                     if port.notebook is not None and item.port in (read.port for read in port.reads):
-                        parts.append(_named(port.notebook, columns))
+                        parts.append(named(port.notebook, columns))
                 known = [part for part in parts if part is not None]
                 found[item.port][product.name] = frozenset().union(*known) if len(known) == len(parts) else None
     return found
@@ -91,7 +91,7 @@ def _header(path: Path) -> list[str]:
         return next(csv.reader(file), [])
 
 
-def _named(path: Path, columns: Iterable[str]) -> set[str] | None:
+def named(path: Path, columns: Iterable[str]) -> set[str] | None:
     """The columns a notebook names; None when it names none, or cannot be understood.
 
     Names it puts together from data are not seen; those of an f-string are, by the parts that are fixed.
@@ -99,9 +99,12 @@ def _named(path: Path, columns: Iterable[str]) -> set[str] | None:
     words: set[str] = set()
     patterns = []
     try:
-        nodes = [node for cell in code_cells(path) for node in ast.walk(cell.tree)]
+        cells = code_cells(path)
     except KitError:
         return None
+    for query in (query for cell in cells for query in cell.queries):
+        words |= set(re.findall(r"\w+", query.query.lower()))
+    nodes = [node for cell in cells for node in ast.walk(cell.tree)]
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words |= set(re.findall(r"\w+", node.value))

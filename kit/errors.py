@@ -4,6 +4,10 @@
 class KitError(Exception):
     """Base class; its text is the whole message, shown without a traceback."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(KitError):
     """`[tool.kit]` or an environment variable has a value the kit cannot use."""
@@ -47,6 +51,10 @@ class AuditFailed(KitError):
 
 class MaskError(KitError):
     """Columns cannot be masked: the key is missing or too short, or what is left breaks the contract."""
+
+
+class SqlError(KitError):
+    """A query of a notebook was refused or failed; where it can be told, the text shows the place in it."""
 
 
 class PublishConflict(KitError):

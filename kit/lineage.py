@@ -1,6 +1,6 @@
 """What is made from what, from raw file to port, across all products."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kit import drawing
@@ -77,18 +77,39 @@ def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
     return found
 
 
-def without_models(graph: dict[str, Node]) -> dict[str, Node]:
-    """Sources and ports only, each reading what it reads through models."""
+def downstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
+    """The ids of all that is made from `start`, itself included."""
+    readers: dict[str, list[str]] = {}
+    for node in graph.values():
+        for name in node.reads:
+            readers.setdefault(name, []).append(node.id)
+    found: set[str] = set()
+    todo = list(start)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += readers.get(name, ())
+    return found
+
+
+def without(graph: dict[str, Node], hidden: Callable[[Node], bool]) -> dict[str, Node]:
+    """The graph without the hidden nodes; the others read what they read through these."""
 
     def through(names: Iterable[str]) -> Iterator[str]:
         for name in names:
-            if name in graph and graph[name].kind == "model":
+            if name in graph and hidden(graph[name]):
                 yield from through(graph[name].reads)
             else:
                 yield name
 
-    kept = (node for node in graph.values() if node.kind != "model")
+    kept = (node for node in graph.values() if not hidden(node))
     return {node.id: replace(node, reads=tuple(dict.fromkeys(through(node.reads)))) for node in kept}
+
+
+def without_models(graph: dict[str, Node]) -> dict[str, Node]:
+    """Sources and ports only."""
+    return without(graph, lambda node: node.kind == "model")
 
 
 def picture(graph: dict[str, Node], title: str) -> str:

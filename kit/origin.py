@@ -13,9 +13,12 @@ from kit.draft import draft
 from kit.errors import KitError, NotebookError
 from kit.files import IDENTIFIER, parse_yaml, short, to_json
 from kit.given import SUFFIXES, Given, identifier
+from kit.kernels import Kernels, Sheet
 from kit.mesh import Mesh
-from kit.notebook import Limits, execute, parameters
+from kit.notebook import Limits, execute
+from kit.parameters import parameters
 from kit.product import RAW, OutputPort
+from kit.secrets import Secrets
 from kit.store import Store
 
 LARGEST_COPY = 10_000_000
@@ -196,7 +199,9 @@ def _trial(config: Config, path: Path, adopted: Adopted, folder: Path) -> Path:
         (trial / "run.json").write_text(to_json(run), encoding="utf-8")
         parameters(notebook)
         limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
-        execute(notebook, trial / "executed.ipynb", {}, limits, {RUN_FILE: str(trial / "run.json")})
+        sheet = Sheet(notebook, trial / "executed.ipynb", {RUN_FILE: str(trial / "run.json")})
+        with Kernels([sheet]) as kernels:
+            execute(sheet, {}, limits, kernels, Secrets.of(config))
     except NotebookError as error:
         raise NotebookError(str(error).replace(short(notebook), short(path))) from None
     finally:

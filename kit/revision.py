@@ -1,4 +1,4 @@
-"""The mesh as git has it at another revision, beside the work tree."""
+"""The revision the mesh is at, the mesh as git has it at another one, and who changed a file of it."""
 
 import os
 import subprocess
@@ -8,10 +8,26 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from zipfile import ZipFile
 
 from kit.config import Config
 from kit.errors import KitError
+
+
+class Commit(NamedTuple):
+    """One commit, by its short name; `day` as in 2024-01-31."""
+
+    name: str
+    day: str
+    author: str
+    subject: str
+
+
+def log(config: Config, path: Path, most: int = 20) -> tuple[Commit, ...]:
+    """The newest commits that changed a file; raises `KitError` where git cannot tell."""
+    found = _git(config.root, "log", f"--max-count={most}", "--format=%h%x00%as%x00%an%x00%s", "--", str(path)) or b""
+    return tuple(Commit(*line.split("\0")) for line in found.decode(errors="replace").splitlines())
 
 
 @contextmanager
@@ -21,15 +37,15 @@ def at(config: Config, ref: str) -> Iterator[Config]:
     What others have done on `ref` since then is no change of this work tree. Neither it nor git's index is touched.
     Raises `KitError` when git cannot give it.
     """
-    commit = _git(config.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
+    found = _git(config.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found is None:
         branch = ref.removeprefix("origin/")
         raise KitError(
             f"git knows no revision '{ref}' here; fetch it with `git fetch origin {branch}` and compare with "
             f"`--against origin/{branch}`, or name a branch, tag or commit that is there"
         )
     # A clone cut short does not know where the two parted; then the revision itself is what there is to compare with.
-    parted = _git(config.root, "merge-base", commit.decode().strip(), "HEAD") or commit
+    parted = _git(config.root, "merge-base", found.decode().strip(), "HEAD") or found
     name = parted.decode().strip()
     # All of it: what a product is made of may lie beside `domains`, as macros do.
     archive = _git(config.root, "archive", "--format=zip", name)
@@ -42,6 +58,16 @@ def at(config: Config, ref: str) -> Iterator[Config]:
         if not then.domains.is_dir():
             raise KitError(f"the revision '{ref}' ({name[:8]}) has no folder 'domains'; name one that has, with --against")
         yield then
+
+
+def commit(root: Path) -> str | None:
+    """The commit the mesh is at, with `-dirty` when files differ from it; None outside a git checkout."""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

@@ -2,31 +2,43 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.cells import code_cells
 from kit.errors import KitError
 from kit.files import read_text, short
+from kit.reach import reach
+from kit.sql_text import SqlText
 
-_UNPINNED = {
-    "kit.read",
-    "kit.scan",
-    "kit.open",
-    "kit.files",
-    "kit.reading",
-    "kit.catalog",
-    "kit.store",
-    "kit.entries",
-    "intake",
+_READERS = {"kit.read", "kit.scan"}
+_METHODS = {"read", "scan", "parquet", "to_duckdb", "to_pandas"}
+_SOURCES = {"kit.inputs()", "kit.open()"}
+_MAKERS = {
+    "kit.inputs": "kit.inputs()",
+    "kit.asset.inputs": "kit.inputs()",
+    "kit.open": "kit.open()",
+    "kit.open().search": "kit.open()",
 }
+_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.catalog_entry", "kit.store", "kit.entries", "intake"}
 _IMPORTERS = {"importlib.import_module", "__import__"}
 _UNSEEN = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
-_HARMLESS = ("%matplotlib", "%config", "%load_ext autoreload", "%autoreload", "%time", "%timeit", "%%time", "%%capture")
+_HARMLESS = (
+    "%matplotlib",
+    "%config",
+    "%load_ext autoreload",
+    "%load_ext kit",
+    "%autoreload",
+    "%time",
+    "%timeit",
+    "%%time",
+    "%%capture",
+)
 _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
 _SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
 _ANY = "\0"
+_ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Python:
 
 def of_notebook(path: Path, folder: Path, places: Mapping[Path, str]) -> Python:
     """What a notebook and the modules beside it read; `places` are forbidden. Raises `InvalidFile` for what is no Python."""
-    looker = _Looker(folder, places)
+    looker = _Looker(folder, places, _UNPINNED)
     for cell in code_cells(path):
         where = f"{short(path)}: cell {cell.number}"
         for row, line in cell.magics:
@@ -57,20 +69,23 @@ def of_notebook(path: Path, folder: Path, places: Mapping[Path, str]) -> Python:
                 looker.faults.append(Fault(f"{where}, line {row}", problem))
                 if line.startswith("%%"):
                     break
+        for query in cell.queries:
+            looker.ask(query, f"{where}, line {query.row}")
         looker.look(cell.tree, where, path.parent)
     return looker.found()
 
 
 def of_ingest(folder: Path, places: Mapping[Path, str]) -> Python:
     """What `ingest.py` reads, if there is one; what is no Python is left to who runs it."""
-    looker = _Looker(folder, places)
+    looker = _Looker(folder, places, _UNPINNED | _READERS | {"kit.open"})
     looker.look_into(folder / "ingest.py")
     return looker.found()
 
 
 class _Looker:
-    def __init__(self, folder: Path, places: Mapping[Path, str]) -> None:
+    def __init__(self, folder: Path, places: Mapping[Path, str], unpinned: Set[str]) -> None:
         self.folder = folder
+        self.unpinned = unpinned
         self.places = {place.resolve(): name for place, name in places.items()}
         self.names: dict[str, str] = {}  # what a name stands for, as a dotted path from a module
         self.texts: dict[str, str] = {}  # names that stand for a text
@@ -93,6 +108,12 @@ class _Looker:
             return
         self.look(tree, short(path), path.parent)
 
+    def ask(self, query: SqlText, here: str) -> None:
+        """The ports a query names; a name without a product is a frame of the notebook, or nothing at all."""
+        found = reach(query.query)
+        self.faults += [Fault(here, fault) for fault in found.faults]
+        self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
+
     def look(self, tree: ast.Module, where: str, beside: Path) -> None:
         nodes = list(ast.walk(tree))
         for node in nodes:
@@ -100,7 +121,8 @@ class _Looker:
         # Judged with what they are part of; a text that stands alone is prose.
         done = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
         done |= {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
-        bound = {id(node.value) for node in nodes if isinstance(node, ast.Assign)}
+        kept = {id(node.value) for node in nodes if isinstance(node, ast.Assign | ast.Expr | ast.Subscript)}
+        kept |= {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         for node in nodes:
             here = f"{where}, line {getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Call):
@@ -115,7 +137,7 @@ class _Looker:
             ):
                 name = self.dotted(node)
                 self.judge(name, here)
-                self.escapes = self.escapes or (name == "kit.inputs()" and id(node) not in bound)
+                self.escapes = self.escapes or (name in _READERS | _SOURCES and id(node) not in kept)
             elif isinstance(node, ast.Constant | ast.BinOp | ast.JoinedStr) and self.leads_out(
                 self.literal(node), here, beside
             ):
@@ -157,15 +179,18 @@ class _Looker:
             if isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(given) > 1 and given[1]:
                 base = self.dotted(node.args[0])
                 return f"{base}.{given[1]}" if base else ""
-            return "kit.inputs()" if function in ("kit.inputs", "kit.asset.inputs") else ""
+            return _MAKERS.get(function, "")
+        if isinstance(node, ast.Subscript) and self.dotted(node.value) == "kit.open()":
+            return f"kit.open()[{self.literal(node.slice) or _ANY}]"
         return ""
 
     def judge(self, name: str, here: str) -> None:
         """Reading something outside of what the build pins, or in a way nobody can follow."""
         for part in _prefixes(name):
-            if part in _UNPINNED:
+            if part in self.unpinned:
                 problem = (
-                    f"uses {part}, which reads what the build does not pin; use kit.inputs().read(PORT) and declare the port"
+                    f"uses {part}, which reads what the build does not pin; declare the port and read it in a model, "
+                    "or with kit.read in a notebook"
                 )
                 self.faults.append(Fault(here, problem))
                 return
@@ -179,9 +204,14 @@ class _Looker:
     def call(self, node: ast.Call, here: str) -> None:
         function = self.dotted(node.func)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if function in ("kit.inputs().read", "kit.inputs().scan") and arguments:
-            text = self.literal(arguments[0])
+        source, _, method = function.rpartition(".")
+        entry = _ENTRY.fullmatch(source)
+        if function in _READERS or ((source in _SOURCES or entry) and method in _METHODS):
+            text = entry[1] if entry else self.literal(arguments.pop(0)) if arguments else None
             self.reads.append((here, _pattern(_ANY if text is None else text)))
+            # A relation over a port takes a connection; the others only ever a version.
+            if arguments and method != "to_duckdb" and source != "kit.inputs()":
+                self.faults.append(Fault(here, f"{method}() names a version, but a build pins its own; leave it out"))
         elif function in ("kit.inputs().files", "kit.inputs().versions"):
             self.escapes = True
         elif function in _IMPORTERS and not self.dotted(node):
@@ -209,13 +239,13 @@ class _Looker:
         count = len(self.faults)
         for word in _PATH.findall(text or ""):
             if word in _SECRETS:
-                self.faults.append(Fault(here, f"asks for {word}, {_SECRETS[word]}; read inputs with kit.inputs()"))
+                self.faults.append(Fault(here, f"asks for {word}, {_SECRETS[word]}; read declared ports with kit.read"))
             known = word.partition(_ANY)[0].partition("*")[0].removeprefix("file://")
             if "/" not in known or "://" in known:
                 continue
             places = (self._place(base / known) for base in (beside, self.folder, self.folder.parent.parent))
             if place := next(filter(None, places), None):
-                problem = f"names '{word.replace(_ANY, '…')}' in {place}; read a declared input with kit.inputs()"
+                problem = f"names '{word.replace(_ANY, '…')}' in {place}; read a declared port with kit.read"
                 self.faults.append(Fault(here, problem))
         return len(self.faults) > count
 

@@ -1,10 +1,14 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kit.files import lock
+from kit.store import Store
 from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
@@ -16,37 +20,47 @@ def small(tmp_path: Path) -> SmallMesh:
     return SmallMesh(tmp_path)
 
 
-# What `kit run` starts in: a network namespace of its own with loopback down, so that nothing can be reached.
+# Runs a command in a network namespace of its own with loopback down, so that nothing can be reached. 77: not allowed to.
 NO_NETWORK = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
     sys.exit(77)
-os.execv(sys.executable, [sys.executable, "-m", "kit.cli", *sys.argv[1:]])
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.CompletedProcess[str]:
-    start = ["-m", "kit.cli"] if network else ["-c", NO_NETWORK]
+    start = [] if network else [sys.executable, "-c", NO_NETWORK]
     return subprocess.run(
-        [sys.executable, *start, *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
+        [*start, sys.executable, "-m", "kit.cli", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo mesh, built from nothing with the network cut off."""
-    storage = tmp_path_factory.mktemp("demo") / "storage"
-    done = kit("run", storage=storage, network=False)
-    return storage, done
+    """The demo mesh, built from nothing with the network cut off; once for all the workers of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    storage, told = folder / "storage", folder / "told.json"
+    with lock(folder / ".lock", wait=True):
+        if not told.exists():
+            told.write_text(json.dumps(vars(kit("run", storage=storage, network=False))))
+    return storage, subprocess.CompletedProcess(**json.loads(told.read_text()))
 
 
 @pytest.fixture(scope="session")
-def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
-    storage, done = first_run
-    if done.returncode == 77:  # the kernel gives this user no network namespace
-        done = kit("run", storage=storage)
+def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The storage of the demo mesh, for this worker alone; without Dagster's home, whose settings name its own folder."""
+    built, done = first_run
+    if done.returncode == 77:
+        with lock(built.parent / ".lock", wait=True):
+            done = kit("run", storage=built)
     assert done.returncode == 0, done.stdout + done.stderr
+    storage = tmp_path_factory.mktemp("demo") / "storage"
+    shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
+    for folder in (storage / "products").iterdir():
+        Store(storage).mend(folder.name)
     return storage

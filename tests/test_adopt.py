@@ -31,6 +31,15 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
     assert path.read_text() == before
 
 
+def test_what_it_asks_in_sql_is_read_too(tmp_path: Path) -> None:
+    path = given(
+        tmp_path, "%load_ext kit", "%%sql --out a\nfrom Shop.Sales join mine using (item)", "b = %sql from shop.totals", "b"
+    )
+    adopted = adopt(path)
+    assert adopted.reads == ("shop.sales", "shop.totals")
+    assert [source for source, _ in cells(adopted.text)][:3] == [source for source, _ in cells(path.read_text())][:3]
+
+
 def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path) -> None:
     adopted = adopt(given(tmp_path, "import kit", "kit.output('old', frame)"), "fresh")
     assert (adopted.port, cells(adopted.text)[1][0]) == ("fresh", 'kit.output("fresh", frame)')

@@ -101,6 +101,34 @@ def test_outside_a_domain_folder_there_are_no_inputs(small: SmallMesh, monkeypat
     assert str(error.value) == f"{small.root} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/"
 
 
+def test_outside_a_domain_folder_the_output_is_only_shown(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    preview = asset.output("forecast", FRAME)
+    assert preview is not None
+    assert not preview.passed
+    verdict = "forecast: 2 rows. No product makes this port yet: kit promote NOTEBOOK --product PRODUCT --port forecast"
+    assert repr(preview).startswith(f"{verdict}\nshape: (2, 2)")
+    assert f"<b>{verdict}</b>" in preview._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (FRAME.lazy(), "kit.output takes a polars or pandas DataFrame, not a LazyFrame; collect() it first"),
+        (FRAME["item"], "kit.output takes a polars or pandas DataFrame, not a Series; to_frame() it first"),
+        (42, "kit.output takes a polars or pandas DataFrame, not a int; make it one"),
+        (
+            FRAME.to_pandas().groupby("item").sum(),
+            "the index of the frame holds item, which a port would lose; reset_index() first",
+        ),
+    ],
+)
+def test_what_is_no_plain_frame_is_refused(frame: object, says: str) -> None:
+    with pytest.raises(KitError) as error:
+        asset.output("forecast", frame)
+    assert str(error.value) == says
+
+
 def test_a_pandas_frame_is_taken_too(plan: SmallMesh) -> None:
     plan.publish("shop")
     preview = asset.output("forecast", FRAME.to_pandas())

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -245,6 +246,23 @@ def test_a_consumer_of_a_newer_contract_waits_for_it_to_be_published(small: Smal
     small.publish("plan")
 
 
+def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMesh) -> None:
+    shop = small.publish("shop")
+    small.dbt_reader("copier", "amount", "1.0.0")
+    (pinned,) = small.store.snapshot("shop", shop).files("totals")
+
+    def write_over(step: str) -> None:
+        if step == "copy":  # as the model would with use_tmp_file, hidden well enough
+            duckdb.connect().execute(f"copy (select 'tea' as item, 9.0 as amount) to '{pinned}' (use_tmp_file false)")
+
+    outcome = small.build("copier", progress=Progress(step=write_over))
+    assert (outcome.status, outcome.message.partition(", which")[0]) == (
+        "failed",
+        f"'copier': a model wrote over its input {pinned}",
+    )
+    assert small.store.pointer("copier") is None
+
+
 def test_two_builds_of_one_product_at_once(small: SmallMesh) -> None:
     def interrupt(name: str) -> None:
         if name == "staging ready":
@@ -383,6 +401,19 @@ def test_a_notebook_reads_only_what_it_declares(small: SmallMesh) -> None:
     small.publish("shop")
     small.notebook("plan", "forecast", ["import kit", "kit.read('shop.sales')"])
     assert "in a build, read an input with kit.inputs().read('shop.sales'), and declare it" in small.build("plan").message
+
+
+def test_a_notebook_asks_its_pinned_inputs_in_sql(small: SmallMesh) -> None:
+    small.publish("shop")
+    refused = (
+        "try:\n    x = %sql from shop.sales\nexcept KitError as error:\n    assert 'no declared input' in str(error), error"
+    )
+    cells = [f"{FORECAST[0]}\nfrom kit.errors import KitError\n%load_ext kit", refused]
+    asked = "%%sql --out frame\nselect item, (amount * $factor)::double as amount from shop.totals order by item"
+    small.notebook("plan", "forecast", [*cells, asked, FORECAST[3]], "factor: float = 2.0\n")
+    version = small.publish("plan")
+    (path,) = small.store.snapshot("plan", version).files("forecast")
+    assert pl.read_parquet(path).rows() == [("cake", 340.0), ("tea", 620.0)]
 
 
 def test_an_output_given_twice_is_refused(small: SmallMesh) -> None:

@@ -31,6 +31,7 @@ def test_a_notebook_uses_the_columns_it_names(small: SmallMesh) -> None:
         ("totals.to_pandas().amount", {"amount"}),
         ("totals.sql('select sum(amount) from self')", {"amount"}),
         ("[totals[f'{part}ount'] for part in ['am']]", {"amount"}),
+        ("%%sql\nselect AMOUNT from totals", {"amount"}),
         ("print(totals)", None),
         ("totals.select('item'", None),
     ],

@@ -75,7 +75,7 @@ def test_an_input_nothing_reads_is_named(small: SmallMesh) -> None:
     assert found(small) == [("copier", says)]
 
 
-UNPINNED = "which reads what the build does not pin; use kit.inputs().read(PORT) and declare the port"
+UNPINNED = "which reads what the build does not pin; declare the port and read it in a model, or with kit.read in a notebook"
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,18 @@ UNPINNED = "which reads what the build does not pin; use kit.inputs().read(PORT)
         ("i = kit.inputs()\ni.scan('shop.stg')", 2, "reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales"),
         ("port = 'shop.sales'\nkit.inputs().read(port)", 2, "reads 'shop.sales', which is no declared input"),
         ("[kit.inputs().read(f'shop.sales_{d}') for d in days]", 1, "reads 'shop.sales_.*', an internal of 'shop'"),
-        ("kit.read('shop.sales')", 1, f"uses kit.read, {UNPINNED}"),
-        ("kit.scan('shop.totals')", 1, f"uses kit.scan, {UNPINNED}"),
-        ("kit.open()['shop.sales']", 1, f"uses kit.open, {UNPINNED}"),
-        ("from kit import read as r", 1, f"uses kit.read, {UNPINNED}"),
+        ("kit.read('shop.sales')", 1, "reads 'shop.sales', which is no declared input; declare it under inputPorts"),
+        ("kit.scan(f'shop.{name}s_old')", 1, "reads 'shop..*s_old', an internal of 'shop'; its ports are: shop.sales"),
+        ("kit.open()['shop.sales'].read()", 1, "reads 'shop.sales', which is no declared input"),
+        ("cat = kit.open().search('x')\ncat.to_duckdb('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
+        ("entry = kit.open()['shop.sales']\nentry.scan()", 2, "reads 'shop.sales', which is no declared input"),
+        ("from kit import read as r\nr('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
+        ("kit.read('shop.totals', '2024')", 1, "read() names a version, but a build pins its own; leave it out"),
+        ("kit.open()['shop.totals'].read('2024')", 1, "read() names a version, but a build pins its own; leave it out"),
         ("from kit.store import Store", 1, f"uses kit.store, {UNPINNED}"),
-        ("k = kit\nk.read('shop.sales')", 2, f"uses kit.read, {UNPINNED}"),
-        ("getattr(kit, 'read')('shop.sales')", 1, f"uses kit.read, {UNPINNED}"),
-        ("f = kit.read", 1, f"uses kit.read, {UNPINNED}"),
+        ("k = kit\nk.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
+        ("getattr(kit, 'read')('shop.sales')", 1, "reads 'shop.sales', which is no declared input"),
+        ("f = kit.read\nf('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("import intake", 1, f"uses intake, {UNPINNED}"),
         ("__import__('intake')", 1, f"uses intake, {UNPINNED}"),
         ("import importlib\nimportlib.import_module(name)", 2, "importlib.import_module() of a name that cannot be told"),
@@ -101,14 +105,18 @@ UNPINNED = "which reads what the build does not pin; use kit.inputs().read(PORT)
         ("import duckdb\nduckdb.sql(\"from 'state/raw/x.parquet'\")", 2, "names 'state/raw/x.parquet' in the storage"),
         ("p = f'domains/shop/{name}.csv'", 1, "names 'domains/shop/….csv' in the folder of 'shop'"),
         ("from pathlib import Path\nPath('state') / 'raw' / name", 2, "names 'state/raw/…' in the storage of the mesh"),
-        ("import os\nos.environ['KIT_STORAGE']", 2, "asks for KIT_STORAGE, the storage; read inputs with kit.inputs()"),
+        ("import os\nos.environ['KIT_STORAGE']", 2, "asks for KIT_STORAGE, the storage; read declared ports with kit.read"),
         ("from domains.shop import ingest", 1, "imports 'domains.shop.ingest', code of a domain; read its ports"),
         ("import subprocess", 1, "uses subprocess, which runs what cannot be checked; write it out"),
         ("eval('1')", 1, "uses eval, which runs what cannot be checked; write it out"),
         ("x = 1\n!cat x", 2, "'!cat x' runs what cannot be checked; write Python"),
         ("%%bash\nls", 1, "'%%bash' runs what cannot be checked; write Python"),
-        ("%%time\nkit.read('shop.sales')", 2, f"uses kit.read, {UNPINNED}"),
+        ("%%time\nkit.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("x =", 1, "not Python: invalid syntax"),
+        ("%%sql\nselect 1\nfrom shop.sales", 2, "reads 'shop.sales', which is no declared input; declare it under inputPorts"),
+        ("i = 1\ns = %sql from shop.stg", 2, "reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals"),
+        ("%%sql --out x\nfrom read_parquet('a')", 2, "takes rows from read_parquet(), which reads what is no table"),
+        ("%mesh pin shop", 1, "'%mesh pin shop' runs what cannot be checked; write Python"),
     ],
 )  # fmt: skip
 def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line: int, says: str) -> None:
@@ -122,10 +130,14 @@ def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line
     "cell",
     [
         "inputs = kit.inputs()\ninputs.read(f'shop.{name}')",
+        "kit.read('shop.totals'), kit.scan(name)",
+        "cat = kit.open()\ncat\ncat['shop.sales']\ncat['shop.totals'].read()\ncat.search('tea').read('shop.totals')",
         "'''A note: see ../../shop/README.md'''",
         "pl.read_csv('notes/own.csv')",
         "%matplotlib inline",
         "import re\nre.compile('a/b')",
+        "%load_ext kit",
+        "%%sql --out sums\nselect item from Shop.Totals join own using (item)",
         "class Model:\n    def eval(self): ...\nModel().eval()",
     ],
 )
@@ -134,10 +146,21 @@ def test_what_a_notebook_may_do(small: SmallMesh, cell: str) -> None:
     assert found(small) == []
 
 
+def test_an_input_may_be_read_in_sql_alone(small: SmallMesh) -> None:
+    small.notebook("plan", "forecast", [FORECAST[0], "%%sql --out totals\nfrom shop.totals", *FORECAST[2:]])
+    assert found(small) == []
+
+
 def test_a_module_beside_a_notebook_is_looked_into(small: SmallMesh) -> None:
-    write(small.domains / "plan/notebooks/helper.py", "import kit\ndef get(): return kit.read('shop.sales')\n")
+    write(small.domains / "plan/notebooks/helper.py", "import kit.store\ndef get(): return kit.read('shop.stg')\n")
     small.notebook("plan", "forecast", ["import helper", *FORECAST])
-    assert found(small) == [("plan", f"plan/notebooks/helper.py, line 2: uses kit.read, {UNPINNED}")]
+    assert found(small) == [
+        ("plan", f"plan/notebooks/helper.py, line 1: uses kit.store, {UNPINNED}"),
+        (
+            "plan",
+            "plan/notebooks/helper.py, line 2: reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals",
+        ),
+    ]
 
 
 def test_an_input_of_the_product_is_not_one_of_every_port(small: SmallMesh) -> None:
@@ -152,8 +175,9 @@ def test_an_input_of_the_product_is_not_one_of_every_port(small: SmallMesh) -> N
     )
 
 
-def test_inputs_handed_on_may_be_read_anywhere(small: SmallMesh) -> None:
-    small.notebook("plan", "forecast", [FORECAST[0], "use(kit.inputs())", FORECAST[3]])
+@pytest.mark.parametrize("cell", ["use(kit.inputs())", "frames = list(map(kit.read, names))", "use(kit.open())"])
+def test_inputs_handed_on_may_be_read_anywhere(small: SmallMesh, cell: str) -> None:
+    small.notebook("plan", "forecast", [FORECAST[0], cell, FORECAST[3]])
     assert found(small) == []
 
 

@@ -1,4 +1,3 @@
-import base64
 import os
 import subprocess
 import sys
@@ -7,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kit.drawing import Node, data_uri, draw
+from kit.drawing import Node, draw
 from kit.errors import KitError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -157,6 +156,18 @@ def test_the_same_graph_gives_the_same_bytes_in_every_process() -> None:
     assert drawn == {draw(NODES, EDGES, "Shop")}
 
 
-def test_a_data_uri_holds_the_drawing() -> None:
-    uri = data_uri("<svg>→</svg>")
-    assert base64.b64decode(uri.removeprefix("data:image/svg+xml;base64,")).decode() == "<svg>→</svg>"
+def test_the_box_it_is_about_is_ringed_and_sentences_stand_below() -> None:
+    svg = draw([Node("a", "a", "g", "port", focus=True), Node("b", "b", "g", "port")], [], "Two", words=("b is <alone>.",))
+    assert {name: [rect.get("class") for rect in group.iter(f"{SVG}rect")] for name, (group, _) in boxes(svg).items()} == {
+        "a": ["port", "ring"], "b": ["port"],
+    }  # fmt: skip
+    root = parse(svg)
+    texts = [text for text in root.iter(f"{SVG}text") if text.text == "b is <alone>."]
+    assert len(texts) == 1
+    assert float(texts[0].get("y", "")) < float(root.get("height", ""))
+
+
+def test_long_sentences_are_broken_into_lines() -> None:
+    root = parse(draw([], [], "Nothing", words=("one word " * 40,)))
+    lines = [str(text.text) for text in root.iter(f"{SVG}text")][1:]
+    assert (" ".join(lines), len(lines)) == (("one word " * 40).strip(), 4)

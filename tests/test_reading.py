@@ -64,3 +64,12 @@ def test_what_cannot_be_read_is_said(mesh: SmallMesh, port: str, kind: type[Exce
     with pytest.raises(kind) as error:
         kit.read(port)
     assert str(error.value) == message
+
+
+def test_a_domain_reads_by_hand_the_version_it_declares(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    mesh.two_majors()
+    mesh.publish("shop")
+    monkeypatch.chdir(mesh.domains / "plan/notebooks")
+    assert kit.read("shop.totals").columns == kit.scan("shop.totals").collect_schema().names() == ["item", "amount"]
+    monkeypatch.chdir(mesh.root)
+    assert kit.read("shop.totals").columns == ["item", "value"]
