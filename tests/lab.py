@@ -51,7 +51,7 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
 
     `user` is the Jupyter folder of the user, in which the page is told to show its application to the tests.
     """
-    (user / "labconfig").mkdir(parents=True)
+    (user / "labconfig").mkdir(parents=True, exist_ok=True)
     (user / "jupyter_lab_config.json").write_text(to_json({"LabApp": {"expose_app_in_browser": True}}))
     drawn = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # cells out of sight are there too
     (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(drawn))
@@ -89,8 +89,7 @@ def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     for name in ("domains", "notebooks"):
         shutil.copytree(ROOT / name, root / name)
     (root / "kit").symlink_to(ROOT / "kit")
-    shutil.copytree(demo, root / ".mesh", copy_function=os.link, ignore=shutil.ignore_patterns("dagster"))
-    shutil.copytree(demo / "dagster", root / ".mesh" / "dagster")  # a database, which is written in place
+    shutil.copytree(demo, root / ".mesh", copy_function=os.link)
     with running_lab(root, tmp_path_factory.mktemp("user") / "jupyter") as running:
         yield running
 
