@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from kit.compiled import statements
 from kit.config import Config
@@ -111,10 +112,15 @@ def foreign(mesh: Mesh, product: DataProduct, name: str) -> str:
     return f"'{name}', which '{product.name}' does not declare; its inputs are: {known}"
 
 
+def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
+    """The places whose files a product has no business with, and what they are."""
+    folders = [(item.name, item.folder) for item in mesh.products] + [(item.name, item.folder) for item in mesh.broken]
+    found = {folder: f"the folder of '{name}'" for name, folder in folders if name != product}
+    return {**found, config.storage: "the storage of the mesh"}
+
+
 def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
-    places = {other.folder: f"the folder of '{other.name}'" for other in mesh.products if other is not product}
-    places |= {other.folder: f"the folder of '{other.name}'" for other in mesh.broken}
-    places |= {config.storage: "the storage of the mesh"}
+    places = forbidden(config, mesh, product.name)
     yield from (f"{item.where}: {item.problem}" for item in of_ingest(product.folder, places).faults)
     for port in product.ports:
         if port.notebook is None:

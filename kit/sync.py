@@ -29,21 +29,24 @@ def sync(config: Config, mesh: Mesh) -> list[Path]:
     product is broken, the files of the whole mesh stay as they are too.
     """
     written = []
-    for path, text in _generated(config, mesh).items():
+    for path, text in wanted(config, mesh).items():
         try:
             same = not path.is_symlink() and read_text(path) == text
         except KitError:
             same = False
         if not same:
+            make_folder(path.parent)
             write_durably(path, text)
             written.append(path)
-    for product in mesh.products:
-        for path, wanted in _promised(product).items():
-            if isinstance(wanted, str) and _drift(path, wanted):
-                make_folder(path.parent)
-                write_durably(path, wanted)
-                written.append(path)
     return written
+
+
+def wanted(config: Config, mesh: Mesh) -> dict[Path, str]:
+    """Every generated file that can be written, by its path, as it should be."""
+    found = _generated(config, mesh)
+    for product in mesh.products:
+        found |= {path: text for path, text in _promised(product).items() if isinstance(text, str)}
+    return found
 
 
 def drifts(config: Config, mesh: Mesh) -> list[str]:
