@@ -13,8 +13,8 @@ from kit.store import Store
 
 _NAME = "new_asset"
 _ABOUT = """\
-What the table holds, who it is for, and what one row stands for. Run the cells, change them, and when the table is right,
-`kit new notebook PRODUCT.{name} --from notebooks/{name}.ipynb` makes it a port of a product."""
+What the table holds, who it is for, and what one row stands for. Run the cells and change them. When the table is right,
+`kit promote notebooks/{name}.ipynb --product PRODUCT` makes it a port of a product; `kit.promote()` in a cell does the same."""
 
 
 def blank(config: Config) -> Path:

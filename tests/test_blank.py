@@ -33,13 +33,16 @@ def test_none_is_overwritten_and_each_names_itself(small: SmallMesh) -> None:
     first.write_text("mine")
     second = blank(small.config)
     assert (first.read_text(), second.name) == ("mine", "new_asset_2.ipynb")
-    assert "PRODUCT.new_asset_2 --from notebooks/new_asset_2.ipynb" in sources(second)[0]
+    assert "kit promote notebooks/new_asset_2.ipynb --product PRODUCT" in sources(second)[0]
 
 
 def test_it_can_become_a_port_as_it_is(small: SmallMesh) -> None:
     small.publish("shop")
     adopted = adopt(blank(small.config))
-    assert (adopted.port, adopted.reads) == ("new_asset", ("shop.sales",))
+    assert adopted.port == "new_asset"
+    made = ["".join(cell["source"]) for cell in json.loads(adopted.text)["cells"]]
+    assert made[2].endswith('sales = kit.inputs().read("shop.sales")\nsales')
+    assert made[3].endswith('frame = sales.head(rows)\nkit.output("new_asset", frame)')
 
 
 def test_without_anything_to_read_or_a_place_to_write_it_says_so(small: SmallMesh) -> None:
