@@ -10,7 +10,7 @@ from dbt_common.tests import enable_test_caching
 
 from kit.files import lock
 from kit.store import Store
-from tests.lab import lab, lab_page  # noqa: F401  fixtures
+from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]

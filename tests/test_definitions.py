@@ -360,7 +360,7 @@ def test_an_executed_notebook_below_the_root_is_a_link(small: SmallMesh, instanc
     link = event.step_materialization_data.materialization.metadata["executed notebook forecast"]
     assert isinstance(link, dg.UrlMetadataValue)
     assert link.url is not None
-    assert link.url.startswith("/notebook?path=")
+    assert link.url.startswith("/dagster/notebook?path=")
     assert link.url.endswith("forecast.ipynb&repoLocName=mesh")
 
 
