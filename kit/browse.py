@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import ipywidgets as widgets
 
@@ -34,8 +34,15 @@ _STYLE = """<style>
 .kit-browse { max-width: 1240px; }
 .kit-browse select { height: 100%; padding: 2px 0; font: 13px var(--jp-code-font-family, monospace); }
 .kit-browse select option { padding: 3px 8px; }
-.kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 0; padding: 0 14px; }
+.kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
+</style>"""
+
+# The table is seen where the application is not: without a kernel, not trusted, on a code host, in a file.
+_BELOW = """<style>
+.jp-OutputArea:has(.kit-browse) .kit-below { display: none; }
+.kit-below { animation: kit-wait 1.5s; }
+@keyframes kit-wait { from, 99% { height: 0; overflow: hidden; opacity: 0; } }
 </style>"""
 
 
@@ -59,7 +66,7 @@ class Finder(Protocol):
 
 
 class Browser:
-    """Shown as the value of a cell it is the application; where no kernel is at work, the table of the catalog."""
+    """Shown as the value of a cell it is the application, and where that cannot be, the table of the catalog."""
 
     def __init__(self, catalog: Finder, text: str = "") -> None:
         self._catalog = catalog
@@ -69,10 +76,10 @@ class Browser:
         self._advice = markup.html("")
         self._drawn: set[str] = set()  # tabs that speak of what is chosen
         self._filter = widgets.Text(
-            value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="300px")
+            value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="270px")
         )
         self._count = widgets.HTML(layout=_layout(margin="2px 12px"))
-        self._list = widgets.Select(rows=24, layout=_layout(width="300px", flex="0 0 auto", height="auto"))
+        self._list = widgets.Select(rows=24, layout=_layout(width="270px", flex="0 0 auto", height="auto"))
         self._panes = {name: Pane() for name in TABS}
         self._tabs = widgets.Tab(tuple(self._panes.values()), titles=tuple(TABS), layout=_layout(flex="1 1 auto", width="0"))
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
@@ -150,9 +157,13 @@ class Browser:
     def __repr__(self) -> str:
         return repr(self._catalog)
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.widget._repr_mimebundle_(**options)
-        return {**bundle, "text/plain": repr(self), "text/html": self._catalog._repr_html_()}
+    def _ipython_display_(self) -> None:
+        from IPython import display
+
+        show: Callable[..., object] = display.display
+        table = f"{_BELOW}<div class='kit-below'>{self._catalog._repr_html_()}</div>"
+        show({**self.widget._repr_mimebundle_(), "text/plain": "", "text/html": ""}, raw=True)
+        show({"text/plain": repr(self), "text/html": table}, raw=True)
 
 
 def _layout(**values: str) -> widgets.Layout:
