@@ -152,7 +152,7 @@ class Browser:
         except KitError as error:
             return markup.paragraph(str(error))
         except Exception as error:  # whatever is wrong with one tab, the others are still of use
-            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {error}")
+            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
     def __repr__(self) -> str:
         return repr(self._catalog)
