@@ -85,6 +85,7 @@ class Browser:
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
         self.widget = widgets.VBox([top, widgets.HBox([self._list, self._tabs])])
         self.widget.add_class("kit-browse")
+        self._list.observe(self._choose, "index")
         self._narrow()
         self._filter.observe(lambda _: self._narrow(), "value")
         self._tabs.observe(lambda _: self._draw(), "selected_index")
@@ -103,17 +104,17 @@ class Browser:
         self._count.value = f"{len(found):,} of {len(self._catalog):,} ports"
         self._advice = markup.joined(map(markup.paragraph, found.beside() if not self._found else _summary(self._found)))
         ids = [entry.id for entry in self._found]
-        self._list.unobserve_all("index")
+        self._list.unobserve(self._choose, "index")
         self._list.index = None
         self._list.options = [_label(entry) for entry in self._found]
         if self._chosen and self._chosen.id in ids:
             self._list.index = ids.index(self._chosen.id)
         elif len(ids) == 1:
             self._list.index = 0
-        self._list.observe(lambda _: self._choose(), "index")
+        self._list.observe(self._choose, "index")
         self._choose()
 
-    def _choose(self) -> None:
+    def _choose(self, _: object = None) -> None:
         position = self._list.index
         before, self._chosen = self._chosen, None if position is None else self._found[position]
         if before and self._chosen and before.id == self._chosen.id:
@@ -152,7 +153,8 @@ class Browser:
         except KitError as error:
             return markup.paragraph(str(error))
         except Exception as error:  # whatever is wrong with one tab, the others are still of use
-            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            reason = str(error).partition("\n")[0]
+            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {reason}")
 
     def __repr__(self) -> str:
         return repr(self._catalog)
@@ -176,7 +178,8 @@ def _label(entry: Entry) -> str:
 
 
 def _summary(entries: list[Entry]) -> list[str]:
-    products = {entry.card.name for entry in entries}
+    products = len({entry.card.name for entry in entries})
     counts = Counter(_STATES.get(entry.status.state, entry.status.state) for entry in entries)
     states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-    return [f"{len(products):,} data products: {states}.", "Choose a port on the left; the arrow keys work there too."]
+    what = f"{products:,} data product{'s' * (products != 1)}"
+    return [f"{what}: {states}.", "Choose a port on the left; the arrow keys work there too."]
