@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kit.asset import Inputs, Preview, inputs, output
 from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
 from kit.reading import read, scan
+from kit.running import run
 from kit.version import __version__
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from kit.promote_form import PromoteForm
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "scan"]
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"]
 
 
 def promote(notebook: str | None = None) -> "PromoteForm":

@@ -12,7 +12,8 @@ from typing import Any
 from kit.cells import Cell, code_cells
 from kit.errors import NotebookError
 from kit.files import IDENTIFIER, read_json, short, to_json
-from kit.notebook import KERNEL, TYPES
+from kit.notebook import KERNEL
+from kit.parameters import TYPES
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit import announcement, drafting, promoting, terminal
+from kit import announcement, drafting, notebook_commands, promoting, terminal
 from kit.config import Config
 from kit.diff import diff as compare
 from kit.errors import KitError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 app.add_typer(drafting.app, name="contract")
+app.add_typer(notebook_commands.app, name="notebook")
 app.command()(promoting.promote)
 
 

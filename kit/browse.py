@@ -82,7 +82,7 @@ class Browser:
         self._filter.observe(lambda _: self._narrow(), "value")
         self._tabs.observe(lambda _: self._draw(), "selected_index")
         for pane in self._panes.values():
-            pane.observe(lambda _: self._draw(again=True), "picked")
+            pane.observe(lambda _: self._pick(), "picked")
 
     @property
     def selected(self) -> Entry | None:
@@ -111,20 +111,28 @@ class Browser:
         before, self._chosen = self._chosen, None if position is None else self._found[position]
         if before and self._chosen and before.id == self._chosen.id:
             return
-        for pane in self._panes.values():
-            with pane.hold_trait_notifications():
-                pane.html = pane.picked = ""
         self._drawn.clear()
+        for pane in self._panes.values():
+            pane.html = pane.picked = ""
         self._draw()
 
-    def _draw(self, *, again: bool = False) -> None:
-        """Fill the tab that is seen, once for each choice, or again for what was picked in it."""
-        name = list(TABS)[self._tabs.selected_index or 0]
-        if again or name not in self._drawn:
-            self._drawn.add(name)
-            pane = self._panes[name]
+    def _pick(self) -> None:
+        """Fill the tab that is seen anew, for what was picked in it; a choice has already forgotten what was."""
+        if self._seen in self._drawn:
+            self._drawn.remove(self._seen)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Fill the tab that is seen, once for each choice."""
+        if self._seen not in self._drawn:
+            self._drawn.add(self._seen)
+            pane = self._panes[self._seen]
             pane.html = _WAITING
-            pane.html = self._told(name, pane.picked)
+            pane.html = self._told(self._seen, pane.picked)
+
+    @property
+    def _seen(self) -> str:
+        return list(TABS)[self._tabs.selected_index or 0]
 
     def _told(self, name: str, picked: str) -> Html:
         entry = self._chosen

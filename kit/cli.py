@@ -1,7 +1,7 @@
 """The command line. Each command prints what it did; `--json` gives scripts the same as data."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +12,16 @@ from kit.authoring import app as authoring
 from kit.build import Outcome
 from kit.config import Config
 from kit.doctor import examine
-from kit.errors import KitError, NotebookError, UnknownName
+from kit.errors import KitError
 from kit.execution import execute
+from kit.files import short
 from kit.lint import problems
 from kit.mesh import Mesh
 from kit.options import JsonOption, PortArgument, complete_products
-from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
+from kit.running import requests
 from kit.scorecard import scores
-from kit.start import Request, declared_parameters
 from kit.status import statuses
 from kit.store import Store
 from kit.sync import drifts, refused
@@ -66,17 +66,12 @@ def run(
     mesh = Mesh.load(config.domains, config.cache)
     products = mesh.select(selection or (), upstream=upstream, downstream=downstream)
     given = dict(_pair(text) for text in parameter or ())
-    parameters = {product.name: _mine(product, given) for product in products}
-    if unknown := sorted(set(given) - {name for mine in parameters.values() for name in mine}):
-        selected = ", ".join(product.name for product in products)
-        raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
-    keys = _partitions(config, products, tuple(partition or ()))
-    requests = {name: Request(mine, keys[name], force) for name, mine in parameters.items()}
+    asked = requests(config, products, given, tuple(partition or ()), force)
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
     try:
         tell = (lambda outcome: None) if as_json else terminal.print_outcome
-        outcomes = execute(config, mesh, products, requests, lambda: terminal.progress(as_json), tell)
+        outcomes = execute(config, mesh, products, asked, lambda: terminal.progress(as_json), tell)
     except KeyboardInterrupt:
         errors.print("interrupted; readers keep the snapshots they had")
         raise typer.Exit(130) from None
@@ -95,21 +90,6 @@ def run(
             terminal.print_next(mesh, failed)
     if broken or failed:
         raise typer.Exit(1)
-
-
-def _mine(product: DataProduct, given: dict[str, str]) -> dict[str, str]:
-    """Those of the given parameters that a notebook of the product declares."""
-    declared = declared_parameters(product) if given else {}
-    return {name: value for name, value in given.items() if any(name in known for known in declared.values())}
-
-
-def _partitions(config: Config, products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The asked partitions for each product that has any; raises `UnknownName` for one that is not there."""
-    keys: dict[str, tuple[str, ...]] = {product.name: () for product in products}
-    cut = {product.name: product.partitions for product in products if product.partitions}
-    if asked and not cut:
-        raise UnknownName(f"none of {', '.join(keys)} has partitions; leave --partition out")
-    return keys | {name: how.select(name, asked, config.clock()) for name, how in cut.items() if asked}
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -332,6 +312,22 @@ def read(
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
+
+
+@app.command()
+def report(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; by default report.html in the storage.")
+    ] = None,
+) -> None:
+    """Write the whole mesh as one HTML page: catalog, contracts, checks, lineage, runs; it loads and runs nothing."""
+    from kit.report import write
+
+    config = Config.load()
+    mesh = Mesh.load(config.domains, config.cache)
+    with console.status(f"writing about {len(mesh.products)} data products"):
+        path = write(config, mesh, output or config.storage / "report.html")
+    console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""What checks say about the data without showing what its contract masks."""
+"""What checks say about the data without showing what its contracts hide."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from kit import masking
 from kit.audit import Subject, rules, schema_rule
 from kit.checks import Check
-from kit.product import DataProduct
+from kit.contract import Column, Contract
 
 HIDDEN = "masked"
 """What stands in the place of a value."""
@@ -17,16 +17,26 @@ HIDDEN = "masked"
 _COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
 
 
-def discreet(product: DataProduct, subjects: Sequence[Subject], clock: datetime, checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks without values of masked columns; `subjects` are all tables of the product that are audited.
+def personal(contract: Contract) -> tuple[Column, ...]:
+    """The columns whose values stay where the data is: those that are masked, and those that say something about a person."""
+    return tuple(c for c in contract.columns if c.classification == "personal" or c in masking.masked(contract))
 
-    Checks are made of the real values and recorded for everybody. In a product that masks anything, only values under the
-    name of a column that a contract knows and none masks are told: a query may give any name to a masked value.
+
+def discreet(
+    subjects: Sequence[Subject],
+    clock: datetime,
+    checks: Iterable[Check],
+    hides: Callable[[Contract], Sequence[Column]] = masking.masked,
+) -> tuple[Check, ...]:
+    """The checks without values of the columns that `hides` names; `subjects` are all tables of the product that are audited.
+
+    Checks are made of the real values and recorded for everybody. In a product that hides anything, only values under the
+    name of a column that a contract knows and none hides are told: a query may give any name to a hidden value.
     """
-    if not masking.masks(product):
+    if not any(hides(subject.contract) for subject in subjects):
         return tuple(checks)
     known = {column.name for subject in subjects for column in subject.contract.columns}
-    hidden = {column.name for subject in subjects for column in masking.masked(subject.contract)}
+    hidden = {column.name for subject in subjects for column in hides(subject.contract)}
     shown = known - hidden
     telling = {(subject.table, schema_rule(subject.contract)) for subject in subjects}
     for subject in subjects:

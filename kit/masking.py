@@ -26,11 +26,6 @@ def masked(contract: Contract) -> tuple[Column, ...]:
     return tuple(column for column in contract.columns if column.mask and column.mask.applies)
 
 
-def masks(product: DataProduct) -> bool:
-    """Whether the kit replaces values of any of a product's sources or ports."""
-    return any(masked(contract) for contract in _contracts(product))
-
-
 def _contracts(product: DataProduct) -> list[Contract]:
     return [source.contract for source in product.sources] + [port.contract for port in product.ports]
 

@@ -14,12 +14,12 @@ from kit.coupling import forbidden
 from kit.draft import draft
 from kit.errors import KitError, NotebookError
 from kit.files import IDENTIFIER, parse_yaml, short
+from kit.first_run import first_run
 from kit.given import SUFFIXES, Given, identifier
 from kit.mesh import Mesh
 from kit.outside import outside
 from kit.product import RAW, OutputPort
 from kit.snooping import of_notebook
-from kit.trial import trial
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
@@ -176,7 +176,7 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, pa
     place.parent.mkdir(exist_ok=True)
     place.write_text(adopted.text, encoding="utf-8")
     try:
-        with trial(config, place, adopted.port, [item.id for item in found]) as made:
+        with first_run(config, place, adopted.port, [item.id for item in found]) as made:
             contract = draft([made], f"{product}.{adopted.port}")
     except NotebookError as error:
         hint = "; --frame NAME says which frame it makes" if "kit.output takes a" in str(error) else ""

@@ -77,7 +77,7 @@ _STYLE = """
   padding: 4px 12px 4px 0; vertical-align: top; border-bottom: 1px solid var(--jp-border-color2, #8884);
 }
 .kit-pane th { font-weight: 600; white-space: nowrap; }
-.kit-pane thead th { position: sticky; top: -4px; background: var(--jp-layout-color0, Canvas); }
+.kit-pane thead th { position: sticky; top: -4px; background: var(--jp-layout-color1, Canvas); }
 .kit-pane tbody tr:hover { background: var(--jp-layout-color2, #8881); }
 .kit-pane td { font-variant-numeric: tabular-nums; }
 .kit-pane img { max-width: 100%; vertical-align: middle; }
@@ -93,7 +93,7 @@ _STYLE = """
   background: var(--jp-layout-color1, transparent); border: 1px solid var(--jp-border-color1, #8888); border-radius: 3px;
 }
 .kit-pane [data-pick] {
-  padding: 0; font: inherit; font-weight: 600; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
+  padding: 0; font: inherit; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
   background: none; border: 0; text-decoration: underline;
 }
 .kit-button:hover { background: var(--jp-layout-color3, #8882); }

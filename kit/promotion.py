@@ -15,8 +15,8 @@ from kit.errors import KitError, NotebookError, UnknownName
 from kit.files import short
 from kit.mesh import Mesh
 from kit.mirror import mirror, real
-from kit.notebook import Parameter, parameters
 from kit.origin import file_of, from_notebook
+from kit.parameters import Parameter, parameters
 from kit.product import DataProduct
 from kit.scaffold import check_new_port, grown
 from kit.start import Request, partition_problems

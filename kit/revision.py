@@ -1,4 +1,4 @@
-"""The mesh as git has it at another revision, beside the work tree; and who changed a file of it."""
+"""The revision the mesh is at, the mesh as git has it at another one, and who changed a file of it."""
 
 import os
 import subprocess
@@ -37,15 +37,15 @@ def at(config: Config, ref: str) -> Iterator[Config]:
     What others have done on `ref` since then is no change of this work tree. Neither it nor git's index is touched.
     Raises `KitError` when git cannot give it.
     """
-    commit = _git(config.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
+    found = _git(config.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found is None:
         branch = ref.removeprefix("origin/")
         raise KitError(
             f"git knows no revision '{ref}' here; fetch it with `git fetch origin {branch}` and compare with "
             f"`--against origin/{branch}`, or name a branch, tag or commit that is there"
         )
     # A clone cut short does not know where the two parted; then the revision itself is what there is to compare with.
-    parted = _git(config.root, "merge-base", commit.decode().strip(), "HEAD") or commit
+    parted = _git(config.root, "merge-base", found.decode().strip(), "HEAD") or found
     name = parted.decode().strip()
     # All of it: what a product is made of may lie beside `domains`, as macros do.
     archive = _git(config.root, "archive", "--format=zip", name)
@@ -58,6 +58,16 @@ def at(config: Config, ref: str) -> Iterator[Config]:
         if not then.domains.is_dir():
             raise KitError(f"the revision '{ref}' ({name[:8]}) has no folder 'domains'; name one that has, with --against")
         yield then
+
+
+def commit(root: Path) -> str | None:
+    """The commit the mesh is at, with `-dirty` when files differ from it; None outside a git checkout."""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

@@ -1,5 +1,6 @@
 """The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
 
+import getpass
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,10 @@ RECORD = "record.json"
 
 @dataclass(frozen=True)
 class Record:
-    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`."""
+    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`.
+
+    `by` is the user it ran as; `git_commit` what the mesh was at, of a build that had something to do.
+    """
 
     run_id: str
     product: str
@@ -29,6 +33,16 @@ class Record:
     checks: tuple[Check, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     notebooks: dict[str, str] = field(default_factory=dict)
+    by: str = ""
+    git_commit: str | None = None
+
+
+def user() -> str:
+    """The name of the user this process runs as, or nothing where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return ""
 
 
 class Runs:
@@ -75,6 +89,11 @@ class Runs:
         """The run ids of a product, newest first."""
         folder = self.root / product
         return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+
+    def with_notebooks(self) -> dict[str, Path]:
+        """The folder of the executed notebooks of each run that has any, by its id, newest first."""
+        folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
+        return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
 
     def prune(self, product: str, keep: set[str], newest: int) -> int:
         """Remove the run folders of a product except the `newest` and those in `keep`; returns how many went."""

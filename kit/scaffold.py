@@ -18,7 +18,7 @@ from kit.mesh import Mesh
 from kit.mirror import mirror
 from kit.origin import Piece, check_port_name, from_ports, piece_of
 from kit.product import DESCRIPTOR, DataProduct, name_problem
-from kit.sync import texts
+from kit.sync import wanted
 from kit.yaml_edit import appended
 
 COMMANDS = ("port", "notebook")
@@ -151,7 +151,7 @@ def _changes(config: Config, there: Config, name: str) -> tuple[Change, ...]:
     mesh = Mesh.load(there.domains, there.cache)
     folder = mesh.product(name).folder
     generated = {}
-    for path, text in texts(there, mesh).items():
+    for path, text in wanted(there, mesh).items():
         if path.is_relative_to(folder):
             _write(path, text)
         if path.is_relative_to(folder) or path.parent in (there.root, there.domains):

@@ -34,8 +34,7 @@ class Session:
         """Over all published ports of the mesh at hand; in a build over the inputs it pinned. Raises `KitError`."""
         if asset.RUN_FILE in os.environ:
             return cls(BuildPins(asset.inputs()))
-        config = Config.load()
-        return cls(Pins(config, asset.product_here(config)))
+        return cls(Pins(Config.load()))
 
     def ask(self, query: str, names: Mapping[str, Any], row: int = 1) -> "pl.DataFrame":
         """The rows of one query, which begins in line `row` of its cell.

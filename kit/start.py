@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, masking, notebook
+from kit import ingest, majors, masking
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
 from kit.files import sha256, short
 from kit.ingest import Landing
+from kit.parameters import Parameter, check_parameters, parameters
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
+from kit.secrets import Secrets
 from kit.store import Snapshot, Store
 from kit.version import __version__
 
@@ -96,6 +98,7 @@ def start(
         current = None  # its files are gone; building anew is the way out
     if current:
         store.mend(product.name)
+    _refuse_secrets(product, request.parameters, Secrets.of(config))
     given = _parameters(product, request.parameters)
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
@@ -172,9 +175,9 @@ def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str,
     return landings
 
 
-def declared_parameters(product: DataProduct) -> dict[str, dict[str, notebook.Parameter]]:
+def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]:
     """What the notebooks of a product can be given, by port and name."""
-    return {port.name: notebook.parameters(port.notebook) for port in product.ports if port.notebook is not None}
+    return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
 
 
 def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
@@ -186,11 +189,21 @@ def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, 
         port = product.port(name)
         if port and port.notebook:
             mine = {key: value for key, value in given.items() if key in declared}
-            placed[name] = notebook.check_parameters(port.notebook, declared, mine)
+            placed[name] = check_parameters(port.notebook, declared, mine)
     for key in given:
         if not any(key in values for values in placed.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
     return placed
+
+
+def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:
+    """Parameters stand in records, fingerprints and executed copies."""
+    for name, value in given.items():
+        if secret := secrets.found_in(value):
+            raise NotebookError(
+                f"the parameter '{name}' of '{product.name}' holds the secret {secret}, and parameters are recorded; "
+                f"leave it out and write os.environ['{secret}'] in the notebook"
+            )
 
 
 def partition_problems(product: DataProduct) -> Iterator[str]:
@@ -198,7 +211,7 @@ def partition_problems(product: DataProduct) -> Iterator[str]:
     if product.partitions:
         for port in product.ports:
             if port.notebook is not None:
-                declared = notebook.parameters(port.notebook).get(PARTITION)
+                declared = parameters(port.notebook).get(PARTITION)
                 if declared is None or declared.type != "str":
                     yield (
                         f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "

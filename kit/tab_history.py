@@ -31,7 +31,10 @@ def html(opened: Opened) -> Html:
         commits = ()  # a mesh need not be in git
     if commits:
         rows = ((commit.day, commit.author, commit.subject, commit.name) for commit in commits)
-        parts += [markup.heading("Commits to the contract"), markup.table(("day", "who", "what", "commit"), rows)]
+        parts += [
+            markup.heading("Commits to the contract"),
+            markup.table(("day", "who", "what", "commit"), rows, whole=["day"]),
+        ]
     return markup.joined(parts)
 
 

@@ -12,7 +12,7 @@ _ORDER = ("failed", "warned", "passed")
 
 
 def html(opened: Opened) -> Html:
-    """Every check, those that did not pass first, each with a square for every build, the newest on the left."""
+    """Every check, those that did not pass first, then those of the port itself; a square for every build, newest first."""
     name = opened.entry.id
     found = quality.results(opened.config, name)
     if not found.builds:
@@ -21,7 +21,7 @@ def html(opened: Opened) -> Html:
     about = markup.lines(
         markup.joined((f"Last build {moment(last.at)} UTC: ", markup.states(last.status))), last.message.partition("\n")[0]
     )
-    checks = sorted(found.checks, key=lambda check: _ORDER.index(check.last.verdict))
+    checks = sorted(found.checks, key=lambda check: (_ORDER.index(check.last.verdict), check.table != opened.name))
     several = len(found.builds) > 1
     header = (*_HEADER, f"last {len(found.builds)} builds") if several else _HEADER
     rows = [_row(check) + ((_over_time(check, found.builds),) if several else ()) for check in checks]
@@ -32,7 +32,7 @@ def html(opened: Opened) -> Html:
 def _row(history: History) -> tuple[object, ...]:
     last = history.last
     told = markup.lines(history.rule, markup.soft(last.note) if last.note else "")
-    return markup.states(last.verdict), told, f"{history.table}, {history.origin}", last.observed
+    return markup.states(last.verdict), told, markup.lines(history.table, markup.soft(history.origin)), last.observed
 
 
 def _over_time(history: History, builds: tuple[Build, ...]) -> Html:

@@ -13,7 +13,7 @@ _LISTED = 6  # values of a set that are told
 
 
 def html(opened: Opened) -> Html:
-    """The columns as the contract promises them, or as the last snapshot knows them where the product is broken."""
+    """The columns as the contract promises them, or as the last snapshot knows them where there is none now."""
     contract = opened.contract()
     try:
         with opened.snapshot() as snapshot:
@@ -23,7 +23,7 @@ def html(opened: Opened) -> Html:
     if contract is None:
         known = opened.entry.port.columns
         rows = [(markup.bold(name), kind, _share(nulls.get(name)), "", "", told) for name, kind, told in known]
-        why = "Its product is broken: these are the columns of the last snapshot, whose rules stand in no contract now."
+        why = "These are the columns of the last snapshot: no contract promises them now, or its product is broken."
         return markup.joined((markup.paragraph(why), markup.table(_HEADER, rows, numbers=["null"])))
     columns = [
         (

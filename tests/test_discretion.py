@@ -14,7 +14,7 @@ def told(small: SmallMesh, check: Check) -> tuple[str, tuple[dict[str, object], 
     """What a check of `shop` observes and shows."""
     product = small.product("shop")
     raw, ports = subjects(product)
-    [found] = discreet(product, raw + ports, CLOCK, [check])
+    [found] = discreet(raw + ports, CLOCK, [check])
     assert (found.table, found.rule, found.origin, found.passed) == (check.table, check.rule, check.origin, check.passed)
     return found.observed, found.samples
 

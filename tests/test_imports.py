@@ -46,6 +46,12 @@ def test_pictures_are_light(small: SmallMesh) -> None:
     assert imported(f"{look}\nimport sys; print([name for name in {heavy} if name in sys.modules])", small) == "[]"
 
 
+def test_browsing_is_light(small: SmallMesh) -> None:
+    small.publish("shop")
+    look = "import kit\nb = kit.open().browse('totals')\nfor tab in range(8): b._tabs.selected_index = tab"
+    assert imported(f"{look}\n{REPORT}", small) == "[]"
+
+
 def test_finding_nothing_to_do_is_light(small: SmallMesh) -> None:
     small.publish("shop")
     small.publish("plan")

@@ -10,12 +10,15 @@ from kit.asset import RUN_FILE
 from kit.config import Config
 from kit.errors import NotebookError
 from kit.files import short, to_json
-from kit.notebook import Limits, execute, parameters
+from kit.kernels import Kernels, Sheet
+from kit.notebook import Limits, execute
+from kit.parameters import parameters
+from kit.secrets import Secrets
 from kit.store import Snapshot, Store
 
 
 @contextmanager
-def trial(config: Config, path: Path, port: str, reads: Sequence[str]) -> Iterator[Path]:
+def first_run(config: Config, path: Path, port: str, reads: Sequence[str]) -> Iterator[Path]:
     """The Parquet file that the asset notebook at `path` hands over as `port`, with the ports it `reads` pinned.
 
     Raises `NotebookError` when it fails or hands over nothing, `NotPublished` for a port without a snapshot.
@@ -36,8 +39,10 @@ def trial(config: Config, path: Path, port: str, reads: Sequence[str]) -> Iterat
             to_json({"port": port, "inputs": inputs, "staged": str(staged), "contract": None}), encoding="utf-8"
         )
         limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
-        with masking.key_hidden():
-            execute(path, Path(folder) / "executed.ipynb", {}, limits, {RUN_FILE: str(run_file)})
+        sheet = Sheet(path, Path(folder) / "executed.ipynb", {RUN_FILE: str(run_file)})
+        secrets = Secrets.of(config)
+        with masking.key_hidden(), Kernels([sheet]) as kernels:
+            execute(sheet, {}, limits, kernels, secrets)
         if not staged.is_file():
             raise NotebookError(f'{short(path)}: ended without kit.output("{port}", frame)')
         yield staged
