@@ -172,15 +172,19 @@ def lab(
     port: Annotated[int, typer.Option("--port", help="Where it listens, on loopback.", min=1, max=65535)] = 8888,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
-    """Start JupyterLab over the mesh, until Ctrl-C."""
-    from kit.lab import lab as jupyterlab
+    """Start JupyterLab over the mesh, until Ctrl-C; when it runs already, say where."""
+    from kit import lab as jupyterlab
 
     config = Config.load()
+    if address := jupyterlab.place(config).told:
+        console.print("JupyterLab runs already for this mesh:")
+        console.print(Text(f"\n  {address}\n", style="bold green"))
+        return
     console.print("Starting JupyterLab …")
     try:
-        with jupyterlab(config, port, browser=not no_browser) as running:
+        with jupyterlab.lab(config, port, browser=not no_browser) as running:
             console.print(Text(f"\n  {running.address}\n", style="bold green"))
-            console.print(f"Ctrl-C ends all of it. Log: {running.logs / 'lab.log'}", style="dim")
+            console.print(f"Ctrl-C ends all of it. Log: {running.log}", style="dim")
             running.watch()
     except KeyboardInterrupt:
         console.print("stopped", style="dim")
