@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit import announcement, drafting, notebook_commands, terminal
+from kit import announcement, drafting, notebook_commands, promoting, terminal
 from kit.config import Config
 from kit.diff import diff as compare
 from kit.errors import KitError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 app.add_typer(drafting.app, name="contract")
 app.add_typer(notebook_commands.app, name="notebook")
+app.command()(promoting.promote)
 
 
 @app.command()
@@ -96,9 +97,10 @@ def _new(
         if given := [name for name, value in about.items() if value is not None]:
             raise KitError(f"--{given[0]} is for a new product; '{target}' belongs to one that has it")
         if what == "notebook":
-            if reads and origin:
-                raise KitError("a notebook from outside says itself what it reads; leave --reads or --from out")
-            made = scaffold.new_notebook(config, mesh, target, reads, origin)
+            if origin:
+                name, _, port = target.partition(".")
+                raise KitError(f"a notebook that is there is promoted: kit promote {origin} --product {name} --port {port}")
+            made = scaffold.new_notebook(config, mesh, target, reads)
         else:
             _no_reads(reads)
             scaffold.check_new_port(mesh, target)

@@ -15,7 +15,7 @@ from kit.errors import InvalidFile, NotebookError
 from kit.files import mappings, read_json, short
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_TYPES: dict[str, type | tuple[type, ...]] = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int, "float": (int, float), "str": str, "bool": bool, "list": list, "dict": dict,
 }  # fmt: skip
 
@@ -66,7 +66,7 @@ def parameters(path: Path) -> dict[str, Parameter]:
             raise NotebookError(
                 f"{short(path)}: the default of parameter '{item.name}' is {ast.unparse(item.value)}; write a plain value"
             ) from None
-        kind = item.annotation if item.annotation in _TYPES else type(default).__name__
+        kind = item.annotation if item.annotation in TYPES else type(default).__name__
         result[item.name] = Parameter(item.name, kind, default, item.comment)
     return result
 
@@ -115,7 +115,7 @@ def _value(path: Path, parameter: Parameter, value: Any) -> Any:
     if isinstance(value, str) and kind != "str":
         with contextlib.suppress(ValueError):
             value = json.loads(value.lower() if kind == "bool" else value)
-    allowed = _TYPES.get(kind, object)
+    allowed = TYPES.get(kind, object)
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
         raise NotebookError(f"{short(path)}: the parameter '{parameter.name}' is {value!r}; it must be of type {kind}")
     return value

@@ -64,6 +64,8 @@ def print_outcome(outcome: "Outcome") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
+    from kit.status import raw_set_aside
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
         ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
@@ -87,6 +89,8 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
             console.print(
                 Text(f"{row.card.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
             )
+    for text in raw_set_aside(rows):
+        console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
 

@@ -1,10 +1,14 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kit.files import lock
+from kit.store import Store
 from tests.lab import lab, lab_page  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
@@ -37,16 +41,26 @@ def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.Comp
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo mesh, built from nothing with the network cut off."""
-    storage = tmp_path_factory.mktemp("demo") / "storage"
-    done = kit("run", storage=storage, network=False)
-    return storage, done
+    """The demo mesh, built from nothing with the network cut off; once for all the workers of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    storage, told = folder / "storage", folder / "told.json"
+    with lock(folder / ".lock", wait=True):
+        if not told.exists():
+            told.write_text(json.dumps(vars(kit("run", storage=storage, network=False))))
+    return storage, subprocess.CompletedProcess(**json.loads(told.read_text()))
 
 
 @pytest.fixture(scope="session")
-def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
-    storage, done = first_run
+def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The storage of the demo mesh, for this worker alone; without Dagster's home, whose settings name its own folder."""
+    built, done = first_run
     if done.returncode == 77:
-        done = kit("run", storage=storage)
+        with lock(built.parent / ".lock", wait=True):
+            done = kit("run", storage=built)
     assert done.returncode == 0, done.stdout + done.stderr
+    storage = tmp_path_factory.mktemp("demo") / "storage"
+    shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
+    for folder in (storage / "products").iterdir():
+        Store(storage).mend(folder.name)
     return storage

@@ -1,9 +1,6 @@
 """Products built one partition at a time. `shop` is cut by item (tea, cake), `plan` likewise with a notebook."""
 
-import os
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import polars as pl
@@ -12,6 +9,7 @@ import pytest
 from kit.lint import problems
 from kit.progress import Progress
 from kit.sync import sync
+from tests.forked import build_until, forked
 from tests.small_mesh import FORECAST, SmallMesh
 
 
@@ -144,17 +142,7 @@ def test_a_partition_kept_with_other_columns_is_said(cut: SmallMesh) -> None:
 @pytest.mark.slow
 def test_a_build_killed_between_partitions_leaves_readers_where_they_were(cut: SmallMesh) -> None:
     version = cut.publish("shop")
-    code = (
-        "import os, signal\nfrom pathlib import Path\nfrom kit.build import build\nfrom kit.config import Config\n"
-        "from kit.mesh import Mesh\nfrom kit.progress import Progress\nfrom kit.start import Request\n"
-        f"config = Config.load(Path({str(cut.root)!r}), {{}})\n"
-        "def step(name):\n    if name == 'dbt done': os.kill(os.getpid(), signal.SIGKILL)\n"
-        "build(config, Mesh.load(config.domains).product('shop'), Request(force=True), progress=Progress(step=step))\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=os.environ
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert forked(build_until, cut.root, "shop", "dbt done") == -signal.SIGKILL
     assert current(cut) == version
     assert cut.build("shop").status == "up to date"
     cut.publish("shop", force=True)

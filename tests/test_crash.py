@@ -15,6 +15,7 @@ import pytest
 
 from kit.files import read_yaml
 from kit.store import Store
+from tests.forked import build_until, die, forked
 from tests.small_mesh import SmallMesh
 
 PORTS = ["a", "b", "c"]
@@ -35,34 +36,6 @@ POINTS = [
     "pointer durable",
     "pointer free",
 ]
-
-PUBLISH = """
-    import os, signal, sys
-    from pathlib import Path
-    import polars as pl
-    from kit.store import Store
-
-    storage, generation, point = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    store, passed = Store(storage), []
-
-    def step(name):
-        passed.append(name)
-        if name == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with store.building("shop"):
-        current = store.current("shop")
-        staging = store.stage("shop", ["a", "b", "c"])
-        for port in ("a", "b", "c"):
-            rows = 2000 + generation
-            pl.DataFrame({"generation": [generation] * rows}).write_parquet(staging / port / "data.parquet")
-        step("staging ready")
-        ports = {port: {"rows": 1, "contract_version": "1.0.0"} for port in ("a", "b", "c")}
-        manifest = {"run_id": "r", "fingerprint": str(generation), "inputs": {}, "ports": ports}
-        store.publish("shop", staging, manifest, parent=current.version if current else None, step=step)
-        step("pointer free")
-    print(passed)
-"""
 
 READ = """
     import json, sys
@@ -86,16 +59,35 @@ READ = """
 """
 
 
-def publish(storage: Path, generation: int, point: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", textwrap.dedent(PUBLISH), str(storage), str(generation), point]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def publish(storage: Path, generation: int, point: str = "") -> list[str]:
+    """Publish three ports of `shop`, to be killed at a point; gives the points that were passed."""
+    store, passed = Store(storage), []
+
+    def step(name: str) -> None:
+        passed.append(name)
+        if name == point:
+            die()
+
+    with store.building("shop"):
+        current = store.current("shop")
+        staging = store.stage("shop", PORTS)
+        for port in PORTS:
+            rows = 2000 + generation
+            pl.DataFrame({"generation": [generation] * rows}).write_parquet(staging / port / "data.parquet")
+        step("staging ready")
+        ports = {port: {"rows": 1, "contract_version": "1.0.0"} for port in PORTS}
+        manifest = {"run_id": "r", "fingerprint": str(generation), "inputs": {}, "ports": ports}
+        store.publish("shop", staging, manifest, parent=current.version if current else None, step=step)
+        step("pointer free")
+    return passed
 
 
 @contextmanager
 def readers(storage: Path, stop: Path, count: int = 2) -> Iterator[list[dict[str, object]]]:
     """Processes that read the product again and again; what they saw is in the list afterwards."""
     command = [sys.executable, "-c", textwrap.dedent(READ), str(storage), str(stop)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}  # they are not to starve those who write
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(count)]
     reports: list[dict[str, object]] = []
     try:
         yield reports
@@ -108,8 +100,7 @@ def readers(storage: Path, stop: Path, count: int = 2) -> Iterator[list[dict[str
 
 def test_the_points_are_those_a_publish_passes(tmp_path: Path) -> None:
     assert len(POINTS) >= 20
-    done = publish(tmp_path, 1)
-    assert done.stdout == f"{POINTS}\n"
+    assert publish(tmp_path, 1) == POINTS
 
 
 @pytest.mark.slow
@@ -120,16 +111,14 @@ def test_a_publish_killed_at_any_point_tears_nothing_and_the_next_one_recovers(t
     generation = 0
     with readers(storage, tmp_path / "stop") as reports:
         for point in POINTS:
-            killed = publish(storage, generation + 1, point)
-            assert killed.returncode == -signal.SIGKILL, point
+            assert forked(publish, storage, generation + 1, point) == -signal.SIGKILL, point
             moved = POINTS.index(point) >= POINTS.index("current.json replaced")
             current = store.current("shop")
             assert current is not None
             assert current.fingerprint == str(generation + moved), point
             for name in ("catalog.yaml", "local.yaml"):  # may lag behind the pointer, but names a snapshot that is whole
                 assert read_yaml(store.folder("shop") / name).data["metadata"]["snapshot_version"] in store.versions("shop")
-            done = publish(storage, generation + 2)
-            assert done.returncode == 0, (point, done.stderr)
+            assert forked(publish, storage, generation + 2) == 0, point
             generation += 2
             current = store.current("shop")
             assert current is not None
@@ -145,24 +134,6 @@ def test_a_publish_killed_at_any_point_tears_nothing_and_the_next_one_recovers(t
     store.prune("shop", 1)
     assert len(store.versions("shop")) == 1
     assert not (store.folder("shop") / ".staging").exists()
-
-
-BUILD = """
-    import os, signal, sys
-    from pathlib import Path
-    from kit.build import build
-    from kit.progress import Progress
-    from kit.start import Request
-    from kit.config import Config
-    from kit.mesh import Mesh
-
-    def step(name):
-        if name == sys.argv[2]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    config = Config.load()
-    build(config, Mesh.load(config.domains).product(sys.argv[1]), Request(force=True), progress=Progress(step=step))
-"""
 
 
 @pytest.mark.slow
@@ -185,9 +156,7 @@ def test_a_build_killed_between_its_steps_leaves_readers_alone_and_the_next_one_
     small.publish("shop")
     small.publish("plan")
     before = small.store.pointer(product)
-    command = [sys.executable, "-c", textwrap.dedent(BUILD), product, point]
-    killed = subprocess.run(command, cwd=small.root, env=os.environ, capture_output=True, timeout=120, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert forked(build_until, small.root, product, point) == -signal.SIGKILL
     after = small.store.pointer(product)
     assert (after == before) == (point != "publish done")
     assert small.publish(product, force=True)
@@ -197,9 +166,7 @@ def test_a_build_killed_between_its_steps_leaves_readers_alone_and_the_next_one_
 @pytest.mark.parametrize("point", ["current.json replaced", "catalog.yaml written", "catalog.yaml replaced"])
 def test_catalogs_a_killed_publish_left_behind_are_mended_by_a_build_with_nothing_to_do(small: SmallMesh, point: str) -> None:
     before = small.publish("shop")
-    command = [sys.executable, "-c", textwrap.dedent(BUILD), "shop", point]
-    killed = subprocess.run(command, cwd=small.root, env=os.environ, capture_output=True, timeout=120, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert forked(build_until, small.root, "shop", point) == -signal.SIGKILL
 
     def served() -> list[str]:
         folder = small.store.folder("shop")

@@ -94,7 +94,7 @@ def _hours(number: int) -> Any:
 
 def test_every_rule_and_test_is_a_check_of_its_asset(demo_defs: dg.Definitions) -> None:
     checks = demo_defs.resolve_asset_graph().asset_check_keys
-    assert len(checks) == 559
+    assert len(checks) == 561
     named = {(key.asset_key.to_user_string(), key.name) for key in checks}
     assert ("orders/raw/transactions", "basket_id_product_id_together_are_unique") in named
     assert ("orders/daily_sales", "department_is_required") in named

@@ -81,7 +81,7 @@ def test_the_daemon_builds_what_is_missing_and_all_of_it_ends_together(small: Sm
 
 def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: SmallMesh) -> None:
     leave_plan_alone(small)
-    small.kit("run", "shop", check=True)
+    small.publish("shop")
     notebook = small.notebook("plan", "forecast", SLEEP)
     with dev_server(small.root) as server:
         run_id = server.launch("plan.forecast")
