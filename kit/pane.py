@@ -39,6 +39,17 @@ function button(name, act) {
   return made;
 }
 
+// Keys are for what has the focus in the application, not for JupyterLab's shortcuts.
+function keepKeys(el) {
+  if (!el.isConnected) {
+    requestAnimationFrame(() => keepKeys(el));
+    return;
+  }
+  el.closest(".kit-browse")?.addEventListener("focusin", (event) => {
+    event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  });
+}
+
 function render({ model, el }) {
   const draw = () => {
     el.innerHTML = model.get("html");
@@ -59,6 +70,7 @@ function render({ model, el }) {
     }
   };
   draw();
+  keepKeys(el);
   model.on("change:html", draw);
 }
 

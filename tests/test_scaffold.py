@@ -188,7 +188,7 @@ def test_a_descriptor_that_cannot_be_replaced_leaves_nothing_behind(mesh: SmallM
 
 @pytest.mark.parametrize("text", ["Ann", "<a@b.c>", "Ann <>", "Ann\n <a@b.c>"])
 def test_an_owner_is_a_name_and_a_mail(text: str) -> None:
-    with pytest.raises(KitError, match="does not say who owns it; write --owner 'Name <mail>'"):
+    with pytest.raises(KitError, match="does not say who owns it; write 'Name <mail>'"):
         Owner.parse(text)
     assert Owner.parse(" Ann Lee <ann@example.com> ") == ANN
 
