@@ -102,8 +102,8 @@ def _new(
             raise KitError(f"--{given[0]} is for a new product; '{target}' belongs to one that has it")
         if what == "notebook":
             if origin:
-                name, _, port = target.partition(".")
-                raise KitError(f"a notebook that is there is promoted: kit promote {origin} --product {name} --port {port}")
+                product, _, port = target.partition(".")
+                raise KitError(f"a notebook that is there is promoted: kit promote {origin} --product {product} --port {port}")
             made = scaffold.new_notebook(config, mesh, target, reads)
         else:
             _no_reads(reads)

@@ -84,6 +84,7 @@ _STYLE = """
   max-height: 520px; overflow: auto; padding: 4px 2px; user-select: text;
 }
 .kit-pane p { margin: 0 0 8px; }
+.kit-pane > p:first-child { margin-top: 0 !important; }
 .kit-pane table { border-collapse: collapse; font-size: 13px; margin: 0 0 10px; }
 .kit-pane th, .kit-pane td {
   padding: 4px 12px 4px 0; vertical-align: top; border-bottom: 1px solid var(--jp-border-color2, #8884);

@@ -40,7 +40,9 @@ class PromoteForm:
         self._notebook = notebook
         names = Mesh.load(config.domains, config.cache).names
         wide = {"style": {"description_width": "70px"}, "layout": widgets.Layout(width="360px")}
-        self._product = widgets.Dropdown(options=names, description="Product", **wide)
+        self._product = widgets.Dropdown(
+            options=[("choose one", ""), *zip(names, names, strict=True)], description="Product", **wide
+        )
         self._port = widgets.Text(value=identifier(notebook.file.stem), description="Port", **wide)
         self._frame = widgets.Text(placeholder="what the last cell hands over", description="Frame", **wide)
         self._look = widgets.Button(description="Show the changes", tooltip="Runs the notebook once and writes nothing")
@@ -50,7 +52,7 @@ class PromoteForm:
         self._said = widgets.HTML()
         self._look.on_click(lambda _: self._start(dry_run=True))
         self._promote.on_click(lambda _: self._start(dry_run=False))
-        buttons = widgets.HBox([self._look, self._promote], layout=widgets.Layout(margin="4px 0 4px 74px"))
+        buttons = widgets.HBox([self._look, self._promote], layout=widgets.Layout(margin="4px 0 4px 76px"))
         self.widget = widgets.VBox([self._product, self._port, self._frame, buttons, self._said])
         self.widget.add_class("kit-promote")
 
@@ -70,6 +72,8 @@ class PromoteForm:
         Thread(target=self.run, kwargs={"dry_run": dry_run}, daemon=True).start()
 
     def _command(self, path: Path, dry_run: bool) -> list[str]:
+        if not self._product.value:
+            raise KitError("choose the product that it goes to")
         options = {"product": self._product.value, "port": self._port.value, "frame": self._frame.value}
         given = [f"--{name}={value.strip()}" for name, value in options.items() if value and value.strip()]
         return [str(path), *given, *(["--dry-run"] if dry_run else [])]
@@ -79,7 +83,8 @@ class PromoteForm:
         path = Path(arguments[0])
         said = [f"{path.name}, saved {datetime.fromtimestamp(path.stat().st_mtime):%H:%M:%S}"]
         self._said.value = _lines(said)
-        environment = {**os.environ, "KIT_ROOT": str(self._config.root), "COLUMNS": "160"}
+        environment = {**os.environ, "KIT_ROOT": str(self._config.root)}
+        environment.pop("FORCE_COLOR", None)  # Jupyter sets it for its terminals
         with tempfile.TemporaryFile("w+", encoding="utf-8") as made:
             command = [sys.executable, "-m", "kit.cli", "promote", *arguments, "--json"]
             with subprocess.Popen(
@@ -111,17 +116,21 @@ def told(promotion: dict[str, Any]) -> Html:
     """What `kit promote --json` gave, as HTML."""
     port, version = promotion["port"], promotion["version"]
     done = f'{port} is published, snapshot {version}: kit.read("{port}")' if version else "Nothing was written yet."
-    given = (f"{name}: {item['type']} = {item['default']!r}" for name, item in promotion["parameters"].items())
+    given = [f"{name}: {item['type']} = {item['default']!r}" for name, item in promotion["parameters"].items()]
+    facts = {"notebook": promotion["place"], "reads": ", ".join(promotion["reads"]), "parameters": ", ".join(given)}
+    points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion["open_points"]]
     parts = [
         _toned(done, markup.GOOD if version else "inherit"),
-        markup.paragraph(
-            f"It reads {', '.join(promotion['reads']) or 'nothing'}. Its parameters: {', '.join(given) or 'none'}."
-        ),
+        markup.facts({name: text or "none" for name, text in facts.items()}),
+        markup.heading("Changes"),
+        diff(promotion["diff"]),
+        markup.heading("Written by kit sync"),
+        _lines(promotion["generated"]),
+        markup.heading("Still to be written or decided"),
+        Html(f"<ul style='margin:0;padding-left:18px'>{markup.joined(points)}</ul>")
+        if points
+        else markup.paragraph("Nothing."),
     ]
-    if points := promotion["open_points"]:
-        parts += [markup.heading("Still to be written or decided"), _lines(points)]
-    parts += [markup.heading("Changes"), diff(promotion["diff"])]
-    parts += [markup.heading("Written by kit sync"), _lines(promotion["generated"])]
     return markup.joined(parts)
 
 

@@ -44,7 +44,7 @@ def promote(
     config = Config.load()
 
     def say(text: str) -> None:
-        (errors if as_json else console).print(Text(f"  {text} …", style="dim"))
+        (errors if as_json else console).print(Text(f"  {text} …", style="" if as_json else "dim"))
 
     def run(mesh: Mesh, product: DataProduct) -> Outcome:
         say(f"builds {product.name}")

@@ -59,6 +59,7 @@ class Promotion:
         return {
             "notebook": str(self.path),
             "port": self.port,
+            "place": short(self.place),
             "reads": list(self.reads),
             "parameters": {item.name: {"type": item.type, "default": item.default} for item in self.parameters},
             "diff": list(self.diff()),
