@@ -14,7 +14,16 @@ from kit.version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "run", "scan"]
+    from kit.promote_form import PromoteForm
+
+__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"]
+
+
+def promote(notebook: str | None = None) -> "PromoteForm":
+    """A form that makes this notebook, or the named one, a port of a data product, as `kit promote` does."""
+    from kit import promote_form
+
+    return promote_form.form(notebook)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:

@@ -1,4 +1,4 @@
-"""An ordinary notebook turned into an asset notebook: what it reads, what it makes, its parameters."""
+"""An ordinary notebook turned into an asset notebook: what it makes, and its parameters. What it reads stays as it is."""
 
 import ast
 import json
@@ -9,68 +9,57 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.cells import parsed
-from kit.errors import NotebookError, SqlError
+from kit.cells import Cell, code_cells
+from kit.errors import NotebookError
 from kit.files import IDENTIFIER, read_json, short, to_json
 from kit.notebook import KERNEL
-from kit.reach import reach
+from kit.parameters import TYPES
 
-_PORT = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-_READS = ("read", "scan")
+_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """The notebook as it goes into the domain, the port it makes and the ports it reads."""
+    """The notebook as it goes into the domain, the port it makes, and both notebooks as text to compare."""
 
     text: str
     port: str
-    reads: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
-def adopt(path: Path, port: str | None = None) -> Adopted:
+def adopt(path: Path, port: str | None = None, frame: str | None = None) -> Adopted:
     """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
 
-    Its reads through `kit.read` become those of declared inputs, outputs are cleared, and a cell of plain values is tagged
-    `parameters` when none is. It hands over the port named in its `kit.output`, or else what its last cell ends in, as
-    `port` (without one, by the name of the file). Raises `NotebookError` in one sentence for what cannot be told.
+    Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
+    tagged `parameters` when none is. It hands over the named `frame`, or what its `kit.output` names, or else what
+    its last cell ends in, as `port` (without one, by the name in its `kit.output` or of the file). Raises `NotebookError`
+    in one sentence for what cannot be told, and `InvalidFile` for what is no notebook.
     """
     notebook = _read(path)
-    cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
-    sources = ["".join(cell.get("source", "")) for cell in cells]
-    reads: dict[str, None] = {}
-    outputs: list[tuple[int, ast.Constant]] = []
-    for number, source in enumerate(sources):
-        for call in _calls(_tree(path, number, source)):
-            name, first = _name(call), call.args[0] if call.args else None
-            if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-                if name in _READS and _is_kits(call):
-                    raise NotebookError(
-                        f'{short(path)}: code cell {number + 1} works out what to read; write kit.{name}("product.port")'
-                    )
-                continue
-            if name in _READS and _PORT.fullmatch(first.value):
-                if len(call.args) + len(call.keywords) > 1:
-                    raise NotebookError(f"{short(path)}: reads '{first.value}' with options; write kit.{name}('{first.value}')")
-                reads[first.value] = None
-            elif name == "output":
-                outputs.append((number, first))
-        reads |= dict.fromkeys(_asked(path, number, source))
-    if len(outputs) > 1:
-        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
-    made = port or (str(outputs[0][1].value) if outputs else path.stem.lower().replace("-", "_"))
-    if not IDENTIFIER.fullmatch(made):
-        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; say how it is called with --port")
-    if outputs:
-        number, constant = outputs[0]
-        sources[number] = _replaced(sources[number], constant, json.dumps(made))
-    else:
-        _hand_over(path, notebook, sources, made)
-    for cell, source in zip(cells, sources, strict=True):
-        cell |= {"source": _declared_reads(source).splitlines(keepends=True), "outputs": [], "execution_count": None}
-    _tag_parameters(path, cells)
+    before = tuple(script(notebook))
+    seen = {cell.number: cell for cell in code_cells(path)}
+    code = [_Code(cell, seen[number]) for number, cell in enumerate(notebook["cells"], 1) if number in seen]
+    forms = [id(item.cell) for item in code if _is_form(item.tree)]
+    notebook["cells"] = [cell for cell in notebook["cells"] if id(cell) not in forms]
+    code = [item for item in code if id(item.cell) not in forms]
+    made = _hand_over(path, notebook, code, port, frame)
+    _tag_parameters(code)
+    for item in code:
+        item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
     notebook["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
-    return Adopted(to_json(notebook), made, tuple(reads))
+    return Adopted(to_json(notebook), made, before, tuple(script(notebook)))
+
+
+def script(notebook: dict[str, Any]) -> Iterator[str]:
+    """A notebook as lines of text: its kernel, and the cells with their tags."""
+    yield f"# kernel: {((notebook.get('metadata') or {}).get('kernelspec') or {}).get('name', 'none')}"
+    for cell in notebook["cells"]:
+        tags = (cell.get("metadata") or {}).get("tags") or ()
+        marks = [*([] if cell["cell_type"] == "code" else [cell["cell_type"]]), *map(str, tags)]
+        yield f"# %%{' [' + ', '.join(marks) + ']' if marks else ''}"
+        yield from "".join(cell["source"]).splitlines()
 
 
 def variable(port: str, taken: tuple[str, ...]) -> str:
@@ -82,99 +71,141 @@ def variable(port: str, taken: tuple[str, ...]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     notebook: Any = read_json(path)
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells) or notebook.get("nbformat") != 4:
+    known = isinstance(cells, list) and all(isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys() for cell in cells)
+    if not known or notebook.get("nbformat") != 4:
         raise NotebookError(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
-    language = (notebook.get("metadata") or {}).get("kernelspec", {}).get("language", "python")
+    language = ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language", "python")
     if language != "python":
         raise NotebookError(f"{short(path)}: its language is {language}; asset notebooks are Python")
     found: dict[str, Any] = notebook
     return found
 
 
-def _tree(path: Path, number: int, source: str) -> ast.Module:
-    """A cell as Python; lines that only IPython knows count as empty."""
-    lines = [re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in source.splitlines()]
-    if source.lstrip().startswith("%%"):
-        lines = []
-    try:
-        return ast.parse("\n".join(re.sub(r"=\s*%sql\b.*", "= sql()", line) for line in lines))
-    except SyntaxError as error:
-        raise NotebookError(f"{short(path)}: code cell {number + 1} is not Python: {error.msg}") from None
+class _Code:
+    """A code cell on its way: its JSON, what is known of its Python, and the source it gets."""
+
+    def __init__(self, cell: dict[str, Any], seen: Cell) -> None:
+        self.cell = cell
+        self.seen = seen
+        self.source = "".join(cell["source"])
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.seen.tree
+
+    def replace(self, node: ast.expr, text: str) -> None:
+        """Exchange the text of one node; positions in a line are bytes."""
+        lines = self.source.splitlines(keepends=True)
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        first, last = lines[node.lineno - 1].encode(), lines[node.end_lineno - 1].encode()
+        middle = first[: node.col_offset] + text.encode() + last[node.end_col_offset :]
+        lines[node.lineno - 1 : node.end_lineno] = [middle.decode()]
+        self.source = "".join(lines)
 
 
-def _asked(path: Path, number: int, source: str) -> Iterator[str]:
-    """The ports that the SQL of a cell names."""
-    try:
-        queries = parsed(number, source).queries
-    except SqlError as error:
-        raise NotebookError(f"{short(path)}: code cell {number + 1}: {error}") from None
-    for query in queries:
-        yield from filter(_PORT.fullmatch, map(str.lower, reach(query.query).tables))
+def _is_form(tree: ast.Module) -> bool:
+    """Whether a cell does nothing but show the form of `kit.promote()`."""
+    *before, last = tree.body or [ast.Pass()]
+    return (
+        isinstance(last, ast.Expr)
+        and _called(last.value) == "kit.promote"
+        and all(isinstance(node, ast.Import) for node in before)
+    )
 
 
-def _calls(tree: ast.Module) -> Iterator[ast.Call]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return iter(sorted(found, key=lambda call: (call.lineno, call.col_offset)))
+def _hand_over(path: Path, notebook: dict[str, Any], code: list[_Code], port: str | None, frame: str | None) -> str:
+    """Let the notebook hand over its table, if it does not yet; gives the name of its port."""
+    calls = [(item, node) for item in code for node in ast.walk(item.tree) if _called(node) == "kit.output"]
+    outputs = [(item, node.args[0]) for item, node in calls if isinstance(node, ast.Call) and node.args]
+    if len(outputs) > 1:
+        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
+    if outputs and frame is not None:
+        raise NotebookError(f"{short(path)}: says with kit.output what it hands over; leave --frame out")
+    named = outputs[0][1].value if outputs and isinstance(outputs[0][1], ast.Constant) else None
+    made = str(port or named or path.stem.lower().replace("-", "_"))
+    if not IDENTIFIER.fullmatch(made):
+        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; say how it is called with --port")
+    for item, name in outputs:
+        item.replace(name, json.dumps(made))
+    if not outputs:
+        imported = any(isinstance(node, ast.Import) and _imports_kit(node) for item in code for node in item.tree.body)
+        head = "" if imported else "import kit\n\n"
+        if frame is None:
+            _hand_over_last(path, code, made, head)
+        else:
+            _hand_over_named(path, notebook, code, f'{head}kit.output("{made}", {frame})', frame)
+    return made
 
 
-def _is_kits(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id == "kit"
+def _hand_over_last(path: Path, code: list[_Code], port: str, head: str) -> None:
+    """Hand over what the last cell ends in."""
+    item = next((item for item in reversed(code) if item.source.strip()), None)
+    last = item.tree.body[-1] if item and item.tree.body else None
+    text = ast.get_source_segment(item.source, last.value) if item and isinstance(last, ast.Expr) else None
+    timed = item and last and last.lineno in (row for row, _ in item.seen.magics)
+    if not item or not isinstance(last, ast.Expr) or not text or timed:
+        names = ", ".join(_names(code)[:_MOST_NAMED])
+        hint = f", or choose with --frame among what it made last: {names}" if names else ""
+        raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line{hint}')
+    item.replace(last.value, f'kit.output("{port}", {text})')
+    magic, line, rest = item.source.partition("\n") if item.source.startswith("%%") else ("", "", item.source)
+    item.source = f"{magic}{line}{head}{rest}"
 
 
-def _name(call: ast.Call) -> str:
-    """The last part of what is called: `read` for `kit.read(…)`."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+def _hand_over_named(path: Path, notebook: dict[str, Any], code: list[_Code], source: str, frame: str) -> None:
+    """Hand over, in a cell of its own, what has a name."""
+    names = _names(code)
+    if frame not in names:
+        there = ", ".join(names[:_MOST_NAMED]) or "none"
+        raise NotebookError(f"{short(path)}: gives no value to '{frame}'; the last names that get one: {there}")
+    cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+    if notebook.get("nbformat_minor", 0) >= 5:
+        cell["id"] = "output"
+    notebook["cells"].append(cell)
 
 
-def _replaced(source: str, node: ast.expr, text: str) -> str:
-    """A source with the text of one node exchanged; positions in a line are bytes."""
-    lines = source.splitlines(keepends=True)
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    first, last = lines[node.lineno - 1].encode(), lines[node.end_lineno - 1].encode()
-    middle = first[: node.col_offset] + text.encode() + last[node.end_col_offset :]
-    lines[node.lineno - 1 : node.end_lineno] = [middle.decode()]
-    return "".join(lines)
+def _called(node: ast.AST) -> str:
+    """What is called, `kit.read` for `kit.read(…)`; empty for anything else."""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
 
 
-def _declared_reads(source: str) -> str:
-    """`kit.read("a.b")` reads what is current; in a build only `kit.inputs().read("a.b")`, what was pinned, is allowed."""
-    return re.sub(rf"\bkit\.({'|'.join(_READS)})\(", r"kit.inputs().\1(", source)
+def _imports_kit(node: ast.Import) -> bool:
+    return any(alias.name == "kit" and alias.asname is None for alias in node.names)
 
 
-def _hand_over(path: Path, notebook: dict[str, Any], sources: list[str], port: str) -> None:
-    """Let the notebook hand over what its last cell ends in."""
-    number = next((i for i in reversed(range(len(sources))) if sources[i].strip()), None)
-    last = _tree(path, number, sources[number]).body[-1:] if number is not None else []
-    if number is None or not last or not isinstance(last[0], ast.Expr):
-        raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line')
-    table = ast.get_source_segment(sources[number], last[0].value)
-    imported = "" if any(re.search(r"^import kit\b", source, re.MULTILINE) for source in sources) else "import kit\n\n"
-    sources[number] = imported + _replaced(sources[number], last[0].value, f"kit.output({json.dumps(port)}, {table})")
+def _names(code: list[_Code]) -> list[str]:
+    """The names that get a value at the top of cells, the latest first."""
+    names: list[str] = []
+    for item in reversed(code):
+        names += [query.out for query in item.seen.queries if query.out]
+        given = [node for node in reversed(item.tree.body) if isinstance(node, ast.Assign)]
+        names += [target.id for node in given for target in node.targets if isinstance(target, ast.Name)]
+    return list(dict.fromkeys(names))
 
 
-def _tag_parameters(path: Path, cells: list[dict[str, Any]]) -> None:
-    """Tag the first cell that is nothing but names given plain values, unless a cell is tagged."""
-    if any("parameters" in (cell.get("metadata") or {}).get("tags", ()) for cell in cells):
+def _tag_parameters(code: list[_Code]) -> None:
+    """Tag the first cell of nothing but plain values, unless a cell is tagged; each value's type is written beside its name."""
+    if any("parameters" in ((item.cell.get("metadata") or {}).get("tags") or ()) for item in code):
         return
-    for number, cell in enumerate(cells):
-        body = _tree(path, number, "".join(cell["source"])).body
-        if body and all(map(_is_plain, body)):
-            cell["metadata"] = {**(cell.get("metadata") or {}), "tags": ["parameters"]}
+    for item in code:
+        values = [(statement, _plain(statement)) for statement in item.tree.body]
+        if values and all(plain and _PARAMETER.fullmatch(plain[0].id) for _, plain in values):
+            for statement, plain in reversed(values):
+                if plain and plain[1] in TYPES and isinstance(statement, ast.Assign):
+                    item.replace(plain[0], f"{plain[0].id}: {plain[1]}")
+            item.cell["metadata"] = {**(item.cell.get("metadata") or {}), "tags": ["parameters"]}
             return
 
 
-def _is_plain(statement: ast.stmt) -> bool:
-    """Whether a statement gives one name a plain value."""
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign):
-        targets = [statement.target]
+def _plain(statement: ast.stmt) -> tuple[ast.Name, str] | None:
+    """The name that a statement gives a plain value, and the type of the value; None for any other statement."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, value = statement.target, statement.value
     else:
-        return False
-    if len(targets) != 1 or not isinstance(targets[0], ast.Name):
-        return False
+        return None
     try:
-        ast.literal_eval(statement.value) if statement.value else None
+        return (target, type(ast.literal_eval(value)).__name__) if isinstance(target, ast.Name) else None
     except ValueError:
-        return False
-    return statement.value is not None
+        return None

@@ -19,14 +19,16 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
     ports = [port for product in products for port in product.ports]
     if not ports:
         yield Text(_NOTHING)
-    width = max((len(change.where) for port in ports for change in port.changes), default=0)
+    width = max((len(change.where) for port in ports for change in (*port.changes, *port.needs)), default=0)
     for port in ports:
         yield Text(f"{port.port}  {_versions(port)}", style="bold")
-        for change in port.changes:
+        for change in (*port.changes, *port.needs):
             style = _STYLES[change.verdict]
             yield Text.assemble("  ", (f"{change.verdict:<7}", style), f" {change.where:<{width}}  {change.text}")
         for consumer in port.hit:
             yield Text(f"  hits    {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
+        if port.grave and not port.hit:
+            yield Text("  no consumer is hit")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
     if products:
@@ -47,12 +49,15 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
     yield from [f"- {_plain(problem)}" for product in products for problem in product.problems]
     for port in (port for product in products for port in product.ports):
         yield from ("", f"#### `{port.port}` {_versions(port)}", "")
-        if port.changes:
+        changes = (*port.changes, *port.needs)
+        if changes:
             yield from ("| verdict | where | change |", "|---|---|---|")
-        for change in port.changes:
+        for change in changes:
             yield f"| {change.verdict} | {_plain(change.where)} | {_plain(change.text)} |"
         if port.hit:
             yield from ("", "Hits:", "")
+        elif port.grave:
+            yield from ("", "No consumer is hit.")
         for item in port.hit:
             yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
 

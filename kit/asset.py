@@ -174,18 +174,12 @@ def _folder_here(config: Config) -> Path | None:
     return next((folder for folder in folders if (folder / DESCRIPTOR).is_file()), None)
 
 
-def product_here(config: Config) -> DataProduct | None:
-    """The product whose folder the working directory lies in, None outside of all; raises `MeshError` for a broken one."""
-    folder = _folder_here(config)
-    return Mesh.load(config.domains, config.cache).product(folder.name) if folder else None
-
-
 def _product_here(config: Config) -> DataProduct:
-    product = product_here(config)
-    if product is None:
+    folder = _folder_here(config)
+    if folder is None:
         here = Path.cwd().resolve()
         raise KitError(f"{here} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
-    return product
+    return Mesh.load(config.domains, config.cache).product(folder.name)
 
 
 def _current(config: Config, product: DataProduct) -> Inputs:

@@ -57,9 +57,15 @@ def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> 
                 met += [] if lacking else [need]
             sound += [] if problems else [replace(subject, needs=tuple(met))]
     # Great Expectations prints remarks about queries to standard output, which belongs to the caller.
-    with contextlib.redirect_stdout(io.StringIO()), _source(tables) as source:
+    with contextlib.redirect_stdout(io.StringIO()):
+        with _source(tables) as source:
+            for subject in sound:
+                checks += _validate(source, subject, [rule for rule in rules(subject, clock) if rule[0] != "need"])
         for subject in sound:
-            checks += _validate(source, subject, rules(subject, clock))
+            if subject.needs:
+                # Who states a need may read the port, not what it is made of.
+                with _source({subject.table: tables[subject.table]}) as source:
+                    checks += _validate(source, subject, [rule for rule in rules(subject, clock) if rule[0] == "need"])
     return tuple(checks)
 
 

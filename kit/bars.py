@@ -22,7 +22,7 @@ def upright(counts: Sequence[int], alt: str) -> Picture:
 
 
 def level(share: float) -> Picture:
-    """One bar to the right, as long as `share` (0 to 1) of it; its number is to stand beside it."""
+    """One bar to the right, `share` (0 to 1) of the longest; its number is to stand beside it."""
     return _picture(f'<rect y="2" width="{max(1.0, share * 60):.1f}" height="8" rx="1"/>', 60, 12, "")
 
 

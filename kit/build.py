@@ -18,6 +18,7 @@ from kit.product import DataProduct
 from kit.progress import Progress
 from kit.revision import commit
 from kit.runs import Record, Runs, user
+from kit.secrets import Secrets
 from kit.start import DUE, HELD, UP_TO_DATE, Request, Start, start
 from kit.store import Snapshot, Store
 
@@ -87,23 +88,27 @@ def _build(
     candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
     begun: Start | None = None
     status, snapshot, passing = "failed", None, False
+    secrets = Secrets()
     try:
+        secrets = Secrets.of(config)
         begun = start(config, product, request, held, progress, landings)
         status, snapshot = begun.status, begun.current
         message = _MESSAGES.get(status, "")
         if status == DUE:
-            status, snapshot = "published", candidate.make(begun)
+            candidate.make(begun)
+            status, snapshot = "published", candidate.publish(begun)
     except KitError as error:
         status, snapshot, message = "failed", None, str(error)
         passing = isinstance(error, IngestError | PublishConflict)
     except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
         status, snapshot = "failed", None
-        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder)}"
+        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder, secrets)}"
         passing = isinstance(error, OSError)
+    message = secrets.scrubbed(message)
     record = Record(
         run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
         version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
-        checks=tuple(candidate.checks), parameters=dict(request.parameters), notebooks=candidate.notebooks,
+        checks=tuple(candidate.checks), parameters=secrets.scrubbed(dict(request.parameters)), notebooks=candidate.notebooks,
         by=user(), git_commit=commit(config.root),
     )  # fmt: skip
     message += _save(config, product, record)
@@ -156,11 +161,11 @@ def _save(config: Config, product: DataProduct, record: Record) -> str:
     return ""
 
 
-def _keep_trace(folder: Path) -> str:
+def _keep_trace(folder: Path, secrets: Secrets) -> str:
     """Keep the traceback of the error at hand in the run's folder; gives a line that says where."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        (folder / "error.txt").write_text(secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
     except OSError:
         return ""
     return f"\ntraceback: {folder / 'error.txt'}"

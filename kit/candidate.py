@@ -15,9 +15,11 @@ from kit.contract import Contract
 from kit.discretion import discreet
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
+from kit.kernels import Kernels, Sheet
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
 from kit.revision import commit
+from kit.secrets import Secrets
 from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
 from kit.store import Snapshot, Store
 from kit.version import __version__
@@ -41,8 +43,8 @@ class Candidate:
         self.checks: list[Check] = []
         self.notebooks: dict[str, str] = {}
 
-    def make(self, start: Start) -> Snapshot:
-        """Transform, audit and publish; raises `KitError` at the first of them that fails."""
+    def make(self, start: Start) -> None:
+        """Transform and audit; raises `KitError` when either fails."""
         product, progress = self.product, self.progress
         for problem in partition_problems(product):
             raise NotebookError(problem)
@@ -52,38 +54,61 @@ class Candidate:
         progress.step("staging ready")
         self.tables = {name: pinned.files for name, pinned in start.pins.items()}
         self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
-        raw, ports = subjects(product)
-        for source in product.sources:
-            # What was landed stays as it came; the build reads the rest.
-            table, rest = f"{RAW}.{source.name}", self.folder / RAW / f"{source.name}.sound.parquet"
-            self.tables[table] = [self._set_aside(table, source.contract, self.tables[table][0], rest, None)]
-            self._judge_aside(table, source.contract)
-        if raw:
-            self._audit("audit raw", raw, start.current)
-            self._mask_sources()
-        for key in start.due if product.partitions else (None,):
-            self._fill(start, key)
+        keys: list[str | None] = list(start.due) if product.partitions else [None]
+        with Kernels([self._sheet(port, key) for key in keys for port in _notebook_order(product)]) as kernels:
+            self._sources(start)
+            for key in keys:
+                self._fill(start, key, kernels)
         if product.partitions:
             self._complete(start)
         for port in product.ports:
             self._judge_aside(port.name, port.contract)
-        self._audit("audit", ports, start.current)
+        self._audit("audit", subjects(product)[1], start.current)
         self._mask_ports()
-        with progress.of(product.name, "publish") as say:
+
+    def publish(self, start: Start) -> Snapshot:
+        """Let readers see what was made; raises `KitError` when the product has moved on meanwhile."""
+        with self.progress.of(self.product.name, "publish") as say:
             manifest = self._manifest(start)
-            snapshot = self.store.publish(product.name, self.staging, manifest, parent=start.parent, step=progress.step)
+            snapshot = self.store.publish(
+                self.product.name, self.staging, manifest, parent=start.parent, step=self.progress.step
+            )
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
         shutil.rmtree(self.folder / RAW, ignore_errors=True)
         return snapshot
 
-    def _fill(self, start: Start, key: str | None) -> None:
+    def rows(self) -> dict[str, int]:
+        """How many rows of each port were made."""
+        with work.connect() as connection:
+            made = [port.name for port in self.product.ports if port.name in self.tables]
+            return {name: len(work.relation(self.tables[name], connection)) for name in made}
+
+    def discard(self) -> None:
+        """Delete what was made, but for the record of it."""
+        for folder in (self.staging, self.folder / RAW):
+            if folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+        self.database.unlink(missing_ok=True)
+
+    def _sources(self, start: Start) -> None:
+        """Judge what was landed, and let what comes later see only what it may."""
+        for source in self.product.sources:
+            # What was landed stays as it came; the build reads the rest.
+            table, rest = f"{RAW}.{source.name}", self.folder / RAW / f"{source.name}.sound.parquet"
+            self.tables[table] = [self._set_aside(table, source.contract, self.tables[table][0], rest, None)]
+            self._judge_aside(table, source.contract)
+        if raw := subjects(self.product)[0]:
+            self._audit("audit raw", raw, start.current)
+            self._mask_sources()
+
+    def _fill(self, start: Start, key: str | None, kernels: Kernels) -> None:
         """Make every port, or one partition of every port."""
         if self.product.has_dbt:
             self._transform(key)
         parameters = with_partition(self.product, start.parameters, key) if key else start.parameters
         for port in _notebook_order(self.product):
-            self._notebook(port, start, parameters.get(port.name, {}), key)
+            self._notebook(port, start, parameters.get(port.name, {}), key, kernels)
 
     def _complete(self, start: Start) -> None:
         """Carry over the partitions that stay, and see that each file holds rows of its own partition only.
@@ -182,9 +207,15 @@ class Candidate:
                     "`published`? In dbt_project.yml the key below `models:` must be the project's name"
                 )
 
-    def _notebook(self, port: OutputPort, start: Start, parameters: Parameters, key: str | None) -> None:
-        if port.notebook is None:
-            return
+    def _sheet(self, port: OutputPort, key: str | None) -> Sheet:
+        """Where a notebook runs, and what it finds there."""
+        assert port.notebook is not None
+        name = _stem(port, key)
+        return Sheet(
+            port.notebook, self.folder / "notebooks" / f"{name}.ipynb", {RUN_FILE: str(self.folder / f"{name}.run.json")}
+        )
+
+    def _notebook(self, port: OutputPort, start: Start, parameters: Parameters, key: str | None, kernels: Kernels) -> None:
         inputs = {}
         for item in port.reads:
             version = start.pins[item.name].snapshot.version if item.name in start.pins else self.run_id
@@ -193,21 +224,19 @@ class Candidate:
             "run_id": self.run_id, "product": self.product.name, "port": port.name, "inputs": inputs,
             "staged": str(self.staging / port.name / _file(key)), "contract": str(port.contract.path),
         }  # fmt: skip
-        name = f"{port.name}.{key}" if key else port.name
-        run_file = self.folder / f"{name}.run.json"
-        run_file.write_text(to_json(run), encoding="utf-8")
-        executed = self.folder / "notebooks" / f"{name}.ipynb"
-        self.notebooks[name] = str(executed)
+        sheet = self._sheet(port, key)
+        Path(sheet.environment[RUN_FILE]).write_text(to_json(run), encoding="utf-8")
+        self.notebooks[sheet.executed.stem] = str(sheet.executed)
         # What it shows may be what its product masks, and executed copies are kept for everybody.
         output_mb = 0 if any(masking.masked(port.contract) for port in self.product.ports) else self.config.notebook_output_mb
         limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
-                notebook.execute(port.notebook, executed, parameters, limits, {RUN_FILE: str(run_file)})
+                notebook.execute(sheet, parameters, limits, kernels, Secrets.of(self.config))
                 if not self._made(port, key):
-                    raise NotebookError(f'{short(port.notebook)}: ended without kit.output("{port.name}", frame)')
+                    raise NotebookError(f'{short(sheet.notebook)}: ended without kit.output("{port.name}", frame)')
             except NotebookError as error:
-                raise NotebookError(f"{error}\nexecuted copy: {executed}") from None
+                raise NotebookError(f"{error}\nexecuted copy: {sheet.executed}") from None
             self._set_port_aside(port.name, key)
             say(f"{port.name}{_of(key)}")
         self._judge_aside(port.name, port.contract, key)
@@ -329,6 +358,11 @@ def partition_rule(product: DataProduct) -> str:
     """How the check that rows lie in their own partition is called."""
     assert product.partitions is not None
     return f"every row lies in the partition of its {product.partitions.column}"
+
+
+def _stem(port: OutputPort, key: str | None) -> str:
+    """How the files of one execution of a notebook are called."""
+    return f"{port.name}.{key}" if key else port.name
 
 
 def _file(key: str | None) -> str:

@@ -9,7 +9,7 @@ from kit.config import Config
 from kit.contract import Sla
 from kit.errors import KitError
 from kit.mesh import Broken
-from kit.product import DataProduct, OutputPort
+from kit.product import RAW, DataProduct, OutputPort
 from kit.runs import Record, Runs
 from kit.store import Snapshot, Store
 
@@ -50,7 +50,8 @@ class PortCard:
 class Card:
     """One product. `broken` says why its folder cannot be used, `note` what was wrong with its last build.
 
-    `version` is the snapshot readers see, None before the first. `confirmed_at` is when a build last published it or
+    `version` is the snapshot readers see, None before the first; `set_aside` how many rows of its raw data are not in it, by
+    table, where a contract sets any aside. `confirmed_at` is when a build last published it or
     found it up to date, UTC.
     """
 
@@ -65,6 +66,7 @@ class Card:
     confirmed_at: datetime | None = None
     note: str = ""
     broken: str = ""
+    set_aside: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config, product: DataProduct | Broken) -> "Card":
@@ -94,6 +96,7 @@ class Card:
             confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
             note=problem,
             broken=product.message if isinstance(product, Broken) else "",
+            set_aside=_set_aside(snapshot) if snapshot else {},
             **{**about, "tags": tuple(about.get("tags", ()))},
         )
 
@@ -163,6 +166,11 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
         warned=entry["checks"]["warned"],
         quarantined=entry.get("quarantined"),
     )
+
+
+def _set_aside(snapshot: Snapshot) -> dict[str, int]:
+    landed: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
+    return {f"{RAW}.{name}": entry["quarantined"] for name, entry in landed.items() if "quarantined" in entry}
 
 
 def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:

@@ -132,7 +132,11 @@ class Catalog:
 
     def _repr_html_(self) -> str:
         shown = self.entries()[:_SHOWN]
-        table = markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"]) if shown else ""
+        table = (
+            markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], whole=["owner", "checks"])
+            if shown
+            else ""
+        )
         return markup.joined((table, *map(markup.paragraph, self.beside())))
 
     def _ipython_key_completions_(self) -> list[str]:

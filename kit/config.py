@@ -1,6 +1,7 @@
 """`[tool.kit]` of pyproject.toml and the environment, read once."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ _SETTINGS: dict[str, type] = {
     "as_of": date,
     "cell_timeout_seconds": int,
     "notebook_output_mb": int,
+    "secrets": list,
 }
+_VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Config:
     """Where the mesh lives and the limits it runs under.
 
     `as_of` is the mesh's data clock: the moment against which the age of data is measured. None means now;
-    a fixed date lets a historical data set be judged as it was on that day. `policy` is None where there is no such table.
+    a fixed date lets a historical data set be judged as it was on that day. `secrets` are names of environment variables, or
+    patterns of them. `policy` is None where there is no such table.
     """
 
     root: Path
@@ -35,6 +39,7 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 
@@ -99,15 +104,21 @@ def _find_root(start: Path) -> Path:
 def _check(name: str, value: Any, kind: type) -> Any:
     if type(value) is not kind or (isinstance(value, int) and value < 1) or value == "":
         raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
-    return value
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(item, str) and _VARIABLE.fullmatch(item) for item in value):
+        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
+    return tuple(value)
 
 
 def _parse(variable: str, text: str, kind: type) -> Any:
     try:
-        return _check(variable, kind(text) if kind is not date else date.fromisoformat(text), kind)
+        value = date.fromisoformat(text) if kind is date else text.split(",") if kind is list else kind(text)
+        return _check(variable, value, kind)
     except (ValueError, ConfigError):
         raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind)}") from None
 
 
 def _allowed(kind: type) -> str:
-    return {int: "a whole number above 0", date: "a date such as 2018-01-01"}.get(kind, "text")
+    allowed = {int: "a whole number above 0", date: "a date such as 2018-01-01", list: "names of environment variables"}
+    return allowed.get(kind, "text")

@@ -1,18 +1,18 @@
 """Proof that a product reads nothing of others but the ports it declares, from its SQL and its Python."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 
-from kit.compiled import Statement, statements
+from kit.compiled import statements
 from kit.config import Config
 from kit.errors import KitError
 from kit.files import short
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, RAW, DataProduct
 from kit.project import Project, files_below, folder_names, read_loosely
-from kit.reach import Reach, reach
-from kit.remembered import Remembered
+from kit.reach import reaches
+from kit.rule_tables import asked
 from kit.snooping import Python, of_ingest, of_notebook
 
 _OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
@@ -37,6 +37,9 @@ def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
     seen = _Seen(set())
     yield from _sql(config, mesh, product, seen)
     yield from _python(config, mesh, product, seen)
+    rules = asked(config, product)
+    seen.names |= {table.lower() for table in rules.tables}
+    yield from rules.problems
     for item in product.inputs:
         if not seen.all and item.name not in seen.names:
             where = short(product.folder / DESCRIPTOR)
@@ -52,7 +55,8 @@ def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Itera
         yield f"{short(product.folder)}: cannot tell what its models read: {error}"
         return
     own = {model.name.lower() for model in Project.read(product.folder).models}
-    for text, found in zip(texts, _reaches(config, product, texts), strict=True):
+    reached = reaches(config.cache / "reach" / product.name, [(text.sql, text.kind == "hook") for text in texts])
+    for text, found in zip(texts, reached, strict=True):
         seen.names |= {table.lower() for table in found.tables}
         where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
         for fault in found.faults:
@@ -61,23 +65,6 @@ def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Itera
         for table in found.tables:
             if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
                 yield f"{where} reads {problem}"
-
-
-def _reaches(config: Config, product: DataProduct, texts: tuple[Statement, ...]) -> list[Reach]:
-    """What each text reaches, remembered by the text."""
-    remembered = Remembered(config.cache / "reach" / product.name)
-    found = []
-    for text in texts:
-        hook = text.kind == "hook"
-        key = Remembered.key(text.sql, str(hook))
-        known = remembered.get(key)
-        if known is None:
-            known = json.dumps(astuple(reach(text.sql, may_change=hook)))
-            remembered.keep(key, known)
-        tables, faults = json.loads(known)
-        found.append(Reach(tuple(tables), tuple(faults)))
-    remembered.save()
-    return found
 
 
 def _unprovable(product: DataProduct) -> Iterator[str]:
@@ -125,10 +112,15 @@ def foreign(mesh: Mesh, product: DataProduct, name: str) -> str:
     return f"'{name}', which '{product.name}' does not declare; its inputs are: {known}"
 
 
+def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
+    """The places whose files a product has no business with, and what they are."""
+    folders = [(item.name, item.folder) for item in mesh.products] + [(item.name, item.folder) for item in mesh.broken]
+    found = {folder: f"the folder of '{name}'" for name, folder in folders if name != product}
+    return {**found, config.storage: "the storage of the mesh"}
+
+
 def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
-    places = {other.folder: f"the folder of '{other.name}'" for other in mesh.products if other is not product}
-    places |= {other.folder: f"the folder of '{other.name}'" for other in mesh.broken}
-    places |= {config.storage: "the storage of the mesh"}
+    places = forbidden(config, mesh, product.name)
     yield from (f"{item.where}: {item.problem}" for item in of_ingest(product.folder, places).faults)
     for port in product.ports:
         if port.notebook is None:

@@ -1,8 +1,8 @@
 """What the contracts of a mesh promise otherwise than those of another tree, whom it hits, and which version says so."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,21 @@ from kit.evolution import Change, compare, demanded, least
 from kit.files import mappings, read_yaml
 from kit.mesh import Mesh, folders
 from kit.product import DESCRIPTOR
-from kit.unmet import wanted as wanted_columns
+from kit.stated import stated
+from kit.unmet import lost
 from kit.wording import reworded
 
 _KIND = ".odcs.yaml"
+_GRAVE = ("major", "review")
 
 
 @dataclass(frozen=True)
 class Consumer:
     """A product that reads a port before and after, and the changed columns it needs: None for all, or nobody can tell.
 
-    `notebooks` are those of its ports that a notebook makes from it. What it needs is what it states, else what it uses. A
-    consumer is not `hit` when none of that changed, or when it is served what it asks for all the same.
+    `notebooks` are those of its ports that a notebook makes from it. What it needs is what it states, columns and rules,
+    else the columns it uses. A consumer is not `hit` when none of that changed, or when it is served what it asks for all
+    the same.
     """
 
     name: str
@@ -40,7 +43,10 @@ class Consumer:
 
 @dataclass(frozen=True)
 class PortDiff:
-    """What became of one port; `old` or `new` is None where it does not exist, `problem` says what must be put right."""
+    """What became of one port; `old` or `new` is None where it does not exist, `problem` says what must be put right.
+
+    `needs` is what its readers state otherwise than before, which asks for no version.
+    """
 
     port: str
     old: Version | None
@@ -48,6 +54,7 @@ class PortDiff:
     changes: tuple[Change, ...]
     consumers: tuple[Consumer, ...]
     problem: str = ""
+    needs: tuple[Change, ...] = ()
 
     @property
     def wanted(self) -> Version | None:
@@ -58,6 +65,11 @@ class PortDiff:
     def hit(self) -> tuple[Consumer, ...]:
         """The consumers that notice."""
         return tuple(consumer for consumer in self.consumers if consumer.hit)
+
+    @property
+    def grave(self) -> bool:
+        """Whether its changes may break a reader, if anybody uses what changed."""
+        return any(change.verdict in _GRAVE for change in self.changes)
 
 
 @dataclass(frozen=True)
@@ -85,14 +97,16 @@ class ProductDiff:
                 **asdict(port),
                 **{name: str(value) if value else None for name, value in vars(port).items() if name in ("old", "new")},
                 "wanted": str(port.wanted) if port.wanted else None,
-                "changes": [
-                    {**vars(change), "columns": None if change.columns is None else sorted(change.columns)}
-                    for change in port.changes
-                ],
+                "changes": [_to_json(change) for change in port.changes],
+                "needs": [_to_json(change) for change in port.needs],
             }
             for port in self.ports
         ]
         return {"product": self.product, "problem": self.problem, "ports": ports}
+
+
+def _to_json(change: Change) -> dict[str, Any]:
+    return {**vars(change), "columns": None if change.columns is None else sorted(change.columns)}
 
 
 def diff(old: Config, new: Config) -> tuple[ProductDiff, ...]:
@@ -105,13 +119,16 @@ class _Trees:
         self.old, self.new = old, new
         self.documents = Documents(new.cache)
         self.before, self.after = _contracts(old), _contracts(new)
+        self.stated = stated(old, new, self.documents)
 
     def products(self) -> Iterator[ProductDiff]:
         names = sorted({*self.before, *self.after})
-        changed = [name for name in names if _bytes(self.before.get(name)) != _bytes(self.after.get(name))]
+        changed = [
+            name for name in names if name in self.stated or _bytes(self.before.get(name)) != _bytes(self.after.get(name))
+        ]
         found: dict[str, list[PortDiff]] = {}
-        for port in map(self.port, changed):
-            if port.changes or port.problem or port.old != port.new:
+        for port in (replace(self.port(name), needs=self.stated.get(name, ())) for name in changed):
+            if port.changes or port.needs or port.problem or port.old != port.new:
                 found.setdefault(port.port.partition(".")[0], []).append(port)
         for product, ports in found.items():
             yield ProductDiff(product, tuple(ports), self.product_problem(product, ports))
@@ -121,7 +138,7 @@ class _Trees:
         old = self.was(port)
         if path is None:
             changes = (Change("port", "removed", "major"),)
-            consumers = tuple(self.consumers(port, port, old, changes))
+            consumers = tuple(self.consumers(port, port, old, None, changes))
             readers = ", ".join(f"{item.name} ({item.contact})" for item in consumers if item.hit)
             problem = f"{port} is gone, but still read by {readers}; keep it until they have moved" if readers else ""
             return PortDiff(port, old.version if old else None, None, changes, consumers, problem)
@@ -135,7 +152,7 @@ class _Trees:
             change = Change("contract", "was not valid before, so that it cannot be compared", "review")
             return PortDiff(port, None, new.version, (change,), ())
         weighed = (*compare(old, new), *reworded(read_yaml(old.path).data, read_yaml(path).data))
-        found = PortDiff(port, old.version, new.version, weighed, tuple(self.consumers(port, port, old, weighed)))
+        found = PortDiff(port, old.version, new.version, weighed, tuple(self.consumers(port, port, old, new, weighed)))
         if found.wanted is None or new.version >= found.wanted:
             return found
         problem = f"{port} is version {new.version}, after {old.version}; its changes need {found.wanted} or higher"
@@ -150,8 +167,8 @@ class _Trees:
             text = f"added; it is {twin} under another name" if twin else "added"
             return PortDiff(port, None, new.version, (Change("port", text, "minor"),), ())
         kept = Change("port", f"added; keeps version {old.version.major} of {newer} until {new.end_of_life}", "minor")
-        taken = tuple(change for change in compare(old, new) if change.verdict in ("major", "review"))
-        consumers = tuple(self.consumers(newer, port, old, taken))
+        taken = tuple(change for change in compare(old, new) if change.verdict in _GRAVE)
+        consumers = tuple(self.consumers(newer, port, old, new, taken))
         broken = [f"{change.where} {change.text}" for change in taken if change.verdict == "major"]
         problem = f"{port} must keep what {newer} {old.version} promised: {'; '.join(broken)}" if broken else ""
         return PortDiff(port, None, new.version, (kept, *taken), consumers, problem)
@@ -165,21 +182,26 @@ class _Trees:
             return ""
         return f"the product {name} is version {new}, after {old}; the changes of its ports need {wanted} or higher"
 
-    def consumers(self, was: str, now: str, old: Contract | None, changes: tuple[Change, ...]) -> Iterator[Consumer]:
+    def consumers(
+        self, was: str, now: str, old: Contract | None, new: Contract | None, changes: tuple[Change, ...]
+    ) -> Iterator[Consumer]:
         """Who read the port `was`, and whether they notice the changes of the port `now` that may break a reader."""
-        grave = [change for change in changes if change.verdict in ("major", "review")]
+        grave = tuple(change for change in changes if change.verdict in _GRAVE)
         if old is None or not grave:
             return
         product, _, name = now.partition(".")
         offered = _versions(_descriptor(self.new, product), "outputPorts")
-        needed = wanted_columns(self.mesh.port(was), self.uses[was])
+        needs = {need.consumer: need for need in self.mesh.port(was).needs}
         for reader in self.mesh.readers(was):
             item = next(item for item in reader.inputs if item.port == was)
             wanted = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
             if wanted is None:
                 continue
             serving = majors.serving(item.name.partition(".")[2], wanted, offered)
-            used = _touched(grave, needed[reader.name])
+            if need := needs.get(reader.name):
+                used = _touched(lost(need, old, new) if new else grave, need.columns)
+            else:
+                used = _touched(grave, self.uses[was][reader.name])
             # Who asks for what only the new version offers has moved already; others the older version goes on to serve.
             hit = used != () and old.version.serves(wanted) and serving in (None, name)
             notebooks = tuple(port.name for port in reader.ports if was in (read.port for read in port.reads))
@@ -221,7 +243,7 @@ def _bytes(path: Path | None) -> bytes | None:
     return path.read_bytes() if path else None
 
 
-def _touched(changes: list[Change], used: frozenset[str] | None) -> tuple[str, ...] | None:
+def _touched(changes: Iterable[Change], used: frozenset[str] | None) -> tuple[str, ...] | None:
     """The used columns by which the changes are noticed; None for all, whichever they are."""
     found: set[str] = set()
     for change in changes:

@@ -1,6 +1,9 @@
 """`kit contract draft`: a first contract on the terminal or in its place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -8,7 +11,9 @@ import typer
 from kit.config import Config
 from kit.errors import KitError
 from kit.files import IDENTIFIER, make_folder, short, write_durably
+from kit.mesh import Mesh
 from kit.options import PortArgument
+from kit.rehearsal import rehearse
 from kit.store import Store
 
 app = typer.Typer(help="Write contracts.", no_args_is_help=True)
@@ -25,14 +30,18 @@ def draft_contract(
     file: Annotated[list[Path] | None, typer.Option(help="Parquet to look at instead of the current snapshot.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Put it into the product's contracts folder.")] = False,
 ) -> None:
-    """Propose a contract from the data of a port: types, key, ranges, values. What it means is yours to say (`TODO`)."""
+    """Propose a contract from the data of a port: types, key, ranges, values. What it means is yours to say (`TODO`).
+
+    Of a port without a snapshot its dbt model is run, and what it makes thrown away.
+    """
     from kit.draft import draft
 
     config = Config.load()
     product, _, name = port.partition(".")
     if not IDENTIFIER.fullmatch(product) or not IDENTIFIER.fullmatch(name):
         raise KitError(f"'{port}' is no port; write PRODUCT.PORT")
-    text = draft(file or _published(config, product, name), port)
+    with _rows(config, product, name, file) as files:
+        text = draft(files, port)
     if not write:
         typer.echo(text, nl=False)
         return
@@ -46,9 +55,19 @@ def draft_contract(
     typer.echo(f"written: {short(path)}")
 
 
-def _published(config: Config, product: str, name: str) -> list[Path]:
-    snapshot = Store(config.storage).current(product)
-    files = sorted((snapshot.folder / name).glob("*.parquet")) if snapshot else []
-    if not files:
-        raise KitError(f"'{product}.{name}' has no snapshot to look at; name Parquet files with --file")
-    return files
+@contextmanager
+def _rows(config: Config, product: str, name: str, given: list[Path] | None) -> Iterator[list[Path]]:
+    """The Parquet files to look at: those given, else those published, else what the model of that name makes."""
+    snapshot = None if given else Store(config.storage).current(product)
+    if files := given or (sorted((snapshot.folder / name).glob("*.parquet")) if snapshot else []):
+        yield files
+        return
+    mesh = Mesh.load(config.domains, config.cache)
+    with TemporaryDirectory(prefix="kit-") as folder:
+        try:
+            made = rehearse(config, mesh.product(product), name, Path(folder))
+        except KitError as error:
+            first = "declare the port after that, " if product in (item.name for item in mesh.broken) else ""
+            problem = f"'{product}.{name}' has no snapshot to look at, and {error}"
+            raise KitError(f"{problem}; {first}or name Parquet files with --file") from None
+        yield [made]

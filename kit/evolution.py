@@ -197,12 +197,21 @@ def _service(old: Contract, new: Contract) -> Iterator[Change]:
     if share and now_share and share != now_share:
         text = f"at most {100 * share:g} % → at most {100 * now_share:g} %"
         yield Change("quarantine", text, "minor" if now_share < share else "major")
+    loss, now_loss = old.max_row_loss, new.max_row_loss
+    if loss != now_loss:
+        least, now_least = (1 - (1 if share is None else share) for share in (loss, now_loss))
+        verdict: Verdict = "patch" if now_least == least else "minor" if now_least > least else "major"
+        yield Change("volume", f"{_loss(loss)} → {_loss(now_loss)}", verdict)
     until, now_until = old.end_of_life, new.end_of_life
     if until != now_until:
         # Said in time, an end takes nothing away. An earlier one does, but no version could say so: readers must agree.
         sooner = until is not None and now_until is not None and now_until < until
-        verdict: Verdict = "review" if sooner else "patch" if until is None else "minor"
+        verdict = "review" if sooner else "patch" if until is None else "minor"
         yield Change("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
+
+
+def _loss(share: float | None) -> str:
+    return "none" if share is None else f"loses at most {100 * share:g} % of its rows"
 
 
 def _span(time: timedelta | None) -> str:

@@ -1,6 +1,7 @@
 """An executed copy of an asset notebook: which run it is of, what went in, how it ended, its cells."""
 
 import ast
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from kit.errors import InvalidFile, KitError
 from kit.files import read_json, short
+from kit.parameters import assignments, tagged
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Executed:
             notebook=notebook,
             run_id=run.get("run_id", ""),
             port=f"{run['product']}.{run['port']}" if run else "",
-            inputs={port: entry["version"] for port, entry in run.get("inputs", {}).items()},
+            inputs={port: _version(run, entry["version"]) for port, entry in run.get("inputs", {}).items()},
             parameters=parameters,
             given=given,
             started=datetime.fromisoformat(record["start_time"]) if record.get("start_time") else None,
@@ -75,28 +77,24 @@ def _run(path: Path) -> dict[str, Any]:
     return run
 
 
-def _tagged(cells: list[dict[str, Any]], tag: str) -> Iterator[tuple[str, Any]]:
-    """The plain values that the cells with a tag give to names."""
-    for cell in cells:
-        if tag not in cell.get("metadata", {}).get("tags", ()):
-            continue
-        try:
-            body = ast.parse(source(cell)).body
-        except SyntaxError:
-            continue
-        for statement in body:
-            name = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
-            value = getattr(statement, "value", None)
-            if isinstance(name, ast.Name) and isinstance(value, ast.expr):
-                try:
-                    yield name.id, ast.literal_eval(value)
-                except ValueError:
-                    yield name.id, ast.unparse(value)
+def _version(run: Mapping[str, Any], version: str) -> str:
+    """The snapshot of an input; one that the same build made has none yet."""
+    return "this run" if version == run.get("run_id") else version
 
 
 def _parameters(cells: list[dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    given = dict(_tagged(cells, "injected-parameters"))
-    return dict(_tagged(cells, "parameters")) | given, tuple(given)
+    """The values a notebook ran with, and the names of those that were given; text where it is no plain value."""
+    found: dict[str, dict[str, Any]] = {}
+    for tag in ("parameters", "injected-parameters"):
+        found[tag] = {}
+        with contextlib.suppress(SyntaxError):
+            for item in assignments(next(tagged(cells, tag), "")):
+                try:
+                    found[tag][item.name] = ast.literal_eval(item.value)
+                except ValueError:
+                    found[tag][item.name] = ast.unparse(item.value)
+    given = found["injected-parameters"]
+    return found["parameters"] | given, tuple(given)
 
 
 def _errors(cells: list[dict[str, Any]]) -> Iterator[str]:

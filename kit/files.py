@@ -216,12 +216,12 @@ def make_folder(path: Path) -> None:
         sync_path(path.parent)
 
 
-def write_durably(path: Path, text: str, step: Step = no_step) -> None:
-    """Replace a file at once and for good: readers see the old or the new text, never a part."""
+def write_durably(path: Path, content: str | bytes, step: Step = no_step) -> None:
+    """Replace a file at once and for good: readers see the old or the new content, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             step(f"{path.name} written")
             os.fsync(file.fileno())

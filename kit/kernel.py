@@ -1,95 +1,59 @@
-"""The papermill engine of the kit: one private kernel per notebook, of this very Python, with capped output."""
+"""A private kernel of this very Python, which starts while something else is at work and serves one notebook."""
 
-import json
-import logging
+import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from traitlets import Integer
+from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-ENGINE = "kit"
-
-_quiet = logging.getLogger(__name__)
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+from kit.config import MASK_KEY
+from kit.lifeline import end_with_parent
 
 
-def register() -> None:
-    """Let papermill know the engine by the name `ENGINE`."""
-    papermill_engines.register(ENGINE, _Engine)
+class Kernel:
+    """One kernel process, started with this object; `close` ends it, and whatever it started, at any time.
 
+    It works in `folder`, sees this process's environment and `environment`, and writes what goes past its messages to `log`.
+    """
 
-class _SpecManager(KernelSpecManager):  # type: ignore[misc]
-    """Gives every kernel this process's own Python, whatever kernels the user has installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
-
-
-class _KernelManager(AsyncKernelManager):  # type: ignore[misc]
-    def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        return _SpecManager()
-
-
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Keeps at most `room` bytes of output, so that a chatty cell does not fill memory and disk."""
-
-    room = Integer(0)
-    kernel_manager_class = _KernelManager
-
-    def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
-        if msg["msg_type"] == "error":  # it says why the notebook failed, so it is never cut
-            return super().output(outs, msg, display_id, cell_index)
-        if self.room < 0:
-            return None
-        self.room -= len(json.dumps(msg["content"], default=str))
-        if self.room < 0:
-            content = {"name": "stderr", "text": "Output beyond the limit was cut.\n"}
-            msg = {**msg, "msg_type": "stream", "header": {**msg["header"], "msg_type": "stream"}, "content": content}
-        return super().output(outs, msg, display_id, cell_index)
-
-
-class _Engine(NBClientEngine):  # type: ignore[misc]
-    @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: Any,
-        kernel_name: str,
-        *,
-        cell_timeout: int,
-        output_limit: int,
-        environment: dict[str, str],
-        folder: str,
-        log: str,
-        start_timeout: int,
-        **_: Any,
-    ) -> Any:
+    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
         # The address of a socket holds about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
-        with tempfile.TemporaryDirectory(prefix="kit-", dir=short) as sockets, Path(log).open("wb") as kernel_log:
-            # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
-            transport = {"transport": "ipc", "connection_file": f"{sockets}/kernel.json"}
-            client = _Client(
-                nb_man,
-                config=Config(KernelManager=transport),
-                kernel_name=kernel_name,
-                timeout=cell_timeout,
-                startup_timeout=start_timeout,
-                store_widget_state=False,
-                room=output_limit,
-                resources={"metadata": {"path": folder}},
-                # What the notebook makes is on disk by then; waiting for a graceful end can take seconds.
-                shutdown_kernel="immediate",
-                log=_quiet,
+        self._sockets = tempfile.TemporaryDirectory(prefix="kit-", dir=short)
+        # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
+        transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
+        self.manager = _Manager(config=Config(KernelManager=transport))
+        variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
+        variables.pop(MASK_KEY, None)  # with it tokens could be traced back by trying values
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            run_sync(self.manager.start_kernel)(
+                cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=end_with_parent
             )
-            variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
-            return client.execute(env=variables, stdout=kernel_log, stderr=kernel_log)
+
+    def close(self) -> None:
+        """End it at once. What a notebook makes is on disk by then; waiting for a graceful end can take seconds."""
+        if self.manager.has_kernel:
+            run_sync(self.manager.shutdown_kernel)(now=True)
+        with contextlib.suppress(OSError):
+            self._sockets.cleanup()
+
+
+class _Manager(AsyncKernelManager):  # type: ignore[misc]
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return _Specs()
+
+
+class _Specs(KernelSpecManager):  # type: ignore[misc]
+    """Gives every kernel this process's own Python, whatever kernels the user has installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> Any:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        return KernelSpec(argv=argv, display_name=kernel_name, language="python")

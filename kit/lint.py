@@ -1,27 +1,21 @@
 """`kit check`: everything about the domain folders that can be judged without building them."""
 
-import re
-from collections.abc import Collection, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from kit import coupling, foreign_keys, inheritance, sunset, sync, unmet, violations
+from kit import coupling, foreign_keys, inheritance, notebook_lint, sunset, sync, texts, unmet, violations
 from kit.audit import read_suite
 from kit.config import Config
-from kit.draft import TODO
 from kit.errors import KitError
-from kit.files import Where, inside, read_json, read_text, read_yaml, short
+from kit.files import inside, short
 from kit.mesh import Mesh
 from kit.needs import FOLDER as NEEDS
-from kit.notebook import KERNEL
-from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.product import DataProduct, OutputPort
 from kit.project import PYTHON_MODEL, Project
 from kit.start import partition_problems
 
-_UNFINISHED = TODO.rstrip(": ")
-_MOST_UNFINISHED = 20
-_TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
+NOTEBOOKS = "notebooks"
+"""Where notebooks lie, in a domain and, those that belong to none, beside the domains."""
 
 
 def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
@@ -31,22 +25,20 @@ def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
         found += [(product.name, message) for message in (*_product(product), *_foreign_keys(mesh, product))]
     found += [*violations.problems(config.policy, mesh), *coupling.problems(config, mesh)]
     found += inheritance.problems(config, mesh)
+    for path in notebook_lint.notebooks(config.root / NOTEBOOKS):
+        found += [(NOTEBOOKS, message) for message in notebook_lint.problems(path)]
     found += [*sunset.problems(mesh, config.clock()), *unmet.problems(mesh)]
     return found + list(sync.problems(config, mesh))
 
 
 def _product(product: DataProduct) -> Iterator[str]:
     yield from _links(product.folder)
-    for document in [product.folder / DESCRIPTOR, *_contracts(product)]:
-        yield from _templates(document)
-        yield from _first(document, _unfinished(document))
-    readme = product.folder / "README.md"
-    if readme.is_file():
-        yield from _first(readme, _unfinished_lines(readme))
+    yield from texts.templates(product)
+    yield from texts.unfinished(product)
     for port in product.ports:
         if port.suite is not None:
             yield from _suite(port, port.suite)
-        yield from _notebook(port)
+    yield from _notebooks(product)
     try:
         yield from partition_problems(product)
     except KitError as error:
@@ -66,10 +58,6 @@ def _product(product: DataProduct) -> Iterator[str]:
                 yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
 
 
-def _contracts(product: DataProduct) -> list[Path]:
-    return [port.contract.path for port in product.ports] + [source.contract.path for source in product.sources]
-
-
 def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[str]:
     offered = {port.id: port.contract for port in mesh.ports}
     read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
@@ -87,46 +75,6 @@ def _links(folder: Path) -> Iterator[str]:
                 yield str(error)
 
 
-def _templates(path: Path) -> Iterator[str]:
-    """Templates in texts that end up in generated files, which dbt or Intake would run."""
-    document = read_yaml(path)
-    # In rules braces have their own meaning.
-    for where, text in _texts(document.data, (), without=("quality", "logicalTypeOptions")):
-        if found := _TEMPLATE.search(text):
-            yield str(document.error(where, f"'{found[0]}' begins a template, which others would run; write plain text"))
-
-
-def _texts(value: Any, where: Where, *, without: Collection[str] = ()) -> Iterator[tuple[Where, str]]:
-    """Every text below a value, except below the keys left out."""
-    if isinstance(value, str):
-        yield where, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        if key not in without:
-            yield from _texts(item, (*where, key), without=without)
-
-
-def _unfinished(path: Path) -> Iterator[str]:
-    """What a person still has to write in a contract or descriptor."""
-    document = read_yaml(path)
-    for where, text in _texts(document.data, ()):
-        if text.startswith(_UNFINISHED):
-            yield str(document.error(where, f"still to be written ({text})"))
-
-
-def _unfinished_lines(path: Path) -> Iterator[str]:
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if _UNFINISHED in line:
-            yield f"{short(path)}:{number}: still to be written ({line[line.index(_UNFINISHED) :]})"
-
-
-def _first(path: Path, unfinished: Iterator[str]) -> Iterator[str]:
-    """As many as a person reads at once."""
-    yield from islice(unfinished, _MOST_UNFINISHED)
-    if next(unfinished, None):
-        yield f"{short(path)}: more is still to be written"
-
-
 def _suite(port: OutputPort, path: Path) -> Iterator[str]:
     try:
         rules = read_suite(path)
@@ -140,24 +88,7 @@ def _suite(port: OutputPort, path: Path) -> Iterator[str]:
                 yield f"{short(path)}: '{rule.name}' speaks of '{column}'; the columns are: {', '.join(sorted(columns))}"
 
 
-def _notebook(port: OutputPort) -> Iterator[str]:
-    path = port.notebook
-    if path is None:
-        return
-    try:
-        data = read_json(path)
-        cells = [cell for cell in data["cells"] if cell["cell_type"] == "code"]
-        kernel = data["metadata"]["kernelspec"]["name"]
-    except KitError as error:
-        yield str(error)
-        return
-    except (KeyError, TypeError):
-        yield f"{short(path)}: not a notebook with cells and a kernel; save it from JupyterLab"
-        return
-    if kernel != KERNEL:
-        yield f"{short(path)}: its kernel is '{kernel}'; asset notebooks use '{KERNEL}'"
-    if any(cell.get("outputs") or cell.get("execution_count") for cell in cells):
-        yield f"{short(path)}: holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
-    source = "\n".join("".join(cell["source"]) for cell in cells)
-    if not re.search(rf"""output\(\s*["']{port.name}["']""", source):
-        yield f'{short(path)}: never calls kit.output("{port.name}", frame)'
+def _notebooks(product: DataProduct) -> Iterator[str]:
+    made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
+    for path in sorted({*made, *notebook_lint.notebooks(product.folder / NOTEBOOKS)}):
+        yield from notebook_lint.problems(path, made.get(path))

@@ -17,7 +17,7 @@ _TONES = {
 }
 # A state at the start of a part of a sentence, or what was counted: `stale 3 d of 2 d; last build failed: …`, `2 failed`.
 _WORDS = "|".join(sorted(_TONES, key=len, reverse=True))
-_STATE = re.compile(rf"(?:^|(?<=; )|(?<=[0-9][ \N{{NO-BREAK SPACE}}]))({_WORDS})\b")
+_STATE = re.compile(rf"(?:^|(?<=; ))({_WORDS})\b|(?<=[0-9] )(failed|warned)\b")
 _CELL = "vertical-align:top;text-align:"
 
 
@@ -84,17 +84,21 @@ def page(text: str, title: str) -> Html:
 
 def states(text: str) -> Html:
     """A sentence in which the words for a state have the state's colour."""
-    return Html(_STATE.sub(lambda found: _toned(found[1]), escape(text)))
+    return Html(_STATE.sub(lambda found: _toned(found[0]), escape(text)))
 
 
 def _toned(word: str) -> str:
     return f"<span style='color:{_TONES[word]};font-weight:600'>{word}</span>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()) -> Html:
-    """A table; the columns named in `numbers` are set to the right and not broken."""
-    right = set(numbers)
-    styles = [f"{_CELL}right;white-space:nowrap" if name in right else f"{_CELL}left" for name in header]
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = (), whole: Sequence[str] = ()
+) -> Html:
+    """A table; the columns named in `numbers` are set to the right, and no line of these or of those in `whole` is broken."""
+    styles = [
+        f"{_CELL}{'right' if name in numbers else 'left'}{';white-space:nowrap' if name in (*numbers, *whole) else ''}"
+        for name in header
+    ]
     head = "".join(f"<th style='{style}'>{html(name)}</th>" for name, style in zip(header, styles, strict=True))
     body = "".join(f"<tr>{''.join(map(_cell, row, styles))}</tr>" for row in rows)
     return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")

@@ -35,8 +35,10 @@ class Opened:
         return self.entry.port.name
 
     def contract(self) -> Contract | None:
-        """What its folder promises now; None when the folder is broken and its last snapshot serves."""
-        return None if self.entry.card.broken else self.mesh().port(self.entry.id).contract
+        """What its folder promises now; None when that is broken, or promises it no more, and its last snapshot serves."""
+        product = next((item for item in self.mesh().products if item.name == self.entry.card.name), None)
+        port = product.port(self.name) if product else None
+        return port.contract if port else None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

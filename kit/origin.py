@@ -1,22 +1,25 @@
 """What a new port is made from: a raw file, a port or a notebook, and what that adds to a product."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit import pieces, plain_yaml
 from kit.adopt import Adopted, adopt
-from kit.asset import RUN_FILE
 from kit.config import Config
+from kit.coupling import forbidden
 from kit.draft import draft
 from kit.errors import KitError, NotebookError
-from kit.files import IDENTIFIER, parse_yaml, short, to_json
+from kit.files import IDENTIFIER, parse_yaml, short
+from kit.first_run import first_run
 from kit.given import SUFFIXES, Given, identifier
 from kit.mesh import Mesh
-from kit.notebook import Limits, execute, parameters
+from kit.outside import outside
 from kit.product import RAW, OutputPort
-from kit.store import Store
+from kit.snooping import of_notebook
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
@@ -39,15 +42,15 @@ class Piece:
 
 
 def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin: str, folder: Path) -> Piece:
-    """What an origin gives: a file that is there, or a port of the mesh."""
+    """What an origin gives to the product in `folder`: a file that is there, or a port of the mesh."""
     path = file_of(origin)
     if path is None:
         found = mesh.port(origin)
         check_port_name(port or found.name)
         return _from_port(mesh, product, port or found.name, found)
     if path.suffix == ".ipynb":
-        return from_notebook(config, mesh, product, port, path, folder)
-    return _from_file(product, port, Given.of(path), folder)
+        return from_notebook(config, mesh, product, adopt(path, port), path, folder)
+    return _from_file(product, port, Given.of(path))
 
 
 def file_of(origin: str) -> Path | None:
@@ -64,16 +67,16 @@ def file_of(origin: str) -> Path | None:
     return None
 
 
-def _from_file(product: str, port: str | None, given: Given, folder: Path) -> Piece:
+def _from_file(product: str, port: str | None, given: Given) -> Piece:
     """A raw source, its staging model and a mart with the same columns."""
     source = identifier(given.path.name.partition(".")[0])
     port = port or source
     check_port_name(port)
     check_port_name(source)
-    parquet = folder / "given.parquet"
-    given.write(parquet)
-    contract = draft([parquet], f"{product}.{port}")
-    properties = parse_yaml(parquet, contract).data["schema"][0]["properties"]
+    with TemporaryDirectory(prefix="kit-") as folder:
+        given.write(Path(folder) / "given.parquet")
+        contract = draft([Path(folder) / "given.parquet"], f"{product}.{port}")
+    properties = parse_yaml(given.path, contract).data["schema"][0]["properties"]
     columns = {item["name"]: item["physicalType"] for item in properties}
     key = sorted((item for item in properties if item.get("primaryKey")), key=lambda item: int(item["primaryKeyPosition"]))
     copied = given.path.stat().st_size <= LARGEST_COPY
@@ -158,53 +161,54 @@ def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> 
     )
 
 
-def from_notebook(config: Config, mesh: Mesh, product: str, port: str | None, path: Path, folder: Path) -> Piece:
-    """A notebook from outside; its contract is drafted from what it makes when it is run once."""
-    adopted = adopt(path, port)
+def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, path: Path, folder: Path) -> Piece:
+    """What the notebook at `path` adds; its contract is drafted from what it makes when it is run once, in `folder`.
+
+    Raises `NotebookError` with all that keeps a build from running it as it stands.
+    """
     check_port_name(adopted.port)
-    found = [mesh.port(item) for item in adopted.reads]
+    place = folder / "notebooks" / f"{adopted.port}.ipynb"
+    found = [mesh.port(item) for item in _reads(config, mesh, product, path, place.parent)]
     for item in found:
         _no_circle(mesh, product, item)
-    made = _trial(config, path, adopted, folder)
+    if place.exists():
+        raise KitError(f"{short(place)} is there already; nothing was written")
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(adopted.text, encoding="utf-8")
+    try:
+        with first_run(config, place, adopted.port, [item.id for item in found]) as made:
+            contract = draft([made], f"{product}.{adopted.port}")
+    except NotebookError as error:
+        hint = "; --frame NAME says which frame it makes" if "kit.output takes a" in str(error) else ""
+        raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
+    finally:
+        place.unlink()
     return Piece(
         output=_output(product, adopted.port, "notebook", found),
         inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
-        files={
-            f"contracts/{adopted.port}.odcs.yaml": draft([made], f"{product}.{adopted.port}"),
-            f"notebooks/{adopted.port}.ipynb": adopted.text,
-        },
+        files={f"contracts/{adopted.port}.odcs.yaml": contract, f"notebooks/{adopted.port}.ipynb": adopted.text},
         has_dbt=False,
     )
 
 
-def _trial(config: Config, path: Path, adopted: Adopted, folder: Path) -> Path:
-    """Run an adopted notebook as a build would, with its inputs pinned, and give the table it hands over."""
-    store, trial = Store(config.storage), folder / "trial"
-    trial.mkdir()
-    notebook, staged = trial / f"{adopted.port}.ipynb", trial / "made.parquet"
-    notebook.write_text(adopted.text, encoding="utf-8")
-    leases = {port: store.open(port.partition(".")[0]) for port in adopted.reads}
-    try:
-        inputs = {
-            port: {
-                "version": lease.snapshot.version,
-                "files": [str(file) for file in lease.snapshot.files(port.partition(".")[2])],
-            }
-            for port, lease in leases.items()
-        }
-        run = {"port": adopted.port, "inputs": inputs, "staged": str(staged), "contract": None}
-        (trial / "run.json").write_text(to_json(run), encoding="utf-8")
-        parameters(notebook)
-        limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
-        execute(notebook, trial / "executed.ipynb", {}, limits, {RUN_FILE: str(trial / "run.json")})
-    except NotebookError as error:
-        raise NotebookError(str(error).replace(short(notebook), short(path))) from None
-    finally:
-        for lease in leases.values():
-            lease.close()
-    if not staged.is_file():
-        raise NotebookError(f'{short(path)}: ended without kit.output("{adopted.port}", frame)')
-    return staged
+def _reads(config: Config, mesh: Mesh, product: str, path: Path, folder: Path) -> list[str]:
+    """The ports read by a notebook that is to lie in `folder`, told from its text."""
+    found = of_notebook(path, path.parent, forbidden(config, mesh, product))
+    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(outside(path, folder))
+    reads: dict[str, None] = {}
+    for where, pattern in found.reads:
+        if ".*" in pattern.pattern:
+            problems.append(f"{where}: works out what to read; write the name of the port, as in kit.read('product.port')")
+        reads[pattern.pattern.replace("\\", "")] = None
+    if problems:
+        told = sorted((text.removeprefix(f"{short(path)}: ") for text in problems), key=_position)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *told]))
+    return list(reads)
+
+
+def _position(problem: str) -> list[int]:
+    """The cell and the line that a problem names."""
+    return [int(number) for number in re.findall(r"\d+", problem.partition(":")[0])]
 
 
 def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:

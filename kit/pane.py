@@ -39,6 +39,17 @@ function button(name, act) {
   return made;
 }
 
+// Keys are for what has the focus in the application, not for JupyterLab's shortcuts.
+function keepKeys(el) {
+  if (!el.isConnected) {
+    requestAnimationFrame(() => keepKeys(el));
+    return;
+  }
+  el.closest(".kit-browse")?.addEventListener("focusin", (event) => {
+    event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  });
+}
+
 function render({ model, el }) {
   const draw = () => {
     el.innerHTML = model.get("html");
@@ -59,6 +70,7 @@ function render({ model, el }) {
     }
   };
   draw();
+  keepKeys(el);
   model.on("change:html", draw);
 }
 
@@ -72,12 +84,13 @@ _STYLE = """
   max-height: 520px; overflow: auto; padding: 4px 2px; user-select: text;
 }
 .kit-pane p { margin: 0 0 8px; }
+.kit-pane > p:first-child { margin-top: 0 !important; }
 .kit-pane table { border-collapse: collapse; font-size: 13px; margin: 0 0 10px; }
 .kit-pane th, .kit-pane td {
   padding: 4px 12px 4px 0; vertical-align: top; border-bottom: 1px solid var(--jp-border-color2, #8884);
 }
 .kit-pane th { font-weight: 600; white-space: nowrap; }
-.kit-pane thead th { position: sticky; top: -4px; background: var(--jp-layout-color0, Canvas); }
+.kit-pane thead th { position: sticky; top: -4px; background: var(--jp-layout-color1, Canvas); }
 .kit-pane tbody tr:hover { background: var(--jp-layout-color2, #8881); }
 .kit-pane td { font-variant-numeric: tabular-nums; }
 .kit-pane img { max-width: 100%; vertical-align: middle; }
@@ -93,7 +106,7 @@ _STYLE = """
   background: var(--jp-layout-color1, transparent); border: 1px solid var(--jp-border-color1, #8888); border-radius: 3px;
 }
 .kit-pane [data-pick] {
-  padding: 0; font: inherit; font-weight: 600; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
+  padding: 0; font: inherit; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
   background: none; border: 0; text-decoration: underline;
 }
 .kit-button:hover { background: var(--jp-layout-color3, #8882); }

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit import index
-from kit.asset import Inputs
+from kit.asset import Inputs, serving
 from kit.card import Card
 from kit.config import Config
 from kit.errors import KitError, UnknownName
-from kit.product import DESCRIPTOR, DataProduct
-from kit.start import served
+from kit.product import DESCRIPTOR
 from kit.store import Lease, Snapshot, Store
 
 
@@ -26,16 +25,12 @@ class Pinned(NamedTuple):
 class Pins:
     """All published ports; those of one product are read from one snapshot, which is not pruned meanwhile.
 
-    What `product`, in whose folder the session works, declares as inputs is served in the versions it declares, as in a
-    build.
+    In a domain folder its declared inputs are served in the versions it declares, as in a build.
     """
 
-    def __init__(self, config: Config, product: DataProduct | None = None) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
         self._store = Store(config.storage)
-        self._product = product
-        inputs = (*product.inputs, *(item for port in product.ports for item in port.reads)) if product else ()
-        self._declared = {item.name: item for item in inputs}
         self._held: dict[str, Lease] = {}
 
     def files(self, port: str) -> Sequence[Path] | None:
@@ -46,8 +41,8 @@ class Pins:
                 return None
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
-        if self._product and port in self._declared:
-            name = served(self._product, self._declared[port], snapshot)
+        if name in snapshot.manifest["ports"]:
+            name = serving(self._config, port, snapshot)
         return snapshot.files(name) if name in snapshot.manifest["ports"] else None
 
     def cards(self) -> list[Card]:
@@ -60,6 +55,8 @@ class Pins:
         if dot and product in self._held:
             snapshot = self._held[product].snapshot
             there = sorted(snapshot.manifest["ports"])
+            if port in there:
+                return f'\'{name}\' is one name; write {name} without quotes, or "{product}"."{port}"'
             near = get_close_matches(port, there, n=2)
             return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_near(near) or _listed(there)}"
         if dot and product in (card.name for card in index.load(self._config)):

@@ -21,7 +21,7 @@ _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "
 
 @dataclass(frozen=True)
 class Profile:
-    """One column. `distinct` are its different values; `low` and `high` the least and the greatest, as text.
+    """One column. `distinct` are its different values; `low`, `middle` and `high` the least, the median and the greatest.
 
     `bars` are how many rows lie in each of equal steps from `low` to `high`; where there is no such order, `top` are the
     most frequent values with their rows, none when hardly any value comes twice.
@@ -33,6 +33,7 @@ class Profile:
     nulls: int
     distinct: int
     low: str
+    middle: str
     high: str
     bars: tuple[int, ...] = ()
     top: tuple[tuple[str, int], ...] = ()
@@ -57,22 +58,24 @@ def _profiles(connection: "duckdb.DuckDBPyConnection", kinds: dict[str, str]) ->
     parts = [part for name, kind in kinds.items() for part in _summary(work.quoted(name), kind)]
     rows, *found = connection.execute(f"select count(*), {', '.join(parts)} from counted").fetchone() or ()
     for position, (name, kind) in enumerate(kinds.items()):
-        filled, distinct, low, high, least, most = found[position * 6 : position * 6 + 6]
-        told = ("" if low is None else str(low), "" if high is None else str(high))
+        filled, distinct, low, middle, high, least, most = found[position * 7 : position * 7 + 7]
+        told = ["" if value is None else str(value) for value in (low, middle, high)]
         bars: tuple[int, ...] = ()
         top: tuple[tuple[str, int], ...] = ()
         if least is not None and least < most:
             bars = _bars(connection, name, kind, least, most)
         elif filled:
             top = _top(connection, name)
-        yield Profile(name, kind, rows, rows - filled, distinct, *told, bars, top)
+        yield Profile(name, kind, rows, rows - filled, distinct, told[0], told[1], told[2], bars, top)
 
 
 def _summary(column: str, kind: str) -> Sequence[str]:
-    """Of a column: values that are there, different ones, the least and greatest, and these two as numbers."""
-    ends = [f"{end}({column}){_finite(column, kind)}" for end in ("min", "max")]
-    scale = [_number(f"({end})", kind) or "null" for end in ends]
-    return [f"count({column})", f"count(distinct {column})", *(f"({end})::varchar" for end in ends), *scale]
+    """Of a column: values that are there, different ones, the least, middle and greatest; least and greatest as numbers."""
+    least, most = (f"({end}({column}){_finite(column, kind)})" for end in ("min", "max"))
+    scale = [_number(end, kind) or "null" for end in (least, most)]
+    # Of values that are there, so that a median of whole numbers is one of them.
+    middle = f"(quantile_disc({column}, 0.5){_finite(column, kind)})::varchar" if scale[0] != "null" else "null"
+    return [f"count({column})", f"count(distinct {column})", f"{least}::varchar", middle, f"{most}::varchar", *scale]
 
 
 def _number(value: str, kind: str) -> str | None:

@@ -13,7 +13,7 @@ from kit.row_rules import breaking
 from kit.rules import Rule
 
 COLUMNS = (
-    ("row_number", "bigint", "Which row of the table it was, counted from 1 in each of its files."),
+    ("row_number", "bigint", "Which row it was in each file, of all or, in a table with hidden columns, of those set aside."),
     ("rule", "varchar", "The rule it breaks, as checks name it; a row that breaks several stands here once for each."),
     ("reason", "varchar", "What was found instead, in words."),
     ("payload", "varchar", "The row as a JSON object; personal and masked columns are left out."),
@@ -63,6 +63,11 @@ def set_aside(contract: Contract, given: Path, others: work.Tables, part: Part) 
             except duckdb.Error as error:
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
+        # Where a row stood in a sorted feed would tell of the values by which it is sorted.
+        number = f"row_number() over (order by {_payload(contract)}, {_ROW})" if any(map(_hidden, contract.columns)) else _ROW
+        connection.execute(
+            f"create temp table numbered as select {_ROW}, {number} as row_number from {_TABLE} semi join broken using ({_ROW})"
+        )
         selects = [_NOTHING, *(_told(contract, rule, position) for position, rule in enumerate(rules))]
         names = ", ".join(column for column, *_ in COLUMNS)
         told = f"select {names} from ({' union all '.join(selects)}) order by row_number, position"
@@ -146,17 +151,17 @@ def _told(contract: Contract, rule: Rule, position: int) -> str:
     twice = work.literal(" in more than one row" if rule.type.endswith("to_be_unique") else "")
     observed = " || ', ' || ".join(values)
     reason = f"{observed} || {twice}" if values else work.literal(rule.description or rule.name)
-    fields = ", ".join(f"{work.literal(column.name)}, {_in_json(column)}" for column in _shown(contract))
     return (
-        f"select {_ROW} as row_number, {work.literal(rule.name)} as rule, {reason} as reason, "
-        f"json_object({fields})::varchar as payload, {position} as position "
-        f"from broken join {_TABLE} using ({_ROW}) where rule = {position}"
+        f"select row_number, {work.literal(rule.name)} as rule, {reason} as reason, "
+        f"{_payload(contract)} as payload, {position} as position "
+        f"from broken join {_TABLE} using ({_ROW}) join numbered using ({_ROW}) where rule = {position}"
     )
 
 
-def _shown(contract: Contract) -> list[Column]:
-    """The columns whose values may be told: who may read what was set aside need not be the one a port masks them for."""
-    return [column for column in contract.columns if not _hidden(column)]
+def _payload(contract: Contract) -> str:
+    """A row as text, as far as it may be told: who may read what was set aside need not be the one a port masks it for."""
+    shown = [column for column in contract.columns if not _hidden(column)]
+    return f"json_object({', '.join(f'{work.literal(column.name)}, {_in_json(column)}' for column in shown)})::varchar"
 
 
 def _hidden(column: Column) -> str:

@@ -1,10 +1,14 @@
 """What a SQL text reaches beyond itself: the tables it names, and whatever leads out of the tables there are."""
 
+import json
 import logging
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
+
+from kit.remembered import Remembered
 
 _MAKE_ROWS = {
     "range",
@@ -64,6 +68,22 @@ def reach(sql: str, *, may_change: bool = False) -> Reach:
             if _LEAD_OUT.fullmatch(name) and not isinstance(node.parent, exp.Table):
                 faults[f"calls {name}(), which leads out of the tables; delete the call"] = None
     return Reach(tuple(tables), tuple(faults))
+
+
+def reaches(file: Path, texts: Sequence[tuple[str, bool]]) -> list[Reach]:
+    """What each text reaches, remembered in `file`; the second of each pair is `may_change`."""
+    remembered = Remembered(file)
+    found = []
+    for sql, may_change in texts:
+        key = Remembered.key(sql, str(may_change))
+        known = remembered.get(key)
+        if known is None:
+            known = json.dumps(astuple(reach(sql, may_change=may_change)))
+            remembered.keep(key, known)
+        tables, faults = json.loads(known)
+        found.append(Reach(tuple(tables), tuple(faults)))
+    remembered.save()
+    return found
 
 
 def _function(node: Any) -> str:

@@ -98,7 +98,8 @@ def html(config: Config, mesh: Mesh) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    here.filters |= {"span": span, "moment": evidence.moment, "message": _message}
+    place = f"{config.root}/"  # the page is read elsewhere
+    here.filters |= {"span": span, "moment": evidence.moment, "message": _message, "here": lambda text: text.replace(place, "")}
     rows = statuses(config, mesh)
     ports = [f"{row.card.name}.{row.port.name}" for row in rows if row.port.name]
     chapters = _chapters(config, mesh, rows)

@@ -15,12 +15,14 @@ _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
     "mustBeLessThan": "<", "mustBeLessOrEqualTo": "<=",
 }  # fmt: skip
-# What would leave the tables a rule is about: further statements, functions that read, files in the place of tables.
+# What would leave the tables a rule is about: further statements, functions that read or set, files in the place of tables.
 _FOREIGN = re.compile(
-    r"""^(?!select\b|with\b|from\b)\S*|;|/\*|\b(read_\w+|\w+_scan|glob|getenv|query|query_table)\s*\(|"""
+    r"""^(?!select\b|with\b|from\b)\S*|;|/\*|"""
+    r"""\b((read|enable|disable|force|truncate|duckdb|pragma)_\w+|\w+_scan|glob|sniff_csv|getenv|query|query_table)"?\s*\(|"""
     r"""\b(from|join)\s*'|"[^"]*[./\\][^"]*\"""",
     re.IGNORECASE,
 )
+_PROSE = re.compile(r"""("[^"]*")|--[^\n]*|\$(\w*)\$.*?\$\2\$|\be'(?:\\.|''|[^'\\])*'|'[^']*'""", re.IGNORECASE | re.DOTALL)
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 
 
@@ -239,12 +241,15 @@ class RuleReader:
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
         if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
             raise self.document.error([*where, "implementation", "kwargs", "unexpected_rows_query"], problem)
-        return given["type"], given["type"], kwargs
+        _, where, condition = " ".join(str(kwargs.get("unexpected_rows_query", "")).split()).partition(" where ")
+        name = f"no row where {condition[:120]}" if where and breaking(given["type"], kwargs) else given["type"]
+        return name, given["type"], kwargs
 
 
 def leaves_tables(query: object) -> str | None:
     """What is wrong with a query that does more than ask the tables there are; None when nothing is."""
-    if found := _FOREIGN.search(re.sub(r"'[^']*'", "''", str(query).strip())):
+    bare = _PROSE.sub(lambda found: found[1] or ("" if found[0].startswith("--") else "''"), str(query)).strip()
+    if found := _FOREIGN.search(bare):
         return f"must be one query of the tables: '{found[0]}' is not allowed"
     return None
 

@@ -90,6 +90,11 @@ class Runs:
         folder = self.root / product
         return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
 
+    def with_notebooks(self) -> dict[str, Path]:
+        """The folder of the executed notebooks of each run that has any, by its id, newest first."""
+        folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
+        return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
+
     def prune(self, product: str, keep: set[str], newest: int) -> int:
         """Remove the run folders of a product except the `newest` and those in `keep`; returns how many went."""
         gone = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]

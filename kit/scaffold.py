@@ -4,22 +4,21 @@ import ast
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from kit import pieces, plain_yaml
+from kit.changes import Change, make
 from kit.config import Config
 from kit.errors import KitError, UnknownName
-from kit.files import Where, mappings, parse_yaml, read_text, read_yaml, short, write_durably
+from kit.files import Where, mappings, parse_yaml, read_text, read_yaml, short
 from kit.ingest import land
 from kit.mesh import Mesh
-from kit.origin import Piece, check_port_name, file_of, from_notebook, from_ports, piece_of
+from kit.mirror import mirror
+from kit.origin import Piece, check_port_name, file_of, from_ports, piece_of
 from kit.product import DESCRIPTOR, DataProduct, name_problem
-from kit.sync import sync
+from kit.sync import wanted
 from kit.yaml_edit import appended
 
 COMMANDS = ("port", "notebook")
@@ -40,7 +39,7 @@ class Owner:
         """The owner in `Name <mail>`; raises `KitError`."""
         match = _OWNER.fullmatch(text)
         if match is None or not text.isprintable():
-            raise KitError(f"{text!r} does not say who owns it; write --owner 'Name <mail>'")
+            raise KitError(f"{text!r} does not say who owns it; write 'Name <mail>'")
         return cls(match[1], match[2])
 
 
@@ -61,27 +60,23 @@ def new_domain(
     It builds as it stands. Raises `KitError`, and then nothing was written.
     """
     check_new(config, name)
-    folder = config.domains / name
     names = {"tearoom": name, pieces.OWNER: owner.name, pieces.MAIL: owner.mail, pieces.DOMAIN: plain_yaml.inline(domain)}
-    with _stage(config, name) as stage:
+    with mirror(config, name) as there:
+        folder = there.domains / name
+        folder.mkdir()
         if origin is None:
             check_port_name(port or "tea_sales")
             names |= {"tea_sales": port or "tea_sales", pieces.MACROS: _macros(config)}
             for path, text in pieces.whole(names).items():
-                _write(stage / path, text)
-            made = f"{name}.{port or 'tea_sales'}"
+                _write(folder / path, text)
+            made, changes = f"{name}.{port or 'tea_sales'}", _changes(config, there, name)
         else:
-            stage.mkdir()
-            piece = piece_of(config, mesh, name, port, origin, stage.parent)
+            piece = piece_of(config, mesh, name, port, origin, folder)
             for path, text in pieces.base(names).items():
-                _write(stage / path, text)
-            _add(config, stage, piece)
-            made = str(piece.output["contractId"])
-        _judge(config, mesh, stage)
-        _not_there(folder)
-        stage.rename(folder)
-    new = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return _synced(config, folder, made, new)
+                _write(folder / path, text)
+            made, changes = str(piece.output["contractId"]), grown(config, there, mesh, name, piece)
+    make(changes)
+    return Scaffolded(config.domains / name, made, tuple(change.path for change in changes))
 
 
 def check_new(config: Config, name: str) -> None:
@@ -91,6 +86,11 @@ def check_new(config: Config, name: str) -> None:
     if problem := name_problem(name):
         raise KitError(problem)
     _not_there(config.domains / name)
+
+
+def check_origin(mesh: Mesh, origin: str) -> str:
+    """The origin itself; raises `KitError` for what is neither a file that is there nor a port of the mesh."""
+    return origin if file_of(origin) else mesh.port(origin).id
 
 
 def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A002 (it is the port's id)
@@ -111,47 +111,62 @@ def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  #
     def make(product: DataProduct, port: str, folder: Path) -> Piece:
         if product.partitions:
             raise KitError(f"'{product.name}' is cut into partitions, by which a model must filter; write this port by hand")
-        piece = piece_of(config, mesh, product.name, port, origin, folder)
-        if not piece.has_dbt:
-            raise KitError(f"{origin} is a notebook; write `kit new notebook {id} --from {origin}`")
-        return piece
+        if origin.endswith(".ipynb"):
+            raise KitError(f"{origin} is a notebook; write `kit promote {origin} --product {product.name} --port {port}`")
+        return piece_of(config, mesh, product.name, port, origin, folder)
 
     return _grown(config, mesh, id, make)
 
 
-def new_notebook(config: Config, mesh: Mesh, id: str, reads: tuple[str, ...], origin: str | None) -> Scaffolded:  # noqa: A002
-    """A new port of an existing product that a notebook makes: one from outside, or one that hands over what it reads."""
+def new_notebook(config: Config, mesh: Mesh, id: str, reads: tuple[str, ...]) -> Scaffolded:  # noqa: A002
+    """A new port of an existing product that a notebook makes, which hands over what it reads."""
 
     def make(product: DataProduct, port: str, folder: Path) -> Piece:
-        if origin is not None:
-            path = file_of(origin)
-            if path is None or path.suffix != ".ipynb":
-                raise KitError(f"'{origin}' is no notebook; name a file .ipynb, or what the notebook reads with --reads")
-            return from_notebook(config, mesh, product.name, port, path, folder)
         found = [mesh.port(item) for item in reads] or list(product.ports[:1])
         return from_ports(mesh, product.name, port, found)
 
     return _grown(config, mesh, id, make)
 
 
-def _grown(config: Config, mesh: Mesh, id: str, make: Callable[[DataProduct, str, Path], Piece]) -> Scaffolded:  # noqa: A002
-    """An existing product with one more port."""
+def _grown(config: Config, mesh: Mesh, id: str, piece_of: Callable[[DataProduct, str, Path], Piece]) -> Scaffolded:  # noqa: A002
     product, port = check_new_port(mesh, id)
-    name = product.name
-    with _stage(config, name) as stage:
-        shutil.copytree(
-            product.folder, stage, symlinks=True, ignore=shutil.ignore_patterns(".*", "__pycache__", "target", "logs")
-        )
-        before = _texts(stage)
-        _add(config, stage, make(product, port, stage.parent))
-        _judge(config, mesh, stage)
-        changed = [path for path in _texts(stage).items() if before.get(path[0]) != path[1]]
-        _move(stage, product.folder, [path for path, _ in changed])
-    return _synced(config, product.folder, id, [product.folder / path for path, _ in changed])
+    with mirror(config, product.name) as there:
+        changes = grown(config, there, mesh, product.name, piece_of(product, port, there.domains / product.name))
+    make(changes)
+    return Scaffolded(product.folder, id, tuple(change.path for change in changes))
 
 
-def _texts(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: Piece) -> tuple[Change, ...]:
+    """What a product with one piece more changes; `there` is its mirror, in which the piece is put in place.
+
+    Raises `KitError` when it does not load then, or a new source cannot be taken in.
+    """
+    folder = there.domains / name
+    _add(config, folder, piece)
+    product = DataProduct.load(folder)
+    known = {source.name for item in mesh.products if item.name == name for source in item.sources}
+    for source in product.sources:
+        if source.name not in known:
+            land(product, source, there.root.parent / "raw")
+    return _changes(config, there, name)
+
+
+def _changes(config: Config, there: Config, name: str) -> tuple[Change, ...]:
+    """What is other in the mirror than in the mesh, once the generated files are in step."""
+    mesh = Mesh.load(there.domains, there.cache)
+    folder = mesh.product(name).folder
+    generated = {}
+    for path, text in wanted(there, mesh).items():
+        if path.is_relative_to(folder):
+            _write(path, text)
+        if path.is_relative_to(folder) or path.parent in (there.root, there.domains):
+            generated[path] = text.encode()
+    by_hand = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path not in generated}
+    found = [
+        Change.of(config.root / path.relative_to(there.root), content, generated=path in generated)
+        for path, content in {**by_hand, **generated}.items()
+    ]
+    return tuple(change for change in found if change.before != change.after)
 
 
 def _add(config: Config, folder: Path, piece: Piece) -> None:
@@ -206,58 +221,6 @@ def _macros(config: Config) -> str:
     """The kit's dbt macros, seen from a domain folder."""
     own = config.root / "kit" / "dbt" / "macros"
     return os.path.relpath(own if own.is_dir() else Path(__file__).parent / "dbt" / "macros", config.domains / "any")
-
-
-@contextmanager
-def _stage(config: Config, name: str) -> Iterator[Path]:
-    """A folder beside the products to put one together in, which is gone afterwards; messages speak of its later place."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=config.domains) as folder:
-            try:
-                yield Path(folder) / name
-            except KitError as error:
-                place = f"{short(config.domains)}/"
-                raise type(error)(str(error).replace(f"{short(Path(folder))}/", place).replace(f"{folder}/", place)) from None
-    except OSError as error:
-        raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
-
-
-def _judge(config: Config, mesh: Mesh, stage: Path) -> None:
-    """See that the product loads, and that what it ingests can be taken in."""
-    product = DataProduct.load(stage)
-    known = {source.name for item in mesh.products if item.name == product.name for source in item.sources}
-    for source in product.sources:
-        if source.name not in known:
-            land(product, source, stage.parent / "raw")
-
-
-def _move(stage: Path, folder: Path, paths: list[Path]) -> None:
-    """Move files into the product, new ones first and the descriptor, which makes them count, last; all of them or none."""
-    undo: list[Callable[[], object]] = []
-    try:
-        for path in sorted(paths, key=lambda path: ((folder / path).exists(), path.name == DESCRIPTOR)):
-            target = folder / path
-            for parent in reversed(target.parents):
-                if not parent.exists():
-                    parent.mkdir()
-                    undo.append(parent.rmdir)
-            if target.exists():
-                old = read_text(target)
-                write_durably(target, read_text(stage / path))
-                undo.append(partial(write_durably, target, old))
-            else:
-                undo.append(partial(target.unlink, missing_ok=True))
-                (stage / path).rename(target)
-    except BaseException:
-        for step in reversed(undo):
-            step()
-        raise
-
-
-def _synced(config: Config, folder: Path, port: str, files: list[Path]) -> Scaffolded:
-    """Bring the generated files into step."""
-    generated = sync(config, Mesh.load(config.domains, config.cache))
-    return Scaffolded(folder, port, tuple(dict.fromkeys([*files, *generated])))
 
 
 def _not_there(path: Path) -> None:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, masking, notebook
+from kit import ingest, majors, masking
 from kit.config import Config
 from kit.contract import Version
 from kit.errors import KitError, NotebookError, NotPublished, UnknownName
 from kit.files import sha256, short
 from kit.ingest import Landing
+from kit.parameters import Parameter, check_parameters, parameters
 from kit.product import DataProduct, InputPort
 from kit.progress import Progress
+from kit.secrets import Secrets
 from kit.store import Snapshot, Store
 from kit.version import __version__
 
@@ -96,7 +98,7 @@ def start(
         current = None  # its files are gone; building anew is the way out
     if current:
         store.mend(product.name)
-    given = _parameters(product, request.parameters)
+    given = place(config, product, request.parameters)
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
@@ -172,25 +174,40 @@ def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str,
     return landings
 
 
-def declared_parameters(product: DataProduct) -> dict[str, dict[str, notebook.Parameter]]:
+def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]:
     """What the notebooks of a product can be given, by port and name."""
-    return {port.name: notebook.parameters(port.notebook) for port in product.ports if port.notebook is not None}
+    return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
 
 
-def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
-    """The given parameters by the notebook port that declares them, checked; all of them must find a place."""
+def place(config: Config, product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
+    """The given parameters by the notebook port that declares them; those that are its defaults are left out.
+
+    Raises `NotebookError` for a value of another type, one that holds a secret, or one that no notebook takes.
+    """
     if not given:
         return {}
-    placed = {}
-    for name, declared in declared_parameters(product).items():
-        port = product.port(name)
-        if port and port.notebook:
-            mine = {key: value for key, value in given.items() if key in declared}
-            placed[name] = notebook.check_parameters(port.notebook, declared, mine)
+    _refuse_secrets(product, given, Secrets.of(config))
+    known = declared_parameters(product)
     for key in given:
-        if not any(key in values for values in placed.values()):
+        if not any(key in declared for declared in known.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
-    return placed
+    placed = {}
+    for port in product.ports:
+        if port.notebook:
+            declared = known[port.name]
+            mine = check_parameters(port.notebook, declared, {key: given[key] for key in given if key in declared})
+            placed[port.name] = {key: value for key, value in mine.items() if value != declared[key].default}
+    return {name: values for name, values in placed.items() if values}
+
+
+def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:
+    """Parameters stand in records, fingerprints and executed copies."""
+    for name, value in given.items():
+        if secret := secrets.found_in(value):
+            raise NotebookError(
+                f"the parameter '{name}' of '{product.name}' holds the secret {secret}, and parameters are recorded; "
+                f"leave it out and write os.environ['{secret}'] in the notebook"
+            )
 
 
 def partition_problems(product: DataProduct) -> Iterator[str]:
@@ -198,7 +215,7 @@ def partition_problems(product: DataProduct) -> Iterator[str]:
     if product.partitions:
         for port in product.ports:
             if port.notebook is not None:
-                declared = notebook.parameters(port.notebook).get(PARTITION)
+                declared = parameters(port.notebook).get(PARTITION)
                 if declared is None or declared.type != "str":
                     yield (
                         f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "

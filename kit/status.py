@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kit import index
+from kit import index, quarantine
 from kit.card import Card, PortCard
 from kit.config import Config
 from kit.contract import Sla
@@ -55,6 +55,7 @@ class PortStatus:
             "frequency_hours": _hours(port.sla.frequency),
             "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
             "quarantined": port.quarantined,
+            "raw_quarantined": dict(self.card.set_aside),
             "note": self.note,
             "end_of_life": str(self.port.end_of_life) if self.port.end_of_life else None,
             "readers": list(self.readers),
@@ -113,6 +114,17 @@ def judge(config: Config, cards: Iterable[Card]) -> list[PortStatus]:
     """How each port of the cards stands at this moment."""
     now, clock = datetime.now(UTC), config.clock()
     return [_status(card, port, now, clock) for card in cards for port in card.ports or (PortCard(""),)]
+
+
+def raw_set_aside(rows: Iterable[PortStatus]) -> list[str]:
+    """Of all raw data of which rows were set aside: how many, and how to see them."""
+    cards = {row.card.name: row.card for row in rows}
+    return [
+        f"{name}: {count:,} rows of {table} set aside; see `kit read {quarantine.name(f'{name}.{table}')}`"
+        for name, card in cards.items()
+        for table, count in card.set_aside.items()
+        if count
+    ]
 
 
 def _status(card: Card, port: PortCard, now: datetime, clock: datetime) -> PortStatus:

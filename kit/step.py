@@ -19,7 +19,7 @@ from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
-from kit.instance import LOCATION, show_life
+from kit.instance import LOCATION, WEB_ROOT, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Mesh
 from kit.product import DataProduct
@@ -197,7 +197,7 @@ def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.Meta
     found: dict[str, dg.MetadataValue[Any]] = {}
     for name, path in executed.items():
         shown = Path(path).is_relative_to(config.root)
-        link = f"/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
+        link = f"{WEB_ROOT}/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
         found[f"executed notebook {name}"] = dg.MetadataValue.url(link) if shown else dg.MetadataValue.path(path)
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit import baseline, dbt_yaml, entries, readme_table
+from kit import baseline, dbt_yaml, entries, readme_table, texts
 from kit.card import product_facts
 from kit.config import Config
 from kit.errors import KitError
@@ -25,24 +25,28 @@ _SHOWN = 12  # lines of a diff among other problems
 def sync(config: Config, mesh: Mesh) -> list[Path]:
     """Write the generated files that are not as they should be; gives those written.
 
-    While a product is broken its own catalog and the files of the whole mesh stay as they are.
+    Nothing is written of a product with a template in its texts, which dbt or Intake would run; while there is one, or a
+    product is broken, the files of the whole mesh stay as they are too.
     """
     written = []
-    for path, text in _generated(config, mesh).items():
+    for path, text in wanted(config, mesh).items():
         try:
             same = not path.is_symlink() and read_text(path) == text
         except KitError:
             same = False
         if not same:
+            make_folder(path.parent)
             write_durably(path, text)
             written.append(path)
-    for product in mesh.products:
-        for path, wanted in _promised(product).items():
-            if isinstance(wanted, str) and _drift(path, wanted):
-                make_folder(path.parent)
-                write_durably(path, wanted)
-                written.append(path)
     return written
+
+
+def wanted(config: Config, mesh: Mesh) -> dict[Path, str]:
+    """Every generated file that can be written, by its path, as it should be."""
+    found = _generated(config, mesh)
+    for product in mesh.products:
+        found |= {path: text for path, text in _promised(product).items() if isinstance(text, str)}
+    return found
 
 
 def drifts(config: Config, mesh: Mesh) -> list[str]:
@@ -85,11 +89,16 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
 
 def refused(mesh: Mesh) -> list[str]:
     """Why some generated parts cannot be written, in a sentence each."""
-    return [str(text) for product in mesh.products for text in _promised(product).values() if isinstance(text, KitError)]
+    found = [problem for product in mesh.products for problem in texts.templates(product)]
+    return found + [
+        str(text) for product in mesh.products for text in _promised(product).values() if isinstance(text, KitError)
+    ]
 
 
 def _promised(product: DataProduct) -> dict[Path, str | KitError]:
     """The files of a product that say again what its contracts say, as they should be or why they cannot be."""
+    if _runs(product):
+        return {}
     wanted: dict[Path, str | KitError] = dict(dbt_yaml.files(product))
     wanted |= baseline.files(product)
     wanted |= dict([readme_table.file(product)])
@@ -101,6 +110,11 @@ def _promised(product: DataProduct) -> dict[Path, str | KitError]:
         except KitError as error:
             wanted[path] = error
     return wanted
+
+
+def _runs(product: DataProduct) -> bool:
+    """Whether generated files would hand a template on to dbt or Intake."""
+    return next(texts.templates(product), None) is not None
 
 
 def _drift(path: Path, text: str) -> str:
@@ -125,11 +139,13 @@ def _generated(config: Config, mesh: Mesh) -> dict[Path, str]:
     """Every generated file by its path, as it should be."""
     # What is committed must not depend on the environment of whoever writes it.
     storage = Config.load(config.root, {}).storage
-    products = {product.name: _about(product) for product in mesh.products}
-    result = {} if mesh.broken else {config.root / entries.CATALOG: _catalog(products, config.root, config.root, storage)}
-    if mesh.products and not mesh.broken:
+    plain = [product for product in mesh.products if not _runs(product)]
+    products = {product.name: _about(product) for product in plain}
+    whole = not mesh.broken and len(plain) == len(mesh.products)
+    result = {config.root / entries.CATALOG: _catalog(products, config.root, config.root, storage)} if whole else {}
+    if mesh.products and whole:
         result[config.domains / PICTURE] = picture(without_models(lineage(mesh)), "From raw data to published ports") + "\n"
-    for product in mesh.products:
+    for product in plain:
         path = product.folder / entries.CATALOG
         result[path] = _catalog({product.name: products[product.name]}, product.folder, config.root, storage)
     return result

@@ -27,16 +27,17 @@ def _name(item: Profile) -> Html:
 def _picture(item: Profile) -> Html:
     if item.bars:
         alt = f"{len(item.bars)} bars from {item.low} to {item.high}, the highest {max(item.bars):,} rows"
-        return markup.lines(
-            markup.image(bars.upright(item.bars, alt)), markup.soft(f"{_short(item.low)} … {_short(item.high)}")
-        )
+        ends = f"{_short(item.low)} … {_short(item.high)}, half of them up to {item.middle}"
+        return markup.lines(markup.image(bars.upright(item.bars, alt)), markup.soft(ends))
     filled = item.rows - item.nulls
     if not filled:
         return markup.soft("nothing but null")
     if not item.top:
         return markup.soft(f"hardly any value twice, from {_short(item.low)} to {_short(item.high)}")
     top = [
-        markup.joined((markup.image(bars.level(rows / filled)), f" {_short(value)} ", markup.soft(_share(rows, filled))))
+        markup.joined(
+            (markup.image(bars.level(rows / item.top[0][1])), f" {_short(value)} ", markup.soft(_share(rows, filled)))
+        )
         for value, rows in item.top
     ]
     rest = item.distinct - len(item.top)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kit.build import Outcome
     from kit.scorecard import Score
     from kit.status import PortStatus
+    from kit.trial import Trial
 
 # So that all eight traits fit beside a name into 80 columns.
 _SHORT = {
@@ -62,8 +63,28 @@ def print_outcome(outcome: "Outcome") -> None:
         (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
 
 
+def print_trials(trials: "Sequence[Trial]") -> None:
+    """Print a line for each combination of parameters that was tried."""
+    names = list(trials[0].parameters)
+    rows = [
+        (
+            trial.run_id,
+            *(trial.parameters[name] for name in names),
+            trial.verdict,
+            ", ".join(f"{port} {count:,}" for port, count in trial.rows.items()),
+            f"{trial.seconds:.1f}",
+        )
+        for trial in trials
+    ]
+    print_rows(["run", *names, "verdict", "rows", "seconds"], rows)
+    runs = f" {trials[0].run_id} {trials[-1].run_id}" if len(trials) > 1 else " RUN_A RUN_B"
+    console.print(f"nothing was published; compare two with: kit notebook diff{runs}", style="dim")
+
+
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
+    from kit.status import raw_set_aside
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
         ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
@@ -87,6 +108,8 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
             console.print(
                 Text(f"{row.card.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
             )
+    for text in raw_set_aside(rows):
+        console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
 

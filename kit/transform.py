@@ -35,13 +35,15 @@ def transform(
     on_node: Callable[[str], None] = lambda name: None,
     on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
+    only: str = "",
 ) -> Transformed:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
     They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
     `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
     that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
-    before anything reads it; what it raises fails the model. Failed tests are returned as checks; a model that fails or a
+    before anything reads it; what it raises fails the model. With `only` nothing runs but this model, port or not, and what
+    it is made from, without tests. Failed tests are returned as checks; a model that fails or a
     project that cannot be parsed raises `TransformError`.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -57,13 +59,15 @@ def transform(
                 on_model(node.node_name)
             on_node(node.node_name)
 
-    ports = ",".join(port.name for port in product.ports if port.notebook is None)
+    ports = ",".join([*(port.name for port in product.ports if port.notebook is None), only])
     files = list(inputs)
     sandbox.declare(database, [*files, *_seeds(product)], [staging])
     before = list(map(_state, files))
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
-            result = dbtRunner(callbacks=[listen]).invoke(dbt_arguments("build", product, target, partition))
+            selected = ["--select", f"+{only}", "--exclude-resource-type", "test", "unit_test"] if only else []
+            arguments = dbt_arguments("build", product, target, partition) + selected
+            result = dbtRunner(callbacks=[listen]).invoke(arguments)
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()

@@ -1,6 +1,6 @@
-"""Where contracts promise less than the readers of their ports state they need."""
+"""Where contracts promise less than the readers of their ports state they need, and where a change takes that away."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from kit.contract import Contract
@@ -24,14 +24,21 @@ def problems(mesh: Mesh) -> Iterator[tuple[str, str]]:
 
 def unmet(need: Need, contract: Contract) -> tuple[Change, ...]:
     """What is taken away on the way from what is needed to what is promised; a rule that only warns is no more than a wish."""
+    return tuple(change for change in _way(need, contract, contract) if change.verdict == "major")
+
+
+def lost(need: Need, old: Contract, new: Contract) -> tuple[Change, ...]:
+    """What a change of a contract takes away of what is needed, or may; what was not promised before is not lost by it."""
+    lacked = _way(need, old, old)
+    return tuple(change for change in _way(need, new, old) if change.verdict in ("major", "review") and change not in lacked)
+
+
+def _way(need: Need, contract: Contract, known: Contract) -> tuple[Change, ...]:
+    """From what is needed to what is promised; who says nothing of the mask of a column means the one that was `known`."""
+    masks = {column.name: column.mask for column in known.columns}
+    columns = (replace(column, mask=column.mask or masks.get(column.name)) for column in need.contract.columns)
     rules = (rule for rule in need.contract.rules if rule.severity == "error" and not _promised(rule, contract))
-    needed = replace(need.contract, rules=tuple(rules))
-    return tuple(change for change in compare(needed, contract) if change.verdict == "major")
-
-
-def wanted(port: OutputPort, uses: Mapping[str, frozenset[str] | None]) -> dict[str, frozenset[str] | None]:
-    """The columns of a port that each consumer counts as needing: those it states, else those it uses; None for all."""
-    return {**uses, **{need.consumer: need.columns for need in port.needs}}
+    return compare(replace(need.contract, columns=tuple(columns), rules=tuple(rules)), contract)
 
 
 def _problem(port: OutputPort, need: Need, change: Change) -> str:

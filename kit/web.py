@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from kit.instance import LOCATION
+from kit.instance import LOCATION, WEB_ROOT
 from kit.processes import HOST
 
 Message = MutableMapping[str, Any]
@@ -106,7 +106,7 @@ def serve(home: str, port: int, code_port: int) -> None:
     code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
     with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
-        app: Any = create_app_from_workspace_process_context(workspace, lifespan=_lifespan)
+        app: Any = create_app_from_workspace_process_context(workspace, WEB_ROOT, lifespan=_lifespan)
         uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
 
 

@@ -8,7 +8,7 @@ from kit.evolution import Change, Verdict
 
 # What `kit.evolution` weighs, or what follows from it.
 _WEIGHED = re.compile(
-    r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.(majorOf|quarantineLimit)\..*|"
+    r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.(majorOf|quarantineLimit|maxRowLoss)\..*|"
     r"schema\.\w+\.(description|quality.*|properties\.\w+(\.(name|description|required|unique|primaryKey|primaryKeyPosition|"
     r"physicalType|logicalType|logicalTypeOptions.*|classification|quality.*|customProperties\.(mask|onFailure)\..*))?)"
 )

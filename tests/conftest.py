@@ -10,7 +10,7 @@ from dbt_common.tests import enable_test_caching
 
 from kit.files import lock
 from kit.store import Store
-from tests.lab import lab, lab_page  # noqa: F401  fixtures
+from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_fact
             done = kit("run", storage=built)
     assert done.returncode == 0, done.stdout + done.stderr
     storage = tmp_path_factory.mktemp("demo") / "storage"
-    shutil.copytree(built, storage, copy_function=os.link, ignore=shutil.ignore_patterns("dagster"))
+    shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
     for folder in (storage / "products").iterdir():
         Store(storage).mend(folder.name)
     return storage

@@ -1,10 +1,11 @@
+import difflib
 import json
 from pathlib import Path
 
 import pytest
 
 from kit.adopt import adopt
-from kit.errors import NotebookError
+from kit.errors import KitError
 from tests.small_mesh import notebook, write
 
 
@@ -18,53 +19,99 @@ def cells(text: str) -> list[tuple[str, list[str]]]:
 
 
 def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path: Path) -> None:
-    path = given(tmp_path, "import kit", "top = 3\nname = 'ä'", "sales = kit.read('shop.sales')\n%time 1", "sales.head(top)")
+    top = "top = 3  # rows\nname: str = 'ä'\nnothing = None"
+    path = given(tmp_path, "import kit", "LIMIT = 4", top, "sales = kit.read('shop.sales')\n%time 1", "sales.head(top)")
     before = path.read_text()
     adopted = adopt(path)
-    assert (adopted.port, adopted.reads) == ("daily_sums", ("shop.sales",))
+    assert adopted.port == "daily_sums"
     assert cells(adopted.text) == [
         ("import kit", []),
-        ("top = 3\nname = 'ä'", ["parameters"]),
-        ("sales = kit.inputs().read('shop.sales')\n%time 1", []),
+        ("LIMIT = 4", []),
+        ("top: int = 3  # rows\nname: str = 'ä'\nnothing = None", ["parameters"]),
+        ("sales = kit.read('shop.sales')\n%time 1", []),
         ('kit.output("daily_sums", sales.head(top))', []),
     ]
     assert path.read_text() == before
+    assert [line for line in difflib.ndiff(adopted.before, adopted.after) if line[0] in "+-"] == [
+        "- # %%", "+ # %% [parameters]", "- top = 3  # rows", "+ top: int = 3  # rows", "- sales.head(top)",
+        '+ kit.output("daily_sums", sales.head(top))',
+    ]  # fmt: skip
 
 
-def test_what_it_asks_in_sql_is_read_too(tmp_path: Path) -> None:
-    path = given(
-        tmp_path, "%load_ext kit", "%%sql --out a\nfrom Shop.Sales join mine using (item)", "b = %sql from shop.totals", "b"
-    )
-    adopted = adopt(path)
-    assert adopted.reads == ("shop.sales", "shop.totals")
-    assert [source for source, _ in cells(adopted.text)][:3] == [source for source, _ in cells(path.read_text())][:3]
+def test_a_cell_that_also_works_or_names_constants_holds_no_parameters(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit\ntop = 3", "LIMIT = 3\nx = 1", "day = date.today()", "a = b = 1", "1 + 1"))
+    assert [tags for _, tags in cells(adopted.text)] == [[], [], [], [], []]
+
+
+def test_a_tagged_cell_is_left_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "nb.ipynb", json.dumps(notebook(["a = 1", "1 + 1"], "top = 3")))
+    assert cells(adopt(tmp_path / "nb.ipynb").text)[:2] == [("top = 3", ["parameters"]), ("a = 1", [])]
 
 
 def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit", "kit.output('old', frame)"), "fresh")
+    adopted = adopt(given(tmp_path, "import kit", "kit.output('old', frame)", "days.plot()"), "fresh")
     assert (adopted.port, cells(adopted.text)[1][0]) == ("fresh", 'kit.output("fresh", frame)')
 
 
+def test_a_named_frame_is_handed_over_in_a_cell_of_its_own(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit", "ä = 1; days = 2", "days.plot()"), "fresh", "days")
+    assert [source for source, _ in cells(adopted.text)] == [
+        "import kit", "ä = 1; days = 2", "days.plot()", 'kit.output("fresh", days)',
+    ]  # fmt: skip
+
+
+def test_the_form_that_promotes_it_stays_behind(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit", "1 + 1", "import kit\nkit.promote()", "kit.promote(product='shop')"))
+    assert [source for source, _ in cells(adopted.text)] == ["import kit", 'kit.output("daily_sums", 1 + 1)']
+
+
 def test_kit_is_imported_where_it_was_not(tmp_path: Path) -> None:
-    assert cells(adopt(given(tmp_path, "1 + 1")).text) == [('import kit\n\nkit.output("daily_sums", 1 + 1)', [])]
+    assert cells(adopt(given(tmp_path, "%%time\n'ü', (1 +\n 1)")).text) == [
+        ("%%time\nimport kit\n\nkit.output(\"daily_sums\", 'ü', (1 +\n 1))", [])
+    ]
 
 
 @pytest.mark.parametrize(
-    ("sources", "says"),
+    ("sources", "frame", "says"),
     [
-        (["x = 1"], 'does not end in a table; write kit.output("nb", frame) as its last line'),
-        ([], 'does not end in a table; write kit.output("nb", frame) as its last line'),
-        (["x = ("], "code cell 1 is not Python: '(' was never closed"),
-        (["kit.output('a', x)\nkit.output('b', x)"], "calls kit.output 2 times; a notebook makes one port, so keep one"),
-        (["kit.read(name)"], 'code cell 1 works out what to read; write kit.read("product.port")'),
-        (["kit.read('a.b', version=1)"], "reads 'a.b' with options; write kit.read('a.b')"),
-        (["kit.output('No port', x)"], "'No port' cannot name a port; say how it is called with --port"),
+        (
+            ["x = 1\nx, y = 1, 2\ny = 3"], None,
+            'does not end in a table; write kit.output("nb", frame) as its last line, '
+            "or choose with --frame among what it made last: y, x",
+        ),
+        ([], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
+        (["%time x"], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
+        (["x = ("], None, "cell 1, line 1: not Python: '(' was never closed"),
+        (["kit.output('a', x)\nkit.output('b', x)"], None, "calls kit.output 2 times; a notebook makes one port, so keep one"),
+        (["kit.output('No port', x)"], None, "'No port' cannot name a port; say how it is called with --port"),
+        (["kit.output('a', x)"], "x", "says with kit.output what it hands over; leave --frame out"),
+        (["y = 1"], "x", "gives no value to 'x'; the last names that get one: y"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_told_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: list[str], says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: list[str], frame: str | None, says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotebookError) as caught:
-        adopt(given(tmp_path, *sources, name="nb.ipynb"))
+    with pytest.raises(KitError) as caught:
+        adopt(given(tmp_path, *sources, name="nb.ipynb"), frame=frame)
+    assert str(caught.value) == f"nb.ipynb: {says}"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"nbformat": 3, "cells": []}', "not a notebook of format 4; save it from JupyterLab"),
+        ("[]", "not a notebook of format 4; save it from JupyterLab"),
+        ("", "not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
+            "its language is R; asset notebooks are Python",
+        ),
+    ],
+)
+def test_what_is_no_notebook_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "nb.ipynb", text)
+    with pytest.raises(KitError) as caught:
+        adopt(Path("nb.ipynb"))
     assert str(caught.value) == f"nb.ipynb: {says}"

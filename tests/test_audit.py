@@ -252,8 +252,12 @@ def test_the_age_of_zoned_timestamps_is_measured_in_utc(tmp_path: Path) -> None:
 def test_what_consumers_need_is_asked_too(bench: Bench) -> None:
     bench.audit()
     unknown = {"name": "typo", "type": "sql", "query": "select count(*) from ${table} where kin = 'a'", "mustBe": 0}
+    curious = {"name": "curious", "type": "sql", "query": "select max(id) from other.ids", "mustBe": 99}
     narrow = [("value", "double", {"logicalTypeOptions": {"maximum": 2}, "description": "we take its root"})]
-    needs = {"one": contract("one", "things", narrow, [unknown]), "two": contract("two", "things", [("size", "double", {})])}
+    needs = {
+        "one": contract("one", "things", narrow, [unknown, curious]),
+        "two": contract("two", "things", [("size", "double", {})]),
+    }
     for name, text in needs.items():
         write(bench.folder / f"{name}.odcs.yaml", text)
     subject = Subject(
@@ -272,6 +276,7 @@ def test_what_consumers_need_is_asked_too(bench: Bench) -> None:
         ("needed by one: value is at most 2", False, "error", "1 of 3 rows break it"),
         ("needed by one: value is finite", True, "error", "0"),
         ("needed by one: typo: its query gives = 0", False, "warning", "could not be evaluated"),
+        ("needed by one: curious: its query gives = 99", False, "warning", "could not be evaluated"),
     ]
     assert found[2].samples == ({"id": 3, "value": 3.0},)
     assert found[2].note == "one owner (o@example.com) states it in one/consumes/one.odcs.yaml"

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -243,6 +244,23 @@ def test_a_consumer_of_a_newer_contract_waits_for_it_to_be_published(small: Smal
     )
     small.publish("shop")
     small.publish("plan")
+
+
+def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMesh) -> None:
+    shop = small.publish("shop")
+    small.dbt_reader("copier", "amount", "1.0.0")
+    (pinned,) = small.store.snapshot("shop", shop).files("totals")
+
+    def write_over(step: str) -> None:
+        if step == "copy":  # as the model would with use_tmp_file, hidden well enough
+            duckdb.connect().execute(f"copy (select 'tea' as item, 9.0 as amount) to '{pinned}' (use_tmp_file false)")
+
+    outcome = small.build("copier", progress=Progress(step=write_over))
+    assert (outcome.status, outcome.message.partition(", which")[0]) == (
+        "failed",
+        f"'copier': a model wrote over its input {pinned}",
+    )
+    assert small.store.pointer("copier") is None
 
 
 def test_two_builds_of_one_product_at_once(small: SmallMesh) -> None:

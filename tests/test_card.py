@@ -107,6 +107,7 @@ FULL = Card(
     datetime(2024, 1, 10, 6, tzinfo=UTC),
     "a note",
     "a reason",
+    {"raw.sales": 3},
 )
 
 

@@ -184,8 +184,9 @@ def test_check_finds_what_needs_no_build(small: SmallMesh) -> None:
     assert [item["problem"] for item in json.loads(done.stdout)["problems"]] == [
         "domains/shop/expectations/sales.extra.json: must hold a suite with a non-empty list 'expectations'",
         "domains/shop/contracts/lost.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or delete the file",
-        "domains/plan/notebooks/forecast.ipynb: its kernel is 'julia'; asset notebooks use 'python3'",
-        "domains/plan/notebooks/forecast.ipynb: holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)",
+        "domains/plan/notebooks/forecast.ipynb: its kernel is 'julia'; notebooks use 'python3'",
+        "domains/plan/notebooks/forecast.ipynb: cell 2 holds outputs; clear them before you commit "
+        "(Edit, Clear Outputs of All Cells)",
         'domains/plan/notebooks/forecast.ipynb: never calls kit.output("forecast", frame)',
     ]
 

@@ -107,7 +107,7 @@ def test_outside_a_mesh_the_way_in_is_told(tmp_path: Path) -> None:
 def test_an_unknown_setting_lists_what_there_is(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
-        "storage, as_of, cell_timeout_seconds, notebook_output_mb, policy"
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, secrets, policy"
     )
 
 

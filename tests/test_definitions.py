@@ -94,7 +94,7 @@ def _hours(number: int) -> Any:
 
 def test_every_rule_and_test_is_a_check_of_its_asset(demo_defs: dg.Definitions) -> None:
     checks = demo_defs.resolve_asset_graph().asset_check_keys
-    assert len(checks) == 559
+    assert len(checks) == 561
     named = {(key.asset_key.to_user_string(), key.name) for key in checks}
     assert ("orders/raw/transactions", "basket_id_product_id_together_are_unique") in named
     assert ("orders/daily_sales", "department_is_required") in named
@@ -360,7 +360,7 @@ def test_an_executed_notebook_below_the_root_is_a_link(small: SmallMesh, instanc
     link = event.step_materialization_data.materialization.metadata["executed notebook forecast"]
     assert isinstance(link, dg.UrlMetadataValue)
     assert link.url is not None
-    assert link.url.startswith("/notebook?path=")
+    assert link.url.startswith("/dagster/notebook?path=")
     assert link.url.endswith("forecast.ipynb&repoLocName=mesh")
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -37,6 +38,7 @@ def raw() -> Iterator[duckdb.DuckDBPyConnection]:
                 t.*, coalesce(p.department, 'UNKNOWN') as department, p.product_type,
                 (transaction_timestamp at time zone 'UTC' at time zone 'America/New_York')::date as day
             from transactions t left join products p using (product_id)
+            where not (quantity = 0 and sales_value::decimal(10, 2) > 0)
         """)
         yield connection
 
@@ -48,6 +50,10 @@ def port(storage: Path, name: str) -> str:
     return f"read_parquet('{snapshot.folder / table}/*.parquet')"
 
 
+def status(storage: Path) -> list[dict[str, Any]]:
+    return json.loads(kit("status", "--json", storage=storage).stdout)  # type: ignore[no-any-return]
+
+
 def test_the_whole_mesh_builds_without_any_network(first_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     _, done = first_run
     if done.returncode == 77:
@@ -57,12 +63,12 @@ def test_the_whole_mesh_builds_without_any_network(first_run: tuple[Path, subpro
 
 
 def test_every_port_is_fresh_and_passes_its_checks(demo: Path) -> None:
-    rows = json.loads(kit("status", "--json", storage=demo).stdout)
+    rows = status(demo)
     assert [(row["product"], row["port"], row["rows"]) for row in rows] == [
         ("customers", "households", 801),
         ("products", "products", 92_331),
-        ("orders", "order_lines", 1_469_307),
-        ("orders", "baskets", 155_848),
+        ("orders", "order_lines", 1_469_278),
+        ("orders", "baskets", 155_846),
         ("orders", "daily_sales", 7_397),
         ("demand", "forecast_model", 16),
         ("demand", "predicted_sales", 480),
@@ -73,6 +79,20 @@ def test_every_port_is_fresh_and_passes_its_checks(demo: Path) -> None:
     assert {row["state"] for row in rows} == {"fresh"}
     assert {(row["checks"]["failed"], row["checks"]["warned"]) for row in rows} == {(0, 0)}
     assert all(row["checks"]["passed"] >= 20 for row in rows)
+
+
+def test_lines_that_took_money_for_no_pieces_are_set_aside(demo: Path, raw: duckdb.DuckDBPyConnection) -> None:
+    (rows,) = {row["raw_quarantined"]["raw.transactions"] for row in status(demo) if row["product"] == "orders"}
+    assert rows == 29
+    paid = raw.sql(
+        "select basket_id, product_id from transactions where quantity = 0 and round(sales_value * 100) > 0"
+    ).fetchall()
+    payload = "(payload->>'basket_id')::bigint, (payload->>'product_id')::bigint"
+    aside = duckdb.sql(f"select distinct {payload}, reason from {port(demo, 'orders.raw.transactions__quarantine')}")
+    assert sorted(aside.fetchall()) == [(*line, "Money was taken for no pieces.") for line in sorted(paid)]
+    assert "household_id" not in str(
+        duckdb.sql(f"select payload from {port(demo, 'orders.raw.transactions__quarantine')}").fetchall()
+    )
 
 
 def test_a_second_run_has_nothing_to_do_and_the_checkout_stays_clean(demo: Path) -> None:
@@ -323,7 +343,7 @@ def test_a_sabotaged_feed_is_refused_and_readers_keep_the_last_good_snapshot(
     assert any(line.startswith(says) for line in outcome.message.splitlines()), outcome.message
     assert store.pointer("orders") == before
     with store.open("orders") as snapshot:
-        assert pl.scan_parquet(snapshot.files("order_lines")).select(pl.len()).collect().item() == 1_469_307
+        assert pl.scan_parquet(snapshot.files("order_lines")).select(pl.len()).collect().item() == 1_469_278
     assert run(workshop, "demand").status == "up to date"
 
 

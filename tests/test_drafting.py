@@ -29,7 +29,15 @@ def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallM
 @pytest.mark.parametrize(
     ("port", "problem"),
     [
-        ("shop.totals", "'shop.totals' has no snapshot to look at; name Parquet files with --file"),
+        (
+            "shop.gone",
+            "'shop.gone' has no snapshot to look at, and 'shop' has no model 'gone'; or name Parquet files with --file",
+        ),
+        (
+            "nobody.totals",
+            "'nobody.totals' has no snapshot to look at, and there is no data product 'nobody'; there are: plan, shop; "
+            "or name Parquet files with --file",
+        ),
         ("../x.y", "'../x.y' is no port; write PRODUCT.PORT"),
     ],
 )
@@ -38,6 +46,16 @@ def test_without_rows_to_look_at_there_is_no_draft(
 ) -> None:
     monkeypatch.chdir(small.root)
     assert str(CliRunner().invoke(app, ["draft", port]).exception) == problem
+
+
+def test_a_port_is_declared_after_its_draft(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    (small.domains / "shop/contracts/totals.odcs.yaml").unlink()
+    says = str(CliRunner().invoke(app, ["draft", "shop.totals"]).exception)
+    assert says.startswith(
+        "'shop.totals' has no snapshot to look at, and the data product 'shop' is broken: domains/shop/product"
+    )
+    assert says.endswith("; declare the port after that, or name Parquet files with --file")
 
 
 def test_a_draft_comes_from_the_current_snapshot(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,6 +293,26 @@ def test_more_rows_set_aside_are_a_loss(tmp_path: Path) -> None:
     assert compare(new, old) == (Change("quarantine", "at most 2.5 % → at most 1 %", "minor"),)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "text", "there", "back"),
+    [
+        (0.1, 0.25, "loses at most 10 % of its rows → loses at most 25 % of its rows", "major", "minor"),
+        (0.1, None, "loses at most 10 % of its rows → none", "major", "minor"),
+        (0, 1, "loses at most 0 % of its rows → loses at most 100 % of its rows", "major", "minor"),
+        (1, None, "loses at most 100 % of its rows → none", "patch", "patch"),
+    ],
+)
+def test_more_rows_that_may_be_missing_are_a_loss(
+    tmp_path: Path, old: float, new: float | None, text: str, there: str, back: str
+) -> None:
+    def losing(share: float | None) -> Contract:
+        given = [] if share is None else [{"property": "maxRowLoss", "value": share}]
+        return load(tmp_path, edited(BASE, "customProperties", given))
+
+    assert compare(losing(old), losing(new)) == (Change("volume", text, there),)
+    assert [change.verdict for change in compare(losing(new), losing(old))] == [back]
+
+
 def test_an_earlier_last_day_is_for_readers_to_agree_to(tmp_path: Path) -> None:
     until = {"property": "endOfLife", "value": "2030-12-31"}
     late = edited(edited(BASE, "status", "deprecated"), "slaProperties 3", until)

@@ -17,7 +17,19 @@ def imported(code: str, small: SmallMesh) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["kit", "kit.build", "kit.cli", "kit.mesh", "kit.reading", "kit.status", "kit.lint", "kit.catalog", "kit.sync"]
+    "module",
+    [
+        "kit",
+        "kit.build",
+        "kit.cli",
+        "kit.mesh",
+        "kit.reading",
+        "kit.status",
+        "kit.lint",
+        "kit.catalog",
+        "kit.sync",
+        "kit.magic",
+    ],
 )
 def test_importing_is_light(small: SmallMesh, module: str) -> None:
     assert imported(f"import {module}\n{REPORT}; print('polars' in sys.modules)", small) == "False"
@@ -44,6 +56,12 @@ def test_pictures_are_light(small: SmallMesh) -> None:
     look = "import kit\ncat = kit.open(); cat.lineage('shop.sales', 'item').uri, cat.quality('shop.sales').uri"
     heavy = [*HEAVY, "polars", "duckdb"]
     assert imported(f"{look}\nimport sys; print([name for name in {heavy} if name in sys.modules])", small) == "[]"
+
+
+def test_browsing_is_light(small: SmallMesh) -> None:
+    small.publish("shop")
+    look = "import kit\nb = kit.open().browse('totals')\nfor tab in range(8): b._tabs.selected_index = tab"
+    assert imported(f"{look}\n{REPORT}", small) == "[]"
 
 
 def test_finding_nothing_to_do_is_light(small: SmallMesh) -> None:

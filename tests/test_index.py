@@ -34,6 +34,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "version": version,
         "note": "",
         "broken": "",
+        "set_aside": {},
     }
     assert totals == {
         "name": "totals",

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from kit.errors import NotebookError
-from kit.notebook import Limits, Parameter, check_parameters, execute, parameters
+from kit.kernels import Kernels, Sheet
+from kit.notebook import Limits, execute
+from kit.secrets import Secrets
 from tests.small_mesh import notebook, write
 
 DECLARED = """\
@@ -17,11 +19,6 @@ items: list = [1, 2]
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return write_notebook(tmp_path, ["x = 1"])
-
-
 def write_notebook(folder: Path, cells: list[str]) -> Path:
     write(folder / "plan.ipynb", json.dumps(notebook(cells, DECLARED)))
     return folder / "plan.ipynb"
@@ -29,53 +26,10 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
     executed = path.parent / "runs" / "plan.ipynb"
-    execute(path, executed, given, Limits(timeout, output_mb), {"KIT_TEST": "here"})
+    sheet = Sheet(path, executed, {"KIT_TEST": "here"})
+    with Kernels([sheet]) as kernels:
+        execute(sheet, given, Limits(timeout, output_mb), kernels, Secrets())
     return executed
-
-
-def test_parameters_are_read_with_type_default_and_help(path: Path) -> None:
-    assert parameters(path) == {
-        "horizon": Parameter("horizon", "int", 30, "days ahead"),
-        "level": Parameter("level", "float", 0.5, ""),
-        "name": Parameter("name", "str", "base", ""),
-        "deep": Parameter("deep", "bool", True, ""),
-        "items": Parameter("items", "list", [1, 2], ""),
-    }
-
-
-def test_given_text_takes_the_declared_type(path: Path) -> None:
-    given = {"horizon": "14", "level": "1", "name": "14", "deep": "False", "items": "[3]"}
-    expected = {"horizon": 14, "level": 1, "name": "14", "deep": False, "items": [3]}
-    assert check_parameters(path, parameters(path), given) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"horizon": "soon"}, "the parameter 'horizon' is 'soon'; it must be of type int"),
-        ({"horizon": 1.5}, "the parameter 'horizon' is 1.5; it must be of type int"),
-        ({"horizon": True}, "the parameter 'horizon' is True; it must be of type int"),
-        ({"level": "high"}, "the parameter 'level' is 'high'; it must be of type float"),
-        ({"deep": "maybe"}, "the parameter 'deep' is 'maybe'; it must be of type bool"),
-        ({"items": "{}"}, "the parameter 'items' is {}; it must be of type list"),
-        ({"name": 5}, "the parameter 'name' is 5; it must be of type str"),
-        (
-            {"import os; x": 1},
-            "has no parameter 'import os; x'; there are: horizon: int, level: float, name: str, deep: bool, items: list",
-        ),
-    ],
-)
-def test_a_wrong_parameter_is_refused_before_a_kernel_starts(path: Path, given: dict[str, object], says: str) -> None:
-    with pytest.raises(NotebookError) as error:
-        check_parameters(path, parameters(path), given)
-    assert str(error.value) == f"{path}: {says}"
-
-
-def test_a_file_that_is_no_notebook_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "x.ipynb", "{")
-    with pytest.raises(NotebookError) as error:
-        parameters(tmp_path / "x.ipynb")
-    assert str(error.value).startswith(f"{tmp_path / 'x.ipynb'}: not a notebook that can be read: ")
 
 
 def test_it_runs_in_this_python_beside_its_notebook_with_parameters_and_environment(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -6,7 +7,20 @@ import pytest
 from kit.asset import Inputs
 from kit.errors import KitError, UnknownName
 from kit.pins import BuildPins, Pinned, Pins
-from tests.small_mesh import SALES, SmallMesh
+from tests.small_mesh import SmallMesh
+
+
+def publish_again(small: SmallMesh) -> str:
+    """A second snapshot of `shop`, with the same data as the first."""
+    current = small.store.current("shop")
+    assert current is not None
+    ports = current.manifest["ports"]
+    staging = small.store.stage("shop", list(ports))
+    for port in ports:
+        for path in current.files(port):
+            shutil.copy(path, staging / port)
+    same = {key: value for key, value in current.manifest.items() if key not in ("product", "version", "parent", "created_at")}
+    return small.store.publish("shop", staging, same, parent=current.version).version
 
 
 def test_a_product_is_pinned_by_its_first_question(small: SmallMesh) -> None:
@@ -16,8 +30,7 @@ def test_a_product_is_pinned_by_its_first_question(small: SmallMesh) -> None:
     assert pins.files("plan.forecast") is pins.files("nobody.x") is None
     assert pins.files("shop.nothing") is None
     assert pins.list() == [Pinned("shop", first, first)]
-    small.feed_rows([*SALES, "31,tea,1.00,2024-01-09"])
-    second = small.publish("shop")
+    second = publish_again(small)
     assert [path.parts[-3] for path in pins.files("shop.totals") or ()] == [first]
     assert pins.list() == [Pinned("shop", first, second)]
     assert [(item.version, item.kept_because) for item in small.store.prune("shop", 1)] == [(first, "it is being read")]
@@ -30,8 +43,7 @@ def test_a_product_is_pinned_by_its_first_question(small: SmallMesh) -> None:
 
 def test_a_snapshot_is_pinned_by_name(small: SmallMesh) -> None:
     first = small.publish("shop")
-    small.feed_rows([*SALES, "31,tea,1.00,2024-01-09"])
-    second = small.publish("shop")
+    second = publish_again(small)
     pins = Pins(small.config)
     pins.pin()
     assert pins.list() == [Pinned("shop", second, second)]
@@ -50,11 +62,14 @@ def test_a_snapshot_is_pinned_by_name(small: SmallMesh) -> None:
     pins.close()
 
 
-def test_in_a_domain_folder_inputs_are_served_in_the_declared_version(small: SmallMesh) -> None:
+def test_in_a_domain_folder_inputs_are_served_in_the_declared_version(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small.two_majors()
     small.publish("shop")
-    for product, served in ((small.product("plan"), "totals_v1"), (None, "totals")):
-        with closing(Pins(small.config, product)) as pins:
+    for folder, served in ((small.domains / "plan/notebooks", "totals_v1"), (small.root, "totals")):
+        monkeypatch.chdir(folder)
+        with closing(Pins(small.config)) as pins:
             assert [path.parent.name for path in pins.files("shop.totals") or ()] == [served]
 
 

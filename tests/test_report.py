@@ -142,7 +142,8 @@ def test_without_personal_columns_the_first_line_of_a_message_is_told(small: Sma
 def test_a_broken_product_and_an_empty_mesh(small: SmallMesh) -> None:
     write_text(small.domains / "shop/product.odps.yaml", "name: shop\n")
     text = page(small).text
-    assert "shop broken domains/shop/product.odps.yaml" in text.replace(f"{small.root}/", "")
+    assert "shop broken domains/shop/product.odps.yaml" in text
+    assert str(small.root) not in text
     for path in sorted(small.domains.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     found = page(small)

@@ -6,24 +6,26 @@ from pathlib import Path
 import pytest
 
 from kit.errors import KitError
+from kit.files import write_durably
 from kit.lint import problems
 from kit.pieces import SAMPLE
 from kit.scaffold import Owner, check_new, new_domain, new_notebook, new_port
-from tests.small_mesh import SmallMesh, notebook, write
+from tests.small_mesh import SmallMesh, write
 
 ANN = Owner("Ann Lee", "ann@example.com")
 VISITS = "Visit Nr,order,paid\n1,x,2.50\n2,y,3.00\n"
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Every file but what builds make."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and folder / "state" not in path.parents]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
     write(small.root / "visits.csv", VISITS)
-    write(small.root / "sums.ipynb", json.dumps(notebook(["import kit\nimport polars as pl", "pl.DataFrame({'a': [1]})"])))
     return small
 
 
@@ -88,7 +90,7 @@ def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> Non
 
 
 def test_a_notebook_hands_over_what_it_reads(mesh: SmallMesh) -> None:
-    new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales", "shop.totals"), None)
+    new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales", "shop.totals"))
     text = json.loads((mesh.domains / "plan/notebooks/again.ipynb").read_text())
     assert ["".join(cell["source"]) for cell in text["cells"] if cell["cell_type"] == "code"] == [
         'import kit\n\ninputs = kit.inputs()\nsales = inputs.read("shop.sales")\ntotals = inputs.read("shop.totals")',
@@ -134,6 +136,7 @@ def test_no_product_from_wrong_input(mesh: SmallMesh, name: str, origin: str | N
         ("shop", "visits.csv", "'shop' is not PRODUCT.PORT; products: plan, shop"),
         ("none.a", "visits.csv", "there is no data product 'none'; there are: plan, shop"),
         ("shop.sales", "visits.csv", "'shop' has a port 'sales' already; nothing was written"),
+        ("shop.a", "x.ipynb", "x.ipynb is a notebook; write `kit promote x.ipynb --product shop --port a`"),
         ("shop.a", "plan.forecast", "'plan.forecast' is itself made from 'shop'; products cannot read each other in a circle"),
         (
             "plan.a",
@@ -152,51 +155,40 @@ def test_no_port_from_wrong_input(mesh: SmallMesh, id: str, origin: str, says: s
 
 
 @pytest.mark.parametrize(
-    ("id", "reads", "origin", "says"),
+    ("id", "reads", "says"),
     [
         (
             "shop.a",
             ("plan.forecast",),
-            None,
             "'plan.forecast' is itself made from 'shop'; products cannot read each other in a circle",
         ),
-        ("shop.a", ("shop.none",), None, "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
-        (
-            "shop.a",
-            (),
-            "visits.csv",
-            "'visits.csv' is no notebook; name a file .ipynb, or what the notebook reads with --reads",
-        ),
+        ("shop.a", ("shop.none",), "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
     ],
 )
-def test_no_notebook_from_wrong_input(
-    mesh: SmallMesh,
-    id: str,  # noqa: A002
-    reads: tuple[str, ...],
-    origin: str | None,
-    says: str,
-) -> None:
+def test_no_notebook_from_wrong_input(mesh: SmallMesh, id: str, reads: tuple[str, ...], says: str) -> None:  # noqa: A002
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
-        new_notebook(mesh.config, mesh.mesh, id, reads, origin)
+        new_notebook(mesh.config, mesh.mesh, id, reads)
     assert str(caught.value) == says
     assert tree(mesh.root) == before
 
 
 def test_a_descriptor_that_cannot_be_replaced_leaves_nothing_behind(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, content: str | bytes) -> None:
+        if path.name == "product.odps.yaml":
+            raise OSError(28, "No space left on device")
+        write_durably(path, content)
 
     before = tree(mesh.root)
-    monkeypatch.setattr("kit.scaffold.write_durably", full)
-    with pytest.raises(KitError, match=r"^domains: nothing was written: No space left on device$"):
-        new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales",), None)
+    monkeypatch.setattr("kit.changes.write_durably", full)
+    with pytest.raises(KitError, match=r"^domains/plan/product.odps.yaml: nothing was written: No space left on device$"):
+        new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales",))
     assert tree(mesh.root) == before
 
 
 @pytest.mark.parametrize("text", ["Ann", "<a@b.c>", "Ann <>", "Ann\n <a@b.c>"])
 def test_an_owner_is_a_name_and_a_mail(text: str) -> None:
-    with pytest.raises(KitError, match="does not say who owns it; write --owner 'Name <mail>'"):
+    with pytest.raises(KitError, match="does not say who owns it; write 'Name <mail>'"):
         Owner.parse(text)
     assert Owner.parse(" Ann Lee <ann@example.com> ") == ANN
 
@@ -211,10 +203,9 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     write(mesh.root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2017-11-12\n')
     new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)
     new_port(mesh.config, mesh.mesh, "walkin.tea", "tearoom.tea_per_day")
-    new_notebook(mesh.config, mesh.mesh, "walkin.sums", (), "sums.ipynb")
     for name in ("tearoom", "walkin"):
         outcome = mesh.build(name)
         assert outcome.status == "published", outcome.message
     with mesh.store.open("walkin") as snapshot:
         rows = {port.name: snapshot.port(port.name)["rows"] for port in mesh.product("walkin").ports}
-    assert rows == {"visits": 2, "tea": 10, "sums": 1}
+    assert rows == {"visits": 2, "tea": 10}

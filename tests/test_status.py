@@ -8,7 +8,7 @@ from kit import status
 from kit.card import Card, PortCard
 from kit.config import Config
 from kit.contract import Sla
-from kit.status import PortStatus, judge, span
+from kit.status import PortStatus, judge, raw_set_aside, span
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
 CONFIG = Config(Path("/mesh"), Path("/mesh/state"), as_of=date(2024, 1, 10))
@@ -105,7 +105,16 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "end_of_life": None,
         "readers": [],
         "quarantined": None,
+        "raw_quarantined": {},
     }
+
+
+def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
+    ports = (PortCard("sales", rows=1), PortCard("totals", rows=1))
+    cards = [Card("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}), Card("plan")]
+    assert raw_set_aside(judge(CONFIG, cards)) == [
+        "shop: 1,200 rows of raw.sales set aside; see `kit read shop.raw.sales__quarantine`"
+    ]
 
 
 def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit import lint
 from kit.files import read_yaml
-from kit.sync import drifts, problems, sync
+from kit.sync import drifts, problems, refused, sync
 from tests.small_mesh import SmallMesh
 from tests.test_entries import plain_intake
 from tests.test_evolution import contracts
@@ -78,6 +79,31 @@ def test_beside_a_broken_product_the_others_are_written(small: SmallMesh) -> Non
     assert (done.returncode, done.stdout) == (1, "written: domains/plan/catalog.yaml\n")
     assert done.stderr.startswith("shop is broken: domains/shop/product.odps.yaml:2: not valid YAML: ")
     assert (small.root / "catalog.yaml").read_text() == "version: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "where"),
+    [
+        ("contracts/totals.odcs.yaml", "the amount", "contracts/totals.odcs.yaml:26: schema.0.properties.1.description"),
+        ("sources/sales.odcs.yaml", "the item", "sources/sales.odcs.yaml:26: schema.0.properties.1.description"),
+        ("product.odps.yaml", "what shop is for", "product.odps.yaml:9: description.purpose"),
+    ],
+)
+def test_nothing_is_written_of_a_product_with_a_template(small: SmallMesh, path: str, given: str, where: str) -> None:
+    def files() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in small.root.rglob("*") if file.is_file()}
+
+    for name in ("catalog.yaml", "domains/shop/catalog.yaml", "domains/plan/catalog.yaml"):
+        (small.root / name).write_text("version: 1\n")
+    small.replace(f"domains/shop/{path}", given, "\\u007b{ env_var('HOME') }}")
+    before = files()
+    assert written(small) == ["domains/plan/catalog.yaml"]
+    assert {file.name for file, text in files().items() if before[file] != text} == {"catalog.yaml"}
+    says = f"/domains/shop/{where}: '{{{{' begins a template, which others would run; write plain text"
+    (refusal,) = refused(small.mesh)
+    assert refusal.endswith(says)
+    assert drifts(small.config, small.mesh) == []
+    assert [message for _, message in lint.problems(small.config, small.mesh) if "template" in message] == [refusal]
 
 
 def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from kit.diff import diff
 from kit.lint import problems as lint
-from kit.unmet import problems, unmet, wanted
+from kit.unmet import problems, unmet
 from tests.small_mesh import SmallMesh, valid
 
 KEY = {"primaryKey": True, "primaryKeyPosition": 1}
@@ -106,24 +107,46 @@ def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> 
     ]
 
 
-def test_who_states_nothing_needs_what_it_uses(small: SmallMesh) -> None:
-    small.need([("amount", AMOUNT, {})])
-    used = {"plan": None, "old": frozenset({"item"}), "new": None}
-    assert wanted(small.mesh.port("shop.totals"), used) == {
-        "plan": frozenset({"amount"}), "old": frozenset({"item"}), "new": None,
-    }  # fmt: skip
+def test_who_says_nothing_of_a_mask_means_the_one_there_is(small: SmallMesh) -> None:
+    small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
+    assert lacking(small, [("item", "varchar", {})]) == []
 
 
-def test_a_change_beside_what_is_stated_hits_nobody(small: SmallMesh, tmp_path: Path) -> None:
-    def hit(*columns: tuple[str, str, dict[str, Any]]) -> list[bool]:
-        small.need(list(columns))
-        new = tmp_path / "new"
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(small.domains, new / "domains")
-        file = new / "domains/shop/contracts/totals.odcs.yaml"
-        file.write_text(file.read_text().replace('"name": "amount"', '"name": "value"'))
-        products = diff(small.config, replace(small.config, root=new))
-        return [consumer.hit for product in products for port in product.ports for consumer in port.consumers]
+MOST = {"logicalTypeOptions": {"maximum": 100}}
 
-    assert hit(("item", "varchar", {})) == [False]
-    assert hit(("amount", AMOUNT, {})) == [True]
+
+@pytest.mark.parametrize(
+    ("needed", "old", "new", "hit"),
+    [
+        # Columns.
+        (("item", {}), '"name": "amount"', '"name": "value"', ()),
+        (("amount", {}), '"name": "amount"', '"name": "value"', ("amount",)),
+        # Rules: the one stated, as far as it is stated.
+        (("amount", {}), '"maximum": 100', '"maximum": 200', ()),
+        (("amount", {"required": True}), '"maximum": 100', '"maximum": 200', ()),
+        (("amount", {"logicalTypeOptions": {"maximum": 300}}), '"maximum": 100', '"maximum": 200', ()),
+        (("amount", {"logicalTypeOptions": {"maximum": 150}}), '"maximum": 100', '"maximum": 200', ("amount",)),
+        # What was not promised before is not lost by it.
+        (("gone", {}), '"maximum": 100', '"maximum": 200', ()),
+        # Service levels: the need states a frequency too.
+        (("item", {}), '"value": 1, "unit": "d"', '"value": 2, "unit": "d"', ("item",)),
+        (("item", {}), '"description": "the item",', '"description": "the item", "classification": "personal",', ("item",)),
+        (("amount", {}), '"description": "the item",', '"description": "the item", "classification": "personal",', ()),
+    ],
+)
+def test_a_change_hits_only_the_columns_and_rules_that_are_stated(
+    small: SmallMesh, tmp_path: Path, needed: tuple[str, dict[str, Any]], old: str, new: str, hit: tuple[str, ...]
+) -> None:
+    file = "domains/shop/contracts/totals.odcs.yaml"
+    text = (small.root / file).read_text().replace('"value": 1,\n   "unit": "d"', '"value": 1, "unit": "d"')
+    (small.root / file).write_text(text)
+    small.replace(file, '"description": "the amount"', f'"description": "the amount", {json.dumps(MOST)[1:-1]}')
+    small.need([(needed[0], AMOUNT if needed[0] == "amount" else "varchar", needed[1])])
+    shutil.copytree(small.domains, tmp_path / "new/domains")
+    contract = tmp_path / "new" / file
+    assert old in contract.read_text()
+    contract.write_text(contract.read_text().replace(old, new))
+    (product,) = diff(small.config, replace(small.config, root=tmp_path / "new"))
+    assert [(consumer.columns, consumer.hit) for consumer in product.ports[0].consumers] == [(hit, bool(hit))]
+    # Whoever it hits, the version must say it.
+    assert bool(product.problems) or product.reviews
