@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from kit.errors import InvalidFile, UnknownName
+from kit.instance import NOTEBOOK_PAGE
 from kit.notebook_html import notebook_html
 
 Message = MutableMapping[str, Any]
@@ -16,7 +17,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class NotebookApp:
-    """Answers `…/notebook?path=…` for the executed copies below a storage folder, and leaves all else to another app.
+    """Answers `NOTEBOOK_PAGE?path=…` for the executed copies below a storage folder, and leaves all else to another app.
 
     Dagster's own page for them is made without cleaning what a notebook shows, reaches for scripts of other servers, and
     knows only files below the root of the mesh.
@@ -28,7 +29,7 @@ class NotebookApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, a wrong one with a sentence."""
-        if scope["type"] != "http" or not scope["path"].endswith("/notebook"):
+        if scope["type"] != "http" or scope["path"] != NOTEBOOK_PAGE:
             await self.app(scope, receive, send)
             return
         given = parse_qs(scope["query_string"].decode("latin-1")).get("path", [""])[0]

@@ -17,7 +17,7 @@ from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
-from kit.instance import LOCATION, WEB_ROOT, show_life
+from kit.instance import LOCATION, NOTEBOOK_PAGE, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Mesh
 from kit.product import DataProduct
@@ -189,7 +189,7 @@ def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
     """A link to each executed copy."""
     found: dict[str, dg.MetadataValue[Any]] = {}
     for name, path in executed.items():
-        link = f"{WEB_ROOT}/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
+        link = f"{NOTEBOOK_PAGE}?{urlencode({'path': path, 'repoLocName': LOCATION})}"
         found[f"executed notebook {name}"] = dg.MetadataValue.url(link)
     return found
 

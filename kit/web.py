@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from kit.config import Config
-from kit.instance import LOCATION, WEB_ROOT
+from kit.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
 from kit.processes import HOST
 
 Message = MutableMapping[str, Any]
@@ -53,7 +53,7 @@ class Guard:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": f"{problem}\n".encode()})
         else:
-            policy = _NOTEBOOK_POLICY if scope["path"].endswith("/notebook") else _POLICY
+            policy = _NOTEBOOK_POLICY if scope["path"] == NOTEBOOK_PAGE else _POLICY
             await self.app(scope, receive, _with_header(send, b"content-security-policy", policy.encode()))
 
     def refusal(self, scope: Message) -> tuple[int, str]:

@@ -37,9 +37,8 @@ def copy(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("address", ["/notebook", "/dagster/notebook"])
-def test_an_executed_copy_is_shown_wherever_dagster_is(tmp_path: Path, copy: Path, address: str) -> None:
-    status, page = get(tmp_path, address, path=str(copy), repoLocName="mesh")
+def test_an_executed_copy_is_shown(tmp_path: Path, copy: Path) -> None:
+    status, page = get(tmp_path, "/dagster/notebook", path=str(copy), repoLocName="mesh")
     assert status == 200
     assert "<title>forecast</title>" in page
 
@@ -48,15 +47,15 @@ def test_an_executed_copy_is_shown_wherever_dagster_is(tmp_path: Path, copy: Pat
     "path", ["", "other.ipynb", "runs/../other.ipynb", "runs/link.ipynb", "runs/plan/r1/record.json", "runs/gone.ipynb", "a\0b"]
 )
 def test_no_other_file_is(tmp_path: Path, copy: Path, path: str) -> None:
-    assert get(tmp_path, "/notebook", path=str(tmp_path / path)) == (
+    assert get(tmp_path, "/dagster/notebook", path=str(tmp_path / path)) == (
         404, "no executed notebook of this mesh; its run may have been pruned\n"
     )  # fmt: skip
 
 
 def test_a_broken_copy_is_told(tmp_path: Path, copy: Path) -> None:
-    status, said = get(tmp_path, "/notebook", path=str(copy.with_name("broken.ipynb")))
+    status, said = get(tmp_path, "/dagster/notebook", path=str(copy.with_name("broken.ipynb")))
     assert (status, "not valid JSON" in said) == (404, True)
 
 
 def test_all_else_is_dagsters(tmp_path: Path) -> None:
-    assert get(tmp_path, "/runs/notebooks") == (299, "dagster")
+    assert get(tmp_path, "/dagster/assets/plan/notebook") == (299, "dagster")
