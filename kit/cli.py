@@ -128,9 +128,8 @@ def _try(
 ) -> None:
     """Try a product with each combination of values, and say how each of them went."""
     done = []
-    keys = chosen_partitions(config, products, partition)
     try:
-        for found in trials(config, products, values, keys[products[0].name], lambda: terminal.progress(as_json)):
+        for found in trials(config, products, values, partition, lambda: terminal.progress(as_json)):
             done.append(found)
             if found.message and not as_json:
                 tried = ", ".join(f"{name}={value}" for name, value in found.parameters.items())
