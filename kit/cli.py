@@ -23,7 +23,7 @@ from kit.options import JsonOption, PortArgument, complete_products
 from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
-from kit.running import chosen_partitions, requests
+from kit.running import requests
 from kit.scorecard import scores
 from kit.status import statuses
 from kit.store import Store

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -81,3 +82,36 @@ def test_each_rule_is_carried_once(small: SmallMesh) -> None:
         "totals add up: its query gives = 0",
     ]
     assert gathered["arguments"]["reads"] == ["ref('sales')"]
+
+
+@pytest.mark.slow
+def test_dbt_itself_passes_good_rows_and_fails_broken_ones(small: SmallMesh, tmp_path: Path) -> None:
+    """`dbt test --select tag:contract` with a profile of its own: `totals` is as it should be, four rows of `sales` are not."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    database, shop = tmp_path / "plain.duckdb", small.domains / "shop"
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(f"create schema raw; create table raw.sales as from read_csv('{small.feed}')")
+        connection.execute(
+            "create table totals as select item, sum(amount)::decimal(18,2) as amount from raw.sales group by item"
+        )
+        connection.execute("create table sales as from raw.sales")
+        connection.execute(
+            "insert into sales values (1, 'tea', 5, '2024-01-09'), (31, 'pie', 5, '2024-01-09'), "
+            "(32, 'tea', 2000, '2024-01-09'), (33, 'tea', 5, null)"
+        )
+    (tmp_path / "profiles.yml").write_text(f"kit: {{target: a, outputs: {{a: {{type: duckdb, path: {database}}}}}}}\n")
+    arguments = ["test", "--select", "tag:contract", "--project-dir", str(shop), "--profiles-dir", str(tmp_path)]
+    quiet = ["--target-path", str(tmp_path / "target"), "--log-level", "none", "--log-path", str(tmp_path / "logs")]
+    try:
+        done = dbtRunner().invoke([*arguments, *quiet])
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    assert {node.node.name: (node.status.value, node.failures) for node in done.result} == {
+        "unique_totals__item_": ("pass", 0),
+        "totals_keeps_contract": ("pass", 0),
+        "unique_sales__sale_id_": ("fail", 1),
+        "accepted_values_sales__item___tea__cake": ("fail", 1),
+        "sales_keeps_contract": ("fail", 2),  # of its rules: an amount too high and a day that is missing
+    }
