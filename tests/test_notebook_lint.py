@@ -54,7 +54,7 @@ def test_what_works_on_one_machine_only(tmp_path: Path, cell: str, says: str) ->
         "try:\n    import no_such_module\nexcept ImportError:\n    no_such_module = None",
         "import helper\nfrom . import x\nimport os.path",
         "'/home is where the heart is'",
-        "x = '/catalog/v1', 'a/tmp/b', 'https://example.com/home/x', '%Y/%m'",
+        "x = '/catalog/v1', 'a/tmp/b', 'https://example.com/tmp/x', '%Y/%m'",
         "%load_ext kit\n!ls",
         "x = (",
     ],
