@@ -4,9 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What can be installed side by side is, and style is checked meanwhile.
+# The two environments of the tests are made side by side, and style is checked meanwhile.
+ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += --jobs=2
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev lab test lint bench install clean
@@ -24,8 +27,8 @@ lab: $(VENV)/.run ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m slow --no-loadscope-reorder
 
 lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff check --quiet .

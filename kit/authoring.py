@@ -1,12 +1,12 @@
 """The commands for who writes products and contracts; `kit.cli` has those that run them."""
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit import announcement, drafting, notebook_commands, promoting, terminal
+from kit.asking import ask, is_interactive
 from kit.config import Config
 from kit.diff import diff as compare
 from kit.errors import KitError
@@ -68,7 +68,7 @@ def new(
 ) -> None:
     """Make a data product, or add a port or notebook to one, that runs at once. In a terminal it asks for what is missing.
 
-    It never overwrites a file.
+    Elsewhere it says what is missing. It never overwrites a file.
     """
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
@@ -90,7 +90,11 @@ def _new(
 ) -> None:
     from kit import scaffold
 
-    what = what or _asked("Name of the data product", "say what to make: kit new NAME, or kit new port PRODUCT.PORT")
+    def name(text: str) -> str:
+        scaffold.check_new(config, text)
+        return text
+
+    what = what or ask("Name of the data product", "say what to make: kit new NAME, or kit new port PRODUCT.PORT", name)
     if what in scaffold.COMMANDS:
         if target is None:
             raise KitError(f"'kit new {what}' takes the new port; write kit new {what} PRODUCT.PORT")
@@ -98,29 +102,30 @@ def _new(
             raise KitError(f"--{given[0]} is for a new product; '{target}' belongs to one that has it")
         if what == "notebook":
             if origin:
-                name, _, port = target.partition(".")
-                raise KitError(f"a notebook that is there is promoted: kit promote {origin} --product {name} --port {port}")
+                product, _, port = target.partition(".")
+                raise KitError(f"a notebook that is there is promoted: kit promote {origin} --product {product} --port {port}")
             made = scaffold.new_notebook(config, mesh, target, reads)
         else:
             _no_reads(reads)
             scaffold.check_new_port(mesh, target)
-            origin = origin or _asked(
+            origin = origin or ask(
                 "Made from (a .csv or .parquet file, or a port)",
                 f"say what '{target}' is made from: --from FILE or --from PORT",
+                lambda text: scaffold.check_origin(mesh, text),
             )
             made = scaffold.new_port(config, mesh, target, origin)
     else:
         _no_reads(reads)
         if target is not None:
             raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
-        scaffold.check_new(config, what)
-        git = _git_user()
-        if about["owner"] is None and git is None and not sys.stdin.isatty():
-            raise KitError("nobody says who owns it; write --owner 'Name <mail>', or set user.name and user.email in git")
-        owner = scaffold.Owner.parse(about["owner"] or _asked("Owner, as Name <mail>", "", git))
-        domain = about["domain"] or _asked("Business domain", "", what)
-        if origin is None and about["owner"] is None and sys.stdin.isatty():
-            origin = typer.prompt("Made from (a file or a port; nothing for a small example)", "", show_default=False) or None
+        name(what)
+        parse = scaffold.Owner.parse
+        nobody = "nobody says who owns it; write --owner 'Name <mail>', or set user.name and user.email in git"
+        owner = parse(about["owner"]) if about["owner"] else ask("Owner, as Name <mail>", nobody, parse, _git_user())
+        domain = about["domain"] or ask("Business domain", "", str, what)
+        if origin is None and about["owner"] is None and is_interactive():
+            question = "Made from (a file or a port; nothing for a small example)"
+            origin = ask(question, "", lambda text: scaffold.check_origin(mesh, text) if text else None, "")
         made = scaffold.new_domain(config, mesh, what, owner, domain, origin, about["port"])
     _print(made)
 
@@ -128,15 +133,6 @@ def _new(
 def _no_reads(reads: tuple[str, ...]) -> None:
     if reads:
         raise KitError("--reads is for 'kit new notebook'; say --from PORT")
-
-
-def _asked(question: str, otherwise: str, default: str | None = None) -> str:
-    """What the person at the terminal says; without a terminal the default, or a `KitError` that says `otherwise`."""
-    if sys.stdin.isatty():
-        return str(typer.prompt(question, default))
-    if default is None:
-        raise KitError(otherwise)
-    return default
 
 
 def _git_user() -> str | None:

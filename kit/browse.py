@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import ipywidgets as widgets
 
@@ -34,8 +34,15 @@ _STYLE = """<style>
 .kit-browse { max-width: 1240px; }
 .kit-browse select { height: 100%; padding: 2px 0; font: 13px var(--jp-code-font-family, monospace); }
 .kit-browse select option { padding: 3px 8px; }
-.kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 1 auto; min-width: 0; padding: 0 14px; }
+.kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
+</style>"""
+
+# The table is seen where the application is not: without a kernel, not trusted, on a code host, in a file.
+_BELOW = """<style>
+.jp-OutputArea:has(.kit-browse) .kit-below { display: none; }
+.kit-below { animation: kit-wait 1.5s; }
+@keyframes kit-wait { from, 99% { height: 0; overflow: hidden; opacity: 0; } }
 </style>"""
 
 
@@ -59,7 +66,7 @@ class Finder(Protocol):
 
 
 class Browser:
-    """Shown as the value of a cell it is the application; where no kernel is at work, the table of the catalog."""
+    """Shown as the value of a cell it is the application, and where that cannot be, the table of the catalog."""
 
     def __init__(self, catalog: Finder, text: str = "") -> None:
         self._catalog = catalog
@@ -69,15 +76,16 @@ class Browser:
         self._advice = markup.html("")
         self._drawn: set[str] = set()  # tabs that speak of what is chosen
         self._filter = widgets.Text(
-            value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="300px")
+            value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="270px")
         )
         self._count = widgets.HTML(layout=_layout(margin="2px 12px"))
-        self._list = widgets.Select(rows=24, layout=_layout(width="300px", flex="0 0 auto", height="auto"))
+        self._list = widgets.Select(rows=24, layout=_layout(width="270px", flex="0 0 auto", height="auto"))
         self._panes = {name: Pane() for name in TABS}
         self._tabs = widgets.Tab(tuple(self._panes.values()), titles=tuple(TABS), layout=_layout(flex="1 1 auto", width="0"))
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
         self.widget = widgets.VBox([top, widgets.HBox([self._list, self._tabs])])
         self.widget.add_class("kit-browse")
+        self._list.observe(self._choose, "index")
         self._narrow()
         self._filter.observe(lambda _: self._narrow(), "value")
         self._tabs.observe(lambda _: self._draw(), "selected_index")
@@ -96,17 +104,17 @@ class Browser:
         self._count.value = f"{len(found):,} of {len(self._catalog):,} ports"
         self._advice = markup.joined(map(markup.paragraph, found.beside() if not self._found else _summary(self._found)))
         ids = [entry.id for entry in self._found]
-        self._list.unobserve_all("index")
+        self._list.unobserve(self._choose, "index")
         self._list.index = None
         self._list.options = [_label(entry) for entry in self._found]
         if self._chosen and self._chosen.id in ids:
             self._list.index = ids.index(self._chosen.id)
         elif len(ids) == 1:
             self._list.index = 0
-        self._list.observe(lambda _: self._choose(), "index")
+        self._list.observe(self._choose, "index")
         self._choose()
 
-    def _choose(self) -> None:
+    def _choose(self, _: object = None) -> None:
         position = self._list.index
         before, self._chosen = self._chosen, None if position is None else self._found[position]
         if before and self._chosen and before.id == self._chosen.id:
@@ -145,14 +153,19 @@ class Browser:
         except KitError as error:
             return markup.paragraph(str(error))
         except Exception as error:  # whatever is wrong with one tab, the others are still of use
-            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {error}")
+            reason = str(error).partition("\n")[0]
+            return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {reason}")
 
     def __repr__(self) -> str:
         return repr(self._catalog)
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = self.widget._repr_mimebundle_(**options)
-        return {**bundle, "text/plain": repr(self), "text/html": self._catalog._repr_html_()}
+    def _ipython_display_(self) -> None:
+        from IPython import display
+
+        show: Callable[..., object] = display.display
+        table = f"{_BELOW}<div class='kit-below'>{self._catalog._repr_html_()}</div>"
+        show({**self.widget._repr_mimebundle_(), "text/plain": "", "text/html": ""}, raw=True)
+        show({"text/plain": repr(self), "text/html": table}, raw=True)
 
 
 def _layout(**values: str) -> widgets.Layout:
@@ -165,7 +178,8 @@ def _label(entry: Entry) -> str:
 
 
 def _summary(entries: list[Entry]) -> list[str]:
-    products = {entry.card.name for entry in entries}
+    products = len({entry.card.name for entry in entries})
     counts = Counter(_STATES.get(entry.status.state, entry.status.state) for entry in entries)
     states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-    return [f"{len(products):,} data products: {states}.", "Choose a port on the left; the arrow keys work there too."]
+    what = f"{products:,} data product{'s' * (products != 1)}"
+    return [f"{what}: {states}.", "Choose a port on the left; the arrow keys work there too."]

@@ -78,6 +78,19 @@ class Candidate:
         shutil.rmtree(self.folder / RAW, ignore_errors=True)
         return snapshot
 
+    def rows(self) -> dict[str, int]:
+        """How many rows of each port were made."""
+        with work.connect() as connection:
+            made = [port.name for port in self.product.ports if port.name in self.tables]
+            return {name: len(work.relation(self.tables[name], connection)) for name in made}
+
+    def discard(self) -> None:
+        """Delete what was made, but for the record of it."""
+        for folder in (self.staging, self.folder / RAW):
+            if folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+        self.database.unlink(missing_ok=True)
+
     def _sources(self, start: Start) -> None:
         """Judge what was landed, and let what comes later see only what it may."""
         for source in self.product.sources:

@@ -1,5 +1,7 @@
 """The command line. Each command prints what it did; `--json` gives scripts the same as data."""
 
+import errno
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,21 +14,23 @@ from kit.authoring import app as authoring
 from kit.build import Outcome
 from kit.config import Config
 from kit.doctor import examine
-from kit.errors import KitError
+from kit.errors import KitError, NotebookError
 from kit.execution import execute
 from kit.files import short
 from kit.lint import problems
 from kit.mesh import Mesh
 from kit.options import JsonOption, PortArgument, complete_products
+from kit.product import DataProduct
 from kit.reading import open_port
 from kit.retention import prune as prune_mesh
-from kit.running import requests
+from kit.running import chosen_partitions, requests
 from kit.scorecard import scores
 from kit.status import statuses
 from kit.store import Store
 from kit.sync import drifts, refused
 from kit.sync import sync as sync_files
 from kit.terminal import console, errors
+from kit.trial import trials
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
 
@@ -47,6 +51,12 @@ def main() -> None:
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
+            raise
+        place = short(Path(error.filename).parent)  # files are written beside their place first
+        errors.print(Text(f"error: {place}: a file there cannot be read or written: {error.strerror}", style="red"))
+        raise SystemExit(1) from None
 
 
 @app.command()
@@ -59,13 +69,25 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Build even when nothing changed.")] = False,
     parameter: Annotated[list[str] | None, typer.Option("-p", "--param", help="NAME=VALUE for their notebooks.")] = None,
     partition: Annotated[list[str] | None, typer.Option("--partition", help="Only this partition of theirs.")] = None,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Publish nothing; try every combination of the values given to one product.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build products and publish them if they keep their contracts; what is up to date is skipped."""
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
     products = mesh.select(selection or (), upstream=upstream, downstream=downstream)
-    given = dict(_pair(text) for text in parameter or ())
+    values = _values(parameter or ())
+    if trial:
+        _try(config, products, values, tuple(partition or ()), as_json)
+        return
+    if several := next((name for name, texts in values.items() if len(texts) > 1), None):
+        raise NotebookError(
+            f"'{several}' is given {len(values[several])} values, and a product is published with one; "
+            "leave one, or try them all with --trial"
+        )
+    given = {name: texts[0] for name, texts in values.items()}
     asked = requests(config, products, given, tuple(partition or ()), force)
     if not as_json:
         console.print(f"{len(products)} data products: {', '.join(product.name for product in products)}", style="bold")
@@ -89,6 +111,38 @@ def run(
             terminal.print_status(statuses(config, mesh))
             terminal.print_next(mesh, failed)
     if broken or failed:
+        raise typer.Exit(1)
+
+
+def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
+    """The values given to each parameter, none twice."""
+    values: dict[str, list[str]] = {}
+    for name, value in map(_pair, parameter):
+        if value not in values.setdefault(name, []):
+            values[name].append(value)
+    return values
+
+
+def _try(
+    config: Config, products: Sequence[DataProduct], values: dict[str, list[str]], partition: tuple[str, ...], as_json: bool
+) -> None:
+    """Try a product with each combination of values, and say how each of them went."""
+    done = []
+    keys = chosen_partitions(config, products, partition)
+    try:
+        for found in trials(config, products, values, keys[products[0].name], lambda: terminal.progress(as_json)):
+            done.append(found)
+            if found.message and not as_json:
+                tried = ", ".join(f"{name}={value}" for name, value in found.parameters.items())
+                errors.print(Text(f"{tried}: {found.message}" if tried else found.message, style="red"))
+    except KeyboardInterrupt:
+        errors.print("interrupted; nothing was published")
+        raise typer.Exit(130) from None
+    if as_json:
+        terminal.print_json([found.to_json() for found in done])
+    else:
+        terminal.print_trials(done)
+    if any(found.verdict != "passed" for found in done):
         raise typer.Exit(1)
 
 
@@ -126,15 +180,19 @@ def lab(
     port: Annotated[int, typer.Option("--port", help="Where it listens, on loopback.", min=1, max=65535)] = 8888,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
-    """Start JupyterLab over the mesh, until Ctrl-C."""
-    from kit.lab import lab as jupyterlab
+    """Start JupyterLab over the mesh, until Ctrl-C; when it runs already, say where."""
+    from kit import lab as jupyterlab
 
     config = Config.load()
+    if address := jupyterlab.place(config).told:
+        console.print("JupyterLab runs already for this mesh:")
+        console.print(Text(f"\n  {address}\n", style="bold green"))
+        return
     console.print("Starting JupyterLab …")
     try:
-        with jupyterlab(config, port, browser=not no_browser) as running:
+        with jupyterlab.lab(config, port, browser=not no_browser) as running:
             console.print(Text(f"\n  {running.address}\n", style="bold green"))
-            console.print(f"Ctrl-C ends all of it. Log: {running.logs / 'lab.log'}", style="dim")
+            console.print(f"Ctrl-C ends all of it. Log: {running.log}", style="dim")
             running.watch()
     except KeyboardInterrupt:
         console.print("stopped", style="dim")

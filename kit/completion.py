@@ -86,4 +86,5 @@ def _matching(fragment: str, names: Iterable[str]) -> list[str]:
     start = fragment.lower()
     names = list(names)
     whole = [name for name in names if name.lower().startswith(start)]
-    return whole + [name for name in names if name not in whole and name.rpartition(".")[2].startswith(start)]
+    parts = [name for name in names if name.rpartition(".")[2].startswith(start)]
+    return list(dict.fromkeys(whole + parts))

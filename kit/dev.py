@@ -6,11 +6,17 @@ from contextlib import contextmanager
 
 from kit.config import Config
 from kit.errors import Busy, KitError
-from kit.files import lock, to_json
+from kit.files import to_json
 from kit.instance import LOCATION, home, instance, sweep
 from kit.processes import HOST, Processes, end_by_interrupt, free_port
+from kit.single import Single
 
 _SWEEP_SECONDS = 10
+
+
+def place(config: Config) -> Single:
+    """Where the one `kit dev` of a mesh tells its address."""
+    return Single(home(config) / "dev")
 
 
 @contextmanager
@@ -21,15 +27,17 @@ def servers(config: Config, port: int) -> "Iterator[Servers]":
     """
     _need_web_server()
     end_by_interrupt()
-    path = home(config) / ".dev.lock"
-    with lock(path, wait=False) as held:
+    single = place(config)
+    with single.held() as held:
         if not held:
-            raise Busy(f"`kit dev` runs already for this mesh (process {path.read_text() or '?'}); stop it first")
+            at = f" at {single.told}" if single.told else ""
+            raise Busy(f"Dagster runs already for this mesh{at} (process {single.process}); stop it first")
         # A new home that several processes open first at once is broken for good: this one does it alone.
         with instance(config) as opened:
             started = Servers(config, free_port(port), lambda: sweep(config, opened))
             try:
                 started.start()
+                single.tell(started.address)
                 yield started
             finally:
                 started.stop()
@@ -40,7 +48,7 @@ class Servers:
 
     def __init__(self, config: Config, port: int, sweep: Callable[[], object]) -> None:
         self.address = f"http://{HOST}:{port}"
-        self.logs = home(config) / "dev"
+        self.logs = place(config).folder
         self._sweep = sweep
         self._port = port
         self._code_port = free_port(0)

@@ -5,73 +5,83 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from kit.config import Config
 from kit.errors import Busy, KitError
-from kit.files import lock, to_json
+from kit.files import to_json
 from kit.processes import HOST, Processes, end_by_interrupt, free_port
+from kit.single import Single
 
 START = "notebooks/00_start.ipynb"
+
+_EXTENSIONS = Path(__file__).parent / "labextensions"
+_STOP_SECONDS = 40  # kernels first, and Dagster if it was asked for
 # Without these it asks whether it may fetch news, and looks for newer versions of itself.
 _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-_STOP_SECONDS = 40  # kernels first, and Dagster if it was asked for
+
+
+def place(config: Config) -> Single:
+    """Where the JupyterLab of this clone has its state: a clone is one person's, and nobody else may read the token."""
+    folder = config.root / ".mesh" / "lab"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return Single(folder)
 
 
 @contextmanager
 def lab(config: Config, port: int, *, browser: bool) -> "Iterator[Lab]":
-    """Run JupyterLab until the block ends; raises `Busy` with the address when it runs already, `KitError` when it fails.
+    """Run JupyterLab until the block ends; raises `Busy` when it runs already, `KitError` when it fails.
 
     From then on this process takes being asked to end, in whatever way, as a `KeyboardInterrupt`.
     """
-    _need_jupyterlab()
+    if find_spec("jupyterlab") is None:
+        raise KitError("`kit lab` needs the package jupyterlab; run `make install`")
     end_by_interrupt()
-    folder = _folder(config)
-    with lock(folder / "lock", wait=False) as held:
+    single = place(config)
+    with single.held() as held:
         if not held:
-            raise Busy(f"JupyterLab runs already for this mesh: {_address(folder)}")
-        running = Lab(config, folder, free_port(port))
+            raise Busy(f"JupyterLab starts or stops for this mesh in process {single.process}; try again")
+        started = Lab(config, single.folder, free_port(port), browser)
         try:
-            running.start(browser)
-            yield running
+            started.start()
+            single.tell(started.address)
+            yield started
         finally:
-            running.stop()
+            started.stop()
 
 
 class Lab:
-    """The JupyterLab of a mesh; its `address` holds the token that lets a browser in."""
+    """A JupyterLab and how it is doing; its `address` holds the token that lets a browser in."""
 
-    def __init__(self, config: Config, folder: Path, port: int) -> None:
-        self._token = secrets.token_urlsafe(24)
-        self.address = f"http://{HOST}:{port}/?token={self._token}"
-        self.logs = folder
-        self._config = config
+    def __init__(self, config: Config, folder: Path, port: int, browser: bool) -> None:
+        token = secrets.token_urlsafe(24)
+        self.address = f"http://{HOST}:{port}/?token={token}"
+        self.log = folder / "lab.log"
         self._port = port
-        settings = folder / "config"
-        # Jupyter reads this folder last, so that what stands there holds; all else stays as the user has it.
-        places = [str(settings), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-        programs = [str(Path(sys.executable).parent), *filter(None, [os.environ.get("PATH")])]
+        self._settings = folder / "config"
+        self._files = _files(config, folder, {"port": port, "open_browser": browser}, token)
         environment = {
-            "JUPYTER_CONFIG_PATH": os.pathsep.join(places),
-            "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel `python3` is the one of this environment
-            "PATH": os.pathsep.join(programs),
+            # What stands in this folder holds against what the user has set; all else stays as it is.
+            "JUPYTER_CONFIG_PATH": _first(self._settings, "JUPYTER_CONFIG_PATH"),
+            # The kernel `python3` is the one of this environment, whatever kernels the user has installed,
+            "JUPYTER_PATH": _first(Path(sys.prefix, "share", "jupyter"), "JUPYTER_PATH"),
+            # and `kit` in a terminal is this one.
+            "PATH": _first(Path(sys.executable).parent, "PATH"),
         }
-        self._settings = settings
         self._processes = Processes(config, folder, environment)
 
-    def start(self, browser: bool) -> None:
+    def start(self) -> None:
         """Start it and wait until it answers; raises `KitError` with what it said at its end."""
-        (self._settings / "labconfig").mkdir(parents=True, exist_ok=True)
-        (self._settings / "labconfig" / "default_setting_overrides.json").write_text(to_json(_QUIET), encoding="utf-8")
-        text = to_json(self._jupyter_config(browser))
-        for name in ("jupyter_server_config.json", "jupyter_lab_config.json"):
-            (self._settings / name).write_text(text, encoding="utf-8")
+        for name, content in self._files.items():
+            path = self._settings / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(to_json(content), encoding="utf-8")
         self._processes.spawn("lab", ["-m", "jupyterlab"])
         self._processes.wait_for("lab", self._port)
-        (self.logs / "address").write_text(self.address, encoding="utf-8")
 
     def watch(self) -> None:
         """Return never, unless it ends: then raises `KitError`."""
@@ -81,38 +91,35 @@ class Lab:
 
     def stop(self) -> None:
         """End it, its kernels and all it has started."""
-        (self.logs / "address").unlink(missing_ok=True)
         self._processes.stop(signal.SIGTERM, _STOP_SECONDS)
 
-    def _jupyter_config(self, browser: bool) -> dict[str, object]:
-        start = f"/lab/tree/{START}" if (self._config.root / START).is_file() else "/lab"
-        return {
-            "ServerApp": {
-                "ip": HOST, "port": self._port, "port_retries": 0, "base_url": "/", "certfile": "", "keyfile": "",
-                "allow_origin": "", "allow_origin_pat": "", "allow_remote_access": False, "disable_check_xsrf": False,
-                "allow_root": True, "root_dir": str(self._config.root), "open_browser": browser,
-            },
-            "IdentityProvider": {"token": self._token},
-            "PasswordIdentityProvider": {"hashed_password": ""},
-            "LabApp": {"default_url": start, "workspaces_dir": str(self.logs / "workspaces")},
-        }  # fmt: skip
+
+def _files(config: Config, folder: Path, server: Mapping[str, object], token: str) -> dict[str, object]:
+    """The configuration of Jupyter, by file."""
+    traits = {
+        "ServerApp": {
+            **server, "ip": HOST, "port_retries": 0, "base_url": "/", "root_dir": str(config.root), "allow_root": True,
+            # Loopback and the token are the protection; nothing the user has set for other servers may lift it.
+            "allow_origin": "", "allow_origin_pat": "", "allow_remote_access": False, "disable_check_xsrf": False,
+            "certfile": "", "keyfile": "",
+        },
+        "IdentityProvider": {"token": token},
+        "PasswordIdentityProvider": {"hashed_password": ""},
+        "LabApp": {
+            "default_url": f"/lab/tree/{START}" if (config.root / START).is_file() else "/lab",
+            "workspaces_dir": str(folder / "workspaces"),
+            "extra_labextensions_path": [str(_EXTENSIONS)],
+        },
+    }  # fmt: skip
+    return {
+        # The same twice: JupyterLab's own file counts more than the server's.
+        "jupyter_server_config.json": traits,
+        "jupyter_lab_config.json": traits,
+        "jupyter_server_config.d/kit.json": {"ServerApp": {"jpserver_extensions": {"kit.lab_server": True}}},
+        "labconfig/default_setting_overrides.json": _QUIET,
+    }
 
 
-def _folder(config: Config) -> Path:
-    """Where JupyterLab's state lies: in the clone, which one person works in, and for nobody else to read."""
-    folder = config.root / ".mesh" / "lab"
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder
-
-
-def _address(folder: Path) -> str:
-    try:
-        return (folder / "address").read_text(encoding="utf-8")
-    except OSError:
-        return "it is starting or stopping"
-
-
-def _need_jupyterlab() -> None:
-    if find_spec("jupyterlab") is None:
-        raise KitError("`kit lab` needs the package jupyterlab; run `make install`")
+def _first(folder: Path, variable: str) -> str:
+    """A search path that begins with the folder and goes on as it is."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get(variable)])])

@@ -54,7 +54,7 @@ class MeshMagics(Magics):
         variable is handed over as $name. Each product is read from the snapshot it had when it was first asked; see %mesh.
         """
         text = sql_text.parse(line, cell)
-        frame = self.session.ask(text.query, self._names, text.row)
+        frame = self.session.ask(text.query, self._names, None if cell is None else text.row)
         if text.out is None:
             return frame
         self._names[text.out] = frame

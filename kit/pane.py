@@ -39,6 +39,17 @@ function button(name, act) {
   return made;
 }
 
+// Keys are for what has the focus in the application, not for JupyterLab's shortcuts.
+function keepKeys(el) {
+  if (!el.isConnected) {
+    requestAnimationFrame(() => keepKeys(el));
+    return;
+  }
+  el.closest(".kit-browse")?.addEventListener("focusin", (event) => {
+    event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+  });
+}
+
 function render({ model, el }) {
   const draw = () => {
     el.innerHTML = model.get("html");
@@ -59,6 +70,7 @@ function render({ model, el }) {
     }
   };
   draw();
+  keepKeys(el);
   model.on("change:html", draw);
 }
 
@@ -72,6 +84,7 @@ _STYLE = """
   max-height: 520px; overflow: auto; padding: 4px 2px; user-select: text;
 }
 .kit-pane p { margin: 0 0 8px; }
+.kit-pane > p:first-child { margin-top: 0 !important; }
 .kit-pane table { border-collapse: collapse; font-size: 13px; margin: 0 0 10px; }
 .kit-pane th, .kit-pane td {
   padding: 4px 12px 4px 0; vertical-align: top; border-bottom: 1px solid var(--jp-border-color2, #8884);

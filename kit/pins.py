@@ -55,6 +55,8 @@ class Pins:
         if dot and product in self._held:
             snapshot = self._held[product].snapshot
             there = sorted(snapshot.manifest["ports"])
+            if port in there:
+                return f'\'{name}\' is one name; write {name} without quotes, or "{product}"."{port}"'
             near = get_close_matches(port, there, n=2)
             return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_near(near) or _listed(there)}"
         if dot and product in (card.name for card in index.load(self._config)):

@@ -93,7 +93,7 @@ def requests(
     if unknown := sorted(set(given) - {name for mine in parameters.values() for name in mine}):
         selected = ", ".join(product.name for product in products)
         raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
-    keys = _partitions(config, products, partitions)
+    keys = chosen_partitions(config, products, partitions)
     return {name: Request(mine, keys[name], force) for name, mine in parameters.items()}
 
 
@@ -103,7 +103,7 @@ def _mine(product: DataProduct, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if any(name in known for known in declared.values())}
 
 
-def _partitions(config: Config, products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def chosen_partitions(config: Config, products: Iterable[DataProduct], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The asked partitions for each product that has any; raises `UnknownName` for one that is not there."""
     keys: dict[str, tuple[str, ...]] = {product.name: () for product in products}
     cut = {product.name: product.partitions for product in products if product.partitions}

@@ -16,7 +16,7 @@ from kit.files import Where, mappings, parse_yaml, read_text, read_yaml, short
 from kit.ingest import land
 from kit.mesh import Mesh
 from kit.mirror import mirror
-from kit.origin import Piece, check_port_name, from_ports, piece_of
+from kit.origin import Piece, check_port_name, file_of, from_ports, piece_of
 from kit.product import DESCRIPTOR, DataProduct, name_problem
 from kit.sync import wanted
 from kit.yaml_edit import appended
@@ -39,7 +39,7 @@ class Owner:
         """The owner in `Name <mail>`; raises `KitError`."""
         match = _OWNER.fullmatch(text)
         if match is None or not text.isprintable():
-            raise KitError(f"{text!r} does not say who owns it; write --owner 'Name <mail>'")
+            raise KitError(f"{text!r} does not say who owns it; write 'Name <mail>'")
         return cls(match[1], match[2])
 
 
@@ -86,6 +86,11 @@ def check_new(config: Config, name: str) -> None:
     if problem := name_problem(name):
         raise KitError(problem)
     _not_there(config.domains / name)
+
+
+def check_origin(mesh: Mesh, origin: str) -> str:
+    """The origin itself; raises `KitError` for what is neither a file that is there nor a port of the mesh."""
+    return origin if file_of(origin) else mesh.port(origin).id
 
 
 def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A002 (it is the port's id)

@@ -36,8 +36,8 @@ class Session:
             return cls(BuildPins(asset.inputs()))
         return cls(Pins(Config.load()))
 
-    def ask(self, query: str, names: Mapping[str, Any], row: int = 1) -> "pl.DataFrame":
-        """The rows of one query, which begins in line `row` of its cell.
+    def ask(self, query: str, names: Mapping[str, Any], row: int | None = 1) -> "pl.DataFrame":
+        """The rows of one query, which begins in line `row` of its cell, None when it is a single line.
 
         Ports go by `product.port`; of `names`, frames go by their name and other values by `$name`. Raises `SqlError` for
         what is no query or fails, `KitError` for a snapshot that cannot be read.
@@ -56,6 +56,8 @@ class Session:
             except duckdb.Error as error:
                 said = _detailed(connection, query, values, error)
                 raise explained(said, query, row, _columns(connection), self.pins.unknown) from None
+            except RuntimeError as error:  # what DuckDB makes of a KeyboardInterrupt
+                raise SqlError(str(error)) from None
 
     def _values(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> dict[str, Any]:
         """What the query asks for with `$name`, once it is known to be one query that only reads."""

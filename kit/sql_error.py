@@ -19,8 +19,8 @@ _KEYWORDS = (
 _WIDTH = 100
 
 
-def explained(error: str, query: str, row: int, columns: Iterable[str], unknown: Callable[[str], str]) -> SqlError:
-    """The error for what DuckDB said, as JSON, about a query that begins in line `row` of its cell.
+def explained(error: str, query: str, row: int | None, columns: Iterable[str], unknown: Callable[[str], str]) -> SqlError:
+    """The error for what DuckDB said, as JSON, about a query that begins in line `row` of its cell, if it has more than one.
 
     `columns` are those of the tables the query names; `unknown` says what there is to say about a name that is no table.
     """
@@ -43,7 +43,7 @@ def explained(error: str, query: str, row: int, columns: Iterable[str], unknown:
     return pointed(problem, query, row, position)
 
 
-def pointed(problem: str, query: str, row: int, position: int | None) -> SqlError:
+def pointed(problem: str, query: str, row: int | None, position: int | None) -> SqlError:
     """A problem with the line it is in, and a caret; `position` counts the bytes of the query, as DuckDB does."""
     if position is None:
         return SqlError(problem)
@@ -53,8 +53,8 @@ def pointed(problem: str, query: str, row: int, position: int | None) -> SqlErro
     cut = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
     first, last = "…" if cut else "", "…" if len(line) > cut + _WIDTH else ""
     caret = " " * (column - cut + len(first))
-    number = row + before.count("\n")
-    return SqlError(f"line {number}: {problem}\n    {first}{line[cut : cut + _WIDTH]}{last}\n    {caret}^")
+    where = f"line {row + before.count(chr(10))}: " if row else ""
+    return SqlError(f"{where}{problem}\n    {first}{line[cut : cut + _WIDTH]}{last}\n    {caret}^")
 
 
 def _said(error: str) -> dict[str, str]:

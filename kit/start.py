@@ -98,8 +98,7 @@ def start(
         current = None  # its files are gone; building anew is the way out
     if current:
         store.mend(product.name)
-    _refuse_secrets(product, request.parameters, Secrets.of(config))
-    given = _parameters(product, request.parameters)
+    given = place(config, product, request.parameters)
     keys = _keys(config, product, request.partitions)
     pins = pin(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
@@ -180,20 +179,25 @@ def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]
     return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
 
 
-def _parameters(product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
-    """The given parameters by the notebook port that declares them, checked; all of them must find a place."""
+def place(config: Config, product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
+    """The given parameters by the notebook port that declares them; those that are its defaults are left out.
+
+    Raises `NotebookError` for a value of another type, one that holds a secret, or one that no notebook takes.
+    """
     if not given:
         return {}
-    placed = {}
-    for name, declared in declared_parameters(product).items():
-        port = product.port(name)
-        if port and port.notebook:
-            mine = {key: value for key, value in given.items() if key in declared}
-            placed[name] = check_parameters(port.notebook, declared, mine)
+    _refuse_secrets(product, given, Secrets.of(config))
+    known = declared_parameters(product)
     for key in given:
-        if not any(key in values for values in placed.values()):
+        if not any(key in declared for declared in known.values()):
             raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
-    return placed
+    placed = {}
+    for port in product.ports:
+        if port.notebook:
+            declared = known[port.name]
+            mine = check_parameters(port.notebook, declared, {key: given[key] for key in given if key in declared})
+            placed[port.name] = {key: value for key, value in mine.items() if value != declared[key].default}
+    return {name: values for name, values in placed.items() if values}
 
 
 def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:

@@ -56,7 +56,7 @@ def _snapshots(opened: Opened) -> Html:
             markup.states(", ".join(f"{count} {kind}" for kind, count in entry["checks"].items() if count)),
             entry["contract_version"],
             markup.lines(*_changes(before.port(opened.name), entry)) if before else "",
-            (snapshot.manifest["git_commit"] or "")[:8],
+            (snapshot.manifest.get("git_commit") or "")[:8],
         ))  # fmt: skip
     rest = [markup.paragraph(f"and {len(found) - _MOST:,} older ones")] if len(found) > _MOST else []
     return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))

@@ -1,7 +1,6 @@
 """What the checks of a port found, last and over time, with rows that break them."""
 
 from kit import bars, markup, quality
-from kit.checks import Check
 from kit.evidence import moment
 from kit.markup import Html
 from kit.opened import Opened
@@ -26,23 +25,16 @@ def html(opened: Opened) -> Html:
     header = (*_HEADER, f"last {len(found.builds)} builds") if several else _HEADER
     rows = [_row(check) + ((_over_time(check, found.builds),) if several else ()) for check in checks]
     table = markup.table(header, rows) if rows else markup.paragraph("No build came as far as its checks.")
-    return markup.joined((markup.paragraph(about), table, *(_samples(check.last) for check in checks if check.last.samples)))
+    return markup.joined((markup.paragraph(about), table))
 
 
 def _row(history: History) -> tuple[object, ...]:
     last = history.last
-    told = markup.lines(history.rule, markup.soft(last.note) if last.note else "")
+    samples = (f"row: {', '.join(f'{name}={value}' for name, value in row.items())}" for row in last.samples)
+    told = markup.lines(history.rule, *map(markup.soft, filter(None, (last.note, *samples))))
     return markup.states(last.verdict), told, markup.lines(history.table, markup.soft(history.origin)), last.observed
 
 
 def _over_time(history: History, builds: tuple[Build, ...]) -> Html:
     found = {result.build.run_id: result.check.verdict for result in history.results}
     return markup.image(bars.verdicts([found.get(build.run_id, "") for build in builds]))
-
-
-def _samples(check: Check) -> Html:
-    columns = list(dict.fromkeys(column for row in check.samples for column in row))
-    rows = ([row.get(column, "") for column in columns] for row in check.samples)
-    count = f"{len(check.samples)} of {check.failing_rows:,} rows" if check.failing_rows else "Rows"
-    title = f"{count} that break: {check.table}: {check.rule}"
-    return markup.joined((markup.heading(title), markup.table(columns, rows)))

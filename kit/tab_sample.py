@@ -18,7 +18,7 @@ def html(opened: Opened) -> Html:
     with opened.snapshot() as snapshot, work.connect() as connection:
         found = work.relation(snapshot.files(opened.name), connection).limit(_ROWS)
         names, types, rows = found.columns, [str(kind).lower() for kind in found.types], found.fetchall()
-        masked: dict[str, str] = snapshot.port(opened.name)["masked"]
+        masked: dict[str, str] = snapshot.port(opened.name).get("masked", {})
     columns = [f"{name} (masked: {masked[name]})" if name in masked else name for name in names]
     numbers = [column for column, kind in zip(columns, types, strict=True) if any(word in kind for word in _NUMBERS)]
     count = f"{len(rows)} of {opened.entry.rows()} rows of snapshot {snapshot.version}."

@@ -14,12 +14,14 @@ _LISTED = 6  # values of a set that are told
 
 def html(opened: Opened) -> Html:
     """The columns as the contract promises them, or as the last snapshot knows them where there is none now."""
+    import duckdb
+
     contract = opened.contract()
     try:
         with opened.snapshot() as snapshot:
             nulls = _nulls(snapshot, opened.name)
-    except KitError:
-        nulls = {}  # never built: there is a promise and no data
+    except (KitError, duckdb.Error):
+        nulls = {}  # never built, pruned or damaged: there is a promise and no data
     if contract is None:
         known = opened.entry.port.columns
         rows = [(markup.bold(name), kind, _share(nulls.get(name)), "", "", told) for name, kind, told in known]
@@ -43,7 +45,7 @@ def html(opened: Opened) -> Html:
 
 def _nulls(snapshot: Snapshot, port: str) -> dict[str, float]:
     """The share of nulls by column, from the footers of the files alone; a column whose footer does not count is left out."""
-    files = ", ".join(work.literal(str(path)) for path in snapshot.files(port))
+    files = ", ".join(work.file_literal(path) for path in snapshot.files(port))
     query = (
         "select path_in_schema, sum(stats_null_count) / nullif(sum(num_values), 0) "
         f"from parquet_metadata([{files}]) group by 1 having count(*) = count(stats_null_count)"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kit.build import Outcome
     from kit.scorecard import Score
     from kit.status import PortStatus
+    from kit.trial import Trial
 
 # So that all eight traits fit beside a name into 80 columns.
 _SHORT = {
@@ -60,6 +61,24 @@ def print_outcome(outcome: "Outcome") -> None:
     console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
     if outcome.message:
         (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
+
+
+def print_trials(trials: "Sequence[Trial]") -> None:
+    """Print a line for each combination of parameters that was tried."""
+    names = list(trials[0].parameters)
+    rows = [
+        (
+            trial.run_id,
+            *(trial.parameters[name] for name in names),
+            trial.verdict,
+            ", ".join(f"{port} {count:,}" for port, count in trial.rows.items()),
+            f"{trial.seconds:.1f}",
+        )
+        for trial in trials
+    ]
+    print_rows(["run", *names, "verdict", "rows", "seconds"], rows)
+    runs = f" {trials[0].run_id} {trials[-1].run_id}" if len(trials) > 1 else " RUN_A RUN_B"
+    console.print(f"nothing was published; compare two with: kit notebook diff{runs}", style="dim")
 
 
 def print_status(rows: "Sequence[PortStatus]") -> None:

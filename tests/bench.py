@@ -1,9 +1,10 @@
 """What the kit costs beside the least that could do the same: `make bench`.
 
 The demo mesh through `kit run` beside the same SQL in one plain DuckDB process, writing the same ports as Parquet; loading
-300 domains beside reading the same YAML files with the C loader and nothing else; and loading Dagster's code location, with
-all that its web server asks for, beside importing Dagster. Each run is a new process. Runs alternate, so that a busy machine
-slows all; medians are compared. CPU time includes notebook kernels, memory is that of the largest process.
+300 domains beside reading the same YAML files with the C loader and nothing else; loading Dagster's code location, with all
+that its web server asks for, beside importing Dagster; and `cat.browse()` beside importing the widgets. Each run is a new
+process. Runs alternate, so that a busy machine slows all; medians are compared. CPU time includes notebook kernels, memory
+is that of the largest process.
 """
 
 import json
@@ -130,10 +131,16 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from kit.definitions import defs
 RepositorySnap.from_def(defs().get_repository_def())
 """
+PRODUCTS = 1_000
+BROWSE = """
+import kit
+browser = kit.open().browse()
+browser.widget._repr_mimebundle_()
+"""
 
 
 def bench(runs: Annotated[int, typer.Option(help="How often each is run.", min=1)] = 5) -> None:
-    """Print medians and ratios: building the demo mesh, loading a big one, showing both to Dagster."""
+    """Print medians and ratios: building the demo mesh, loading a big one, showing both to Dagster and to a person."""
     with tempfile.TemporaryDirectory() as folder:
         report(runs, building(runs, Path(folder)))
     print()
@@ -142,6 +149,9 @@ def bench(runs: Annotated[int, typer.Option(help="How often each is run.", min=1
     print()
     with tempfile.TemporaryDirectory() as folder:
         report(runs, orchestrating(runs, Path(folder)))
+    print()
+    with tempfile.TemporaryDirectory() as folder:
+        report(runs, browsing(runs, Path(folder)))
 
 
 def building(runs: int, folder: Path) -> dict[str, list[Cost]]:
@@ -188,13 +198,33 @@ def loading(runs: int, folder: Path) -> dict[str, list[Cost]]:
 def orchestrating(runs: int, folder: Path) -> dict[str, list[Cost]]:
     """What loading the code location takes, files that were found valid being remembered."""
     many(folder, DOMAINS)
-    costs: dict[str, list[Cost]] = {"import dagster": [], "demo, 5 domains": [], f"{DOMAINS} domains": []}
-    commands = [("import dagster", ROOT), (CODE_LOCATION, ROOT), (CODE_LOCATION, folder)]
+    commands = {
+        "import dagster": ("import dagster", ROOT),
+        "demo, 5 domains": (CODE_LOCATION, ROOT),
+        f"{DOMAINS} domains": (CODE_LOCATION, folder),
+    }
+    return in_turn(runs, commands)
+
+
+def browsing(runs: int, folder: Path) -> dict[str, list[Cost]]:
+    """What showing the catalog's application takes, the index being there."""
+    many(folder, PRODUCTS)
+    commands = {
+        "import ipywidgets": ("import ipywidgets, anywidget", ROOT),
+        "browse 5 products": (BROWSE, ROOT),
+        f"browse {PRODUCTS:,} products": (BROWSE, folder),
+    }
+    return in_turn(runs, commands)
+
+
+def in_turn(runs: int, commands: dict[str, tuple[str, Path]]) -> dict[str, list[Cost]]:
+    """What pieces of Python take, each over the mesh at a folder; the first round fills what is remembered."""
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(runs + 1):
         print(f"run {number} of {runs}", file=sys.stderr, flush=True)
-        for found, (code, root) in zip(costs.values(), commands, strict=True):
+        for name, (code, root) in commands.items():
             cost = measure([sys.executable, "-c", code], KIT_ROOT=str(root))
-            found += [cost] if number else []  # the first one fills the memory
+            costs[name] += [cost] if number else []
     return costs
 
 

@@ -6,13 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from dbt_common.tests import enable_test_caching
 
 from kit.files import lock
 from kit.store import Store
-from tests.lab import lab, lab_page  # noqa: F401  fixtures
+from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
+
+# dbt parses its own five hundred macros anew for each project, half of a small build; its own tests do without, too.
+enable_test_caching()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the module that takes longest: begun last, all the other workers would wait for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_dev.py")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class DevServer:
     def query(self, text: str, **variables: Any) -> Any:
         """The answer to a GraphQL query; its errors are raised."""
         body = json.dumps({"query": text, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.address}/graphql", body, {"content-type": "application/json"})
+        request = urllib.request.Request(f"{self.address}/dagster/graphql", body, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]

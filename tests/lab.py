@@ -28,7 +28,7 @@ needs_browser = pytest.mark.skipif(
 """Marks the tests that take `lab_page`, beside `slow`."""
 
 _BROWSER = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
-_IDLE = "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+_IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
 @dataclass
@@ -39,6 +39,11 @@ class RunningLab:
     root: Path
     process: "subprocess.Popen[str]"
 
+    @property
+    def home(self) -> str:
+        """The address without the token."""
+        return self.address.partition("?")[0]
+
 
 @contextmanager
 def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningLab]:
@@ -46,7 +51,7 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
 
     `user` is the Jupyter folder of the user, in which the page is told to show its application to the tests.
     """
-    (user / "labconfig").mkdir(parents=True)
+    (user / "labconfig").mkdir(parents=True, exist_ok=True)
     (user / "jupyter_lab_config.json").write_text(to_json({"LabApp": {"expose_app_in_browser": True}}))
     drawn = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # cells out of sight are there too
     (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(drawn))
@@ -84,7 +89,7 @@ def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     for name in ("domains", "notebooks"):
         shutil.copytree(ROOT / name, root / name)
     (root / "kit").symlink_to(ROOT / "kit")
-    shutil.copytree(demo, root / ".mesh", copy_function=os.link, ignore=shutil.ignore_patterns("dagster"))
+    shutil.copytree(demo, root / ".mesh", copy_function=os.link)
     with running_lab(root, tmp_path_factory.mktemp("user") / "jupyter") as running:
         yield running
 
@@ -99,8 +104,7 @@ class LabPage:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        home = self.lab.address.partition("?")[0]
-        local = (home, home.replace("http:", "ws:"), "data:", "blob:")
+        local = (self.lab.home, self.lab.home.replace("http:", "ws:"), "data:", "blob:")
 
         def ask(address: str) -> None:
             if not address.startswith(local):
@@ -112,9 +116,9 @@ class LabPage:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def start(self) -> None:
-        """Load JupyterLab and wait until it shows what it opens by itself."""
+        """Load JupyterLab and wait until the notebook it opens by itself has a kernel."""
         self.page.goto(self.lab.address)
-        self.page.wait_for_function("() => window.jupyterapp?.shell && jupyterapp.restored.then(() => true)")
+        self.page.wait_for_function(_IDLE)
 
     def command(self, name: str, **arguments: Any) -> None:
         """Execute a command of JupyterLab and wait for its end."""
@@ -136,17 +140,23 @@ class LabPage:
 
 
 @pytest.fixture
-def lab_page(lab: RunningLab) -> Iterator[LabPage]:
-    """A fresh browser on the Lab of this session, at 1280 px."""
+def logged_in(lab: RunningLab) -> Iterator[LabPage]:
+    """A fresh browser that is logged in at the Lab of this session, but has not loaded it; 1280 px wide."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_BROWSER)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(SECONDS)
-        shutil.rmtree(lab.root / ".mesh" / "lab" / "workspaces", ignore_errors=True)  # what was open before
-        shown = LabPage(page, lab)
-        shown.start()
-        yield shown
-        page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
+        page.context.request.get(lab.address)
+        yield LabPage(page, lab)
         browser.close()
+
+
+@pytest.fixture
+def lab_page(logged_in: LabPage) -> Iterator[LabPage]:
+    """JupyterLab in a fresh browser, as it opens for the first time."""
+    shutil.rmtree(logged_in.lab.root / ".mesh" / "lab" / "workspaces", ignore_errors=True)  # what was open before
+    logged_in.start()
+    yield logged_in
+    logged_in.page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -129,12 +129,17 @@ def test_an_empty_mesh_is_a_sentence(mesh: SmallMesh) -> None:
     )  # fmt: skip
 
 
-def test_without_widgets_it_is_the_table_of_the_catalog(mesh: SmallMesh) -> None:
+def test_without_widgets_it_is_the_table_of_the_catalog(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
     cat = kit.open()
     browser = cat.browse()
-    bundle = browser._repr_mimebundle_()
-    assert (bundle["text/html"], bundle["text/plain"], repr(browser)) == (cat._repr_html_(), repr(cat), repr(cat))
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == browser.widget.model_id
+    browser._ipython_display_()
+    widget, table = shown
+    assert widget.pop("application/vnd.jupyter.widget-view+json")["model_id"] == browser.widget.model_id
+    assert widget == {"text/plain": "", "text/html": ""}
+    assert table["text/plain"] == repr(browser) == repr(cat)
+    assert table["text/html"].partition("</style>")[2] == f"<div class='kit-below'>{cat._repr_html_()}</div>"
 
 
 def test_a_large_mesh_is_one_list(small: SmallMesh) -> None:

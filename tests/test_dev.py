@@ -12,6 +12,7 @@ import dagster as dg
 import psutil
 import pytest
 
+from kit.dev import place
 from kit.instance import instance
 from kit.processes import free_port
 from tests.dev_server import DevServer, dev_server
@@ -106,7 +107,10 @@ def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[Sm
     small, server = small_dev
     second = small.kit("dev")
     assert second.returncode == 1
-    assert second.stderr.strip() == f"error: `kit dev` runs already for this mesh (process {server.process.pid}); stop it first"
+    assert second.stderr == (
+        f"error: Dagster runs already for this mesh at {server.address} (process {server.process.pid}); stop it first\n"
+    )
+    assert place(small.config).told == server.address
     assert free_port(server.port) != server.port
 
 
@@ -118,20 +122,22 @@ def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> Non
 
 def test_the_guard_stands_before_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
     _, server = small_dev
-    assert answer(server, "/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
-    mutation = "/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
+    assert answer(server, "/dagster/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
+    mutation = "/dagster/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
     assert answer(server, mutation)[0] == 405
     assert answer(server, "/", host="mesh.example.com")[0] == 403
-    assert answer(server, "/server_info", origin="http://evil.example.com")[0] == 403
+    assert answer(server, "/dagster/server_info", origin="http://evil.example.com")[0] == 403
     assert (
-        answer(server, "/graphql", b'{"query": "{version}"}', origin="http://evil.example.com", kind="application/json")[0]
+        answer(
+            server, "/dagster/graphql", b'{"query": "{version}"}', origin="http://evil.example.com", kind="application/json"
+        )[0]
         == 403
     )
-    assert answer(server, "/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    assert answer(server, "/dagster/graphql?query={version}", b"", kind="text/plain")[0] == 415
     query, kind = b'{"query": "{version}"}', "application/json"
-    assert answer(server, "/graphql", query, origin="http://evil.example.com", kind=kind)[0] == 403
-    assert answer(server, "/graphql?query={version}", b"", kind="text/plain")[0] == 415
-    assert answer(server, "/graphql", query, origin=server.address, kind=kind)[0] == 200
+    assert answer(server, "/dagster/graphql", query, origin="http://evil.example.com", kind=kind)[0] == 403
+    assert answer(server, "/dagster/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    assert answer(server, "/dagster/graphql", query, origin=server.address, kind=kind)[0] == 200
 
 
 def answer(

@@ -2,16 +2,23 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import Template
 
 from kit.audit import Subject, audit
 from kit.checks import explain
+from kit.config import Config
 from kit.contract import Contract
 from kit.draft import draft
 from kit.errors import KitError
+from kit.files import read_yaml
+from kit.mesh import Mesh
+from kit.sync import sync
+from tests.small_mesh import descriptor, write
 
 
 def drafted(frame: pl.DataFrame, folder: Path) -> str:
@@ -58,6 +65,7 @@ schema:
         physicalType: bigint
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         primaryKey: true
         primaryKeyPosition: 1
         logicalTypeOptions: {minimum: 100}
@@ -66,6 +74,7 @@ schema:
         physicalType: varchar
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         quality:
           - type: library
             metric: invalidValues
@@ -76,30 +85,39 @@ schema:
         physicalType: "decimal(10,2)"
         description: "TODO: what it means, in which unit"
         required: false
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minimum: 7, maximum: 8}
       - name: sold_on
         logicalType: date
         physicalType: date
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minimum: "2017-01-01", maximum: "2018-12-31"}
       - name: note
         logicalType: string
         physicalType: varchar
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minLength: 1, maxLength: 5}
       - name: is_paid
         logicalType: boolean
         physicalType: boolean
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
     quality:
       - name: row_count
         type: library
         metric: rowCount
         mustBeBetween: [20, 80]
         description: "TODO: 40 rows were seen; how many may there be?"
+slaProperties:
+  - property: frequency
+    value: 1
+    unit: d
+    description: "TODO: how often it is published"
 """
     )
 
@@ -165,18 +183,47 @@ def frames(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(rows * draw(st.sampled_from([1, 30])), {name: VALUES[name][0] for name in names}, orient="row")
 
 
-def test_data_keeps_the_contract_drafted_from_it(tmp_path: Path) -> None:
-    """Whatever the data: the draft is a valid contract, and an audit of the data by it finds nothing."""
+def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path: Path) -> None:
+    """Whatever the data: the draft is a valid contract, and neither it nor its suite nor its dbt tests find fault with them."""
     subjects: list[Subject] = []
 
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(frames())
     def take(frame: pl.DataFrame) -> None:
-        folder = tmp_path / f"table{len(subjects)}"
-        folder.mkdir(exist_ok=True)
-        subjects.append(Subject(folder.name, loaded(drafted(frame, folder), folder)))
+        root = tmp_path / f"table{len(subjects)}"
+        shop = root / "domains/shop"
+        write(root / "pyproject.toml", "[tool.kit]\n")
+        write(shop / "product.odps.yaml", descriptor("shop", outputs={"sales": "dbt"}))
+        write(shop / "dbt_project.yml", "name: shop\n")
+        write(shop / "models/sales.sql", "select 1\n")
+        write(shop / "contracts/sales.odcs.yaml", drafted(frame, root))
+        mesh = Mesh.load(root / "domains")
+        sync(Config.load(root, {}), mesh)
+        promise = mesh.product("shop").ports[0].contract
+        subjects.append(Subject(root.name, promise, shop / "expectations/sales.json" if promise.rules else None))
+        assert broken_in_dbt(shop / "models/sales.yml", root / "sales.parquet") == []
 
     take()
     checks = audit(subjects, {s.table: [tmp_path / s.table / "sales.parquet"] for s in subjects}, datetime(2024, 1, 1))
     assert [check.rule for check in checks if not check.passed] == [], explain(checks)
-    assert len(checks) > len(subjects)
+    asked = [sum(check.origin == origin for check in checks) for origin in ("contract", "suite")]
+    assert asked[0] == asked[1] + len(subjects) > 2 * len(subjects)  # its columns and types are not for a suite to ask
+
+
+def broken_in_dbt(path: Path, data: Path) -> list[str]:
+    """The generated dbt tests that the rows of a file fail, as dbt would ask."""
+    (model,) = read_yaml(path).data["models"]
+    queries = {rule["rule"]: as_dbt(rule["breaks"]) for test in model["data_tests"] for rule in test["arguments"]["rules"]}
+    for name, test in ((column["name"], test) for column in model["columns"] for test in column.get("data_tests", ())):
+        values = ", ".join(f"'{as_dbt(value)}'" for value in test.get("arguments", {}).get("values", ()))
+        queries[f"{name} {test['test_name']}"] = {
+            "unique": f"select {name} from ${{table}} where {name} is not null group by {name} having count(*) > 1",
+            "accepted_values": f"select {name} from ${{table}} where {name} not in ({values})",
+        }[test["test_name"]]
+    asked = {name: query.replace("${table}", f"read_parquet('{data}')") for name, query in queries.items()}
+    return [name for name, query in asked.items() if duckdb.sql(query).fetchone()]
+
+
+def as_dbt(text: str) -> str:
+    """A text as dbt takes it from YAML: what has no sign of a template is left alone."""
+    return Template(text).render() if "{%" in text else text

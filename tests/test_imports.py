@@ -17,7 +17,19 @@ def imported(code: str, small: SmallMesh) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["kit", "kit.build", "kit.cli", "kit.mesh", "kit.reading", "kit.status", "kit.lint", "kit.catalog", "kit.sync"]
+    "module",
+    [
+        "kit",
+        "kit.build",
+        "kit.cli",
+        "kit.mesh",
+        "kit.reading",
+        "kit.status",
+        "kit.lint",
+        "kit.catalog",
+        "kit.sync",
+        "kit.magic",
+    ],
 )
 def test_importing_is_light(small: SmallMesh, module: str) -> None:
     assert imported(f"import {module}\n{REPORT}; print('polars' in sys.modules)", small) == "False"

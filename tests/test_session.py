@@ -49,6 +49,7 @@ def test_frames_and_values_of_the_notebook(session: Session) -> None:
     [
         ("select amont from shop.totals", "line 1: there is no column 'amont'; did you mean amount?\n    select amont"),
         ("from shop.totls", " of 'shop' has no port 'totls'; did you mean totals?\n    from shop.totls\n         ^"),
+        ("from 'shop.totals'", "line 1: 'shop.totals' is one name; write shop.totals without quotes, or"),
         ("from totals", "line 1: there is no port or frame 'totals'; did you mean shop.totals?"),
         ("from shp.totals", "line 1: there is no port 'shp.totals'; did you mean shop.totals or shop.sales?"),
         ("from plan.forecast", "line 1: 'plan' has no published snapshot yet; build it with `kit run plan`"),

@@ -2,14 +2,18 @@ import json
 import re
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit import lint
 from kit.files import read_yaml
 from kit.sync import drifts, problems, refused, sync
 from tests.small_mesh import SmallMesh
 from tests.test_entries import plain_intake
+from tests.test_evolution import contracts
 
 
 def urls(path: Path) -> list[str]:
@@ -219,3 +223,35 @@ def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: 
     assert written(small) == []
     assert elsewhere.read_text() == "mine"
     assert [name for name, _ in problems(small.config, small.mesh)] == ["shop"]
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=30)
+
+
+@st.composite
+def described(draw: st.DrawFn) -> Any:
+    """Any contract of tests/test_evolution.py, in any words."""
+    data = draw(contracts())
+    table = data["schema"][0]
+    for holder in (table, *table["properties"], *table["quality"]):
+        holder["description"] = "A " + draw(WORDS)
+    return data
+
+
+def test_sync_has_nothing_to_do_after_sync_whatever_the_contract(small: SmallMesh) -> None:
+    generated = [small.domains / "shop" / name for name in ("models/marts/sales.yml", "expectations/sales.json", "README.md")]
+
+    @settings(max_examples=20, deadline=None)
+    @given(described())
+    def twice(data: Any) -> None:
+        (small.domains / "shop/contracts/sales.odcs.yaml").write_text(json.dumps(data, ensure_ascii=False))
+        assert small.mesh.broken == ()
+        sync(small.config, small.mesh)
+        once = [path.read_bytes() for path in generated]
+        assert drifts(small.config, small.mesh) == []
+        assert written(small) == []
+        assert [path.read_bytes() for path in generated] == once
+        (model,) = read_yaml(generated[0]).data["models"]
+        assert [column["name"] for column in model["columns"]] == [item["name"] for item in data["schema"][0]["properties"]]
+
+    twice()
