@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from kit.config import Config
 from kit.contract import Sla
-from kit.errors import KitError
+from kit.errors import KitError, NotebookError
 from kit.mesh import Broken
+from kit.parameters import parameters
 from kit.product import RAW, DataProduct, OutputPort
 from kit.runs import Record, Runs
 from kit.store import Snapshot, Store
@@ -30,6 +31,7 @@ class PortCard:
 
     `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
     that were set aside, None when its contract sets none aside; `end_of_life` the last day a deprecated one is served.
+    `parameters` are what its notebook can be given, in words.
     """
 
     name: str
@@ -44,6 +46,7 @@ class PortCard:
     warned: int = 0
     end_of_life: date | None = None
     quarantined: int | None = None
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class Card:
                     "sla": _sla_from_json(port["sla"]),
                     "newest": _moment(port["newest"]),
                     "end_of_life": _day(port.get("end_of_life")),
+                    "parameters": tuple(port.get("parameters", ())),
                 }
             )
             for port in data["ports"]
@@ -142,7 +146,16 @@ def port_facts(port: OutputPort) -> dict[str, Any]:
         "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
         "sla": _sla_to_json(port.contract.sla),
         **({"end_of_life": str(end)} if end else {}),
+        **({"parameters": list(given)} if (given := _parameters(port)) else {}),
     }
+
+
+def _parameters(port: OutputPort) -> tuple[str, ...]:
+    """None for a notebook that cannot be read, which a build and `kit check` tell."""
+    try:
+        return tuple(map(str, parameters(port.notebook).values())) if port.notebook else ()
+    except NotebookError:
+        return ()
 
 
 def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, last: Record | None) -> PortCard:
@@ -154,6 +167,7 @@ def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, 
         sla=_sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
         end_of_life=_day(facts.get("end_of_life")),
+        parameters=tuple(facts.get("parameters", ())),
     )
     if entry is None:
         return card

@@ -96,6 +96,7 @@ class Entry:
             "set aside": "" if aside is None else f'{aside:,} rows, see kit.read("{self.id}__quarantine")',
             "snapshot": self.status.version or "",
             "contract": self.port.contract_version or "",
+            "parameters": ", ".join(self.port.parameters),
             "read it": f'kit.read("{self.id}")',
         }
         return {name: text for name, text in facts.items() if text}

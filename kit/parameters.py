@@ -29,6 +29,10 @@ class Parameter:
     default: Any
     help: str
 
+    def __str__(self) -> str:
+        about = f" ({self.help})" if self.help else ""
+        return f"{self.name}: {self.type} = {self.default!r}{about}"
+
     def to_json(self) -> dict[str, Any]:
         """The parameter as JSON values."""
         return dict(vars(self))

@@ -6,6 +6,7 @@ import pytest
 
 from kit.card import Card, Column, PortCard
 from kit.contract import Sla
+from kit.files import to_json
 from kit.mesh import Broken
 from tests.small_mesh import SALES, SmallMesh
 
@@ -114,3 +115,11 @@ FULL = Card(
 @pytest.mark.parametrize("given", [Card("empty"), FULL])
 def test_as_json_it_comes_back_whole(given: Card) -> None:
     assert Card.from_json(json.loads(json.dumps(given.to_json(), default=str))) == given
+
+
+def test_a_port_of_a_notebook_says_what_it_can_be_given(small: SmallMesh) -> None:
+    card = Card.of(small.config, small.product("plan"))
+    assert card.ports[0].parameters == ("factor: float = 2.0 (growth)", "name: str = 'base'")
+    assert Card.from_json(json.loads(to_json(card.to_json()))) == card
+    small.notebook("plan", "forecast", [], "factor = today()")
+    assert Card.of(small.config, small.product("plan")).ports[0].parameters == ()

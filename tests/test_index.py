@@ -49,6 +49,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "warned": 0,
         "end_of_life": None,
         "quarantined": None,
+        "parameters": [],
     }
     assert totals["passed"] > 0
 
