@@ -115,8 +115,8 @@ def _is_form(tree: ast.Module) -> bool:
 
 def _hand_over(path: Path, notebook: dict[str, Any], code: list[_Code], port: str | None, frame: str | None) -> str:
     """Let the notebook hand over its table, if it does not yet; gives the name of its port."""
-    calls = [(item, node) for item in code for node in ast.walk(item.tree) if _called(node) == "kit.output"]
-    outputs = [(item, node.args[0]) for item, node in calls if isinstance(node, ast.Call) and node.args]
+    calls = [(item, node) for item in code for node in ast.walk(item.tree) if isinstance(node, ast.Call)]
+    outputs = [(item, port_name) for item, call in calls if _called(call) == "kit.output" and (port_name := _port(call))]
     if len(outputs) > 1:
         raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
     if outputs and frame is not None:
@@ -162,6 +162,11 @@ def _hand_over_named(path: Path, notebook: dict[str, Any], code: list[_Code], so
     if notebook.get("nbformat_minor", 0) >= 5:
         cell["id"] = "output"
     notebook["cells"].append(cell)
+
+
+def _port(output: ast.Call) -> ast.expr | None:
+    """The port that `kit.output` is given."""
+    return next(iter([*output.args[:1], *(item.value for item in output.keywords if item.arg == "port")]), None)
 
 
 def _called(node: ast.AST) -> str:

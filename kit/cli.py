@@ -1,5 +1,6 @@
 """The command line. Each command prints what it did; `--json` gives scripts the same as data."""
 
+import errno
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,12 @@ def main() -> None:
         app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
+            raise
+        place = short(Path(error.filename).parent)  # files are written beside their place first
+        errors.print(Text(f"error: {place}: a file there cannot be read or written: {error.strerror}", style="red"))
         raise SystemExit(1) from None
 
 

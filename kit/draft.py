@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from kit import plain_yaml, work
 from kit.column_types import KNOWN_TYPES, normal_type
+from kit.contract import CLASSIFICATIONS, TODO
 from kit.errors import KitError
 from kit.files import IDENTIFIER
 
 if TYPE_CHECKING:
     import duckdb
-
-TODO = "TODO: "
-"""What begins a text that a person still has to write; `kit check` refuses it."""
 
 _MOST_VALUES, _LONGEST_VALUE = 20, 100
 _LOGICAL = {
@@ -46,8 +44,8 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
     """A contract in YAML that the rows of Parquet files keep; the last part of `id` is the table's name.
 
     Proposed are types, what is required (no null was seen), a key, bounds rounded outwards, small sets of values, lengths
-    and the number of rows, half to double. Every description begins with `TODO`. Raises `KitError` for files that are no
-    Parquet, and for columns whose name or type no contract can have.
+    and the number of rows, half to double. Every description and classification begins with `TODO`. Raises `KitError` for
+    files that are no Parquet, and for columns whose name or type no contract can have.
     """
     import duckdb
 
@@ -156,7 +154,8 @@ def _contract(
         volume = {"name": "row_count", "type": "library", "metric": "rowCount", "mustBeBetween": [low, high]}
         table["quality"] = [{**volume, "description": f"{TODO}{rows:,} rows were seen; how many may there be?"}]
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
-    return {**head, "schema": [table]}
+    daily = {"property": "frequency", "value": 1, "unit": "d", "description": f"{TODO}how often it is published"}
+    return {**head, "schema": [table], "slaProperties": [daily]}
 
 
 def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Seen, key: tuple[str, ...]) -> dict[str, Any]:
@@ -167,6 +166,7 @@ def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Seen,
         "physicalType": kind,
         "description": f"{TODO}what it means, in which unit",
         "required": bool(rows) and column.given == rows,
+        "classification": f"{TODO}{', '.join(CLASSIFICATIONS)}?",
     }
     if column.name in key:
         found |= {"primaryKey": True, "primaryKeyPosition": key.index(column.name) + 1}

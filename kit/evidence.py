@@ -32,7 +32,9 @@ def of_mesh(config: Config, ports: Iterable[str]) -> Picture:
     rows = _most(rows)
     words = ["Each column is one build of a product, the newest on the left; times are UTC."] if rows else []
     words += [] if total else ["There are no ports yet; CONTRIBUTING.md shows how to add one."]
-    words += [f"{total - len(rows):,} more ports came out well; search the catalog for them."] if total > len(rows) else []
+    if total > len(rows):
+        left = f"{total - len(rows):,} more ports are left out, those that always passed before any other"
+        words.append(f'{left}; cat.search("words").quality() narrows.')
     columns = [("newest build" if place == 0 else f"{place} before", "") for place in range(_wide(rows))]
     told = "; ".join(f"{row.group}.{row.label}: {row.cells[0].text}" for row in rows if row.cells[0])
     return Picture(draw(rows, columns, title, words=tuple(words)), " ".join([f"{title}: {told or 'nothing'}.", *words]))

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from kit.contract import Contract
+from kit.contract import Column, Contract
 from kit.errors import InvalidFile
 from kit.files import read_yaml
+from kit.mask import is_whole
 
 
 def check(contract: Contract, inputs: Collection[str], own: Mapping[str, Contract]) -> None:
     """Raise `InvalidFile` for the first that leads neither to an input nor to one of the product's `own` tables.
 
-    What an input has for columns is its provider's to say, and looked at by `unknown_columns`.
+    What an input has for columns is its provider's to say, and looked at by `problems`.
     """
     for rule in contract.rules:
         if key := rule.foreign_key:
@@ -21,19 +22,47 @@ def check(contract: Contract, inputs: Collection[str], own: Mapping[str, Contrac
             if rule.quarantines and key.table in own and not key.table.startswith("raw."):
                 problem = f"'{key.table}' may not be made yet when rows of '{contract.table}' are set aside; use block or warn"
                 raise read_yaml(contract.path).error(key.where, problem)
-    for error in unknown_columns(contract, own):
+    for error in problems(contract, own):
         raise error
 
 
-def unknown_columns(contract: Contract, tables: Mapping[str, Contract]) -> Iterator[InvalidFile]:
-    """What is wrong with those that lead to one of `tables`, but to no column it has."""
+def problems(contract: Contract, tables: Mapping[str, Contract]) -> Iterator[InvalidFile]:
+    """What is wrong with those that lead to one of `tables`: to no column it has, or to one of another kind."""
+    columns = {column.name: column for column in contract.columns}
     for rule in contract.rules:
         if (key := rule.foreign_key) and key.table in tables:
-            names = sorted(column.name for column in tables[key.table].columns)
-            for name in key.keys:
-                if name not in names:
-                    problem = f"'{name}' is no column of '{key.table}'; there are: {', '.join(names)}"
+            there = {column.name: column for column in tables[key.table].columns}
+            for own, name in zip(key.columns, key.keys, strict=True):
+                if name not in there:
+                    problem = f"'{name}' is no column of '{key.table}'; there are: {', '.join(sorted(there))}"
+                else:
+                    problem = _unlike(contract, columns[own], key.table, there[name])
+                if problem:
                     yield read_yaml(contract.path).error([*key.where, "to"], problem)
+
+
+def _unlike(contract: Contract, column: Column, table: str, target: Column) -> str:
+    """Why the values of a column are never found in another one; empty when they may be."""
+    there = f"'{table}.{target.name}'"
+    if _family(column.type) != _family(target.type):
+        return f"'{column.name}' is {column.type} and {there} {target.type}; give both the same type"
+    product, _, rest = contract.id.partition(".")
+    is_raw = rest.startswith("raw.")
+    # What a product makes itself is checked before it is masked, raw data before the models see it.
+    if table.startswith(f"{product}.") or (is_raw and table.startswith("raw.")) or target.mask is None:
+        return ""
+    if is_raw:
+        todo = "let the port that is made of it refer to it"
+    elif column.mask and not column.mask.applies:
+        return ""
+    else:
+        todo = f"mask '{column.name}' where it comes from, in the contract of its source, and write `mask: inherited` here"
+    return f"'{column.name}' holds real values when it is checked, but those of {there} are masked ({target.mask}); {todo}"
+
+
+def _family(kind: str) -> str:
+    """Types whose values can be equal."""
+    return "whole" if is_whole(kind) else "decimal" if kind.startswith("decimal(") and not kind.endswith("]") else kind
 
 
 def used(contracts: Iterable[Contract], table: str) -> set[str]:

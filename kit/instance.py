@@ -40,6 +40,9 @@ LOCATION = "mesh"
 WEB_ROOT = "/dagster"
 """Where the web UI lies on its server, so that it may be one part of another server just the same."""
 
+NOTEBOOK_PAGE = f"{WEB_ROOT}/notebook"
+"""Where it shows an executed notebook."""
+
 _STARTING = timedelta(seconds=40)
 _shown: dict[str, int] = {}
 """The signs of life this process gives, by run."""

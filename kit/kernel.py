@@ -14,7 +14,7 @@ from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
 from kit.config import MASK_KEY
-from kit.lifeline import end_with_parent
+from kit.processes import end_with_parent
 
 
 class Kernel:

@@ -62,7 +62,7 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[str]:
     offered = {port.id: port.contract for port in mesh.ports}
     read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
     for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
-        yield from map(str, foreign_keys.unknown_columns(contract, read))
+        yield from map(str, foreign_keys.problems(contract, read))
 
 
 def _links(folder: Path) -> Iterator[str]:

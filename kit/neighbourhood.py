@@ -19,11 +19,13 @@ _MOST = 60
 
 def of_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
     """The raw sources and ports of the mesh, or of the named products; in a large mesh one box per product."""
-    chosen = set(products) if products is not None else {product.name for product in mesh.products}
+    chosen = set(products) if products is not None else set(mesh.names)
     graph = {node.id: node for node in lineage(mesh).values() if node.product in chosen}
     graph = without(graph, lambda node: node.kind == "model")
-    words = () if graph else ("There are no data products yet; CONTRIBUTING.md shows how to add one.",)
-    return _picture(_tables(graph), _edges(graph), "From raw data to published ports", words)
+    lost = [item.name for item in mesh.broken if item.name in chosen]
+    words = [f"Left out, since they are in error: {', '.join(lost)}."] if lost else []
+    words += [] if graph or lost else ["There are no data products yet; CONTRIBUTING.md shows how to add one."]
+    return _picture(_tables(graph), _edges(graph), "From raw data to published ports", tuple(words))
 
 
 def of_product(graph: dict[str, Table], product: str) -> Picture:
@@ -71,8 +73,8 @@ def of_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Picture:
     names = dict.fromkeys((start, *made, *(name for origins in made.values() for name in origins)))
     graph = {name: _column(name, kinds, made.get(name, ())) for name in names}
     graph = without(graph, lambda node: node.product != own and node.kind == "model")
-    down = downstream(graph, [start])
-    near = {name: node for name, node in graph.items() if name in upstream(graph, [start]) | down}
+    up, down = upstream(graph, [start]), downstream(graph, [start])
+    near = {name: node for name, node in graph.items() if name in up | down}
     readers = _notebooks(mesh, down)
     words = list(_untold(port_id, start, made, kinds))
     words += [] if len(down) > 1 or readers else [f"Nothing in the mesh is known to be made from {start}."]

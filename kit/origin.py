@@ -100,6 +100,7 @@ def _from_file(product: str, port: str | None, given: Given) -> Piece:
 def _source_contract(contract: str, id: str, given: Given) -> str:  # noqa: A002
     """The contract of a source: that of the port made from it, described by what the file itself tells."""
     data = parse_yaml(given.path, contract).data | {"id": id}
+    data.pop("slaProperties")
     table = data["schema"][0]
     table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {given.path.name}, as delivered."}
     theirs = {name: header for header, name in given.names.items()}

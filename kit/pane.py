@@ -24,10 +24,9 @@ async function copy(pre, button) {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
 
-async function insert(pre) {
-  const commands = window.jupyterapp.commands;
-  await commands.execute("notebook:insert-cell-below");
-  await commands.execute("notebook:replace-selection", { text: pre.firstChild.textContent });
+// The mesh's side of JupyterLab hears this, if it is there, and says so; it inserts nothing when there is no text.
+function insert(text) {
+  return !document.dispatchEvent(new CustomEvent("kit:insert", { cancelable: true, detail: text }));
 }
 
 function button(name, act) {
@@ -57,8 +56,8 @@ function render({ model, el }) {
       const buttons = document.createElement("span");
       buttons.className = "kit-buttons";
       buttons.append(button("Copy", (made) => copy(pre, made)));
-      if (window.jupyterapp) {
-        buttons.append(button("Insert below", () => insert(pre)));
+      if (insert("")) {
+        buttons.append(button("Insert below", () => insert(pre.firstChild.textContent)));
       }
       pre.append(buttons);
     }

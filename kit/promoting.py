@@ -68,7 +68,7 @@ def promote(
     if promotion.open_points:
         console.print("\nStill to be written or decided", style="bold")
         for point in promotion.open_points:
-            console.print(Text(f"  {point}"))
+            console.print(Text(f"  {point}"), soft_wrap=True)
     if outcome is None:
         console.print("\nnothing was written")
     else:
@@ -83,7 +83,7 @@ def _show(promotion: "Promotion") -> None:
     console.print(Text(f"  parameters  {given or 'none'}\n"))
     for line in promotion.diff():
         header = line.startswith(("---", "+++"))
-        console.print(Text(line, style="bold" if header else _STYLES.get(line[:1], "")))
+        console.print(Text(line, style="bold" if header else _STYLES.get(line[:1], "")), soft_wrap=True)
     console.print("\nWritten by kit sync")
     for line in promotion.generated():
         console.print(Text(f"  {line}"))

@@ -11,7 +11,7 @@ from kit.adopt import Adopted, adopt
 from kit.build import Outcome
 from kit.changes import Change, make
 from kit.config import Config
-from kit.errors import KitError, NotebookError, UnknownName
+from kit.errors import KitError, UnknownName
 from kit.files import short
 from kit.mesh import Mesh
 from kit.mirror import mirror, real
@@ -19,7 +19,7 @@ from kit.origin import file_of, from_notebook
 from kit.parameters import Parameter, parameters
 from kit.product import DataProduct
 from kit.scaffold import check_new_port, grown
-from kit.start import Request, partition_problems
+from kit.start import Request
 
 Say = Callable[[str], None]
 
@@ -81,7 +81,10 @@ def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | No
         near = difflib.get_close_matches(product, mesh.names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(mesh.names) or 'none'}."
         raise UnknownName(f"there is no data product '{product}'; {hint} `kit new {product} --from {notebook}` makes it")
-    mesh.product(product)
+    if mesh.product(product).partitions:
+        raise KitError(
+            f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"
+        )
     adopted = adopt(path, port, frame)
     check_new_port(mesh, f"{product}.{adopted.port}")
     with mirror(config, product) as there:
@@ -89,9 +92,6 @@ def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | No
         piece = from_notebook(config, mesh, product, adopted, path, there.domains / product)
         say("drafts the contract, adds the port")
         changes = grown(config, there, mesh, product, piece)
-        made = DataProduct.load(there.domains / product)
-        for problem in partition_problems(made):
-            raise NotebookError(problem)
         place = there.domains / product / "notebooks" / f"{adopted.port}.ipynb"
         return Promotion(
             path=path, port=f"{product}.{adopted.port}", place=config.root / place.relative_to(there.root),

@@ -1,82 +1,21 @@
 """The whole mesh as one page to open, print or send: nothing in it runs, and nothing is fetched."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
-from kit import columns, evidence, neighbourhood
-from kit.candidate import subjects
-from kit.checks import Check, counts
+from kit import evidence, neighbourhood
+from kit.chapters import chapters
+from kit.checks import counts
 from kit.config import Config
-from kit.contract import Contract
-from kit.discretion import HIDDEN, discreet, personal
 from kit.errors import KitError
-from kit.lineage import lineage
 from kit.mesh import Mesh
 from kit.notebook_html import POLICY
-from kit.picture import Picture
-from kit.product import RAW, DataProduct, OutputPort
-from kit.quality import Build, History, builds, of_tables
 from kit.revision import commit
-from kit.runs import Record, Runs
-from kit.scorecard import TRAITS, Score, scores
+from kit.runs import Record
+from kit.scorecard import TRAITS
 from kit.status import PortStatus, span, statuses
-from kit.store import Store
 from kit.version import __version__
-
-_RUNS = 10
-
-
-@dataclass(frozen=True)
-class Line:
-    """One check as the page tells it: what was found last, and by the builds before."""
-
-    history: History
-    last: Check
-
-    @property
-    def steady(self) -> bool:
-        """Whether it passed in every build."""
-        return all(result.check.passed for result in self.history.results)
-
-    @property
-    def found(self) -> str:
-        """What was observed last, as far as that may be told."""
-        return "" if self.last.observed == HIDDEN else self.last.observed
-
-
-@dataclass(frozen=True)
-class Table:
-    """A port, or (without a `status`) a raw source: its contract and what its checks found.
-
-    `readers` are the products that read it, with the columns they use in words. `aside` are rows that were set aside, None
-    where none ever are.
-    """
-
-    id: str
-    contract: Contract
-    lines: tuple[Line, ...]
-    status: PortStatus | None = None
-    port: OutputPort | None = None
-    readers: Mapping[str, str] | None = None
-    aside: int | None = None
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One product. `others` are checks of what is neither port nor raw data."""
-
-    product: DataProduct
-    picture: Picture
-    ports: tuple[Table, ...]
-    sources: tuple[Table, ...]
-    others: tuple[Line, ...]
-    runs: tuple[Record, ...]
-    consumers: tuple[str, ...]
-    score: Score
-    private: bool
 
 
 def write(config: Config, mesh: Mesh, path: Path) -> Path:
@@ -102,74 +41,13 @@ def html(config: Config, mesh: Mesh) -> str:
     here.filters |= {"span": span, "moment": evidence.moment, "message": _message, "here": lambda text: text.replace(place, "")}
     rows = statuses(config, mesh)
     ports = [f"{row.card.name}.{row.port.name}" for row in rows if row.port.name]
-    chapters = _chapters(config, mesh, rows)
+    found = chapters(config, mesh, rows)
     return here.get_template("report.html").render(
         policy=POLICY, style=Path(__file__).with_name("report.css").read_text(encoding="utf-8"), now=datetime.now(UTC),
-        config=config, version=__version__, commit=commit(config.root), traits=TRAITS, rows=rows, chapters=chapters,
-        broken=mesh.broken, scores=[chapter.score for chapter in chapters], tally=_tally(rows),
+        config=config, version=__version__, commit=commit(config.root), traits=TRAITS, rows=rows, chapters=found,
+        broken=mesh.broken, scores=[chapter.score for chapter in found], tally=_tally(rows),
         lineage=neighbourhood.of_mesh(mesh), quality=evidence.of_mesh(config, ports),
     )  # fmt: skip
-
-
-def _chapters(config: Config, mesh: Mesh, rows: list[PortStatus]) -> list[Chapter]:
-    graph, uses = lineage(mesh), columns.uses(config, mesh)
-    stands = {f"{row.card.name}.{row.port.name}": row for row in rows}
-    known = {score.product: score for score in scores(config, mesh)}
-    found = []
-    for product in mesh.products:
-        raw, ports = subjects(product)
-        lines = _lines(config, product, builds(config, product.name))
-        aside = _set_aside(config, product)
-        mine = {subject.table for subject in raw + ports}
-        found.append(
-            Chapter(
-                product=product,
-                picture=neighbourhood.of_product(graph, product.name),
-                ports=tuple(
-                    Table(
-                        port.id, port.contract, lines.get(port.name, ()), stands[port.id], port,
-                        {name: _used(used) for name, used in uses[port.id].items()}, stands[port.id].port.quarantined,
-                    )
-                    for port in product.ports
-                ),
-                sources=tuple(
-                    Table(item.contract.id, item.contract, lines.get(f"{RAW}.{item.name}", ()), aside=aside.get(item.name))
-                    for item in product.sources
-                ),
-                others=tuple(line for table, some in lines.items() if table not in mine for line in some),
-                runs=tuple(islice(Runs(config.storage).history(product.name), _RUNS)),
-                consumers=mesh.consumers(product.name),
-                score=known[product.name],
-                private=any(personal(subject.contract) for subject in raw + ports),
-            )
-        )  # fmt: skip
-    return found
-
-
-def _lines(config: Config, product: DataProduct, found: tuple[Build, ...]) -> dict[str, tuple[Line, ...]]:
-    """The checks of a product by table, those that tell of something else than passing first."""
-    raw, ports = subjects(product)
-    tables = frozenset(check.table for build in found for check in build.checks)
-    histories = of_tables(product.name, found, tables).checks
-    last = discreet(raw + ports, config.clock(), [history.last for history in histories], personal)
-    lines: dict[str, tuple[Line, ...]] = {}
-    for line in sorted(map(Line, histories, last), key=lambda line: line.steady):
-        lines[line.history.table] = (*lines.get(line.history.table, ()), line)
-    return lines
-
-
-def _set_aside(config: Config, product: DataProduct) -> dict[str, int]:
-    """The rows of raw sources that the current snapshot's build set aside."""
-    try:
-        snapshot = Store(config.storage).current(product.name)
-    except KitError:
-        return {}
-    sources = snapshot.manifest["sources"] if snapshot else {}
-    return {name: entry["quarantined"] for name, entry in sources.items() if "quarantined" in entry}
-
-
-def _used(used: frozenset[str] | None) -> str:
-    return "columns that its code does not tell" if used is None else ", ".join(sorted(used)) or "no column by name"
 
 
 def _message(record: Record, private: bool) -> str:
@@ -182,7 +60,7 @@ def _message(record: Record, private: bool) -> str:
     return record.message.partition("\n")[0]
 
 
-def _tally(rows: list[PortStatus]) -> dict[str, int]:
+def _tally(rows: Sequence[PortStatus]) -> dict[str, int]:
     ports = [row for row in rows if row.port.name]
     return {
         "data products": len({row.card.name for row in rows}),

@@ -7,6 +7,7 @@ from typing import Any
 
 from kit import work
 from kit.config import Config
+from kit.contract import CLASSIFICATIONS
 from kit.entries import CATALOG
 from kit.errors import KitError
 from kit.files import mappings, read_yaml, short
@@ -126,7 +127,7 @@ def _promised(config: Config, mesh: Mesh, product: DataProduct, port: OutputPort
     within = any(port.id == read.port for other in product.ports for read in other.reads)
     read = within or bool(mesh.readers(port.id))
     yield Fact("valuable", f"{port.name}: is read in the mesh", read, f"show {port.id} to other domains, or drop it", _OTHERS)
-    classified = all(column.classification for column in columns)
+    classified = all(column.classification in CLASSIFICATIONS for column in columns)
     yield Fact("secure", f"{port.name}: every column is classified", classified, f"classify all in {file}", _LINES)
     exempt = config.policy.exemption if config.policy else lambda name: None
     shown = [column.name for column in columns if plain(column) and exempt(f"{port.id}.{column.name}") is None]

@@ -7,19 +7,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import dagster as dg
-from pydantic import Field
 
-from kit import automation
+from kit import automation, launchpad
 from kit.build import Outcome
 from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
-from kit.instance import LOCATION, WEB_ROOT, show_life
+from kit.instance import LOCATION, NOTEBOOK_PAGE, show_life
 from kit.lineage import Node, nodes
 from kit.mesh import Mesh
 from kit.product import DataProduct
@@ -39,13 +37,6 @@ _KINDS = {
     "notebook": {"jupyter", "papermill", "port"},
 }
 _RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
-
-
-class BuildConfig(dg.Config):
-    """What can be asked of a build in the launchpad."""
-
-    force: bool = Field(default=False, description="Build even when nothing has changed.")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="Values for the product's notebooks, by name.")
 
 
 def asset_key(node: str) -> dg.AssetKey:
@@ -80,13 +71,15 @@ class Step:
             can_subset=True,
             pool=None if self.attended else product.name,
             retry_policy=None if self.attended else _RETRY,
+            config_schema=launchpad.schema(product),
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
-        def step(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Report]:
+        def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
             show_life(self.config, context.run.run_id)
+            asked = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():
-                outcome = self.builder(product, Request(config.parameters, keys, config.force))
+                outcome = self.builder(product, Request(asked.get("parameters", {}), keys, asked["force"]))
             yield from self.report(context, outcome, keys)
 
         return step
@@ -143,7 +136,7 @@ class Step:
             if place := names.get((check.table, check.rule, check.origin)):
                 yield _evaluation(*place, check)
         if outcome.status == "failed":
-            notebooks = _notebooks(self.config, outcome.notebooks)
+            notebooks = _notebooks(outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
@@ -170,7 +163,7 @@ class Step:
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }
                 mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
-                about |= _notebooks(self.config, mine)
+                about |= _notebooks(mine)
             elif port:
                 continue  # it came after this snapshot
             else:
@@ -192,13 +185,12 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _notebooks(config: Config, executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
-    """A link to each executed copy; the web server shows those that lie below the mesh's root."""
+def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """A link to each executed copy."""
     found: dict[str, dg.MetadataValue[Any]] = {}
     for name, path in executed.items():
-        shown = Path(path).is_relative_to(config.root)
-        link = f"{WEB_ROOT}/notebook?{urlencode({'path': path, 'repoLocName': LOCATION})}"
-        found[f"executed notebook {name}"] = dg.MetadataValue.url(link) if shown else dg.MetadataValue.path(path)
+        link = f"{NOTEBOOK_PAGE}?{urlencode({'path': path, 'repoLocName': LOCATION})}"
+        found[f"executed notebook {name}"] = dg.MetadataValue.url(link)
     return found
 
 

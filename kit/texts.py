@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit.draft import TODO
+from kit.contract import TODO
+from kit.errors import KitError
 from kit.files import Where, parse_yaml, read_text, read_yaml, short
+from kit.marked import lines_of, marked
 from kit.product import DESCRIPTOR, DataProduct
 
 _UNFINISHED = TODO.rstrip(": ")
@@ -60,7 +63,11 @@ def _unfinished(path: Path) -> Iterator[str]:
 
 
 def _unfinished_lines(path: Path) -> Iterator[str]:
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    lines = lines_of(read_text(path))
+    with suppress(KitError):  # what is wrong with the markers `kit sync` says
+        first, last = marked(lines) or (0, 0)
+        lines[first:last] = [""] * (last - first)  # generated from the contracts, where it is to be written
+    for number, line in enumerate(map(str.rstrip, lines), 1):
         if _UNFINISHED in line:
             yield f"{short(path)}:{number}: still to be written ({line[line.index(_UNFINISHED) :]})"
 

@@ -8,7 +8,8 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from kit.instance import LOCATION, WEB_ROOT
+from kit.config import Config
+from kit.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
 from kit.processes import HOST
 
 Message = MutableMapping[str, Any]
@@ -52,7 +53,7 @@ class Guard:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": f"{problem}\n".encode()})
         else:
-            policy = _NOTEBOOK_POLICY if scope["path"].endswith("/notebook") else _POLICY
+            policy = _NOTEBOOK_POLICY if scope["path"] == NOTEBOOK_PAGE else _POLICY
             await self.app(scope, receive, _with_header(send, b"content-security-policy", policy.encode()))
 
     def refusal(self, scope: Message) -> tuple[int, str]:
@@ -103,11 +104,13 @@ def serve(home: str, port: int, code_port: int) -> None:
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
+    from kit.notebook_app import NotebookApp
+
     code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
     with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
         app: Any = create_app_from_workspace_process_context(workspace, WEB_ROOT, lifespan=_lifespan)
-        uvicorn.run(Guard(app, port), host=HOST, port=port, log_level="warning")
+        uvicorn.run(Guard(NotebookApp(app, Config.load().storage), port), host=HOST, port=port, log_level="warning")
 
 
 if __name__ == "__main__":

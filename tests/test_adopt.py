@@ -48,9 +48,11 @@ def test_a_tagged_cell_is_left_as_it_is(tmp_path: Path) -> None:
     assert cells(adopt(tmp_path / "nb.ipynb").text)[:2] == [("top = 3", ["parameters"]), ("a = 1", [])]
 
 
-def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit", "kit.output('old', frame)", "days.plot()"), "fresh")
-    assert (adopted.port, cells(adopted.text)[1][0]) == ("fresh", 'kit.output("fresh", frame)')
+@pytest.mark.parametrize("before", ["'old', frame", "port='old', frame=frame", "name, frame"])
+def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path, before: str) -> None:
+    adopted = adopt(given(tmp_path, "import kit", f"kit.output({before})", "days.plot()"), "fresh")
+    assert adopted.port == "fresh"
+    assert cells(adopted.text)[1][0] == f"kit.output({before.replace('name', repr('old'))})".replace("'old'", '"fresh"')
 
 
 def test_a_named_frame_is_handed_over_in_a_cell_of_its_own(tmp_path: Path) -> None:

@@ -41,7 +41,6 @@ def test_it_can_become_a_port_as_it_is(small: SmallMesh) -> None:
     adopted = adopt(blank(small.config))
     assert adopted.port == "new_asset"
     made = ["".join(cell["source"]) for cell in json.loads(adopted.text)["cells"]]
-    assert made[2].endswith('sales = kit.inputs().read("shop.sales")\nsales')
     assert made[3].endswith('frame = sales.head(rows)\nkit.output("new_asset", frame)')
 
 

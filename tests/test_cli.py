@@ -1,15 +1,19 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import psutil
 import pytest
 import typer.main
 
-from kit.cli import app
+from kit.cli import app, main
 from tests.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
@@ -41,6 +45,30 @@ def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
 def test_help_tells_the_exit_codes(small: SmallMesh) -> None:
     out = " ".join(small.kit("--help", COLUMNS="200").stdout.split())
     assert "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted." in out
+
+
+@pytest.mark.parametrize("command", [["sync"], ["contract", "draft", "shop.lines", "--file", "rows.parquet", "--write"]])
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.chdir(small.root)
+    (small.domains / "shop/catalog.yaml").unlink()
+    duckdb.sql("copy (select 1 as id) to 'rows.parquet'")
+    opened = Path.open
+
+    def read_only(path: Path, mode: str = "r", **options: Any) -> Any:
+        if "w" in mode and path.is_relative_to(small.domains):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr(sys, "argv", ["kit", *command])
+    with pytest.raises(SystemExit) as end:
+        main()
+    folder = "domains/shop" if command == ["sync"] else "domains/shop/contracts"
+    assert (end.value.code, capsys.readouterr().err) == (
+        1, f"error: {folder}: a file there cannot be read or written: Read-only file system\n",
+    )  # fmt: skip
 
 
 def test_a_whole_working_day(small: SmallMesh) -> None:

@@ -350,7 +350,7 @@ def test_the_launchpad_passes_force_and_parameters(small: SmallMesh, instance: d
     assert asked == [Request({"factor": 3.0}, (), force=True)]
 
 
-def test_an_executed_notebook_below_the_root_is_a_link(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+def test_an_executed_notebook_is_a_link(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     def builder(product: DataProduct, request: Request) -> Outcome:
         inside = str(small.root / "state" / "runs" / "forecast.ipynb")
         return Outcome(product.name, "published", 1.0, published(product).snapshot, notebooks={"forecast": inside})

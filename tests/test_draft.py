@@ -65,6 +65,7 @@ schema:
         physicalType: bigint
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         primaryKey: true
         primaryKeyPosition: 1
         logicalTypeOptions: {minimum: 100}
@@ -73,6 +74,7 @@ schema:
         physicalType: varchar
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         quality:
           - type: library
             metric: invalidValues
@@ -83,30 +85,39 @@ schema:
         physicalType: "decimal(10,2)"
         description: "TODO: what it means, in which unit"
         required: false
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minimum: 7, maximum: 8}
       - name: sold_on
         logicalType: date
         physicalType: date
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minimum: "2017-01-01", maximum: "2018-12-31"}
       - name: note
         logicalType: string
         physicalType: varchar
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
         logicalTypeOptions: {minLength: 1, maxLength: 5}
       - name: is_paid
         logicalType: boolean
         physicalType: boolean
         description: "TODO: what it means, in which unit"
         required: true
+        classification: "TODO: public, internal, confidential, personal?"
     quality:
       - name: row_count
         type: library
         metric: rowCount
         mustBeBetween: [20, 80]
         description: "TODO: 40 rows were seen; how many may there be?"
+slaProperties:
+  - property: frequency
+    value: 1
+    unit: d
+    description: "TODO: how often it is published"
 """
     )
 

@@ -65,6 +65,8 @@ def test_what_a_broken_product_offers_is_named_as_left_out(small: SmallMesh) -> 
     picture = of_port(small.mesh, "plan.forecast")
     assert drawn(picture) == ({"plan.forecast"}, set(), ["plan.forecast"])
     assert "Left out, since the product is in error: shop.totals." in words(picture)
+    assert "Left out, since they are in error: shop." in words(of_mesh(small.mesh))
+    assert "Left out" not in words(of_mesh(small.mesh, ["plan"]))
     with pytest.raises(MeshError, match="the data product 'shop' is broken"):
         of_port(small.mesh, "shop.totals")
 

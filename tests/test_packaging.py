@@ -80,8 +80,9 @@ def test_the_tools_of_the_kit_are_asked_for(name: str) -> None:
 def test_the_top_level_is_as_promised() -> None:
     names = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert names <= {
-        ".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "README.md", "notebooks", "domains", "catalog.yaml", "kit", "tests",
-        "environment.yml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+        ".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "README.md", "notebooks", "domains",
+        "catalog.yaml", "kit", "tests", "environment.yml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md",
+        "CONTRIBUTING.md",
     }  # fmt: skip
 
 

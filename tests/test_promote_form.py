@@ -72,7 +72,7 @@ def test_the_notebook_is_known_by_its_cell_also_when_it_was_renamed(tmp_path: Pa
 
 def test_outside_of_jupyter_it_asks_for_the_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    with pytest.raises(KitError, match="which notebook this is cannot be told; name it, as in kit.promote"):
+    with pytest.raises(KitError, match="which notebook this is cannot be told; name it"):
         kit.promote()
     assert repr(kit.promote("x.ipynb")) == "kit promote x.ipynb --product PRODUCT --port x"
 

@@ -101,6 +101,12 @@ def test_what_is_missing_is_said_before_anything_runs(
     assert tree(mesh.root) == before
 
 
+def test_a_product_in_partitions_is_left_to_a_person(mesh: SmallMesh) -> None:
+    mesh.partition("plan", "item", keys=["tea"])
+    with pytest.raises(KitError, match="'plan' is cut into partitions; a contract drafted from one would not hold for all"):
+        planned(mesh)
+
+
 def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: SmallMesh) -> None:
     explored(mesh, "import kit", "[1, 2]")
     with pytest.raises(KitError) as caught:

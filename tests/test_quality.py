@@ -6,8 +6,9 @@ import pytest
 from kit.checks import Check
 from kit.errors import UnknownName
 from kit.files import time_id
-from kit.quality import History, Result, builds, results, tables
+from kit.quality import Build, History, Result, builds, results, tables
 from kit.runs import Record, Runs
+from kit.store import Snapshot
 from tests.small_mesh import SmallMesh, write
 
 
@@ -51,26 +52,37 @@ def test_each_port_has_its_own_tables_and_those_below_it(small: SmallMesh) -> No
     assert tables(small.config, "plan") == {"forecast": frozenset({"forecast", "shop.totals"})}
 
 
+def snapshot(small: SmallMesh, run_id: str, *checks: Check) -> Snapshot:
+    """A snapshot of `shop.totals` of now, of which nothing but the checks matters."""
+    staging = small.store.stage("shop", ["totals"])
+    manifest = {
+        "run_id": run_id, "fingerprint": "", "inputs": {}, "ports": {"totals": {"rows": 0, "contract_version": "1.0.0"}},
+        "checks": [check.to_json() for check in checks],
+    }  # fmt: skip
+    return small.store.publish("shop", staging, manifest, parent=None)
+
+
 def test_a_snapshot_stands_for_a_build_whose_record_is_gone(small: SmallMesh) -> None:
-    version = small.publish("shop")
-    (whole,) = builds(small.config, "shop")
-    assert {check.table for check in whole.checks} == {"raw.sales", "sales", "totals"}
-    Runs(small.config.storage).prune("shop", set(), 0)
-    (build,) = builds(small.config, "shop")
-    assert (build.run_id, build.version, build.status, build.checks) == (whole.run_id, version, "published", whole.checks)
+    known = record(small, 1)
+    check = Check("totals", "they add up", "contract", True, samples=({"item": "tea"},))
+    made = snapshot(small, "pruned", check)
+    assert builds(small.config, "shop") == (
+        Build(known.run_id, known.finished_at, "failed", None, "why", ()),
+        Build("pruned", made.created_at, "published", made.version, "", (check,)),
+    )
 
 
 def test_only_the_newest_builds_are_looked_at(small: SmallMesh) -> None:
-    small.publish("shop")
     newest = [record(small, minute).run_id for minute in (3, 2, 1)]
+    snapshot(small, newest[0])
+    assert [build.run_id for build in builds(small.config, "shop")] == newest
     assert [build.run_id for build in builds(small.config, "shop", 2)] == newest[:2]
-    assert [build.status for build in builds(small.config, "shop")] == ["failed", "failed", "failed", "published"]
 
 
 def test_a_port_that_was_never_built_and_one_of_a_broken_product(small: SmallMesh) -> None:
     quality = results(small.config, "shop.totals")
     assert (quality.builds, quality.checks) == ((), ())
-    small.publish("shop")
+    snapshot(small, "run", Check("raw.sales", "rows", "contract", True), Check("totals", "they add up", "contract", True))
     write(small.domains / "shop/product.odps.yaml", "name: shop\n")
     assert {history.table for history in results(small.config, "shop.totals").checks} == {"totals"}
 

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from kit.errors import KitError
 from kit.files import write_durably
 from kit.lint import problems
 from kit.pieces import SAMPLE
+from kit.policy import Policy
 from kit.scaffold import Owner, check_new, new_domain, new_notebook, new_port
 from tests.small_mesh import SmallMesh, write
 
@@ -61,6 +63,20 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
         "    cast(paid as decimal(18,2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
     )
     assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
+
+
+@pytest.mark.parametrize("origin", ["tills.csv", "sums.ipynb"])
+def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origin: str) -> None:
+    write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
+    mesh.replace("sums.ipynb", "'a'", "'sum_id'")
+    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", origin, None)
+    strict = replace(mesh.config, policy=Policy.of({}))
+    found = [message for name, message in problems(strict, mesh.mesh) if name == "walkin"]
+    assert [message for message in found if "still to be written (TODO: " not in message] == []
+    assert (
+        len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]
+    )
+    assert [message for message in found if "README.md" in message and "|" in message] == []
 
 
 def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> None:

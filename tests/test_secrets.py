@@ -37,7 +37,7 @@ def test_a_value_is_recognised_as_it_is_written(text: str, shown: str) -> None:
 
 
 def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
-    environ = {"API_TOKEN": "abcdef", "PIN_TOKEN": "1234", "DB_URL": "postgres://x", "HOME": "/home/x", "NO_TOKEN": ""}
+    environ = {"API_TOKEN": "abcdef", "PIN_TOKEN": "1234", "DB_URL": "postgres://x", "HOME": "/srv/x", "NO_TOKEN": ""}
     assert Secrets.of(config(tmp_path), environ).values == {"API_TOKEN": "abcdef"}
     assert Secrets.of(config(tmp_path, "secrets = ['DB_URL']"), environ).values == {"DB_URL": "postgres://x"}
     keyed = config(tmp_path, "secrets = []", **{MASK_KEY: "k" * 16})

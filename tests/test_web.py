@@ -49,11 +49,12 @@ def ask(headers: Any, *, method: str = "GET", path: str = "/", kind: str = "http
         ("POST", "/graphql", {"content-type": "application/json; charset=utf-8"}),
         ("POST", "/graphql", {"content-type": "Application/JSON"}),
         ("POST", "/graphql", {**JSON, "origin": "http://localhost:3000"}),
-        ("GET", "/notebook", {}),
+        ("GET", "/dagster/notebook", {}),
+        ("GET", "/dagster/assets/plan/notebook", {}),
     ],
 )
 def test_what_passes(method: str, path: str, headers: dict[str, str]) -> None:
-    policy = _NOTEBOOK_POLICY if path == "/notebook" else _POLICY
+    policy = _NOTEBOOK_POLICY if path == "/dagster/notebook" else _POLICY
     assert ask(headers, method=method, path=path) == (0, "passed", {"x-app": "1", "content-security-policy": policy})
 
 

@@ -115,6 +115,14 @@
       launcher?.add({ command: name, category: CATEGORY, categoryRank: -1, rank: Object.keys(commands).indexOf(name) });
       palette?.addItem({ command: name, category: CATEGORY });
     }
+    // What an output offers, as that of `cat.browse()` does, is put into a cell below it; with nothing in it, it only asks.
+    document.addEventListener("kit:insert", async (event) => {
+      event.preventDefault();
+      if (event.detail) {
+        await app.commands.execute("notebook:insert-cell-below");
+        await app.commands.execute("notebook:replace-selection", { text: event.detail });
+      }
+    });
     restorer?.restore(tracker, { command: "kit:dagster", args: () => ({ restored: true }), name: () => "dagster" });
   }
 
