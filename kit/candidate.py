@@ -1,14 +1,11 @@
 """A snapshot in the making: transform, audit, publish."""
 
-import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from kit import masking, notebook, quarantine, volume, work
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
-from kit.card import port_facts, product_facts
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
 from kit.contract import Contract
@@ -16,13 +13,14 @@ from kit.discretion import discreet
 from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.kernels import Kernels, Sheet
+from kit.manifest import manifest
+from kit.partition_files import carry_over, partition_file, stray_rows
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
-from kit.revision import commit
 from kit.secrets import Secrets
 from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
 from kit.store import Snapshot, Store
-from kit.version import __version__
+from kit.subjects import quarantining, subjects
 
 
 class Candidate:
@@ -69,10 +67,8 @@ class Candidate:
     def publish(self, start: Start) -> Snapshot:
         """Let readers see what was made; raises `KitError` when the product has moved on meanwhile."""
         with self.progress.of(self.product.name, "publish") as say:
-            manifest = self._manifest(start)
-            snapshot = self.store.publish(
-                self.product.name, self.staging, manifest, parent=start.parent, step=self.progress.step
-            )
+            said = manifest(self.config, self.product, start, self.run_id, self.staging, self.tables, self.checks)
+            snapshot = self.store.publish(self.product.name, self.staging, said, parent=start.parent, step=self.progress.step)
             say(f"snapshot {snapshot.version}")
         self.database.unlink(missing_ok=True)
         shutil.rmtree(self.folder / RAW, ignore_errors=True)
@@ -111,60 +107,22 @@ class Candidate:
             self._notebook(port, start, parameters.get(port.name, {}), key, kernels)
 
     def _complete(self, start: Start) -> None:
-        """Carry over the partitions that stay, and see that each file holds rows of its own partition only.
-
-        Raises `KitError` for one that stays and was built to another contract.
-        """
-        assert self.product.partitions is not None
-        column, problems = work.quoted(self.product.partitions.column), []
-        with work.connect() as connection:
-            for port in self.product.ports:
-                for key in start.kept:
-                    assert start.current is not None
-                    self._carry_over(connection, start.current, port, key)
-                self.tables[port.name] = self.tables[port.id] = sorted((self.staging / port.name).glob("*.parquet"))
-            for port in self.product.ports:
-                strays = []
-                for key in start.due:
-                    path, wanted = work.literal(str(self.staging / port.name / _file(key))), work.literal(key)
-                    query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {wanted}"
-                    (rows,) = connection.execute(query).fetchone() or (0,)
-                    strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
-                rule = partition_rule(self.product)
-                problems.append(Check(port.name, rule, "contract", not strays, observed="; ".join(strays[:3])))
-        self._judge(tuple(problems))
-
-    def _carry_over(self, connection: Any, current: Snapshot, port: OutputPort, key: str) -> None:
-        old = current.folder / port.name / _file(key)
-        found = {}
-        if old.is_file():
-            work.add_views(connection, {"kept": [old]})
-            found = work.columns(connection, "kept")
-        if work.schema_problems(port.contract, found):
-            raise KitError(
-                f"'{self.product.name}': partition {key} of the port '{port.name}' was built with other columns than the "
-                f"contract's now; build all partitions with `kit run {self.product.name}`"
-            )
-        _link(old, self.staging / port.name / _file(key))
-        if port.contract.quarantining:
-            aside = current.folder / quarantine.name(port.name) / _file(key)
-            if not aside.is_file():
-                raise KitError(
-                    f"'{self.product.name}': partition {key} of the port '{port.name}' was built before its contract set rows "
-                    f"aside; build all partitions with `kit run {self.product.name}`"
-                )
-            _link(aside, self.staging / quarantine.name(port.name) / _file(key))
+        """Let all partitions together be each port, those just made and those that stay."""
+        carry_over(self.product, start, self.staging)
+        for port in self.product.ports:
+            self.tables[port.name] = self.tables[port.id] = sorted((self.staging / port.name).glob("*.parquet"))
+        self._judge(stray_rows(self.product, start, self.staging))
 
     def _set_aside(self, table: str, contract: Contract, given: Path, rest: Path, key: str | None) -> Path:
         """Set aside the rows of a file that break a quarantining rule; gives the file that holds the others."""
         if not contract.quarantining:
             return given
-        aside = self.staging / quarantine.name(table) / _file(key)
+        aside = self.staging / quarantine.name(table) / partition_file(key)
         return quarantine.set_aside(contract, given, self.tables, quarantine.Part(rest, aside))
 
     def _set_port_aside(self, name: str, key: str | None) -> None:
         """Do so as soon as a port is made, so that what is made from it agrees with what is published."""
-        port, path = self.product.port(name), self.staging / name / _file(key)
+        port, path = self.product.port(name), self.staging / name / partition_file(key)
         if port and path.is_file():
             self._set_aside(name, port.contract, path, path, key)
 
@@ -173,7 +131,7 @@ class Candidate:
         if not contract.quarantining:
             return
         folder = self.staging / quarantine.name(table)
-        files = [folder / _file(key)] if key else sorted(folder.glob("*.parquet"))
+        files = [folder / partition_file(key)] if key else sorted(folder.glob("*.parquet"))
         raw = table.startswith(f"{RAW}.")
         stay = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
         found = quarantine.checks(contract, table, list(map(quarantine.Part, stay, files)))
@@ -197,7 +155,7 @@ class Candidate:
             )  # fmt: skip
             say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
         for port in self.product.ports:
-            if (self.staging / port.name / _file(key)).is_file():
+            if (self.staging / port.name / partition_file(key)).is_file():
                 self._judge_aside(port.name, port.contract, key)
         self._judge(done.checks)
         for port in self.product.ports:
@@ -222,7 +180,7 @@ class Candidate:
             inputs[item.name] = {"version": version, "files": [str(path) for path in self.tables[item.name]]}
         run = {
             "run_id": self.run_id, "product": self.product.name, "port": port.name, "inputs": inputs,
-            "staged": str(self.staging / port.name / _file(key)), "contract": str(port.contract.path),
+            "staged": str(self.staging / port.name / partition_file(key)), "contract": str(port.contract.path),
         }  # fmt: skip
         sheet = self._sheet(port, key)
         Path(sheet.environment[RUN_FILE]).write_text(to_json(run), encoding="utf-8")
@@ -243,7 +201,7 @@ class Candidate:
 
     def _made(self, port: OutputPort, key: str | None) -> bool:
         """Let what comes later see a port that has been staged, under its short and its full name."""
-        path = self.staging / port.name / _file(key)
+        path = self.staging / port.name / partition_file(key)
         if path.is_file():
             self.tables[port.name] = self.tables[port.id] = [path]
         return path.is_file()
@@ -288,47 +246,6 @@ class Candidate:
                 f"'{self.product.name}': {count(len(blocking), 'check')} failed, nothing was published\n{explain(checks)}"
             )
 
-    def _manifest(self, start: Start) -> dict[str, Any]:
-        ports = {}
-        with work.connect() as connection:
-            work.add_views(connection, self.tables)
-            for port in self.product.ports:
-                table = work.quoted(port.name)
-                column = port.contract.sla.latency_column
-                newest = f"max({work.quoted(column)})" if column else "null"
-                rows, newest_value = connection.execute(f"select count(*), {newest} from {table}").fetchone() or (0, None)
-                ports[port.name] = {
-                    "contract_version": str(port.contract.version),
-                    "rows": rows,
-                    "newest": str(newest_value) if newest_value is not None else None,
-                    "masked": {column.name: column.mask.kind for column in masking.masked(port.contract) if column.mask},
-                    "checks": counts(check for check in self.checks if check.table == port.name),
-                    "about": port_facts(port),
-                }
-        sources = {name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()}
-        for table, contract in quarantining(self.product).items():
-            files = sorted((self.staging / quarantine.name(table)).glob("*.parquet"))
-            kind, _, source = table.rpartition(".")
-            whole: dict[str, Any] = sources[source] if kind else ports[table]
-            whole["quarantined"] = quarantine.rows_set_aside(files)
-            ports[quarantine.name(table)] = quarantine.entry(table, contract, files)
-        mask_key = masking.key(self.config, self.product)
-        return {
-            "run_id": self.run_id,
-            "about": product_facts(self.product),
-            "product_version": str(self.product.version),
-            "kit_version": __version__,
-            "git_commit": commit(self.config.root),
-            "fingerprint": start.fingerprint,
-            "mask_key": masking.fingerprint(mask_key) if mask_key else None,
-            "partitions": {**start.kept, **start.due},
-            "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
-            "sources": sources,
-            "parameters": start.parameters,
-            "ports": ports,
-            "checks": [check.to_json() for check in self.checks],
-        }
-
 
 def _notebook_order(product: DataProduct) -> list[OutputPort]:
     """The notebook ports, each after those of its own product that it reads."""
@@ -342,44 +259,13 @@ def _notebook_order(product: DataProduct) -> list[OutputPort]:
         raise KitError(f"'{product.name}': notebooks read each other in a circle: {' → '.join(error.args[1])}") from None
 
 
-def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
-    """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
-    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
-
-
-def quarantining(product: DataProduct) -> dict[str, Contract]:
-    """The contracts that set rows aside, by the name of their table."""
-    raw, ports = subjects(product)
-    return {subject.table: subject.contract for subject in raw + ports if subject.contract.quarantining}
-
-
-def partition_rule(product: DataProduct) -> str:
-    """How the check that rows lie in their own partition is called."""
-    assert product.partitions is not None
-    return f"every row lies in the partition of its {product.partitions.column}"
-
-
 def _stem(port: OutputPort, key: str | None) -> str:
     """How the files of one execution of a notebook are called."""
     return f"{port.name}.{key}" if key else port.name
 
 
-def _file(key: str | None) -> str:
-    """The Parquet file of a partition, or of a whole port."""
-    return f"{key or 'data'}.parquet"
-
-
 def _of(key: str | None) -> str:
     return f", {PARTITION} {key}" if key else ""
-
-
-def _link(old: Path, new: Path) -> None:
-    """Have a published file in another snapshot too, without a copy where the file system can."""
-    try:
-        os.link(old, new)
-    except OSError:
-        shutil.copyfile(old, new)
 
 
 def _tally(checks: tuple[Check, ...]) -> str:

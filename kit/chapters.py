@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kit import columns, neighbourhood
-from kit.candidate import subjects
 from kit.checks import Check
 from kit.config import Config
 from kit.contract import Contract
@@ -20,6 +19,7 @@ from kit.runs import Record, Runs
 from kit.scorecard import Score, scores
 from kit.status import PortStatus
 from kit.store import Store
+from kit.subjects import subjects
 
 _RUNS = 10
 

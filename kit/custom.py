@@ -12,9 +12,9 @@ def custom(document: Document, where: Where, owner: dict[str, Any], name: str) -
     """
     found: tuple[Where, Any] = ((), None)
     for position, item in enumerate(owner.get("customProperties") or []):
-        if item["property"] == name:
+        if item.get("property") == name:
             here: Where = (*where, "customProperties", position)
             if found[0]:
                 raise document.error(here, f"'{name}' stands twice; keep one")
-            found = ((*here, "value"), item["value"])
+            found = ((*here, "value"), item.get("value"))
     return found

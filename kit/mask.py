@@ -1,9 +1,9 @@
 """How a column is made unrecognisable before anybody reads it, as its contract says."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kit.custom import custom
 from kit.files import Document, Where
 
 _KINDS = "hmac, drop, inherited, or {generalise: …}"
@@ -33,18 +33,15 @@ class Mask:
         return self.kind != "inherited"
 
 
-def mask_of(document: Document, where: Where, item: Mapping[str, Any], kind: str) -> Mask | None:
+def mask_of(document: Document, where: Where, item: dict[str, Any], kind: str) -> Mask | None:
     """The mask of a contract's column of type `kind`, from its custom property `mask`; None when it has none.
 
     Raises `InvalidFile` for one that could not be applied or would leave the contract a lie.
     """
-    found = [i for i, entry in enumerate(item.get("customProperties") or []) if entry.get("property") == "mask"]
-    if not found:
+    here, given = custom(document, where, item, "mask")
+    if not here:
         return None
-    here: Where = [*where, "customProperties", found[0], "value"]
-    if len(found) > 1:
-        raise document.error([*where, "customProperties", found[1]], f"'{item['name']}' has two masks; keep one")
-    mask = _mask(document, here, item["customProperties"][found[0]].get("value"), kind)
+    mask = _mask(document, here, given, kind)
     if mask.kind == "hmac" and kind not in _KEYED:
         raise document.error(here, f"'{item['name']}' is {kind}; hmac masks {' and '.join(_KEYED)}, others can be generalised")
     if mask.kind == "drop" and (item.get("required") or item.get("primaryKey")):

@@ -28,6 +28,7 @@ _SHORT = {
     "discoverable": "discover", "addressable": "address", "understandable": "understand", "trustworthy": "trust",
     "accessible": "access", "interoperable": "interop", "valuable": "value",
 }  # fmt: skip
+_SHORT_TEXT = 20
 _STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
 
 _is_terminal = sys.stdout.isatty()
@@ -155,11 +156,17 @@ def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; columns that hold only numbers are aligned to the right."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for position, column in enumerate(columns):
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, texts)) for texts in zip(columns, *cells, strict=True)]
+    # Long texts share what the short ones leave, which would else be cut as much.
+    long = [width for width in widths if width > _SHORT_TEXT]
+    left = (console.width - sum(widths) + sum(long) - 2 * len(widths)) // (len(long) or 1)
+    for position, (column, width) in enumerate(zip(columns, widths, strict=True)):
         numeric = all(_is_number(row[position]) for row in rows)
-        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(_cell, row))
+        most = max(left, _SHORT_TEXT) if width > _SHORT_TEXT else None
+        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True, max_width=most)
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
 
 

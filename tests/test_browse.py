@@ -55,7 +55,7 @@ def test_nothing_is_chosen_at_first(mesh: SmallMesh, asked: list[tuple[str, str,
     assert browser._list._options_labels == tuple(
         f"{name}  (never built)" for name in ("plan.forecast", "shop.sales", "shop.totals")
     )
-    assert seen(browser) == "2 data products: 3 never built.Choose a port on the left; the arrow keys work there too."
+    assert seen(browser) == "2 data products; ports: 3 never built.Choose a port on the left; the arrow keys work there too."
 
 
 def test_a_tab_is_made_when_it_is_seen_and_once_for_a_port(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
@@ -92,7 +92,7 @@ def test_the_filter_counts_chooses_what_is_left_alone_and_keeps_the_choice(
     assert seen(browser) == "nothing speaks of &#x27;shop &lt;nothing&gt;&#x27;; try fewer words, or parts of them"
     browser._filter.value = ""
     assert (browser._count.value, browser.selected) == ("3 of 3 ports", None)
-    assert seen(browser).startswith("2 data products: ")
+    assert seen(browser).startswith("2 data products; ")
 
 
 def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def says(page: Page) -> str:
 @pytest.mark.slow
 @needs_browser
 def test_it_is_filtered_and_used_by_keyboard_and_mouse(page: Page, lab_page: LabPage) -> None:
-    assert says(page).startswith("5 data products: 10 fresh.")
+    assert says(page).startswith("5 data products; ports: 10 fresh.")
     field, ports = page.locator(".kit-browse input"), page.locator(".kit-browse select")
     field.fill("sales zebra")
     expect(page.get_by_text("0 of 10 ports", exact=True)).to_be_visible()

@@ -14,11 +14,13 @@ import pytest
 import typer.main
 
 from kit.cli import app, main
+from kit.terminal import print_rows
 from tests.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
     "run",
     "dev",
+    "lab",
     "status",
     "check",
     "history",
@@ -31,6 +33,8 @@ COMMANDS = [
     "diff",
     "contract",
     "new",
+    "promote",
+    "notebook",
 ]
 
 
@@ -352,3 +356,11 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
             "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
         }
     ]
+
+
+def test_beside_long_texts_the_short_ones_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(["row_number", "rule", "payload"], [(1, "r" * 40, "p" * 300), (2, "", "q" * 30)])
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.split() == ["row_number", "rule", "payload"]
+    assert first.split() == ["1", "r" * 40, f"{'p' * 71}…"]
+    assert second.split() == ["2", "q" * 30]

@@ -122,6 +122,7 @@ def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> Non
 
 def test_the_guard_stands_before_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
     _, server = small_dev
+    assert answer(server, "/")[0] == 200  # it leads to the web UI
     assert answer(server, "/dagster/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
     mutation = "/dagster/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
     assert answer(server, mutation)[0] == 405

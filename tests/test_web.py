@@ -84,7 +84,7 @@ KIND = "a POST of '{}' is not allowed; send application/json"
         ("GET", "/graphql", {}, 405, GRAPHQL),
         ("GET", "/graphql/", {}, 405, GRAPHQL),
         ("HEAD", "/graphql", {}, 405, GRAPHQL),
-        ("GET", "/prefix/graphql", {}, 405, GRAPHQL),
+        ("GET", "/dagster/graphql", {}, 405, GRAPHQL),
         ("PUT", "/", JSON, 405, "PUT is not allowed; use GET or POST"),
         ("OPTIONS", "/graphql", {}, 405, "OPTIONS is not allowed; use GET or POST"),
         ("get", "/", {}, 405, "get is not allowed; use GET or POST"),

@@ -36,9 +36,8 @@
     );
 
     /** What the mesh's side of the server answers to a request; what it refuses is raised as an `Error`. */
-    async function ask(path, given) {
-      const init = { method: "POST", body: JSON.stringify(given ?? {}) };
-      const response = await ServerConnection.makeRequest(serverSettings.baseUrl + path, init, serverSettings);
+    async function ask(path) {
+      const response = await ServerConnection.makeRequest(serverSettings.baseUrl + path, { method: "POST" }, serverSettings);
       const answer = await response.json();
       if (!response.ok) throw new Error(answer.message);
       return answer;
