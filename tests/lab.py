@@ -89,7 +89,7 @@ def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
     for name in ("domains", "notebooks"):
         shutil.copytree(ROOT / name, root / name)
     (root / "kit").symlink_to(ROOT / "kit")
-    shutil.copytree(demo, root / ".mesh", copy_function=os.link)
+    shutil.copytree(demo, root / ".mesh")
     with running_lab(root, tmp_path_factory.mktemp("user") / "jupyter") as running:
         yield running
 
