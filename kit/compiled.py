@@ -235,7 +235,8 @@ def _compile(config: Config, product: DataProduct, tables: Mapping[str, Mapping[
         except subprocess.TimeoutExpired:
             raise TransformError(f"'{product.name}': dbt did not compile the project in {_SECONDS} s") from None
         if done.returncode:
-            said = " ".join((done.stdout + done.stderr).split())
+            # What the ending interpreter says on stderr is no reason.
+            said = " ".join((done.stdout.strip() or done.stderr).split())
             raise TransformError(f"'{product.name}': dbt cannot compile the project: {said[-600:]}")
         manifest = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))
     nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "test", "operation")]

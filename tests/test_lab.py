@@ -98,6 +98,19 @@ def test_it_opens_on_the_tour_asks_nothing_and_runs_it(lab_page: LabPage) -> Non
 
 @pytest.mark.slow
 @needs_browser
+@pytest.mark.parametrize("name", ["catalog", "01_explore_orders", "02_quality_and_lineage"])
+def test_every_other_notebook_runs_in_it_too(lab_page: LabPage, name: str) -> None:
+    expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()
+    lab_page.open(f"notebooks/{name}.ipynb")
+    lab_page.run_all()
+    prompts = lab_page.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt")
+    assert prompts.all_inner_texts() == [f"[{number}]:" for number in range(1, prompts.count() + 1)]
+    assert lab_page.elsewhere == set()
+    assert lab_page.complaints == []
+
+
+@pytest.mark.slow
+@needs_browser
 def test_the_launcher_begins_with_the_mesh(lab_page: LabPage) -> None:
     lab_page.command("launcher:create")
     section = lab_page.page.locator(".jp-Launcher-section").first
