@@ -67,14 +67,7 @@ def lineage(mesh: Mesh) -> dict[str, Node]:
 
 def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
     """The ids of all that `start` is made from, itself included."""
-    found: set[str] = set()
-    todo = list(start)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += graph[name].reads if name in graph else ()
-    return found
+    return _reached(start, lambda name: graph[name].reads if name in graph else ())
 
 
 def downstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
@@ -83,13 +76,17 @@ def downstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
     for node in graph.values():
         for name in node.reads:
             readers.setdefault(name, []).append(node.id)
+    return _reached(start, lambda name: readers.get(name, ()))
+
+
+def _reached(start: Iterable[str], beside: Callable[[str], Iterable[str]]) -> set[str]:
     found: set[str] = set()
     todo = list(start)
     while todo:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += readers.get(name, ())
+            todo += beside(name)
     return found
 
 
