@@ -52,6 +52,11 @@ def lines(*parts: object) -> Html:
     return joined((part for part in parts if part), "<br>")
 
 
+def breakable(text: str) -> Html:
+    """Text whose long names may be broken at their underscores, so that a table need not be as wide as they are."""
+    return Html(escape(text).replace("_", "_<wbr>"))
+
+
 def paragraph(text: object) -> Html:
     """A sentence of its own."""
     return Html(f"<p>{html(text)}</p>")

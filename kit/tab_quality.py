@@ -31,8 +31,10 @@ def html(opened: Opened) -> Html:
 def _row(history: History) -> tuple[object, ...]:
     last = history.last
     samples = (f"row: {', '.join(f'{name}={value}' for name, value in row.items())}" for row in last.samples)
-    told = markup.lines(history.rule, *map(markup.soft, filter(None, (last.note, *samples))))
-    return markup.states(last.verdict), told, markup.lines(history.table, markup.soft(history.origin)), last.observed
+    rule, *beside = map(markup.breakable, (history.rule, *filter(None, (last.note, *samples))))
+    told = markup.lines(rule, *map(markup.soft, beside))
+    of = markup.lines(markup.breakable(history.table), markup.soft(history.origin))
+    return markup.states(last.verdict), told, of, last.observed
 
 
 def _over_time(history: History, builds: tuple[Build, ...]) -> Html:

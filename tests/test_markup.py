@@ -34,6 +34,10 @@ def test_a_word_for_a_state_has_its_colour_where_it_states_something() -> None:
     assert markup.states("a fresh start, later") == "a fresh start, later"
 
 
+def test_long_names_may_be_broken() -> None:
+    assert markup.breakable("<a_b>") == "&lt;a_<wbr>b&gt;"
+
+
 def test_numbers_stand_to_the_right() -> None:
     left, right = "vertical-align:top;text-align:left", "vertical-align:top;text-align:right;white-space:nowrap"
     assert markup.table(["name", "rows"], [["a", 1]], numbers=["rows"]) == (
