@@ -36,6 +36,13 @@ _STYLE = """<style>
 .kit-browse select option { padding: 3px 8px; }
 .kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
+/* Beside JupyterLab's file browser there is no room for two columns: the list then stands above the tabs. */
+.kit-browse { container-type: inline-size; }
+@container (max-width: 960px) {
+  .kit-browse > .widget-hbox:last-child { flex-direction: column; }
+  .kit-browse > .widget-hbox:last-child > * { width: calc(100% - 4px) !important; box-sizing: border-box; }
+  .kit-browse .widget-select { height: 150px !important; }
+}
 </style>"""
 
 # The table is seen where the application is not: without a kernel, not trusted, on a code host, in a file.
