@@ -189,4 +189,4 @@ def _summary(entries: list[Entry]) -> list[str]:
     counts = Counter(_STATES.get(entry.status.state, entry.status.state) for entry in entries)
     states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     what = f"{products:,} data product{'s' * (products != 1)}"
-    return [f"{what}; ports: {states}.", "Choose a port on the left; the arrow keys work there too."]
+    return [f"{what}; ports: {states}.", "Choose a port in the list; the arrow keys work there too."]

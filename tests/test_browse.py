@@ -55,7 +55,7 @@ def test_nothing_is_chosen_at_first(mesh: SmallMesh, asked: list[tuple[str, str,
     assert browser._list._options_labels == tuple(
         f"{name}  (never built)" for name in ("plan.forecast", "shop.sales", "shop.totals")
     )
-    assert seen(browser) == "2 data products; ports: 3 never built.Choose a port on the left; the arrow keys work there too."
+    assert seen(browser) == "2 data products; ports: 3 never built.Choose a port in the list; the arrow keys work there too."
 
 
 def test_a_tab_is_made_when_it_is_seen_and_once_for_a_port(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
