@@ -1,10 +1,7 @@
 """`kit dev` in a process of its own, and how to talk to its web server."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +13,7 @@ from typing import Any
 import psutil
 
 from kit.processes import free_port
+from tests.serving import family, serving
 
 
 @dataclass
@@ -68,35 +66,12 @@ class DevServer:
 
     def family(self) -> list[psutil.Process]:
         """This process and all it has started."""
-        me = psutil.Process(self.process.pid)
-        return [me, *me.children(recursive=True)]
+        return family(self.process)
 
 
 @contextmanager
 def dev_server(root: Path, **environment: str) -> Iterator[DevServer]:
     """Start `kit dev` in a mesh, wait until it prints its address, and end all of it afterwards."""
     port = free_port(0)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kit.cli", "dev", "--port", str(port)], cwd=root, env={**os.environ, **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    server = DevServer(process, port)
-    family: list[psutil.Process] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if server.address in line:
-                break
-        else:
-            raise AssertionError(process.communicate()[1])
-        yield server
-    finally:
-        if process.poll() is None:
-            family = server.family()
-            process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=60)
-        finally:
-            for member in family:
-                if member.is_running():
-                    member.kill()
+    with serving(root, "dev", port=port, **environment) as (process, _):
+        yield DevServer(process, port)

@@ -1,21 +1,18 @@
 """JupyterLab over the demo in a real browser: `kit lab`, started once for all tests that look at it."""
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from kit.files import to_json
 from kit.processes import free_port
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -56,28 +53,8 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
     drawn = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # cells out of sight are there too
     (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(drawn))
     port = free_port(0)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kit.cli", "lab", "--no-browser", "--port", str(port)], cwd=root,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(user), **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    family: list[psutil.Process] = []
-    try:
-        assert process.stdout is not None
-        address = next((line.strip() for line in process.stdout if f"http://127.0.0.1:{port}/" in line), None)
-        assert address, process.communicate()[1]
+    with serving(root, "lab", "--no-browser", port=port, JUPYTER_CONFIG_DIR=str(user), **environment) as (process, address):
         yield RunningLab(address, root, process)
-    finally:
-        if process.poll() is None:
-            me = psutil.Process(process.pid)
-            family = [me, *me.children(recursive=True)]
-            process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=60)
-        finally:
-            for member in family:
-                if member.is_running():
-                    member.kill()
 
 
 @pytest.fixture(scope="session")
