@@ -16,8 +16,8 @@ from kit.contract import Contract
 from kit.errors import KitError, UnknownName
 from kit.files import read_json
 from kit.mesh import Mesh
+from kit.port_pins import served
 from kit.product import DESCRIPTOR, DataProduct
-from kit.start import served
 from kit.store import Snapshot, Store, keep
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _write(table: "pl.DataFrame", contract: Contract | None, target: Path) -> No
     ordered.write_parquet(target)
     with work.connect() as connection:
         work.add_views(connection, {"candidate": [target]})
-        problems = work.schema_problems(contract, work.columns(connection, "candidate"))
+        problems = contract.schema_problems(work.columns(connection, "candidate"))
     if problems:
         target.unlink()
         raise KitError(f"'{contract.id}' breaks its contract: {'; '.join(problems)}")

@@ -47,7 +47,7 @@ def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> 
         work.add_views(connection, tables)
         for subject in subjects:
             found = work.columns(connection, subject.table)
-            problems = work.schema_problems(subject.contract, found)
+            problems = subject.contract.schema_problems(found)
             rule = schema_rule(subject.contract)
             checks.append(Check(subject.table, rule, "contract", not problems, observed="; ".join(problems)))
             met = []

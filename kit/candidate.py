@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from kit import masking, notebook, quarantine, volume, work
+from kit.aligned import count
 from kit.asset import RUN_FILE
 from kit.audit import Subject, audit
 from kit.checks import Check, counts, explain, merged
@@ -14,11 +15,12 @@ from kit.errors import AuditFailed, KitError, NotebookError, TransformError
 from kit.files import short, to_json
 from kit.kernels import Kernels, Sheet
 from kit.manifest import manifest
+from kit.on_failure import quarantine_table
 from kit.partition_files import carry_over, partition_file, stray_rows
 from kit.product import RAW, DataProduct, OutputPort
 from kit.progress import Progress
 from kit.secrets import Secrets
-from kit.start import PARTITION, Parameters, Start, count, partition_problems, with_partition
+from kit.start import PARTITION, Parameters, Start, partition_problems, with_partition
 from kit.store import Snapshot, Store
 from kit.subjects import quarantining, subjects
 
@@ -47,7 +49,7 @@ class Candidate:
         for problem in partition_problems(product):
             raise NotebookError(problem)
         (self.folder / RAW).mkdir(parents=True)
-        aside = [quarantine.name(table) for table in quarantining(product)]
+        aside = [quarantine_table(table) for table in quarantining(product)]
         self.staging = self.store.stage(product.name, [port.name for port in product.ports] + aside)
         progress.step("staging ready")
         self.tables = {name: pinned.files for name, pinned in start.pins.items()}
@@ -117,7 +119,7 @@ class Candidate:
         """Set aside the rows of a file that break a quarantining rule; gives the file that holds the others."""
         if not contract.quarantining:
             return given
-        aside = self.staging / quarantine.name(table) / partition_file(key)
+        aside = self.staging / quarantine_table(table) / partition_file(key)
         return quarantine.set_aside(contract, given, self.tables, quarantine.Part(rest, aside))
 
     def _set_port_aside(self, name: str, key: str | None) -> None:
@@ -130,7 +132,7 @@ class Candidate:
         """See that few enough rows of a table, or of one partition, were set aside."""
         if not contract.quarantining:
             return
-        folder = self.staging / quarantine.name(table)
+        folder = self.staging / quarantine_table(table)
         files = [folder / partition_file(key)] if key else sorted(folder.glob("*.parquet"))
         raw = table.startswith(f"{RAW}.")
         stay = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
@@ -186,7 +188,7 @@ class Candidate:
         Path(sheet.environment[RUN_FILE]).write_text(to_json(run), encoding="utf-8")
         self.notebooks[sheet.executed.stem] = str(sheet.executed)
         # What it shows may be what its product masks, and executed copies are kept for everybody.
-        output_mb = 0 if any(masking.masked(port.contract) for port in self.product.ports) else self.config.notebook_output_mb
+        output_mb = 0 if any(port.contract.masked_columns for port in self.product.ports) else self.config.notebook_output_mb
         limits = notebook.Limits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
@@ -218,14 +220,14 @@ class Candidate:
         for source in self.product.sources:
             table = f"{RAW}.{source.name}"
             target = self.folder / RAW / f"{source.name}.parquet"
-            if masking.masked(source.contract):
+            if source.contract.masked_columns:
                 self._mask(table, source.contract, self.tables[table][0], target)
                 self.tables[table] = [target]
 
     def _mask_ports(self) -> None:
         """Replace what was audited by what may be read."""
         for port in self.product.ports:
-            if masking.masked(port.contract):
+            if port.contract.masked_columns:
                 for path in self.tables[port.name]:
                     target = path.with_suffix(".masked")
                     self._mask(port.name, port.contract, path, target)
@@ -234,7 +236,7 @@ class Candidate:
     def _mask(self, table: str, contract: Contract, path: Path, target: Path) -> None:
         with self.progress.of(self.product.name, "mask") as say:
             masking.write(contract, path, target, masking.key(self.config, self.product))
-            say(f"{table}: {', '.join(column.name for column in masking.masked(contract))}")
+            say(f"{table}: {', '.join(column.name for column in contract.masked_columns)}")
 
     def _judge(self, checks: tuple[Check, ...]) -> None:
         raw, ports = subjects(self.product)

@@ -17,12 +17,13 @@ from kit.config import Config
 from kit.contract import Contract
 from kit.documents import Documents
 from kit.errors import KitError, TransformError
-from kit.files import mappings, read_text
+from kit.files import read_text
 from kit.product import RAW, DataProduct
 from kit.project import Project, files_below, folder_names, read_loosely
 from kit.remembered import Remembered
 from kit.templates import Templates
 from kit.transform import dbt_arguments
+from kit.yaml import mappings
 
 _DATABASE = "kit_work"
 _SECONDS = 120

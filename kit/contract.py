@@ -1,6 +1,7 @@
 """An output port's promise: an ODCS contract as an immutable value."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 from kit import deprecation
 from kit.column_types import KNOWN_TYPES, normal_type
 from kit.documents import Documents
-from kit.files import IDENTIFIER, Document, Where, mappings
+from kit.files import IDENTIFIER
 from kit.mask import Mask, mask_of
 from kit.on_failure import quarantine_limit
 from kit.row_loss import max_row_loss
 from kit.rules import Rule, RuleReader
+from kit.yaml import Document, Where, mappings
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
 TODO = "TODO: "
@@ -100,6 +102,23 @@ class Contract:
     def quarantining(self) -> tuple[Rule, ...]:
         """The rules that set rows aside."""
         return tuple(rule for rule in self.rules if rule.quarantines)
+
+    @property
+    def masked_columns(self) -> tuple[Column, ...]:
+        """The columns whose values the kit replaces."""
+        return tuple(column for column in self.columns if column.mask and column.mask.applies)
+
+    def schema_problems(self, found: Mapping[str, str]) -> list[str]:
+        """How a table's columns, types by name, differ from the contract's; empty when they are the same, order aside."""
+        promised = {column.name: column.type for column in self.columns}
+        missing = [f"column '{name}' ({kind}) is missing" for name, kind in promised.items() if name not in found]
+        extra = [f"column '{name}' ({kind}) is not in the contract" for name, kind in found.items() if name not in promised]
+        wrong = [
+            f"column '{name}' is {found[name]}, the contract says {kind}"
+            for name, kind in promised.items()
+            if name in found and found[name] != kind
+        ]
+        return missing + extra + wrong
 
     @classmethod
     def load(cls, path: Path, documents: Documents | None = None) -> "Contract":

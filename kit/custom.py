@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kit.files import Document, Where
+from kit.yaml import Document, Where
 
 
 def custom(document: Document, where: Where, owner: dict[str, Any], name: str) -> tuple[Where, Any]:

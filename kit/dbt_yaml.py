@@ -10,12 +10,13 @@ import yaml
 from kit import plain_yaml
 from kit.contract import Contract
 from kit.errors import KitError
-from kit.files import mappings, parse_yaml, read_text, short
+from kit.files import read_text, short
 from kit.marked import BEGIN, END, lines_of, marked
 from kit.product import DataProduct, OutputPort
 from kit.project import TAG, files_below, folder_names, read_loosely
 from kit.row_rules import breaking, own_query
 from kit.rules import Rule
+from kit.yaml import mappings, parse_yaml
 
 _JINJA = re.compile(r"\{\{|\{%|\{#|^\s*(env_var|ref|var|source|doc)\s*\(")
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from kit.custom import custom
-from kit.files import Document, Where, mappings
+from kit.yaml import Document, Where, mappings
 
 END_OF_LIFE = "endOfLife"
 MAJOR_OF = "majorOf"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from kit import masking
 from kit.audit import Subject, rules, schema_rule
 from kit.checks import Check
 from kit.contract import Column, Contract
@@ -19,14 +19,14 @@ _COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
 
 def personal(contract: Contract) -> tuple[Column, ...]:
     """The columns whose values stay where the data is: those that are masked, and those that say something about a person."""
-    return tuple(c for c in contract.columns if c.classification == "personal" or c in masking.masked(contract))
+    return tuple(c for c in contract.columns if c.classification == "personal" or c in contract.masked_columns)
 
 
 def discreet(
     subjects: Sequence[Subject],
     clock: datetime,
     checks: Iterable[Check],
-    hides: Callable[[Contract], Sequence[Column]] = masking.masked,
+    hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),
 ) -> tuple[Check, ...]:
     """The checks without values of the columns that `hides` names; `subjects` are all tables of the product that are audited.
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit import schema
-from kit.files import Document, parse_yaml, read_text
+from kit.files import read_text
 from kit.remembered import Remembered
+from kit.yaml import Document, parse_yaml
 
 
 class Documents:
@@ -27,7 +28,7 @@ class Documents:
         `before` may refuse in better words what the standard would refuse.
         """
         text = read_text(path)
-        key = Remembered.key(str(standard), text)
+        key = Remembered.key(schema.digest(standard), text)
         known = self._remembered.get(key)
         if known is not None:
             return Document(path, text, json.loads(known))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kit.files import IDENTIFIER, Document, Where
+from kit.files import IDENTIFIER
 from kit.on_failure import OnFailure
+from kit.yaml import Document, Where
 
 
 @dataclass(frozen=True)

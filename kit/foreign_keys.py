@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from kit.contract import Column, Contract
 from kit.errors import InvalidFile
-from kit.files import read_yaml
 from kit.mask import is_whole
+from kit.yaml import read_yaml
 
 
 def check(contract: Contract, inputs: Collection[str], own: Mapping[str, Contract]) -> None:

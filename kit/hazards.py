@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from kit import entries
-from kit.files import read_yaml, short
+from kit.files import short
+from kit.yaml import read_yaml
 
 _TEMPLATE = re.compile(r"\{[^{}]*\}?")
 _REFERENCE = re.compile(r"\{data\([a-z][a-z0-9_-]*\)\}")

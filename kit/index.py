@@ -7,9 +7,10 @@ from kit import entries
 from kit.card import Card
 from kit.config import Config
 from kit.errors import KitError
-from kit.files import lock, read_json, write_durably
+from kit.files import read_json, write_durably
 from kit.mesh import Broken, Mesh, folders
 from kit.product import DataProduct
+from kit.single import lock
 
 INDEX = "index.json"
 _FORM = 1  # of what is in the file; another one is made anew

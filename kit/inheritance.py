@@ -6,9 +6,9 @@ from kit import columns
 from kit.config import Config
 from kit.contract import Column, Contract
 from kit.errors import InvalidFile
-from kit.files import Where, read_yaml
 from kit.mesh import Mesh
 from kit.product import OutputPort
+from kit.yaml import Where, read_yaml
 
 _AT: Where = ["schema", 0, "properties"]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.config import Config
-from kit.files import lock, make_folder, write_durably
+from kit.files import make_folder, write_durably
+from kit.single import lock
 
 if TYPE_CHECKING:
     import dagster as dg

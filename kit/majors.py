@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from kit.contract import Contract, Version
 from kit.errors import InvalidFile
-from kit.files import Where, read_yaml
+from kit.yaml import Where, read_yaml
 
 
 def serving(wanted: str, version: Version, offered: Mapping[str, Version]) -> str | None:

@@ -8,6 +8,7 @@ from kit import masking, quarantine, work
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts
 from kit.config import Config
+from kit.on_failure import quarantine_table
 from kit.product import DataProduct, OutputPort
 from kit.revision import commit
 from kit.start import Start
@@ -32,11 +33,11 @@ def manifest(
         name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()
     }
     for table, contract in quarantining(product).items():
-        files = sorted((staging / quarantine.name(table)).glob("*.parquet"))
+        files = sorted((staging / quarantine_table(table)).glob("*.parquet"))
         kind, _, source = table.rpartition(".")
         whole = sources[source] if kind else ports[table]
         whole["quarantined"] = quarantine.rows_set_aside(files)
-        ports[quarantine.name(table)] = quarantine.entry(table, contract, files)
+        ports[quarantine_table(table)] = quarantine.entry(table, contract, files)
     mask_key = masking.key(config, product)
     return {
         "run_id": run_id,
@@ -64,7 +65,7 @@ def _port(connection: Any, port: OutputPort, checks: Sequence[Check]) -> dict[st
         "contract_version": str(port.contract.version),
         "rows": rows,
         "newest": str(newest_value) if newest_value is not None else None,
-        "masked": {column.name: column.mask.kind for column in masking.masked(port.contract) if column.mask},
+        "masked": {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask},
         "checks": counts(check for check in checks if check.table == port.name),
         "about": port_facts(port),
     }

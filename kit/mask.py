@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.custom import custom
-from kit.files import Document, Where
+from kit.yaml import Document, Where
 
 _KINDS = "hmac, drop, inherited, or {generalise: …}"
 _KEYED = ("varchar", "bigint")

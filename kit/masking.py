@@ -21,11 +21,6 @@ SHORTEST_KEY = 16
 """Characters; a shorter key could be found by trying."""
 
 
-def masked(contract: Contract) -> tuple[Column, ...]:
-    """The columns whose values the kit replaces."""
-    return tuple(column for column in contract.columns if column.mask and column.mask.applies)
-
-
 def _contracts(product: DataProduct) -> list[Contract]:
     return [source.contract for source in product.sources] + [port.contract for port in product.ports]
 
@@ -35,7 +30,7 @@ def key(config: Config, product: DataProduct) -> bytes | None:
     keyed = [
         f"{contract.id}.{column.name}"
         for contract in _contracts(product)
-        for column in masked(contract)
+        for column in contract.masked_columns
         if column.mask and column.mask.kind == "hmac"
     ]
     if not keyed:
@@ -154,7 +149,7 @@ def _value(column: Column, value: str) -> str:
 
 def _verify(connection: "duckdb.DuckDBPyConnection", contract: Contract, written: Path) -> None:
     work.add_views(connection, {"written": [written]})
-    problems = work.schema_problems(contract, work.columns(connection, "written"))
+    problems = contract.schema_problems(work.columns(connection, "written"))
     required = [column.name for column in contract.columns if column.required]
     counts = ", ".join(f"count({work.quoted(name)})" for name in required)
     found = connection.execute(f"select count(*), {counts or '0'} from written").fetchone() or (0,)

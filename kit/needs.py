@@ -7,8 +7,8 @@ from typing import Any
 
 from kit.contract import Contract, Version
 from kit.documents import Documents
-from kit.files import Where, mappings, read_yaml
 from kit.rules import Rule
+from kit.yaml import Where, mappings, read_yaml
 
 FOLDER = "consumes"
 """Where a consumer keeps its needs, one file `PRODUCT.PORT.odcs.yaml` per port."""

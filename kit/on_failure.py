@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.custom import custom
-from kit.files import Document, Where
+from kit.yaml import Document, Where
 
 BLOCK, QUARANTINE, WARN = "block", "quarantine", "warn"
 _RESPONSES = (BLOCK, QUARANTINE, WARN)  # the gravest first
@@ -60,3 +60,8 @@ def quarantine_limit(document: Document, needed: bool) -> float | None:
             at, f"{_LIMIT}: {limit!r} is not a share between 0 and 1 such as 0.01, which is one row in a hundred"
         )
     return float(limit) if at else None
+
+
+def quarantine_table(table: str) -> str:
+    """The name of the table that holds the rows set aside of `table`."""
+    return f"{table}__quarantine"

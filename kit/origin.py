@@ -13,13 +13,14 @@ from kit.config import Config
 from kit.coupling import forbidden
 from kit.draft import draft
 from kit.errors import KitError, NotebookError
-from kit.files import IDENTIFIER, parse_yaml, short
+from kit.files import IDENTIFIER, short
 from kit.first_run import first_run
 from kit.given import SUFFIXES, Given, identifier
 from kit.mesh import Mesh
 from kit.outside import outside
 from kit.product import RAW, OutputPort
 from kit.snooping import of_notebook
+from kit.yaml import parse_yaml
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""

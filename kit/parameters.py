@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import InvalidFile, NotebookError
-from kit.files import mappings, read_json, short
+from kit.files import read_json, short
+from kit.yaml import mappings
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 TYPES: dict[str, type | tuple[type, ...]] = {

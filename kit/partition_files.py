@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kit import quarantine, work
+from kit import work
 from kit.checks import Check
 from kit.errors import KitError
+from kit.on_failure import quarantine_table
 from kit.product import DataProduct, OutputPort
 from kit.start import Start
 from kit.store import Snapshot
@@ -39,20 +40,20 @@ def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, 
     if old.is_file():
         work.add_views(connection, {"kept": [old]})
         found = work.columns(connection, "kept")
-    if work.schema_problems(port.contract, found):
+    if port.contract.schema_problems(found):
         raise KitError(
             f"'{product}': partition {key} of the port '{port.name}' was built with other columns than the "
             f"contract's now; build all partitions with `kit run {product}`"
         )
     _link(old, staging / port.name / file)
     if port.contract.quarantining:
-        aside = current.folder / quarantine.name(port.name) / file
+        aside = current.folder / quarantine_table(port.name) / file
         if not aside.is_file():
             raise KitError(
                 f"'{product}': partition {key} of the port '{port.name}' was built before its contract set rows "
                 f"aside; build all partitions with `kit run {product}`"
             )
-        _link(aside, staging / quarantine.name(port.name) / file)
+        _link(aside, staging / quarantine_table(port.name) / file)
 
 
 def _link(old: Path, new: Path) -> None:

@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from kit.errors import UnknownName
-from kit.files import IDENTIFIER, Document, Where
+from kit.files import IDENTIFIER
+from kit.yaml import Document, Where
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST = 10_000

@@ -12,8 +12,9 @@ from typing import Any
 
 from kit import plain_yaml, work
 from kit.adopt import variable
-from kit.files import read_text, read_yaml, to_json
+from kit.files import read_text, to_json
 from kit.product import DESCRIPTOR, OutputPort
+from kit.yaml import read_yaml
 
 SAMPLE = Path(__file__).parent / "sample" / "tearoom"
 OWNER, MAIL, DOMAIN = "Sample Owner", "owner@example.com", "hospitality"

@@ -13,10 +13,11 @@ from kit.cron import is_cron
 from kit.custom import custom
 from kit.documents import Documents
 from kit.errors import InvalidFile
-from kit.files import IDENTIFIER, Document, Where, inside, read_yaml, sha256, short
+from kit.files import IDENTIFIER, inside, sha256, short
 from kit.needs import FOLDER as NEEDS
 from kit.needs import Need
 from kit.partitions import Partitions
+from kit.yaml import Document, Where, read_yaml
 
 DESCRIPTOR = "product.odps.yaml"
 RAW = "raw"

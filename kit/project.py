@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from kit.files import mappings
+from kit.yaml import mappings
 
 PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
 """Why the models of `Project.python` are not run."""

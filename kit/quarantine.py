@@ -29,11 +29,6 @@ class Part(NamedTuple):
     aside: Path
 
 
-def name(table: str) -> str:
-    """What the table with the rows set aside is called."""
-    return f"{table}__quarantine"
-
-
 def limit_rule(contract: Contract) -> str:
     """How the check that not too many rows are set aside is called."""
     return f"at most {(contract.quarantine_limit or 0) * 100:g} % of the rows are set aside"
@@ -50,7 +45,7 @@ def set_aside(contract: Contract, given: Path, others: work.Tables, part: Part) 
 
     with work.connect() as connection:
         work.add_views(connection, {**others, "kit given": [given]})
-        sound = not work.schema_problems(contract, work.columns(connection, "kit given"))
+        sound = not contract.schema_problems(work.columns(connection, "kit given"))
         rules = contract.quarantining if sound else ()
         connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit given"')
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")

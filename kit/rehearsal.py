@@ -6,9 +6,9 @@ from pathlib import Path
 from kit import ingest, masking, quarantine, sandbox, work
 from kit.config import Config
 from kit.errors import KitError
+from kit.port_pins import pin
 from kit.product import RAW, DataProduct
 from kit.project import Project
-from kit.start import pin
 from kit.store import Store
 
 
@@ -52,7 +52,7 @@ def _raw(config: Config, product: DataProduct, inputs: work.Tables, folder: Path
         if source.contract.quarantining:
             part = quarantine.Part(place / "sound.parquet", place / "aside.parquet")
             path = quarantine.set_aside(source.contract, path, {**inputs, f"{RAW}.{source.name}": [path]}, part)
-        if masking.masked(source.contract):
+        if source.contract.masked_columns:
             masking.write(source.contract, path, place / "masked.parquet", masking.key(config, product))
             path = place / "masked.parquet"
         tables[f"{RAW}.{source.name}"] = [path]

@@ -5,7 +5,6 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from kit import schema
 from kit.files import make_folder, write_durably
 
 
@@ -65,8 +64,8 @@ def _seal(body: bytes) -> str:
 
 @cache
 def _edition() -> str:
-    """A digest of everything that decides what is worked out: the kit's code and the JSON schema of contracts."""
+    """A digest of the kit's code, which decides what is worked out."""
     digest = hashlib.sha256()
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), schema.contract_schema()):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

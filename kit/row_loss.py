@@ -1,7 +1,7 @@
 """The share of its rows that a table may have lost since the last snapshot, as a contract says."""
 
 from kit.custom import custom
-from kit.files import Document
+from kit.yaml import Document
 
 PROPERTY = "maxRowLoss"
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.column_types import normal_type
-from kit.files import Document, Where, mappings
 from kit.foreign_key import ForeignKey, foreign_keys
 from kit.on_failure import QUARANTINE, WARN, OnFailure
 from kit.row_rules import breaking, literal
+from kit.yaml import Document, Where, mappings
 
 _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",

@@ -12,13 +12,14 @@ from kit import pieces, plain_yaml
 from kit.changes import Change, make
 from kit.config import Config
 from kit.errors import KitError, UnknownName
-from kit.files import Where, mappings, parse_yaml, read_text, read_yaml, short
+from kit.files import read_text, short
 from kit.ingest import land
 from kit.mesh import Mesh
 from kit.mirror import mirror
 from kit.origin import Piece, check_port_name, file_of, from_ports, piece_of
 from kit.product import DESCRIPTOR, DataProduct, name_problem
 from kit.sync import wanted
+from kit.yaml import Where, mappings, parse_yaml, read_yaml
 from kit.yaml_edit import appended
 
 COMMANDS = ("port", "notebook")

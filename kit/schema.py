@@ -1,5 +1,6 @@
 """The JSON schemas of the standards, and what is said when a file breaks one."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kit.errors import KitError
-from kit.files import Document
+from kit.yaml import Document
 
 Standard = Literal["odcs", "odps"]
 """Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
@@ -38,10 +39,22 @@ def contract_schema() -> Path:
 
 
 @cache
+def digest(standard: Standard) -> str:
+    """A digest of the JSON schema of a standard: a file judged by another schema is judged anew."""
+    return hashlib.sha256(json.dumps(_schema(standard), sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _schema(standard: Standard) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    return whole
+
+
+@cache
 def _validator(standard: Standard) -> Any:
     import jsonschema
 
-    whole = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    whole = _schema(standard)
     search = jsonschema.Draft201909Validator.VALIDATORS["unevaluatedProperties"]
 
     def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:

@@ -10,13 +10,13 @@ from kit.config import Config
 from kit.contract import CLASSIFICATIONS
 from kit.entries import CATALOG
 from kit.errors import KitError
-from kit.files import mappings, read_yaml, short
-from kit.masking import masked
+from kit.files import short
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
 from kit.status import PortStatus, statuses
 from kit.store import Snapshot, Store
 from kit.violations import has_email, plain
+from kit.yaml import mappings, read_yaml
 
 TRAITS = ("discoverable", "addressable", "understandable", "trustworthy", "accessible", "interoperable", "valuable", "secure")
 
@@ -144,7 +144,7 @@ def _published(product: DataProduct, port: OutputPort, status: PortStatus, snaps
     entry = snapshot.manifest["ports"].get(name) if snapshot else None
     files = snapshot.files(name) if snapshot and entry else []
     there = bool(files) and all(path.is_file() for path in files)
-    masks = {column.name: column.mask.kind for column in masked(port.contract) if column.mask}
+    masks = {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask}
     kept = entry is not None and entry.get("masked", {}) == masks
 
     def fact(
@@ -187,6 +187,6 @@ def _readable(port: OutputPort, files: list[Path]) -> bool:
     try:
         with work.connect() as connection:
             work.add_views(connection, {"port": files})
-            return not work.schema_problems(port.contract, work.columns(connection, "port"))
+            return not port.contract.schema_problems(work.columns(connection, "port"))
     except duckdb.Error:
         return False

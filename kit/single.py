@@ -1,11 +1,37 @@
-"""One program of a kind per mesh: a lock for as long as it runs, and a note of where it is found."""
+"""Locks between processes, and the lock of a program that runs once per mesh and records its address."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.files import lock, write_durably
+from kit.errors import KitError
+from kit.files import make_folder, write_durably
+
+
+@contextmanager
+def lock(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold an exclusive lock between processes; yields whether it was had (always, when waiting for it).
+
+    The operating system frees it when the process ends, however it ends. The file holds the owner's process id.
+    """
+    try:
+        make_folder(path.parent)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; `kit doctor` tells more") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield True
 
 
 @dataclass(frozen=True)

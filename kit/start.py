@@ -5,17 +5,17 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from kit import ingest, majors, masking
+from kit import ingest, masking
+from kit.aligned import count
 from kit.config import Config
-from kit.contract import Version
-from kit.errors import KitError, NotebookError, NotPublished, UnknownName
+from kit.errors import KitError, NotebookError, UnknownName
 from kit.files import sha256, short
 from kit.ingest import Landing
 from kit.parameters import Parameter, check_parameters, parameters
-from kit.product import DataProduct, InputPort
+from kit.port_pins import Pin, pin
+from kit.product import DataProduct
 from kit.progress import Progress
 from kit.secrets import Secrets
 from kit.store import Snapshot, Store
@@ -27,24 +27,6 @@ UP_TO_DATE, HELD, DUE = "up to date", "held", "due"
 
 PARTITION = "partition"
 """The parameter and dbt variable a partitioned product gets its key in."""
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One input port fixed to one snapshot for a whole build."""
-
-    port: str
-    snapshot: Snapshot
-
-    @property
-    def files(self) -> list[Path]:
-        """The Parquet files of the pinned port."""
-        return self.snapshot.files(self.port.partition(".")[2])
-
-    def to_json(self) -> dict[str, Any]:
-        """What a manifest says about the input."""
-        entry = self.snapshot.port(self.port.partition(".")[2])
-        return {"version": self.snapshot.version, "contract_version": entry["contract_version"], "files": entry["files"]}
 
 
 @dataclass(frozen=True)
@@ -134,37 +116,6 @@ def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple
     return product.partitions.select(product.name, asked, config.clock())
 
 
-def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
-    """Fix every input to the provider's current snapshot, held against pruning until `held` is closed.
-
-    They go by the names the product has for them; all ports of one provider come from one snapshot. Raises `NotPublished`
-    or `KitError`.
-    """
-    snapshots: dict[str, Snapshot] = {}
-    pins = {}
-    for item in product.inputs:
-        if item.product not in snapshots:
-            snapshots[item.product] = held.enter_context(store.open(item.product))
-        pins[item.name] = Pin(f"{item.product}.{served(product, item, snapshots[item.product])}", snapshots[item.product])
-    return pins
-
-
-def served(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
-    """The port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
-
-    A snapshot may be older than the contracts: before the provider's next build the old version still has the name.
-    """
-    offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
-    wanted = item.name.partition(".")[2]
-    found = majors.serving(wanted, item.version, {name: version for name, version in offered.items() if version})
-    if found is None:
-        raise NotPublished(
-            f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "
-            f"{f'version {offered[wanted]}' if wanted in offered else 'no such port'}; run `kit run {item.product}` first"
-        )
-    return found
-
-
 def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, Landing]:
     if not product.sources:
         return {}
@@ -249,8 +200,3 @@ def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = 
     """The fingerprint of a snapshot, or of one of its partitions."""
     whole = {**parts, "parameters": parameters, **({"partition": key} if key else {})}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 source`, `2 sources`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

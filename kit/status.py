@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kit import index, quarantine
+from kit import index
 from kit.card import Card, PortCard
 from kit.config import Config
 from kit.contract import Sla
 from kit.mesh import Mesh
+from kit.on_failure import quarantine_table
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def raw_set_aside(rows: Iterable[PortStatus]) -> list[str]:
     """Of all raw data of which rows were set aside: how many, and how to see them."""
     cards = {row.card.name: row.card for row in rows}
     return [
-        f"{name}: {count:,} rows of {table} set aside; see `kit read {quarantine.name(f'{name}.{table}')}`"
+        f"{name}: {count:,} rows of {table} set aside; see `kit read {quarantine_table(f'{name}.{table}')}`"
         for name, card in cards.items()
         for table, count in card.set_aside.items()
         if count

@@ -21,7 +21,8 @@ from typing import IO, Any
 
 from kit import entries
 from kit.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
-from kit.files import Step, lock, no_step, read_json, sha256, sync_path, time_id, to_json, write_durably
+from kit.files import Step, no_step, read_json, sha256, sync_path, time_id, to_json, write_durably
+from kit.single import lock
 
 POINTER = "current.json"
 MANIFEST = "manifest.json"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from kit.files import read_yaml
 from kit.mesh import Mesh
 from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.yaml import read_yaml
 
 
 def problems(mesh: Mesh, clock: datetime) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from kit.contract import TODO
 from kit.errors import KitError
-from kit.files import Where, parse_yaml, read_text, read_yaml, short
+from kit.files import read_text, short
 from kit.marked import lines_of, marked
 from kit.product import DESCRIPTOR, DataProduct
+from kit.yaml import Where, parse_yaml, read_yaml
 
 _UNFINISHED = TODO.rstrip(": ")
 _MOST_UNFINISHED = 20

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from kit.contract import Column, Contract
-from kit.files import Where, read_yaml
 from kit.mesh import Mesh
 from kit.policy import Policy
 from kit.product import DESCRIPTOR, DataProduct
+from kit.yaml import Where, read_yaml
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.column_types import normal_type
-from kit.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,19 +62,6 @@ def columns(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[str, st
     """The columns of a table with their types, named as contracts name them."""
     rows = connection.execute(f"describe {quoted(table)}").fetchall()
     return {name: normal_type(kind) or kind.lower() for name, kind, *_ in rows}
-
-
-def schema_problems(contract: Contract, found: Mapping[str, str]) -> list[str]:
-    """How a table's columns differ from the contract's; empty when they are the same, order aside."""
-    promised = {column.name: column.type for column in contract.columns}
-    missing = [f"column '{name}' ({kind}) is missing" for name, kind in promised.items() if name not in found]
-    extra = [f"column '{name}' ({kind}) is not in the contract" for name, kind in found.items() if name not in promised]
-    wrong = [
-        f"column '{name}' is {found[name]}, the contract says {kind}"
-        for name, kind in promised.items()
-        if name in found and found[name] != kind
-    ]
-    return missing + extra + wrong
 
 
 def quoted(name: str) -> str:

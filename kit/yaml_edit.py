@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from kit import plain_yaml
-from kit.files import Where, parse_yaml
+from kit.yaml import Where, parse_yaml
 
 _LONGEST_LINE = 120
 

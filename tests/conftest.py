@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dbt_common.tests import enable_test_caching
 
-from kit.files import lock
+from kit.single import lock
 from kit.store import Store
 from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.small_mesh import SmallMesh

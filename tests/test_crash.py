@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit.files import read_yaml
 from kit.store import Store
+from kit.yaml import read_yaml
 from tests.forked import build_until, die, forked
 from tests.small_mesh import SmallMesh
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kit.dbt_yaml import block, placed
 from kit.errors import KitError
-from kit.files import parse_yaml
+from kit.yaml import parse_yaml
 from tests.small_mesh import SmallMesh
 
 GENERATED = ["  # kit sync: begin", "  - name: sales", "    data_tests: []", "    # kit sync: end"]

@@ -9,8 +9,8 @@ import pytest
 from kit import documents, remembered
 from kit.documents import Documents
 from kit.errors import InvalidFile
-from kit.files import Document
 from kit.mesh import Mesh
+from kit.yaml import Document
 from tests.many import many
 from tests.small_mesh import SmallMesh, contract, write
 

@@ -15,9 +15,9 @@ from kit.config import Config
 from kit.contract import Contract
 from kit.draft import draft
 from kit.errors import KitError
-from kit.files import read_yaml
 from kit.mesh import Mesh
 from kit.sync import sync
+from kit.yaml import read_yaml
 from tests.small_mesh import descriptor, write
 
 

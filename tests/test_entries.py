@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from kit.entries import of_products, of_snapshot
-from kit.files import read_yaml
 from kit.index import write
 from kit.store import Snapshot, Store
+from kit.yaml import read_yaml
 from tests.small_mesh import SmallMesh
 
 WITHOUT_KIT = """

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import InvalidFile
-from kit.files import inside, lock, read_json, read_text, read_yaml, sha256, short, to_json, write_durably
+from kit.files import inside, read_json, read_text, sha256, short, to_json, write_durably
+from kit.single import lock
+from kit.yaml import read_yaml
 
 
 @pytest.fixture(autouse=True)

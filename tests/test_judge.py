@@ -13,10 +13,10 @@ import pytest
 from kit import masking, quarantine
 from kit.contract import Contract
 from kit.evolution import compare
-from kit.files import read_yaml
 from kit.mesh import Mesh
 from kit.quarantine import Part
 from kit.store import Store
+from kit.yaml import read_yaml
 from tests.conftest import NO_NETWORK, ROOT
 from tests.edit import edited
 from tests.small_mesh import contract

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from kit.errors import InvalidFile, UnknownName
-from kit.files import parse_yaml
 from kit.partitions import Partitions
+from kit.yaml import parse_yaml
 from tests.small_mesh import SmallMesh
 
 FORM = "cannot be understood; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.files import parse_yaml
 from kit.plain_yaml import block, inline
+from kit.yaml import parse_yaml
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from kit.errors import InvalidFile
-from kit.files import Document
 from kit.row_loss import max_row_loss
+from kit.yaml import Document
 
 
 def read(*values: Any) -> float | None:

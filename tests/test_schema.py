@@ -10,7 +10,7 @@ from jsonschema.exceptions import best_match
 
 from kit import schema
 from kit.errors import InvalidFile, KitError
-from kit.files import Document
+from kit.yaml import Document
 from tests.small_mesh import contract, valid
 
 CONTRACT: dict[str, Any] = json.loads(

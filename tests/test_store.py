@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from kit.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
-from kit.files import read_yaml
 from kit.store import Snapshot, Store
+from kit.yaml import read_yaml
 
 
 @pytest.fixture

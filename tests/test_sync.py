@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import lint
-from kit.files import read_yaml
 from kit.sync import drifts, problems, refused, sync
+from kit.yaml import read_yaml
 from tests.small_mesh import SmallMesh
 from tests.test_entries import plain_intake
 from tests.test_evolution import contracts

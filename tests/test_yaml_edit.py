@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import InvalidFile
-from kit.files import parse_yaml
+from kit.yaml import parse_yaml
 from kit.yaml_edit import appended
 
 PATH = Path("some.yaml")
