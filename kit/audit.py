@@ -19,6 +19,7 @@ from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import read_json, short
 from kit.needs import Need
+from kit.product import RAW, DataProduct
 from kit.rules import Rule, leaves_tables
 
 _SEVERITY = {"error": "critical", "warning": "warning"}
@@ -277,3 +278,15 @@ def _exception(info: dict[str, Any]) -> str:
     texts = [str(entry.get("exception_message") or "") for entry in entries if isinstance(entry, dict)]
     told = " ".join(" ".join(texts).split())
     return f"could not be evaluated: {sandbox.explain(told)[:300]}" if told else ""
+
+
+def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
+    """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
+    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
+    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
+
+
+def quarantining(product: DataProduct) -> dict[str, Contract]:
+    """The contracts that set rows aside, by the name of their table."""
+    raw, ports = subjects(product)
+    return {subject.table: subject.contract for subject in raw + ports if subject.contract.quarantining}

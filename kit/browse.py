@@ -7,7 +7,7 @@ from typing import Protocol
 
 import ipywidgets as widgets
 
-from kit import markup, tab_code, tab_history, tab_lineage, tab_overview, tab_profile, tab_quality, tab_sample, tab_schema
+from kit import markup, tab_history, tab_overview, tab_profile, tab_quality, tab_schema
 from kit.catalog_entry import Entry
 from kit.config import Config
 from kit.errors import KitError
@@ -17,14 +17,14 @@ from kit.opened import Opened
 from kit.pane import Pane
 
 TABS: dict[str, Callable[[Opened], Html]] = {
-    "Overview": tab_overview.html,
+    "Overview": tab_overview.overview,
     "Schema": tab_schema.html,
-    "Sample": tab_sample.html,
+    "Sample": tab_overview.sample,
     "Profile": tab_profile.html,
     "Quality": tab_quality.html,
-    "Lineage": tab_lineage.html,
+    "Lineage": tab_overview.lineage,
     "History": tab_history.html,
-    "Code": tab_code.html,
+    "Code": tab_overview.code,
 }
 """What makes the text of each tab, called when the tab is first seen for a port."""
 

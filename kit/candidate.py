@@ -6,7 +6,7 @@ from pathlib import Path
 from kit import masking, notebook, quarantine, volume, work
 from kit.aligned import count
 from kit.asset import RUN_FILE
-from kit.audit import Subject, audit
+from kit.audit import Subject, audit, quarantining, subjects
 from kit.checks import Check, counts, explain, merged
 from kit.config import Config
 from kit.contract import Contract
@@ -22,7 +22,6 @@ from kit.progress import Progress
 from kit.secrets import Secrets
 from kit.start import PARTITION, Parameters, Start, partition_problems, with_partition
 from kit.store import Snapshot, Store
-from kit.subjects import quarantining, subjects
 
 
 class Candidate:

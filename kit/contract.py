@@ -7,15 +7,68 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from kit import deprecation
-from kit.column_types import KNOWN_TYPES, normal_type
+from kit.custom import custom
 from kit.documents import Documents
 from kit.files import IDENTIFIER
 from kit.mask import Mask, mask_of
 from kit.on_failure import quarantine_limit
-from kit.row_loss import max_row_loss
 from kit.rules import Rule, RuleReader
+from kit.work import KNOWN_TYPES, normal_type
 from kit.yaml import Document, Where, mappings
+
+END_OF_LIFE = "endOfLife"
+MAJOR_OF = "majorOf"
+
+
+def end_of_life(document: Document) -> date | None:
+    """The last day a deprecated port is served; None when it is not deprecated.
+
+    Raises `InvalidFile` for a deprecated contract without such a day, and for a day that nothing is deprecated for.
+    """
+    where, given = _service_level(document)
+    deprecated = document.data.get("status") == "deprecated"
+    if not where:
+        if deprecated:
+            problem = f"'deprecated' needs a last day; write slaProperties: [{{property: {END_OF_LIFE}, value: 2030-12-31}}]"
+            raise document.error(["status"], problem)
+        return None
+    if not deprecated:
+        raise document.error(
+            where, f"'{document.data.get('status')}' contracts have no {END_OF_LIFE}; write status: deprecated"
+        )
+    try:
+        if len(str(given)) != len("2030-12-31"):
+            raise ValueError
+        return date.fromisoformat(str(given))
+    except ValueError:
+        raise document.error([*where, "value"], f"'{given}' is no day; write one such as 2030-12-31") from None
+
+
+def major_of(document: Document) -> str | None:
+    """The port of the same product whose older major version the contract keeps; None when it stands for itself."""
+    where, given = custom(document, (), document.data, MAJOR_OF)
+    return str(given) if where else None
+
+
+def _service_level(document: Document) -> tuple[Where, Any]:
+    """The last day as given, and where it stands; nowhere when it is not given."""
+    levels = enumerate(mappings(document.data.get("slaProperties")))
+    found = [(position, item.get("value")) for position, item in levels if item.get("property") == END_OF_LIFE]
+    if len(found) > 1:
+        raise document.error(["slaProperties", found[1][0]], f"{END_OF_LIFE} stands twice; keep one")
+    return (["slaProperties", found[0][0]], found[0][1]) if found else ([], None)
+
+
+PROPERTY = "maxRowLoss"
+
+
+def max_row_loss(document: Document) -> float | None:
+    """A share from 0 (none may be missing) to 1 (all may be); None when the contract says nothing. Raises `InvalidFile`."""
+    at, share = custom(document, [], document.data, PROPERTY)
+    if at and (type(share) not in (int, float) or not 0 <= share <= 1):
+        raise document.error(at, f"{PROPERTY}: {share!r} is not a share from 0 to 1 such as 0.5, which is half of the rows")
+    return float(share) if at else None
+
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
 TODO = "TODO: "
@@ -174,8 +227,8 @@ class _Reader:
             rules=rules,
             sla=self.sla(name, columns),
             tags=tuple(data.get("tags") or ()),
-            end_of_life=deprecation.end_of_life(self.document),
-            major_of=deprecation.major_of(self.document),
+            end_of_life=end_of_life(self.document),
+            major_of=major_of(self.document),
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
             max_row_loss=max_row_loss(self.document),
         )
@@ -222,7 +275,7 @@ class _Reader:
         for position, item in enumerate(self.data.get("slaProperties") or []):
             where: Where = ["slaProperties", position]
             name = item["property"]
-            if name == deprecation.END_OF_LIFE:
+            if name == END_OF_LIFE:
                 continue
             if name not in ("latency", "frequency", "retention"):
                 raise self.document.error(

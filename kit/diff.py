@@ -12,12 +12,10 @@ from kit.config import Config
 from kit.contract import Contract, Version
 from kit.documents import Documents
 from kit.errors import KitError
-from kit.evolution import Change, compare, demanded, least
+from kit.evolution import Change, compare, demanded, least, reworded
 from kit.mesh import Mesh, folders
 from kit.product import DESCRIPTOR
-from kit.stated import stated
-from kit.unmet import lost
-from kit.wording import reworded
+from kit.unmet import lost, stated
 from kit.yaml import mappings, read_yaml
 
 _KIND = ".odcs.yaml"

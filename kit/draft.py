@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit import plain_yaml, work
-from kit.column_types import KNOWN_TYPES, normal_type
 from kit.contract import CLASSIFICATIONS, TODO
 from kit.errors import KitError
 from kit.files import IDENTIFIER
+from kit.work import KNOWN_TYPES, normal_type
 
 if TYPE_CHECKING:
     import duckdb

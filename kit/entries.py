@@ -111,6 +111,6 @@ def _lines(mapping: Mapping[str, Any], indent: str) -> Iterable[str]:
             yield f"{indent}{name}:"
             yield from _lines(value, f"{indent}  ")
         elif isinstance(value, list | tuple):
-            yield f"{indent}{name}: [{', '.join(plain_yaml.text(item) for item in value)}]"
+            yield f"{indent}{name}: [{', '.join(plain_yaml.scalar(item) for item in value)}]"
         else:
-            yield f"{indent}{name}: {plain_yaml.text(value)}"
+            yield f"{indent}{name}: {plain_yaml.scalar(value)}"

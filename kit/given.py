@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kit import work
-from kit.column_types import KNOWN_TYPES, normal_type
 from kit.errors import IngestError
 from kit.files import IDENTIFIER, short
+from kit.work import KNOWN_TYPES, normal_type
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import masking, quarantine, work
+from kit.audit import quarantining
 from kit.card import port_facts, product_facts
 from kit.checks import Check, counts
 from kit.config import Config
@@ -12,7 +13,6 @@ from kit.on_failure import quarantine_table
 from kit.product import DataProduct, OutputPort
 from kit.revision import commit
 from kit.start import Start
-from kit.subjects import quarantining
 from kit.version import __version__
 
 

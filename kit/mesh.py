@@ -1,16 +1,49 @@
 """All data products and the graph their ports form."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from kit import links
+from kit import majors
 from kit.documents import Documents
 from kit.errors import KitError, MeshError, UnknownName
 from kit.files import short
-from kit.product import DESCRIPTOR, DataProduct, OutputPort
+from kit.needs import Need
+from kit.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
+
+
+def served(item: InputPort, provider: DataProduct) -> str | None:
+    """The id of the provider's port that serves an input, perhaps the one that keeps an older version; None for none."""
+    offered = {port.name: port.contract.version for port in provider.ports}
+    name = majors.serving(item.name.partition(".")[2], item.version, offered)
+    return f"{provider.name}.{name}" if name else None
+
+
+def resolved(product: DataProduct, products: Mapping[str, DataProduct]) -> DataProduct:
+    """The product with the ports that serve it as its inputs; those of a provider in error stay as they are declared."""
+
+    def port(item: InputPort) -> InputPort:
+        found = served(item, products[item.product]) if item.product in products else None
+        return replace(item, port=found, called=item.port) if found and found != item.port else item
+
+    ports = tuple(replace(made, reads=tuple(map(port, made.reads))) for made in product.ports)
+    return replace(product, inputs=tuple(map(port, product.inputs)), ports=ports)
+
+
+def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
+    """The products with, at each of their ports, what the readers it serves state they need of it."""
+    stated: dict[str, list[Need]] = {}
+    for product in products.values():
+        for item in product.inputs:
+            stated.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
+
+    def told(product: DataProduct) -> DataProduct:
+        ports = tuple(replace(port, needs=tuple(stated.get(port.id, ()))) for port in product.ports)
+        return replace(product, ports=ports) if ports != product.ports else product
+
+    return {name: told(product) for name, product in products.items()}
 
 
 @dataclass(frozen=True)
@@ -47,7 +80,7 @@ class Mesh:
         documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
-        healthy = links.needed({name: links.resolved(product, healthy) for name, product in healthy.items()})
+        healthy = needed({name: resolved(product, healthy) for name, product in healthy.items()})
         order = TopologicalSorter(_providers(healthy)).static_order()
         products = tuple(healthy[name] for name in order if name in healthy)
         return cls(products, tuple(broken[name] for name in sorted(broken)))
@@ -147,7 +180,7 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
             if provider is None and port.product in broken:
                 continue
             offered = provider.port(port.port.partition(".")[2]) if provider else None
-            serving = links.served(port, provider) if provider else None
+            serving = served(port, provider) if provider else None
             if offered is None:
                 there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
                 message = f"{where} is offered by nobody; there are: {there}"

@@ -10,9 +10,8 @@ from rich.text import Text
 
 from kit import terminal
 from kit.config import Config
-from kit.copies import copies, copy
 from kit.errors import KitError, UnknownName
-from kit.executed import Executed
+from kit.executed import Executed, copies, copy
 from kit.files import short
 from kit.mesh import Mesh
 from kit.notebook_diff import Difference, differences, lines

@@ -115,12 +115,12 @@ def _source_contract(contract: str, id: str, given: Given) -> str:  # noqa: A002
 def _ingest(source: str, place: str, given: Given) -> str:
     head = f'def {source}():\n    """{given.path.name} as delivered'
     if given.is_plain:
-        return f'{head}: a path, here from this folder, or a polars frame."""\n    return {plain_yaml.text(place)}\n'
-    names = "".join(f"        {plain_yaml.text(theirs)}: {plain_yaml.text(ours)},\n" for theirs, ours in given.names.items())
-    scan = f", separator={plain_yaml.text(given.delimiter)}, infer_schema=False" if given.delimiter else ""
+        return f'{head}: a path, here from this folder, or a polars frame."""\n    return {plain_yaml.scalar(place)}\n'
+    names = "".join(f"        {plain_yaml.scalar(theirs)}: {plain_yaml.scalar(ours)},\n" for theirs, ours in given.names.items())
+    scan = f", separator={plain_yaml.scalar(given.delimiter)}, infer_schema=False" if given.delimiter else ""
     return (
         f'{head}, its columns under names a contract can have."""\n    from pathlib import Path\n\n    import polars as pl\n\n'
-        f"    names = {{\n{names}    }}\n    path = Path(__file__).parent / {plain_yaml.text(place)}\n"
+        f"    names = {{\n{names}    }}\n    path = Path(__file__).parent / {plain_yaml.scalar(place)}\n"
         f"    return pl.scan_{'csv' if given.delimiter else 'parquet'}(path{scan}).rename(names)\n"
     )
 

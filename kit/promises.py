@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit import quarantine, volume
-from kit.audit import rules, schema_rule
+from kit.audit import rules, schema_rule, subjects
 from kit.partition_files import partition_rule
 from kit.product import DataProduct
 from kit.project import Project
-from kit.subjects import subjects
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kit.column_types import normal_type
 from kit.foreign_key import ForeignKey, foreign_keys
 from kit.on_failure import QUARANTINE, WARN, OnFailure
 from kit.row_rules import breaking, literal
+from kit.work import normal_type
 from kit.yaml import Document, Where, mappings
 
 _OPERATORS = {

@@ -17,10 +17,10 @@ from kit.ingest import land
 from kit.mesh import Mesh
 from kit.mirror import mirror
 from kit.origin import Piece, check_port_name, file_of, from_ports, piece_of
+from kit.plain_yaml import appended
 from kit.product import DESCRIPTOR, DataProduct, name_problem
 from kit.sync import wanted
 from kit.yaml import Where, mappings, parse_yaml, read_yaml
-from kit.yaml_edit import appended
 
 COMMANDS = ("port", "notebook")
 """What `kit new` takes for something else than the name of a product."""

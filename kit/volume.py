@@ -6,9 +6,8 @@ from typing import Any
 from kit import work
 from kit.audit import Subject
 from kit.checks import Check
-from kit.contract import Contract
+from kit.contract import PROPERTY, Contract
 from kit.product import RAW
-from kit.row_loss import PROPERTY
 
 ROW_LOSS = 0.5
 """The share of its rows a raw source may lose when its contract says nothing of how many there must be."""

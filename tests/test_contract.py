@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.column_types import normal_type
 from kit.contract import Column, Contract, Sla, Version
 from kit.errors import InvalidFile
 from kit.rules import Rule
+from kit.work import normal_type
 from tests.edit import ABSENT, edited
 
 BASE: dict[str, Any] = {

@@ -2,9 +2,9 @@ from datetime import datetime
 
 import pytest
 
+from kit.audit import subjects
 from kit.checks import Check
 from kit.discretion import discreet
-from kit.subjects import subjects
 from tests.small_mesh import SmallMesh
 
 CLOCK = datetime(2024, 1, 10)

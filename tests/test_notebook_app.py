@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kit.notebook_app import NotebookApp
+from kit.web import NotebookApp
 from tests.small_mesh import notebook, write
 
 

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from kit.cli import app
-from kit.copies import copies, copy
 from kit.errors import UnknownName
+from kit.executed import copies, copy
 from tests.small_mesh import FORECAST, SmallMesh, notebook, write
 
 FIRST, SECOND = "20240110T080000Z-000001", "20240110T090000Z-000002"

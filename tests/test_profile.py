@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from kit import profile, work
-from kit.profile import Profile, profiles
+from kit import tab_profile, work
+from kit.tab_profile import Profile, profiles
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_one_value_and_no_row(file: Path) -> None:
 
 
 def test_of_a_large_table_a_sample_is_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "_MOST", 50_000)
+    monkeypatch.setattr(tab_profile, "_MOST", 50_000)
     (found,) = profiles(write(file, "select i from range(200000) t(i)"))
     assert 0 < found.rows < 200_000
     assert sum(found.bars) == found.distinct == found.rows

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from kit.contract import max_row_loss
 from kit.errors import InvalidFile
-from kit.row_loss import max_row_loss
 from kit.yaml import Document
 
 

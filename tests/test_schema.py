@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from jsonschema.exceptions import best_match
 
-from kit import schema
+from kit import documents
 from kit.errors import InvalidFile, KitError
 from kit.yaml import Document
 from tests.small_mesh import contract, valid
@@ -60,7 +60,7 @@ def spoilt(seed: int) -> dict[str, Any]:
 
 def message(data: dict[str, Any]) -> str | None:
     try:
-        schema.check(Document(Path("a.yaml"), json.dumps(data), data), "odcs")
+        documents.check(Document(Path("a.yaml"), json.dumps(data), data), "odcs")
     except InvalidFile as error:
         return str(error)
     return None
@@ -74,7 +74,7 @@ def plainly(data: dict[str, Any], validator: Any) -> str | None:
 
 
 def test_looking_for_unknown_properties_only_where_there_may_be_any_misses_none() -> None:
-    validator = jsonschema.Draft201909Validator(json.loads(schema.contract_schema().read_bytes()))
+    validator = jsonschema.Draft201909Validator(json.loads(documents.contract_schema().read_bytes()))
     refused = 0
     for seed in range(150):
         data = spoilt(seed)
@@ -99,7 +99,7 @@ def test_an_unknown_property_is_refused_wherever_it_stands(where: list[str | int
 
 
 def test_a_missing_standard_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "find_spec", lambda name: None)
+    monkeypatch.setattr(documents, "find_spec", lambda name: None)
     with pytest.raises(KitError) as caught:
-        schema.contract_schema()
+        documents.contract_schema()
     assert str(caught.value) == "the package 'open-data-contract-standard' is not installed; run `make install`"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import kit
-from kit import index, tab_code, tab_history, tab_lineage, tab_overview, tab_profile, tab_quality, tab_sample, tab_schema
+from kit import index, tab_history, tab_overview, tab_profile, tab_quality, tab_schema
 from kit.checks import Check
 from kit.errors import KitError, MeshError, NotPublished
 from kit.markup import Html
@@ -92,7 +92,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 
 def test_the_overview_says_what_it_is_and_who_relies_on_it(shop: SmallMesh) -> None:
-    page = shown(tab_overview.html, shop)
+    page = shown(tab_overview.overview, shop)
     facts = {name: text for name, text in page.rows if name not in ("freshness", "snapshot", "checks")}
     assert page.said == ["One row per sales."]
     assert facts == {
@@ -101,9 +101,9 @@ def test_the_overview_says_what_it_is_and_who_relies_on_it(shop: SmallMesh) -> N
         "classification": "columns: 3 not classified, 1 personal; masked: amount",
         "made from": "raw data sales; by dbt", "read by": "no other product",
     }  # fmt: skip
-    facts = dict(shown(tab_overview.html, shop, "shop.totals").rows)
+    facts = dict(shown(tab_overview.overview, shop, "shop.totals").rows)
     assert facts["read by"] == "plan (plan owner)"
-    facts = dict(shown(tab_overview.html, shop, "plan.forecast").rows)
+    facts = dict(shown(tab_overview.overview, shop, "plan.forecast").rows)
     assert (facts["freshness"], facts["made from"]) == ("never built", "shop.totals; by a notebook")
 
 
@@ -121,7 +121,7 @@ def test_the_schema_has_rules_nulls_classes_and_masks(shop: SmallMesh) -> None:
 
 
 def test_a_sample_marks_what_is_masked(shop: SmallMesh) -> None:
-    page = shown(tab_sample.html, shop)
+    page = shown(tab_overview.sample, shop)
     assert page.rows[0] == ["sale_id", "item", "amount (masked: generalise)", "sold_on"]
     assert (len(page.rows), page.said[0].startswith("20 of 30 rows of snapshot ")) == (21, True)
     assert page.rows[1] == ["1", "tea", "1.50", "2024-01-02"]
@@ -159,10 +159,10 @@ def test_the_quality_of_a_port_begins_with_what_failed(shop: SmallMesh) -> None:
 
 
 def test_lineage_is_of_the_port_or_the_column_that_is_picked(shop: SmallMesh) -> None:
-    page = shown(tab_lineage.html, shop)
+    page = shown(tab_overview.lineage, shop)
     assert page.offers == ["sale_id", "item", "amount", "sold_on"]
     assert page.pictures[0].startswith("What shop.sales is made from, and what reads it: shop.raw.sales → shop.sales")
-    page = shown(tab_lineage.html, shop, picked="item")
+    page = shown(tab_overview.lineage, shop, picked="item")
     assert page.offers == ["", "sale_id", "amount", "sold_on"]
     assert page.pictures[0].startswith("What shop.sales.item is made from")
 
@@ -211,7 +211,7 @@ def test_an_executed_notebook_is_a_page_of_its_own(shop: SmallMesh) -> None:
 def test_code_runs_as_it_stands(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop.root)
     found = {}
-    page = shown(tab_code.html, shop)
+    page = shown(tab_overview.code, shop)
     for title, code in zip(page.said[::2], page.said[1::2], strict=True):
         space: dict[str, object] = {}
         exec(code, space)
@@ -227,7 +227,7 @@ def test_a_snapshot_that_was_pruned_meanwhile_is_a_sentence(shop: SmallMesh) -> 
     (shop.store.folder("shop") / "current.json").write_text(
         (shop.store.folder("shop") / "current.json").read_text().replace(str(version), "gone")
     )
-    for tab in (tab_sample.html, tab_profile.html):
+    for tab in (tab_overview.sample, tab_profile.html):
         with pytest.raises(KitError) as error:
             tab(port)
         assert str(error.value) == (
@@ -240,20 +240,20 @@ def test_a_snapshot_that_was_pruned_meanwhile_is_a_sentence(shop: SmallMesh) -> 
 def test_of_a_broken_product_the_last_snapshot_is_shown(shop: SmallMesh) -> None:
     (shop.domains / "shop/product.odps.yaml").write_text("kind: [")
     index.write(shop.config, shop.mesh)
-    facts = dict(shown(tab_overview.html, shop).rows)
+    facts = dict(shown(tab_overview.overview, shop).rows)
     assert facts["freshness"].startswith("broken: ")
     assert "classification" not in facts
     page = shown(tab_schema.html, shop)
     assert page.said == ["These are the columns of the last snapshot: no contract promises them now, or its product is broken."]
     assert page.rows[1] == ["sale_id", "bigint", "none", "", "", "the sale_id"]
-    assert len(shown(tab_sample.html, shop).rows) == 21
+    assert len(shown(tab_overview.sample, shop).rows) == 21
     assert len(shown(tab_history.html, shop).rows) == 2
     with pytest.raises(MeshError, match=r"the data product 'shop' is broken: "):
-        tab_lineage.html(opened(shop))
+        tab_overview.lineage(opened(shop))
 
 
 def test_what_was_never_built_says_so(small: SmallMesh) -> None:
-    for tab in (tab_sample.html, tab_profile.html):
+    for tab in (tab_overview.sample, tab_profile.html):
         with pytest.raises(NotPublished) as error:
             tab(opened(small))
         assert str(error.value) == (

@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 
 from kit.checks import Check
-from kit.copies import copies
 from kit.errors import KitError
-from kit.executed import Executed
+from kit.executed import Executed, copies
 from kit.notebook_diff import differences
 from kit.progress import Progress
 from kit.runs import Runs

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from kit.errors import InvalidFile
+from kit.plain_yaml import appended
 from kit.yaml import parse_yaml
-from kit.yaml_edit import appended
 
 PATH = Path("some.yaml")
 ITEM = {"name": "b.c", "version": "1.0.0"}
