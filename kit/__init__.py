@@ -5,36 +5,35 @@ Importing it is light; polars, dbt, Great Expectations and papermill are importe
 
 from typing import TYPE_CHECKING
 
-from kit.asset import Inputs, Preview, inputs, output
 from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
-from kit.reading import read, scan
-from kit.running import run
-from kit.version import __version__
+from kit.cli.api import run
+from kit.core import __version__
+from kit.notebooks import Inputs, Preview, inputs, output, read, scan
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from kit.promote_form import PromoteForm
+    from kit.jupyter.promote_form import PromoteForm
 
 __all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"]
 
 
 def promote(notebook: str | None = None) -> "PromoteForm":
     """A form that makes this notebook, or the named one, a port of a data product, as `kit promote` does."""
-    from kit import promote_form
+    from kit.jupyter import promote_form
 
     return promote_form.form(notebook)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
     """`%load_ext kit`: SQL over published ports in a notebook."""
-    from kit import magic
+    from kit.jupyter import magics
 
-    magic.load(shell)
+    magics.load(shell)
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """`%unload_ext kit`."""
-    from kit import magic
+    from kit.jupyter import magics
 
-    magic.unload(shell)
+    magics.unload(shell)

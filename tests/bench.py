@@ -21,11 +21,11 @@ from typing import Annotated, Any
 
 import typer
 
-from kit.config import Config
-from kit.mesh import Mesh
-from kit.runs import Runs
-from kit.store import Store
-from tests.many import many
+from kit.core.config import Config
+from kit.mesh.mesh import Mesh
+from kit.storage.runs import Runs
+from kit.storage.snapshots import Store
+from tests.support.many import many
 
 ROOT = Path(__file__).parents[1]
 
@@ -128,7 +128,7 @@ sys.exit(bool(mesh.broken))
 DOMAINS = 300
 CODE_LOCATION = """
 from dagster._core.remote_representation.external_data import RepositorySnap
-from kit.definitions import defs
+from kit.orchestration.definitions import defs
 RepositorySnap.from_def(defs().get_repository_def())
 """
 PRODUCTS = 1_000
@@ -161,7 +161,7 @@ def building(runs: int, folder: Path) -> tuple[dict[str, list[Cost]], list[float
 
     And the seconds that an asset notebook took over those of its cells, in each run.
     """
-    kit = [sys.executable, "-m", "kit.cli", "run"]
+    kit = [sys.executable, "-m", "kit", "run"]
     storage = folder / "mesh"
     measure(kit, KIT_STORAGE=str(storage))
     config = Config.load(ROOT, {})

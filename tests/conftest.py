@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from dbt_common.tests import enable_test_caching
 
-from kit.single import lock
-from kit.store import Store
-from tests.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
-from tests.small_mesh import SmallMesh
+from kit.core.locks import lock
+from kit.storage.snapshots import Store
+from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
+from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +43,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.CompletedProcess[str]:
     start = [] if network else [sys.executable, "-c", NO_NETWORK]
     return subprocess.run(
-        [*start, sys.executable, "-m", "kit.cli", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
+        [*start, sys.executable, "-m", "kit", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 

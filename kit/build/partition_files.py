@@ -1,0 +1,79 @@
+"""The files of a product cut into partitions: one for each, carried over or made anew, with rows of that partition only."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kit.build.plan import Start
+from kit.contracts import Check, quarantine_table
+from kit.core import KitError, database
+from kit.mesh import DataProduct, OutputPort
+from kit.storage import Snapshot
+
+
+def partition_file(key: str | None) -> str:
+    """The name of the Parquet file of a partition, or of a whole port."""
+    return f"{key or 'data'}.parquet"
+
+
+def partition_rule(product: DataProduct) -> str:
+    """How the check that rows lie in their own partition is called."""
+    assert product.partitions is not None
+    return f"every row lies in the partition of its {product.partitions.column}"
+
+
+def carry_over(product: DataProduct, start: Start, staging: Path) -> None:
+    """Put the partitions that stay beside those just made; raises `KitError` for one that was built to another contract."""
+    with database.connect() as connection:
+        for port in product.ports:
+            for key in start.kept:
+                assert start.current is not None
+                _carry_over(connection, start.current, port, key, staging)
+
+
+def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, staging: Path) -> None:
+    product, file, found = current.product, partition_file(key), {}
+    old = current.folder / port.name / file
+    if old.is_file():
+        database.add_views(connection, {"kept": [old]})
+        found = database.columns(connection, "kept")
+    if port.contract.schema_problems(found):
+        raise KitError(
+            f"'{product}': partition {key} of the port '{port.name}' was built with other columns than the "
+            f"contract's now; build all partitions with `kit run {product}`"
+        )
+    _link(old, staging / port.name / file)
+    if port.contract.quarantining:
+        aside = current.folder / quarantine_table(port.name) / file
+        if not aside.is_file():
+            raise KitError(
+                f"'{product}': partition {key} of the port '{port.name}' was built before its contract set rows "
+                f"aside; build all partitions with `kit run {product}`"
+            )
+        _link(aside, staging / quarantine_table(port.name) / file)
+
+
+def _link(old: Path, new: Path) -> None:
+    """Have a published file in another snapshot too, without a copy where the file system can."""
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)
+
+
+def stray_rows(product: DataProduct, start: Start, staging: Path) -> tuple[Check, ...]:
+    """Whether each file just made holds rows of its own partition only, a check for each port."""
+    assert product.partitions is not None
+    column, found = database.quoted(product.partitions.column), []
+    with database.connect() as connection:
+        for port in product.ports:
+            strays = []
+            for key in start.due:
+                path, wanted = database.literal(str(staging / port.name / partition_file(key))), database.literal(key)
+                query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {wanted}"
+                (rows,) = connection.execute(query).fetchone() or (0,)
+                strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
+            observed = "; ".join(strays[:3])
+            found.append(Check(port.name, partition_rule(product), "contract", not strays, observed=observed))
+    return tuple(found)

@@ -1,0 +1,33 @@
+"""What a build tells while it runs."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kit.core import no_step
+
+
+@dataclass
+class Progress:
+    """Listens to a build: `begin` and `end` frame each step, `step` passes every named point inside.
+
+    `seconds` is what each kind of step has taken so far.
+    """
+
+    begin: Callable[[str, str], None] = lambda product, step: None
+    end: Callable[[str, str, str, float], None] = lambda product, step, result, seconds: None
+    step: Callable[[str], None] = no_step
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, product: str, step: str) -> Iterator[Callable[[str], None]]:
+        """Time one step; what the caller says about its result is passed on."""
+        result = [""]
+        started = time.perf_counter()
+        self.begin(product, step)
+        yield lambda text: result.__setitem__(0, text)
+        seconds = time.perf_counter() - started
+        self.seconds[step] = round(self.seconds.get(step, 0) + seconds, 3)
+        self.end(product, step, result[0], seconds)
+        self.step(f"{step} done")

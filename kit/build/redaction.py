@@ -1,0 +1,62 @@
+"""What checks say about the data without showing what its contracts hide."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from kit.contracts import Check, Column, Contract
+from kit.quality import Subject, rules, schema_rule
+
+HIDDEN = "masked"
+"""What stands in the place of a value."""
+
+_COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
+
+
+def personal(contract: Contract) -> tuple[Column, ...]:
+    """The columns whose values stay where the data is: those that are masked, and those that say something about a person."""
+    return tuple(c for c in contract.columns if c.classification == "personal" or c in contract.masked_columns)
+
+
+def discreet(
+    subjects: Sequence[Subject],
+    clock: datetime,
+    checks: Iterable[Check],
+    hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),
+) -> tuple[Check, ...]:
+    """The checks without values of the columns that `hides` names; `subjects` are all tables of the product that are audited.
+
+    Checks are made of the real values and recorded for everybody. In a product that hides anything, only values under the
+    name of a column that a contract knows and none hides are told: a query may give any name to a hidden value.
+    """
+    if not any(hides(subject.contract) for subject in subjects):
+        return tuple(checks)
+    known = {column.name for subject in subjects for column in subject.contract.columns}
+    hidden = {column.name for subject in subjects for column in hides(subject.contract)}
+    shown = known - hidden
+    telling = {(subject.table, schema_rule(subject.contract)) for subject in subjects}
+    for subject in subjects:
+        for _, rule in rules(subject, clock):
+            counting = rule.type == "expect_table_row_count_to_be_between"
+            if counting or (rule.columns and shown.issuperset(rule.columns)):
+                telling.add((subject.table, rule.name))
+    return tuple(_discreet(check, shown, (check.table, check.rule) in telling) for check in checks)
+
+
+def _discreet(check: Check, shown: set[str], tells: bool) -> Check:
+    # What a unit test observes are rows that its author made up.
+    mocked = check.origin == "dbt" and check.rule.startswith("unit test ")
+    plain = not check.observed or tells or mocked or _COUNT.fullmatch(check.observed)
+    return replace(
+        check,
+        observed=check.observed if plain else HIDDEN,
+        samples=tuple({name: _value(name, value, shown) for name, value in row.items()} for row in check.samples),
+    )
+
+
+def _value(names: str, value: Any, shown: set[str]) -> Any:
+    """A sample's value; `names` may be several columns."""
+    return value if shown.issuperset(names.split(", ")) else HIDDEN

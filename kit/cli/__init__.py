@@ -1,0 +1,1 @@
+"""The command line and `kit.run`. Heavy: import its modules by name."""

@@ -1,0 +1,184 @@
+"""What a person sees in a terminal: progress, tables, what to do next."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kit.build import Progress
+from kit.mesh import Mesh
+
+if TYPE_CHECKING:
+    from kit.build import Outcome, Trial
+    from kit.governance import Score
+    from kit.storage import PortStatus
+
+# So that all eight traits fit beside a name into 80 columns.
+_SHORT = {
+    "discoverable": "discover", "addressable": "address", "understandable": "understand", "trustworthy": "trust",
+    "accessible": "access", "interoperable": "interop", "valuable": "value",
+}  # fmt: skip
+_SHORT_TEXT = 20
+_STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
+
+_is_terminal = sys.stdout.isatty()
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
+errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """A spinner for the step at work, and a line for each that is done."""
+    if quiet:
+        yield Progress()
+        return
+    with console.status("") as spinner:
+
+        def begin(product: str, step: str) -> None:
+            spinner.update(f"{product}: {step}")
+
+        def end(product: str, step: str, result: str, seconds: float) -> None:
+            console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
+
+        yield Progress(begin=begin, end=end)
+
+
+def print_outcome(outcome: "Outcome") -> None:
+    """Print how the build of a product ended, and why when it failed."""
+    style = {"failed": "red", "published": "green"}.get(outcome.status, "")
+    what = outcome.version or ""
+    if outcome.partitions:
+        what += f", {len(outcome.partitions)} partition{'s' * (len(outcome.partitions) > 1)}"
+    console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
+    if outcome.message:
+        (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
+
+
+def print_trials(trials: "Sequence[Trial]") -> None:
+    """Print a line for each combination of parameters that was tried."""
+    names = list(trials[0].parameters)
+    rows = [
+        (
+            trial.run_id,
+            *(trial.parameters[name] for name in names),
+            trial.verdict,
+            ", ".join(f"{port} {count:,}" for port, count in trial.rows.items()),
+            f"{trial.seconds:.1f}",
+        )
+        for trial in trials
+    ]
+    print_rows(["run", *names, "verdict", "rows", "seconds"], rows)
+    runs = f" {trials[0].run_id} {trials[-1].run_id}" if len(trials) > 1 else " RUN_A RUN_B"
+    console.print(f"nothing was published; compare two with: kit notebook diff{runs}", style="dim")
+
+
+def print_status(rows: "Sequence[PortStatus]") -> None:
+    """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
+    from kit.storage import raw_set_aside
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, options in (
+        ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
+        ("snapshot", {"no_wrap": True}), ("freshness / SLA", {}), ("checks", {"no_wrap": True}),
+    ):  # fmt: skip
+        table.add_column(name, **options)
+    for row in rows:
+        freshness = Text(row.freshness(), style=_STYLES[row.state])
+        table.add_row(
+            row.card.name,
+            row.port.name,
+            row.card.owner,
+            f"{row.port.rows:,}" if row.port.rows is not None else "",
+            row.version or "",
+            freshness,
+            Text(row.checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
+        )
+    console.print(table)
+    for row in rows:
+        if text := row.deprecation():
+            console.print(
+                Text(f"{row.card.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
+            )
+    for text in raw_set_aside(rows):
+        console.print(Text(text, "yellow"))
+    for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
+        console.print(Text(note, style="red"))
+
+
+def print_scores(scores: "Sequence[Score]") -> None:
+    """Print the score card in per cent, and of each product the cheapest improvement."""
+    from kit.governance import TRAITS
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("in %", no_wrap=True)
+    for trait in TRAITS:
+        table.add_column(_SHORT.get(trait, trait), justify="right", no_wrap=True)
+    for score in scores:
+        shares = [score.share(trait) for trait in TRAITS]
+        # Rounded down: 100 says that nothing is left to do.
+        cells = ["n/a" if share is None else str(int(share * 100)) for share in shares]
+        styles = ["dim" if share is None else "green" if share == 1 else "yellow" for share in shares]
+        table.add_row(score.product, *map(Text, cells, styles))
+    console.print()
+    console.print(table)
+    for score in scores:
+        if fact := score.cheapest:
+            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.what})", "dim"))
+
+
+def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
+    """Print three commands worth trying now; first of all those that repair what failed."""
+    models = [port for product in mesh.products for port in product.ports if mesh.consumers(product.name) and not port.notebook]
+    notebooks = [port for port in mesh.ports if port.notebook]
+    steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in (notebooks or mesh.ports)[-1:]]
+    for port in models[-1:]:
+        product = port.id.partition(".")[0]
+        steps.append(f'kit read {port.id} --sql "select count(*) as n from {port.name}"')
+        steps.append(f"edit domains/{product}/models/marts/{port.name}.sql, then: kit run {product} --downstream")
+    console.print("\nThree things to try next", style="bold")
+    if shutil.which("kit") is None:
+        activate = Path(sys.prefix, "bin", "activate")
+        console.print(f"  first, once per shell: source {os.path.relpath(activate)}")
+    for step in steps[:3]:
+        console.print(f"  {step}")
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; columns that hold only numbers are aligned to the right."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, texts)) for texts in zip(columns, *cells, strict=True)]
+    # Long texts share what the short ones leave, which would else be cut as much.
+    long = [width for width in widths if width > _SHORT_TEXT]
+    left = (console.width - sum(widths) + sum(long) - 2 * len(widths)) // (len(long) or 1)
+    for position, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        numeric = all(_is_number(row[position]) for row in rows)
+        most = max(left, _SHORT_TEXT) if width > _SHORT_TEXT else None
+        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True, max_width=most)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON for scripts."""
+    print(json.dumps(value, indent=1, default=str, ensure_ascii=False))

@@ -1,0 +1,50 @@
+"""Data contracts in the Open Data Contract Standard: columns, rules, masks, foreign keys, compatibility of two versions.
+
+A contract file goes in; a `Contract` with its `Rule`s comes out. A `Check` is the outcome of one rule on one table.
+"""
+
+from kit.contracts import foreign_key_checks
+from kit.contracts.check import SAMPLES, Check, counts, explain, merged
+from kit.contracts.compatibility import Change, compare, demanded, least, reworded
+from kit.contracts.consumer_contract import FOLDER, Need
+from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
+from kit.contracts.custom_properties import custom
+from kit.contracts.implication import implies, subject
+from kit.contracts.loader import Documents
+from kit.contracts.masks import is_whole
+from kit.contracts.on_failure import quarantine_table
+from kit.contracts.rule_sql import breaking, own_query
+from kit.contracts.rules import Rule, leaves_tables
+
+__all__ = [
+    "CLASSIFICATIONS",
+    "FOLDER",
+    "PROPERTY",
+    "SAMPLES",
+    "TODO",
+    "Change",
+    "Check",
+    "Column",
+    "Contract",
+    "Documents",
+    "Need",
+    "Rule",
+    "Sla",
+    "Version",
+    "breaking",
+    "compare",
+    "counts",
+    "custom",
+    "demanded",
+    "explain",
+    "foreign_key_checks",
+    "implies",
+    "is_whole",
+    "least",
+    "leaves_tables",
+    "merged",
+    "own_query",
+    "quarantine_table",
+    "reworded",
+    "subject",
+]

@@ -1,0 +1,184 @@
+"""YAML files read strictly and held against a standard; what was found valid is remembered by its content."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from kit.core import Document, KitError, Remembered, parse_yaml, read_text
+
+Standard = Literal["odcs", "odps"]
+"""Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
+products the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-data-product-standard)."""
+
+
+def check_schema(document: Document, standard: Standard) -> None:
+    """Raise `InvalidFile` for the first and most specific way in which a document breaks a standard."""
+    from jsonschema.exceptions import best_match
+
+    errors = list(_validator(standard).iter_errors(document.data))
+    # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
+    error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
+    if error is not None:
+        message = error.message if len(error.message) < 300 else f"{error.message[:150]} … {error.message[-120:]}"
+        if error.validator == "additionalProperties":
+            message += f"; there are: {', '.join(error.schema['properties'])}"
+        raise document.error([*error.absolute_path], message)
+
+
+def contract_schema() -> Path:
+    """The file of the JSON schema of contracts; raises `KitError` when the package it comes in is missing."""
+    spec = find_spec("open_data_contract_standard")
+    if spec is None or spec.origin is None:
+        raise KitError("the package 'open-data-contract-standard' is not installed; run `make install`")
+    return Path(spec.origin).with_name("schema.json")
+
+
+@cache
+def _schema_digest(standard: Standard) -> str:
+    """A digest of the JSON schema of a standard: a file judged by another schema is judged anew."""
+    return hashlib.sha256(json.dumps(_schema(standard), sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _schema(standard: Standard) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
+    return whole
+
+
+@cache
+def _validator(standard: Standard) -> Any:
+    import jsonschema
+
+    whole = _schema(standard)
+    search = jsonschema.Draft201909Validator.VALIDATORS["unevaluatedProperties"]
+
+    def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
+        # The search judges the object by every part of the schema once more, and hardly ever finds anything.
+        if not isinstance(instance, dict) or not instance.keys() <= _declared(schema, whole):
+            yield from search(validator, value, instance, schema)
+
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft201909Validator, {"unevaluatedProperties": unevaluated})(whole)
+
+
+def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
+    """The properties that an object valid by a schema may have in any case."""
+    names = set(schema.get("properties", ()))
+    parts = list(schema.get("allOf", ()))
+    if "$ref" in schema:
+        parts.append(whole["$defs"].get(schema["$ref"].removeprefix("#/$defs/"), {}))
+    return names.union(*(_declared(part, whole) for part in parts))
+
+
+def _product_schema() -> dict[str, Any]:
+    """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
+    text = {"type": "string", "minLength": 1}
+    contract = {
+        "type": "object",
+        "required": ["id", "version"],
+        "properties": {"id": text, "version": text},
+        "additionalProperties": False,
+    }
+    port = {"name": text, "version": text, "contractId": text}
+    member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
+    return {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "type": "object",
+        "required": ["apiVersion", "kind", "id", "status", "name", "version", "outputPorts", "team"],
+        "additionalProperties": False,
+        "properties": {
+            "apiVersion": {"enum": ["v1.0.0"]},
+            "kind": {"enum": ["DataProduct"]},
+            "id": text,
+            "name": text,
+            "version": text,
+            "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
+            "domain": text,
+            "tenant": text,
+            "description": {
+                "type": "object",
+                "properties": dict.fromkeys(("purpose", "limitations", "usage"), text),
+            },
+            "tags": {"type": "array", "items": text},
+            "inputPorts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId"],
+                    "properties": port,
+                    "additionalProperties": False,
+                },
+            },
+            "outputPorts": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["name", "version", "contractId", "type"],
+                    "properties": {
+                        **port,
+                        "type": {"enum": ["dbt", "notebook"]},
+                        "description": text,
+                        "sbom": {"type": "array"},
+                        "inputContracts": {"type": "array", "items": contract},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            "managementPorts": {"type": "array"},
+            "support": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["channel", "url"],
+                    "properties": dict.fromkeys(("channel", "url", "description", "tool", "scope"), text),
+                },
+            },
+            "team": {"type": "array", "minItems": 1, "items": member},
+            "authoritativeDefinitions": {"type": "array"},
+            "customProperties": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["property", "value"],
+                    "properties": {"property": text},
+                },
+            },
+            "productCreatedTs": text,
+        },
+    }
+
+
+class Documents:
+    """Reads the files of a mesh. What lies in the folder `cache` only saves time, never changes what is read.
+
+    A file is known by its content alone, and only when it was valid: whatever is wrong with a file is found and told
+    anew each time.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._remembered = Remembered(cache / "documents" if cache else None)
+
+    def read(self, path: Path, standard: Standard, before: Callable[[Document], None] = lambda document: None) -> Document:
+        """The file's data, valid by the standard; raises `InvalidFile` with file, line and field.
+
+        `before` may refuse in better words what the standard would refuse.
+        """
+        text = read_text(path)
+        key = Remembered.key(_schema_digest(standard), text)
+        known = self._remembered.get(key)
+        if known is not None:
+            return Document(path, text, json.loads(known))
+        document = parse_yaml(path, text)
+        before(document)
+        check_schema(document, standard)
+        self._remembered.keep(key, json.dumps(document.data))
+        return document
+
+    def save(self) -> None:
+        """Remember what was read, and only that: what belongs to no file any more is forgotten."""
+        self._remembered.save()

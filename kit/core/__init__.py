@@ -1,0 +1,106 @@
+"""Foundation: errors, settings, files, YAML, the content cache, git, secrets, processes, locks and DuckDB connections.
+
+Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
+"""
+
+from kit.core import database, git, sandbox, yaml_writer
+from kit.core.cache import Remembered
+from kit.core.config import MASK_KEY, Config
+from kit.core.database import KNOWN_TYPES, normal_type
+from kit.core.errors import (
+    AuditFailed,
+    Busy,
+    IngestError,
+    InvalidFile,
+    KitError,
+    MaskError,
+    MeshError,
+    NotebookError,
+    NotPublished,
+    PublishConflict,
+    SqlError,
+    TransformError,
+    UnknownName,
+)
+from kit.core.files import (
+    IDENTIFIER,
+    Step,
+    inside,
+    make_folder,
+    no_step,
+    read_json,
+    read_text,
+    sha256,
+    short,
+    sync_path,
+    time_id,
+    to_json,
+    write_durably,
+)
+from kit.core.git import at, commit
+from kit.core.locks import Single, lock
+from kit.core.policy import Policy
+from kit.core.processes import HOST, Processes, end_by_interrupt, end_with_parent, free_port
+from kit.core.secrets import Secrets
+from kit.core.text import aligned, count
+from kit.core.version import __version__
+from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
+from kit.core.yaml_writer import appended
+
+__all__ = [
+    "HOST",
+    "IDENTIFIER",
+    "KNOWN_TYPES",
+    "MASK_KEY",
+    "AuditFailed",
+    "Busy",
+    "Config",
+    "Document",
+    "IngestError",
+    "InvalidFile",
+    "KitError",
+    "MaskError",
+    "MeshError",
+    "NotPublished",
+    "NotebookError",
+    "Policy",
+    "Processes",
+    "PublishConflict",
+    "Remembered",
+    "Secrets",
+    "Single",
+    "SqlError",
+    "Step",
+    "TransformError",
+    "UnknownName",
+    "Where",
+    "__version__",
+    "aligned",
+    "appended",
+    "at",
+    "commit",
+    "count",
+    "database",
+    "end_by_interrupt",
+    "end_with_parent",
+    "free_port",
+    "git",
+    "inside",
+    "lock",
+    "make_folder",
+    "mappings",
+    "no_step",
+    "normal_type",
+    "parse_yaml",
+    "read_json",
+    "read_text",
+    "read_yaml",
+    "sandbox",
+    "sha256",
+    "short",
+    "sync_path",
+    "time_id",
+    "to_json",
+    "write_durably",
+    "yaml_writer",
+]

@@ -1,0 +1,107 @@
+"""`[tool.kit.policy]` of pyproject.toml: what the platform asks of every data product."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+from kit.core.errors import ConfigError
+
+_TABLE = "pyproject.toml: [tool.kit.policy]"
+_LEVELS = ("latency", "frequency", "retention")
+_NAMES = {
+    "port": r"[a-z0-9]+(_[a-z0-9]+)*",
+    "key": r".+_id",
+    "boolean": r"(is|has)_.+",
+    "date": r".+_(date|on|from|to)",
+    "timestamp": r".+_at",
+}
+"""Patterns a whole name must match: of ports, of keys that are bigint, of columns by type."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules of a mesh; a mesh without the table has none.
+
+    `described` is the least share of a port's columns with a description, `service_levels` are what every port promises,
+    `names` patterns by kind of name. `unmasked` exempts personal columns `PRODUCT.PORT.COLUMN`, `*` for any, with reasons.
+    """
+
+    owner_email: bool = True
+    described: float = 1.0
+    classified: bool = True
+    keys: bool = True
+    service_levels: tuple[str, ...] = ("frequency",)
+    names: Mapping[str, str] = field(default_factory=lambda: dict(_NAMES))
+    unmasked: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: Any) -> "Policy":
+        """The policy a table of pyproject.toml says, over the defaults; raises `ConfigError` naming setting and value."""
+        if not isinstance(given, dict):
+            raise ConfigError(f"{_TABLE} is {given!r}; it must be a table of settings")
+        known = [item.name for item in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"{_TABLE} has no setting '{name}'; there are: {', '.join(known)}")
+        return cls(**{name: _SETTINGS[name](name, value) for name, value in given.items()})
+
+    def exemption(self, column: str) -> str | None:
+        """The pattern that exempts the personal column `PRODUCT.PORT.COLUMN` from being masked, or None."""
+        return next((pattern for pattern in self.unmasked if fnmatchcase(column, pattern)), None)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be true or false")
+    return value
+
+
+def _share(name: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a share from 0 to 1")
+    return float(value)
+
+
+def _levels(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or any(level not in _LEVELS for level in value):
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a list of: {', '.join(_LEVELS)}")
+    return tuple(value)
+
+
+def _patterns(name: str, value: Any) -> dict[str, str]:
+    found = _texts(name, value, "regular expressions")
+    for kind, pattern in found.items():
+        if kind not in _NAMES:
+            raise ConfigError(f"{_TABLE} {name} has no '{kind}'; there are: {', '.join(_NAMES)}")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(f"{_TABLE} {name}.{kind} is {pattern!r}, no regular expression: {error}") from None
+    return _NAMES | found
+
+
+def _reasons(name: str, value: Any) -> dict[str, str]:
+    found = _texts(name, value, "reasons, each under PRODUCT.PORT.COLUMN or a pattern of it such as '*.household_id'")
+    for pattern, reason in found.items():
+        if not reason.strip():
+            raise ConfigError(f"{_TABLE} {name} gives no reason for '{pattern}'; say why it may be read by everybody")
+    return found
+
+
+def _texts(name: str, value: Any, what: str) -> dict[str, str]:
+    if not isinstance(value, dict) or any(not isinstance(text, str) for text in value.values()):
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a table of {what}")
+    return value
+
+
+_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
+    "owner_email": _switch,
+    "described": _share,
+    "classified": _switch,
+    "keys": _switch,
+    "service_levels": _levels,
+    "names": _patterns,
+    "unmasked": _reasons,
+}

@@ -1,0 +1,125 @@
+"""YAML read strictly: plain values only, with the line of every field."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kit.core.errors import InvalidFile
+from kit.core.files import read_text, short
+
+MAX_DEPTH = 40
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,38})")  # neither octal nor longer than any column type
+_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
+
+Where = Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file's data together with its text, for messages that point at a line."""
+
+    path: Path
+    text: str
+    data: dict[str, Any]
+
+    def error(self, where: Where, problem: str) -> InvalidFile:
+        """An `InvalidFile` for the field at `where` (keys and list positions from the top)."""
+        field = ".".join(str(part) for part in where)
+        at = f"{short(self.path)}:{_line(yaml.compose(self.text, Loader=_Loader), where)}"
+        text = f"{at}: {field}: {problem}" if field else f"{at}: {problem}"
+        # A value of the file must neither break the sentence nor act on the terminal.
+        return InvalidFile("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text))
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a file with `parse_yaml`; raises `InvalidFile`."""
+    return parse_yaml(path, read_text(path))
+
+
+def parse_yaml(path: Path, text: str) -> Document:
+    """Understand the text of `path` as a YAML mapping, without the parts of YAML that hurt.
+
+    No aliases, tags, duplicate keys or implicit dates; `yes`, `on` and `12:30` stay text; size and depth are
+    capped. Raises `InvalidFile` with file, line and field.
+    """
+
+    def bad(mark: Any, problem: str) -> InvalidFile:
+        return InvalidFile(f"{short(path)}:{mark.line + 1 if mark else 1}: {problem}")
+
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                raise bad(event.start_mark, "anchors and aliases (&, *) are not allowed; write the value out")
+            if tag := getattr(event, "tag", None):
+                raise bad(event.start_mark, f"the tag '{tag}' is not allowed; only plain values are")
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise bad(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        said = [getattr(error, name, None) for name in ("context", "problem")]
+        problem = ", ".join(filter(None, said)) or str(error).splitlines()[0]
+        raise bad(getattr(error, "problem_mark", None), f"not valid YAML: {problem}") from None
+
+    def convert(node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            mapping: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise bad(key_node.start_mark, "a key must be plain text")
+                key = str(key_node.value)
+                if key in mapping:
+                    raise bad(key_node.start_mark, f"the key '{key}' stands twice; keep one")
+                mapping[key] = convert(value_node)
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            return [convert(item) for item in node.value]
+        return _scalar(node)
+
+    data = convert(node) if node is not None else None
+    if not isinstance(data, dict):
+        raise InvalidFile(f"{short(path)}:1: must hold a mapping of keys to values")
+    return Document(path, text, data)
+
+
+def _line(node: Any, where: Where) -> int:
+    """The line of the field at `where` below a node, or of the last part of the way to it that is there."""
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            found = next((value for key, value in node.value if key.value == str(part)), None)
+        else:
+            found = node.value[part] if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)) else None
+        if found is None:
+            break
+        node = found
+    return int(node.start_mark.line) + 1
+
+
+def _scalar(node: yaml.Node) -> Any:
+    value = str(node.value)
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "null":
+        return None
+    if kind == "bool" and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if kind == "int" and _INTEGER.fullmatch(value):
+        return int(value)
+    if kind == "float" and _FLOAT.fullmatch(value) and isfinite(float(value)):
+        return float(value)
+    return value
+
+
+def mappings(value: object) -> list[dict[str, Any]]:
+    """The mappings in what should be a list of them, before a schema has said so."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

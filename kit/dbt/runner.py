@@ -1,0 +1,169 @@
+"""Running a product's dbt project in this process, over a work database."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.contracts import SAMPLES, Check
+from kit.core import TransformError, sandbox, short
+from kit.core import database as work
+from kit.dbt.project import PYTHON_MODEL, TAG, Project, test_name
+from kit.mesh import DataProduct
+
+_PROFILES = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """What a dbt build did: the models it made and the outcome of every dbt test and unit test."""
+
+    models: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+
+def transform(
+    product: DataProduct,
+    database: Path,
+    inputs: Iterable[Path],
+    staging: Path,
+    target: Path,
+    on_node: Callable[[str], None] = lambda name: None,
+    on_model: Callable[[str], None] = lambda name: None,
+    partition: str | None = None,
+    only: str = "",
+) -> Transformed:
+    """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
+
+    They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
+    `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
+    that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
+    before anything reads it; what it raises fails the model. With `only` nothing runs but this model, port or not, and what
+    it is made from, without tests. Failed tests are returned as checks; a model that fails or a
+    project that cannot be parsed raises `TransformError`.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def listen(event: Any) -> None:
+        if event.info.name == "SQLQuery" and "use_tmp_file" in event.data.sql.lower():
+            # The one way to write over a file that may be read, which DuckDB cannot tell apart.
+            raise TransformError("the option use_tmp_file would let a model write over its inputs; remove it")
+        if event.info.name == "NodeFinished":
+            node = event.data.node_info
+            if node.resource_type == "model" and node.node_status == "success":
+                on_model(node.node_name)
+            on_node(node.node_name)
+
+    ports = ",".join([*(port.name for port in product.ports if port.notebook is None), only])
+    files = list(inputs)
+    sandbox.declare(database, [*files, *_seeds(product)], [staging])
+    before = list(map(_state, files))
+    with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
+        try:
+            selected = ["--select", f"+{only}", "--exclude-resource-type", "test", "unit_test"] if only else []
+            arguments = dbt_arguments("build", product, target, partition) + selected
+            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+        finally:
+            # Without this the file stays locked and the next project inherits this one's connection.
+            DuckDBConnectionManager.close_all_connections()
+    if isinstance(result.exception, KeyboardInterrupt | SystemExit):
+        raise result.exception
+    if changed := [path for path, state in zip(files, before, strict=True) if _state(path) != state]:
+        raise TransformError(
+            f"'{product.name}': a model wrote over its input {short(changed[0])}, which readers share; correct the model, and "
+            "build the product the file is of anew with `kit run PRODUCT --force`"
+        )
+    nodes = list(getattr(result.result, "results", None) or ())
+    if not nodes:
+        raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
+    broken = [node for node in nodes if node.status == "error"]
+    if broken:
+        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in broken)
+        raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
+    models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
+    with work.connect(database, read_only=True) as connection:
+        sandbox.confine_as_declared(connection, database)
+        checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
+    return Transformed(models, checks)
+
+
+def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
+    """What dbt is called with; the environment names the work database and where marts go."""
+    arguments = [
+        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+        "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
+        "--no-version-check", "--no-send-anonymous-usage-stats",
+        *(["--exclude", f"tag:{TAG}"] if command == "build" else []),
+    ]  # fmt: skip
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
+
+
+def _seeds(product: DataProduct) -> list[Path]:
+    """The files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox would hold."""
+    project = Project.read(product.folder)
+    if project.python:
+        raise TransformError(f"'{product.name}': {short(project.python[0])}: {PYTHON_MODEL}")
+    return [model.path.resolve() for model in project.models if model.path.suffix == ".csv"]
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _check(node: Any, connection: Any) -> Check:
+    test = node.node
+    table = _about(test)
+    passed = node.status in ("pass", "success", "skipped")
+    declared = str(getattr(test.config, "severity", "error")).lower()
+    severity = "warning" if node.status == "warn" or (passed and declared == "warn") else "error"
+    name = _name(test)
+    if passed:
+        return Check(table, name, "dbt", True, severity)
+    if test.resource_type == "unit_test":
+        return Check(table, name, "dbt", False, severity, _text(node.message))
+    rows = connection.execute(f"select * from ({test.compiled_code}) limit {SAMPLES}")
+    names = [column[0] for column in rows.description]
+    samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
+    return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
+
+
+def _name(test: Any) -> str:
+    """What a test is called, as `kit.project` names it."""
+    if generic := getattr(test, "test_metadata", None):
+        return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
+    return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
+
+
+def _about(test: Any) -> str:
+    """The table a test judges, as `kit.project` names it."""
+    node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
+    reads = list(test.depends_on.nodes)
+    if not getattr(test, "test_metadata", None):
+        reads.sort(key=lambda name: name.startswith("source."))
+    node = node or next(iter(reads), "")
+    kind, _, rest = node.partition(".")
+    _, _, name = rest.partition(".")
+    return str(name if kind == "source" else name.partition(".")[0])
+
+
+def _text(error: object) -> str:
+    return " ".join(str(error or "").split())
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,137 @@
+"""A layered graph drawn as SVG: boxes by kind, framed by group, readable in light and dark."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import ceil
+
+from kit.core import KitError
+from kit.drawing.canvas import BOLD, SMALL, cut, number, sheet, text_width
+from kit.drawing.graph_layout import FRAME, Box, layout
+
+KINDS = {"source": "raw source", "model": "model", "port": "published port", "notebook": "notebook"}
+"""The kinds of node, and what the legend calls them."""
+
+_MOST = 200.0
+_PAD = 14.0
+_LEGEND = 40.0
+
+_STYLE = """
+.drawing .frame{fill:var(--frame);stroke:var(--rim)}
+.drawing .edge{fill:none;stroke:var(--edge);stroke-width:1.3}
+.drawing .source{fill:var(--fill);stroke:var(--line);stroke-dasharray:4 3}
+.drawing .model{fill:var(--fill);stroke:var(--line)}
+.drawing .port{fill:var(--port);stroke:var(--port-line);stroke-width:1.8}
+.drawing .notebook{fill:var(--book);stroke:var(--book-line)}
+.drawing .spine{stroke:var(--book-line)}
+.drawing .ring{fill:none;stroke:var(--ink);stroke-width:1.6}
+"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box: `label` is written in it and `note` below that in small; `group` names the frame it stands in.
+
+    `focus` rings the box that the drawing is about.
+    """
+
+    id: str
+    label: str
+    group: str
+    kind: str
+    note: str = ""
+    focus: bool = False
+
+
+def draw_graph(nodes: Sequence[Node], edges: Iterable[tuple[str, str]], title: str, *, words: tuple[str, ...] = ()) -> str:
+    """The graph as an SVG document, the same bytes for the same input; edges run from source to target.
+
+    `words` are sentences that stand below it. Raises `KitError` for an unknown kind, a node given twice, an edge of an
+    unknown node, and edges in a circle.
+    """
+    edges = list(edges)
+    _refuse(nodes, edges)
+    height = 44.0 if any(node.note for node in nodes) else 30.0
+    widths = {node.id: 2 * _PAD + ceil(max(text_width(_cut(node.label)), text_width(_cut(node.note), SMALL))) for node in nodes}
+    picture = layout({node.id: node.group for node in nodes}, widths, height, edges)
+    parts = [_frame(group, box) for group, box in sorted(picture.frames.items())]
+    parts += [_edge(edge, points) for edge, points in sorted(picture.routes.items())]
+    parts += [_node(node, picture.boxes[node.id]) for node in nodes]
+    legend, wide = _legend({node.kind for node in nodes})
+    parts.append(f'<g transform="translate(0 {number(picture.height + _LEGEND - 26)})">{legend}</g>')
+    return sheet(title, "\n".join(parts), max(picture.width, wide), picture.height + _LEGEND, style=_STYLE, words=words)
+
+
+def _refuse(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> None:
+    ids: set[str] = set()
+    for node in nodes:
+        if node.kind not in KINDS:
+            raise KitError(f"node '{node.id}' is of kind '{node.kind}'; allowed are: {', '.join(KINDS)}")
+        if node.id in ids:
+            raise KitError(f"node '{node.id}' is given twice; an id names one node")
+        ids.add(node.id)
+    for edge in edges:
+        for name in edge:
+            if name not in ids:
+                raise KitError(
+                    f"the edge {' → '.join(edge)} names '{name}', which is no node; give it as a node or drop the edge"
+                )
+
+
+def _frame(group: str, box: Box) -> str:
+    name = cut(group, (box.width - 2 * _PAD) / BOLD)
+    hover = f"<title>{escape(group)}</title>" if name != group else ""
+    words = f'<text class="group" x="{number(box.x + FRAME)}" y="{number(box.y + 21)}">{escape(name)}</text>'
+    return f"<g>{hover}{_rect('frame', box, 10)}{words}</g>"
+
+
+def _edge(edge: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
+    (x, y), *rest = points
+    path = f"M{number(x)} {number(y)}"
+    for index, (to_x, to_y) in enumerate(rest):
+        if index % 2 or abs(to_y - y) < 0.05:
+            path += f"H{number(to_x)}"
+        else:
+            half = (x + to_x) / 2
+            path += f"C{number(half)} {number(y)} {number(half)} {number(to_y)} {number(to_x)} {number(to_y)}"
+        x, y = to_x, to_y
+    title = escape(" → ".join(edge))
+    return f'<path class="edge" d="{path}m-6-4l6 4l-6 4"><title>{title}</title></path>'
+
+
+def _node(node: Node, box: Box) -> str:
+    label, note = _cut(node.label), _cut(node.note)
+    middle = box.y + box.height / 2
+    x = number(box.x + _PAD)
+    first = f'<text x="{x}" y="{number(middle - 2 if note else middle + 4.4)}">{escape(label)}</text>'
+    second = f'<text class="note" x="{x}" y="{number(middle + 13)}">{escape(note)}</text>' if note else ""
+    hover = escape("\n".join(dict.fromkeys(filter(None, (node.id, node.label, node.note)))))
+    ring = _rect("ring", Box(box.x - 4, box.y - 4, box.width + 8, box.height + 8), 14) if node.focus else ""
+    return f"<g><title>{hover}</title>{_shape(node.kind, box)}{ring}{first}{second}</g>"
+
+
+def _shape(kind: str, box: Box) -> str:
+    """Told apart by form as well as colour: dashed, thin, round and bold, with a spine."""
+    shape = _rect(kind, box, min(12, box.height / 2.5) if kind == "port" else 2)
+    if kind == "notebook":
+        shape += f'<path class="spine" d="M{number(box.x + 5)} {number(box.y)}v{number(box.height)}"/>'
+    return shape
+
+
+def _rect(kind: str, box: Box, radius: float) -> str:
+    at = f'x="{number(box.x)}" y="{number(box.y)}" width="{number(box.width)}" height="{number(box.height)}"'
+    return f'<rect class="{kind}" {at} rx="{number(radius)}"/>'
+
+
+def _legend(kinds: set[str]) -> tuple[str, float]:
+    parts, x = [], 0.0
+    for kind in (kind for kind in KINDS if kind in kinds):
+        parts.append(
+            f'{_shape(kind, Box(x + 1, 0, 26, 15))}<text class="note" x="{number(x + 34)}" y="11.5">{KINDS[kind]}</text>'
+        )
+        x += 34 + text_width(KINDS[kind], SMALL) + 20
+    return "".join(parts), x
+
+
+def _cut(text: str) -> str:
+    return cut(text, _MOST)

@@ -1,0 +1,25 @@
+"""Judgement of a mesh without building it: `kit check`, the contract diff, the policy, the score card and the doctor.
+
+A mesh goes in; problems, changes and scores come out.
+"""
+
+from kit.governance import check
+from kit.governance.check import problems
+from kit.governance.coupling import forbidden
+from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
+from kit.governance.doctor import examine
+from kit.governance.scorecard import TRAITS, Score, scores
+
+__all__ = [
+    "TRAITS",
+    "Consumer",
+    "PortDiff",
+    "ProductDiff",
+    "Score",
+    "check",
+    "diff",
+    "examine",
+    "forbidden",
+    "problems",
+    "scores",
+]

@@ -1,0 +1,209 @@
+"""Proof that a product reads nothing of others but the ports it declares, from its SQL and its Python."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.contracts import Contract, Rule, own_query
+from kit.core import Config, KitError, short
+from kit.dbt.compiler import statements
+from kit.dbt.project import Project, files_below, folder_names, read_loosely
+from kit.lineage import Python, of_ingest, of_notebook, reaches
+from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
+from kit.quality import read_suite
+
+_SELF = "kit table"  # what ${table} goes by; nothing of a contract can be called so
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`tables` are those that rules name beside their own; `problems` say what they ask that they must not."""
+
+    tables: frozenset[str]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Query:
+    """The SQL of one rule, the file it stands in, and the tables it may ask beside its own."""
+
+    path: Path
+    rule: str
+    sql: str
+    others: frozenset[str]
+
+
+def asked(config: Config, product: DataProduct) -> Asked:
+    """What the rules of a product's contracts and suites, and those it states as needs, ask."""
+    queries = tuple(_queries(product))
+    tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
+    problems = []
+    found = reaches(config.cache / "asked" / product.name, [(query.sql, False) for query in queries])
+    for query, reached in zip(queries, found, strict=True):
+        where = f"{short(query.path)}: '{query.rule}'"
+        problems += [f"{where} {fault}" for fault in reached.faults]
+        for table in reached.tables:
+            if table.lower() in query.others:
+                tables.add(table)
+            elif table != _SELF:
+                allowed = ", ".join(("${table}", *sorted(query.others)))
+                problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
+    return Asked(frozenset(tables), tuple(problems))
+
+
+def _contracts(product: DataProduct) -> list[Contract]:
+    return [source.contract for source in product.sources] + [port.contract for port in product.ports]
+
+
+def _queries(product: DataProduct) -> Iterator[_Query]:
+    before = frozenset({f"{RAW}.{source.name}" for source in product.sources} | {item.name for item in product.inputs})
+    after = before | {name for port in product.ports for name in (port.name, port.id)}
+    for source in product.sources:
+        yield from _of(source.contract.path, source.contract.rules, before)
+    for port in product.ports:
+        yield from _of(port.contract.path, port.contract.rules, after)
+        if port.suite:
+            with suppress(KitError):  # `kit check` tells of every suite that cannot be read
+                yield from _of(port.suite, read_suite(port.suite), after)
+    for need in product.needs:
+        yield from _of(need.contract.path, need.contract.rules, frozenset())
+
+
+def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
+    for rule in rules:
+        query = own_query(str(rule.kwargs.get("unexpected_rows_query", ""))) if rule.foreign_key is None else None
+        if query:
+            yield _Query(path, rule.name, query.replace("${table}", f'"{_SELF}"'), others)
+
+
+_OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
+
+
+def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
+    """What each product reads without declaring it, or declares without reading it, as pairs of product and message."""
+    for product in mesh.products:
+        for message in dict.fromkeys(_product(config, mesh, product)):
+            yield product.name, message
+
+
+@dataclass
+class _Seen:
+    """The names of tables and ports a product was seen reading; `all` when some of it cannot be seen."""
+
+    names: set[str]
+    all: bool = False
+
+
+def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
+    seen = _Seen(set())
+    yield from _sql(config, mesh, product, seen)
+    yield from _python(config, mesh, product, seen)
+    rules = asked(config, product)
+    seen.names |= {table.lower() for table in rules.tables}
+    yield from rules.problems
+    for item in product.inputs:
+        if not seen.all and item.name not in seen.names:
+            where = short(product.folder / DESCRIPTOR)
+            yield f"{where}: declares '{item.name}' but nothing reads it; delete the input port"
+
+
+def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+    yield from _unprovable(product)
+    try:
+        texts = statements(config, product)
+    except KitError as error:
+        seen.all = True
+        yield f"{short(product.folder)}: cannot tell what its models read: {error}"
+        return
+    own = {model.name.lower() for model in Project.read(product.folder).models}
+    reached = reaches(config.cache / "reach" / product.name, [(text.sql, text.kind == "hook") for text in texts])
+    for text, found in zip(texts, reached, strict=True):
+        seen.names |= {table.lower() for table in found.tables}
+        where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
+        for fault in found.faults:
+            seen.all = seen.all or "cannot be understood" in fault
+            yield f"{where} {fault}"
+        for table in found.tables:
+            if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
+                yield f"{where} reads {problem}"
+
+
+def _unprovable(product: DataProduct) -> Iterator[str]:
+    """Files dbt would run whose reads nobody can prove."""
+    settings = read_loosely(product.folder / "dbt_project.yml")
+    for key, default, suffix, what in (
+        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved; write SQL, or a notebook port"),
+        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version; delete it"),
+    ):
+        for part in folder_names(settings, key, default) if settings else ():
+            for path, _ in files_below(product.folder / part):
+                if path.suffix == suffix:
+                    yield f"{short(path)}: is {what}"
+
+
+def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str | None:
+    """What is wrong with reading a table, None when the product may."""
+    schema, dot, _ = table.partition(".")
+    declared = {item.name for item in product.inputs} | {f"{RAW}.{source.name}" for source in product.sources}
+    if table.lower() in declared | own:  # SQL does not tell small letters from capital ones
+        return None
+    if not dot:
+        return f"'{table}', which is no model, seed or input of '{product.name}'; use ref() or source()"
+    if "/" in table or "*" in table or table.rpartition(".")[2].lower() in ("parquet", "csv", "json", "duckdb", "db"):
+        return f"the file '{table}' in place of a table; declare what it holds in {DESCRIPTOR}"
+    if schema.lower() in _OF_THE_DATABASE:
+        return f"'{table}', the database's own catalog; read tables only"
+    return foreign(mesh, product, table)
+
+
+def foreign(mesh: Mesh, product: DataProduct, name: str) -> str:
+    """What is wrong with reading something of that name that is no declared input."""
+    schema, _, rest = name.partition(".")
+    if schema == product.name and product.port(rest):
+        return f"'{name}', the product's own port, as if it were an input; use ref('{rest}')"
+    if schema == RAW:
+        known = ", ".join(f"{RAW}.{source.name}" for source in product.sources) or "none"
+        return f"'{name}', which is no raw source of '{product.name}'; there are: {known}"
+    if name in (port.id for port in mesh.ports):
+        return f"'{name}', which is no declared input; declare it under inputPorts in {DESCRIPTOR}"
+    if schema in mesh.names:
+        offered = ", ".join(port.id for port in mesh.ports if port.id.startswith(f"{schema}.")) or "none"
+        return f"'{name}', an internal of '{schema}'; its ports are: {offered}"
+    known = ", ".join(item.name for item in product.inputs) or "none"
+    return f"'{name}', which '{product.name}' does not declare; its inputs are: {known}"
+
+
+def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
+    """The places whose files a product has no business with, and what they are."""
+    folders = [(item.name, item.folder) for item in mesh.products] + [(item.name, item.folder) for item in mesh.broken]
+    found = {folder: f"the folder of '{name}'" for name, folder in folders if name != product}
+    return {**found, config.storage: "the storage of the mesh"}
+
+
+def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+    places = forbidden(config, mesh, product.name)
+    yield from (f"{item.where}: {item.problem}" for item in of_ingest(product.folder, places).faults)
+    for port in product.ports:
+        if port.notebook is None:
+            continue
+        try:
+            found: Python = of_notebook(port.notebook, product.folder, places)
+        except KitError as error:
+            seen.all = True
+            yield str(error)
+            continue
+        yield from (f"{item.where}: {item.problem}" for item in found.faults)
+        inputs = {item.name for item in port.reads}
+        seen.all = seen.all or found.escapes
+        for where, pattern in found.reads:
+            matching = {name for name in inputs if pattern.fullmatch(name)}
+            seen.names |= matching
+            if matching:
+                continue
+            name = pattern.pattern.replace("\\", "")
+            if name in (item.name for item in product.inputs):
+                problem = f"'{name}', which is no input of '{port.id}'; add it to inputContracts of that port"
+            else:
+                problem = foreign(mesh, product, name)
+            yield f"{where}: reads {problem}"

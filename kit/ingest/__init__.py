@@ -1,0 +1,10 @@
+"""Raw data: call a source in `ingest.py`, read the file with the types of its contract, and land it as Parquet.
+
+A source and its contract go in; a landed Parquet file with its digest comes out, or an `IngestError`.
+"""
+
+from kit.ingest import landing
+from kit.ingest.inference import SUFFIXES, Given, identifier
+from kit.ingest.landing import Landing, land, package_file
+
+__all__ = ["SUFFIXES", "Given", "Landing", "identifier", "land", "landing", "package_file"]

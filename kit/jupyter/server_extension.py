@@ -1,0 +1,138 @@
+"""What the server of `kit lab` does for the mesh: Dagster below its own address, and new notebooks."""
+
+import atexit
+import html
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server_proxy.handlers import AddSlashHandler, ProxyHandler
+from tornado import web
+
+from kit.core import Config, KitError, Processes
+from kit.jupyter import lab
+from kit.orchestration import dev_server
+from kit.orchestration.instance import WEB_ROOT
+from kit.scaffold import blank
+
+_PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Dagster</title>{refresh}<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 15px system-ui, sans-serif; margin: 20vh auto; max-width: 46em; padding: 0 1em }}
+pre {{ font-size: 12px; overflow: auto; white-space: pre-wrap }}
+</style></head><body>{body}</body></html>
+"""
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": __name__}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Called by Jupyter as it starts."""
+    config = Config.load()
+    dagster = Dagster(config)
+    atexit.register(dagster.stop)
+    base = server.web_app.settings["base_url"].rstrip("/")
+    server.web_app.add_handlers(
+        ".*",
+        [
+            (f"{base}{WEB_ROOT}(/.*)", _Proxy, {"dagster": dagster}),
+            (f"{base}{WEB_ROOT}", AddSlashHandler),
+            (f"{base}/kit/notebooks", _Notebooks, {"mesh": config}),
+        ],
+    )
+
+
+class Dagster:
+    """The mesh's Dagster: the one of `kit dev` if that runs, else one of this server's own, started when asked for."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._own: Processes | None = None
+
+    def address(self) -> str | None:
+        """Where it answers; None while it starts. Raises `KitError` with what it said if it cannot start."""
+        if address := dev_server.place(self._config).told:
+            return address
+        if self._own is None:
+            self._own = Processes(self._config, lab.place(self._config).folder, {})
+            self._own.spawn("dagster", ["-m", "kit", "dev"])
+        try:
+            self._own.check()
+        except KitError:
+            self._own = None  # whoever asks again starts another
+            raise
+        return None
+
+    def stop(self) -> None:
+        """End the one of its own."""
+        if self._own:
+            self._own.stop()
+
+
+class _Proxy(ProxyHandler):  # type: ignore[misc]
+    """Dagster below Lab's address, for whoever is logged in there."""
+
+    SUPPORTED_METHODS = ("GET", "HEAD", "POST")
+
+    def initialize(self, dagster: Dagster) -> None:
+        self.dagster = dagster
+        self.proxy_base, self.absolute_url = WEB_ROOT, True
+        self.there = ""
+
+    async def http_get(self, path: str) -> None:
+        try:
+            address = self.dagster.address()
+        except KitError as error:
+            self.set_status(503)
+            self._tell(f"<p>Dagster did not start. <a href=''>Try again</a></p><pre>{html.escape(str(error))}</pre>")
+            return
+        if address is None:
+            self.set_status(202)
+            self._tell("<p>Dagster is starting …</p>", '<meta http-equiv="refresh" content="1">')
+        else:
+            await self.proxy(*self._at(address), path)
+
+    head = post = http_get
+
+    async def open(self, path: str) -> None:
+        address = self.dagster.address()
+        if address is None:
+            self.close(1013, "Dagster is starting")
+        else:
+            await self.proxy_open(*self._at(address), path)
+
+    def proxy_request_headers(self) -> Any:
+        """The guard before Dagster knows its own host and origin only, so those of Lab are given as these.
+
+        Jupyter has turned foreign hosts away by now; a foreign origin stays as it is, and the guard refuses it.
+        """
+        headers = super().proxy_request_headers()
+        if headers.get("Origin") == f"{self.request.protocol}://{self.request.host}":
+            headers["Origin"] = f"http://{self.there}"
+        headers["Host"] = self.there
+        for name in ("Cookie", "Authorization"):  # they are about Lab
+            headers.pop(name, None)
+        return headers
+
+    def _at(self, address: str) -> tuple[str, int]:
+        self.there = address.removeprefix("http://")
+        host, _, port = self.there.partition(":")
+        return host, int(port)
+
+    def _tell(self, body: str, refresh: str = "") -> None:
+        self.finish(_PAGE.format(body=body, refresh=refresh))
+
+
+class _Notebooks(APIHandler):
+    """Makes a notebook that can become a port."""
+
+    def initialize(self, mesh: Config) -> None:
+        self.mesh = mesh
+
+    @web.authenticated
+    def post(self) -> None:
+        try:
+            self.finish({"path": str(blank(self.mesh).relative_to(self.mesh.root))})
+        except KitError as error:
+            self.set_status(400)
+            self.finish({"message": str(error)})

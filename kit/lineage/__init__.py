@@ -1,0 +1,25 @@
+"""Lineage of tables and columns, from the SQL and Python of the products without running either.
+
+A mesh goes in; graphs of tables and columns, and the tables that SQL or Python reads, come out.
+"""
+
+from kit.lineage import columns
+from kit.lineage.graph import Node, downstream, lineage, nodes, picture, upstream, without, without_models
+from kit.lineage.python_reads import Python, of_ingest, of_notebook
+from kit.lineage.sql_tables import reaches
+
+__all__ = [
+    "Node",
+    "Python",
+    "columns",
+    "downstream",
+    "lineage",
+    "nodes",
+    "of_ingest",
+    "of_notebook",
+    "picture",
+    "reaches",
+    "upstream",
+    "without",
+    "without_models",
+]

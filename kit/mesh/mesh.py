@@ -1,0 +1,211 @@
+"""All data products and the graph their ports form."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from kit.contracts import Documents, Need
+from kit.core import KitError, MeshError, UnknownName, short
+from kit.mesh import versions
+from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
+
+
+def served(item: InputPort, provider: DataProduct) -> str | None:
+    """The id of the provider's port that serves an input, perhaps the one that keeps an older version; None for none."""
+    offered = {port.name: port.contract.version for port in provider.ports}
+    name = versions.serving(item.name.partition(".")[2], item.version, offered)
+    return f"{provider.name}.{name}" if name else None
+
+
+def resolved(product: DataProduct, products: Mapping[str, DataProduct]) -> DataProduct:
+    """The product with the ports that serve it as its inputs; those of a provider in error stay as they are declared."""
+
+    def port(item: InputPort) -> InputPort:
+        found = served(item, products[item.product]) if item.product in products else None
+        return replace(item, port=found, called=item.port) if found and found != item.port else item
+
+    ports = tuple(replace(made, reads=tuple(map(port, made.reads))) for made in product.ports)
+    return replace(product, inputs=tuple(map(port, product.inputs)), ports=ports)
+
+
+def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
+    """The products with, at each of their ports, what the readers it serves state they need of it."""
+    stated: dict[str, list[Need]] = {}
+    for product in products.values():
+        for item in product.inputs:
+            stated.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
+
+    def told(product: DataProduct) -> DataProduct:
+        ports = tuple(replace(port, needs=tuple(stated.get(port.id, ()))) for port in product.ports)
+        return replace(product, ports=ports) if ports != product.ports else product
+
+    return {name: told(product) for name, product in products.items()}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A domain folder that cannot be used, and why."""
+
+    name: str
+    folder: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The healthy products, providers before consumers, and the broken ones beside them."""
+
+    products: tuple[DataProduct, ...]
+    broken: tuple[Broken, ...]
+
+    @classmethod
+    def load(cls, domains: Path, cache: Path | None = None) -> "Mesh":
+        """Read every folder of `domains`; what is wrong with one product breaks that product only.
+
+        Files that were found valid are remembered in the folder `cache`, if one is given. Raises `MeshError` when there
+        is no folder `domains`.
+        """
+        documents = Documents(cache)
+        healthy: dict[str, DataProduct] = {}
+        broken: dict[str, Broken] = {}
+        for folder in folders(domains):
+            try:
+                healthy[folder.name] = DataProduct.load(folder, documents)
+            except (KitError, OSError) as error:
+                broken[folder.name] = Broken(folder.name, folder, str(error))
+        documents.save()
+        _break_unmet(healthy, broken)
+        _break_cycles(healthy, broken)
+        healthy = needed({name: resolved(product, healthy) for name, product in healthy.items()})
+        order = TopologicalSorter(_providers(healthy)).static_order()
+        products = tuple(healthy[name] for name in order if name in healthy)
+        return cls(products, tuple(broken[name] for name in sorted(broken)))
+
+    def product(self, name: str) -> DataProduct:
+        """The product of that name; raises `UnknownName`, or `MeshError` with the reason when it is broken."""
+        for product in self.products:
+            if product.name == name:
+                return product
+        for item in self.broken:
+            if item.name == name:
+                raise MeshError(f"the data product '{name}' is broken: {item.message}")
+        raise UnknownName(f"there is no data product '{name}'; there are: {_list(self.names)}")
+
+    def port(self, port: str) -> OutputPort:
+        """The port `PRODUCT.PORT`; raises `UnknownName` or `MeshError`."""
+        product, dot, name = port.partition(".")
+        if not dot:
+            raise UnknownName(f"'{port}' is not PRODUCT.PORT; there are: {_list(p.id for p in self.ports)}")
+        found = self.product(product)
+        offered = found.port(name)
+        if offered is None:
+            raise UnknownName(f"'{product}' has no port '{name}'; there are: {_list(p.id for p in found.ports)}")
+        return offered
+
+    @property
+    def ports(self) -> tuple[OutputPort, ...]:
+        """Every port of every healthy product."""
+        return tuple(port for product in self.products for port in product.ports)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all products, the broken ones too."""
+        return tuple(sorted([product.name for product in self.products] + [item.name for item in self.broken]))
+
+    def consumers(self, product: str) -> tuple[str, ...]:
+        """The names of the products that read a port of this one directly."""
+        return tuple(p.name for p in self.products if any(i.product == product for i in p.inputs))
+
+    def readers(self, port: str) -> tuple[DataProduct, ...]:
+        """The products that read a port, be it under the name of its newer version."""
+        return tuple(product for product in self.products if any(item.port == port for item in product.inputs))
+
+    def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
+        """The named products (or owners of the named ports) in build order; all of them for no name.
+
+        Raises `UnknownName` or `MeshError`.
+        """
+        names = tuple(names)
+        if not names:
+            return self.products
+        chosen = {name.partition(".")[0] for name in names}
+        for name in names:
+            _ = self.port(name) if "." in name else self.product(name)
+        chosen |= (self._reach(chosen, up=True) if upstream else set()) | (
+            self._reach(chosen, up=False) if downstream else set()
+        )
+        return tuple(product for product in self.products if product.name in chosen)
+
+    def _reach(self, start: set[str], *, up: bool) -> set[str]:
+        steps: dict[str, set[str]] = {}
+        for product in self.products:
+            for port in product.inputs:
+                here, there = (product.name, port.product) if up else (port.product, product.name)
+                steps.setdefault(here, set()).add(there)
+        found, todo = set(start), list(start)
+        while todo:
+            name = todo.pop()
+            for other in steps.get(name, ()):
+                if other not in found:
+                    found.add(other)
+                    todo.append(other)
+        return found
+
+
+def folders(domains: Path) -> list[Path]:
+    """The folders that hold data products, by name; raises `MeshError` when `domains` is none."""
+    if not domains.is_dir():
+        raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
+    with os.scandir(domains) as found:
+        return sorted(Path(entry.path) for entry in found if entry.is_dir() and not entry.name.startswith((".", "_")))
+
+
+def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:
+    return {name: sorted({port.product for port in product.inputs}) for name, product in products.items()}
+
+
+def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> None:
+    """Move products whose input ports nobody offers to the broken ones.
+
+    An input of a broken product is not unmet: its last published snapshot still serves.
+    """
+    for product in list(healthy.values()):
+        for port in product.inputs:
+            where = f"{short(product.folder / DESCRIPTOR)}: inputPorts: '{port.port}'"
+            provider = healthy.get(port.product)
+            if provider is None and port.product in broken:
+                continue
+            offered = provider.port(port.port.partition(".")[2]) if provider else None
+            serving = served(port, provider) if provider else None
+            if offered is None:
+                there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
+                message = f"{where} is offered by nobody; there are: {there}"
+            elif serving is None:
+                message = f"{where} is wanted in version {port.version}, but {offered.contract.version} is offered"
+            elif serving != port.port and serving in (other.port for other in product.inputs):
+                message = f"{where} in version {port.version} is '{serving}', which is declared too; keep one of them"
+            else:
+                continue
+            broken[product.name] = Broken(product.name, product.folder, message)
+    for name in broken:
+        healthy.pop(name, None)
+
+
+def _break_cycles(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> None:
+    while True:
+        try:
+            TopologicalSorter(_providers(healthy)).prepare()
+            return
+        except CycleError as error:
+            cycle = list(reversed(error.args[1]))
+            path = " → ".join(cycle)
+            for name in set(cycle):
+                product = healthy.pop(name)
+                message = f"{short(product.folder / DESCRIPTOR)}: inputPorts: products read each other in a circle: {path}"
+                broken[name] = Broken(name, product.folder, message)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,124 @@
+"""What a notebook can be given: the names, types, defaults and meanings in its cell tagged `parameters`."""
+
+import ast
+import contextlib
+import io
+import json
+import re
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.core import InvalidFile, NotebookError, mappings, read_json, short
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int, "float": (int, float), "str": str, "bool": bool, "list": list, "dict": dict,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter a notebook declares in its cell tagged `parameters`; `help` is the comment beside it."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+    def __str__(self) -> str:
+        about = f" ({self.help})" if self.help else ""
+        return f"{self.name}: {self.type} = {self.default!r}{about}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameter as JSON values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A name that is given a value in a cell; `annotation` and `comment` are empty where there is none."""
+
+    name: str
+    value: ast.expr
+    annotation: str
+    comment: str
+
+
+def parameters(path: Path) -> dict[str, Parameter]:
+    """The declared parameters of a notebook by name; raises `NotebookError` for one that cannot be read.
+
+    A parameter's type is its annotation or, without one, that of its default value.
+    """
+    try:
+        notebook = read_json(path)
+    except InvalidFile as error:
+        raise NotebookError(f"{short(path)}: not a notebook that can be read: {error}") from None
+    cells = mappings(notebook.get("cells") if isinstance(notebook, dict) else None)
+    try:
+        declared = list(assignments(next(tagged(cells, "parameters"), "")))
+    except SyntaxError as error:
+        raise NotebookError(f"{short(path)}: its cell tagged `parameters` is not Python: {error.msg}") from None
+    result = {}
+    for item in declared:
+        try:
+            default = ast.literal_eval(item.value)
+        except ValueError:
+            raise NotebookError(
+                f"{short(path)}: the default of parameter '{item.name}' is {ast.unparse(item.value)}; write a plain value"
+            ) from None
+        kind = item.annotation if item.annotation in TYPES else type(default).__name__
+        result[item.name] = Parameter(item.name, kind, default, item.comment)
+    return result
+
+
+def tagged(cells: list[dict[str, Any]], tag: str) -> Iterator[str]:
+    """The text of the cells with a tag."""
+    for cell in cells:
+        if tag in (cell.get("metadata") or {}).get("tags", ()):
+            yield "".join(cell.get("source", ""))
+
+
+def assignments(source: str) -> Iterator[Assignment]:
+    """The names that a cell gives values to, line by line; raises `SyntaxError` for what is no Python."""
+    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+    body = ast.parse(plain).body
+    comments = {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokenize.generate_tokens(io.StringIO(plain).readline)
+        if token.type == tokenize.COMMENT
+    }
+    for statement in body:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, annotation = statement.targets[0], ""
+        elif isinstance(statement, ast.AnnAssign):
+            target, annotation = statement.target, ast.unparse(statement.annotation)
+        else:
+            continue
+        if isinstance(target, ast.Name) and statement.value is not None:
+            comment = comments.get(statement.end_lineno or statement.lineno, "")
+            yield Assignment(target.id, statement.value, annotation.strip("'\""), comment)
+
+
+def check_parameters(path: Path, declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values, text turned into the declared types; raises `NotebookError` before any kernel starts."""
+    checked = {}
+    for name, value in given.items():
+        if name not in declared or not _NAME.fullmatch(name):
+            allowed = ", ".join(f"{p.name}: {p.type}" for p in declared.values()) or "none"
+            raise NotebookError(f"{short(path)}: has no parameter '{name}'; there are: {allowed}")
+        checked[name] = _value(path, declared[name], value)
+    return checked
+
+
+def _value(path: Path, parameter: Parameter, value: Any) -> Any:
+    kind = parameter.type
+    if isinstance(value, str) and kind != "str":
+        with contextlib.suppress(ValueError):
+            value = json.loads(value.lower() if kind == "bool" else value)
+    allowed = TYPES.get(kind, object)
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
+        raise NotebookError(f"{short(path)}: the parameter '{parameter.name}' is {value!r}; it must be of type {kind}")
+    return value

@@ -1,0 +1,74 @@
+"""The Python and the SQL of a notebook, cell by cell, looked at and never run."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.core import InvalidFile, SqlError, read_json, short
+from kit.notebooks import sql_cells
+from kit.notebooks.sql_cells import SqlText
+
+_ABOUT_PYTHON = {"%%time", "%%timeit", "%%capture"}
+_TIMED = re.compile(r"(\s*)%(?:time|timeit)\s+(.*)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One code cell; `number` counts all cells of the notebook from 1.
+
+    `queries` is its SQL, `magics` are the other lines that only IPython understands.
+    """
+
+    number: int
+    tree: ast.Module
+    magics: tuple[tuple[int, str], ...]
+    queries: tuple[SqlText, ...] = ()
+
+
+def code_cells(path: Path) -> tuple[Cell, ...]:
+    """The code cells of a notebook; raises `InvalidFile` for what is no notebook or no Python."""
+    found = []
+    try:
+        cells = [
+            (number, "".join(cell["source"]), cell["cell_type"]) for number, cell in enumerate(read_json(path)["cells"], 1)
+        ]
+    except (KeyError, TypeError):
+        raise InvalidFile(f"{short(path)}: not a notebook with cells; save it from JupyterLab") from None
+    for number, source, kind in cells:
+        if kind != "code":
+            continue
+        try:
+            found.append(parsed(number, source))
+        except (SyntaxError, ValueError, RecursionError, SqlError) as error:
+            where = f"cell {number}, line {getattr(error, 'lineno', None) or 1}"
+            what = str(error) if isinstance(error, SqlError) else f"not Python: {getattr(error, 'msg', error)}"
+            raise InvalidFile(f"{short(path)}: {where}: {what}") from None
+    return tuple(found)
+
+
+def parsed(number: int, source: str) -> Cell:
+    """The code cell with this text; raises `SyntaxError` or `SqlError`."""
+    query = sql_cells.of_cell(source)
+    if query is not None:
+        return Cell(number, ast.parse(""), (), (query,))
+    lines = source.splitlines()
+    other = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _ABOUT_PYTHON
+    magics, queries, python = [], [], []
+    for row, line in enumerate(lines, 1):
+        if not other and (asked := sql_cells.of_line(line, row)):
+            before, query = asked
+            queries.append(query)
+            python.append(f"{before}None" if before.strip() else before + "pass")
+        elif other or line.lstrip().startswith(("%", "!")):
+            magics.append((row, line))
+            python.append(_python(line))
+        else:
+            python.append(line)
+    return Cell(number, ast.parse("\n".join(python)), tuple(magics), tuple(queries))
+
+
+def _python(line: str) -> str:
+    """What is Python in a line that begins as one of IPython."""
+    timed = _TIMED.fullmatch(line)
+    return f"{timed[1]}{timed[2]}" if timed else ""

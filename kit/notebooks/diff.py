@@ -1,0 +1,194 @@
+"""What two executed copies of a notebook differ in: parameters, inputs, code, what cells show, how they ended."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher, unified_diff
+from html.parser import HTMLParser
+from typing import Any
+
+from kit.notebooks.executed import Executed, source
+
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One output: `kind` is text, table, picture or error; its `rows` are lines of one cell, or those of the table.
+
+    Where things lie in memory and colours of a terminal are no part of it.
+    """
+
+    kind: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+def shown(cell: Mapping[str, Any]) -> list[Shown]:
+    """The outputs of a code cell, streams put together."""
+    found: list[Shown] = []
+    for output in cell.get("outputs", ()):
+        for item in _of(output):
+            if found and item.kind == found[-1].kind == "text":
+                item = Shown("text", found.pop().rows + item.rows)
+            found.append(item)
+    return found
+
+
+def _of(output: Mapping[str, Any]) -> Iterator[Shown]:
+    if output.get("output_type") == "stream":
+        yield _text(output.get("text", ""))
+    elif output.get("output_type") == "error":
+        yield Shown("error", ((_plain(f"{output.get('ename')}: {output.get('evalue')}"),),))
+    data = output.get("data", {})
+    rows = _table("".join(data.get("text/html", "")))
+    picture = next((kind for kind in data if kind.startswith("image/")), None)
+    if rows:
+        yield Shown("table", rows)
+    elif picture:
+        digest = hashlib.sha256("".join(data[picture]).strip().encode()).hexdigest()[:12]
+        yield Shown("picture", ((f"{picture} {digest}",),))
+    elif "text/plain" in data:
+        yield _text(data["text/plain"])
+
+
+def _text(given: str | list[str]) -> Shown:
+    return Shown("text", tuple((_plain(line),) for line in "".join(given).splitlines()))
+
+
+def _plain(text: str) -> str:
+    return _ADDRESS.sub("0x…", _COLOUR.sub("", text)).rstrip()
+
+
+def _table(html: str) -> tuple[tuple[str, ...], ...]:
+    """The rows of the first table in HTML; none when there is none."""
+    reader = _Rows()
+    reader.feed(html)
+    return tuple(tuple(map(_plain, row)) for row in reader.rows)
+
+
+class _Rows(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._reading = False
+        self._done = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag == "tr" and not self._done:
+            self.rows.append([])
+        elif tag in ("td", "th") and self.rows and not self._done:
+            self.rows[-1].append("")
+            self._reading = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._reading = self._reading and tag not in ("td", "th")
+        self._done = self._done or tag == "table"
+
+    def handle_data(self, data: str) -> None:
+        if self._reading:
+            self.rows[-1][-1] += data
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference. `kind` is parameter, input, end, code, text, table, picture or error.
+
+    `where` names what differs, `first` and `second` say how it is in either copy, None where it is missing.
+    """
+
+    kind: str
+    where: str
+    first: str | None
+    second: str | None
+
+    @property
+    def change(self) -> float | None:
+        """The second number less the first one; None for what is no pair of numbers."""
+        try:
+            return float(str(self.second).replace(",", "")) - float(str(self.first).replace(",", ""))
+        except ValueError:
+            return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The difference as JSON values."""
+        return {**vars(self), "change": self.change}
+
+
+def differences(first: Executed, second: Executed) -> list[Difference]:
+    """All differences, in the order of the notebook; times and addresses in memory do not count."""
+    found = [*_named("parameter", _texts(first.parameters), _texts(second.parameters))]
+    found += _named("input", first.inputs, second.inputs)
+    if first.error != second.error:
+        found.append(Difference("end", "", first.error or "ran to its end", second.error or "ran to its end"))
+    return [*found, *_cells(_code(first), _code(second))]
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in values.items()}
+
+
+def _named(kind: str, first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[Difference]:
+    for name in {**first, **second}:
+        if first.get(name) != second.get(name):
+            yield Difference(kind, name, first.get(name), second.get(name))
+
+
+def _code(executed: Executed) -> list[Mapping[str, Any]]:
+    """The code cells as they were written: parameters that papermill put in are compared by name."""
+    cells = [cell for cell in executed.notebook["cells"] if cell.get("cell_type") == "code"]
+    return [cell for cell in cells if "injected-parameters" not in (cell.get("metadata") or {}).get("tags", ())]
+
+
+def _cells(first: list[Mapping[str, Any]], second: list[Mapping[str, Any]]) -> Iterator[Difference]:
+    before, after = ([source(cell).rstrip() for cell in cells] for cells in (first, second))
+    for _, start, end, other, other_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for step in range(max(end - start, other_end - other)):
+            mine, theirs = start + step, other + step
+            if mine >= end:
+                yield Difference("code", f"new code cell {theirs + 1}", None, after[theirs])
+            elif theirs >= other_end:
+                yield Difference("code", f"code cell {mine + 1}", before[mine], None)
+            else:
+                where = f"code cell {mine + 1}"
+                if before[mine] != after[theirs]:
+                    yield Difference("code", where, before[mine], after[theirs])
+                yield from _outputs(where, shown(first[mine]), shown(second[theirs]))
+
+
+def _outputs(where: str, first: list[Shown], second: list[Shown]) -> Iterator[Difference]:
+    for number in range(max(len(first), len(second))):
+        mine = first[number] if number < len(first) else None
+        theirs = second[number] if number < len(second) else None
+        if mine == theirs:
+            continue
+        if mine and theirs and mine.kind == theirs.kind == "table" and _shape(mine) == _shape(theirs):
+            yield from _values(where, mine.rows, theirs.rows)
+        else:
+            kind = (theirs or mine or Shown("", ())).kind
+            yield Difference(kind, where, _joined(mine), _joined(theirs))
+
+
+def _values(where: str, first: tuple[tuple[str, ...], ...], second: tuple[tuple[str, ...], ...]) -> Iterator[Difference]:
+    """The values that differ between two tables of one shape; a row goes by its first value."""
+    names = first[0]
+    for number, (mine, theirs) in enumerate(zip(first, second, strict=True)):
+        for column, (value, other) in enumerate(zip(mine, theirs, strict=True)):
+            if value != other:
+                row = mine[0] if column and mine[0] == theirs[0] else f"row {number}"
+                yield Difference("table", f"{where}: {row}, {names[column] or column}", value, other)
+
+
+def _shape(table: Shown) -> tuple[int, ...]:
+    return tuple(map(len, table.rows))
+
+
+def _joined(item: Shown | None) -> str | None:
+    return None if item is None else "\n".join(" | ".join(row) for row in item.rows)
+
+
+def lines(difference: Difference) -> list[str]:
+    """A difference of several lines, as `diff` writes it, without its head."""
+    first, second = (text.splitlines() if text else [] for text in (difference.first, difference.second))
+    return [line for line in unified_diff(first, second, n=0, lineterm="") if not line.startswith(("---", "+++", "@@"))]

@@ -1,0 +1,152 @@
+"""An executed copy of an asset notebook: which run it is of, what went in, how it ended, its cells."""
+
+import ast
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from kit.core import Config, InvalidFile, KitError, UnknownName, read_json, short
+from kit.mesh import assignments, tagged
+from kit.storage import Runs
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One executed copy.
+
+    `run_id`, `port` (its full name) and `inputs` (snapshots by port) are empty for a notebook that no build ran.
+    `parameters` are the values it ran with, defaults included; `given` names those that were no defaults. `error` is what
+    the cell that failed raised, empty when none did. `started` (UTC) and `seconds` are None where papermill noted none.
+    """
+
+    path: Path
+    notebook: Mapping[str, Any] = field(repr=False)
+    run_id: str = ""
+    port: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
+    started: datetime | None = None
+    seconds: float | None = None
+    error: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> "Executed":
+        """The copy at `path`, with what its build wrote beside it; raises `InvalidFile` for what is no notebook."""
+        notebook = read_json(path)
+        cells = notebook.get("cells") if isinstance(notebook, dict) else None
+        if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells) or notebook.get("nbformat") != 4:
+            raise InvalidFile(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
+        run = _run(path)
+        record = notebook.get("metadata", {}).get("papermill", {})
+        parameters, given = _parameters(cells)
+        return cls(
+            path=path,
+            notebook=notebook,
+            run_id=run.get("run_id", ""),
+            port=f"{run['product']}.{run['port']}" if run else "",
+            inputs={port: _version(run, entry["version"]) for port, entry in run.get("inputs", {}).items()},
+            parameters=parameters,
+            given=given,
+            started=datetime.fromisoformat(record["start_time"]) if record.get("start_time") else None,
+            seconds=record.get("duration"),
+            error=next(_errors(cells), ""),
+        )
+
+    @property
+    def title(self) -> str:
+        """The port it made, or else the name of its file."""
+        return self.port or self.path.stem
+
+
+def source(cell: Mapping[str, Any]) -> str:
+    """The text of a cell, which the format also allows as a list of lines."""
+    return "".join(cell.get("source", ""))
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """What the build said to the notebook; empty when none did."""
+    beside = path.parent.parent / f"{path.stem}.run.json"
+    try:
+        run: dict[str, Any] = read_json(beside)
+    except KitError:
+        return {}
+    return run
+
+
+def _version(run: Mapping[str, Any], version: str) -> str:
+    """The snapshot of an input; one that the same build made has none yet."""
+    return "this run" if version == run.get("run_id") else version
+
+
+def _parameters(cells: list[dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values a notebook ran with, and the names of those that were given; text where it is no plain value."""
+    found: dict[str, dict[str, Any]] = {}
+    for tag in ("parameters", "injected-parameters"):
+        found[tag] = {}
+        with contextlib.suppress(SyntaxError):
+            for item in assignments(next(tagged(cells, tag), "")):
+                try:
+                    found[tag][item.name] = ast.literal_eval(item.value)
+                except ValueError:
+                    found[tag][item.name] = ast.unparse(item.value)
+    given = found["injected-parameters"]
+    return found["parameters"] | given, tuple(given)
+
+
+def _errors(cells: list[dict[str, Any]]) -> Iterator[str]:
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            if output.get("output_type") == "error":
+                yield f"{output.get('ename')}: {output.get('evalue')}"
+
+
+_NAMED = 5
+
+
+def copies(config: Config, run: str) -> dict[str, Path]:
+    """The executed copies of a run by the name of the port (and partition) each made.
+
+    `run` is the id of a run, a snapshot that came from one, or the path of a notebook. Raises `UnknownName` for what is none
+    of them, or a run without notebooks.
+    """
+    if run.endswith(".ipynb"):
+        if not Path(run).is_file():
+            raise UnknownName(f"there is no file '{run}'; give a notebook, the id of a run or a snapshot")
+        return {Path(run).stem: Path(run)}
+    runs = Runs(config.storage)
+    folders = runs.with_notebooks()
+    found = folders.get(run) or folders.get(_run_of(config, run))
+    if found is None:
+        near = get_close_matches(run, folders, n=1)
+        last = ", ".join(list(folders)[:_NAMED]) or "none yet"
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UnknownName(f"no run or snapshot '{run}' has executed notebooks.{hint} The last runs that have: {last}")
+    return {path.stem: path for path in sorted(found.glob("*.ipynb"))}
+
+
+def copy(config: Config, run: str, port: str | None) -> Path:
+    """The executed copy of one port of a run; raises `UnknownName` when it is not there, or not the only one."""
+    found = copies(config, run)
+    name = port.rpartition(".")[2] if port and port not in found else port
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name is None or name not in found:
+        problem = f"no notebook '{port}'" if port else f"{len(found)} notebooks"
+        raise UnknownName(f"'{run}' has {problem}; say which with --port: {', '.join(found)}")
+    return found[name]
+
+
+def _run_of(config: Config, version: str) -> str:
+    """The run a snapshot came from; empty when there is no such snapshot."""
+    for manifest in (config.storage / "products").glob("*/*/manifest.json"):
+        if manifest.parent.name == version:
+            try:
+                return str(read_json(manifest)["run_id"])
+            except (KitError, KeyError):
+                return ""
+    return ""

@@ -1,0 +1,75 @@
+"""Executing an asset notebook with papermill; nothing it says is taken on trust afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.core import NotebookError, Secrets, short
+from kit.notebooks.kernel_pool import Kernels, Sheet
+
+KERNEL = "python3"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an execution may use: seconds per cell, megabytes of kept output."""
+
+    cell_timeout_seconds: int
+    output_mb: int
+
+
+def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels, secrets: Secrets) -> None:
+    """Run a notebook in a kernel of its own and keep the executed copy, also on failure, without secrets.
+
+    `given` must have passed `check_parameters`; `kernels` must have been told of the sheet. Raises `NotebookError` when a
+    cell fails, exceeds its time, leaves the kernel dead, or when not every code cell was run.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from kit.notebooks.papermill_engine import ENGINE
+
+    path, kernel = sheet.notebook, kernels.take()
+    sheet.executed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        done = papermill.execute_notebook(
+            _escaped(path), _escaped(sheet.executed), parameters=dict(given), engine_name=ENGINE, kernel_name=KERNEL,
+            language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
+            output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}") from None
+    except CellTimeoutError:
+        raise NotebookError(
+            f"{short(path)}: a cell ran longer than {limits.cell_timeout_seconds} s and was stopped; "
+            "raise cell_timeout_seconds in [tool.kit] if it needs more"
+        ) from None
+    except DeadKernelError:
+        raise NotebookError(f"{short(path)}: the kernel died, as it does when memory runs out") from None
+    except nbformat.ValidationError as error:
+        raise NotebookError(f"{short(path)}: not a valid notebook: {_line(error)}") from None
+    except RuntimeError as error:
+        raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {sheet.log}") from None
+    finally:
+        kernel.close()
+        _scrub(sheet.log, secrets)
+    left = sum(1 for cell in done.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
+    if left:
+        raise NotebookError(f"{short(path)}: stopped before its end, {left} cells were not run; do not call exit() in it")
+
+
+def _scrub(log: Path, secrets: Secrets) -> None:
+    said = log.read_text(encoding="utf-8", errors="replace")
+    if secrets.found_in(said):
+        log.write_text(secrets.scrubbed(said), encoding="utf-8")
+
+
+def _escaped(path: Path) -> str:
+    """The path as papermill takes it, which formats braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,58 @@
+"""A private kernel of this very Python, which starts while something else is at work and serves one notebook."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from traitlets.config import Config
+
+from kit.core import MASK_KEY, end_with_parent
+
+
+class Kernel:
+    """One kernel process, started with this object; `close` ends it, and whatever it started, at any time.
+
+    It works in `folder`, sees this process's environment and `environment`, and writes what goes past its messages to `log`.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+        # The address of a socket holds about 100 characters.
+        short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
+        self._sockets = tempfile.TemporaryDirectory(prefix="kit-", dir=short)
+        # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
+        transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
+        self.manager = _Manager(config=Config(KernelManager=transport))
+        variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
+        variables.pop(MASK_KEY, None)  # with it tokens could be traced back by trying values
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            run_sync(self.manager.start_kernel)(
+                cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=end_with_parent
+            )
+
+    def close(self) -> None:
+        """End it at once. What a notebook makes is on disk by then; waiting for a graceful end can take seconds."""
+        if self.manager.has_kernel:
+            run_sync(self.manager.shutdown_kernel)(now=True)
+        with contextlib.suppress(OSError):
+            self._sockets.cleanup()
+
+
+class _Manager(AsyncKernelManager):  # type: ignore[misc]
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return _Specs()
+
+
+class _Specs(KernelSpecManager):  # type: ignore[misc]
+    """Gives every kernel this process's own Python, whatever kernels the user has installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> Any:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        return KernelSpec(argv=argv, display_name=kernel_name, language="python")

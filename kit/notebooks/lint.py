@@ -1,0 +1,120 @@
+"""What is wrong with a notebook as it lies in the repository, told without running it."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from kit.core import KitError, SqlError, read_json, short
+from kit.notebooks.cells import parsed
+from kit.notebooks.executor import KERNEL
+
+_TAG = "parameters"
+_INJECTED = "injected-parameters"
+_OPTIONAL = {"ImportError", "ModuleNotFoundError", "Exception"}
+_ABSOLUTE = re.compile(
+    r"(?:file://)?(?:/(?:home|Users|root|tmp|var|mnt|media|opt|srv|usr|etc|data|workspaces?|content|Volumes)/|~/|[A-Za-z]:[\\/])"
+    r"[^\s'\"]*"
+)
+
+
+def notebooks(folder: Path) -> list[Path]:
+    """The notebooks in a folder and below, without the copies that JupyterLab keeps."""
+    return sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def problems(path: Path, port: str | None = None) -> Iterator[str]:
+    """What has to be put right before a notebook is committed, each with the file, the cell and what to do.
+
+    Of one that makes a `port` more is asked: that it hands it over, and that its parameters are tagged. Cells that are no
+    Python are left out.
+    """
+    try:
+        data = read_json(path)
+        kernel = data["metadata"]["kernelspec"]["name"]
+        cells = [(number, cell, "".join(cell["source"])) for number, cell in enumerate(data["cells"], 1)]
+        code = [(number, cell, source) for number, cell, source in cells if cell["cell_type"] == "code"]
+    except KitError as error:
+        yield str(error)
+        return
+    except (KeyError, TypeError):
+        yield f"{short(path)}: not a notebook with cells and a kernel; save it from JupyterLab"
+        return
+    if kernel != KERNEL:
+        yield f"{short(path)}: its kernel is '{kernel}'; notebooks use '{KERNEL}'"
+    if full := [number for number, cell, _ in code if cell.get("outputs") or cell.get("execution_count")]:
+        yield f"{short(path)}: {_cells(full)} holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
+    trees = {number: tree for number, _, source in code if (tree := _tree(number, source)) is not None}
+    tags = {number: cell.get("metadata", {}).get("tags", ()) for number, cell, _ in cells}
+    yield from (f"{short(path)}: {problem}" for problem in _parameters(tags, trees, port))
+    if port and not re.search(rf"""output\(\s*["']{port}["']""", "\n".join(source for _, _, source in code)):
+        yield f'{short(path)}: never calls kit.output("{port}", frame)'
+    for number, tree in trees.items():
+        for problem in (*_imports(tree, path.parent), *_paths(tree)):
+            yield f"{short(path)}: cell {number} {problem}"
+
+
+def _tree(number: int, source: str) -> ast.Module | None:
+    try:
+        return parsed(number, source).tree
+    except (SyntaxError, ValueError, RecursionError, SqlError):
+        return None
+
+
+def _parameters(tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None) -> Iterator[str]:
+    if injected := [number for number, found in tags.items() if _INJECTED in found]:
+        yield f"{_cells(injected)} was put in by a run; delete it, or take the notebook it was executed from"
+    tagged = [number for number, found in tags.items() if _TAG in found]
+    if len(tagged) > 1:
+        yield f"{_cells(tagged)} are tagged `{_TAG}`; keep the tag on one of them"
+    for number in tagged:
+        if number not in trees:
+            yield f"cell {number} is tagged `{_TAG}`, but is no Python; tag the cell that assigns them"
+    if port and not tagged:
+        for number, tree in trees.items():
+            if tree.body and all(
+                isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant) for line in tree.body
+            ):
+                yield f"cell {number} looks like parameters; tag it `{_TAG}`, so that a run can set them"
+
+
+def _imports(tree: ast.Module, beside: Path) -> Iterator[str]:
+    optional = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try) and any(_catches(handler) for handler in node.handlers)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if id(node) in optional:
+            continue
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        for module in dict.fromkeys(name.partition(".")[0] for name in names):
+            if not (beside / f"{module}.py").is_file() and not (beside / module).is_dir() and not _is_installed(module):
+                yield f"imports '{module}', which is not installed; run `pip install {module}` and add it to pyproject.toml"
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or any(isinstance(n, ast.Name) and n.id in _OPTIONAL for n in ast.walk(handler.type))
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None  # of a name without dots nothing is imported
+    except ValueError:
+        return True
+
+
+def _paths(tree: ast.Module) -> Iterator[str]:
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in prose else None
+        if isinstance(text, str) and (found := _ABSOLUTE.match(text)):
+            yield f"names '{found[0]}', a place on one machine; name it from the notebook's folder, or take a parameter"
+
+
+def _cells(numbers: list[int]) -> str:
+    return f"cell{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -1,0 +1,83 @@
+"""Reading published ports as polars frames: by hand what is current, in a build what it pinned."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.core import Config, KitError, MeshError, UnknownName
+from kit.mesh import DESCRIPTOR, Mesh
+from kit.notebooks.asset import RUN_FILE, inputs, serving
+from kit.storage import Lease, Store, keep
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def read(port: str, version: str | None = None, config: Config | None = None) -> "pl.DataFrame":
+    """A port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
+
+    `config` names another mesh than the one the working directory lies in. In a build it is the pinned input of that name.
+    Raises `UnknownName` for a port or version that does not exist and `NotPublished` before the first build.
+    """
+    import polars as pl
+
+    if RUN_FILE in os.environ:
+        return pl.read_parquet(files(port, version), glob=False)
+    lease, found = _opened(port, version, config)
+    with lease:
+        return pl.read_parquet(found, glob=False)
+
+
+def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
+    """Like `read`, as a polars LazyFrame; the snapshot is not pruned while this process lives."""
+    import polars as pl
+
+    return pl.scan_parquet(files(port, version, config), glob=False)
+
+
+def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:
+    """The Parquet files of a port's snapshot, which is not pruned while this process lives."""
+    if RUN_FILE in os.environ:
+        if version is not None:
+            raise KitError(f"in a build '{port}' is what the build pinned, not {version}; leave the version out")
+        return inputs().parquet(port)
+    lease, found = _opened(port, version, config)
+    keep(lease)
+    return found
+
+
+def _opened(port: str, version: str | None, config: Config | None) -> tuple[Lease, list[Path]]:
+    config = config or Config.load()
+    lease = open_port(port, version, config)
+    try:
+        return lease, lease.snapshot.files(serving(config, port, lease.snapshot) if version is None else port.partition(".")[2])
+    except KitError:
+        lease.close()
+        raise
+
+
+def open_port(port: str, version: str | None = None, config: Config | None = None) -> Lease:
+    """The snapshot a port is read from, held until closed; see `read` for what it raises."""
+    if RUN_FILE in os.environ:
+        raise KitError(f"in a build, read '{port}' with kit.read or kit.scan, and declare it in {DESCRIPTOR}")
+    config = config or Config.load()
+    product, _, name = port.partition(".")
+    store = Store(config.storage)
+    if not name or store.pointer(product) is None:
+        _explain(config, port)
+    lease = store.open(product, version)
+    try:
+        lease.snapshot.port(name)
+    except UnknownName:
+        lease.close()
+        raise
+    return lease
+
+
+def _explain(config: Config, port: str) -> None:
+    """Raise for a port that is not in the mesh; a broken product's snapshots still serve, so this is asked last."""
+    mesh = Mesh.load(config.domains, config.cache)
+    try:
+        mesh.port(port)
+    except MeshError as error:
+        raise UnknownName(f"'{port}' was never published, and {error}") from None

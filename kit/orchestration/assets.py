@@ -1,0 +1,261 @@
+"""One data product in Dagster: the one step that builds it, and the many assets and checks that come out of it."""
+
+import hashlib
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import dagster as dg
+
+from kit.build import Outcome, Promise, Request, promises
+from kit.contracts import Check, Contract
+from kit.core import Config
+from kit.dbt.project import Project
+from kit.lineage import Node, nodes
+from kit.mesh import DataProduct, Mesh
+from kit.orchestration import automation, run_config
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, show_life
+
+PREFIX = "build_"
+"""What the name of a product's step starts with."""
+
+Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation
+Builder = Callable[[DataProduct, Request], Outcome]
+_KINDS = {
+    "source": {"parquet", "source"},
+    "model": {"dbt", "duckdb"},
+    "port": {"dbt", "duckdb", "port"},
+    "notebook": {"jupyter", "papermill", "port"},
+}
+_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def asset_key(node: str) -> dg.AssetKey:
+    """The asset of a node of the lineage: `orders.raw.transactions` is `orders/raw/transactions`."""
+    return dg.AssetKey(node.split("."))
+
+
+class Step:
+    """One data product: the one step that builds it, and the many assets and checks that come out of it."""
+
+    def __init__(self, config: Config, mesh: Mesh, product: DataProduct, attended: bool, builder: Builder) -> None:
+        self.config = config
+        self.product = product
+        self.attended = attended
+        self.builder = builder
+        project = Project.read(product.folder)
+        self.nodes = {asset_key(node.id): node for node in nodes(product, project)}
+        self.code_version = product.code_digest()[:12]
+        self.partitions = automation.partitions(config, product)
+        self.checks = _checks(product, promises(product, project, config.clock()), self.nodes)
+        self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
+
+    def assets(self) -> dg.AssetsDefinition:
+        """The step with all its assets and checks."""
+        product = self.product
+
+        @dg.multi_asset(
+            name=f"{PREFIX}{product.name}",
+            description=f"Pin the inputs of {product.name}, build, audit and publish all its ports at once.",
+            specs=[self.spec(node) for node in self.nodes.values()],
+            check_specs=[_check_spec(*place, promise) for place, promise in self.checks.items()],
+            can_subset=True,
+            pool=None if self.attended else product.name,
+            retry_policy=None if self.attended else _RETRY,
+            config_schema=run_config.schema(product),
+            backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
+        )  # fmt: skip
+        def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
+            show_life(self.config, context.run.run_id)
+            asked = context.op_execution_context.op_config
+            keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
+            with _interruptible():
+                outcome = self.builder(product, Request(asked.get("parameters", {}), keys, asked["force"]))
+            yield from self.report(context, outcome, keys)
+
+        return step
+
+    def spec(self, node: Node) -> dg.AssetSpec:
+        """What is known of one asset before it is built."""
+        product = self.product
+        port = product.port(node.table)
+        contract = port.contract if port else _source_contract(product, node)
+        metadata: dict[str, Any] = {"domain": product.domain, "folder": f"domains/{product.name}"}
+        if contract:
+            metadata |= {"dagster/column_schema": _columns(contract), "contract": f"{contract.id} {contract.version}"}
+            metadata |= {"deprecated until": str(contract.end_of_life)} if contract.end_of_life else {}
+        frequency = port.contract.sla.frequency if port else None
+        return dg.AssetSpec(
+            asset_key(node.id),
+            deps=[asset_key(name) for name in node.reads],
+            description=node.description or None,
+            group_name=product.name,
+            owners=[_owner(product)],
+            kinds=_KINDS[node.kind],
+            tags={**{_tag(tag): "" for tag in product.tags}, "kit/domain": _tag(product.domain)},
+            code_version=self.code_version,
+            metadata=metadata,
+            partitions_def=self.partitions,
+            # A product on a schedule is left to it, so that nothing is built by two clocks.
+            automation_condition=None if product.schedule else self.condition(frequency),
+            freshness_policy=automation.freshness(frequency),
+        )
+
+    def condition(self, frequency: timedelta | None) -> dg.AutomationCondition[Any]:
+        """When Dagster builds an asset of this product by itself."""
+        return automation.condition(frequency, self.stubs, self.partitions is not None)
+
+    def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
+        """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
+        settled = outcome.status in ("up to date", "held")
+        checks: Iterable[Check] = outcome.checks
+        if settled and outcome.snapshot and context.selected_asset_check_keys:
+            # They were asked for, and what they found of this snapshot still holds.
+            checks = map(Check.from_json, outcome.snapshot.manifest["checks"])
+        made = self.made(outcome) if outcome.snapshot else {}
+        for key, metadata in made.items():
+            version = dg.DataVersion(str(metadata.pop("content")))
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
+            else:
+                # A product is published as a whole, whatever part of it was asked for.
+                tags = {"dagster/data_version": version.value}
+                for partition in partitions or (None,):
+                    yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
+        names = {(promise.table, promise.rule, promise.origin): place for place, promise in self.checks.items()}
+        for check in checks:
+            if place := names.get((check.table, check.rule, check.origin)):
+                yield _evaluation(*place, check)
+        if outcome.status == "failed":
+            notebooks = _notebooks(outcome.notebooks)
+            raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
+        context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
+
+    def made(self, outcome: Outcome) -> dict[dg.AssetKey, dict[str, Any]]:
+        """What there is to say of each asset of the snapshot at hand; `content` tells whether its data is another."""
+        snapshot = outcome.snapshot
+        assert snapshot is not None
+        found = {}
+        for key, node in self.nodes.items():
+            port = self.product.port(node.table)
+            about: dict[str, Any] = {"snapshot": snapshot.version, "build": outcome.status}
+            if node.kind == "source":
+                landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
+                about |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
+                about["rows set aside"] = landed.get("quarantined")
+            elif port and port.name in snapshot.manifest["ports"]:
+                entry = snapshot.port(port.name)
+                about |= {
+                    "dagster/row_count": entry["rows"],
+                    "contract version": entry["contract_version"],
+                    "newest data": entry["newest"],
+                    "rows set aside": entry.get("quarantined"),
+                    "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
+                    "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
+                }
+                mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
+                about |= _notebooks(mine)
+            elif port:
+                continue  # it came after this snapshot
+            else:
+                about["content"] = snapshot.fingerprint[:16]
+            found[key] = {name: value for name, value in about.items() if value is not None}
+        return found
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt be a `KeyboardInterrupt`: for Dagster's own exception dbt and DuckDB end no query."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """A link to each executed copy."""
+    found: dict[str, dg.MetadataValue[Any]] = {}
+    for name, path in executed.items():
+        link = f"{NOTEBOOK_PAGE}?{urlencode({'path': path, 'repoLocName': LOCATION})}"
+        found[f"executed notebook {name}"] = dg.MetadataValue.url(link)
+    return found
+
+
+def _checks(
+    product: DataProduct, promised: Sequence[Promise], own: Iterable[dg.AssetKey]
+) -> dict[tuple[dg.AssetKey, str], Promise]:
+    """Every promise by the asset it is about and its name in Dagster, which knows letters, digits and _ only."""
+    found: dict[tuple[dg.AssetKey, str], Promise] = {}
+    keys = set(own)
+    for promise in promised:
+        key = asset_key(f"{product.name}.{promise.table}")
+        if key not in keys:  # a dbt test of another product's port: it protects what this product makes of it
+            key = asset_key(product.ports[0].id)
+        name = short = re.sub(r"[^a-z0-9]+", "_", promise.rule.lower()).strip("_")[:100] or "check"
+        number = 1
+        while (key, name) in found:
+            number += 1
+            name = f"{short}_{number}"
+        found[key, name] = promise
+    return found
+
+
+def _check_spec(key: dg.AssetKey, name: str, promise: Promise) -> dg.AssetCheckSpec:
+    text = f"{promise.rule}\n\n{promise.description}" if promise.description else promise.rule
+    return dg.AssetCheckSpec(name, asset=key, description=text, blocking=promise.severity == "error")
+
+
+def _evaluation(key: dg.AssetKey, name: str, check: Check) -> dg.AssetCheckEvaluation:
+    metadata: dict[str, Any] = {"rule": check.rule, "origin": check.origin}
+    if check.observed:
+        metadata["observed"] = check.observed
+    if check.failing_rows is not None:
+        metadata["failing rows"] = check.failing_rows
+    if check.samples:
+        columns = list(check.samples[0])
+        lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+        lines += ["| " + " | ".join(str(row.get(name)).replace("|", "\\|") for name in columns) + " |" for row in check.samples]
+        metadata["rows that break it"] = dg.MetadataValue.md("\n".join(lines))
+    severity = dg.AssetCheckSeverity.WARN if check.severity == "warning" else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=name,
+        passed=check.passed,
+        severity=severity,
+        metadata=metadata,
+        description=check.note or None,
+    )
+
+
+def _columns(contract: Contract) -> dg.TableSchema:
+    columns = [
+        dg.TableColumn(
+            column.name, column.type, column.description,
+            dg.TableColumnConstraints(nullable=not column.required, unique=contract.key == (column.name,)),
+        )
+        for column in contract.columns
+    ]  # fmt: skip
+    return dg.TableSchema(columns)
+
+
+def _source_contract(product: DataProduct, node: Node) -> Contract | None:
+    return next((source.contract for source in product.sources if node.table == f"raw.{source.name}"), None)
+
+
+def _owner(product: DataProduct) -> str:
+    """The owner's e-mail address, or a team of that name."""
+    contact = product.owner_contact
+    return contact if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", contact) else f"team:{contact}"
+
+
+def _tag(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")[:63] or "unnamed"

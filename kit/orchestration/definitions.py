@@ -1,0 +1,67 @@
+"""The mesh as Dagster sees it: one code location with every source, model, notebook and port as an asset."""
+
+import gc
+import logging
+import re
+
+import dagster as dg
+
+from kit.build import build
+from kit.core import Config, KitError
+from kit.mesh import Broken, Mesh
+from kit.orchestration import automation
+from kit.orchestration.assets import Builder, Step
+
+# The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
+logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location: the mesh that `KIT_ROOT` or the working directory lies in."""
+    config = Config.load()
+    # All that is made here stays. Looking for garbage among it, now and later, would cost a quarter of the time.
+    gc.disable()
+    try:
+        return definitions(config, Mesh.load(config.domains, config.cache))
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
+    """Assets, checks, schedules and automation of a mesh.
+
+    `builder` stands in for `kit.build.build` where a person waits for the result: then nothing is retried and nobody
+    queues for a pool.
+    """
+    attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
+    broken = list(mesh.broken)
+    assets: list[dg.AssetsDefinition] = []
+    schedules = []
+    for product in mesh.products:
+        try:
+            assets.append(Step(config, mesh, product, attended, builder).assets())
+        except (KitError, dg.DagsterError) as error:
+            broken.append(Broken(product.name, product.folder, str(error)))
+            continue
+        if product.schedule:
+            schedules.append(automation.schedule(config, product))
+    assets += [_broken(item) for item in broken]
+    return dg.Definitions(assets=assets, schedules=schedules, sensors=[automation.sensor()], executor=dg.in_process_executor)
+
+
+def _broken(item: Broken) -> dg.AssetsDefinition:
+    """A domain that cannot be read, as an asset that says why when it is asked for."""
+
+    @dg.asset(
+        key=dg.AssetKey(item.name),
+        group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
+        description=f"This domain is in error:\n\n{item.message}",
+        kinds={"broken"},
+        automation_condition=automation.once(),
+    )
+    def broken() -> None:
+        raise dg.Failure(item.message, allow_retries=False)
+
+    return broken

@@ -1,0 +1,158 @@
+"""Dagster's web server on loopback, behind a guard: it has no login, so only pages of its own may talk to it."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from kit.core import HOST, Config, InvalidFile, UnknownName
+from kit.notebooks import notebook_html
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class NotebookApp:
+    """Answers `NOTEBOOK_PAGE?path=…` for the executed copies below a storage folder, and leaves all else to another app.
+
+    Dagster's own page for them is made without cleaning what a notebook shows, reaches for scripts of other servers, and
+    knows only files below the root of the mesh.
+    """
+
+    def __init__(self, app: App, storage: Path) -> None:
+        self.app = app
+        self.runs = (storage / "runs").resolve()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request, a wrong one with a sentence."""
+        if scope["type"] != "http" or scope["path"] != NOTEBOOK_PAGE:
+            await self.app(scope, receive, send)
+            return
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("path", [""])[0]
+        status, kind = 200, "text/html"
+        try:
+            text = await asyncio.to_thread(self.page, given)
+        except (UnknownName, InvalidFile) as error:
+            status, kind, text = 404, "text/plain", f"{error}\n"
+        headers = [(b"content-type", f"{kind}; charset=utf-8".encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    def page(self, given: str) -> str:
+        """The page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for one that is broken."""
+        path = Path(given.replace("\0", "")).resolve()
+        if not path.is_relative_to(self.runs) or path.suffix != ".ipynb" or not path.is_file():
+            raise UnknownName("no executed notebook of this mesh; its run may have been pruned")
+        return notebook_html(path)
+
+
+_NAMES = (HOST, "localhost")
+_ONCE = ("host", "origin", "content-type")
+# Nothing a page asks for may leave this machine, and no other page may frame it.
+_POLICY = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: data: blob:; frame-ancestors 'self'; form-action 'self'"
+)
+# An executed notebook holds whatever its data said; it is shown, never run.
+_NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+
+
+class Guard:
+    """Refuses requests that did not come from a page of this very server, or that change something the wrong way.
+
+    A page elsewhere can make a browser send requests here (cross-site request forgery, DNS rebinding). So the `Host` must
+    be this server, an `Origin`, if there is one, must be its own, and what changes something must be a POST of JSON,
+    which a browser does not send across origins unasked.
+    """
+
+    def __init__(self, app: App, port: int) -> None:
+        self.app = app
+        self.hosts = {f"{name}:{port}" for name in _NAMES}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it with a sentence; answers are kept from loading anything from elsewhere."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        status, problem = self.refusal(scope)
+        if problem and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": problem.encode()[:120].decode(errors="ignore")})
+        elif problem:
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": f"{problem}\n".encode()})
+        else:
+            policy = _NOTEBOOK_POLICY if scope["path"] == NOTEBOOK_PAGE else _POLICY
+            await self.app(scope, receive, _with_header(send, b"content-security-policy", policy.encode()))
+
+    def refusal(self, scope: Message) -> tuple[int, str]:
+        """The status and reason a request is refused with; an empty reason for one that may pass."""
+        headers: dict[str, str] = {}
+        for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]):
+            if name in headers and name in _ONCE:
+                return 400, f"the header '{name}' stands twice"
+            headers[name] = value
+        host, origin = headers.get("host", ""), headers.get("origin")
+        allowed = ", ".join(sorted(self.hosts))
+        if host.lower() not in self.hosts:
+            return 403, f"the host '{host}' is not this server; use {allowed}"
+        if origin is not None and origin not in {f"http://{name}" for name in self.hosts}:
+            return 403, f"requests from '{origin}' are not allowed; only those of {allowed} are"
+        if scope["type"] == "websocket":
+            return (0, "") if origin is not None else (403, "a websocket needs an Origin")
+        method, kind = scope["method"], headers.get("content-type", "").partition(";")[0].strip().lower()
+        if method not in ("GET", "HEAD", "POST"):
+            return 405, f"{method} is not allowed; use GET or POST"
+        if scope["path"].rstrip("/").endswith("/graphql") and method != "POST":
+            return 405, "GraphQL takes POST requests of JSON only"
+        if method == "POST" and kind != "application/json":
+            return 415, f"a POST of '{kind or 'nothing'}' is not allowed; send application/json"
+        return 0, ""
+
+
+def _with_header(send: Send, name: bytes, value: bytes) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (name, value)]}
+        await send(message)
+
+    return sending
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Any) -> AsyncIterator[None]:
+    with contextlib.suppress(asyncio.CancelledError):
+        yield
+
+
+def serve(home: str, port: int, code_port: int) -> None:
+    """Serve the web UI of the instance in `home` for the code server at `code_port`, until stopped."""
+    import uvicorn
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import GrpcServerTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+
+    from kit.orchestration.webserver import NotebookApp
+
+    code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
+    with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
+        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
+        app: Any = create_app_from_workspace_process_context(workspace, WEB_ROOT, lifespan=_lifespan)
+        uvicorn.run(Guard(NotebookApp(app, Config.load().storage), port), host=HOST, port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--code-port", type=int, required=True)
+    given = parser.parse_args(sys.argv[1:])
+    serve(os.environ["DAGSTER_HOME"], given.port, given.code_port)

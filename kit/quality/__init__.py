@@ -1,0 +1,20 @@
+"""Audits: expectation suites, volume, quarantine.
+
+Parquet files and a contract go in; one `Check` per rule comes out, and the rows set aside.
+"""
+
+from kit.quality import quarantine, suite, volume
+from kit.quality.audit import Subject, audit, quarantining, read_suite, rules, schema_rule, subjects
+
+__all__ = [
+    "Subject",
+    "audit",
+    "quarantine",
+    "quarantining",
+    "read_suite",
+    "rules",
+    "schema_rule",
+    "subjects",
+    "suite",
+    "volume",
+]

@@ -1,0 +1,32 @@
+"""SQLAlchemy's DuckDB dialect for validation queries, registered as `duckdb+kit`."""
+
+from pathlib import Path
+from typing import Any
+
+from duckdb_sqlalchemy import Dialect
+
+from kit.core import sandbox
+
+
+class PlainDialect(Dialect):  # type: ignore[misc]
+    """DuckDB without transactions, and confined to the tables at hand.
+
+    Great Expectations rolls back before it has fetched its results, and a rollback makes DuckDB discard them.
+    """
+
+    supports_statement_cache = True
+
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        """Open a database and shut it before the first statement of a rule runs."""
+        connection = super().connect(*arguments, **options)
+        sandbox.confine_as_declared(connection, Path(options["database"]))
+        return connection
+
+    def do_begin(self, connection: Any) -> None:
+        """Do nothing: there is no transaction."""
+
+    def do_commit(self, connection: Any) -> None:
+        """Do nothing: there is no transaction."""
+
+    def do_rollback(self, connection: Any) -> None:
+        """Do nothing: there is no transaction."""

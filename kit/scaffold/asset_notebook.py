@@ -1,0 +1,214 @@
+"""An ordinary notebook turned into an asset notebook: what it makes, and its parameters. What it reads stays as it is."""
+
+import ast
+import json
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.core import IDENTIFIER, NotebookError, read_json, short, to_json
+from kit.mesh import TYPES
+from kit.notebooks import KERNEL, Cell, code_cells
+
+_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The notebook as it goes into the domain, the port it makes, and both notebooks as text to compare."""
+
+    text: str
+    port: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def adopt(path: Path, port: str | None = None, frame: str | None = None) -> Adopted:
+    """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
+
+    Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
+    tagged `parameters` when none is. It hands over the named `frame`, or what its `kit.output` names, or else what
+    its last cell ends in, as `port` (without one, by the name in its `kit.output` or of the file). Raises `NotebookError`
+    in one sentence for what cannot be told, and `InvalidFile` for what is no notebook.
+    """
+    notebook = _read(path)
+    before = tuple(script(notebook))
+    seen = {cell.number: cell for cell in code_cells(path)}
+    code = [_Code(cell, seen[number]) for number, cell in enumerate(notebook["cells"], 1) if number in seen]
+    forms = [id(item.cell) for item in code if _is_form(item.tree)]
+    notebook["cells"] = [cell for cell in notebook["cells"] if id(cell) not in forms]
+    code = [item for item in code if id(item.cell) not in forms]
+    made = _hand_over(path, notebook, code, port, frame)
+    _tag_parameters(code)
+    for item in code:
+        item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
+    notebook["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
+    return Adopted(to_json(notebook), made, before, tuple(script(notebook)))
+
+
+def script(notebook: dict[str, Any]) -> Iterator[str]:
+    """A notebook as lines of text: its kernel, and the cells with their tags."""
+    yield f"# kernel: {((notebook.get('metadata') or {}).get('kernelspec') or {}).get('name', 'none')}"
+    for cell in notebook["cells"]:
+        tags = (cell.get("metadata") or {}).get("tags") or ()
+        marks = [*([] if cell["cell_type"] == "code" else [cell["cell_type"]]), *map(str, tags)]
+        yield f"# %%{' [' + ', '.join(marks) + ']' if marks else ''}"
+        yield from "".join(cell["source"]).splitlines()
+
+
+def variable(port: str, taken: tuple[str, ...]) -> str:
+    """A Python name for the table of a port; none of those `taken`."""
+    name = port.partition(".")[2]
+    return port.replace(".", "_") if keyword.iskeyword(name) or name in taken else name
+
+
+def _read(path: Path) -> dict[str, Any]:
+    notebook: Any = read_json(path)
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    known = isinstance(cells, list) and all(isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys() for cell in cells)
+    if not known or notebook.get("nbformat") != 4:
+        raise NotebookError(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
+    language = ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language", "python")
+    if language != "python":
+        raise NotebookError(f"{short(path)}: its language is {language}; asset notebooks are Python")
+    found: dict[str, Any] = notebook
+    return found
+
+
+class _Code:
+    """A code cell on its way: its JSON, what is known of its Python, and the source it gets."""
+
+    def __init__(self, cell: dict[str, Any], seen: Cell) -> None:
+        self.cell = cell
+        self.seen = seen
+        self.source = "".join(cell["source"])
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.seen.tree
+
+    def replace(self, node: ast.expr, text: str) -> None:
+        """Exchange the text of one node; positions in a line are bytes."""
+        lines = self.source.splitlines(keepends=True)
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        first, last = lines[node.lineno - 1].encode(), lines[node.end_lineno - 1].encode()
+        middle = first[: node.col_offset] + text.encode() + last[node.end_col_offset :]
+        lines[node.lineno - 1 : node.end_lineno] = [middle.decode()]
+        self.source = "".join(lines)
+
+
+def _is_form(tree: ast.Module) -> bool:
+    """Whether a cell does nothing but show the form of `kit.promote()`."""
+    *before, last = tree.body or [ast.Pass()]
+    return (
+        isinstance(last, ast.Expr)
+        and _called(last.value) == "kit.promote"
+        and all(isinstance(node, ast.Import) for node in before)
+    )
+
+
+def _hand_over(path: Path, notebook: dict[str, Any], code: list[_Code], port: str | None, frame: str | None) -> str:
+    """Let the notebook hand over its table, if it does not yet; gives the name of its port."""
+    calls = [(item, node) for item in code for node in ast.walk(item.tree) if isinstance(node, ast.Call)]
+    outputs = [(item, port_name) for item, call in calls if _called(call) == "kit.output" and (port_name := _port(call))]
+    if len(outputs) > 1:
+        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
+    if outputs and frame is not None:
+        raise NotebookError(f"{short(path)}: says with kit.output what it hands over; leave --frame out")
+    named = outputs[0][1].value if outputs and isinstance(outputs[0][1], ast.Constant) else None
+    made = str(port or named or path.stem.lower().replace("-", "_"))
+    if not IDENTIFIER.fullmatch(made):
+        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; say how it is called with --port")
+    for item, name in outputs:
+        item.replace(name, json.dumps(made))
+    if not outputs:
+        imported = any(isinstance(node, ast.Import) and _imports_kit(node) for item in code for node in item.tree.body)
+        head = "" if imported else "import kit\n\n"
+        if frame is None:
+            _hand_over_last(path, code, made, head)
+        else:
+            _hand_over_named(path, notebook, code, f'{head}kit.output("{made}", {frame})', frame)
+    return made
+
+
+def _hand_over_last(path: Path, code: list[_Code], port: str, head: str) -> None:
+    """Hand over what the last cell ends in."""
+    item = next((item for item in reversed(code) if item.source.strip()), None)
+    last = item.tree.body[-1] if item and item.tree.body else None
+    text = ast.get_source_segment(item.source, last.value) if item and isinstance(last, ast.Expr) else None
+    timed = item and last and last.lineno in (row for row, _ in item.seen.magics)
+    if not item or not isinstance(last, ast.Expr) or not text or timed:
+        names = ", ".join(_names(code)[:_MOST_NAMED])
+        hint = f", or choose with --frame among what it made last: {names}" if names else ""
+        raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line{hint}')
+    item.replace(last.value, f'kit.output("{port}", {text})')
+    magic, line, rest = item.source.partition("\n") if item.source.startswith("%%") else ("", "", item.source)
+    item.source = f"{magic}{line}{head}{rest}"
+
+
+def _hand_over_named(path: Path, notebook: dict[str, Any], code: list[_Code], source: str, frame: str) -> None:
+    """Hand over, in a cell of its own, what has a name."""
+    names = _names(code)
+    if frame not in names:
+        there = ", ".join(names[:_MOST_NAMED]) or "none"
+        raise NotebookError(f"{short(path)}: gives no value to '{frame}'; the last names that get one: {there}")
+    cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+    if notebook.get("nbformat_minor", 0) >= 5:
+        cell["id"] = "output"
+    notebook["cells"].append(cell)
+
+
+def _port(output: ast.Call) -> ast.expr | None:
+    """The port that `kit.output` is given."""
+    return next(iter([*output.args[:1], *(item.value for item in output.keywords if item.arg == "port")]), None)
+
+
+def _called(node: ast.AST) -> str:
+    """What is called, `kit.read` for `kit.read(…)`; empty for anything else."""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+def _imports_kit(node: ast.Import) -> bool:
+    return any(alias.name == "kit" and alias.asname is None for alias in node.names)
+
+
+def _names(code: list[_Code]) -> list[str]:
+    """The names that get a value at the top of cells, the latest first."""
+    names: list[str] = []
+    for item in reversed(code):
+        names += [query.out for query in item.seen.queries if query.out]
+        given = [node for node in reversed(item.tree.body) if isinstance(node, ast.Assign)]
+        names += [target.id for node in given for target in node.targets if isinstance(target, ast.Name)]
+    return list(dict.fromkeys(names))
+
+
+def _tag_parameters(code: list[_Code]) -> None:
+    """Tag the first cell of nothing but plain values, unless a cell is tagged; each value's type is written beside its name."""
+    if any("parameters" in ((item.cell.get("metadata") or {}).get("tags") or ()) for item in code):
+        return
+    for item in code:
+        values = [(statement, _plain(statement)) for statement in item.tree.body]
+        if values and all(plain and _PARAMETER.fullmatch(plain[0].id) for _, plain in values):
+            for statement, plain in reversed(values):
+                if plain and plain[1] in TYPES and isinstance(statement, ast.Assign):
+                    item.replace(plain[0], f"{plain[0].id}: {plain[1]}")
+            item.cell["metadata"] = {**(item.cell.get("metadata") or {}), "tags": ["parameters"]}
+            return
+
+
+def _plain(statement: ast.stmt) -> tuple[ast.Name, str] | None:
+    """The name that a statement gives a plain value, and the type of the value; None for any other statement."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, value = statement.target, statement.value
+    else:
+        return None
+    try:
+        return (target, type(ast.literal_eval(value)).__name__) if isinstance(target, ast.Name) else None
+    except ValueError:
+        return None

@@ -1,0 +1,43 @@
+"""The mesh seen from another root, where one product can be changed, run and judged before anything is written."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kit.core import Config, KitError, short
+
+_NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "target", "logs")
+
+
+@contextmanager
+def mirror(config: Config, name: str) -> Iterator[Config]:
+    """The mesh below a throw-away root in which the product `name` is a copy, if it is there, and all else a link.
+
+    Snapshots are the real ones. A `KitError` raised inside speaks of the files by their real places.
+    """
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder:
+        there = replace(config, root=Path(folder).resolve() / "mesh")
+        try:
+            there.domains.mkdir(parents=True)
+            for path in config.root.iterdir():
+                if path != config.domains:
+                    (there.root / path.name).symlink_to(path)
+            for path in config.domains.iterdir():
+                if path.is_dir() and path.name != name:
+                    (there.domains / path.name).symlink_to(path)
+            if (config.domains / name).is_dir():
+                shutil.copytree(config.domains / name, there.domains / name, symlinks=True, ignore=_NOT_COPIED)
+            yield there
+        except KitError as error:
+            raise type(error)(real(config, there, str(error))) from None
+        except OSError as error:
+            raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
+
+
+def real(config: Config, there: Config, text: str) -> str:
+    """A message about files of the mirror `there` that names their real places."""
+    home = short(config.root)
+    return text.replace(f"{there.root}/", "" if home == "." else f"{home}/")

@@ -1,0 +1,120 @@
+"""What new products and ports consist of: files of the sample domain under other names, over other columns.
+
+The sample (`kit/sample/tearoom`) is a whole domain, which tests build as it stands.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kit.core import database, read_text, read_yaml, to_json, yaml_writer
+from kit.mesh import DESCRIPTOR, OutputPort
+from kit.scaffold.asset_notebook import variable
+
+SAMPLE = Path(__file__).parent / "sample" / "tearoom"
+OWNER, MAIL, DOMAIN = "Sample Owner", "owner@example.com", "hospitality"
+MACROS = "../../kit/dbt/macros"
+
+_SOURCE, _STAGING, _MART, _ASSET = "tea_receipts", "stg_tea_receipts", "tea_sales", "tea_per_day"
+_KEPT_FIELDS = (
+    "name", "logicalType", "physicalType", "description", "primaryKey", "primaryKeyPosition", "required", "unique",
+    "classification", "tags", "logicalTypeOptions",
+)  # fmt: skip
+_TAKEN = ("kit", "pl", "inputs", "frame")
+
+
+def whole(names: Mapping[str, str]) -> dict[str, str]:
+    """Every file of the sample, by its path, with names exchanged in paths and texts."""
+    paths = (path for path in sorted(SAMPLE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    return {renamed(str(path.relative_to(SAMPLE)), names): renamed(read_text(path), names) for path in paths}
+
+
+def base(names: Mapping[str, str]) -> dict[str, str]:
+    """A product that neither reads nor offers anything yet."""
+    descriptor = re.sub(r"(?ms)^inputPorts:.*?^(?=team:)", "", read_text(SAMPLE / DESCRIPTOR))
+    return {DESCRIPTOR: renamed(descriptor, names), "README.md": renamed(read_text(SAMPLE / "README.md"), names)}
+
+
+def dbt_project(names: Mapping[str, str]) -> str:
+    """The dbt project of a product."""
+    return renamed(read_text(SAMPLE / "dbt_project.yml"), names)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text with whole names exchanged, all at once."""
+    longest_first = sorted(names, key=len, reverse=True)
+    pattern = "|".join(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])" for name in longest_first)
+    return re.sub(pattern, lambda match: names[match[0]], text) if names else text
+
+
+def staging(source: str, columns: Iterable[str]) -> str:
+    """The staging model of a raw source: its columns, one to a line."""
+    lines = ",\n        ".join(map(_sql_name, columns))
+    text = renamed(read_text(SAMPLE / f"models/staging/{_STAGING}.sql"), {_SOURCE: source})
+    return re.sub(r"(?s)(    select\n        ).*?(\n    from)", lambda match: f"{match[1]}{lines}{match[2]}", text)
+
+
+def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
+    """The mart of a port: each column in the type of its contract, the rows in the order of the key.
+
+    `reads` is what it is made from, as dbt writes it: `ref('a')` or `source('a', 'b')`.
+    """
+    lines = ",\n".join(f"    cast({_sql_name(name)} as {kind}) as {_sql_name(name)}" for name, kind in columns.items())
+    order = ", ".join(map(_sql_name, key)) or "all"
+    text = read_text(SAMPLE / f"models/marts/{_MART}.sql").replace(f"ref('{_STAGING}')", reads)
+    text = re.sub(r"(?s)(select\n).*?(\nfrom)", lambda match: f"{match[1]}{lines}{match[2]}", text)
+    return re.sub(r"order by .*", f"order by {order}", text)
+
+
+def notebook(port: str, reads: Iterable[OutputPort]) -> str:
+    """An asset notebook that reads ports and hands over the first of them, column by column."""
+    data = json.loads(renamed(read_text(SAMPLE / f"notebooks/{_ASSET}.ipynb"), {_ASSET: port}))
+    tables: dict[str, str] = {}
+    for item in reads:
+        tables[item.id] = variable(item.id, (*_TAKEN, *tables.values()))
+    first = next(iter(reads))
+    columns = ",\n".join(f'    "{column.name}"' for column in first.contract.columns)
+    lines = "\n".join(f'{name} = inputs.read("{item}")' for item, name in tables.items())
+    sources = {
+        "inputs": f"import kit\n\ninputs = kit.inputs()\n{lines}",
+        "make": f"frame = {tables[first.id]}.select(\n{columns},\n)",
+    }
+    for cell in data["cells"]:
+        if cell["id"] in sources:
+            cell["source"] = sources[cell["id"]].splitlines(keepends=True)
+    data["cells"] = [cell for cell in data["cells"] if cell["id"] != "parameters"]
+    return to_json(data)
+
+
+def contract_of(port: OutputPort, identifier: str) -> str:
+    """A contract for a port with the columns of another one; rules in which that one speaks of its own inputs are left out."""
+    theirs = read_yaml(port.contract.path).data
+    table = theirs["schema"][0]
+    mine: dict[str, Any] = {
+        "apiVersion": theirs["apiVersion"], "kind": "DataContract", "id": identifier, "version": "1.0.0", "status": "draft",
+    }  # fmt: skip
+    properties = [{name: item[name] for name in _KEPT_FIELDS if name in item} for item in table["properties"]]
+    mine["schema"] = [
+        {
+            "name": identifier.partition(".")[2], "physicalType": "table", "description": table["description"],
+            "properties": properties,
+        }
+    ]  # fmt: skip
+    levels = [item for item in theirs.get("slaProperties") or [] if item["property"] in ("frequency", "retention")]
+    mine |= {"slaProperties": levels} if levels else {}
+    return "\n".join(yaml_writer.block(mine)) + "\n"
+
+
+def _sql_name(name: str) -> str:
+    return f'"{name}"' if name in _keywords() else name
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    """The names that SQL takes for words of its own."""
+    with database.connect() as connection:
+        query = "select keyword_name from duckdb_keywords() where keyword_category <> 'unreserved'"
+        return frozenset(name for (name,) in connection.execute(query).fetchall())

@@ -1,0 +1,40 @@
+"""Removing what is no longer needed: old snapshots, and the run folders and raw data only they used."""
+
+from kit.core import Busy, Config
+from kit.mesh import DataProduct, Mesh
+from kit.storage.runs import Runs
+from kit.storage.snapshots import Pruned, Store
+
+
+def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[Pruned]]:
+    """Remove old snapshots of every product, and the run folders and raw data only they needed.
+
+    Returns what became of each version by product; one that is being built is left alone. Raises `KitError` when `keep`
+    is below 1.
+    """
+    store = Store(config.storage)
+    result: dict[str, list[Pruned]] = {}
+    for product in mesh.products:
+        if not store.folder(product.name).is_dir():
+            continue
+        # A build at work needs the raw data it has landed and its own run folder.
+        try:
+            with store.building(product.name):
+                result[product.name] = _prune_product(config, store, product, keep)
+        except Busy:
+            kept = [Pruned(version, "the product is being built") for version in store.versions(product.name)[keep:]]
+            result[product.name] = kept
+    return result
+
+
+def _prune_product(config: Config, store: Store, product: DataProduct, keep: int) -> list[Pruned]:
+    result = store.prune(product.name, keep)
+    kept = store.history(product.name)
+    Runs(config.storage).prune(product.name, {snapshot.manifest["run_id"] for snapshot in kept}, keep)
+    raw = config.storage / "raw" / product.name
+    for source in raw.iterdir() if raw.is_dir() else ():
+        used = {snapshot.manifest["sources"].get(source.name, {}).get("digest") for snapshot in kept}
+        for path in source.iterdir():
+            if path.stem not in used:
+                path.unlink()
+    return result

@@ -1,0 +1,9 @@
+"""Generated files: dbt YAML, suites, README tables, catalogs and the lineage picture, written from the contracts.
+
+A mesh goes in; the wanted text of each file, and its difference from the one on disk, come out.
+"""
+
+from kit.sync import texts
+from kit.sync.sync import drifts, refused, sync, sync_problems, wanted
+
+__all__ = ["drifts", "refused", "sync", "sync_problems", "texts", "wanted"]

@@ -1,0 +1,77 @@
+"""Texts in the files of a domain: those a person still has to write, and those that others would run."""
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kit.contracts import TODO
+from kit.core import KitError, Where, parse_yaml, read_text, read_yaml, short
+from kit.mesh import DESCRIPTOR, DataProduct
+from kit.sync.markers import lines_of, marked
+
+_UNFINISHED = TODO.rstrip(": ")
+_MOST_UNFINISHED = 20
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
+
+
+def templates(product: DataProduct) -> Iterator[str]:
+    """Templates in descriptor and contracts, whose texts end up in files that dbt or Intake would run."""
+    for path in _documents(product):
+        text = read_text(path)
+        if not _TEMPLATE.search(text) and "\\" not in text:  # an escape may hide one
+            continue
+        document = parse_yaml(path, text)
+        # In rules braces have their own meaning.
+        for where, value in _texts(document.data, (), without=("quality", "logicalTypeOptions")):
+            if found := _TEMPLATE.search(value):
+                yield str(document.error(where, f"'{found[0]}' begins a template, which others would run; write plain text"))
+
+
+def unfinished(product: DataProduct) -> Iterator[str]:
+    """What begins with TODO in descriptor, contracts and README; of each file as much as a person reads at once."""
+    for path in _documents(product):
+        yield from _first(path, _unfinished(path))
+    readme = product.folder / "README.md"
+    if readme.is_file():
+        yield from _first(readme, _unfinished_lines(readme))
+
+
+def _documents(product: DataProduct) -> list[Path]:
+    contracts = [port.contract.path for port in product.ports] + [source.contract.path for source in product.sources]
+    return [product.folder / DESCRIPTOR, *contracts]
+
+
+def _texts(value: Any, where: Where, *, without: Collection[str] = ()) -> Iterator[tuple[Where, str]]:
+    """Every text below a value, except below the keys left out."""
+    if isinstance(value, str):
+        yield where, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if key not in without:
+            yield from _texts(item, (*where, key), without=without)
+
+
+def _unfinished(path: Path) -> Iterator[str]:
+    document = read_yaml(path)
+    for where, text in _texts(document.data, ()):
+        if text.startswith(_UNFINISHED):
+            yield str(document.error(where, f"still to be written ({text})"))
+
+
+def _unfinished_lines(path: Path) -> Iterator[str]:
+    lines = lines_of(read_text(path))
+    with suppress(KitError):  # what is wrong with the markers `kit sync` says
+        first, last = marked(lines) or (0, 0)
+        lines[first:last] = [""] * (last - first)  # generated from the contracts, where it is to be written
+    for number, line in enumerate(map(str.rstrip, lines), 1):
+        if _UNFINISHED in line:
+            yield f"{short(path)}:{number}: still to be written ({line[line.index(_UNFINISHED) :]})"
+
+
+def _first(path: Path, unfinished: Iterator[str]) -> Iterator[str]:
+    yield from islice(unfinished, _MOST_UNFINISHED)
+    if next(unfinished, None):
+        yield f"{short(path)}: more is still to be written"

@@ -1,0 +1,153 @@
+"""The catalog's application without a page: what its widgets hold."""
+
+import re
+from collections.abc import Iterator
+from shutil import rmtree
+from typing import Any
+
+import pytest
+
+import kit
+from kit.catalog import browser as browse
+from kit.catalog.browser import TABS, Browser
+from kit.catalog.port_view import Opened
+from kit.drawing.markup import Html
+from kit.storage import snapshots
+from tests.support.many import many
+from tests.support.small_mesh import SmallMesh
+
+
+@pytest.fixture
+def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
+    monkeypatch.chdir(small.root)
+    monkeypatch.setattr(snapshots, "kept", {})
+    yield small
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """Stands in for the tabs; gives what they are asked for: tab, port, what was picked."""
+    found: list[tuple[str, str, str]] = []
+
+    def stand_in(name: str) -> Any:
+        def html(opened: Opened) -> Html:
+            found.append((name, opened.entry.id, opened.picked))
+            return Html(f"{name} of {opened.entry.id}")
+
+        return html
+
+    monkeypatch.setattr(browse, "TABS", {name: stand_in(name) for name in TABS})
+    return found
+
+
+def choose(browser: Browser, label: str) -> None:
+    browser._list.index = browser._list._options_labels.index(label)
+
+
+def seen(browser: Browser) -> str:
+    """What the tab that is seen says, as text."""
+    return re.sub(r"<[^>]+>", "", list(browser._panes.values())[browser._tabs.selected_index].html)
+
+
+def test_nothing_is_chosen_at_first(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
+    browser = kit.open().browse()
+    assert (browser.selected, asked) == (None, [])
+    assert browser._count.value == "3 of 3 ports"
+    assert browser._list._options_labels == tuple(
+        f"{name}  (never built)" for name in ("plan.forecast", "shop.sales", "shop.totals")
+    )
+    assert seen(browser) == "2 data products; ports: 3 never built.Choose a port in the list; the arrow keys work there too."
+
+
+def test_a_tab_is_made_when_it_is_seen_and_once_for_a_port(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
+    browser = kit.open().browse()
+    choose(browser, "shop.sales  (never built)")
+    assert browser.selected is not None
+    assert browser.selected.id == "shop.sales"
+    for tab in (3, 0, 3):
+        browser._tabs.selected_index = tab
+    assert asked == [("Overview", "shop.sales", ""), ("Profile", "shop.sales", "")]
+    choose(browser, "shop.totals  (never built)")
+    assert asked[2:] == [("Profile", "shop.totals", "")]
+    assert seen(browser) == "Profile of shop.totals"
+    assert browser._panes["Overview"].html == ""  # nothing of another port flashes up
+    browser._tabs.selected_index = 5
+    browser._panes["Lineage"].picked = "item"
+    assert asked[3:] == [("Lineage", "shop.totals", ""), ("Lineage", "shop.totals", "item")]
+    choose(browser, "shop.sales  (never built)")
+    assert asked[5:] == [("Lineage", "shop.sales", "")]
+
+
+def test_the_filter_counts_chooses_what_is_left_alone_and_keeps_the_choice(
+    mesh: SmallMesh, asked: list[tuple[str, str, str]]
+) -> None:
+    browser = kit.open().browse("totals")
+    assert browser.selected is not None
+    assert (browser._count.value, browser.selected.id) == ("1 of 3 ports", "shop.totals")
+    browser._filter.value = "shop"
+    assert (browser._count.value, browser.selected.id) == ("2 of 3 ports", "shop.totals")
+    assert browser._list.index == 1
+    assert asked == [("Overview", "shop.totals", "")]
+    browser._filter.value = "shop <nothing>"
+    assert (browser._count.value, browser.selected) == ("0 of 3 ports", None)
+    assert seen(browser) == "nothing speaks of &#x27;shop &lt;nothing&gt;&#x27;; try fewer words, or parts of them"
+    browser._filter.value = ""
+    assert (browser._count.value, browser.selected) == ("3 of 3 ports", None)
+    assert seen(browser).startswith("2 data products; ")
+
+
+def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(opened: Opened) -> Html:
+        raise ValueError("<what> ever")
+
+    monkeypatch.setattr(browse, "TABS", {**TABS, "Schema": fails})
+    browser = kit.open().browse("totals")
+    browser._tabs.selected_index = 1
+    assert seen(browser) == "this cannot be shown: ValueError: &lt;what&gt; ever"
+    browser._tabs.selected_index = 2
+    assert seen(browser) == (
+        "&#x27;shop.totals&#x27; was never published, so there is no data to look at; build it with `kit run shop`"
+    )
+    browser._tabs.selected_index = 0
+    assert "shop owner (o@example.com)" in seen(browser)
+
+
+def test_a_broken_product_without_a_snapshot_is_listed_and_says_why(mesh: SmallMesh) -> None:
+    (mesh.domains / "bad").mkdir()
+    browser = kit.open().browse("bad")
+    assert (browser._list._options_labels, browser.selected) == (("bad  (broken)",), None)
+    for tab in range(len(TABS)):
+        browser._tabs.selected_index = tab
+        assert seen(browser) == "broken: domains/bad: has no product.odps.yaml, which says who owns it and what it offers"
+
+
+def test_an_empty_mesh_is_a_sentence(mesh: SmallMesh) -> None:
+    for name in ("shop", "plan"):
+        rmtree(mesh.domains / name)
+    browser = kit.open().browse()
+    assert (browser._count.value, seen(browser)) == (
+        "0 of 0 ports", "no data products yet; CONTRIBUTING.md shows how to add one",
+    )  # fmt: skip
+
+
+def test_without_widgets_it_is_the_table_of_the_catalog(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    cat = kit.open()
+    browser = cat.browse()
+    browser._ipython_display_()
+    widget, table = shown
+    assert widget.pop("application/vnd.jupyter.widget-view+json")["model_id"] == browser.widget.model_id
+    assert widget == {"text/plain": "", "text/html": ""}
+    assert table["text/plain"] == repr(browser) == repr(cat)
+    assert table["text/html"].partition("</style>")[2] == f"<div class='kit-below'>{cat._repr_html_()}</div>"
+
+
+def test_a_large_mesh_is_one_list(small: SmallMesh) -> None:
+    for name in ("shop", "plan"):
+        rmtree(small.domains / name)
+    many(small.root, 12)
+    browser = kit.open(small.root).browse("d000")
+    assert (browser._count.value, len(browser._list.options)) == ("15 of 18 ports", 15)
+    browser._filter.value = "days"
+    assert (browser._count.value, len(browser._list.options)) == ("6 of 18 ports", 6)

@@ -1,0 +1,141 @@
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import kit
+from kit.build.build import Outcome
+from kit.build.plan import Request
+from kit.cli.api import Built, requests
+from kit.core.errors import KitError, NotebookError, UnknownName
+from kit.jupyter import progress as live
+from kit.notebooks.asset import RUN_FILE
+from kit.orchestration import executor
+from kit.storage import index
+from tests.support.small_mesh import SmallMesh, write
+
+
+@pytest.fixture
+def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `execute` is asked for; `plan` fails when it is told to."""
+    monkeypatch.chdir(small.root)
+    seen: dict[str, Any] = {"failing": ()}
+
+    def execute(
+        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None]
+    ) -> Any:
+        seen["asked"] = asked
+        outcomes = []
+        for product in products:
+            with watch() as progress, progress.of(product.name, "audit") as say:
+                say("3 checks passed")
+            failed = product.name in seen["failing"]
+            status, message = ("failed", f"'{product.name}': 1 check failed\nfailed  a rule") if failed else ("up to date", "")
+            outcomes.append(Outcome(product.name, status, 1.25, message=message))
+            tell(outcomes[-1])
+        return outcomes
+
+    monkeypatch.setattr(executor, "execute", execute)
+    return seen
+
+
+def test_it_builds_what_was_selected_and_tells_it_like_the_command_line(
+    built: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = kit.run("shop", downstream=True, force=True, parameters={"factor": 3.0})
+    assert built["asked"] == {"shop": Request({}, (), True), "plan": Request({"factor": 3.0}, (), True)}
+    assert [outcome.product for outcome in done] == ["shop", "plan"]
+    assert len(done) == 2
+    assert repr(done).splitlines() == [
+        "product  result      snapshot  seconds  message",
+        "shop     up to date            1.2",
+        "plan     up to date            1.2",
+    ]
+    assert "<td" in done._repr_html_()
+    assert "  shop         audit      3 checks passed" in capsys.readouterr().out
+
+
+def test_a_failure_is_raised_after_all_were_built(built: dict[str, Any], small: SmallMesh) -> None:
+    built["failing"] = ("shop",)
+    with pytest.raises(KitError) as error:
+        kit.run()
+    assert str(error.value) == "'shop': 1 check failed\nfailed  a rule"
+    assert (small.config.storage / index.INDEX).is_file()
+    built["failing"] = ()
+    write(small.domains / "wrong/product.odps.yaml", "name: wrong\n")
+    with pytest.raises(KitError, match="wrong is broken: "):
+        kit.run()
+    assert len(kit.run("plan", "shop")) == 2
+
+
+def test_what_cannot_be_asked_is_refused(built: dict[str, Any], small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownName, match="there is no data product 'nobody'"):
+        kit.run("nobody")
+    with pytest.raises(NotebookError, match="no notebook of shop has a parameter 'factor'"):
+        kit.run("shop", parameters={"factor": 1.0})
+    with pytest.raises(UnknownName, match="none of plan, shop has partitions; leave the partition out"):
+        requests(small.config, [small.product("plan"), small.product("shop")], {}, ("tea",), False)
+    monkeypatch.setenv(RUN_FILE, "run.json")
+    with pytest.raises(KitError, match="a build cannot start another one"):
+        kit.run("shop")
+    assert "asked" not in built
+
+
+def test_in_a_notebook_the_steps_are_written_into_one_output(built: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    import IPython.display
+
+    written: list[str] = []
+
+    class Handle:
+        def update(self, shown: live.Live) -> None:
+            written.append(repr(shown))
+
+    def display(shown: live.Live, *, display_id: bool) -> Handle:
+        assert display_id
+        written.append(repr(shown))
+        return Handle()
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    monkeypatch.setattr(live, "in_notebook", lambda: True)
+    built["failing"] = ("plan",)
+    with pytest.raises(KitError):
+        kit.run("shop", "plan")
+    steps = [line.split() for line in written[-1].splitlines()]
+    assert written[0] == "shop: audit …"
+    assert written[2].splitlines()[-1] == "plan: audit …"
+    assert [step[:4] for step in steps] == [
+        ["shop", "audit", "3", "checks"], ["plan", "audit", "3", "checks"], ["plan", "failed", "'plan':", "1"],
+    ]  # fmt: skip
+
+
+def test_what_is_shown_is_a_plain_table_and_escaped() -> None:
+    shown = live.Live()
+    with_tag = Outcome("shop", "failed", 2.0, message="<script>\nmore")
+    shown.rows.append(("shop", "audit", "<b>3</b>", "0.1"))
+    shown.working = "shop: <i>"
+    html = shown._repr_html_() + Built((with_tag,))._repr_html_()
+    assert [tag for tag in ("<b>3", "<i>", "<script") if tag in html] == []
+    assert html.count("<table>") == 2
+    assert "more" not in html
+
+
+def test_a_plain_python_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not live.in_notebook()
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not live.in_notebook()
+
+
+@pytest.mark.slow
+def test_it_works_in_a_kernel(small: SmallMesh) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    small.publish("shop")
+    cell = nbformat.v4.new_code_cell("import kit\nkit.run('shop')")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(small.root)}}).execute()
+    steps, table = notebook.cells[0].outputs
+    assert (steps.output_type, table.output_type) == ("display_data", "execute_result")
+    assert [line.split()[:2] for line in steps.data["text/plain"].splitlines()] == [["shop", "ingest"]]
+    assert "up to date" in table.data["text/html"]

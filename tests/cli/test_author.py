@@ -1,0 +1,84 @@
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from kit.cli.diff_text import MARK
+from kit.cli.main import app
+from tests.conftest import ROOT
+from tests.governance.test_diff import TOTALS, committed, drop_amount, edit
+from tests.support.small_mesh import SmallMesh
+
+WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.yml").read_text())
+
+
+@pytest.fixture
+def dropped(small: SmallMesh) -> SmallMesh:
+    """A work tree that drops a column of a port since the last commit."""
+    committed(small)
+    edit(small, TOTALS, drop_amount)
+    return small
+
+
+def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
+    done = dropped.kit("diff")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == [
+        "shop.totals  1.0.0, must be 2.0.0",
+        "  major   column amount  dropped",
+    ]
+    (product,) = json.loads(dropped.kit("diff", "--json", "--against", "HEAD").stdout)
+    assert product["product"] == "shop"
+    (port,) = product["ports"]
+    assert (port["old"], port["new"], port["wanted"]) == ("1.0.0", "1.0.0", "2.0.0")
+    assert port["changes"][0] == {
+        "where": "column amount", "text": "dropped", "verdict": "major", "columns": ["amount"],
+    }  # fmt: skip
+    assert port["consumers"] == [
+        {
+            "name": "plan", "owner": "plan owner", "contact": "o@example.com", "notebooks": ["forecast"],
+            "columns": ["amount"], "hit": True,
+        }
+    ]  # fmt: skip
+
+
+def test_a_review_fails_only_when_asked_to(small: SmallMesh) -> None:
+    committed(small)
+    edit(small, TOTALS, lambda data: data.update(price={"priceAmount": 3}, version="1.0.1"))
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version="1.0.1"))
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version="1.0.1"))
+    runner = CliRunner(env={"KIT_ROOT": str(small.root)})
+    assert [runner.invoke(app, arguments).exit_code for arguments in (["diff"], ["diff", "--strict"])] == [0, 1]
+
+
+def test_the_workflow_fails_with_the_diff_and_keeps_its_words(dropped: SmallMesh) -> None:
+    steps = {step["name"]: step for step in WORKFLOW["jobs"]["diff"]["steps"] if "name" in step}
+    kit = dropped.root / ".venv/bin/kit"
+    kit.parent.mkdir(parents=True)
+    kit.write_text(f'#!/bin/sh\nexec {sys.executable} -m kit "$@"\n')
+    kit.chmod(0o755)
+    summary = dropped.root / "summary.md"
+    given = {**os.environ, "BASE": "main", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = subprocess.run(["bash", "-e", "-c", steps["compare"]["run"]], cwd=dropped.root, env=given, check=False)
+    assert done.returncode == 1
+    assert summary.read_text() == (dropped.root / "contracts.md").read_text()
+    assert summary.read_text().startswith(f"{MARK}\n### Contracts\n\n**2 things must be put right.**\n")
+
+
+def test_what_may_write_to_a_pull_request_runs_nothing_of_it() -> None:
+    assert WORKFLOW[True] == {"pull_request": None}  # YAML reads `on` as true
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert "permissions" not in WORKFLOW["jobs"]["diff"]
+    comment = WORKFLOW["jobs"]["comment"]
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in comment["if"]
+    assert [step.get("uses") for step in comment["steps"]] == ["actions/download-artifact@v4", None]
+    assert MARK in comment["steps"][1]["run"]
+    assert "No contract has changed" in comment["steps"][1]["run"]
+    for job in WORKFLOW["jobs"].values():
+        assert not [step["run"] for step in job["steps"] if "${{" in step.get("run", "")]

@@ -1,0 +1,28 @@
+import json
+
+from typer.testing import CliRunner
+
+from kit.cli.main import app
+from tests.scaffold.test_new import tree
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+
+def test_a_dry_run_shows_the_changes_and_what_is_left_to_a_person(small: SmallMesh) -> None:
+    small.publish("shop")
+    path = small.root / "notebooks/best.ipynb"
+    write(path, json.dumps(notebook(["import kit", "rows = 1", "best = kit.read('shop.totals').head(rows)"])))
+    before = tree(small.root)
+    given = ["promote", str(path), "--product", "plan", "--frame", "best", "--dry-run"]
+    done = CliRunner(env={"KIT_ROOT": str(small.root)}).invoke(app, given)
+    lines = done.stdout.splitlines()
+    start = lines.index("plan.best")
+    assert lines[start : start + 3] == ["plan.best", "  reads       shop.totals 1.0.0", "  parameters  rows: int = 1"]
+    assert '+kit.output("best", best)' in lines
+    assert lines[lines.index("Still to be written or decided") + 1].endswith("(TODO: One row per …)")
+    assert (lines[-1], done.exit_code) == ("nothing was written", 0)
+    assert tree(small.root) == before
+
+
+def test_what_is_missing_is_one_message(small: SmallMesh) -> None:
+    done = small.kit("promote", "nowhere.ipynb", "--product", "plan")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: there is no file nowhere.ipynb\n")

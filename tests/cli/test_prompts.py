@@ -1,0 +1,69 @@
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.mesh.mesh import Mesh
+from tests.support.small_mesh import SmallMesh
+
+NOBODY = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "TERM": "dumb"}
+
+
+def at_a_terminal(root: Path, arguments: list[str], answers: list[str]) -> tuple[int, list[str]]:
+    """What `kit` says to a person who gives these answers, and its exit code."""
+    ours, theirs = pty.openpty()
+    os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+    command = [sys.executable, "-m", "kit", *arguments]
+    with subprocess.Popen(
+        command, cwd=root, env={**os.environ, **NOBODY}, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        said = b""
+        try:
+            while part := os.read(ours, 4096):
+                said += part
+        except OSError:  # the other end is closed
+            pass
+    os.close(ours)
+    return process.returncode, [line.strip() for line in said.decode().splitlines()]
+
+
+def test_a_bad_answer_is_asked_again(small: SmallMesh) -> None:
+    names, owners = ["Big", "shop", "port", "tearoom"], ["Ann", "Ann Lee <ann@example.com>"]
+    answers = [*names, *owners, "", "gone.csv", "shop.nothing", "shop.totals"]
+    code, said = at_a_terminal(small.root, ["new"], answers)
+    assert code == 0, said
+    assert [line.partition("Error: ")[2].partition(";")[0] for line in said if "Error: " in line] == [
+        "'Big' cannot name a data product",
+        "domains/shop is there already",
+        "'port' is a word of this command",
+        "'Ann' does not say who owns it",
+        "there is no file gone.csv",
+        "'shop' has no port 'nothing'",
+    ]
+    assert "written: domains/tearoom/product.odps.yaml" in said
+    product = Mesh.load(small.domains).product("tearoom")
+    assert (product.owner, product.owner_contact, product.domain) == ("Ann Lee", "ann@example.com", "tearoom")
+    assert [item.port for item in product.inputs] == ["shop.totals"]
+
+
+def test_a_person_may_stop_answering(small: SmallMesh) -> None:
+    code, said = at_a_terminal(small.root, ["new", "tearoom"], ["\x04"])  # end of input
+    assert (code, said[-1]) == (130, "interrupted; nothing was written")
+    assert not (small.domains / "tearoom").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "say what to make: kit new NAME, or kit new port PRODUCT.PORT"),
+        (["tearoom"], "nobody says who owns it; write --owner 'Name <mail>', or set user.name and user.email in git"),
+        (["port", "shop.more"], "say what 'shop.more' is made from: --from FILE or --from PORT"),
+    ],
+)
+def test_without_a_terminal_one_message_says_what_is_missing(small: SmallMesh, arguments: list[str], says: str) -> None:
+    done = small.kit("new", *arguments, **NOBODY)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {says}\n")

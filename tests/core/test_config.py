@@ -1,0 +1,156 @@
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kit.core.config import Config
+from kit.core.errors import ConfigError
+from kit.core.policy import Policy
+
+
+def project(root: Path, settings: str = "") -> Path:
+    (root / "pyproject.toml").write_text(f"[tool.kit]\n{settings}\n")
+    return root
+
+
+def message(root: Path, **environ: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(root, environ)
+    return str(caught.value)
+
+
+def test_every_setting_has_a_default(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    assert Config.load(root, {}) == Config(
+        root=root, storage=root / ".mesh", as_of=None, cell_timeout_seconds=600, notebook_output_mb=20
+    )
+
+
+def test_pyproject_sets_every_setting(tmp_path: Path) -> None:
+    root = project(tmp_path, "storage='s'\nas_of=2018-01-01\ncell_timeout_seconds=5\nnotebook_output_mb=1")
+    assert Config.load(root, {}) == Config(root, root / "s", date(2018, 1, 1), 5, 1)
+
+
+def test_a_policy_is_a_table_of_its_own(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path), {}).policy is None
+    assert Config.load(project(tmp_path, "[tool.kit.policy]\nkeys = false"), {}).policy == Policy(keys=False)
+
+
+def test_the_environment_overrides_pyproject(tmp_path: Path) -> None:
+    root = project(tmp_path, "storage='s'\nas_of=2018-01-01\ncell_timeout_seconds=5\nnotebook_output_mb=1")
+    environ = {
+        "KIT_STORAGE": str(tmp_path / "shared"),
+        "KIT_AS_OF": "2020-02-29",
+        "KIT_CELL_TIMEOUT_SECONDS": "7",
+        "KIT_NOTEBOOK_OUTPUT_MB": "8",
+    }
+    assert Config.load(root, environ) == Config(root, tmp_path / "shared", date(2020, 2, 29), 7, 8)
+
+
+def test_an_empty_variable_overrides_nothing(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path, "cell_timeout_seconds=5"), {"KIT_CELL_TIMEOUT_SECONDS": ""}).cell_timeout_seconds == 5
+
+
+def test_the_mesh_is_found_from_a_folder_below_it(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    below = root / "domains" / "shop"
+    below.mkdir(parents=True)
+    assert Config.load(below, {}).root == root
+
+
+def test_a_project_of_another_kind_between_is_passed_over(tmp_path: Path) -> None:
+    inner = project(tmp_path) / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text("tool = 1\n")
+    assert Config.load(inner, {}).root == tmp_path
+
+
+def test_kit_root_names_the_mesh(tmp_path: Path) -> None:
+    assert Config.load(None, {"KIT_ROOT": str(project(tmp_path))}).root == tmp_path
+
+
+def test_the_working_directory_is_the_last_resort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    assert Config.load(None, {}).root == tmp_path
+
+
+def test_the_domains_lie_below_the_root(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path), {}).domains == tmp_path / "domains"
+
+
+def test_the_cache_lies_in_the_storage(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path, "storage='there'"), {}).cache == tmp_path / "there" / "cache"
+
+
+def test_home_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert Config.load(project(tmp_path, "storage='~/mesh'"), {}).storage == tmp_path / "home" / "mesh"
+
+
+def test_the_clock_stands_at_the_start_of_as_of(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path, "as_of=2018-01-01"), {}).clock() == datetime(2018, 1, 1)
+
+
+def test_without_as_of_the_clock_is_now_in_utc_without_zone(tmp_path: Path) -> None:
+    clock = Config.load(project(tmp_path), {}).clock()
+    assert clock.tzinfo is None
+    assert abs(datetime.now(UTC).replace(tzinfo=None) - clock) < timedelta(minutes=5)
+
+
+def test_outside_a_mesh_the_way_in_is_told(tmp_path: Path) -> None:
+    assert message(tmp_path) == (
+        f"no data mesh found in {tmp_path} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
+        "or set KIT_ROOT to one"
+    )
+
+
+def test_an_unknown_setting_lists_what_there_is(tmp_path: Path) -> None:
+    assert message(project(tmp_path, "engine='spark'")) == (
+        "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, secrets, policy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("storage=5", "storage is 5; it must be text"),
+        ("storage=''", "storage is ''; it must be text"),
+        ("as_of='2018-01-01'", "as_of is '2018-01-01'; it must be a date such as 2018-01-01"),
+        (
+            "as_of=2018-01-01T00:00:00",
+            "as_of is datetime.datetime(2018, 1, 1, 0, 0); it must be a date such as 2018-01-01",
+        ),
+        ("cell_timeout_seconds=0", "cell_timeout_seconds is 0; it must be a whole number above 0"),
+        ("cell_timeout_seconds=true", "cell_timeout_seconds is True; it must be a whole number above 0"),
+        ("notebook_output_mb=1.5", "notebook_output_mb is 1.5; it must be a whole number above 0"),
+    ],
+)
+def test_a_wrong_setting_says_what_is_allowed(tmp_path: Path, setting: str, problem: str) -> None:
+    assert message(project(tmp_path, setting)) == f"pyproject.toml: [tool.kit] {problem}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "allowed"),
+    [
+        ("KIT_AS_OF", "yesterday", "a date such as 2018-01-01"),
+        ("KIT_AS_OF", "2018-02-30", "a date such as 2018-01-01"),
+        ("KIT_CELL_TIMEOUT_SECONDS", "-1", "a whole number above 0"),
+        ("KIT_NOTEBOOK_OUTPUT_MB", "20MB", "a whole number above 0"),
+    ],
+)
+def test_a_wrong_variable_says_what_is_allowed(tmp_path: Path, name: str, text: str, allowed: str) -> None:
+    assert message(project(tmp_path), **{name: text}) == f"the environment variable {name} is '{text}'; it must be {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"[tool.kit\n", "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 10)"),
+        (b"a='\xe9'", "not valid TOML: 'utf-8' codec can't decode byte 0xe9 in position 3: invalid continuation byte"),
+        (b"tool.kit = 5\n", "[tool.kit] is 5; it must be a table of settings"),
+    ],
+)
+def test_a_broken_pyproject_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(content)
+    assert message(tmp_path) == f"{tmp_path / 'pyproject.toml'}: {problem}"

@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.core.config import MASK_KEY, Config
+from kit.core.errors import ConfigError, NotebookError
+from kit.core.secrets import Secrets
+from kit.notebooks.executor import Limits, execute
+from kit.notebooks.kernel_pool import Kernels, Sheet
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+VALUE = "s3cr&t/ä'x"
+SECRETS = Secrets({"API_TOKEN": VALUE, "PEM": "first line\n\nabc\nlast line"})
+
+
+def config(root: Path, settings: str = "", **environ: str) -> Config:
+    write(root / "pyproject.toml", f"[tool.kit]\n{settings}\n")
+    return Config.load(root, environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"<{VALUE}>", "<[API_TOKEN]>"),
+        (repr([VALUE]), '["[API_TOKEN]"]'),
+        (json.dumps(VALUE), '"[API_TOKEN]"'),
+        ("https://x.example/?t=s3cr%26t%2F%C3%A4%27x&u=s3cr%26t/%C3%A4%27x", "https://x.example/?t=[API_TOKEN]&u=[API_TOKEN]"),
+        ("<td>s3cr&amp;t/ä&#x27;x</td>", "<td>[API_TOKEN]</td>"),
+        ("a first line, b last line, abc", "a [PEM], b [PEM], abc"),
+        ("s3cr&t", "s3cr&t"),
+    ],
+)
+def test_a_value_is_recognised_as_it_is_written(text: str, shown: str) -> None:
+    assert SECRETS.scrubbed(text) == shown
+    assert SECRETS.scrubbed({"a": [text, 1, None]}) == {"a": [shown, 1, None]}
+
+
+def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
+    environ = {"API_TOKEN": "abcdef", "PIN_TOKEN": "1234", "DB_URL": "postgres://x", "HOME": "/srv/x", "NO_TOKEN": ""}
+    assert Secrets.of(config(tmp_path), environ).values == {"API_TOKEN": "abcdef"}
+    assert Secrets.of(config(tmp_path, "secrets = ['DB_URL']"), environ).values == {"DB_URL": "postgres://x"}
+    keyed = config(tmp_path, "secrets = []", **{MASK_KEY: "k" * 16})
+    assert Secrets.of(keyed, environ).values == {MASK_KEY: "k" * 16}
+    assert repr(SECRETS) == "Secrets()"
+    assert config(tmp_path, KIT_SECRETS="A,B_*").secrets == ("A", "B_*")
+    with pytest.raises(ConfigError) as error:
+        Secrets.of(config(tmp_path, "secrets = ['PIN_TOKEN']"), environ)
+    assert str(error.value) == (
+        "the secret PIN_TOKEN has only 4 characters and could not be told from other text; "
+        "give it at least 6, or take it out of `secrets` in [tool.kit]"
+    )
+    with pytest.raises(ConfigError) as error:
+        config(tmp_path, "secrets = ['A B']")
+    assert str(error.value) == "pyproject.toml: [tool.kit] secrets is ['A B']; it must be names of environment variables"
+
+
+def test_what_is_kept_of_a_notebook_shows_no_secret(tmp_path: Path) -> None:
+    cells = [
+        "import os, sys; value = os.environ['API_TOKEN']; print(value[:4], end='', flush=True); print(value[4:])",
+        "os.environ.get('KIT_MASK_KEY')",
+        "from IPython.display import HTML, display; shown = display(HTML('wait'), display_id=True); shown.update(HTML(value))",
+        "sys.__stderr__.write(value); sys.__stderr__.flush()",
+        "raise ValueError('https://x.example/?token=' + value)",
+    ]
+    write(tmp_path / "plan.ipynb", json.dumps(notebook(cells)))
+    sheet = Sheet(tmp_path / "plan.ipynb", tmp_path / "runs/plan.ipynb", {"API_TOKEN": "hunter2hunter2", MASK_KEY: "k" * 16})
+    with Kernels([sheet]) as kernels, pytest.raises(NotebookError) as error:
+        execute(sheet, {}, Limits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
+    assert str(error.value).endswith("cell 5 failed: ValueError: https://x.example/?token=[API_TOKEN]")
+    kept = sheet.executed.read_text() + sheet.log.read_text()
+    assert "hunter2" not in kept
+    cells = json.loads(sheet.executed.read_text())["cells"]
+    outputs = [[output.get("text") or output.get("data") for output in cell["outputs"]] for cell in cells if "outputs" in cell]
+    assert [["[API_TOKEN]\n"]] in outputs
+    assert "k" * 16 not in kept
+    assert "[API_TOKEN]" in sheet.log.read_text()
+
+
+def test_a_build_keeps_secrets_out_of_messages_and_parameters(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")
+    write(small.domains / "shop/ingest.py", "import os\ndef sales():\n    raise OSError('GET ?t=' + os.environ['API_TOKEN'])\n")
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert "GET ?t=[API_TOKEN]" in outcome.message
+    refused = small.build("plan", parameters={"name": "x hunter2hunter2"})
+    assert refused.message == (
+        "the parameter 'name' of 'plan' holds the secret API_TOKEN, and parameters are recorded; "
+        "leave it out and write os.environ['API_TOKEN'] in the notebook"
+    )
+    kept = [path for path in (small.config.storage).rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+    assert kept == []

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from kit.core.errors import TransformError
+from kit.dbt.templates import Templates
+from tests.support.small_mesh import write
+
+
+def render(folder: Path, text: str) -> str:
+    return " ".join(Templates([folder], {"ref": lambda name: f'"{name}"'}).render(text, this="t").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("select * from {{ ref('sales') }}", 'select * from "sales"'),
+        ("{% for n in range(2) %}c{{ n }} {% endfor %}{{ this }}", "c0 c1 t"),
+        ("{{ cents('price') }}", "round(price * 100)"),
+        ("{{ twice('a') }}", "a, a"),
+        ("{{ engine() }}", "for duckdb"),
+        ("{{ whose() }}", "t"),
+        ("{{ dbt.datediff('a', 'b', 'day') }}", "(date_diff('day', a::timestamp, b::timestamp ))"),
+        ("{{ datediff('a', 'b', 'day') }}", "mine"),
+        ("{{ early('x') }}", "X"),
+        ("{% set found = [] %}{% do found.append('a') %}{{ found[0] }}", "a"),
+    ],
+)
+def test_a_text_is_rendered_as_dbt_would(tmp_path: Path, text: str, expected: str) -> None:
+    write(
+        tmp_path / "macros.sql",
+        """
+        {% macro cents(column) %}round({{ column }} * 100){% endmacro %}
+        {%- macro twice(x) -%} {{ x }}, {{ x }} {%- endmacro %}
+        {% macro engine() %}{{ return(adapter.dispatch('engine')()) }}{% endmacro %}
+        {% macro default__engine() %}for all{% endmacro %}
+        {% macro duckdb__engine() %}for duckdb{% endmacro %}
+        {% macro whose() %}{{ this }}{% endmacro %}
+        {% macro early(x) %}{% if x %}{{ return(x | upper) }}{% endif %}nothing{% endmacro %}
+        {% macro datediff(a, b, part) %}mine{% endmacro %}
+        {% test positive(model) %}select {{ nonsense( {% endtest %}
+        {% materialization special, adapter="duckdb" %}{{ adapter.commit() }}{% endmaterialization %}
+        """.replace("{{ nonsense( ", ""),
+    )
+    assert render(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ nobody() }}", "UndefinedError: 'nobody' is undefined"),
+        ("{{ run_query('select 1') }}", "TransformError|UndefinedError|LookupError"),
+        ("{{ adapter.get_relation('a') }}", "UndefinedError"),
+        ("{% if %}", "TemplateSyntaxError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ ref.__globals__ }}", "SecurityError"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "SecurityError"),
+        ("{{ range(100000000) | list }}", "OverflowError"),
+    ],
+)
+def test_what_only_dbt_can_do_or_nobody_may_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(TransformError, match=reason):
+        render(tmp_path, text)

@@ -1,0 +1,84 @@
+import json
+from typing import Any
+
+import pytest
+
+from kit.governance.coupling import problems
+from tests.support.small_mesh import SmallMesh, write
+
+
+def found(small: SmallMesh) -> list[tuple[str, str]]:
+    """The problems, without the folders of their files."""
+    return [(name, message.rpartition("/domains/")[2]) for name, message in problems(small.config, small.mesh)]
+
+
+def rule(query: str) -> dict[str, Any]:
+    return {"name": "asks", "type": "sql", "query": query, "mustBe": 0}
+
+
+def ask(small: SmallMesh, path: str, query: str) -> None:
+    file = small.domains / path
+    data = json.loads(file.read_text())
+    data["schema"][0]["quality"] = [rule(query)]
+    write(file, json.dumps(data))
+
+
+ALL = "${table}, raw.sales, sales, shop.sales, shop.totals, totals"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "says"),
+    [
+        ("sources/sales", "select count(*) from sales", "asks 'sales'; it may ask: ${table}, raw.sales"),
+        ("contracts/sales", "select count(*) from plan.forecast", f"asks 'plan.forecast'; it may ask: {ALL}"),
+        ("contracts/sales", "select 0 from stg", f"asks 'stg'; it may ask: {ALL}"),
+        ("contracts/sales", "select 0 from ${table}, checkpoint()", "takes rows from checkpoint(), which reads"),
+        ("contracts/sales", "select current_setting('threads')", "calls current_setting(), which leads out of the tables"),
+        ("contracts/sales", "select count(*) from", "cannot be understood in line 3: Expected"),
+    ],
+)  # fmt: skip
+def test_a_rule_asks_tables_of_its_own_product(small: SmallMesh, path: str, query: str, says: str) -> None:
+    ask(small, f"shop/{path}.odcs.yaml", query)
+    ((name, message),) = found(small)
+    assert name == "shop"
+    assert message.startswith(f"shop/{path}.odcs.yaml: 'asks: its query gives = 0' {says}"), message
+
+
+def test_a_rule_may_ask_whatever_its_product_reads_and_makes(small: SmallMesh) -> None:
+    ask(small, "shop/contracts/totals.odcs.yaml", "select count(*) from ${table}, RAW.sales, sales, shop.sales")
+    assert found(small) == []
+
+
+def test_a_suite_is_proved_too(small: SmallMesh) -> None:
+    query = "select item from plan.forecast except select item from {batch}"
+    suite = {"expectations": [{"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": query}}]}
+    write(small.domains / "shop/expectations/sales.extra.json", json.dumps(suite))
+    ((_, message),) = found(small)
+    assert message.startswith(
+        f"shop/expectations/sales.extra.json: 'unexpected rows expectation: {query}' asks 'plan.forecast'"
+    )
+
+
+@pytest.mark.parametrize("table", ["raw.sales", "sales", "totals", "shop.totals"])
+def test_a_need_asks_nothing_but_its_port(small: SmallMesh, table: str) -> None:
+    small.need(
+        [("item", "varchar", {})], [rule(f"select count(*) from ${{table}} where item not in (select item from {table})")]
+    )
+    assert found(small) == [
+        (
+            "plan",
+            f"plan/consumes/shop.totals.odcs.yaml: 'asks: its query gives = 0' asks '{table}'; it may ask: ${{table}}",
+        )
+    ]
+
+
+def test_an_input_that_only_a_rule_reads_is_read(small: SmallMesh) -> None:
+    small.dbt_reader("copier", "amount", "1.0.0")
+    write(small.domains / "copier/models/copy.sql", "select 'tea' as item, 1.0 as amount")
+    ask(small, "copier/contracts/copy.odcs.yaml", "select count(*) from shop.totals")
+    assert found(small) == []
+    data = json.loads((small.domains / "copier/contracts/copy.odcs.yaml").read_text())
+    data["schema"][0]["quality"] = []
+    data["schema"][0]["properties"][0]["relationships"] = [{"to": "shop.totals.item"}]
+    write(small.domains / "copier/contracts/copy.odcs.yaml", json.dumps(data))
+    assert found(small) == []

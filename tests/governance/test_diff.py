@@ -1,0 +1,277 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.cli.diff_text import lines, markdown
+from kit.contracts.compatibility import Change
+from kit.contracts.contract import Version
+from kit.core.config import Config
+from kit.core.errors import KitError
+from kit.core.git import at
+from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
+from tests.support.small_mesh import SmallMesh
+
+TOTALS = "domains/shop/contracts/totals.odcs.yaml"
+DROPPED = Change("column amount", "dropped", "major", frozenset({"amount"}))
+Edit = Callable[[dict[str, Any]], Any]
+
+
+@pytest.fixture
+def then(small: SmallMesh, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The small mesh as it was before a test changes it."""
+    root = tmp_path_factory.mktemp("then")
+    shutil.copytree(small.domains, root / "domains")
+    return replace(small.config, root=root)
+
+
+def edit(small: SmallMesh, path: str, change: Edit) -> None:
+    file = small.root / path
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
+
+
+def columns(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return data["schema"][0]["properties"]  # type: ignore[no-any-return]
+
+
+def drop_amount(data: dict[str, Any]) -> None:
+    columns(data).pop()
+    data["schema"][0]["quality"].clear()
+
+
+def versions(small: SmallMesh, version: str, product: str = "1.0.0") -> None:
+    """Give `shop.totals` a version, in its contract and its product, and the product one of its own."""
+    edit(small, TOTALS, lambda data: data.update(version=version))
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version=product))
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version=version))
+
+
+def test_a_tree_compared_with_itself_is_empty(small: SmallMesh, then: Config) -> None:
+    assert diff(then, small.config) == ()
+    file = small.root / TOTALS
+    file.write_text(json.dumps(json.loads(file.read_text()), indent=3))
+    assert diff(then, small.config) == ()
+
+
+def test_a_dropped_column_hits_who_uses_it_and_needs_a_major_version(small: SmallMesh, then: Config) -> None:
+    edit(small, TOTALS, drop_amount)
+    (found,) = diff(then, small.config)
+    plan = Consumer("plan", "plan owner", "o@example.com", ("forecast",), ("amount",), True)
+    one = Version(1, 0, 0)
+    (port,) = found.ports
+    assert (port.port, port.old, port.new, port.wanted) == ("shop.totals", one, one, Version(2, 0, 0))
+    assert port.changes[0] == DROPPED
+    assert port.consumers == (plan,)
+    assert found.problems == (
+        "shop.totals is version 1.0.0, after 1.0.0; its changes need 2.0.0 or higher",
+        "the product shop is version 1.0.0, after 1.0.0; the changes of its ports need 2.0.0 or higher",
+    )
+    versions(small, "2.0.0", "2.0.0")
+    (found,) = diff(then, small.config)
+    assert found.problems == ()
+    assert found.ports[0].hit == (plan,)
+
+
+def test_who_does_not_use_a_column_is_not_hit(small: SmallMesh, then: Config) -> None:
+    cells = ["import kit", "frame = kit.inputs().read('shop.totals').select('item')", "kit.output('forecast', frame)"]
+    shutil.copy(small.notebook("plan", "forecast", cells), then.domains / "plan/notebooks/forecast.ipynb")
+    edit(small, TOTALS, drop_amount)
+    (found,) = diff(then, small.config)
+    assert [(item.name, item.columns, item.hit) for item in found.ports[0].consumers] == [("plan", (), False)]
+
+
+def test_who_asks_for_the_new_version_has_moved(small: SmallMesh, then: Config) -> None:
+    edit(small, TOTALS, drop_amount)
+    versions(small, "2.0.0", "2.0.0")
+    edit(small, "domains/plan/product.odps.yaml", lambda data: data["inputPorts"][0].update(version="2.0.0"))
+    (found,) = diff(then, small.config)
+    assert [(item.name, item.hit) for item in found.ports[0].consumers] == [("plan", False)]
+
+
+def test_an_older_version_beside_the_new_one_goes_on_to_serve(small: SmallMesh, then: Config) -> None:
+    small.two_majors()
+    (found,) = diff(then, small.config)
+    new, kept = found.ports
+    assert (new.port, new.wanted, new.hit) == ("shop.totals", Version(2, 0, 0), ())
+    assert (kept.port, kept.old, kept.changes) == (
+        "shop.totals_v1", None, (Change("port", "added; keeps version 1 of shop.totals until 2024-03-31", "minor"),),
+    )  # fmt: skip
+    edit(small, "domains/shop/contracts/totals_v1.odcs.yaml", drop_amount)
+    (found,) = diff(then, small.config)
+    assert [item.name for item in found.ports[1].hit] == ["plan"]
+    assert found.problems[0].startswith("shop.totals_v1 must keep what shop.totals 1.0.0 promised: column amount dropped")
+
+
+def test_a_port_is_removed_only_when_nobody_reads_it(small: SmallMesh, then: Config) -> None:
+    (small.root / TOTALS).unlink()
+    (found,) = diff(then, small.config)
+    assert [(port.port, port.new, port.problem) for port in found.ports] == [
+        ("shop.totals", None, "shop.totals is gone, but still read by plan (o@example.com); keep it until they have moved")
+    ]
+    edit(small, "domains/plan/product.odps.yaml", lambda data: data.update(inputPorts=[]))
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version="2.0.0"))
+    (found,) = diff(then, small.config)
+    assert found.problems == ()
+
+
+def test_a_port_under_another_name_is_named(small: SmallMesh, then: Config) -> None:
+    (small.root / TOTALS).rename(small.domains / "shop/contracts/sums.odcs.yaml")
+    edit(small, "domains/shop/contracts/sums.odcs.yaml", lambda data: data["schema"][0].update(name="sums"))
+    (found,) = diff(then, small.config)
+    assert [(port.port, port.changes[0].text) for port in found.ports] == [
+        ("shop.sums", "added; it is shop.totals under another name"),
+        ("shop.totals", "removed"),
+    ]
+
+
+def test_what_cannot_be_read_is_said(small: SmallMesh, then: Config) -> None:
+    sales = "domains/shop/contracts/sales.odcs.yaml"
+    (then.root / sales).write_text("[]")
+    (small.root / TOTALS).write_text("[]")
+    (found,) = diff(then, small.config)
+    assert [(port.port, [change.verdict for change in port.changes], bool(port.problem)) for port in found.ports] == [
+        ("shop.sales", ["review"], False),
+        ("shop.totals", [], True),
+    ]
+
+
+def test_words_are_a_patch_and_the_unknown_is_for_a_person(small: SmallMesh, then: Config) -> None:
+    edit(small, TOTALS, lambda data: data.update(description={"usage": "sum it"}, price={"priceAmount": 3}))
+    versions(small, "1.0.1", "1.0.1")
+    (found,) = diff(then, small.config)
+    assert found.ports[0].changes == (
+        Change("file", "description.usage changed", "patch"),
+        Change("file", "price.priceAmount changed", "review"),
+    )
+    assert (found.problems, found.reviews) == ((), 1)
+
+
+def git(root: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=n", "-c", "user.email=n@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def committed(small: SmallMesh) -> None:
+    (small.root / ".gitignore").write_text("state\n")
+    git(small.root, "init", "-b", "main")
+    git(small.root, "add", ".")
+    git(small.root, "commit", "-m", "first")
+
+
+def test_the_other_side_is_where_the_branch_parted(small: SmallMesh) -> None:
+    committed(small)
+    git(small.root, "switch", "-c", "mine")
+    first = (small.root / TOTALS).read_text()
+    git(small.root, "switch", "main")
+    edit(small, TOTALS, lambda data: data.update(name="theirs"))
+    git(small.root, "commit", "-am", "theirs")
+    git(small.root, "switch", "mine")
+    with at(small.config, "main") as then:
+        assert (then.root / TOTALS).read_text() == first
+        assert then.storage == small.config.storage
+    assert not then.root.exists()
+
+
+def test_git_that_cannot_help_is_one_sentence(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(ref: str) -> str:
+        with pytest.raises(KitError) as caught, at(small.config, ref):
+            pass
+        return str(caught.value)
+
+    assert said("main") == (
+        f"{small.root} is not in a git repository, so there is no other revision to compare with; run `git init`"
+    )
+    git(small.root, "init", "-b", "main")
+    git(small.root, "commit", "--allow-empty", "-m", "empty")
+    assert said("origin/main") == (
+        "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
+        "`--against origin/main`, or name a branch, tag or commit that is there"
+    )
+    assert "git knows no revision '--upload-pack=x' here" in said("--upload-pack=x")
+    assert said("main").endswith("has no folder 'domains'; name one that has, with --against")
+    monkeypatch.setenv("PATH", "")
+    assert said("main") == "git is not installed; it knows the contracts to compare with"
+
+
+FOUND = (
+    ProductDiff(
+        "shop",
+        (
+            PortDiff(
+                "shop.totals", Version(1, 0, 0), Version(1, 0, 0),
+                (DROPPED, Change("table", "rows: a | b <i>", "review")),
+                (
+                    Consumer("plan", "Pia", "p@example.com", ("forecast",), ("amount",), True),
+                    Consumer("other", "Oda", "o@example.com", (), (), False),
+                ),
+                "shop.totals needs 2.0.0",
+                (Change("need of plan", "needs less: column item dropped", "patch"),),
+            ),
+            PortDiff("shop.new", None, Version(1, 0, 0), (Change("port", "added", "minor"),), ()),
+            PortDiff("shop.old", Version(1, 0, 0), None, (Change("port", "removed", "major"),), ()),
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_a_terminal_gets_aligned_lines() -> None:
+    assert [line.plain for line in lines(())] == ["No contract has changed."]
+    assert [line.plain for line in lines(FOUND)] == [
+        "shop.totals  1.0.0, must be 2.0.0",
+        "  major   column amount  dropped",
+        "  review  table          rows: a | b <i>",
+        "  patch   need of plan   needs less: column item dropped",
+        "  hits    plan (Pia, p@example.com) through amount, in notebook forecast",
+        "shop.new  1.0.0",
+        "  minor   port           added",
+        "shop.old  1.0.0",
+        "  major   port           removed",
+        "  no consumer is hit",
+        "shop.totals needs 2.0.0",
+        "1 thing must be put right; 1 change for a person to judge.",
+    ]
+
+
+def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:
+    assert markdown(()) == "<!-- kit diff -->\n### Contracts\n\nNo contract has changed.\n"
+    assert markdown(FOUND).splitlines() == [
+        "<!-- kit diff -->",
+        "### Contracts",
+        "",
+        "**1 thing must be put right; 1 change for a person to judge.**",
+        "",
+        "- shop.totals needs 2.0.0",
+        "",
+        "#### `shop.totals` 1.0.0, must be 2.0.0",
+        "",
+        "| verdict | where | change |",
+        "|---|---|---|",
+        "| major | column amount | dropped |",
+        "| review | table | rows: a \\| b &lt;i&gt; |",
+        "| patch | need of plan | needs less: column item dropped |",
+        "",
+        "Hits:",
+        "",
+        "- **plan** (Pia, p@example.com) through amount, in notebook forecast",
+        "",
+        "#### `shop.new` 1.0.0",
+        "",
+        "| verdict | where | change |",
+        "|---|---|---|",
+        "| minor | port | added |",
+        "",
+        "#### `shop.old` 1.0.0",
+        "",
+        "| verdict | where | change |",
+        "|---|---|---|",
+        "| major | port | removed |",
+        "",
+        "No consumer is hit.",
+    ]

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kit.core.errors import IngestError
+from kit.ingest.inference import Given, identifier
+from tests.support.small_mesh import write
+
+
+def typed(path: Path, folder: Path) -> dict[str, str]:
+    import duckdb
+
+    Given.of(path).write(folder / "typed.parquet")
+    return {name: kind for name, kind, *_ in duckdb.sql(f"describe from '{folder}/typed.parquet'").fetchall()}
+
+
+def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
+    columns = {
+        "flag": ("true", "false"),
+        "number": ("1", "-20"),
+        "late_text": ("1", "none"),
+        "zip": ("01234", "99999"),
+        "price": ("1", "2.345"),
+        "share": ("1e-3", "0.5"),
+        "day": ("2024-02-29", "2024-03-01"),
+        "no_day": ("2024-02-30", "2024-03-01"),
+        "moment": ("2024-02-29 10:00", "2024-02-29T10:00:01"),
+        "gap": ("", "7"),
+        "empty": ("", ""),
+    }
+    rows = [",".join(columns), *(",".join(values) for values in zip(*columns.values(), strict=True))]
+    write(tmp_path / "a.csv", "\n".join(rows) + "\n")
+    assert typed(tmp_path / "a.csv", tmp_path) == {
+        "flag": "BOOLEAN", "number": "BIGINT", "late_text": "VARCHAR", "zip": "VARCHAR", "price": "DECIMAL(18,3)",
+        "share": "DOUBLE", "day": "DATE", "no_day": "VARCHAR", "moment": "TIMESTAMP", "gap": "BIGINT", "empty": "VARCHAR",
+    }  # fmt: skip
+
+
+def test_names_become_those_a_contract_can_have(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "\ufeffVisit Nr;2nd,line;Größe;ok\n1;a;b;c\n")
+    given = Given.of(tmp_path / "a.csv")
+    assert given.names == {"Visit Nr": "visit_nr", "2nd,line": "n2nd_line", "Größe": "groe", "ok": "ok"}
+    assert (given.delimiter, given.is_plain) == (";", False)
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    pl.DataFrame({"id": [1], "Kind": pl.Series(["a"], dtype=pl.Categorical)}).write_parquet(tmp_path / "a.parquet")
+    assert typed(tmp_path / "a.parquet", tmp_path) == {"id": "BIGINT", "kind": "VARCHAR"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", b"", "a.csv is empty; a port needs at least columns"),
+        ("a.csv", b"a,b\n", "a.csv has no rows, so nobody can tell its types; give it at least one"),
+        ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' stands twice; rename one of them"),
+        ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
+        ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one"),
+        ("a.csv", b"\xff\xfe\x00", "a.csv is not UTF-8 text; save it as UTF-8"),
+        ("a.csv", b"a,b\n1,2,3\n", "a.csv cannot be read: Invalid Input Error: CSV Error on Line: 2"),
+        ("a.csv.gz", b"plain", "a.csv.gz cannot be read: Not a gzipped file (b'pl')"),
+        ("a.parquet", b"nonsense", "a.parquet cannot be read: "),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IngestError) as caught:
+        Given.of(tmp_path / name).write(tmp_path / "typed.parquet")
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "typed.parquet").exists()
+
+
+def test_an_identifier_begins_with_a_letter_and_is_short() -> None:
+    assert [identifier(text) for text in ("Store Nr.", "2017", "__", "a" * 80)] == ["store_nr", "n2017", "", "a" * 63]

@@ -1,0 +1,279 @@
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kit
+from kit.core import database
+from kit.core.errors import IngestError
+from kit.ingest import typed_reader
+from kit.ingest.landing import Landing, land, package_file
+from tests.support.small_mesh import SmallMesh, contract, write
+
+COLUMNS = [
+    ("code", "varchar", {}),
+    ("amount", "decimal(10,2)", {}),
+    ("number", "bigint", {}),
+    ("share", "double", {}),
+    ("day", "date", {}),
+]
+HEADER = "code,amount,number,share,day\n"
+ROW = "007,1.50,12,0.25,2024-01-31\n"
+VALUES = "'007' as code, 1.5::decimal(10,2) as amount, 12::bigint as number, 0.25::double as share, date '2024-01-31' as day"
+
+
+@pytest.fixture
+def shop(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    monkeypatch.chdir(small.root)
+    small.replace("domains/shop/product.odps.yaml", "raw.sales", "raw.feed")
+    write(small.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", COLUMNS))
+    return small
+
+
+def ingest(shop: SmallMesh, body: str) -> Landing:
+    """Land what a function with this body returns."""
+    write(shop.domains / "shop/ingest.py", body)
+    product = shop.product("shop")
+    return land(product, product.sources[0], shop.root / "raw")
+
+
+def take(shop: SmallMesh, name: str, content: str | bytes) -> Landing:
+    """Land a file of that name and content."""
+    file = shop.root / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return ingest(shop, f"def feed():\n    return {str(file)!r}\n")
+
+
+def parquet(shop: SmallMesh, query: str) -> bytes:
+    file = shop.root / "made.parquet"
+    with database.connect() as connection:
+        connection.execute(f"copy ({query}) to '{file}' (format parquet)")
+    return file.read_bytes()
+
+
+def rows(landing: Landing) -> list[tuple[Any, ...]]:
+    with database.connect() as connection:
+        return connection.execute(f"select * from '{landing.path}'").fetchall()
+
+
+def text_rows(landing: Landing) -> list[tuple[str | None, ...]]:
+    with database.connect() as connection:
+        return connection.execute(f"select columns(*)::varchar from '{landing.path}'").fetchall()
+
+
+def columns(landing: Landing) -> dict[str, str]:
+    with database.connect() as connection:
+        database.add_views(connection, {"landed": [landing.path]})
+        return database.columns(connection, "landed")
+
+
+def left(shop: SmallMesh) -> list[str]:
+    return sorted(path.name for path in (shop.root / "raw").rglob("*") if path.is_file())
+
+
+def problem(shop: SmallMesh, name: str, content: str | bytes) -> str:
+    with pytest.raises(IngestError) as caught:
+        take(shop, name, content)
+    assert left(shop) == []
+    return str(caught.value)
+
+
+def body_problem(shop: SmallMesh, body: str) -> str:
+    with pytest.raises(IngestError) as caught:
+        ingest(shop, body)
+    assert left(shop) == []
+    return str(caught.value)
+
+
+def test_a_csv_is_read_with_the_contracts_types(shop: SmallMesh) -> None:
+    landing = take(shop, "feed.csv", HEADER + ROW)
+    assert columns(landing) == {name: kind for name, kind, _ in COLUMNS}
+    assert text_rows(landing) == [("007", "1.50", "12", "0.25", "2024-01-31")]
+    assert (landing.source, landing.rows) == ("feed", 1)
+    assert landing.path == shop.root / "raw/shop/feed" / f"{landing.digest}.parquet"
+
+
+def test_a_refused_file_leaves_nothing_behind(shop: SmallMesh) -> None:
+    assert problem(shop, "feed.csv", f"{HEADER}a,x,1,1,2024-01-01\n") == (
+        "shop.raw.feed: feed.csv, line 2: amount is 'x', the contract says decimal(10,2)"
+    )
+
+
+def test_a_link_to_a_file_is_followed(shop: SmallMesh) -> None:
+    (shop.root / "there.csv").write_text(HEADER + ROW)
+    (shop.domains / "shop/feed.csv").symlink_to(shop.root / "there.csv")
+    assert ingest(shop, "def feed():\n    return 'feed.csv'\n").rows == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return 'none.csv'", "/none.csv is not there; return the path of a file"),
+        ("return ''", " is no file, but a folder or a device; return the path of a file"),
+        ("return 'models'", "/models is no file, but a folder or a device; return the path of a file"),
+        ("return 'pipe.csv'", "/pipe.csv is no file, but a folder or a device; return the path of a file"),
+        ("return 'link.csv'", "/link.csv is not there; return the path of a file"),
+    ],
+)
+def test_what_is_no_file_is_named(shop: SmallMesh, body: str, problem: str) -> None:
+    folder = shop.domains / "shop"
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "link.csv").symlink_to("gone.csv")
+    assert body_problem(shop, f"def feed():\n    {body}\n") == f"shop.raw.feed: {folder}{problem}"
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(name: str, types: dict[str, str], origin: Path, target: Path) -> None:
+        typed_reader.convert(name, types, origin, target)
+        with origin.open("a") as file:
+            file.write(ROW)
+
+    monkeypatch.setattr("kit.ingest.landing.convert", convert)
+    assert problem(shop, "feed.csv", HEADER + ROW) == (
+        "shop.raw.feed: feed.csv changed while it was read; give it its name once it is complete"
+    )
+
+
+def test_what_ingest_py_prints_is_no_output_of_the_command(shop: SmallMesh, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.domains / "shop/feed.csv").write_text(HEADER + ROW)
+    ingest(shop, "print('loaded')\ndef feed():\n    print('called')\n    return 'feed.csv'\n")
+    assert capsys.readouterr() == ("", "loaded\ncalled\n")
+
+
+FRAME = (
+    "import datetime, polars\n"
+    "def feed():\n"
+    "    frame = polars.DataFrame({'code': ['007'], 'amount': ['1.50'], 'number': [12], 'share': [0.25],"
+    " 'day': [datetime.date(2024, 1, 31)]})\n"
+    "    return frame"
+)
+
+
+@pytest.mark.parametrize("ending", ["", ".lazy()"])
+def test_a_polars_frame_lands_with_the_contracts_types(shop: SmallMesh, ending: str) -> None:
+    landing = ingest(shop, FRAME + ending + "\n")
+    assert columns(landing) == {name: kind for name, kind, _ in COLUMNS}
+    assert rows(landing)[0][4] == date(2024, 1, 31)
+    assert text_rows(landing) == [("007", "1.50", "12", "0.25", "2024-01-31")]
+    assert left(shop) == [landing.path.name]
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (
+            ".drop('day')",
+            "the frame: 'day' is missing",
+        ),
+        (
+            ".lazy().select('none')",
+            'the frame cannot be written: ColumnNotFoundError: unable to find column "none"; '
+            'valid columns: ["code", "amount", "number", "share", "day"]',
+        ),
+        (
+            ".with_columns(number=polars.lit(1.5))",
+            "the frame, row 1: number is '1.5', the contract says bigint",
+        ),
+        (".to_dict()", "returned a dict; return a path or a polars frame"),
+        (" if False else None", "returned nothing; return a path or a polars frame"),
+        (".to_series()", "returned a polars.series.series.Series; return a path or a polars frame"),
+        (
+            ".with_columns(code=polars.struct('number'))",
+            "the frame: 'code' is struct(number bigint), the contract says varchar",
+        ),
+    ],
+)
+def test_a_frame_that_does_not_fit_is_refused(shop: SmallMesh, ending: str, reason: str) -> None:
+    assert body_problem(shop, FRAME + ending + "\n") == f"shop.raw.feed: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "has no function 'feed'; write one that returns the raw data's path or frame"),
+        ("feed = 'feed.csv'\n", "has no function 'feed'; write one that returns the raw data's path or frame"),
+        ("def feed():\n    raise ValueError('no feed')\n", "feed() failed: ValueError: no feed"),
+        ("def feed():\n    raise ValueError('two\\nlines')\n", "feed() failed: ValueError: two"),
+        ("def feed():\n    raise SystemExit(0)\n", "feed() failed: SystemExit: 0"),
+        (
+            "def feed(day):\n    return day\n",
+            "feed() failed: TypeError: feed() missing 1 required positional argument: 'day'",
+        ),
+        ("import none_such\n", "fails on import: ModuleNotFoundError: No module named 'none_such'"),
+        ("def feed(:\n", "fails on import: SyntaxError: invalid syntax (ingest.py, line 1)"),
+        ("raise SystemExit(0)\n", "fails on import: SystemExit: 0"),
+    ],
+)
+def test_an_ingest_file_that_fails_is_named(shop: SmallMesh, body: str, reason: str) -> None:
+    assert body_problem(shop, body) == f"domains/shop/ingest.py: {reason}"
+
+
+def test_an_ingest_error_of_the_teams_own_is_passed_on(shop: SmallMesh) -> None:
+    body = "from kit.core.errors import IngestError\ndef feed():\n    raise IngestError('the feed is late')\n"
+    assert body_problem(shop, body) == "the feed is late"
+
+
+def test_the_domain_folder_is_left_as_it_was(shop: SmallMesh) -> None:
+    take(shop, "feed.csv", HEADER + ROW)
+    assert list(shop.domains.rglob("__pycache__")) == []
+
+
+@pytest.mark.parametrize("again", ["file", "frame"])
+def test_the_same_content_lands_once(shop: SmallMesh, again: str) -> None:
+    def once() -> Landing:
+        return take(shop, "feed.csv", HEADER + ROW) if again == "file" else ingest(shop, FRAME + "\n")
+
+    first = once()
+    content = first.path.read_bytes()
+    assert once() == first
+    assert first.path.read_bytes() == content
+    assert left(shop) == [first.path.name]
+
+
+def test_other_content_lands_beside_it(shop: SmallMesh) -> None:
+    first = take(shop, "feed.csv", HEADER + ROW)
+    second = take(shop, "feed.csv", HEADER + ROW * 2)
+    assert left(shop) == sorted([first.path.name, second.path.name])
+    assert (first.rows, second.rows) == (1, 2)
+
+
+def test_the_same_content_lands_anew_under_another_contract(shop: SmallMesh) -> None:
+    first = take(shop, "feed.csv", HEADER + ROW)
+    shop.replace("domains/shop/sources/feed.odcs.yaml", "bigint", "integer")
+    second = take(shop, "feed.csv", HEADER + ROW)
+    assert second.path != first.path
+    assert columns(second)["number"] == "integer"
+
+
+def test_a_file_of_a_package_is_found() -> None:
+    assert package_file("kit", "errors.py") == Path(kit.__file__).parent / "errors.py"
+
+
+@pytest.mark.parametrize(
+    ("package", "problem"),
+    [
+        ("none_such", "the package 'none_such' is not installed; install it with `pip install none_such`"),
+        ("none_such.data", "the package 'none_such.data' is not installed; install it with `pip install none_such.data`"),
+        ("kit", "the package 'kit' has no file none.csv"),
+    ],
+)
+def test_a_package_or_file_that_is_missing_is_named(package: str, problem: str) -> None:
+    with pytest.raises(IngestError) as caught:
+        package_file(package, "none.csv")
+    assert str(caught.value) == problem
+
+
+def test_ingest_py_may_import_the_files_beside_it_and_is_forgotten_afterwards(shop: SmallMesh) -> None:
+    import sys
+
+    (shop.domains / "shop" / "places.py").write_text("FEED = 'feed.csv'\n")
+    (shop.domains / "shop" / "feed.csv").write_text(HEADER + ROW)
+    body = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nimport places\n\n"
+        "@dataclass\nclass Where:\n    path: str\n\ndef feed():\n    return Where(places.FEED).path\n"
+    )
+    assert ingest(shop, body).rows == 1
+    assert "places" not in sys.modules
+    assert not list((shop.domains / "shop").rglob("__pycache__"))

@@ -1,0 +1,409 @@
+"""What is refused at the gate and in which sentence; what is odd, but right."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from kit.contracts.contract import Contract
+from kit.core import database
+from kit.core.errors import IngestError
+from kit.ingest.typed_reader import convert
+from kit.quality import volume
+from kit.quality.audit import Subject, audit
+from tests.support.small_mesh import contract, valid, write
+
+TYPES = {
+    "code": "varchar", "amount": "decimal(10,2)", "number": "bigint", "small": "tinyint", "share": "double", "day": "date",
+    "at": "timestamp", "zoned": "timestamp with time zone", "clock": "time", "flag": "boolean", "ident": "uuid", "more": "json",
+    "list": "bigint[]",
+}  # fmt: skip
+GOOD = {
+    "code": "007", "amount": "1.50", "number": "12", "small": "1", "share": "0.25", "day": "2024-01-31",
+    "at": "2024-01-31 12:30:00", "zoned": "2024-01-31 12:30:00+00", "clock": "12:30:00", "flag": "true",
+    "ident": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "more": '"{""a"":1}"', "list": '"[1, 2]"',
+}  # fmt: skip
+SEEN = {**GOOD, "more": '{"a":1}', "list": "[1, 2]"}
+HEADER, ROW = ",".join(GOOD), ",".join(GOOD.values())
+FILE = f"{HEADER}\n{ROW}\n"
+DAY, AT = "date, written 2024-01-31", "timestamp, written 2024-01-31 12:30:00, in UTC"
+ZONED, CLOCK = "timestamp with time zone, written 2024-01-31 12:30:00+01:00", "time, written 12:30:00"
+
+
+def line(**changed: str) -> str:
+    return ",".join((GOOD | changed).values())
+
+
+def parquet(folder: Path, **changed: str) -> bytes:
+    """A Parquet file of one row, `changed` columns given by SQL expressions, others as the contract has them."""
+    values = {name: changed.get(name, f"{database.literal(SEEN[name])}::{kind}") for name, kind in TYPES.items()}
+    values |= {name: value for name, value in changed.items() if name not in TYPES}
+    return query(folder, "select " + ", ".join(f'{value} as "{name}"' for name, value in values.items() if value))
+
+
+def query(folder: Path, text: str) -> bytes:
+    made = folder / "made.parquet"
+    with database.connect() as connection:
+        connection.execute(f"set timezone = 'UTC'; copy ({text}) to '{made}' (format parquet)")
+    return made.read_bytes()
+
+
+def take(folder: Path, name: str, content: str | bytes, types: dict[str, str] = TYPES) -> list[tuple[Any, ...]]:
+    """The rows, as text, that a file of this name and content is turned into."""
+    origin, target = folder / name, folder / "landed"
+    origin.write_bytes(content.encode() if isinstance(content, str) else content)
+    convert(name, types, origin, target)
+    with database.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"create view landed as select * from read_parquet('{target}')")
+        assert database.columns(connection, "landed") == types
+        return connection.execute("select columns(*)::varchar from landed").fetchall()
+
+
+def refused(folder: Path, name: str, content: str | bytes) -> str:
+    with pytest.raises(IngestError) as caught:
+        take(folder, name, content)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) <= 300
+    return message
+
+
+VALUES = [
+    ("amount", "x", "decimal(10,2)"),
+    ("amount", "1.505", "decimal(10,2)"),
+    ("amount", "123456789.00", "decimal(10,2)"),
+    ("amount", '"1,50"', "decimal(10,2)"),
+    ("amount", '"1,000.00"', "decimal(10,2)"),
+    ("amount", "1_000", "decimal(10,2)"),
+    ("amount", "$1.50", "decimal(10,2)"),
+    ("amount", "nan", "decimal(10,2)"),
+    ("amount", "NULL", "decimal(10,2)"),
+    ("amount", "1\N{NO-BREAK SPACE}000", "decimal(10,2)"),
+    ("number", "1.5", "bigint"),
+    ("number", "1.000", "bigint"),
+    ("number", "1e-1", "bigint"),
+    ("number", "0x10", "bigint"),
+    ("number", "9223372036854775808", "bigint"),
+    ("number", "\N{FULLWIDTH DIGIT ONE}", "bigint"),
+    ("number", "N/A", "bigint"),
+    ("small", "128", "tinyint"),
+    ("share", "one", "double"),
+    ("share", '"0,25"', "double"),
+    ("share", "25%", "double"),
+    ("day", "31.01.2024", DAY),
+    ("day", "01/31/2024", DAY),
+    ("day", "20240131", DAY),
+    ("day", "2024-02-30", DAY),
+    ("day", "2023-02-29", DAY),
+    ("day", "2024-01-31 12:00", DAY),
+    ("day", "0000-01-01", DAY),
+    ("day", "10000-01-01", DAY),
+    ("day", "0044-03-15 (BC)", DAY),
+    ("day", "infinity", DAY),
+    ("day", "45322", DAY),
+    ("at", "2024-01-31 24:00:00", AT),
+    ("at", "2016-12-31 23:59:60", AT),
+    ("at", "2024-01-31 12:30:00+02", AT),
+    ("at", "2024-01-31 12:30:00 Europe/Berlin", AT),
+    ("at", "2024-01-31 12:30:00.1234567", AT),
+    ("at", "1706704200", AT),
+    ("at", "31.01.2024 12:30", AT),
+    ("zoned", "2024-01-31 12:30:00", ZONED),
+    ("zoned", "2024-01-31", ZONED),
+    ("zoned", "1/2/2024 12:30:00Z", ZONED),
+    ("zoned", "2024-03-31 02:30:00 Europe/Berlin", ZONED),
+    ("clock", "24:00:00", CLOCK),
+    ("clock", "12:30:00+02", CLOCK),
+    ("clock", "12:30:00.1234567", CLOCK),
+    ("clock", "12:30 PM", CLOCK),
+    ("flag", "maybe", "boolean"),
+    ("flag", "2", "boolean"),
+    ("ident", "6ba7b810", "uuid"),
+    ("more", "{a:1}", "json"),
+    ("list", '"[1, x]"', "bigint[]"),
+    ("list", '"[1.5]"', "bigint[]"),
+]
+
+
+@pytest.mark.parametrize(("column", "text", "promised"), VALUES)
+def test_a_value_that_is_not_of_its_type_is_refused_with_its_line(
+    tmp_path: Path, column: str, text: str, promised: str
+) -> None:
+    shown = text.strip('"').replace("\N{NO-BREAK SPACE}", r"\xa0")
+    assert refused(tmp_path, "feed.csv", f"{HEADER}\n{ROW}\n{line(**{column: text})}\n") == (
+        f"feed.csv, line 3: {column} is '{shown}', the contract says {promised}"
+    )
+
+
+RFC = " cannot be read: its lines must all end the same way, and a quote within quotes be doubled"
+ALL_BUT = "'code', 'amount', 'number' and 10 more are missing"
+TWO_LINES, PLAIN, WIDE = line(code='"a\nb"'), line(more="", list="x"), ",".join(f"c{i}" for i in range(10_000))
+FILES: list[tuple[str, str | bytes, str]] = [
+    ("feed.csv", f"{HEADER}\n{ROW}\n{ROW},\n", ", line 3: has 14 fields, the contract says 13"),
+    ("feed.csv", f"{HEADER}\n{ROW},x\n", ", line 2: has 14 fields, the contract says 13"),
+    ("feed.csv", f"{HEADER}\n{ROW},,,\n", ", line 2: has 16 fields, the contract says 13"),
+    ("feed.csv", f"{HEADER}\n{ROW}\n7\n", ", line 3: has 1 field, the contract says 13"),
+    ("feed.csv", f"{HEADER}\n{TWO_LINES}\n\n{ROW},\n", ", line 5: has 14 fields, the contract says 13"),
+    ("feed.csv", "", f": {ALL_BUT}"),
+    ("feed.csv", f"{ROW}\n", f": {ALL_BUT}; '007', '1.50', '12' and 10 more are not in the contract"),
+    ("feed.csv", FILE.replace(",list\n", "\n"), ": 'list' is missing"),
+    ("feed.csv", FILE.replace(",list\n", ",list,extra\n"), ": 'extra' is not in the contract"),
+    ("feed.csv", FILE.replace(",list\n", ",list,\n"), ": '' is not in the contract"),
+    ("feed.csv", FILE.replace("code,", "Code,"), ": 'code' is missing; 'Code' is not in the contract"),
+    ("feed.csv", FILE.replace("code,", "code ,"), ": 'code' is missing; 'code ' is not in the contract"),
+    ("feed.csv", FILE.replace("code,", "code,Code,"), ": 'Code' is not in the contract"),
+    ("feed.csv", FILE.replace("code,", "code,code,"), ": 'code' is there more than once"),
+    ("feed.csv", FILE.replace("code,amount", "code,code"), ": 'amount' is missing; 'code' is there more than once"),
+    ("feed.csv", HEADER.replace(",", ";") + "\n", f": {ALL_BUT}; 'code;amount;number;small;share;day;at;zo…' is not in the "
+     "contract; separate its fields by commas"),
+    ("feed.csv", HEADER.replace(",", "\t") + "\n", f": {ALL_BUT}; 'code\\tamount\\tnumber\\tsmall\\tshare\\tday\\tat\\tzo…' is "
+     "not in the contract; separate its fields by commas"),
+    ("feed.csv", f"{HEADER},{WIDE}\n", ": 'c0', 'c1', 'c2' and 9,997 more are not in the contract"),
+    ("feed.csv", "x" * 200_000, " is not readable CSV: field larger than field limit (131072)"),
+    ("feed.csv", FILE.encode() + b"caf\xe9,1\n", " is not UTF-8: line 3 holds the byte 0xe9"),
+    ("feed.csv", FILE.encode() + b"caf\xc3", " is not UTF-8: it ends amid a letter, on line 3"),
+    ("feed.csv", FILE.encode("utf-16"), " is UTF-16; save it as UTF-8"),
+    ("feed.csv", FILE.encode("utf-16-le"), " is no text: line 1 holds a NUL byte"),
+    ("feed.csv", f"{FILE}\0\n", " is no text: line 3 holds a NUL byte"),
+    ("feed.csv", f"{HEADER}\n{PLAIN}\r\n{PLAIN}\n", RFC),
+    ("feed.csv", f'{HEADER}\n"a"b{ROW[3:]}\n', " cannot be read: line 2: Value with unterminated quote found."),
+    ("feed.csv.gz", b"nope", " is not a whole gzip archive: Not a gzipped file (b'no')"),
+    ("feed.csv.gz", gzip.compress(FILE.encode())[:-8], " is not a whole gzip archive: Compressed file ended before the "
+     "end-of-stream marker was reached"),
+    ("feed.csv.gz", gzip.compress(FILE.encode(), mtime=0)[:-8] + bytes(8), " is not a whole gzip archive: CRC check failed "
+     "0x0 != 0x30511671"),
+    ("feed.csv.gz", gzip.compress(bytes(50_000_000)), " is no text: line 1 holds a NUL byte"),
+    ("feed.xlsx", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
+    ("feed.json.gz", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
+    ("feed.parquet", b"", " cannot be read: File 'feed.parquet' too small to be a Parquet file"),
+    ("feed.parquet", FILE, " cannot be read: No magic bytes found at end of file 'feed.parquet'"),
+    ("feed.parquet", b"PAR1" + b"x" * 100 + b"PAR1", " cannot be read: Footer length error in file 'feed.parquet'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "problem"), FILES)
+def test_a_file_that_is_not_as_it_should_be_is_refused(tmp_path: Path, name: str, content: str | bytes, problem: str) -> None:
+    assert refused(tmp_path, name, content) == f"{name}{problem}"
+
+
+TABLES = [
+    ({"number": "1.5::double"}, ", row 1: number is '1.5', the contract says bigint"),
+    ({"number": "'1.5'"}, ", row 1: number is '1.5', the contract says bigint"),
+    ({"number": "'nan'::double"}, ", row 1: number is 'nan', the contract says bigint"),
+    ({"small": "300"}, ", row 1: small is '300', the contract says tinyint"),
+    ({"flag": "5"}, ", row 1: flag is '5', the contract says boolean"),
+    ({"amount": "1.505::decimal(10,3)"}, ", row 1: amount is '1.505', the contract says decimal(10,2)"),
+    ({"amount": "1e12::double"}, ", row 1: amount is '1000000000000.0', the contract says decimal(10,2)"),
+    ({"amount": "1e300::double"}, ", row 1: amount is '1e+300', the contract says decimal(10,2)"),
+    ({"day": "timestamp '2024-01-31 12:00:00'"}, ", row 1: day is '2024-01-31 12:00:00', the contract says date"),
+    ({"day": "date '10000-01-01'"}, ", row 1: day is '10000-01-01', the contract says date"),
+    ({"day": "'infinity'::date"}, ", row 1: day is 'infinity', the contract says date"),
+    (
+        {"at": "timestamp_ns '2024-01-31 12:30:00.123456789'"},
+        ", row 1: at is '2024-01-31 12:30:00.123456789', the contract says timestamp",
+    ),
+    ({"clock": "time '24:00:00'"}, ", row 1: clock is '24:00:00', the contract says time"),
+    ({"list": "[1.5]"}, ", row 1: list is '[1.5]', the contract says bigint[]"),
+    ({"day": "19000"}, ": 'day' is integer, the contract says date"),
+    ({"zoned": "timestamp '2024-01-31 12:30:00'"}, ": 'zoned' is timestamp, the contract says timestamp with time zone"),
+    ({"code": "{'a': 1}"}, ": 'code' is struct(a integer), the contract says varchar"),
+    ({"code": "'x'::blob"}, ": 'code' is blob, the contract says varchar"),
+    ({"code": "['x']"}, ": 'code' is varchar[], the contract says varchar"),
+    ({"code": ""}, ": 'code' is missing"),
+    ({"other": "1"}, ": 'other' is not in the contract"),
+    ({"code": "", "Code": "'a'"}, ": 'code' is missing; 'Code' is not in the contract"),
+]
+
+
+@pytest.mark.parametrize(("changed", "problem"), TABLES)
+def test_a_parquet_file_that_does_not_fit_is_refused(tmp_path: Path, changed: dict[str, str], problem: str) -> None:
+    assert refused(tmp_path, "feed.parquet", parquet(tmp_path, **changed)) == f"feed.parquet{problem}"
+
+
+def damaged(folder: Path) -> Iterator[tuple[bytes, str]]:
+    others = ", ".join(f"null::{kind} as {name}" for name, kind in TYPES.items() if name != "code")
+    whole = query(folder, f"select i::varchar || hash(i) as code, {others} from range(20000) t(i)")
+    yield whole[:-10], "No magic bytes found at end of file 'feed.parquet'"
+    yield b"PARE" + whole[4:-4] + b"PARE", "File 'feed.parquet' is encrypted, but 'encryption_config' was not set"
+    for place in (0.25, 0.5):
+        start = int(len(whole) * place)
+        broken = whole[:start] + b"\xff" * 64 + whole[start + 64 :]
+        yield broken, 'Failed to read file "feed.parquet": Snappy decompression failure'
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    for content, problem in damaged(tmp_path):
+        assert refused(tmp_path, "feed.parquet", content) == f"feed.parquet cannot be read: {problem}"
+
+
+def test_columns_that_differ_by_case_only_are_refused(tmp_path: Path) -> None:
+    made = tmp_path / "made.parquet"
+    pl.DataFrame({"code": ["a"], "Code": ["b"]}).write_parquet(made)
+    assert refused(tmp_path, "feed.parquet", made.read_bytes()) == (
+        "feed.parquet: 'code', 'Code' stand for the same column; keep one"
+    )
+
+
+ODD: list[tuple[str, dict[str, str], dict[str, str | None]]] = [
+    ("nothing known", dict.fromkeys(GOOD, ""), dict.fromkeys(GOOD)),
+    ("empty quotes are null", {"code": '""'}, {"code": None}),
+    ("NULL is a text", {"code": "NULL"}, {"code": "NULL"}),
+    ("nan is a text", {"code": "nan"}, {"code": "nan"}),
+    ("a text keeps its spaces", {"code": " a "}, {"code": " a "}),
+    ("quotes, commas, lines", {"code": '"a, ""b""\nc"'}, {"code": 'a, "b"\nc'}),
+    ("a long text", {"code": "x" * 500_000}, {"code": "x" * 500_000}),
+    ("padded numbers", {"number": " 12 ", "amount": " 1.5"}, {"number": "12", "amount": "1.50"}),
+    ("whole numbers from floats", {"number": "12.0"}, {"number": "12"}),
+    ("scientific", {"number": "1e3", "share": "1e3"}, {"number": "1000", "share": "1000.0"}),
+    ("leading zeros", {"number": "007"}, {"number": "7"}),
+    ("largest", {"number": "9223372036854775807"}, {"number": "9223372036854775807"}),
+    ("not a number is a double", {"share": "nan"}, {"share": "nan"}),
+    ("zeros beyond the scale", {"amount": "1.5000"}, {"amount": "1.50"}),
+    ("open ends", {"day": "9999-12-31"}, {"day": "9999-12-31"}),
+    ("first day", {"day": "0001-01-01"}, {"day": "0001-01-01"}),
+    ("midnight is a day", {"day": "2024-01-31 00:00:00"}, {"day": "2024-01-31"}),
+    ("a leap day", {"day": "2024-02-29"}, {"day": "2024-02-29"}),
+    ("year first", {"day": "2024/1/31"}, {"day": "2024-01-31"}),
+    ("ISO in UTC", {"at": "2024-01-31T12:30:00Z"}, {"at": "2024-01-31 12:30:00"}),
+    ("where summer time begins", {"at": "2024-03-31 02:30:00"}, {"at": "2024-03-31 02:30:00"}),
+    ("another zone", {"zoned": "2024-01-31T12:30:00+05:30"}, {"zoned": "2024-01-31 07:00:00+00"}),
+    ("yes and no", {"flag": "yes"}, {"flag": "true"}),
+    ("one and zero", {"flag": "0"}, {"flag": "false"}),
+]
+
+
+@pytest.mark.parametrize(("given", "seen"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
+def test_an_odd_value_is_read_as_what_it_says(tmp_path: Path, given: dict[str, str], seen: dict[str, str | None]) -> None:
+    assert take(tmp_path, "feed.csv", f"{HEADER}\n{line(**given)}\n") == [tuple((SEEN | seen).values())]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("feed.csv", f"\ufeff{FILE}"),
+        ("feed.csv", FILE.replace("\n", "\r\n")),
+        ("feed.csv", FILE.replace("\n", "\r")),
+        ("feed.csv", FILE.rstrip()),
+        ("feed.csv", f"{HEADER}\n\n{ROW}\n\n"),
+        ("FEED.CSV", FILE),
+        ("feed[1]*?.csv", FILE),
+        ("feed.csv", ",".join(reversed(GOOD)) + "\n" + ",".join(reversed(GOOD.values())) + "\n"),
+        ("feed.csv.gz", gzip.compress(FILE.encode())),
+        ("feed.csv.gz", gzip.compress(f"{HEADER}\n".encode()) + gzip.compress(f"{ROW}\n".encode())),
+    ],
+    ids=["mark", "CRLF", "CR", "no end", "empty lines", "capitals", "pattern", "reordered", "packed", "packed twice"],
+)
+def test_an_odd_file_is_read_whole(tmp_path: Path, name: str, content: str | bytes) -> None:
+    (tmp_path / "feed1xx.csv").write_text(FILE)  # what the name with a pattern would also mean
+    assert take(tmp_path, name, content) == [tuple(SEEN.values())]
+
+
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    assert take(tmp_path, "feed.csv", f"{HEADER}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ({}, {}),
+        ({"code": "7", "number": "'12'", "small": "1::bigint", "share": "0.25::float", "flag": "1"}, {"code": "7"}),
+        ({"amount": "1.5::double", "number": "12::double", "day": "timestamp '2024-01-31'"}, {}),
+        ({"at": "timestamptz '2024-01-31 12:30:00+00'"}, {}),
+        ({"at": "timestamp_ns '2024-01-31 12:30:00'", "list": "[1, 2]::integer[]"}, {}),
+    ],
+)
+def test_a_parquet_file_of_other_types_is_turned_into_the_contracts(
+    tmp_path: Path, changed: dict[str, str], seen: dict[str, str]
+) -> None:
+    assert take(tmp_path, "feed.parquet", parquet(tmp_path, **changed)) == [tuple((SEEN | seen).values())]
+
+
+def test_a_parquet_file_of_the_contracts_types_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    for content in (parquet(tmp_path), query(tmp_path, "select * from '" + str(tmp_path / "made.parquet") + "' where false")):
+        take(tmp_path, "feed.parquet", content)
+        assert (tmp_path / "landed").read_bytes() == content
+
+
+def test_a_column_without_values_has_any_type(tmp_path: Path) -> None:
+    made = tmp_path / "made.parquet"
+    pl.DataFrame({"day": [None]}).write_parquet(made)
+    assert take(tmp_path, "feed.parquet", made.read_bytes(), {"day": "date"}) == [(None,)]
+
+
+VISITS: list[tuple[str, str, dict[str, Any]]] = [
+    ("visit_id", "bigint", {"primaryKey": True, "logicalTypeOptions": {"minimum": 1}}),
+    ("kind", "varchar", {"required": True, "quality": [valid("web", "shop")]}),
+    ("share", "double", {"logicalTypeOptions": {"minimum": 0, "maximum": 1}}),
+    ("day", "date", {"required": True}),
+    ("customer", "bigint", {"relationships": [{"to": "crm.customers.id"}]}),
+]
+LATE = "the newest day is at most 2 days old and not in the future"
+VOLUME, KINDS = "has rows, at least 50 % as many as in the last snapshot", "known values: kind is one of 2 values"
+SHARE, CUSTOMER = "share is between 0 and 1", "customer is in crm.customers.id"
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    folder = tmp_path_factory.mktemp("visits")
+    latency = {"property": "latency", "value": 2, "unit": "d", "element": "visits.day"}
+    data = json.loads(contract("shop.raw.visits", "visits", VISITS, [], [latency]))
+    write(folder / "visits.odcs.yaml", json.dumps(data))
+    return Subject("raw.visits", Contract.load(folder / "visits.odcs.yaml"))
+
+
+def delivered(folder: Path, visits: Subject, rows: list[str], before: int) -> list[tuple[str, str]]:
+    """What is said against a delivery by what comes after the gate; the last snapshot had `before` rows."""
+    types = {column.name: column.type for column in visits.contract.columns}
+    (folder / "visits.csv").write_text("\n".join([",".join(types), *rows]) + "\n", encoding="utf-8")
+    convert("visits.csv", types, folder / "visits.csv", folder / "visits.parquet")
+    pl.DataFrame({"id": [1, 2]}).write_parquet(folder / "customers.parquet")
+    tables = {"raw.visits": [folder / "visits.parquet"], "crm.customers": [folder / "customers.parquet"]}
+    found = audit([visits], tables, datetime(2024, 1, 10))
+    found += volume.checks([visits], tables, {"sources": {"visits": {"rows": before}}} if before else None)
+    return [(check.rule, check.observed) for check in found if not check.passed]
+
+
+SOUND = [f"{number},web,0.5,2024-01-09,1" for number in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "before", "said"),
+    [
+        ([], 0, [(LATE, "no value"), (VOLUME, "0 rows")]),
+        (SOUND, 100, [(VOLUME, "10 of 100 rows")]),
+        (["1,web,nan,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it"), ("share is finite", "1")]),
+        (["1,web,inf,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it"), ("share is finite", "1")]),
+        (["1,web,-0.1,2024-01-09,1"], 0, [(SHARE, "1 of 1 rows break it")]),
+        (["1,web,0.5,2024-01-07,1"], 0, [(LATE, "2024-01-07")]),
+        ([*SOUND, "11,web,0.5,9999-12-31,1"], 0, [(LATE, "9999-12-31")]),
+        (["1,web,0.5,,1", "2,web,0.5,2024-01-09,1"], 0, [("day is required", "1 of 2 rows break it")]),
+        (["1,Web,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,web ,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,w\N{CYRILLIC SMALL LETTER IE}b,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,web\N{ZERO WIDTH SPACE},0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,NULL,0.5,2024-01-09,1"], 0, [(KINDS, "1 of 1 rows break it")]),
+        (["1,,0.5,2024-01-09,1"], 0, [("kind is required", "1 of 1 rows break it")]),
+        ([SOUND[0], SOUND[0]], 0, [("visit_id is unique", "2 of 2 rows break it")]),
+        ([",web,0.5,2024-01-09,1"], 0, [("visit_id is required", "1 of 1 rows break it")]),
+        (["-1,web,0.5,2024-01-09,1"], 0, [("visit_id is at least 1", "1 of 1 rows break it")]),
+        ([*SOUND, "11,web,0.5,2024-01-09,3", "12,web,0.5,2024-01-09,4"], 0, [(CUSTOMER, "2")]),
+        (SOUND, 20, []),
+        (["1,web,,2024-01-09,"], 0, []),
+        (["1,web,0.5,2024-01-11,1"], 0, []),
+    ],
+    ids=[
+        "nothing", "cut short", "nan", "inf", "negative", "stale", "year 9999", "no day", "capital", "blank", "look-alike",
+        "invisible", "NULL as text", "no kind", "twice", "no key", "key below 1", "orphans", "half is left", "no customer",
+        "a day ahead",
+    ],
+)  # fmt: skip
+def test_what_passes_the_gate_is_held_against_the_contract(
+    tmp_path: Path, visits: Subject, rows: list[str], before: int, said: list[tuple[str, str]]
+) -> None:
+    assert delivered(tmp_path, visits, rows, before) == said

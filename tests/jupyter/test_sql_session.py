@@ -1,0 +1,91 @@
+import datetime
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from kit.core.errors import SqlError
+from kit.jupyter.session_pins import Pins
+from kit.jupyter.sql_session import Session
+from tests.support.small_mesh import SmallMesh
+
+
+@pytest.fixture
+def session(small: SmallMesh) -> Iterator[Session]:
+    small.publish("shop")
+    session = Session(Pins(small.config))
+    yield session
+    session.pins.close()
+
+
+def rows(session: Session, query: str, **names: Any) -> list[tuple[Any, ...]]:
+    return session.ask(query, names).rows()
+
+
+def test_ports_are_asked_by_name(session: Session) -> None:
+    assert rows(session, "select item, amount::int from shop.totals order by item") == [("cake", 170), ("tea", 310)]
+    assert rows(session, 'select count(*) from "shop"."sales" s join Shop.Totals using (item)') == [(30,)]
+    assert session.ask("describe shop.totals", {})["column_name"].to_list() == ["item", "amount"]
+    assert session.ask("pivot shop.sales on item using count(*)", {}).columns[-2:] == ["cake", "tea"]
+
+
+def test_frames_and_values_of_the_notebook(session: Session) -> None:
+    mine = pl.DataFrame({"item": ["tea"], "price": [3]})
+    names = {"mine": mine, "pandas_frame": pd.DataFrame({"item": ["cake"]}), "lazy": mine.lazy(), "shop": mine}
+    assert rows(session, "select price from mine join shop.totals using (item)", **names) == [(3,)]
+    assert rows(session, "select item from pandas_frame union all select item from lazy", **names) == [("cake",), ("tea",)]
+    hostile = "' or true --"
+    assert rows(session, "select count(*) from shop.sales where item = $item", item=hostile) == [(0,)]
+    values = {"a": np.int64(3), "b": [1, 2], "c": pl.Series([5]), "d": datetime.date(2024, 1, 2), "e": {7}}
+    assert rows(session, "select $a, $b, $c, $d, $e", **values) == [(3, [1, 2], [5], datetime.date(2024, 1, 2), [7])]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("select amont from shop.totals", "line 1: there is no column 'amont'; did you mean amount?\n    select amont"),
+        ("from shop.totls", " of 'shop' has no port 'totls'; did you mean totals?\n    from shop.totls\n         ^"),
+        ("from 'shop.totals'", "line 1: 'shop.totals' is one name; write shop.totals without quotes, or"),
+        ("from totals", "line 1: there is no port or frame 'totals'; did you mean shop.totals?"),
+        ("from shp.totals", "line 1: there is no port 'shp.totals'; did you mean shop.totals or shop.sales?"),
+        ("from plan.forecast", "line 1: 'plan' has no published snapshot yet; build it with `kit run plan`"),
+        ("selct 1", "line 1: syntax error at 'selct'; did you mean select?\n    selct 1\n    ^"),
+        ("select item::int from shop.totals", "line 1: Could not convert string"),
+        ("insert into shop.totals values (1)", "'insert' is no query of ports: write select, from, with,"),
+        ("set threads = 1", "'set' is no query of ports"),
+        ("show tables", "'show' is no query of ports"),
+        ("select 1; drop table x", "2 queries; write one in each cell"),
+        ("-- nothing", "no queries; write one in each cell"),
+        ("select $missing", "$missing is no variable of the notebook; assign it in a cell before"),
+        ("select ?", "a value without a name; write $name"),
+        ("select $thing", "Unable to transform python value of type"),
+        ("select $mine", "$mine is a frame; ask it by its name, without the $"),
+        ("select 1 as a, 2 as a", "two columns of the result are called 'a'; name one of them with `as`"),
+        ("select interval 1 day as i", "the column 'i' is of type interval, which no frame can hold; cast it, as to varchar"),
+        ("from '/etc/passwd'", "line 1: there is no port or frame '/etc/passwd'"),
+        ("from read_csv('/etc/passwd')", "line 1: '/etc/passwd' is out of reach: a query reads ports, and frames"),
+        ("from glob('/*')", "line 1: '/*' is out of reach"),
+    ],
+)
+def test_what_a_query_may_not_do_or_gets_wrong(session: Session, query: str, says: str) -> None:
+    with pytest.raises(SqlError) as error:
+        session.ask(query, {"thing": object(), "mine": pl.DataFrame()})
+    assert says in str(error.value)
+
+
+def test_nothing_but_the_named_files_can_be_read(session: Session, small: SmallMesh) -> None:
+    other = next(small.config.storage.glob("products/shop/*/sales/*.parquet"))
+    with pytest.raises(SqlError, match="is out of reach"):
+        session.ask(f"select (select count(*) from shop.totals) from read_parquet('{other}')", {})
+
+
+def test_a_session_outside_a_domain_reads_what_is_published(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    small.publish("shop")
+    session = Session.open()
+    with closing(session.pins):
+        assert rows(session, "select count(*) from shop.sales") == [(30,)]

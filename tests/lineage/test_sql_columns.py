@@ -1,0 +1,81 @@
+import pytest
+
+from kit.lineage.sql_columns import Query, understand
+
+TABLES = {"shop.sales": ["sale_id", "item", "amount"], "raw.items": ["item", "color"]}
+SALES = 'from "shop"."sales"'
+
+
+def used(sql: str) -> dict[str, set[str]] | None:
+    """The columns one query uses, by table."""
+    query = understand({"it": sql}, TABLES)["it"]
+    if query is None:
+        return None
+    found: dict[str, set[str]] = {}
+    for table, column in query.used:
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sql", "sales", "items"),
+    [
+        (f"select item {SALES}", "item", ""),
+        (f"select count(*) as n {SALES} where amount > 0", "amount", ""),
+        (f"select 1 as one {SALES} order by sale_id", "sale_id", ""),
+        (f"select count(*) as n {SALES} group by item having sum(amount) > 1", "item amount", ""),
+        (f"select 1 as one {SALES} qualify row_number() over (partition by item order by sale_id) = 1", "item sale_id", ""),
+        (f"select * {SALES}", "sale_id item amount", ""),
+        (f"{SALES}", "sale_id item amount", ""),
+        (f"select * exclude (item) {SALES}", "sale_id amount", ""),
+        (f"with s as (select * {SALES}) select sale_id from s", "sale_id", ""),
+        (f"with s as (select * {SALES}) select color from s join raw.items using (item)", "item", "item color"),
+        (f"select sales.item, shop.sales.amount {SALES}", "item amount", ""),
+        (f"select s.amount {SALES} as s join raw.items as i on s.item = i.item", "amount item", "item"),
+        (f"select amount {SALES} where item in (select item from raw.items where color = 'red')", "amount item", "item color"),
+        (f"select amount {SALES} s where exists (select 1 from raw.items i where i.item = s.item)", "amount item", "item"),
+        (f"select item {SALES} union all select color from raw.items", "item", "color"),
+        (f"select columns('a.*') {SALES}", "sale_id item amount", ""),
+        (f"select sales {SALES}", "sale_id item amount", ""),
+        (f"select color {SALES} natural join raw.items", "sale_id item amount", "item color"),
+        (f"select upper(item) as name, name || '!' as loud {SALES}", "item", ""),
+    ],
+)  # fmt: skip
+def test_every_column_that_is_touched_is_used(sql: str, sales: str, items: str) -> None:
+    expected = {"shop.sales": set(sales.split()), "raw.items": set(items.split())}
+    assert used(sql) == {table: columns for table, columns in expected.items() if columns}
+
+
+@pytest.mark.parametrize("sql", ["select from where", "drop table x", "select 1; select 2", "select * from nowhere"])
+def test_what_cannot_be_understood_is_none(sql: str) -> None:
+    assert used(sql) is None
+
+
+def test_columns_are_followed_to_the_tables_a_query_reads() -> None:
+    queries = {
+        "totals": "select item, sum(amount) as amount, count(*) as n from clean group by item",
+        "clean": f"with s as (select * {SALES} where amount > 0) select upper(s.item) as item, amount from s",
+        "broken": "select broken.x from broken",
+    }
+    assert understand(queries, TABLES) == {
+        "totals": Query(
+            {"item": (("clean", "item"),), "amount": (("clean", "amount"),), "n": ()},
+            frozenset({("clean", "item"), ("clean", "amount")}),
+        ),
+        "clean": Query(
+            {"item": (("shop.sales", "item"),), "amount": (("shop.sales", "amount"),)},
+            frozenset({("shop.sales", "item"), ("shop.sales", "amount")}),
+        ),
+        "broken": Query({"x": (("broken", "x"),)}, frozenset({("broken", "x")})),
+    }
+
+
+def test_a_union_takes_its_columns_by_position() -> None:
+    query = understand({"it": f"select item as thing {SALES} union all select color from raw.items"}, TABLES)["it"]
+    assert query is not None
+    assert query.made == {"thing": (("shop.sales", "item"), ("raw.items", "color"))}
+
+
+def test_a_query_survives_being_written_down() -> None:
+    query = Query({"x": (("a", "b"),)}, frozenset({("a", "b"), ("a", "c")}))
+    assert Query.of(query.data()) == query

@@ -1,0 +1,93 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kit.core.errors import NotebookError
+from kit.core.secrets import Secrets
+from kit.notebooks.executor import Limits, execute
+from kit.notebooks.kernel_pool import Kernels, Sheet
+from tests.support.small_mesh import notebook, write
+
+DECLARED = """\
+horizon: int = 30  # days ahead
+level: float = 0.5
+name: str = 'base'
+deep = True
+items: list = [1, 2]
+"""
+
+
+def write_notebook(folder: Path, cells: list[str]) -> Path:
+    write(folder / "plan.ipynb", json.dumps(notebook(cells, DECLARED)))
+    return folder / "plan.ipynb"
+
+
+def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
+    executed = path.parent / "runs" / "plan.ipynb"
+    sheet = Sheet(path, executed, {"KIT_TEST": "here"})
+    with Kernels([sheet]) as kernels:
+        execute(sheet, given, Limits(timeout, output_mb), kernels, Secrets())
+    return executed
+
+
+def test_it_runs_in_this_python_beside_its_notebook_with_parameters_and_environment(tmp_path: Path) -> None:
+    cells = ["import os, sys, json\nprint(json.dumps([sys.executable, os.getcwd(), os.environ['KIT_TEST'], horizon]))"]
+    executed = json.loads(run(write_notebook(tmp_path, cells), horizon=7).read_text())
+    (text,) = (output["text"] for cell in executed["cells"] for output in cell.get("outputs", ()))
+    import sys
+
+    assert json.loads("".join(text)) == [sys.executable, str(tmp_path), "here", 7]
+
+
+def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
+    folder = tmp_path / "{name} it's"
+    folder.mkdir()
+    assert run(write_notebook(folder, ["1 + 1"])).is_file()
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["x = 1", "x / 0"], "cell 3 failed: ZeroDivisionError: division by zero"),
+        (["import sys; sys.exit(0)", "x = 1"], "stopped before its end, 1 cells were not run; do not call exit() in it"),
+        (["import os; os._exit(0)"], "the kernel died, as it does when memory runs out"),
+        (["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "the kernel died, as it does when memory runs out"),
+        (
+            ["import time; time.sleep(600)"],
+            "a cell ran longer than 3 s and was stopped; raise cell_timeout_seconds in [tool.kit] if it needs more",
+        ),
+        (["x = ("], "cell 2 failed: SyntaxError: "),
+    ],
+    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
+)
+def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
+    path = write_notebook(tmp_path, cells)
+    with pytest.raises(NotebookError) as error:
+        run(path, timeout=3)
+    assert str(error.value).startswith(f"{path}: {says}")
+    assert (tmp_path / "runs" / "plan.ipynb").is_file()
+
+
+def test_output_beyond_the_limit_is_cut(tmp_path: Path) -> None:
+    executed = run(write_notebook(tmp_path, ["for _ in range(50): print('x' * 100_000)", "print('after')"]))
+    assert executed.stat().st_size < 1_500_000
+    assert "Output beyond the limit was cut." in executed.read_text()
+
+
+def test_an_error_after_cut_output_is_still_told(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path, ["for _ in range(50): print('x' * 100_000)", "raise ValueError('do not publish')"])
+    with pytest.raises(NotebookError) as error:
+        run(path)
+    assert str(error.value) == f"{path}: cell 3 failed: ValueError: do not publish"
+
+
+def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
+    import psutil
+
+    path = write_notebook(tmp_path, ["import time; time.sleep(600)"])
+    with pytest.raises(NotebookError):
+        run(path, timeout=1)
+    children = psutil.Process(os.getpid()).children(recursive=True)
+    assert [child.cmdline() for child in children if "ipykernel_launcher" in " ".join(child.cmdline())] == []

@@ -1,0 +1,56 @@
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from kit.notebooks.kernel_pool import Kernels, Sheet
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kit.notebooks.kernel_pool import Kernels, Sheet
+here = Path(sys.argv[1])
+with Kernels([Sheet(here / "a.ipynb", here / "runs/a.ipynb")]):
+    print(*(child.pid for child in __import__("psutil").Process().children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def sheets(folder: Path, *names: str) -> list[Sheet]:
+    return [Sheet(folder / f"{name}.ipynb", folder / "runs" / f"{name}.ipynb", {"NAME": name}) for name in names]
+
+
+def started() -> list[psutil.Process]:
+    found = psutil.Process(os.getpid()).children()
+    return [child for child in found if "ipykernel_launcher" in " ".join(child.cmdline())]
+
+
+def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: Path) -> None:
+    with Kernels(sheets(tmp_path, "a", "b", "c")) as kernels:
+        (first,) = started()
+        assert (first.environ()["NAME"], first.cwd()) == ("a", str(tmp_path))
+        kernel = kernels.take()
+        (second,) = [process for process in started() if process != first]
+        assert second.environ()["NAME"] == "b"
+        kernel.close()
+        assert started() == [second]
+        kernels.take().close()
+        (third,) = started()
+    assert started() == []
+    assert len({first.pid, second.pid, third.pid}) == 3
+
+
+def test_without_notebooks_no_kernel_starts() -> None:
+    with Kernels([]):
+        assert started() == []
+
+
+def test_a_kernel_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -9
+    (pid,) = map(int, done.stdout.split())
+    with contextlib.suppress(psutil.NoSuchProcess):
+        assert psutil.wait_procs([psutil.Process(pid)], timeout=10)[1] == []

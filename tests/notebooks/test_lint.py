@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kit.governance.check import problems as of_mesh
+from kit.notebooks.lint import notebooks, problems
+from tests.conftest import ROOT
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+URL = "file://" + "/var/x"
+
+
+def given(folder: Path, *cells: str, tags: tuple[tuple[str, ...], ...] = (), **changes: Any) -> Path:
+    data = notebook(list(cells))
+    for cell, found in zip(data["cells"], tags, strict=False):
+        cell["metadata"] = {"tags": list(found)}
+    data["cells"][0] |= changes
+    write(folder / "nb.ipynb", json.dumps(data))
+    return folder / "nb.ipynb"
+
+
+def found(folder: Path, path: Path, port: str | None = None) -> list[str]:
+    return [message.removeprefix(f"{path}: ") for message in problems(path, port)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        (
+            "import no_such_module.part",
+            "imports 'no_such_module', which is not installed; run `pip install no_such_module` and",
+        ),
+        ("def f():\n    from no_such_module import x", "imports 'no_such_module', which is not installed"),
+        ("p = '/mnt/me/data.csv'", "names '/mnt/me/data.csv', a place on one machine; name it from the notebook's"),
+        ("read(f'/tmp/{x}')", "names '/tmp/', a place on one machine"),
+        (r"p = 'C:\\data\\x.csv'", r"names 'C:\data\x.csv', a place on one machine"),
+        ("p = '~/x'", "names '~/x', a place on one machine"),
+        (f"p = '{URL}'", f"names '{URL}', a place on one machine"),
+    ],
+)
+def test_what_works_on_one_machine_only(tmp_path: Path, cell: str, says: str) -> None:
+    (message,) = found(tmp_path, given(tmp_path, "1", cell))
+    assert message.startswith(f"cell 2 {says}")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "try:\n    import no_such_module\nexcept ImportError:\n    no_such_module = None",
+        "import helper\nfrom . import x\nimport os.path",
+        "'/home is where the heart is'",
+        "x = '/catalog/v1', 'a/tmp/b', 'https://example.com/tmp/x', '%Y/%m'",
+        "%load_ext kit\n!ls",
+        "x = (",
+    ],
+)
+def test_what_is_nothing_wrong(tmp_path: Path, cell: str) -> None:
+    write(tmp_path / "helper.py", "")
+    assert found(tmp_path, given(tmp_path, cell)) == []
+
+
+def test_parameters_are_tagged_once(tmp_path: Path) -> None:
+    path = given(tmp_path, "a: int = 1", "kit.output('p', f)")
+    assert found(tmp_path, path, "p") == ["cell 1 looks like parameters; tag it `parameters`, so that a run can set them"]
+    assert found(tmp_path, path) == []
+    path = given(tmp_path, "a = 1", "b = 2", "kit.output('p', f)", tags=(("parameters",), ("parameters",)))
+    assert found(tmp_path, path, "p") == ["cells 1, 2 are tagged `parameters`; keep the tag on one of them"]
+    path = given(tmp_path, "a = 1", "a = 2", "kit.output('p', f)", tags=(("parameters",), ("injected-parameters",)))
+    assert found(tmp_path, path, "p") == ["cell 2 was put in by a run; delete it, or take the notebook it was executed from"]
+    path = given(tmp_path, "text", "kit.output('p', f)", tags=(("parameters",),), cell_type="markdown")
+    assert found(tmp_path, path, "p") == ["cell 1 is tagged `parameters`, but is no Python; tag the cell that assigns them"]
+
+
+def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    for folder in ("notebooks/deep", "notebooks/.ipynb_checkpoints", "domains/shop/notebooks"):
+        given(small.root / folder, "1", execution_count=4)
+    assert [path.name for path in notebooks(small.root / "notebooks")] == ["nb.ipynb"]
+    says = "cell 1 holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
+    assert of_mesh(small.config, small.mesh) == [
+        ("shop", f"domains/shop/notebooks/nb.ipynb: {says}"),
+        ("notebooks", f"notebooks/deep/nb.ipynb: {says}"),
+    ]
+
+
+def test_the_commit_hook_strips_a_notebook_and_keeps_its_tags(tmp_path: Path) -> None:
+    ((hook,),) = [repo["hooks"] for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]]
+    clean = given(tmp_path, "a: int = 1", "kit.output('p', f)", tags=(("parameters",),))
+    wanted = json.loads(clean.read_text())
+    output = {"output_type": "stream", "name": "stdout", "text": ["1"]}
+    path = given(tmp_path, "a: int = 1", "kit.output('p', f)", tags=(("parameters",),), outputs=[output], execution_count=7)
+    assert len(found(tmp_path, path, "p")) == 1
+    subprocess.run([Path(sys.executable).parent / hook["entry"].split()[0], *hook["entry"].split()[1:], path], check=True)
+    stripped = json.loads(path.read_text())
+    assert [cell | {"source": "".join(cell["source"])} for cell in stripped["cells"]] == wanted["cells"]
+    assert found(tmp_path, path, "p") == []
+
+
+def test_the_notebooks_of_the_repository_are_in_order() -> None:
+    for path in notebooks(ROOT / "notebooks"):
+        assert list(problems(path)) == []

@@ -1,0 +1,175 @@
+"""`kit dev` for real: web server, daemon and code server over a small mesh."""
+
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+
+from kit.core.processes import free_port
+from kit.orchestration.dev_server import place
+from kit.orchestration.instance import instance
+from tests.orchestration.test_definitions import declare
+from tests.support.dev_server import DevServer, dev_server
+from tests.support.small_mesh import SmallMesh
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def small_dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallMesh, DevServer]]:
+    """A small mesh, built, with `kit dev` over it."""
+    small = SmallMesh(tmp_path_factory.mktemp("small"))
+    leave_plan_alone(small)
+    small.kit("run", "shop", check=True)
+    with dev_server(small.root) as server:
+        yield small, server
+
+
+def leave_plan_alone(small: SmallMesh) -> None:
+    """Put `plan` on a schedule far away, so that nobody but the test builds it."""
+    declare(small, "plan", "schedule", "0 0 29 2 1")
+
+
+SLEEP = ["import time\nfrom pathlib import Path\nPath('asleep').touch()\ntime.sleep(600)"]
+
+
+def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(
+    small_dev: tuple[SmallMesh, DevServer],
+) -> None:
+    small, server = small_dev
+    run_id = server.launch("plan.forecast", config={"ops": {"build_plan": {"config": {"parameters": {"factor": 3.0}}}}})
+    server.wait_for(lambda: server.status(run_id) in ("SUCCESS", "FAILURE", "CANCELED"))
+    assert server.status(run_id) == "SUCCESS"
+    runs = server.query("{ runsOrError { ... on Runs { results { runId status assetSelection { path } } } } }")
+    assert len(runs["runsOrError"]["results"]) == 2
+    nodes = server.query(
+        "{ assetNodes { assetKey { path } groupName assetMaterializations(limit: 1) { metadataEntries { label } } } }"
+    )["assetNodes"]
+    made = {".".join(node["assetKey"]["path"]): node["assetMaterializations"] for node in nodes}
+    assert set(made) == {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"}
+    assert all(made.values())
+    assert "executed notebook forecast" in {entry["label"] for entry in made["plan.forecast"][0]["metadataEntries"]}
+    manifest = small.store.current("plan")
+    assert manifest is not None
+    assert manifest.manifest["parameters"] == {"forecast": {"factor": 3.0}}
+    assert small.kit("run", "-p", "factor=3.0", check=True).stdout.count("up to date") == 2
+
+
+def test_the_daemon_builds_what_is_missing_and_all_of_it_ends_together(small: SmallMesh) -> None:
+    small.notebook("plan", "forecast", SLEEP)
+    with dev_server(small.root) as server:
+        asleep = small.domains / "plan" / "notebooks" / "asleep"
+        server.wait_for(asleep.exists, seconds=240)  # first shop, then plan, which reads it
+        assert small.store.pointer("shop") is not None
+        family = server.family()
+        assert len(family) >= 7  # itself, code server and its worker, web server, daemon, run, kernel
+        server.process.send_signal(signal.SIGTERM)
+        out, err = server.process.communicate(timeout=90)
+        assert (server.process.returncode, err) == (0, "")
+        assert out.rstrip().endswith("stopped")
+        psutil.wait_procs(family, timeout=10)
+        assert [process for process in family if process.is_running()] == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: SmallMesh) -> None:
+    leave_plan_alone(small)
+    small.publish("shop")
+    notebook = small.notebook("plan", "forecast", SLEEP)
+    with dev_server(small.root) as server:
+        run_id = server.launch("plan.forecast")
+        server.wait_for((small.domains / "plan" / "notebooks" / "asleep").exists)
+        for process in server.family():
+            process.kill()
+        server.process.communicate()
+    with instance(small.config) as opened:  # opening it clears it
+        run = opened.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.FAILURE
+        assert opened.event_log_storage.get_concurrency_info("plan").active_run_ids == set()
+    notebook.unlink()
+    small._plan()
+    leave_plan_alone(small)
+    with dev_server(small.root) as server:
+        again = server.launch("plan.forecast")
+        server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=60)
+
+
+def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    small, server = small_dev
+    second = small.kit("dev")
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"error: Dagster runs already for this mesh at {server.address} (process {server.process.pid}); stop it first\n"
+    )
+    assert place(small.config).told == server.address
+    assert free_port(server.port) != server.port
+
+
+def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> None:
+    done = small.kit("dev", KIT_AS_OF="never")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error: the environment variable KIT_AS_OF is 'never'; it must be a date such as 2018-01-01"
+
+
+def test_the_guard_stands_before_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    _, server = small_dev
+    assert answer(server, "/")[0] == 200  # it leads to the web UI
+    assert answer(server, "/dagster/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")
+    mutation = "/dagster/graphql?query=mutation{wipeAssets(assetPartitionRanges:[]){__typename}}"
+    assert answer(server, mutation)[0] == 405
+    assert answer(server, "/", host="mesh.example.com")[0] == 403
+    assert answer(server, "/dagster/server_info", origin="http://evil.example.com")[0] == 403
+    assert (
+        answer(
+            server, "/dagster/graphql", b'{"query": "{version}"}', origin="http://evil.example.com", kind="application/json"
+        )[0]
+        == 403
+    )
+    assert answer(server, "/dagster/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    query, kind = b'{"query": "{version}"}', "application/json"
+    assert answer(server, "/dagster/graphql", query, origin="http://evil.example.com", kind=kind)[0] == 403
+    assert answer(server, "/dagster/graphql?query={version}", b"", kind="text/plain")[0] == 415
+    assert answer(server, "/dagster/graphql", query, origin=server.address, kind=kind)[0] == 200
+
+
+def answer(
+    server: DevServer, path: str, body: bytes | None = None, *, host: str = "", origin: str = "", kind: str = ""
+) -> tuple[int, str]:
+    given = {"host": host, "origin": origin, "content-type": kind}
+    request = urllib.request.Request(f"{server.address}{path}", body, {name: value for name, value in given.items() if value})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_ten_new_homes_are_opened_by_all_servers_at_once(tmp_path: Path) -> None:
+    """Web server and daemon, started together on a home that nobody has opened yet, must find it whole."""
+
+    def start(number: int) -> list[str]:
+        root = tmp_path / str(number)
+        (root / "domains").mkdir(parents=True)  # no domain at all: only the servers matter here
+        (root / "pyproject.toml").write_text('[tool.kit]\nstorage = "state"\n')
+        with dev_server(root) as server:
+            beats = "{ instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } } }"
+
+            def beating() -> bool:
+                found = server.query(beats)["instance"]["daemonHealth"]["allDaemonStatuses"]
+                return all(daemon["healthy"] for daemon in found if daemon["required"])
+
+            server.wait_for(beating, seconds=120)
+        logs = root / "state" / "dagster" / "dev"
+        return [line for path in sorted(logs.glob("*.log")) for line in path.read_text().splitlines()]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(start, range(10))) == [[]] * 10

@@ -1,0 +1,131 @@
+"""`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import kit.orchestration.executor as module
+from kit.build.build import Look, Outcome
+from kit.build.plan import Request
+from kit.build.progress import Progress
+from kit.core.errors import KitError
+from kit.mesh.product import DataProduct
+from kit.orchestration.executor import execute
+from kit.orchestration.instance import instance
+from tests.orchestration.test_definitions import declare, published
+from tests.support.small_mesh import SmallMesh
+
+
+@contextmanager
+def watch() -> Iterator[Progress]:
+    yield Progress()
+
+
+class Builds:
+    """Stands in for real builds: `status` by product, `settled` for those that have nothing to do."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, settled: tuple[str, ...] = (), **status: Any) -> None:
+        self.status, self.settled = status, settled
+        self.built: list[tuple[str, Request]] = []
+        self.looked: list[str] = []
+        monkeypatch.setattr(module, "build", self.build)
+        monkeypatch.setattr(module, "look", self.look)
+
+    def look(self, config: Any, product: DataProduct, request: Request, progress: Progress) -> Look:
+        self.looked.append(product.name)
+        return Look(published(product, status="up to date") if product.name in self.settled else None)
+
+    def build(self, config: Any, product: DataProduct, request: Request, **options: Any) -> Outcome:
+        self.built.append((product.name, request))
+        status = self.status.get(product.name, "published")
+        if isinstance(status, BaseException):
+            raise status
+        return published(product) if status == "published" else Outcome(product.name, status, 1.0, message="gone wrong")
+
+
+def run(small: SmallMesh, **requests: Request) -> list[tuple[str, str]]:
+    mesh = small.mesh
+    asked = {product.name: requests.get(product.name, Request()) for product in mesh.products}
+    return [(o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None)]
+
+
+def recorded(small: SmallMesh) -> list[tuple[str, set[str]]]:
+    """Every Dagster run, oldest first: its status and the assets that were made."""
+    with instance(small.config) as opened:
+        found = []
+        for record in reversed(opened.get_run_records()):
+            logs = opened.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+            assets = {entry.get_dagster_event().asset_key.to_user_string() for entry in logs}  # type: ignore[union-attr]
+            found.append((record.dagster_run.status.value, assets))
+        return found
+
+
+def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = Builds(monkeypatch)
+    assert run(small) == [("shop", "published"), ("plan", "published")]
+    assert [name for name, _ in builds.built] == ["shop", "plan"]
+    assert builds.looked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
+    assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
+
+
+def test_with_nothing_to_do_there_is_no_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = Builds(monkeypatch, settled=("shop", "plan"))
+    assert run(small) == [("shop", "up to date"), ("plan", "up to date")]
+    assert builds.built == []
+    assert not (small.config.storage / "dagster").exists()
+
+
+def test_only_what_is_due_takes_part(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = Builds(monkeypatch, settled=("shop",))
+    assert run(small, plan=Request({"factor": "3"})) == [("shop", "up to date"), ("plan", "published")]
+    assert builds.built == [("plan", Request({"factor": "3"}))]
+    assert recorded(small) == [("SUCCESS", {"plan/forecast"})]
+
+
+def test_force_builds_without_a_look(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds = Builds(monkeypatch, settled=("shop", "plan"))
+    run(small, shop=Request(force=True))
+    assert builds.built[0] == ("shop", Request(force=True))
+
+
+def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Builds(monkeypatch, shop="failed")
+    assert run(small) == [("shop", "failed"), ("plan", "published")]
+    assert recorded(small) == [("FAILURE", set()), ("SUCCESS", {"plan/forecast"})]
+
+
+def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    Builds(monkeypatch)
+    monkeypatch.setattr("kit.orchestration.assets._evaluation", None)
+    monkeypatch.setattr("kit.orchestration.assets.Step.made", lambda self, outcome: 1 / 0)
+    with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
+        run(small)
+
+
+def test_an_interrupt_ends_the_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    Builds(monkeypatch, shop=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(small)
+    ((status, made),) = recorded(small)
+    assert (status, made) == ("FAILURE", set())
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs"),
+    [((), [("cake", "scone", "tea")]), (("tea",), [("tea",)]), (("tea", "cake"), [("cake",), ("tea",)])],
+)
+def test_a_partitioned_product_has_a_run_of_its_own(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...], runs: list[tuple[str, ...]]
+) -> None:
+    declare(small, "plan", "partitions", {"column": "item", "keys": ["cake", "scone", "tea"]})
+    builds = Builds(monkeypatch)
+    run(small, plan=Request(partitions=asked))
+    assert [request.partitions for name, request in builds.built if name == "plan"] == runs
+    made = recorded(small)
+    assert made[0] == ("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals"})
+    assert made[1:] == [("SUCCESS", {"plan/forecast"})] * len(runs)

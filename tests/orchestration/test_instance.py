@@ -1,0 +1,107 @@
+"""Dagster's home: opened by many at once, and cleared of what killed processes leave behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import dagster as dg
+
+import kit.orchestration.instance as module
+from kit.orchestration.instance import home, instance, show_life, sweep
+from tests.support.small_mesh import SmallMesh
+
+OPEN = "from kit.core.config import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
+
+
+def python(small: SmallMesh, code: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_many_processes_may_open_a_new_home_together(small: SmallMesh) -> None:
+    opening = [python(small, OPEN + "print(opened.get_runs_count())") for _ in range(6)]
+    assert [(process.communicate(timeout=120)[0], process.returncode) for process in opening] == [("0\n", 0)] * 6
+
+
+def test_the_settings_are_written_once_and_then_the_teams(small: SmallMesh) -> None:
+    with instance(small.config) as opened:
+        assert opened.get_concurrency_config().pool_config.default_pool_limit == 1
+        assert not opened.telemetry_enabled
+        assert opened.run_monitoring_enabled
+    settings = home(small.config) / "dagster.yaml"
+    settings.write_text(settings.read_text().replace("default_limit: 1", "default_limit: 3"))
+    with instance(small.config) as opened:
+        assert opened.get_concurrency_config().pool_config.default_pool_limit == 3
+
+
+def test_everything_dagster_writes_lies_in_its_home(small: SmallMesh) -> None:
+    with instance(small.config):
+        pass
+    assert sorted(path.name for path in small.config.storage.iterdir()) == ["dagster"]
+
+
+WORKER = textwrap.dedent("""
+    import os, time
+    import dagster as dg
+    from kit.core.config import Config
+    from kit.orchestration.instance import instance, show_life
+    config = Config.load()
+    with instance(config) as opened:
+        job = dg.Definitions(assets=[dg.asset(lambda: 1, name="a")]).resolve_implicit_global_asset_job_def()
+        run = opened.create_run_for_job(job)
+        opened.report_dagster_event(
+            dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="j", message="started"), run_id=run.run_id
+        )
+        opened.event_log_storage.set_concurrency_slots("shop", 1)
+        assert opened.event_log_storage.claim_concurrency_slot("shop", run.run_id, "step").is_claimed
+        show_life(config, run.run_id)
+        print(run.run_id, flush=True)
+        time.sleep(600)
+""")
+
+
+def test_a_run_of_a_killed_process_fails_and_frees_its_slot(small: SmallMesh) -> None:
+    worker = python(small, WORKER)
+    assert worker.stdout is not None
+    run_id = worker.stdout.readline().strip()
+    assert run_id, worker.communicate()[1]
+    with instance(small.config) as opened:
+        run = opened.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.STARTED  # its process lives: left alone
+        assert opened.event_log_storage.get_concurrency_info("shop").active_run_ids == {run_id}
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.communicate()
+        assert sweep(small.config, opened) == [run_id]
+        run = opened.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.FAILURE
+        assert opened.event_log_storage.get_concurrency_info("shop").active_run_ids == set()
+        assert sweep(small.config, opened) == []
+    assert list((home(small.config) / "alive").iterdir()) == []
+
+
+def test_a_run_too_young_to_show_life_is_left_alone(small: SmallMesh, monkeypatch: object) -> None:
+    with instance(small.config) as opened:
+        job = dg.Definitions(assets=[dg.asset(lambda: 1, name="a")]).resolve_implicit_global_asset_job_def()
+        run = opened.create_run_for_job(job)
+        event = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="j", message="started")
+        opened.report_dagster_event(event, run_id=run.run_id)
+        assert sweep(small.config, opened) == []
+        before, module._STARTING = module._STARTING, module._STARTING * 0
+        try:
+            time.sleep(0.01)
+            assert sweep(small.config, opened) == [run.run_id]
+        finally:
+            module._STARTING = before
+
+
+def test_life_is_shown_once_per_run(small: SmallMesh) -> None:
+    show_life(small.config, "some-run")
+    show_life(small.config, "some-run")
+    assert [path.name for path in Path(home(small.config) / "alive").iterdir()] == ["some-run"]

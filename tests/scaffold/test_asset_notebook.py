@@ -1,0 +1,119 @@
+import difflib
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.core.errors import KitError
+from kit.scaffold.asset_notebook import adopt
+from tests.support.small_mesh import notebook, write
+
+
+def given(folder: Path, *cells: str, name: str = "Daily-Sums.ipynb") -> Path:
+    write(folder / name, json.dumps(notebook(list(cells))))
+    return folder / name
+
+
+def cells(text: str) -> list[tuple[str, list[str]]]:
+    return [("".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in json.loads(text)["cells"]]
+
+
+def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path: Path) -> None:
+    top = "top = 3  # rows\nname: str = 'ä'\nnothing = None"
+    path = given(tmp_path, "import kit", "LIMIT = 4", top, "sales = kit.read('shop.sales')\n%time 1", "sales.head(top)")
+    before = path.read_text()
+    adopted = adopt(path)
+    assert adopted.port == "daily_sums"
+    assert cells(adopted.text) == [
+        ("import kit", []),
+        ("LIMIT = 4", []),
+        ("top: int = 3  # rows\nname: str = 'ä'\nnothing = None", ["parameters"]),
+        ("sales = kit.read('shop.sales')\n%time 1", []),
+        ('kit.output("daily_sums", sales.head(top))', []),
+    ]
+    assert path.read_text() == before
+    assert [line for line in difflib.ndiff(adopted.before, adopted.after) if line[0] in "+-"] == [
+        "- # %%", "+ # %% [parameters]", "- top = 3  # rows", "+ top: int = 3  # rows", "- sales.head(top)",
+        '+ kit.output("daily_sums", sales.head(top))',
+    ]  # fmt: skip
+
+
+def test_a_cell_that_also_works_or_names_constants_holds_no_parameters(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit\ntop = 3", "LIMIT = 3\nx = 1", "day = date.today()", "a = b = 1", "1 + 1"))
+    assert [tags for _, tags in cells(adopted.text)] == [[], [], [], [], []]
+
+
+def test_a_tagged_cell_is_left_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "nb.ipynb", json.dumps(notebook(["a = 1", "1 + 1"], "top = 3")))
+    assert cells(adopt(tmp_path / "nb.ipynb").text)[:2] == [("top = 3", ["parameters"]), ("a = 1", [])]
+
+
+@pytest.mark.parametrize("before", ["'old', frame", "port='old', frame=frame", "name, frame"])
+def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path, before: str) -> None:
+    adopted = adopt(given(tmp_path, "import kit", f"kit.output({before})", "days.plot()"), "fresh")
+    assert adopted.port == "fresh"
+    assert cells(adopted.text)[1][0] == f"kit.output({before.replace('name', repr('old'))})".replace("'old'", '"fresh"')
+
+
+def test_a_named_frame_is_handed_over_in_a_cell_of_its_own(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit", "ä = 1; days = 2", "days.plot()"), "fresh", "days")
+    assert [source for source, _ in cells(adopted.text)] == [
+        "import kit", "ä = 1; days = 2", "days.plot()", 'kit.output("fresh", days)',
+    ]  # fmt: skip
+
+
+def test_the_form_that_promotes_it_stays_behind(tmp_path: Path) -> None:
+    adopted = adopt(given(tmp_path, "import kit", "1 + 1", "import kit\nkit.promote()", "kit.promote(product='shop')"))
+    assert [source for source, _ in cells(adopted.text)] == ["import kit", 'kit.output("daily_sums", 1 + 1)']
+
+
+def test_kit_is_imported_where_it_was_not(tmp_path: Path) -> None:
+    assert cells(adopt(given(tmp_path, "%%time\n'ü', (1 +\n 1)")).text) == [
+        ("%%time\nimport kit\n\nkit.output(\"daily_sums\", 'ü', (1 +\n 1))", [])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "frame", "says"),
+    [
+        (
+            ["x = 1\nx, y = 1, 2\ny = 3"], None,
+            'does not end in a table; write kit.output("nb", frame) as its last line, '
+            "or choose with --frame among what it made last: y, x",
+        ),
+        ([], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
+        (["%time x"], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
+        (["x = ("], None, "cell 1, line 1: not Python: '(' was never closed"),
+        (["kit.output('a', x)\nkit.output('b', x)"], None, "calls kit.output 2 times; a notebook makes one port, so keep one"),
+        (["kit.output('No port', x)"], None, "'No port' cannot name a port; say how it is called with --port"),
+        (["kit.output('a', x)"], "x", "says with kit.output what it hands over; leave --frame out"),
+        (["y = 1"], "x", "gives no value to 'x'; the last names that get one: y"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: list[str], frame: str | None, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KitError) as caught:
+        adopt(given(tmp_path, *sources, name="nb.ipynb"), frame=frame)
+    assert str(caught.value) == f"nb.ipynb: {says}"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"nbformat": 3, "cells": []}', "not a notebook of format 4; save it from JupyterLab"),
+        ("[]", "not a notebook of format 4; save it from JupyterLab"),
+        ("", "not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
+            "its language is R; asset notebooks are Python",
+        ),
+    ],
+)
+def test_what_is_no_notebook_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "nb.ipynb", text)
+    with pytest.raises(KitError) as caught:
+        adopt(Path("nb.ipynb"))
+    assert str(caught.value) == f"nb.ipynb: {says}"

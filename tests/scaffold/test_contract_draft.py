@@ -1,0 +1,229 @@
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jinja2 import Template
+
+from kit.contracts.check import explain
+from kit.contracts.contract import Contract
+from kit.core.config import Config
+from kit.core.errors import KitError
+from kit.core.yaml import read_yaml
+from kit.mesh.mesh import Mesh
+from kit.quality.audit import Subject, audit
+from kit.scaffold.contract_draft import draft
+from kit.sync.sync import sync
+from tests.support.small_mesh import descriptor, write
+
+
+def drafted(frame: pl.DataFrame, folder: Path) -> str:
+    frame.write_parquet(folder / "sales.parquet")
+    return draft([folder / "sales.parquet"], "shop.sales")
+
+
+def loaded(text: str, folder: Path) -> Contract:
+    (folder / "sales.odcs.yaml").write_text(text, encoding="utf-8")
+    return Contract.load(folder / "sales.odcs.yaml")
+
+
+def keys(frame: pl.DataFrame, folder: Path) -> tuple[str, ...]:
+    return loaded(drafted(frame, folder), folder).key
+
+
+def test_a_draft_says_what_the_data_shows(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "sale_id": range(101, 141),
+            "item": ["tea", "cakes & more"] * 20,
+            "amount": [Decimal("7.35"), None] * 20,
+            "sold_on": [date(2017, 3, 4), date(2018, 2, 1)] * 20,
+            "note": [f"nr {number}" for number in range(40)],
+            "is_paid": [True, False] * 20,
+        },
+        schema_overrides={"amount": pl.Decimal(10, 2)},
+    )
+    assert (
+        drafted(frame, tmp_path)
+        == """\
+apiVersion: v3.1.0
+kind: DataContract
+id: shop.sales
+version: 1.0.0
+status: draft
+schema:
+  - name: sales
+    physicalType: table
+    description: "TODO: One row per …"
+    properties:
+      - name: sale_id
+        logicalType: integer
+        physicalType: bigint
+        description: "TODO: what it means, in which unit"
+        required: true
+        classification: "TODO: public, internal, confidential, personal?"
+        primaryKey: true
+        primaryKeyPosition: 1
+        logicalTypeOptions: {minimum: 100}
+      - name: item
+        logicalType: string
+        physicalType: varchar
+        description: "TODO: what it means, in which unit"
+        required: true
+        classification: "TODO: public, internal, confidential, personal?"
+        quality:
+          - type: library
+            metric: invalidValues
+            arguments: {validValues: ["cakes & more", tea]}
+            mustBe: 0
+      - name: amount
+        logicalType: number
+        physicalType: "decimal(10,2)"
+        description: "TODO: what it means, in which unit"
+        required: false
+        classification: "TODO: public, internal, confidential, personal?"
+        logicalTypeOptions: {minimum: 7, maximum: 8}
+      - name: sold_on
+        logicalType: date
+        physicalType: date
+        description: "TODO: what it means, in which unit"
+        required: true
+        classification: "TODO: public, internal, confidential, personal?"
+        logicalTypeOptions: {minimum: "2017-01-01", maximum: "2018-12-31"}
+      - name: note
+        logicalType: string
+        physicalType: varchar
+        description: "TODO: what it means, in which unit"
+        required: true
+        classification: "TODO: public, internal, confidential, personal?"
+        logicalTypeOptions: {minLength: 1, maxLength: 5}
+      - name: is_paid
+        logicalType: boolean
+        physicalType: boolean
+        description: "TODO: what it means, in which unit"
+        required: true
+        classification: "TODO: public, internal, confidential, personal?"
+    quality:
+      - name: row_count
+        type: library
+        metric: rowCount
+        mustBeBetween: [20, 80]
+        description: "TODO: 40 rows were seen; how many may there be?"
+slaProperties:
+  - property: frequency
+    value: 1
+    unit: d
+    description: "TODO: how often it is published"
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ({"a": [1, 2, 3]}, ("a",)),
+        ({"amount": [1.5, 2.5, 3.5], "a": [1, 2, 3]}, ("a",)),
+        ({"a": [1, 1, 2], "b": ["x", "y", "x"], "c": [True, True, False]}, ("a", "b")),
+        ({"a": [1, 1, 2], "b": ["x", "y", None]}, ()),
+        ({"a": [1, 1, 1, 2], "b": [1, 1, 2, 1], "c": [1, 2, 1, 1]}, ("a", "b", "c")),
+        ({"a": [1, 1]}, ()),
+        ({"a": []}, ()),
+    ],
+)
+def test_the_key_is_the_smallest_leading_set_of_columns(
+    tmp_path: Path, columns: dict[str, list[object]], key: tuple[str, ...]
+) -> None:
+    assert keys(pl.DataFrame(columns, schema_overrides={"a": pl.Int64}), tmp_path) == key
+
+
+def test_rows_that_repeat_late_spoil_a_key(tmp_path: Path) -> None:
+    assert keys(pl.DataFrame({"a": [*range(20_000), 5]}), tmp_path) == ()
+
+
+def test_what_no_contract_can_hold_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KitError, match=r"'shop.sales': the column 'Sale ID' cannot be promised; rename it with a-z"):
+        drafted(pl.DataFrame({"Sale ID": [1]}), tmp_path)
+    with pytest.raises(
+        KitError, match=r"'shop.sales': the column 'a' is struct\(x bigint\), which no contract can promise; cast"
+    ):
+        drafted(pl.DataFrame({"a": [{"x": 1}]}), tmp_path)
+    (tmp_path / "sales.parquet").write_text("sale_id\n1\n")
+    with pytest.raises(KitError, match=r"'shop.sales': the files cannot be read as Parquet: "):
+        draft([tmp_path / "sales.parquet"], "shop.sales")
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+FINITE = {"allow_nan": False, "allow_infinity": False}
+VALUES = {
+    "whole": (pl.Int64, st.integers(-(2**63), 2**63 - 1)),
+    "small": (pl.Int8, st.integers(-128, 127)),
+    "price": (pl.Decimal(38, 9), st.decimals(-(10**20), 10**20, places=9, **FINITE)),
+    "ratio": (pl.Float64, st.floats(**FINITE)),
+    "thin": (pl.Float32, st.floats(width=32, **FINITE)),
+    "label": (pl.String, TEXTS),
+    "kind": (pl.String, st.sampled_from(["tea", "a 'b' \"c\"", "{{ x }}", "${table}", "é\n", "no"])),
+    "day": (pl.Date, st.dates()),
+    "moment": (pl.Datetime("us"), st.datetimes()),
+    "zoned": (pl.Datetime("us", "UTC"), st.datetimes(timezones=st.just(UTC))),
+    "flag": (pl.Boolean, st.booleans()),
+    "many": (pl.List(pl.Int64), st.lists(st.integers(0, 9), max_size=2)),
+    "bytes": (pl.Binary, st.binary(max_size=3)),
+}
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> pl.DataFrame:
+    """Rows with nulls, repeated up to thirty times, so that small sets of values appear."""
+    names = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=6, unique=True))
+    rows = draw(st.lists(st.tuples(*(st.none() | VALUES[name][1] for name in names)), max_size=8))
+    return pl.DataFrame(rows * draw(st.sampled_from([1, 30])), {name: VALUES[name][0] for name in names}, orient="row")
+
+
+def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path: Path) -> None:
+    """Whatever the data: the draft is a valid contract, and neither it nor its suite nor its dbt tests find fault with them."""
+    subjects: list[Subject] = []
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(frames())
+    def take(frame: pl.DataFrame) -> None:
+        root = tmp_path / f"table{len(subjects)}"
+        shop = root / "domains/shop"
+        write(root / "pyproject.toml", "[tool.kit]\n")
+        write(shop / "product.odps.yaml", descriptor("shop", outputs={"sales": "dbt"}))
+        write(shop / "dbt_project.yml", "name: shop\n")
+        write(shop / "models/sales.sql", "select 1\n")
+        write(shop / "contracts/sales.odcs.yaml", drafted(frame, root))
+        mesh = Mesh.load(root / "domains")
+        sync(Config.load(root, {}), mesh)
+        promise = mesh.product("shop").ports[0].contract
+        subjects.append(Subject(root.name, promise, shop / "expectations/sales.json" if promise.rules else None))
+        assert broken_in_dbt(shop / "models/sales.yml", root / "sales.parquet") == []
+
+    take()
+    checks = audit(subjects, {s.table: [tmp_path / s.table / "sales.parquet"] for s in subjects}, datetime(2024, 1, 1))
+    assert [check.rule for check in checks if not check.passed] == [], explain(checks)
+    asked = [sum(check.origin == origin for check in checks) for origin in ("contract", "suite")]
+    assert asked[0] == asked[1] + len(subjects) > 2 * len(subjects)  # its columns and types are not for a suite to ask
+
+
+def broken_in_dbt(path: Path, data: Path) -> list[str]:
+    """The generated dbt tests that the rows of a file fail, as dbt would ask."""
+    (model,) = read_yaml(path).data["models"]
+    queries = {rule["rule"]: as_dbt(rule["breaks"]) for test in model["data_tests"] for rule in test["arguments"]["rules"]}
+    for name, test in ((column["name"], test) for column in model["columns"] for test in column.get("data_tests", ())):
+        values = ", ".join(f"'{as_dbt(value)}'" for value in test.get("arguments", {}).get("values", ()))
+        queries[f"{name} {test['test_name']}"] = {
+            "unique": f"select {name} from ${{table}} where {name} is not null group by {name} having count(*) > 1",
+            "accepted_values": f"select {name} from ${{table}} where {name} not in ({values})",
+        }[test["test_name"]]
+    asked = {name: query.replace("${table}", f"read_parquet('{data}')") for name, query in queries.items()}
+    return [name for name, query in asked.items() if duckdb.sql(query).fetchone()]
+
+
+def as_dbt(text: str) -> str:
+    """A text as dbt takes it from YAML: what has no sign of a template is left alone."""
+    return Template(text).render() if "{%" in text else text

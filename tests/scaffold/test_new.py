@@ -1,0 +1,227 @@
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kit.core.errors import KitError
+from kit.core.files import write_durably
+from kit.core.policy import Policy
+from kit.governance.check import problems
+from kit.scaffold.new import Owner, check_new, new_domain, new_notebook, new_port
+from kit.scaffold.templates import SAMPLE
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+ANN = Owner("Ann Lee", "ann@example.com")
+VISITS = "Visit Nr,order,paid\n1,x,2.50\n2,y,3.00\n"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file but what builds make."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and folder / "state" not in path.parents]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    monkeypatch.chdir(small.root)
+    write(small.root / "visits.csv", VISITS)
+    return small
+
+
+def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> None:
+    new_domain(mesh.config, mesh.mesh, "tearoom", Owner("Sample Owner", "owner@example.com"), "hospitality", None, None)
+    made = tree(mesh.domains / "tearoom")
+    made.pop("catalog.yaml")
+    made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
+    assert made == {name: text for name, text in tree(SAMPLE).items() if "__pycache__" not in name}
+    assert problems(mesh.config, mesh.mesh) == [
+        ("tearoom", f"domains/tearoom/{message}")
+        for message in (
+            "product.odps.yaml:9: description.purpose: still to be written (TODO: what the data is, and for whom)",
+            "product.odps.yaml:10: description.limitations: still to be written "
+            "(TODO: what it does not know or cannot be used for)",
+            "product.odps.yaml:11: description.usage: still to be written (TODO: how to read it, and what to join it on)",
+            "README.md:10: still to be written (TODO: what this product is, in one sentence.)",
+            "README.md:14: still to be written (TODO: the warts its readers must know.)",
+        )
+    ]
+
+
+def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: SmallMesh) -> None:
+    made = new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail: north", "visits.csv", None)
+    product = mesh.product("walkin")
+    assert (made.port, product.owner, product.folder) == ("walkin.visits", "Ann Lee", mesh.domains / "walkin")
+    assert {column.name: column.type for column in product.ports[0].contract.columns} == {
+        "visit_nr": "bigint", "order": "varchar", "paid": "decimal(18,2)",
+    }  # fmt: skip
+    assert (product.folder / "data/visits.csv").read_text() == VISITS
+    assert (product.folder / "models/marts/visits.sql").read_text() == (
+        'select\n    cast(visit_nr as bigint) as visit_nr,\n    cast("order" as varchar) as "order",\n'
+        "    cast(paid as decimal(18,2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
+    )
+    assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
+
+
+@pytest.mark.parametrize("origin", ["tills.csv", "sums.ipynb"])
+def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origin: str) -> None:
+    write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
+    write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
+    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", origin, None)
+    strict = replace(mesh.config, policy=Policy.of({}))
+    found = [message for name, message in problems(strict, mesh.mesh) if name == "walkin"]
+    assert [message for message in found if "still to be written (TODO: " not in message] == []
+    assert (
+        len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]
+    )
+    assert [message for message in found if "README.md" in message and "|" in message] == []
+
+
+def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> None:
+    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)
+    descriptor = mesh.domains / "walkin/product.odps.yaml"
+    text = (
+        descriptor.read_text()
+        .replace("team:\n", "# who to ask\nteam: # of one\n")
+        .replace("outputPorts:\n", "outputPorts: # x\n")
+    )
+    write(descriptor, text)
+    made = new_port(mesh.config, mesh.mesh, "walkin.amounts", "shop.totals")
+    last = "  - {name: visits, type: dbt, version: 1.0.0, contractId: walkin.visits}\n"
+    source = "  - {name: raw.visits, version: 1.0.0, contractId: walkin.raw.visits}\n"
+    assert descriptor.read_text() == text.replace(
+        last, last + "  - {name: amounts, type: dbt, version: 1.0.0, contractId: walkin.amounts}\n"
+    ).replace(source, source + "  - {name: shop.totals, version: 1.0.0, contractId: shop.totals}\n")
+    assert [str(path.relative_to(mesh.domains)) for path in made.files if path.is_relative_to(mesh.domains / "walkin")] == [
+        "walkin/contracts/amounts.odcs.yaml", "walkin/models/marts/amounts.sql", "walkin/models/sources.yml",
+        "walkin/product.odps.yaml", "walkin/catalog.yaml", "walkin/models/marts/amounts.yml",
+        "walkin/expectations/amounts.json", "walkin/README.md",
+    ]  # fmt: skip
+    theirs, ours = mesh.mesh.port("shop.totals").contract, mesh.mesh.port("walkin.amounts").contract
+    assert [(column.name, column.description) for column in ours.columns] == [
+        (column.name, column.description) for column in theirs.columns
+    ]
+
+
+def test_a_notebook_hands_over_what_it_reads(mesh: SmallMesh) -> None:
+    new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales", "shop.totals"))
+    text = json.loads((mesh.domains / "plan/notebooks/again.ipynb").read_text())
+    assert ["".join(cell["source"]) for cell in text["cells"] if cell["cell_type"] == "code"] == [
+        'import kit\n\ninputs = kit.inputs()\nsales = inputs.read("shop.sales")\ntotals = inputs.read("shop.totals")',
+        'frame = sales.select(\n    "sale_id",\n    "item",\n    "amount",\n    "sold_on",\n)',
+        'kit.output("again", frame)',
+    ]
+    assert [item.port for item in mesh.product("plan").inputs] == ["shop.totals", "shop.sales"]
+
+
+FILES = ".csv, .csv.gz, .parquet, .ipynb"
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "port", "says"),
+    [
+        ("port", None, None, "'port' is a word of this command; choose another name, or write `kit new port PRODUCT.PORT`"),
+        ("Big", None, None, "'Big' cannot name a data product; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
+        ("shop", None, None, "domains/shop is there already; nothing was written"),
+        ("broken", None, None, "domains/broken is there already; nothing was written"),
+        ("x", None, "raw", "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
+        ("x", "visits.csv", "A", "'A' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
+        ("x", "nowhere.csv", None, "there is no file nowhere.csv"),
+        ("x", "domains", None, f"domains is a folder; name one file ({FILES}) or a port"),
+        ("x", "pyproject.toml", None, f"'pyproject.toml' is neither a file ({FILES}) nor a port PRODUCT.PORT"),
+        ("x", "shop.none", None, "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
+        ("x", "none.a", None, "there is no data product 'none'; there are: broken, plan, shop"),
+        ("x", "broken.a", None, "the data product 'broken' is broken: domains/broken/product.odps.yaml:1: must hold a mapping"),
+    ],
+)
+def test_no_product_from_wrong_input(mesh: SmallMesh, name: str, origin: str | None, port: str | None, says: str) -> None:
+    write(mesh.domains / "broken/product.odps.yaml", "- a\n")
+    before = tree(mesh.root)
+    with pytest.raises(KitError) as caught:
+        check_new(mesh.config, name)
+        new_domain(mesh.config, mesh.mesh, name, ANN, "retail", origin, port)
+    assert str(caught.value).startswith(says)
+    assert tree(mesh.root) == before
+
+
+@pytest.mark.parametrize(
+    ("id", "origin", "says"),
+    [
+        ("shop", "visits.csv", "'shop' is not PRODUCT.PORT; products: plan, shop"),
+        ("none.a", "visits.csv", "there is no data product 'none'; there are: plan, shop"),
+        ("shop.sales", "visits.csv", "'shop' has a port 'sales' already; nothing was written"),
+        ("shop.a", "x.ipynb", "x.ipynb is a notebook; write `kit promote x.ipynb --product shop --port a`"),
+        ("shop.a", "plan.forecast", "'plan.forecast' is itself made from 'shop'; products cannot read each other in a circle"),
+        (
+            "plan.a",
+            "plan.forecast",
+            "'plan.forecast' is made by a notebook, which runs after dbt; write `kit new notebook plan.a`",
+        ),
+        ("shop.stock", "feed/sales.csv", "domains/shop/sources/sales.odcs.yaml is there already; nothing was written"),
+    ],
+)
+def test_no_port_from_wrong_input(mesh: SmallMesh, id: str, origin: str, says: str) -> None:  # noqa: A002
+    before = tree(mesh.root)
+    with pytest.raises(KitError) as caught:
+        new_port(mesh.config, mesh.mesh, id, origin)
+    assert str(caught.value) == says
+    assert tree(mesh.root) == before
+
+
+@pytest.mark.parametrize(
+    ("id", "reads", "says"),
+    [
+        (
+            "shop.a",
+            ("plan.forecast",),
+            "'plan.forecast' is itself made from 'shop'; products cannot read each other in a circle",
+        ),
+        ("shop.a", ("shop.none",), "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
+    ],
+)
+def test_no_notebook_from_wrong_input(mesh: SmallMesh, id: str, reads: tuple[str, ...], says: str) -> None:  # noqa: A002
+    before = tree(mesh.root)
+    with pytest.raises(KitError) as caught:
+        new_notebook(mesh.config, mesh.mesh, id, reads)
+    assert str(caught.value) == says
+    assert tree(mesh.root) == before
+
+
+def test_a_descriptor_that_cannot_be_replaced_leaves_nothing_behind(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: str | bytes) -> None:
+        if path.name == "product.odps.yaml":
+            raise OSError(28, "No space left on device")
+        write_durably(path, content)
+
+    before = tree(mesh.root)
+    monkeypatch.setattr("kit.scaffold.changes.write_durably", full)
+    with pytest.raises(KitError, match=r"^domains/plan/product.odps.yaml: nothing was written: No space left on device$"):
+        new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales",))
+    assert tree(mesh.root) == before
+
+
+@pytest.mark.parametrize("text", ["Ann", "<a@b.c>", "Ann <>", "Ann\n <a@b.c>"])
+def test_an_owner_is_a_name_and_a_mail(text: str) -> None:
+    with pytest.raises(KitError, match="does not say who owns it; write 'Name <mail>'"):
+        Owner.parse(text)
+    assert Owner.parse(" Ann Lee <ann@example.com> ") == ANN
+
+
+@pytest.mark.slow
+def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
+    shutil.rmtree(mesh.domains / "plan")
+    shutil.rmtree(mesh.domains / "shop")
+    shutil.copytree(SAMPLE, mesh.domains / "tearoom", ignore=shutil.ignore_patterns("__pycache__"))
+    macros = os.path.relpath(SAMPLE.parents[1] / "dbt/macros", mesh.domains / "tearoom")
+    mesh.replace("domains/tearoom/dbt_project.yml", "../../kit/dbt/macros", macros)
+    write(mesh.root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2017-11-12\n')
+    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)
+    new_port(mesh.config, mesh.mesh, "walkin.tea", "tearoom.tea_per_day")
+    for name in ("tearoom", "walkin"):
+        outcome = mesh.build(name)
+        assert outcome.status == "published", outcome.message
+    with mesh.store.open("walkin") as snapshot:
+        rows = {port.name: snapshot.port(port.name)["rows"] for port in mesh.product("walkin").ports}
+    assert rows == {"visits": 2, "tea": 10}

@@ -1,0 +1,172 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kit.build.build import Outcome, look
+from kit.build.plan import Request
+from kit.core.errors import KitError
+from kit.mesh.mesh import Mesh
+from kit.mesh.product import DataProduct
+from kit.scaffold.asset_notebook import adopt
+from kit.scaffold.changes import Change
+from kit.scaffold.promotion import Promotion, carry_out, plan
+from kit.storage.runs import Runs
+from tests.scaffold.test_new import tree
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+EXPLORED = [
+    "import kit\nimport polars as pl\n\ncat = kit.open()",
+    "factor = 3  # growth",
+    "%load_ext kit\ntotals = cat.read('shop.totals')\nsales = kit.scan('shop.sales').select(pl.len()).collect().item()",
+    "best = %sql select max(amount)::double as amount from shop.totals",
+    "totals.select('item', amount=pl.col('amount').cast(pl.Float64) * factor)",
+]
+PATH = "notebooks/explore.ipynb"
+
+
+@pytest.fixture
+def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    monkeypatch.chdir(small.root)
+    explored(small, *EXPLORED)
+    return small
+
+
+def explored(small: SmallMesh, *cells: str) -> None:
+    write(small.root / PATH, json.dumps(notebook(list(cells))))
+
+
+def planned(small: SmallMesh, product: str = "plan", port: str | None = "tripled", frame: str | None = None) -> Promotion:
+    return plan(small.config, small.mesh, PATH, product, port, frame, lambda text: None)
+
+
+def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    before = tree(mesh.root)
+    promotion = planned(mesh)
+    assert tree(mesh.root) == before
+    assert (promotion.port, promotion.reads) == ("plan.tripled", ("shop.totals 1.0.0", "shop.sales 1.0.0"))
+    assert [(item.name, item.type, item.default) for item in promotion.parameters] == [("factor", "int", 3)]
+    diff = list(promotion.diff())
+    start = diff.index("--- notebooks/explore.ipynb")
+    assert diff[start : diff.index("--- domains/plan/product.odps.yaml")] == [
+        "--- notebooks/explore.ipynb", "+++ domains/plan/notebooks/tripled.ipynb",
+        "@@ -4,8 +4,8 @@", " import polars as pl", " ", " cat = kit.open()",
+        "-# %%", "-factor = 3  # growth", "+# %% [parameters]", "+factor: int = 3  # growth",
+        " # %%", " %load_ext kit", " totals = cat.read('shop.totals')",
+        "@@ -13,4 +13,4 @@", " # %%", " best = %sql select max(amount)::double as amount from shop.totals", " # %%",
+        "-totals.select('item', amount=pl.col('amount').cast(pl.Float64) * factor)",
+        "+kit.output(\"tripled\", totals.select('item', amount=pl.col('amount').cast(pl.Float64) * factor))",
+    ]  # fmt: skip
+    assert diff[:2] == ["--- /dev/null", "+++ domains/plan/contracts/tripled.odcs.yaml"]
+    assert [line.partition("  ")[0] for line in promotion.generated()] == [
+        "catalog.yaml", "domains/lineage.svg", "domains/plan/catalog.yaml", "domains/plan/expectations/tripled.json",
+        "domains/plan/README.md",
+    ]  # fmt: skip
+    assert promotion.open_points[0] == (
+        "domains/plan/contracts/tripled.odcs.yaml:9: schema.0.description: still to be written (TODO: One row per …)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("product", "port", "cells", "says"),
+    [
+        ("plans", "a", ["1"], f"there is no data product 'plans'; did you mean plan? `kit new plans --from {PATH}` makes it"),
+        ("x", "a", ["1"], f"there is no data product 'x'; there are: plan, shop. `kit new x --from {PATH}` makes it"),
+        ("plan", "forecast", ["1"], "'plan' has a port 'forecast' already; nothing was written"),
+        ("plan", "raw", ["1"], "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
+        ("shop", "a", ["kit.read('plan.forecast')"], "'plan.forecast' is itself made from 'shop'; products cannot"),
+        ("plan", "a", ["kit.read('shop.none')"], "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
+        (
+            "plan", "a", ["import requests\nkit.read(name)\n!ls", "pl.read_csv('x.csv')"],
+            f"{PATH} cannot be an asset as it stands:\n"
+            "  cell 2, line 1: imports requests, but an asset reads ports only; bring it in as a source (ingest.py)\n"
+            "  cell 2, line 2: works out what to read; write the name of the port, as in kit.read('product.port')\n"
+            "  cell 2, line 3: '!ls' runs what cannot be checked; write Python\n"
+            "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
+        ),
+        ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_said_before_anything_runs(
+    mesh: SmallMesh, product: str, port: str, cells: list[str], says: str
+) -> None:
+    explored(mesh, "import kit", *cells)
+    before = tree(mesh.root)
+    with pytest.raises(KitError) as caught:
+        planned(mesh, product, port)
+    assert str(caught.value).startswith(says)
+    assert tree(mesh.root) == before
+
+
+def test_a_product_in_partitions_is_left_to_a_person(mesh: SmallMesh) -> None:
+    mesh.partition("plan", "item", keys=["tea"])
+    with pytest.raises(KitError, match="'plan' is cut into partitions; a contract drafted from one would not hold for all"):
+        planned(mesh)
+
+
+def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: SmallMesh) -> None:
+    explored(mesh, "import kit", "[1, 2]")
+    with pytest.raises(KitError) as caught:
+        planned(mesh)
+    assert str(caught.value) == (
+        f"{PATH}: cell 2 failed: KitError: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
+        "--frame NAME says which frame it makes"
+    )
+    assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
+
+
+def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    mesh.publish("plan")
+    descriptor = mesh.domains / "plan/product.odps.yaml"
+    text = descriptor.read_bytes()
+    changes = (Change.of(descriptor, text + b"\n"), Change.of(mesh.domains / "plan/more/new.txt", b"new"))
+    place = mesh.domains / "plan/notebooks/tripled.ipynb"
+    promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), adopt(mesh.root / PATH), changes, ())
+    seen = []
+
+    def fails(now: Mesh, product: DataProduct) -> Outcome:
+        seen.append((product.name, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
+        return Outcome("plan", "failed", 0, message="1 check failed")
+
+    before = tree(mesh.root)
+    with pytest.raises(KitError) as caught:
+        carry_out(mesh.config, promotion, fails)
+    assert str(caught.value) == "1 check failed\nnothing was written: the product could not be built with the new port"
+    assert seen == [("plan", text + b"\n", "new")]
+    assert tree(mesh.root) == before
+    assert not (mesh.domains / "plan/more").exists()
+    record = Runs(mesh.config.storage).last("plan")
+    assert record is not None
+    assert record.status == "up to date"
+
+
+@pytest.mark.slow
+def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    done = mesh.kit("promote", PATH, "--product", "plan", "--port", "tripled", "--json", check=True)
+    told = json.loads(done.stdout)
+    assert told["version"] == mesh.store.pointer("plan").version
+    assert {name: told[name] for name in ("notebook", "port", "reads", "parameters")} == {
+        "notebook": str(mesh.root / PATH), "port": "plan.tripled", "reads": ["shop.totals 1.0.0", "shop.sales 1.0.0"],
+        "parameters": {"factor": {"type": "int", "default": 3}},
+    }  # fmt: skip
+    made = mesh.mesh.port("plan.tripled")
+    assert (made.notebook, [item.name for item in made.reads]) == (
+        mesh.domains / "plan/notebooks/tripled.ipynb", ["shop.totals", "shop.sales"],
+    )  # fmt: skip
+    with mesh.store.open("plan") as snapshot:
+        assert {name: entry["rows"] for name, entry in snapshot.manifest["ports"].items()} == {"forecast": 2, "tripled": 2}
+    settled = look(mesh.config, mesh.product("plan"), Request()).outcome
+    assert settled is not None
+    assert settled.status == "up to date"
+    path = mesh.domains / "plan/notebooks/tripled.ipynb"
+    before = path.read_bytes()
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(mesh.root), str(path)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(mesh.root)}, timeout=120)
+    shown = json.loads((mesh.root / "tripled.ipynb").read_text())["cells"][-1]["outputs"][0]["data"]
+    assert "A build would publish it." in "".join(shown["text/plain"]).splitlines()[0]
+    assert path.read_bytes() == before

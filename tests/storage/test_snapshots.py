@@ -1,0 +1,213 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from kit.core.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
+from kit.core.yaml import read_yaml
+from kit.storage.snapshots import Snapshot, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "storage")
+
+
+def publish(store: Store, generation: int, parent: str | None, ports: tuple[str, ...] = ("a", "b")) -> Snapshot:
+    with store.building("shop"):
+        staging = store.stage("shop", list(ports))
+        for port in ports:
+            pl.DataFrame({"generation": [generation]}).write_parquet(staging / port / "data.parquet")
+        manifest: dict[str, Any] = {
+            "run_id": f"run{generation}",
+            "fingerprint": f"fingerprint{generation}",
+            "inputs": {},
+            "ports": {port: {"rows": 1, "contract_version": "1.0.0"} for port in ports},
+        }
+        return store.publish("shop", staging, manifest, parent=parent)
+
+
+def generations(snapshot: Snapshot) -> set[int]:
+    return {pl.read_parquet(snapshot.files(port))["generation"][0] for port in snapshot.manifest["ports"]}
+
+
+def test_an_unpublished_product_has_no_snapshot(store: Store) -> None:
+    assert store.current("shop") is None
+    assert store.pointer("shop") is None
+    assert store.versions("shop") == []
+    with pytest.raises(NotPublished) as error:
+        store.open("shop")
+    assert str(error.value) == "'shop' has no published snapshot yet; build it with `kit run shop`"
+
+
+def test_publish_moves_all_ports_at_once(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    current = store.current("shop")
+    assert current == second
+    assert generations(current) == {2}
+    assert generations(store.snapshot("shop", first.version)) == {1}
+    assert second.manifest["parent"] == first.version
+
+
+def test_the_manifest_has_a_checksum_for_every_file_and_the_pointer_repeats_it(store: Store) -> None:
+    import hashlib
+
+    snapshot = publish(store, 1, None)
+    for port in ("a", "b"):
+        data = (snapshot.folder / port / "data.parquet").read_bytes()
+        assert snapshot.port(port)["files"] == {"data.parquet": hashlib.sha256(data).hexdigest()}
+        assert snapshot.port(port)["bytes"] == len(data)
+    pointer = json.loads((store.folder("shop") / "current.json").read_text())
+    assert pointer["version"] == snapshot.version
+    assert pointer["ports"]["a"] == {
+        "path": f"{snapshot.version}/a",
+        "rows": 1,
+        "contract_version": "1.0.0",
+        "files": snapshot.port("a")["files"],
+    }
+
+
+def test_a_late_build_cannot_move_readers_back(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    with pytest.raises(PublishConflict) as error:
+        publish(store, 3, first.version)
+    assert str(error.value) == (
+        f"'shop' moved from snapshot {first.version} to {second.version} while this build ran; nothing was published. "
+        "Run `kit run shop` again."
+    )
+    assert store.current("shop") == second
+
+
+def test_only_one_process_builds_a_product(store: Store) -> None:
+    import os
+
+    with store.building("shop"), pytest.raises(Busy) as error, store.building("shop"):
+        pass
+    assert str(error.value) == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again"
+
+
+def test_rollback_and_forth(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    store.rollback("shop", first.version)
+    pointer = store.pointer("shop")
+    assert pointer is not None
+    assert (pointer.version, pointer.by, pointer.rejected) == (first.version, "rollback", ("fingerprint2",))
+    with store.open("shop") as snapshot:
+        assert generations(snapshot) == {1}
+    store.rollback("shop", second.version)
+    with store.open("shop") as snapshot:
+        assert generations(snapshot) == {2}
+
+
+def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    with pytest.raises(UnknownName) as unknown:
+        store.rollback("shop", "yesterday")
+    there = ", ".join(sorted([first.version, second.version], reverse=True))
+    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
+    with pytest.raises(KitError) as current:
+        store.rollback("shop", second.version)
+    assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
+    (first.folder / "a" / "data.parquet").write_bytes(b"flipped")
+    with pytest.raises(KitError) as damaged:
+        store.rollback("shop", first.version)
+    assert str(damaged.value) == f"snapshot {first.version} of 'shop' is damaged (a/data.parquet); choose another one"
+    assert store.current("shop") == second
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".staging", "../other", ""])
+def test_a_version_is_never_a_path(store: Store, name: str) -> None:
+    publish(store, 1, None)
+    with pytest.raises(UnknownName):
+        store.snapshot("shop", name)
+
+
+def test_prune_keeps_the_newest_the_current_and_those_being_read(store: Store) -> None:
+    versions: list[str] = []
+    for generation in range(5):
+        versions.append(publish(store, generation, versions[-1] if versions else None).version)
+    store.rollback("shop", versions[0])
+    order = store.versions("shop")
+    beyond = [version for version in order[1:] if version != versions[0]]
+    held = store.open("shop", beyond[0])
+    result = {item.version: item.kept_because for item in store.prune("shop", 1)}
+    assert result == {
+        version: "it is current" if version == versions[0] else "it is being read" if version == beyond[0] else None
+        for version in order[1:]
+    }
+    assert set(store.versions("shop")) == {order[0], versions[0], beyond[0]}
+    held.close()
+    assert [item.kept_because for item in store.prune("shop", 1) if item.version == beyond[0]] == [None]
+
+
+def test_prune_keeps_at_least_one(store: Store) -> None:
+    publish(store, 1, None)
+    with pytest.raises(KitError) as error:
+        store.prune("shop", 0)
+    assert str(error.value) == "cannot keep 0 snapshots; keep at least 1"
+
+
+def test_a_lost_version_folder_is_said_with_the_way_out(store: Store) -> None:
+    import shutil
+
+    snapshot = publish(store, 1, None)
+    shutil.rmtree(snapshot.folder)
+    with pytest.raises(KitError) as error:
+        store.current("shop")
+    assert str(error.value) == (
+        f"the current snapshot {snapshot.version} of 'shop' is missing from {store.folder('shop')}; "
+        "go back with `kit rollback shop VERSION` or build anew with `kit run shop --force`"
+    )
+
+
+def test_an_unknown_port_of_a_snapshot_lists_its_ports(store: Store) -> None:
+    snapshot = publish(store, 1, None)
+    with pytest.raises(UnknownName) as error:
+        snapshot.files("c")
+    assert str(error.value) == f"snapshot {snapshot.version} of 'shop' has no port 'c'; it has: a, b"
+
+
+def test_snapshots_of_one_second_are_in_order(store: Store) -> None:
+    versions: list[str] = []
+    for generation in range(12):
+        versions.append(publish(store, generation, versions[-1] if versions else None).version)
+    assert store.versions("shop") == versions[::-1]
+
+
+def served(store: Store) -> list[str]:
+    folder = store.folder("shop")
+    return [read_yaml(folder / name).data["metadata"]["snapshot_version"] for name in ("catalog.yaml", "local.yaml")]
+
+
+def test_the_catalogs_move_with_the_pointer(store: Store) -> None:
+    first = publish(store, 1, None)
+    assert served(store) == [first.version] * 2
+    second = publish(store, 2, first.version)
+    assert served(store) == [second.version] * 2
+    store.rollback("shop", first.version)
+    assert served(store) == [first.version] * 2
+
+
+def test_catalogs_that_lag_are_mended_before_what_they_name_is_pruned(store: Store) -> None:
+    first = publish(store, 1, None)
+    old = {name: (store.folder("shop") / name).read_text() for name in ("catalog.yaml", "local.yaml")}
+    second = publish(store, 2, first.version)
+    for name, text in old.items():
+        (store.folder("shop") / name).write_text(text)
+    store.prune("shop", 1)
+    assert store.versions("shop") == [second.version]
+    assert served(store) == [second.version] * 2
+    (store.folder("shop") / "catalog.yaml").unlink()
+    store.mend("shop")
+    assert served(store) == [second.version] * 2
+
+
+def test_mending_without_a_snapshot_makes_nothing(store: Store) -> None:
+    store.mend("shop")
+    assert not (store.folder("shop") / "catalog.yaml").exists()

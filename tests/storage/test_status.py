@@ -1,0 +1,142 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kit.contracts.contract import Sla
+from kit.core.config import Config
+from kit.storage import status
+from kit.storage.status import PortStatus, judge, raw_set_aside, span
+from kit.storage.summary import Card, PortCard
+
+NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
+CONFIG = Config(Path("/mesh"), Path("/mesh/state"), as_of=date(2024, 1, 10))
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return NOW
+
+    monkeypatch.setattr(status, "datetime", Stopped)
+
+
+def one(
+    *,
+    hours: float | None = 3,
+    rows: int | None = 30,
+    days: float | None = 1,
+    note: str = "",
+    broken: str = "",
+    failed: int = 0,
+    warned: int = 0,
+    sla: Sla | None = None,
+) -> PortStatus:
+    """A port published `hours` ago, whose newest row is `days` old; None where that is not known."""
+    sla = sla or Sla(latency=timedelta(days=2), frequency=timedelta(days=1))
+    newest = None if days is None or rows is None else datetime(2024, 1, 10) - timedelta(days=days)
+    port = PortCard("sales", sla=sla, rows=rows, newest=newest, passed=13 if rows else 0, failed=failed, warned=warned)
+    confirmed = None if hours is None else NOW - timedelta(hours=hours)
+    card = Card("shop", ports=(port,), version="v1" if hours else None, confirmed_at=confirmed, note=note, broken=broken)
+    (found,) = judge(CONFIG, [card])
+    return found
+
+
+NEVER = {"hours": None, "rows": None}
+FAILED = "last build failed: 2 checks failed"
+
+
+@pytest.mark.parametrize(
+    ("case", "state", "words", "checks"),
+    [
+        ({}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed"),
+        ({"hours": 24, "days": 2}, "fresh", "fresh 1 d of 1 d, data 2 d of 2 d", "13 passed"),
+        ({"sla": Sla()}, "fresh", "fresh 3 h", "13 passed"),
+        ({"days": None}, "fresh", "fresh 3 h of 1 d", "13 passed"),
+        ({"days": 3}, "stale", "stale 3 h of 1 d, data 3 d of 2 d", "13 passed"),
+        ({"hours": 60}, "late", "late 2.5 d of 1 d, data 1 d of 2 d", "13 passed"),
+        ({"hours": 60, "days": 3}, "stale", "stale 2.5 d of 1 d, data 3 d of 2 d", "13 passed"),
+        (NEVER, "unpublished", "never built", ""),
+        ({**NEVER, "note": FAILED, "failed": 2}, "unpublished", f"never published, {FAILED}", "0 passed, 2 failed"),
+        # A port that is new to a product whose snapshot does not hold it yet.
+        ({"rows": None}, "unpublished", "never built", ""),
+        ({**NEVER, "broken": "bad YAML"}, "broken", "broken: bad YAML", ""),
+        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot still serves, 3 h old", "13 passed"),
+        ({"note": FAILED, "failed": 2}, "fresh", f"fresh 3 h of 1 d, data 1 d of 2 d; {FAILED}", "13 passed, 2 failed"),
+        ({"hours": 60, "note": FAILED}, "late", f"late 2.5 d of 1 d, data 1 d of 2 d; {FAILED}", "13 passed"),
+        ({"warned": 1}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed, 1 warned"),
+    ],
+)
+def test_every_state_of_a_port(case: dict[str, object], state: str, words: str, checks: str) -> None:
+    found = one(**case)
+    assert (found.state, found.in_words().replace("\N{NO-BREAK SPACE}", " "), found.checks()) == (state, words, checks)
+
+
+def test_a_product_of_which_no_port_is_known_is_one_row() -> None:
+    (found,) = judge(CONFIG, [Card("bad", broken="has no product.odps.yaml")])
+    assert (found.port.name, found.state, found.version, found.note) == ("", "broken", None, "has no product.odps.yaml")
+
+
+def test_a_moment_with_a_zone_is_held_against_the_clock_in_utc() -> None:
+    newest = datetime.fromisoformat("2024-01-08T23:00:00-05:00")
+    port = PortCard("sales", sla=Sla(latency=timedelta(hours=20)), rows=1, newest=newest)
+    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    assert (found.state, found.data_age) == ("fresh", timedelta(hours=20))
+
+
+def test_as_json_ages_and_levels_are_hours() -> None:
+    assert one(hours=60, days=3, note=FAILED, failed=2).to_json() == {
+        "product": "shop",
+        "port": "sales",
+        "owner": "",
+        "state": "stale",
+        "rows": 30,
+        "version": "v1",
+        "contract_version": None,
+        "data_age_hours": 72.0,
+        "latency_hours": 48.0,
+        "age_hours": 60.0,
+        "frequency_hours": 24.0,
+        "checks": {"passed": 13, "failed": 2, "warned": 0},
+        "note": FAILED,
+        "end_of_life": None,
+        "readers": [],
+        "quarantined": None,
+        "raw_quarantined": {},
+    }
+
+
+def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
+    ports = (PortCard("sales", rows=1), PortCard("totals", rows=1))
+    cards = [Card("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}), Card("plan")]
+    assert raw_set_aside(judge(CONFIG, cards)) == [
+        "shop: 1,200 rows of raw.sales set aside; see `kit read shop.raw.sales__quarantine`"
+    ]
+
+
+def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
+    port = PortCard("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
+    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    assert found.in_words() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
+    read = replace(found, readers=("demand", "plan"))
+    assert read.deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
+    assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(0), "0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=84), "1.4 h"),
+        (timedelta(hours=-36), "-1.5 d"),
+        (timedelta(days=7), "7 d"),
+        (timedelta(days=731), "2 y"),
+    ],
+)
+def test_a_length_of_time_is_said_in_its_largest_unit(length: timedelta, words: str) -> None:
+    assert span(length) == words

@@ -1,0 +1,125 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kit.contracts.contract import Sla
+from kit.core.files import to_json
+from kit.mesh.mesh import Broken
+from kit.storage.summary import Card, Column, PortCard
+from tests.support.small_mesh import SALES, SmallMesh
+
+PRODUCT = {"domain": "shop", "description": "what shop is for", "owner": "shop owner", "contact": "o@example.com"}
+DAY = timedelta(days=1)
+SHOP_SALES = PortCard(
+    "sales",
+    "One row per sales.",
+    (
+        Column("sale_id", "bigint", "the sale_id"),
+        Column("item", "varchar", "the item"),
+        Column("amount", "decimal(10,2)", "the amount"),
+        Column("sold_on", "date", "the sold_on"),
+    ),
+    Sla(latency=2 * DAY, latency_column="sold_on", frequency=DAY),
+)
+TOTALS = PortCard(
+    "totals",
+    "One row per totals.",
+    (Column("item", "varchar", "the item"), Column("amount", "decimal(18,2)", "the amount")),
+    Sla(frequency=DAY),
+)
+
+
+def card(small: SmallMesh, name: str = "shop") -> Card:
+    return Card.of(small.config, small.product(name))
+
+
+def test_before_the_first_build_it_holds_only_promises(small: SmallMesh) -> None:
+    assert card(small) == Card("shop", ports=(SHOP_SALES, TOTALS), **PRODUCT)
+
+
+def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
+    version = small.publish("shop")
+    published = card(small)
+    assert published == Card(
+        "shop",
+        **PRODUCT,
+        ports=(
+            replace(SHOP_SALES, contract_version="1.0.0", rows=30, newest=datetime(2024, 1, 9), passed=13),
+            replace(TOTALS, contract_version="1.0.0", rows=2, passed=6),
+        ),
+        version=version,
+        confirmed_at=published.confirmed_at,
+    )
+    assert small.build("shop").status == "up to date"
+    confirmed = card(small)
+    assert confirmed.confirmed_at and published.confirmed_at
+    assert confirmed.confirmed_at > published.confirmed_at
+    assert replace(confirmed, confirmed_at=published.confirmed_at) == published
+
+    small.feed_rows(SALES[:5])
+    assert small.build("shop").status == "failed"
+    failed = card(small)
+    assert failed.note == "last build failed: 'shop': 2 checks failed, nothing was published"
+    assert replace(failed, note="") == confirmed  # what was confirmed stays so
+
+    broken = Card.of(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
+    assert broken == replace(failed, broken="cannot be read")
+
+
+def test_of_a_broken_product_that_was_never_published_only_the_reason_is_known(small: SmallMesh) -> None:
+    assert Card.of(small.config, Broken("bad", small.domains / "bad", "has no descriptor")) == Card(
+        "bad", broken="has no descriptor"
+    )
+
+
+def test_a_pointer_that_cannot_be_read_is_told(small: SmallMesh) -> None:
+    small.publish("shop")
+    (small.config.storage / "products/shop/current.json").write_text("{")
+    found = card(small)
+    assert (found.version, [port.rows for port in found.ports]) == (None, [None, None])
+    assert "current.json" in found.note
+
+
+FULL = Card(
+    "shop",
+    "sales",
+    "what it is for",
+    ("fun", "daily"),
+    "An Owner",
+    "o@example.com",
+    (
+        PortCard("plain"),
+        PortCard(
+            "full",
+            "One row per day.",
+            (Column("day", "date", "the day"),),
+            Sla(latency=timedelta(hours=1.5), latency_column="day", frequency=DAY, retention=365 * DAY),
+            "1.2.0",
+            7,
+            datetime(2024, 1, 9, 8, 30),
+            5,
+            1,
+            2,
+        ),
+    ),
+    "v1",
+    datetime(2024, 1, 10, 6, tzinfo=UTC),
+    "a note",
+    "a reason",
+    {"raw.sales": 3},
+)
+
+
+@pytest.mark.parametrize("given", [Card("empty"), FULL])
+def test_as_json_it_comes_back_whole(given: Card) -> None:
+    assert Card.from_json(json.loads(json.dumps(given.to_json(), default=str))) == given
+
+
+def test_a_port_of_a_notebook_says_what_it_can_be_given(small: SmallMesh) -> None:
+    card = Card.of(small.config, small.product("plan"))
+    assert card.ports[0].parameters == ("factor: float = 2.0 (growth)", "name: str = 'base'")
+    assert Card.from_json(json.loads(to_json(card.to_json()))) == card
+    small.notebook("plan", "forecast", [], "factor = today()")
+    assert Card.of(small.config, small.product("plan")).ports[0].parameters == ()

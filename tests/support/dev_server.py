@@ -1,0 +1,77 @@
+"""`kit dev` in a process of its own, and how to talk to its web server."""
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kit.core.processes import free_port
+from tests.support.serving import family, serving
+
+
+@dataclass
+class DevServer:
+    """A running `kit dev`."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def query(self, text: str, **variables: Any) -> Any:
+        """The answer to a GraphQL query; its errors are raised."""
+        body = json.dumps({"query": text, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.address}/dagster/graphql", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def launch(self, *assets: str, config: Mapping[str, Any] | None = None) -> str:
+        """Materialize assets as a click in the web UI does; gives the run's id."""
+        answer = self.query(
+            """mutation Launch($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+                 __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+                 ... on RunConfigValidationInvalid { errors { message } } } }""",
+            params={
+                "selector": {
+                    "repositoryLocationName": "mesh", "repositoryName": "__repository__", "pipelineName": "__ASSET_JOB",
+                    "assetSelection": [{"path": name.split(".")} for name in assets],
+                },
+                "mode": "default", "runConfigData": json.dumps(config or {}), "executionMetadata": {"tags": []},
+            },
+        )["launchPipelineExecution"]  # fmt: skip
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def status(self, run_id: str) -> str:
+        answer = self.query("query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
+        return str(answer["runOrError"]["status"])
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.3)
+
+    def family(self) -> list[psutil.Process]:
+        """This process and all it has started."""
+        return family(self.process)
+
+
+@contextmanager
+def dev_server(root: Path, **environment: str) -> Iterator[DevServer]:
+    """Start `kit dev` in a mesh, wait until it prints its address, and end all of it afterwards."""
+    port = free_port(0)
+    with serving(root, "dev", port=port, **environment) as (process, _):
+        yield DevServer(process, port)

@@ -1,0 +1,139 @@
+"""JupyterLab over the demo in a real browser: `kit lab`, started once for all tests that look at it."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kit.core.files import to_json
+from kit.core.processes import free_port
+from tests.support.serving import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60_000  # milliseconds that a page on a busy machine may take
+needs_browser = pytest.mark.skipif(
+    shutil.which("chromium") is None, reason="chromium is not installed (Debian: apt install chromium)"
+)
+"""Marks the tests that take `lab_page`, beside `slow`."""
+
+_BROWSER = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+_IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+
+@dataclass
+class RunningLab:
+    """A running `kit lab`: its address with the token, the folder of its mesh, its process."""
+
+    address: str
+    root: Path
+    process: "subprocess.Popen[str]"
+
+    @property
+    def home(self) -> str:
+        """The address without the token."""
+        return self.address.partition("?")[0]
+
+
+@contextmanager
+def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningLab]:
+    """Start `kit lab` in a mesh, wait until it prints its address, and end all of it afterwards.
+
+    `user` is the Jupyter folder of the user, in which the page is told to show its application to the tests.
+    """
+    (user / "labconfig").mkdir(parents=True, exist_ok=True)
+    (user / "jupyter_lab_config.json").write_text(to_json({"LabApp": {"expose_app_in_browser": True}}))
+    drawn = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # cells out of sight are there too
+    (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(drawn))
+    port = free_port(0)
+    with serving(root, "lab", "--no-browser", port=port, JUPYTER_CONFIG_DIR=str(user), **environment) as (process, address):
+        yield RunningLab(address, root, process)
+
+
+@pytest.fixture(scope="session")
+def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """`kit lab` over a copy of the demo, whose files a test may change, but leaves as they were."""
+    root = tmp_path_factory.mktemp("lab")
+    for name in ("pyproject.toml", "catalog.yaml"):
+        shutil.copy(ROOT / name, root)
+    for name in ("domains", "notebooks"):
+        shutil.copytree(ROOT / name, root / name)
+    (root / "kit").symlink_to(ROOT / "kit")
+    shutil.copytree(demo, root / ".mesh")
+    with running_lab(root, tmp_path_factory.mktemp("user") / "jupyter") as running:
+        yield running
+
+
+@dataclass
+class LabPage:
+    """A page that shows JupyterLab, what it asked for elsewhere and what it complained of."""
+
+    page: "Page"
+    lab: RunningLab
+    elsewhere: set[str] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        local = (self.lab.home, self.lab.home.replace("http:", "ws:"), "data:", "blob:")
+
+        def ask(address: str) -> None:
+            if not address.startswith(local):
+                self.elsewhere.add(address)
+
+        self.page.on("request", lambda request: ask(request.url))
+        self.page.on("websocket", lambda socket: ask(socket.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def start(self) -> None:
+        """Load JupyterLab and wait until the notebook it opens by itself has a kernel."""
+        self.page.goto(self.lab.address)
+        self.page.wait_for_function(_IDLE)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Execute a command of JupyterLab and wait for its end."""
+        self.page.evaluate("([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)", [name, arguments])
+
+    def open(self, path: str) -> None:
+        """Open a notebook by its path from the root of the mesh, and wait for its kernel."""
+        self.command("docmanager:open", path=path, factory="Notebook")
+        self.page.wait_for_function(_IDLE)
+
+    def run_all(self) -> None:
+        """Run all cells of the notebook in front and wait until the kernel is done."""
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_function(_IDLE)
+
+    def cell(self, number: int) -> "Locator":
+        """A cell of the notebook in front, counted from 0, with its outputs."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell").nth(number)
+
+
+@pytest.fixture
+def logged_in(lab: RunningLab) -> Iterator[LabPage]:
+    """A fresh browser that is logged in at the Lab of this session, but has not loaded it; 1280 px wide."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_BROWSER)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(SECONDS)
+        page.context.request.get(lab.address)
+        yield LabPage(page, lab)
+        browser.close()
+
+
+@pytest.fixture
+def lab_page(logged_in: LabPage) -> Iterator[LabPage]:
+    """JupyterLab in a fresh browser, as it opens for the first time."""
+    shutil.rmtree(logged_in.lab.root / ".mesh" / "lab" / "workspaces", ignore_errors=True)  # what was open before
+    logged_in.start()
+    yield logged_in
+    logged_in.page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -1,0 +1,42 @@
+"""A `kit` command that serves until it is interrupted, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+
+def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """A process and all it has started."""
+    me = psutil.Process(process.pid)
+    return [me, *me.children(recursive=True)]
+
+
+@contextmanager
+def serving(root: Path, *command: str, port: int, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """Start a command in a mesh, wait for the line with its address, give both, and end all of it afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kit", *command, "--port", str(port)], cwd=root, env={**os.environ, **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    members: list[psutil.Process] = []
+    try:
+        assert process.stdout is not None
+        line = next((line.strip() for line in process.stdout if f"http://127.0.0.1:{port}" in line), None)
+        assert line, process.communicate()[1]
+        yield process, line
+    finally:
+        if process.poll() is None:
+            members = family(process)
+            process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            for member in members:
+                if member.is_running():
+                    member.kill()

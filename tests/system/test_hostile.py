@@ -1,0 +1,296 @@
+"""Hostile files: `kit check` refuses each in one sentence, runs nothing of it and shows no traceback."""
+
+import base64
+import json
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.cli.main import main
+from tests.support.edit import edited
+from tests.support.small_mesh import SmallMesh
+
+PRODUCT = "domains/shop/product.odps.yaml"
+CONTRACT = "domains/shop/contracts/sales.odcs.yaml"
+SUITE = "domains/shop/expectations/sales.extra.json"
+CATALOG = "catalog.yaml"
+OWN_CATALOG = "domains/shop/catalog.yaml"
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch marker",)
+
+
+PICKLE = base64.b64encode(pickle.dumps(Bomb())).decode()
+Change = Callable[[SmallMesh], None]
+
+
+def check(small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `kit check` prints, once it has ended as it must."""
+    monkeypatch.chdir(small.root)
+    monkeypatch.setattr(sys, "argv", ["kit", "check"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert not list(small.root.rglob("marker"))
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out.partition("\n\n")[0].splitlines()
+
+
+def text(path: str, content: str | bytes) -> Change:
+    def change(small: SmallMesh) -> None:
+        (small.root / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return change
+
+
+def put(path: str, old: str, new: str) -> Change:
+    return lambda small: small.replace(path, old, new)
+
+
+def field(path: str, where: str, value: Any) -> Change:
+    """Set one field of a JSON file."""
+
+    def change(small: SmallMesh) -> None:
+        file = small.root / path
+        file.write_text(json.dumps(edited(json.loads(file.read_text()), where, value), indent=1))
+
+    return change
+
+
+def link(path: str, target: str) -> Change:
+    def change(small: SmallMesh) -> None:
+        file = small.root / path
+        outside = small.root.parent / f"{small.root.name}-outside" / target
+        outside.parent.mkdir(exist_ok=True)
+        if file.exists():
+            file.rename(outside)
+        else:
+            outside.write_text("")
+        file.symlink_to(outside)
+
+    return change
+
+
+def both(first: Change, second: Change) -> Change:
+    def change(small: SmallMesh) -> None:
+        first(small)
+        second(small)
+
+    return change
+
+
+def missing(small: SmallMesh) -> None:
+    (small.root / CATALOG).unlink()
+
+
+def catalog(old: str, new: str) -> Change:
+    return put(CATALOG, old, new)
+
+
+URL = '"{CATALOG_DIR}/state/products/shop/catalog.yaml"'
+READER = '"intake.readers.readers:YAMLCatalogReader"'
+
+CATALOGS: dict[str, tuple[Change, str]] = {
+    "python tag": (catalog("metadata: {}", "metadata: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml"),
+    "func template": (catalog('"what shop is for"', '"{func(os:getcwd)}"'), "the template '{func(os:getcwd)}' would be run by"),
+    "import template": (catalog(URL, '"{import(antigravity)}"'), "the template '{import(antigravity)}' would be run by Intake"),
+    "pickle template": (catalog(URL, f'"{{pickle64({PICKLE})}}"'), "the template '{pickle64("),
+    "env template": (catalog(URL, '"{env(HOME)}/x"'), "the template '{env(HOME)}' would be run by Intake"),
+    "shell template": (catalog(URL, '"{shell(touch marker)}"'), "the template '{shell(touch marker)}' would be run by Intake"),
+    "client env template": (catalog(URL, '"{client_env(HOME)}"'), "the template '{client_env(HOME)}' would be run by Intake"),
+    "unclosed template": (catalog(URL, '"{func(os:system"'), "the template '{func(os:system' would be run by Intake"),
+    "template in a key": (catalog("    metadata:\n      desc", '    metadata:\n      "{func(os:getcwd)}": x\n      desc'), "{func("),
+    "foreign reader": (catalog(READER, '"subprocess:run"'), "'subprocess:run' is code that Intake would import; only "),
+    "other Intake reader": (catalog(READER, '"intake.readers.readers:Retry"'), "'intake.readers.readers:Retry' is code that"),
+    "foreign datatype": (catalog('"intake.readers.datatypes:CatalogFile"', '"os:system"'), "'os:system' is code that Intake"),
+    "foreign output": (catalog('"intake.readers.entry:Catalog"', '"antigravity:x"'), "'antigravity:x' is code that"),
+    "reader is no text": (catalog(READER, "[a]"), "'['a']' is code that Intake would import; only "),
+    "class of an entry": (catalog(f"reader: {READER}", f"reader: {READER}\n    cls: os:system"), "the key 'cls' is passed"),
+    "reader option": (catalog('args: ["', 'func: "os:system"\n      args: ["'), "the key 'func' is passed on to code;"),
+    "storage options": (catalog(f"url: {URL}", f"url: {URL}\n      storage_options: {{}}"), "the key 'storage_options' is passed"),
+    "user parameters": (catalog("user_parameters: {}\nal", "user_parameters: {a: {cls: 'os:system'}}\nal"), "user parameters can"),
+    "path out with ..": (catalog(URL, '"{CATALOG_DIR}/../../../etc/passwd"'), "leads out of the mesh; give a path inside it or"),
+    "absolute path": (catalog(URL, "/etc/passwd"), "'/etc/passwd' leads out of the mesh; give a path inside it or its storage"),
+    "home path": (catalog(URL, '"~/.netrc"'), "'~/.netrc' leads out of the mesh; give a path inside it or its storage"),
+    "http url": (catalog(URL, '"http://example.com/c.yaml"'), "'http://example.com/c.yaml' leads out of this machine's files"),
+    "chained url": (catalog(URL, '"simplecache::s3:x"'), "'simplecache::s3:x' leads out of this machine's files; give a path"),
+    "home of nobody": (catalog(URL, '"~nobody-here/x"'), "'~nobody-here/x' leads nowhere: Could not determine home directory"),
+    "argument that is a url": (catalog('"{data(shop-product)}"', '"http://example.com/c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
+    "argument that is a path": (catalog('"{data(shop-product)}"', '"{CATALOG_DIR}/../c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
+    "link to elsewhere": (link(CATALOG, "c.yaml"), "catalog.yaml: is a link; a catalog must be a file of its own, run `kit sync`"),
+    "link inside a path": (
+        both(lambda small: (small.root / "way").symlink_to("/etc"), catalog(URL, '"{CATALOG_DIR}/way/passwd"')),
+        "'{CATALOG_DIR}/way/passwd' leads out of the mesh; give a path inside it or its storage",
+    ),
+    "entry is a text": (text(CATALOG, "version: 2\nentries: {shop: x}\n"), "entries.shop: must be a mapping"),
+    "arguments are a text": (catalog('kwargs:\n      args: ["{data(shop-product)}"]', "kwargs: x"), "kwargs: must be a mapping"),
+    "unknown part": (catalog("metadata: {}\nuser", "metadata: {}\nplugins: [os]\nuser"), "the key 'plugins' is passed on to code"),
+    "alias bomb": (text(CATALOG, "a: &a [x]\nb: [*a, *a]\n"), "catalog.yaml:1: anchors and aliases (&, *) are not allowed"),
+    "deep nesting": (text(CATALOG, "{a: " * 100_000), "catalog.yaml:1: nested deeper than 40 levels"),
+    "huge file": (text(CATALOG, b"# " + b"x" * 2_000_000), "catalog.yaml: larger than 1,000,000 bytes, which no file of a domain"),
+    "duplicate keys": (catalog("version: 2", "version: 2\nversion: 1"), "catalog.yaml:3: the key 'version' stands twice; keep one"),
+    "not UTF-8": (text(CATALOG, b"\xff\xfe"), "catalog.yaml: not UTF-8 text (byte 0); save it as UTF-8"),
+    "NUL byte": (text(CATALOG, b"version: 2\0\n"), "catalog.yaml:1: not valid YAML: unacceptable character #x0000"),
+    "folder": (both(missing, lambda small: (small.root / CATALOG).mkdir()), "cannot be read: Is a"),
+    "harmless edit": (catalog('"what shop is for"', '"mine"'), "catalog.yaml: differs from what product.odps.yaml and pyproject"),
+    "missing": (missing, "catalog.yaml: is missing; run `kit sync`"),
+}  # fmt: skip
+DESCRIPTORS: dict[str, tuple[str, Change, str]] = {
+    "python tag": (PRODUCT, text(PRODUCT, "id: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml.org,2002:"),
+    "billion laughs": (PRODUCT, text(PRODUCT, "a: &a [l]\nb: &b [*a,*a]\nc: [*b,*b]\n"), "1: anchors and aliases (&, *) are not"),
+    "product of another name": (PRODUCT, field(PRODUCT, "name", "plan"), "'plan' must be the folder's name, 'shop'"),
+    "port that climbs": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "../x"), "'../x' is not a name; use a-z, 0-9 and _"),
+    "port with a look-alike": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sаles"), "'sаles' is not a name; use a-z, 0-9"),
+    "port with a line end": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sales\n\x1b[2J"), "'sales\\n\\x1b[2J' is not a name; use a-z, 0-9 and _"),
+    "port with SQL": (PRODUCT, field(PRODUCT, "outputPorts 0 name", 'a"; drop table b'), "is not a name; use a-z, 0-9 and _"),
+    "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' stands for raw data; choose another name"),
+    "input that climbs": (PRODUCT, field(PRODUCT, "inputPorts 0 name", "raw.../x"), "'raw.../x' is not PRODUCT.PORT, nor raw."),
+    "contract of another product": (PRODUCT, field(PRODUCT, "outputPorts 0 contractId", "plan.forecast"), "must be 'shop.sales'"),
+    "unknown kind of port": (PRODUCT, field(PRODUCT, "outputPorts 0 type", "shell"), "'shell' is not one of ['dbt', 'notebook']"),
+    "field that runs": (PRODUCT, field(PRODUCT, "postBuild", "touch marker"), "'postBuild' was unexpected"),
+    "version that climbs": (PRODUCT, field(PRODUCT, "version", "../../1.0.0"), "'../../1.0.0' is not a version such as 1.0.0"),
+    "jinja in a description": (
+        PRODUCT, field(PRODUCT, "description purpose", "{{ env_var('HOME') }}"), "'{{' begins a template, which others would run",
+    ),
+    "Intake template in an owner": (PRODUCT, field(PRODUCT, "team 0 name", "{func(os:getcwd)}"), "'{func(' begins a template"),
+    "contract id of another product": (CONTRACT, field(CONTRACT, "id", "plan.forecast"), "'plan.forecast' must be 'shop.sales'"),
+    "table that climbs": (CONTRACT, field(CONTRACT, "schema 0 name", "../sales"), "'../sales' is not a name; use a-z, 0-9"),
+    "column with SQL": (
+        CONTRACT, field(CONTRACT, "schema 0 properties 1 name", 'x" from y; --'), "is not a name; use a-z, 0-9 and _",
+    ),
+    "type with SQL": (
+        CONTRACT, field(CONTRACT, "schema 0 properties 1 physicalType", "varchar); drop table x"), "is not a column type; use one",
+    ),
+    "bound with SQL": (
+        CONTRACT, field(CONTRACT, "schema 0 properties 2 logicalTypeOptions minimum", "0); drop table x"), "is not of type 'number'",
+    ),
+    "age of a column with SQL": (
+        CONTRACT, field(CONTRACT, "slaProperties 1 element", "sales.sold_on; drop table x"), "is not a date or timestamp of 'sales'",
+    ),
+    "two queries": (
+        CONTRACT,
+        field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select 1; drop table x", "mustBe": 1}),
+        "quality.1.query: must be one query of the tables: ';' is not allowed",
+    ),
+    "query that reads a file": (
+        CONTRACT,
+        field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from Read_Text ('/etc/passwd')", "mustBe": 1}),
+        "quality.1.query: must be one query of the tables: 'Read_Text (' is not allowed",
+    ),
+    "query of a path": (
+        CONTRACT,
+        field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from '/etc/passwd.csv'", "mustBe": 1}),
+        "quality.1.query: must be one query of the tables: 'from '' is not allowed",
+    ),
+    "custom rule that reads a file": (
+        CONTRACT,
+        field(
+            CONTRACT,
+            "schema 0 quality 1",
+            {
+                "type": "custom",
+                "engine": "greatExpectations",
+                "implementation": {
+                    "type": "unexpected_rows_expectation",
+                    "kwargs": {"unexpected_rows_query": "select * from read_csv('/etc/passwd')"},
+                },
+            },
+        ),
+        "unexpected_rows_query: must be one query of the tables: 'read_csv(' is not allowed",
+    ),
+    "suite that writes a file": (
+        SUITE,
+        field(SUITE, "expectations 2", {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "copy (from x) to 'marker'"}}),
+        "expectations.2.kwargs.unexpected_rows_query: must be one query of the tables: 'copy' is not allowed",
+    ),
+    "foreign engine": (
+        CONTRACT,
+        field(CONTRACT, "schema 0 quality 1", {"type": "custom", "engine": "shell", "implementation": "touch marker"}),
+        "'shell' cannot be checked; use greatExpectations",
+    ),
+    "pattern that is none": (
+        CONTRACT, field(CONTRACT, "schema 0 properties 1 logicalTypeOptions", {"pattern": "("}), "'(' is not a regular expression",
+    ),
+    "jinja in a column": (
+        CONTRACT, field(CONTRACT, "schema 0 properties 0 description", "{% do run_query('x') %}"), "'{%' begins a template, which",
+    ),
+    "endless number": (CONTRACT, put(CONTRACT, '"maximum": 1000', '"maximum": ' + "9" * 5000), "is not of type 'number'"),
+    "contract that is a link": (CONTRACT, link(CONTRACT, "sales.odcs.yaml"), "leaves the folder; keep files inside it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "says"), CATALOGS.values(), ids=CATALOGS)
+def test_a_hostile_catalog(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: Change, says: str
+) -> None:
+    change(small)
+    (line,) = check(small, capsys, monkeypatch)
+    assert line.startswith("catalog.yaml: catalog.yaml:"), line
+    assert says in line
+    assert len(line) < 600
+
+
+@pytest.mark.parametrize(("path", "change", "says"), DESCRIPTORS.values(), ids=DESCRIPTORS)
+def test_a_hostile_product_or_contract(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, path: str, change: Change, says: str
+) -> None:
+    change(small)
+    # What it makes of the catalogs is another matter, and the consumer of a broken port is not to blame.
+    told = [line for line in check(small, capsys, monkeypatch) if line.startswith(("shop: ", "plan: "))]
+    (line,) = (line for line in told if "kit sync" not in line)
+    assert line.startswith((f"shop: {path}", "shop: domains/shop: the path")), line
+    assert says in line
+    assert len(line) < 600
+
+
+@pytest.mark.parametrize(
+    "path", ["notebooks/forecast.ipynb", "ingest.py", "expectations/forecast.extra.json", "models/stg.sql"]
+)
+def test_a_link_out_of_the_domain(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (small.domains / "plan" / path).parent.mkdir(exist_ok=True)
+    link(f"domains/plan/{path}", "target")(small)
+    lines = check(small, capsys, monkeypatch)
+    assert lines[0] == f"plan: domains/plan: the path '{path}' leaves the folder; keep files inside it"
+
+
+@pytest.mark.parametrize(
+    "name", ["raw", "Shop", "shоp", "a-b", "1a", "main", "x" * 64, "a b", "information_schema", "sh\u200bop"]
+)
+def test_a_folder_with_a_hostile_name(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (small.domains / name).mkdir()
+    (line,) = check(small, capsys, monkeypatch)
+    assert line.startswith(f"{name}: domains/{name}: '{name}' cannot name a data product; use a-z, 0-9 and _, ")
+
+
+def test_a_dangerous_catalog_of_a_broken_domain_is_told_too(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small.root / PRODUCT).write_text("kind: [")
+    small.replace(OWN_CATALOG, '"what shop is for"', '"{env(HOME)}"')
+    lines = [line.split(": ", 2)[:2] for line in check(small, capsys, monkeypatch)]
+    assert lines == [["shop", f"{PRODUCT}:2"], ["shop", f"{OWN_CATALOG}:21"]]
+
+
+def test_a_notebook_that_would_run_when_it_is_looked_at_is_not_run(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = small.notebook("plan", "forecast", ["__import__('os').system('touch marker')"])
+    lines = check(small, capsys, monkeypatch)
+    at = f"plan: {path.relative_to(small.root)}: "
+    assert lines == [
+        f'{at}never calls kit.output("forecast", frame)',
+        f"{at}cell 1, line 1: uses os.system, which runs what cannot be checked; write it out",
+        "plan: domains/plan/product.odps.yaml: declares 'shop.totals' but nothing reads it; delete the input port",
+    ]

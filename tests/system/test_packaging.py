@@ -1,0 +1,102 @@
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIRED = [*PROJECT["dependencies"], *EXTRAS["demo"], *EXTRAS["test"]]
+
+
+def tracked() -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listing.split("\0") if name]
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
+    data = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, packages = data["dependencies"]
+    assert python == f"python{PROJECT['requires-python']}"
+    assert pip == "pip"
+    first, *requirements, last = packages["pip"]
+    assert (first, last) == ("--constraint constraints.txt", "--editable .")
+    assert requirements == sorted(REQUIRED, key=str.lower)
+
+
+def test_every_requirement_is_pinned_to_a_version_it_allows() -> None:
+    pins = constraints()
+    for text in REQUIRED:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), text
+
+
+def test_every_pinned_package_runs_on_the_python_of_debian_12() -> None:
+    """Whoever pins with a newer Python 3.11 may get packages that this one refuses."""
+    from importlib.metadata import distributions
+
+    pins = constraints()
+    refusing = []
+    for found in distributions():
+        name, needs = canonicalize_name(found.metadata["Name"]), found.metadata.get("Requires-Python")
+        if pins.get(name) == found.version and needs and not SpecifierSet(needs).contains("3.11.2"):
+            refusing.append(f"{name} {found.version} needs {needs}")
+    assert refusing == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jupyterlab",
+        "ipywidgets",
+        "dagster",
+        "dbt-core",
+        "dbt-duckdb",
+        "duckdb",
+        "polars",
+        "intake",
+        "great-expectations",
+        "papermill",
+        "pytest",
+        "nbval",
+    ],
+)
+def test_the_tools_of_the_kit_are_asked_for(name: str) -> None:
+    assert name in {canonicalize_name(Requirement(text).name) for text in REQUIRED}
+
+
+def test_the_top_level_is_as_promised() -> None:
+    names = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert names <= {
+        ".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "README.md", "notebooks", "domains",
+        "catalog.yaml", "kit", "tests", "environment.yml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md",
+        "CONTRIBUTING.md",
+    }  # fmt: skip
+
+
+def test_no_file_names_a_package_host_or_a_place_on_a_machine() -> None:
+    forbidden = re.compile(r"pypi\.org|pythonhosted|file:///|/home/[a-z]|/root/|/Users/|--index-url|find-links")
+    for path in tracked():
+        if path == Path(__file__):
+            continue
+        found = forbidden.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{path}: {found and found.group()}"
+
+
+def test_the_tree_holds_nothing_generated_or_heavy() -> None:
+    for path in tracked():
+        assert path.stat().st_size < 300_000, path
+        assert path.suffix not in {".parquet", ".duckdb", ".pyc"}, path
+        assert path.suffix != ".csv" or path.is_relative_to(ROOT / "kit/scaffold/sample"), path
