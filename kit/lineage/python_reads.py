@@ -15,11 +15,15 @@ _METHODS = {"read", "scan", "parquet", "to_duckdb", "to_pandas"}
 _SOURCES = {"kit.inputs()", "kit.open()"}
 _MAKERS = {
     "kit.inputs": "kit.inputs()",
-    "kit.asset.inputs": "kit.inputs()",
     "kit.open": "kit.open()",
     "kit.open().search": "kit.open()",
 }
-_UNPINNED = {"kit.files", "kit.reading", "kit.catalog", "kit.catalog_entry", "kit.store", "kit.entries", "intake"}
+_UNPINNED = {"intake"}
+PUBLIC = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"}
+"""The names of `kit` itself, all of which code of a domain may use; `kit` cannot be imported from here."""
+
+_OPEN = ("kit.ingest.package_file", "kit.core.IngestError", "kit.core.KitError", "kit.drawing")
+"""Names below packages of the kit that code of a domain may use, beside the public names of `kit` itself."""
 _IMPORTERS = {"importlib.import_module", "__import__"}
 _UNSEEN = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
 _HARMLESS = (
@@ -35,6 +39,7 @@ _HARMLESS = (
 )
 _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
 _SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
+_ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
 _ANY = "\0"
 _ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
 
@@ -184,13 +189,12 @@ class _Looker:
 
     def judge(self, name: str, here: str) -> None:
         """Reading something outside of what the build pins, or in a way nobody can follow."""
+        if internal := _internal(name):
+            self.faults.append(Fault(here, f"uses {internal}, which is internal to the kit; {_ADVICE}"))
+            return
         for part in _prefixes(name):
             if part in self.unpinned:
-                problem = (
-                    f"uses {part}, which reads what the build does not pin; declare the port and read it in a model, "
-                    "or with kit.read in a notebook"
-                )
-                self.faults.append(Fault(here, problem))
+                self.faults.append(Fault(here, f"uses {part}, which reads what the build does not pin; {_ADVICE}"))
                 return
             if part == "domains":
                 self.faults.append(Fault(here, f"imports '{name}', code of a domain; read its ports"))
@@ -260,6 +264,14 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif node.module:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _internal(name: str) -> str | None:
+    """The part of a dotted name that is neither public in `kit` nor open to domains; None when all of it may be used."""
+    found = re.match(r"kit\.(\w+)", name)
+    if found is None or found[1] in PUBLIC or any(f"{name}.".startswith(f"{known}.") for known in _OPEN):
+        return None
+    return ".".join(name.split(".")[:3])
 
 
 def _prefixes(name: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ _SETTINGS = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_storage: {module: dagster._core.storage.runs, class: SqliteRunStorage, config: {base_dir: history}}
-event_log_storage: {module: kit.event_log, class: PooledSqliteEventLog, config: {base_dir: history/runs}}
+event_log_storage: {module: kit.orchestration.event_log, class: PooledSqliteEventLog, config: {base_dir: history/runs}}
 schedule_storage: {module: dagster._core.storage.schedules, class: SqliteScheduleStorage, config: {base_dir: schedules}}
 local_artifact_storage: {module: dagster._core.storage.root, class: LocalArtifactStorage, config: {base_dir: .}}
 compute_logs: {module: dagster._core.storage.local_compute_log_manager, class: LocalComputeLogManager, config: {base_dir: logs}}
@@ -32,6 +32,9 @@ retention:
   schedule: {purge_after_days: 30}
   sensor: {purge_after_days: 7}
 """
+
+_EVENT_LOG = "module: kit.orchestration.event_log,"
+_OLD_EVENT_LOG = "module: kit.event_log,"  # as homes made by kit 0.1 have it
 
 LOCATION = "mesh"
 """The name of the mesh's code location."""
@@ -64,6 +67,8 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
         settings = folder / "dagster.yaml"
         if not settings.is_file():
             write_durably(settings, _absolute(folder))
+        elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
+            write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
         opened = dg.DagsterInstance.from_config(str(folder))
         opened.event_log_storage.get_maximum_record_id()
         opened.get_runs_count()

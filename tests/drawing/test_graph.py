@@ -157,7 +157,9 @@ def test_the_same_graph_gives_the_same_bytes_in_every_process() -> None:
 
 
 def test_the_box_it_is_about_is_ringed_and_sentences_stand_below() -> None:
-    svg = draw_graph([Node("a", "a", "g", "port", focus=True), Node("b", "b", "g", "port")], [], "Two", words=("b is <alone>.",))
+    svg = draw_graph(
+        [Node("a", "a", "g", "port", focus=True), Node("b", "b", "g", "port")], [], "Two", words=("b is <alone>.",)
+    )
     assert {name: [rect.get("class") for rect in group.iter(f"{SVG}rect")] for name, (group, _) in boxes(svg).items()} == {
         "a": ["port", "ring"], "b": ["port"],
     }  # fmt: skip

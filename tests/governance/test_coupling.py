@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+import kit
 from kit.governance.coupling import problems
+from kit.lineage import python_reads
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
 
@@ -75,7 +77,9 @@ def test_an_input_nothing_reads_is_named(small: SmallMesh) -> None:
     assert found(small) == [("copier", says)]
 
 
-UNPINNED = "which reads what the build does not pin; declare the port and read it in a model, or with kit.read in a notebook"
+ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
+UNPINNED = f"which reads what the build does not pin; {ADVICE}"
+INTERNAL = f"which is internal to the kit; {ADVICE}"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,11 @@ UNPINNED = "which reads what the build does not pin; declare the port and read i
         ("from kit import read as r\nr('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("kit.read('shop.totals', '2024')", 1, "read() names a version, but a build pins its own; leave it out"),
         ("kit.open()['shop.totals'].read('2024')", 1, "read() names a version, but a build pins its own; leave it out"),
-        ("from kit.storage.snapshots import Store", 1, f"uses kit.store, {UNPINNED}"),
+        ("from kit.storage import Store", 1, f"uses kit.storage.Store, {INTERNAL}"),
+        ("import kit.storage.snapshots as s", 1, f"uses kit.storage.snapshots, {INTERNAL}"),
+        ("kit.governance.check", 1, f"uses kit.governance.check, {INTERNAL}"),
+        ("from kit.core import Config", 1, f"uses kit.core.Config, {INTERNAL}"),
+        ("from kit.notebooks import reading", 1, f"uses kit.notebooks.reading, {INTERNAL}"),
         ("k = kit\nk.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("getattr(kit, 'read')('shop.sales')", 1, "reads 'shop.sales', which is no declared input"),
         ("f = kit.read\nf('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
@@ -131,6 +139,7 @@ def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line
     [
         "inputs = kit.inputs()\ninputs.read(f'shop.{name}')",
         "kit.read('shop.totals'), kit.scan(name)",
+        "from kit.core import KitError\nfrom kit.drawing import Picture\nkit.read('shop.totals')",
         "cat = kit.open()\ncat\ncat['shop.sales']\ncat['shop.totals'].read()\ncat.search('tea').read('shop.totals')",
         "'''A note: see ../../shop/README.md'''",
         "pl.read_csv('notes/own.csv')",
@@ -152,10 +161,10 @@ def test_an_input_may_be_read_in_sql_alone(small: SmallMesh) -> None:
 
 
 def test_a_module_beside_a_notebook_is_looked_into(small: SmallMesh) -> None:
-    write(small.domains / "plan/notebooks/helper.py", "import kit.store\ndef get(): return kit.read('shop.stg')\n")
+    write(small.domains / "plan/notebooks/helper.py", "import kit.storage\ndef get(): return kit.read('shop.stg')\n")
     small.notebook("plan", "forecast", ["import helper", *FORECAST])
     assert found(small) == [
-        ("plan", f"plan/notebooks/helper.py, line 1: uses kit.store, {UNPINNED}"),
+        ("plan", f"plan/notebooks/helper.py, line 1: uses kit.storage, {INTERNAL}"),
         (
             "plan",
             "plan/notebooks/helper.py, line 2: reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals",
@@ -204,3 +213,7 @@ def test_the_demo_is_proved(tmp_path: Path) -> None:
 
     config = Config.load(ROOT, {"KIT_STORAGE": str(tmp_path)})
     assert list(problems(config, Mesh.load(config.domains))) == []
+
+
+def test_every_public_name_of_the_kit_may_be_used() -> None:
+    assert set(kit.__all__) == python_reads.PUBLIC

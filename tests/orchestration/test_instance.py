@@ -14,7 +14,7 @@ import kit.orchestration.instance as module
 from kit.orchestration.instance import home, instance, show_life, sweep
 from tests.support.small_mesh import SmallMesh
 
-OPEN = "from kit.core.config import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
+OPEN = "from kit.core import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
 
 
 def python(small: SmallMesh, code: str) -> "subprocess.Popen[str]":

@@ -1,12 +1,28 @@
-"""What a person does all day must not wait for the heavy libraries."""
+"""Imports: packages in one order, each behind its face, and nothing heavy before it is needed."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh
 
+KIT = ROOT / "kit"
+ORDER = [
+    "core", "drawing", "contracts", "mesh", "storage", "ingest", "dbt", "quality", "notebooks", "lineage", "build", "sync",
+    "governance", "scaffold", "orchestration", "catalog", "jupyter", "cli",
+]  # fmt: skip
+"""A package imports only packages before it."""
+FACELESS = {"dbt", "orchestration", "jupyter", "cli"}
+"""Heavy packages: their face is empty, and their modules are imported by name."""
+PUBLIC = {("ingest", "package_file"), ("mesh", "Partitions"), ("catalog", "Catalog"), ("catalog", "Entry")}
+"""Names of faces for domains and notebooks."""
 HEAVY = ["dagster", "dbt", "great_expectations", "pandas", "papermill", "pyarrow", "statsmodels", "intake"]
 REPORT = f"import sys; print([name for name in {HEAVY} if name in sys.modules])"
 
@@ -18,18 +34,7 @@ def imported(code: str, small: SmallMesh) -> str:
 
 @pytest.mark.parametrize(
     "module",
-    [
-        "kit",
-        "kit.build",
-        "kit.cli",
-        "kit.mesh",
-        "kit.reading",
-        "kit.status",
-        "kit.lint",
-        "kit.catalog",
-        "kit.sync",
-        "kit.magic",
-    ],
+    ["kit", "kit.cli.main", "kit.jupyter.magics", *(f"kit.{package}" for package in ORDER)],
 )
 def test_importing_is_light(small: SmallMesh, module: str) -> None:
     assert imported(f"import {module}\n{REPORT}; print('polars' in sys.modules)", small) == "False"
@@ -73,21 +78,69 @@ def test_finding_nothing_to_do_is_light(small: SmallMesh) -> None:
     assert imported(code, small) == "[]"
 
 
-def test_imports_point_one_way() -> None:
-    """No module of the kit takes part in an import cycle, lazy imports included."""
-    import ast
-    from graphlib import TopologicalSorter
-    from pathlib import Path
+def test_every_module_is_in_a_package_of_the_order() -> None:
+    assert sorted(path.name for path in KIT.glob("*.py")) == ["__init__.py", "__main__.py"]
+    folders = {path.parent.relative_to(KIT).as_posix() for path in KIT.rglob("*.py") if "sample" not in path.parts}
+    assert folders == {".", *ORDER}
 
-    folder = Path(__file__).parents[2] / "kit"
-    names = {path.stem for path in folder.glob("*.py")}
-    graph: dict[str, set[str]] = {}
-    for path in folder.glob("*.py"):
-        found: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "kit":
-                found |= {alias.name for alias in node.names if alias.name in names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kit."):
-                found.add(str(node.module).split(".")[1])
-        graph[path.stem] = found
-    assert list(TopologicalSorter(graph).static_order())
+
+def test_packages_import_packages_above_them_only() -> None:
+    """Lazy imports count too; a package that imports nothing of the kit would show that the walk finds nothing."""
+    arrows = {(item.importer, item.package) for item in imports() if item.importer}
+    assert {importer for importer, _ in arrows} == {*ORDER[1:]}
+    against = [(importer, package) for importer, package in arrows if ORDER.index(package) >= ORDER.index(importer)]
+    assert against == []
+
+
+def test_other_packages_are_used_through_their_face() -> None:
+    """`from kit.PACKAGE import NAME` with a name of its `__all__`; packages with an empty face go by their modules."""
+    faces = {package: set(import_module(f"kit.{package}").__all__) for package in ORDER if package not in FACELESS}
+    past = [item for item in imports() if item.package in faces and (item.module or item.name not in faces[item.package])]
+    assert past == []
+    used = {(item.package, item.name) for item in imports()}
+    assert {(package, name) for package in faces for name in faces[package]} - used - PUBLIC == set()
+
+
+def test_modules_of_a_package_import_each_other_without_circles() -> None:
+    for package in ORDER:
+        graph = {path.stem: siblings(path, package) for path in (KIT / package).glob("*.py") if path.stem != "__init__"}
+        assert list(TopologicalSorter(graph).static_order()), package
+
+
+class Import(NamedTuple):
+    """One name imported from a package of the kit: by whom (empty for `kit` itself), from which package and module."""
+
+    importer: str
+    where: str
+    package: str
+    module: str
+    name: str
+
+
+def imports() -> list[Import]:
+    """Every import of the kit's code from another package of the kit, lazy ones included."""
+    found = []
+    for path in KIT.rglob("*.py"):
+        importer, _, _ = path.relative_to(KIT).as_posix().rpartition("/")
+        where = path.relative_to(KIT).as_posix()
+        for node in ast.walk(ast.parse(path.read_text())) if "sample" not in path.parts else ():
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("kit.") for alias in node.names), where
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kit."):
+                package, _, module = str(node.module).removeprefix("kit.").partition(".")
+                if package != importer:
+                    found += [Import(importer, where, package, module, alias.name) for alias in node.names]
+            assert not (isinstance(node, ast.ImportFrom) and (node.level or node.module == "kit")), where
+    return found
+
+
+def siblings(path: Path, package: str) -> set[str]:
+    """The modules of its own package that a module imports."""
+    names = {other.stem for other in path.parent.glob("*.py")}
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == f"kit.{package}":
+            found |= {alias.name for alias in node.names if alias.name in names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"kit.{package}."):
+            found.add(str(node.module).rpartition(".")[2])
+    return found

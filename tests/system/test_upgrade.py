@@ -1,0 +1,51 @@
+"""A storage and a Dagster home that an earlier kit made, opened by this one."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from kit.core import Config
+from kit.orchestration.instance import home, instance
+from tests.conftest import ROOT
+
+MESHES = sorted((ROOT / "tests/system/meshes").glob("*.tar.gz"))
+
+
+@pytest.fixture(params=MESHES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    with tarfile.open(request.param) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tmp_path / "kit").symlink_to(ROOT / "kit")  # the domains name the macros of the kit by a relative path
+    settings = tmp_path / "state/dagster/dagster.yaml"
+    settings.write_text(settings.read_text().replace("/mesh/state", str(tmp_path / "state")))
+    return tmp_path
+
+
+def kit(mesh: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "kit", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=mesh, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_published_data_is_read_and_up_to_date(mesh: Path) -> None:
+    assert "tea" in kit(mesh, "read", "shop.totals")
+    assert kit(mesh, "run").count("up to date") == 2
+    assert kit(mesh, "history", "plan.forecast").count("20261129T") == 1
+
+
+@pytest.mark.slow
+def test_dagster_keeps_its_history_and_goes_on(mesh: Path) -> None:
+    config = Config.load(mesh, {})
+    with instance(config) as opened:
+        (before,) = opened.get_runs()
+        assert opened.all_logs(before.run_id)
+    assert "kit.orchestration.event_log" in (home(config) / "dagster.yaml").read_text()
+    kit(mesh, "run", "shop", "--force")
+    with instance(config) as opened:
+        assert opened.get_runs_count() == 2
