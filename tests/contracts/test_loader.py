@@ -29,9 +29,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files held against a standard from now on."""
     names: list[str] = []
-    check = loader.schema.check
+    check = loader.check_schema
     monkeypatch.setattr(
-        loader.schema, "check", lambda document, *rest: (names.append(document.path.name), check(document, *rest))
+        loader, "check_schema", lambda document, *rest: (names.append(document.path.name), check(document, *rest))
     )
     return names
 

@@ -60,7 +60,7 @@ def spoilt(seed: int) -> dict[str, Any]:
 
 def message(data: dict[str, Any]) -> str | None:
     try:
-        loader.check(Document(Path("a.yaml"), json.dumps(data), data), "odcs")
+        loader.check_schema(Document(Path("a.yaml"), json.dumps(data), data), "odcs")
     except InvalidFile as error:
         return str(error)
     return None

@@ -256,7 +256,7 @@ def test_a_durable_write_that_fails_leaves_the_old_text_and_nothing_else(here: P
     assert {file.name: file.read_text() for file in here.iterdir()} == {"a.json": "old"}
 
 
-HOLD = "import sys, pathlib, kit.files as f\nwith f.lock(pathlib.Path('run/lock'), wait=False) as had:\n" + (
+HOLD = "import sys, pathlib, kit.core.locks as f\nwith f.lock(pathlib.Path('run/lock'), wait=False) as had:\n" + (
     "    print(had, flush=True)\n    sys.stdin.read()\n"
 )
 

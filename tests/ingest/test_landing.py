@@ -248,7 +248,7 @@ def test_the_same_content_lands_anew_under_another_contract(shop: SmallMesh) -> 
 
 
 def test_a_file_of_a_package_is_found() -> None:
-    assert package_file("kit", "errors.py") == Path(kit.__file__).parent / "errors.py"
+    assert package_file("kit", "core/errors.py") == Path(kit.__file__).parent / "core/errors.py"
 
 
 @pytest.mark.parametrize(

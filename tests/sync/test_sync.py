@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.core.yaml import read_yaml
 from kit.governance import check
-from kit.sync.sync import drifts, problems, refused, sync
+from kit.sync.sync import drifts, sync_problems, refused, sync
 from tests.contracts.test_compatibility import contracts
 from tests.storage.test_intake import plain_intake
 from tests.support.small_mesh import SmallMesh
@@ -32,7 +32,7 @@ def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMe
         (small.root / name).unlink()
     assert written(small) == names
     assert {name: (small.root / name).read_bytes() for name in names} == before
-    assert list(problems(small.config, small.mesh)) == []
+    assert list(sync_problems(small.config, small.mesh)) == []
 
 
 def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(small: SmallMesh) -> None:
@@ -56,10 +56,10 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
 )
 def test_a_storage_elsewhere_is_led_to(small: SmallMesh, storage: str, url: str) -> None:
     small.replace("pyproject.toml", '"state"', json.dumps(storage))
-    assert [message for _, message in problems(small.config, small.mesh)]
+    assert [message for _, message in sync_problems(small.config, small.mesh)]
     sync(small.config, small.mesh)
     assert urls(small.root / "catalog.yaml")[1] == url
-    assert list(problems(small.config, small.mesh)) == []
+    assert list(sync_problems(small.config, small.mesh)) == []
 
 
 def test_plain_intake_reads_a_storage_beside_the_mesh(small: SmallMesh) -> None:
@@ -119,7 +119,7 @@ def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -
 
 
 def drifted(small: SmallMesh) -> list[str]:
-    return [name for name, _ in problems(small.config, small.mesh)]
+    return [name for name, _ in sync_problems(small.config, small.mesh)]
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"<svg/>\n", b"\xff"])
@@ -190,7 +190,7 @@ def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
 
 def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
-    (message,) = [message for _, message in problems(small.config, small.mesh)]
+    (message,) = [message for _, message in sync_problems(small.config, small.mesh)]
     assert message.splitlines()[1:] == [
         "@@ -16,3 +16,3 @@",
         "         quote: true",
@@ -222,7 +222,7 @@ def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: 
     path.symlink_to(elsewhere)
     assert written(small) == []
     assert elsewhere.read_text() == "mine"
-    assert [name for name, _ in problems(small.config, small.mesh)] == ["shop"]
+    assert [name for name, _ in sync_problems(small.config, small.mesh)] == ["shop"]
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=30)
