@@ -4,30 +4,30 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
 from kit.build import masking
-from kit.build.build import Look, Outcome, build, look
-from kit.build.expected_checks import Promise, promises
-from kit.build.model_preview import rehearse
-from kit.build.plan import Request, declared_parameters, partition_problems
+from kit.build.build import DueCheck, Outcome, build, check_due
+from kit.build.expected_checks import ExpectedCheck, expected_checks
+from kit.build.model_preview import preview_model
+from kit.build.plan import BuildRequest, declared_parameters, partition_problems
 from kit.build.progress import Progress
-from kit.build.redaction import HIDDEN, discreet, personal
+from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
 
 __all__ = [
     "HIDDEN",
-    "Look",
+    "BuildRequest",
+    "DueCheck",
+    "ExpectedCheck",
     "Outcome",
     "Progress",
-    "Promise",
-    "Request",
     "Trial",
     "build",
+    "check_due",
     "declared_parameters",
-    "discreet",
-    "look",
+    "expected_checks",
     "masking",
     "partition_problems",
     "personal",
-    "promises",
-    "rehearse",
+    "preview_model",
+    "redact",
     "trials",
 ]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from kit.build import masking
 from kit.build.candidate import Candidate
-from kit.build.plan import DUE, HELD, UP_TO_DATE, Request, Start, start
+from kit.build.plan import DUE, HELD, UP_TO_DATE, BuildPlan, BuildRequest, plan
 from kit.build.progress import Progress
 from kit.contracts import Check
-from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, commit
-from kit.ingest import Landing
+from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
+from kit.ingest import LandedSource
 from kit.mesh import DataProduct
-from kit.storage import Record, Runs, Snapshot, Store, index, user
+from kit.storage import Record, Runs, Snapshot, Store, current_user, index
 
 _MESSAGES = {
     UP_TO_DATE: "",
@@ -51,9 +51,9 @@ class Outcome:
 def build(
     config: Config,
     product: DataProduct,
-    request: Request | None = None,
+    request: BuildRequest | None = None,
     *,
-    landings: Mapping[str, Landing] | None = None,
+    landings: Mapping[str, LandedSource] | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Build one product and publish it if nothing stands against it.
@@ -63,8 +63,8 @@ def build(
     last good snapshot. Only a build that did not begin, because another process is at it, leaves no record.
     """
     try:
-        with Store(config.storage).building(product.name), masking.key_hidden(), ExitStack() as held:
-            return _build(config, product, request or Request(), landings, progress or Progress(), held)
+        with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+            return _build(config, product, request or BuildRequest(), landings, progress or Progress(), held)
     except Busy as error:
         return Outcome(product.name, "failed", 0, message=str(error), passing=True)
 
@@ -72,8 +72,8 @@ def build(
 def _build(
     config: Config,
     product: DataProduct,
-    request: Request,
-    landings: Mapping[str, Landing] | None,
+    request: BuildRequest,
+    landings: Mapping[str, LandedSource] | None,
     progress: Progress,
     held: ExitStack,
 ) -> Outcome:
@@ -82,12 +82,12 @@ def _build(
     progress.seconds = {}
     run_id = runs.new_id()
     candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
-    begun: Start | None = None
+    begun: BuildPlan | None = None
     status, snapshot, passing = "failed", None, False
     secrets = Secrets()
     try:
         secrets = Secrets.of(config)
-        begun = start(config, product, request, held, progress, landings)
+        begun = plan(config, product, request, held, progress, landings)
         status, snapshot = begun.status, begun.current
         message = _MESSAGES.get(status, "")
         if status == DUE:
@@ -105,7 +105,7 @@ def _build(
         run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
         version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
         checks=tuple(candidate.checks), parameters=secrets.scrubbed(dict(request.parameters)), notebooks=candidate.notebooks,
-        by=user(), git_commit=commit(config.root),
+        by=current_user(), git_commit=current_commit(config.root),
     )  # fmt: skip
     message += _save(config, product, record)
     progress.step("recorded")
@@ -116,14 +116,14 @@ def _build(
 
 
 @dataclass(frozen=True)
-class Look:
+class DueCheck:
     """What was seen before a build: its outcome when there is nothing to do, else the sources landed on the way."""
 
     outcome: Outcome | None
-    landings: Mapping[str, Landing] | None = None
+    landings: Mapping[str, LandedSource] | None = None
 
 
-def look(config: Config, product: DataProduct, request: Request, progress: Progress | None = None) -> Look:
+def check_due(config: Config, product: DataProduct, request: BuildRequest, progress: Progress | None = None) -> DueCheck:
     """See whether a product has anything to do; if not, that is its build, recorded as such.
 
     What stands in the way of a build is left for the build to tell.
@@ -131,20 +131,20 @@ def look(config: Config, product: DataProduct, request: Request, progress: Progr
     progress, runs = progress or Progress(), Runs(config.storage)
     started, clock = datetime.now(UTC), time.perf_counter()
     try:
-        with Store(config.storage).building(product.name), masking.key_hidden(), ExitStack() as held:
-            begun = start(config, product, request, held, progress)
+        with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+            begun = plan(config, product, request, held, progress)
             if begun.status == DUE or begun.current is None:
-                return Look(None, begun.landings)
+                return DueCheck(None, begun.landings)
             message = _MESSAGES[begun.status]
             record = Record(
                 run_id=runs.new_id(), product=product.name, status=begun.status, started_at=started,
                 finished_at=datetime.now(UTC), version=begun.current.version, message=message, steps=progress.seconds,
-                parameters=dict(request.parameters), by=user(),
+                parameters=dict(request.parameters), by=current_user(),
             )  # fmt: skip
             message += _save(config, product, record)
     except (KitError, OSError):
-        return Look(None)
-    return Look(Outcome(product.name, begun.status, time.perf_counter() - clock, begun.current, message))
+        return DueCheck(None)
+    return DueCheck(Outcome(product.name, begun.status, time.perf_counter() - clock, begun.current, message))
 
 
 def _save(config: Config, product: DataProduct, record: Record) -> str:

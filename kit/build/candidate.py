@@ -6,14 +6,14 @@ from pathlib import Path
 from kit.build import masking
 from kit.build.manifest import manifest
 from kit.build.partition_files import carry_over, partition_file, stray_rows
-from kit.build.plan import PARTITION, Parameters, Start, partition_problems, with_partition
+from kit.build.plan import PARTITION, BuildPlan, Parameters, partition_problems, with_partition
 from kit.build.progress import Progress
-from kit.build.redaction import discreet
+from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import AuditFailed, Config, KitError, NotebookError, Secrets, TransformError, count, database, short, to_json
+from kit.core import AuditFailed, Config, KitError, NotebookError, Secrets, TransformError, counted, database, short, to_json
 from kit.mesh import RAW, DataProduct, OutputPort
-from kit.notebooks import RUN_FILE, Kernels, Sheet, executor
-from kit.quality import Subject, audit, quarantine, quarantining, subjects, volume
+from kit.notebooks import RUN_FILE, KernelPool, NotebookRun, executor
+from kit.quality import AuditTarget, audit, quarantine, quarantining, subjects, volume
 from kit.storage import Snapshot, Store
 
 
@@ -35,7 +35,7 @@ class Candidate:
         self.checks: list[Check] = []
         self.notebooks: dict[str, str] = {}
 
-    def make(self, start: Start) -> None:
+    def make(self, start: BuildPlan) -> None:
         """Transform and audit; raises `KitError` when either fails."""
         product, progress = self.product, self.progress
         for problem in partition_problems(product):
@@ -47,7 +47,7 @@ class Candidate:
         self.tables = {name: pinned.files for name, pinned in start.pins.items()}
         self.tables |= {f"raw.{name}": [landing.path] for name, landing in start.landings.items()}
         keys: list[str | None] = list(start.due) if product.partitions else [None]
-        with Kernels([self._sheet(port, key) for key in keys for port in _notebook_order(product)]) as kernels:
+        with KernelPool([self._sheet(port, key) for key in keys for port in _notebook_order(product)]) as kernels:
             self._sources(start)
             for key in keys:
                 self._fill(start, key, kernels)
@@ -58,7 +58,7 @@ class Candidate:
         self._audit("audit", subjects(product)[1], start.current)
         self._mask_ports()
 
-    def publish(self, start: Start) -> Snapshot:
+    def publish(self, start: BuildPlan) -> Snapshot:
         """Let readers see what was made; raises `KitError` when the product has moved on meanwhile."""
         with self.progress.of(self.product.name, "publish") as say:
             said = manifest(self.config, self.product, start, self.run_id, self.staging, self.tables, self.checks)
@@ -81,7 +81,7 @@ class Candidate:
                 shutil.rmtree(folder, ignore_errors=True)
         self.database.unlink(missing_ok=True)
 
-    def _sources(self, start: Start) -> None:
+    def _sources(self, start: BuildPlan) -> None:
         """Judge what was landed, and let what comes later see only what it may."""
         for source in self.product.sources:
             # What was landed stays as it came; the build reads the rest.
@@ -92,7 +92,7 @@ class Candidate:
             self._audit("audit raw", raw, start.current)
             self._mask_sources()
 
-    def _fill(self, start: Start, key: str | None, kernels: Kernels) -> None:
+    def _fill(self, start: BuildPlan, key: str | None, kernels: KernelPool) -> None:
         """Make every port, or one partition of every port."""
         if self.product.has_dbt:
             self._transform(key)
@@ -100,7 +100,7 @@ class Candidate:
         for port in _notebook_order(self.product):
             self._notebook(port, start, parameters.get(port.name, {}), key, kernels)
 
-    def _complete(self, start: Start) -> None:
+    def _complete(self, start: BuildPlan) -> None:
         """Let all partitions together be each port, those just made and those that stay."""
         carry_over(self.product, start, self.staging)
         for port in self.product.ports:
@@ -112,7 +112,7 @@ class Candidate:
         if not contract.quarantining:
             return given
         aside = self.staging / quarantine_table(table) / partition_file(key)
-        return quarantine.set_aside(contract, given, self.tables, quarantine.Part(rest, aside))
+        return quarantine.set_aside(contract, given, self.tables, quarantine.SplitFile(rest, aside))
 
     def _set_port_aside(self, name: str, key: str | None) -> None:
         """Do so as soon as a port is made, so that what is made from it agrees with what is published."""
@@ -128,7 +128,7 @@ class Candidate:
         files = [folder / partition_file(key)] if key else sorted(folder.glob("*.parquet"))
         raw = table.startswith(f"{RAW}.")
         stay = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
-        found = quarantine.checks(contract, table, list(map(quarantine.Part, stay, files)))
+        found = quarantine.checks(contract, table, list(map(quarantine.SplitFile, stay, files)))
         # Of one partition only what stops the build is told; the counts are those of all.
         if key is None or any(check.blocks for check in found):
             self._judge(found)
@@ -147,7 +147,7 @@ class Candidate:
                 self.product, self.database, inputs, self.staging, target, self.progress.step,
                 lambda name: self._set_port_aside(name, key), key,
             )  # fmt: skip
-            say(f"{count(len(done.models), 'model')}, {count(len(done.checks), 'test')}{_of(key)}")
+            say(f"{counted(len(done.models), 'model')}, {counted(len(done.checks), 'test')}{_of(key)}")
         for port in self.product.ports:
             if (self.staging / port.name / partition_file(key)).is_file():
                 self._judge_aside(port.name, port.contract, key)
@@ -159,15 +159,17 @@ class Candidate:
                     "`published`? In dbt_project.yml the key below `models:` must be the project's name"
                 )
 
-    def _sheet(self, port: OutputPort, key: str | None) -> Sheet:
+    def _sheet(self, port: OutputPort, key: str | None) -> NotebookRun:
         """Where a notebook runs, and what it finds there."""
         assert port.notebook is not None
         name = _stem(port, key)
-        return Sheet(
+        return NotebookRun(
             port.notebook, self.folder / "notebooks" / f"{name}.ipynb", {RUN_FILE: str(self.folder / f"{name}.run.json")}
         )
 
-    def _notebook(self, port: OutputPort, start: Start, parameters: Parameters, key: str | None, kernels: Kernels) -> None:
+    def _notebook(
+        self, port: OutputPort, start: BuildPlan, parameters: Parameters, key: str | None, kernels: KernelPool
+    ) -> None:
         inputs = {}
         for item in port.reads:
             version = start.pins[item.name].snapshot.version if item.name in start.pins else self.run_id
@@ -181,7 +183,7 @@ class Candidate:
         self.notebooks[sheet.executed.stem] = str(sheet.executed)
         # What it shows may be what its product masks, and executed copies are kept for everybody.
         output_mb = 0 if any(port.contract.masked_columns for port in self.product.ports) else self.config.notebook_output_mb
-        limits = executor.Limits(self.config.cell_timeout_seconds, output_mb)
+        limits = executor.NotebookLimits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
                 executor.execute(sheet, parameters, limits, kernels, Secrets.of(self.config))
@@ -200,7 +202,7 @@ class Candidate:
             self.tables[port.name] = self.tables[port.id] = [path]
         return path.is_file()
 
-    def _audit(self, step: str, subjects: list[Subject], current: Snapshot | None) -> None:
+    def _audit(self, step: str, subjects: list[AuditTarget], current: Snapshot | None) -> None:
         with self.progress.of(self.product.name, step) as say:
             found = audit(subjects, self.tables, self.config.clock())
             found += volume.checks(subjects, self.tables, current.manifest if current else None)
@@ -232,12 +234,12 @@ class Candidate:
 
     def _judge(self, checks: tuple[Check, ...]) -> None:
         raw, ports = subjects(self.product)
-        checks = discreet(raw + ports, self.config.clock(), checks)
+        checks = redact(raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
             raise AuditFailed(
-                f"'{self.product.name}': {count(len(blocking), 'check')} failed, nothing was published\n{explain(checks)}"
+                f"'{self.product.name}': {counted(len(blocking), 'check')} failed, nothing was published\n{explain(checks)}"
             )
 
 
@@ -264,6 +266,6 @@ def _of(key: str | None) -> str:
 
 def _tally(checks: tuple[Check, ...]) -> str:
     parts = counts(checks)
-    text = f"{count(parts['passed'], 'check')} passed"
+    text = f"{counted(parts['passed'], 'check')} passed"
     text += f", {parts['failed']} failed" if parts["failed"] else ""
-    return text + (f", {count(parts['warned'], 'warning')}" if parts["warned"] else "")
+    return text + (f", {counted(parts['warned'], 'warning')}" if parts["warned"] else "")

@@ -10,7 +10,7 @@ from kit.quality import quarantine, rules, schema_rule, subjects, volume
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectedCheck:
     """A check to come: what it judges, the rule, where the rule stands and how grave a failure is."""
 
     table: str
@@ -20,24 +20,25 @@ class Promise:
     description: str
 
 
-def promises(product: DataProduct, project: Project, clock: datetime) -> tuple[Promise, ...]:
+def expected_checks(product: DataProduct, project: Project, clock: datetime) -> tuple[ExpectedCheck, ...]:
     """The checks of contracts, suites, needs and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
     raw, ports = subjects(product)
     for subject in raw + ports:
         text = "Columns and types are exactly those of the contract."
-        found.append(Promise(subject.table, schema_rule(subject.contract), "contract", "error", text))
-        found += [Promise(subject.table, need.columns_rule, "need", "error", need.note) for need in subject.needs]
+        found.append(ExpectedCheck(subject.table, schema_rule(subject.contract), "contract", "error", text))
+        found += [ExpectedCheck(subject.table, need.columns_rule, "need", "error", need.note) for need in subject.needs]
         found += [
-            Promise(subject.table, rule.name, origin, rule.severity, rule.description) for origin, rule in rules(subject, clock)
+            ExpectedCheck(subject.table, rule.name, origin, rule.severity, rule.description)
+            for origin, rule in rules(subject, clock)
         ]
         if (share := volume.row_loss(subject)) is not None:
-            found.append(Promise(subject.table, volume.rule(share), "contract", "error", volume.NOTE))
+            found.append(ExpectedCheck(subject.table, volume.rule(share), "contract", "error", volume.NOTE))
         if subject.contract.quarantining:
             text = "The others are published; these stand beside them, each with rule and reason."
-            found.append(Promise(subject.table, quarantine.limit_rule(subject.contract), "contract", "error", text))
+            found.append(ExpectedCheck(subject.table, quarantine.limit_rule(subject.contract), "contract", "error", text))
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
-        found += [Promise(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
-    found += [Promise(test.about, test.name, "dbt", test.severity, test.description) for test in project.tests]
+        found += [ExpectedCheck(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
+    found += [ExpectedCheck(test.about, test.name, "dbt", test.severity, test.description) for test in project.tests]
     return tuple(dict.fromkeys(found))

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import masking
-from kit.build.plan import Start
+from kit.build.plan import BuildPlan
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import Config, __version__, commit, database
+from kit.core import Config, __version__, current_commit, database
 from kit.mesh import DataProduct, OutputPort
 from kit.quality import quarantine, quarantining
 from kit.storage import port_facts, product_facts
@@ -16,7 +16,7 @@ from kit.storage import port_facts, product_facts
 def manifest(
     config: Config,
     product: DataProduct,
-    start: Start,
+    start: BuildPlan,
     run_id: str,
     staging: Path,
     tables: database.Tables,
@@ -41,7 +41,7 @@ def manifest(
         "about": product_facts(product),
         "product_version": str(product.version),
         "kit_version": __version__,
-        "git_commit": commit(config.root),
+        "git_commit": current_commit(config.root),
         "fingerprint": start.fingerprint,
         "mask_key": masking.fingerprint(mask_key) if mask_key else None,
         "partitions": {**start.kept, **start.due},

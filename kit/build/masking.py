@@ -47,7 +47,7 @@ def fingerprint(secret: bytes) -> str:
 
 
 @contextmanager
-def key_hidden() -> Iterator[None]:
+def mask_key_hidden() -> Iterator[None]:
     """Keep the key from the code of domains: with it tokens could be traced back by trying values."""
     held = os.environ.pop(MASK_KEY, None)
     try:

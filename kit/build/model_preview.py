@@ -10,10 +10,10 @@ from kit.dbt.project import Project
 from kit.ingest import landing
 from kit.mesh import RAW, DataProduct
 from kit.quality import quarantine
-from kit.storage import Store, pin
+from kit.storage import Store, pin_inputs
 
 
-def rehearse(config: Config, product: DataProduct, model: str, folder: Path) -> Path:
+def preview_model(config: Config, product: DataProduct, model: str, folder: Path) -> Path:
     """The rows a dbt model of a product makes, as a Parquet file below `folder`, which holds all else that is made too.
 
     Inputs and raw data are those the next build would begin from, raw data without the rows it sets aside and masked as its
@@ -26,8 +26,8 @@ def rehearse(config: Config, product: DataProduct, model: str, folder: Path) -> 
         raise KitError(f"'{product.name}' has no model '{model}'")
     if product.partitions:
         raise KitError(f"'{product.name}' is cut into partitions, and the rows of one tell too little of '{model}'")
-    with Store(config.storage).building(product.name), masking.key_hidden(), ExitStack() as held:
-        tables = {name: pinned.files for name, pinned in pin(Store(config.storage), product, held).items()}
+    with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+        tables = {name: pinned.files for name, pinned in pin_inputs(Store(config.storage), product, held).items()}
         tables |= _raw(config, product, tables, folder)
         database, made = folder / "kit_work.duckdb", folder / "staged" / model / "data.parquet"
         with work.connect(database) as connection:
@@ -51,7 +51,7 @@ def _raw(config: Config, product: DataProduct, inputs: work.Tables, folder: Path
         place = folder / RAW / source.name
         place.mkdir(parents=True)
         if source.contract.quarantining:
-            part = quarantine.Part(place / "sound.parquet", place / "aside.parquet")
+            part = quarantine.SplitFile(place / "sound.parquet", place / "aside.parquet")
             path = quarantine.set_aside(source.contract, path, {**inputs, f"{RAW}.{source.name}": [path]}, part)
         if source.contract.masked_columns:
             masking.write(source.contract, path, place / "masked.parquet", masking.key(config, product))

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kit.build.plan import Start
+from kit.build.plan import BuildPlan
 from kit.contracts import Check, quarantine_table
 from kit.core import KitError, database
 from kit.mesh import DataProduct, OutputPort
@@ -23,7 +23,7 @@ def partition_rule(product: DataProduct) -> str:
     return f"every row lies in the partition of its {product.partitions.column}"
 
 
-def carry_over(product: DataProduct, start: Start, staging: Path) -> None:
+def carry_over(product: DataProduct, start: BuildPlan, staging: Path) -> None:
     """Put the partitions that stay beside those just made; raises `KitError` for one that was built to another contract."""
     with database.connect() as connection:
         for port in product.ports:
@@ -62,7 +62,7 @@ def _link(old: Path, new: Path) -> None:
         shutil.copyfile(old, new)
 
 
-def stray_rows(product: DataProduct, start: Start, staging: Path) -> tuple[Check, ...]:
+def stray_rows(product: DataProduct, start: BuildPlan, staging: Path) -> tuple[Check, ...]:
     """Whether each file just made holds rows of its own partition only, a check for each port."""
     assert product.partitions is not None
     column, found = database.quoted(product.partitions.column), []

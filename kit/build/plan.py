@@ -9,11 +9,11 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.progress import Progress
-from kit.core import Config, KitError, NotebookError, Secrets, UnknownName, __version__, count, sha256, short
-from kit.ingest import Landing
+from kit.core import Config, KitError, NotebookError, Secrets, UnknownName, __version__, counted, sha256, short
+from kit.ingest import LandedSource
 from kit.ingest import landing as ingest
 from kit.mesh import DataProduct, Parameter, check_parameters, parameters
-from kit.storage import Pin, Snapshot, Store, pin
+from kit.storage import Pin, Snapshot, Store, pin_inputs
 
 Parameters = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ PARTITION = "partition"
 
 
 @dataclass(frozen=True)
-class Request:
+class BuildRequest:
     """What was asked for: parameters for notebooks, some partitions instead of all, a build even when nothing changed."""
 
     parameters: Parameters = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Start:
+class BuildPlan:
     """All that decides what a build would publish. `status` says whether there is anything to do.
 
     `due` and `kept` are the partitions to build and those to carry over from the current snapshot, with the fingerprint
@@ -42,7 +42,7 @@ class Start:
 
     status: str
     pins: Mapping[str, Pin]
-    landings: Mapping[str, Landing]
+    landings: Mapping[str, LandedSource]
     parameters: Mapping[str, Parameters]
     fingerprint: str
     current: Snapshot | None
@@ -51,14 +51,14 @@ class Start:
     kept: Mapping[str, str]
 
 
-def start(
+def plan(
     config: Config,
     product: DataProduct,
-    request: Request,
+    request: BuildRequest,
     held: ExitStack,
     progress: Progress,
-    landings: Mapping[str, Landing] | None = None,
-) -> Start:
+    landings: Mapping[str, LandedSource] | None = None,
+) -> BuildPlan:
     """Pin the inputs, land the sources (unless they just were) and compare with the current snapshot.
 
     The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
@@ -73,10 +73,10 @@ def start(
             raise
         current = None  # its files are gone; building anew is the way out
     if current:
-        store.mend(product.name)
-    given = place(config, product, request.parameters)
+        store.repair_catalogs(product.name)
+    given = assign_parameters(config, product, request.parameters)
     keys = _keys(config, product, request.partitions)
-    pins = pin(store, product, held)
+    pins = pin_inputs(store, product, held)
     landings = _land(config, product, progress) if landings is None else landings
     parts = _parts(product, pins, landings) | ({"mask_key": masking.fingerprint(mask_key)} if mask_key else {})
     due: dict[str, str] = {}
@@ -98,7 +98,7 @@ def start(
         elif fingerprint in pointer.rejected:
             status = HELD
     parent = pointer.version if pointer else None
-    return Start(status, pins, landings, given, fingerprint, current, parent, due, kept)
+    return BuildPlan(status, pins, landings, given, fingerprint, current, parent, due, kept)
 
 
 def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,12 +110,12 @@ def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple
     return product.partitions.select(product.name, asked, config.clock())
 
 
-def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, Landing]:
+def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, LandedSource]:
     if not product.sources:
         return {}
     with progress.of(product.name, "ingest") as say:
         landings = {source.name: ingest.land(product, source, config.storage / "raw") for source in product.sources}
-        say(f"{count(len(landings), 'source')}, {sum(landing.rows for landing in landings.values()):,} rows")
+        say(f"{counted(len(landings), 'source')}, {sum(landing.rows for landing in landings.values()):,} rows")
     return landings
 
 
@@ -124,7 +124,7 @@ def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]
     return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
 
 
-def place(config: Config, product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
+def assign_parameters(config: Config, product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
     """The given parameters by the notebook port that declares them; those that are its defaults are left out.
 
     Raises `NotebookError` for a value of another type, one that holds a secret, or one that no notebook takes.
@@ -173,7 +173,7 @@ def with_partition(product: DataProduct, given: Mapping[str, Parameters], key: s
     return {port.name: {**given.get(port.name, {}), PARTITION: key} for port in product.ports if port.notebook is not None}
 
 
-def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str, Landing]) -> dict[str, Any]:
+def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str, LandedSource]) -> dict[str, Any]:
     """What a fingerprint is made of, but for the parameters. Inputs count by content, not by version."""
     return {
         "kit": __version__,

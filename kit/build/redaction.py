@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from kit.contracts import Check, Column, Contract
-from kit.quality import Subject, rules, schema_rule
+from kit.quality import AuditTarget, rules, schema_rule
 
 HIDDEN = "masked"
 """What stands in the place of a value."""
@@ -21,8 +21,8 @@ def personal(contract: Contract) -> tuple[Column, ...]:
     return tuple(c for c in contract.columns if c.classification == "personal" or c in contract.masked_columns)
 
 
-def discreet(
-    subjects: Sequence[Subject],
+def redact(
+    subjects: Sequence[AuditTarget],
     clock: datetime,
     checks: Iterable[Check],
     hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.candidate import Candidate
-from kit.build.plan import Request, place, start
+from kit.build.plan import BuildRequest, assign_parameters, plan
 from kit.build.progress import Progress
 from kit.contracts import Check
 from kit.core import AuditFailed, Config, KitError, Secrets, UnknownName, to_json, write_durably
@@ -58,18 +58,18 @@ def trials(
     (product,) = products
     combinations = [dict(zip(values, chosen, strict=True)) for chosen in every(*values.values())]
     for parameters in combinations:
-        place(config, product, parameters)
-    return (_try(config, product, Request(parameters, partitions, force=True), watch) for parameters in combinations)
+        assign_parameters(config, product, parameters)
+    return (_try(config, product, BuildRequest(parameters, partitions, force=True), watch) for parameters in combinations)
 
 
-def _try(config: Config, product: DataProduct, request: Request, watch: Watch) -> Trial:
+def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
     store, runs, secrets, clock = Store(config.storage), Runs(config.storage), Secrets.of(config), time.perf_counter()
     run_id = runs.new_id()
     verdict, message = "passed", ""
-    with store.building(product.name), masking.key_hidden(), ExitStack() as held, watch() as progress:
+    with store.building(product.name), masking.mask_key_hidden(), ExitStack() as held, watch() as progress:
         candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
         try:
-            begun = start(config, product, request, held, progress)
+            begun = plan(config, product, request, held, progress)
             candidate.make(begun)
         except AuditFailed as error:
             verdict, message = "refused", str(error)

@@ -9,13 +9,13 @@ import ipywidgets as widgets
 
 from kit.catalog import history_tab, profile_tab, quality_tab, schema_tab, tabs
 from kit.catalog.entry import Entry
-from kit.catalog.pane import Pane
-from kit.catalog.port_view import Opened
+from kit.catalog.pane import HtmlWidget
+from kit.catalog.port_view import PortView
 from kit.core import Config, KitError
 from kit.drawing import Html, markup
 from kit.mesh import Mesh
 
-TABS: dict[str, Callable[[Opened], Html]] = {
+TABS: dict[str, Callable[[PortView], Html]] = {
     "Overview": tabs.overview,
     "Schema": schema_tab.html,
     "Sample": tabs.sample,
@@ -86,7 +86,7 @@ class Browser:
         )
         self._count = widgets.HTML(layout=_layout(margin="2px 12px"))
         self._list = widgets.Select(rows=24, layout=_layout(width="270px", flex="0 0 auto", height="auto"))
-        self._panes = {name: Pane() for name in TABS}
+        self._panes = {name: HtmlWidget() for name in TABS}
         self._tabs = widgets.Tab(tuple(self._panes.values()), titles=tuple(TABS), layout=_layout(flex="1 1 auto", width="0"))
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
         self.widget = widgets.VBox([top, widgets.HBox([self._list, self._tabs])])
@@ -155,7 +155,7 @@ class Browser:
         if not entry.port.name:
             return markup.paragraph(markup.states(entry.status.in_words()))
         try:
-            return TABS[name](Opened(entry, self._mesh, picked))
+            return TABS[name](PortView(entry, self._mesh, picked))
         except KitError as error:
             return markup.paragraph(str(error))
         except Exception as error:  # whatever is wrong with one tab, the others are still of use

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.catalog.entry import Entry
-from kit.core import Config, KitError, UnknownName, aligned
+from kit.core import Config, KitError, UnknownName, table_lines
 from kit.drawing import markup
 from kit.mesh import Mesh
-from kit.storage import Card, PortCard, index, judge
+from kit.storage import PortSummary, ProductSummary, index, judge
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +40,7 @@ class Catalog:
     `list(cat)` are their names, `cat["orders.daily_sales"]` tells all about one, `cat.read("orders.daily_sales")` reads it.
     """
 
-    def __init__(self, config: Config, cards: Sequence[Card], searched: str = "") -> None:
+    def __init__(self, config: Config, cards: Sequence[ProductSummary], searched: str = "") -> None:
         self.config = config
         self.cards = tuple(cards)
         self.searched = searched
@@ -125,7 +125,7 @@ class Catalog:
 
     def __repr__(self) -> str:
         rows = [[_shortened(text) for text in _row(entry)] for entry in self.entries()[:_SHOWN]]
-        return "\n".join([*(aligned(_HEADER, rows) if rows else ()), *self.beside()])
+        return "\n".join([*(table_lines(_HEADER, rows) if rows else ()), *self.beside()])
 
     def _repr_html_(self) -> str:
         shown = self.entries()[:_SHOWN]
@@ -140,7 +140,7 @@ class Catalog:
         return list(self)
 
     @cached_property
-    def _by_name(self) -> dict[str, Card]:
+    def _by_name(self) -> dict[str, ProductSummary]:
         return {card.name: card for card in self.cards}
 
     def beside(self) -> list[str]:
@@ -162,7 +162,7 @@ class Catalog:
         return f"the catalog has no port '{port}'; {hint}"
 
 
-def _mentions(port: PortCard, words: Sequence[str]) -> bool:
+def _mentions(port: PortSummary, words: Sequence[str]) -> bool:
     text = "\n".join((port.name, port.description, *(part for column in port.columns for part in column))).lower()
     return all(word in text for word in words)
 

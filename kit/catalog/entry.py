@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from kit.core import Config, KitError, aligned, database
+from kit.core import Config, KitError, database, table_lines
 from kit.drawing import markup
 from kit.mesh import Mesh
 from kit.notebooks import reading
-from kit.storage import Card, PortCard, PortStatus, span
+from kit.storage import PortStatus, PortSummary, ProductSummary, span
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,12 +32,12 @@ class Entry:
         return f"{self.card.name}.{self.port.name}"
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ProductSummary:
         """The product it is a port of."""
         return self.status.card
 
     @property
-    def port(self) -> PortCard:
+    def port(self) -> PortSummary:
         """The port's own facts."""
         return self.status.port
 
@@ -102,7 +102,7 @@ class Entry:
     def __repr__(self) -> str:
         lines = [self.id, *([self.port.description] if self.port.description else []), ""]
         lines += [f"{name:<10} {text}" for name, text in self.facts().items()]
-        return "\n".join([*lines, "", *aligned(_COLUMNS, self.port.columns)])
+        return "\n".join([*lines, "", *table_lines(_COLUMNS, self.port.columns)])
 
     def _repr_html_(self) -> str:
         name = markup.paragraph(markup.lines(markup.bold(self.id), self.port.description))

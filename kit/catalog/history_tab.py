@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.core import KitError, NotPublished, UnknownName, git
 from kit.drawing import Html, markup
 from kit.notebooks import notebook_html
@@ -16,7 +16,7 @@ _MOST = 50
 _HEADER = ("snapshot", "published", "rows", "checks", "contract", "changed in the promise", "commit")
 
 
-def html(opened: Opened) -> Html:
+def html(opened: PortView) -> Html:
     """The newest snapshots and, where git knows them, the commits to the contract; or the executed notebook of a snapshot."""
     if opened.picked:
         return _executed(opened, opened.picked)
@@ -35,7 +35,7 @@ def html(opened: Opened) -> Html:
     return markup.joined(parts)
 
 
-def _snapshots(opened: Opened) -> Html:
+def _snapshots(opened: PortView) -> Html:
     product, store = opened.entry.card.name, Store(opened.config.storage)
     found = list(_having(store, product, opened.name))
     if not found:
@@ -59,17 +59,17 @@ def _snapshots(opened: Opened) -> Html:
     return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))
 
 
-def _offer(opened: Opened, snapshot: Snapshot) -> Html | None:
+def _offer(opened: PortView, snapshot: Snapshot) -> Html | None:
     return markup.offer("executed notebook", snapshot.version) if _copy(opened, snapshot).is_file() else None
 
 
-def _copy(opened: Opened, snapshot: Snapshot) -> Path:
+def _copy(opened: PortView, snapshot: Snapshot) -> Path:
     """Where the executed notebook of a port lies, if a notebook made it."""
     runs = Runs(opened.config.storage)
     return runs.folder(snapshot.product, snapshot.manifest["run_id"]) / "notebooks" / f"{opened.name}.ipynb"
 
 
-def _executed(opened: Opened, version: str) -> Html:
+def _executed(opened: PortView, version: str) -> Html:
     snapshot = Store(opened.config.storage).snapshot(opened.entry.card.name, version)
     title = f"The executed notebook of snapshot {version}"
     back = markup.paragraph(markup.joined((f"{title}. ", markup.offer("Back to all snapshots", ""))))

@@ -112,7 +112,7 @@ _STYLE = """
 """
 
 
-class Pane(anywidget.AnyWidget):
+class HtmlWidget(anywidget.AnyWidget):
     """Shows `html`, which must be safe, as `kit.markup` makes it. `picked` is what was clicked of what it offers."""
 
     _esm = _SCRIPT

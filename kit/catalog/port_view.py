@@ -13,7 +13,7 @@ from kit.storage import Snapshot
 
 
 @dataclass(frozen=True)
-class Opened:
+class PortView:
     """`mesh` gives all products, and remembers them: of a large mesh that takes a second.
 
     `picked` is what was clicked inside the text about it, of what that offers.

@@ -6,7 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.core import database
 from kit.drawing import Html, bars, markup
 
@@ -124,7 +124,7 @@ def _top(connection: "duckdb.DuckDBPyConnection", name: str) -> tuple[tuple[str,
 _LONGEST = 32
 
 
-def html(opened: Opened) -> Html:
+def html(opened: PortView) -> Html:
     """Per column what is null, how many values differ, and their distribution or the most frequent ones."""
     with opened.snapshot() as snapshot:
         found = profiles(snapshot.files(opened.name))

@@ -7,14 +7,14 @@ from datetime import datetime
 from kit.catalog.quality_history import Build, History, Quality, builds, results
 from kit.contracts import Check, counts
 from kit.core import Config
-from kit.drawing import Cell, Picture, Row, draw_grid
+from kit.drawing import GridCell, Picture, Row, draw_grid
 
 _BUILDS = 7
 _ROWS = 60
 """More ports than that nobody reads: then those come first that did not pass."""
 _CHECKS = 25
 """More checks than that nobody reads: then those that passed each time are counted."""
-_NOT_REACHED = Cell("none", "not reached")
+_NOT_REACHED = GridCell("none", "not reached")
 
 
 def of_mesh(config: Config, ports: Iterable[str]) -> Picture:
@@ -25,7 +25,7 @@ def of_mesh(config: Config, ports: Iterable[str]) -> Picture:
         product, _, name = port.partition(".")
         if product not in found:
             found[product] = builds(config, product, _BUILDS)
-        cells = [_outcome(build, name) for build in found[product]] or [Cell("none", "never built")]
+        cells = [_outcome(build, name) for build in found[product]] or [GridCell("none", "never built")]
         rows.append(Row(name, product, cells))
     title, total = "How the newest builds came out", len(rows)
     rows = _most(rows)
@@ -62,15 +62,15 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
 
 
-def _outcome(build: Build, table: str) -> Cell:
+def _outcome(build: Build, table: str) -> GridCell:
     """How a port came out of a build: in the words of its own checks, else that the build never published it."""
     tally = counts(check for check in build.checks if check.table == table)
     for state in ("failed", "warned"):
         if tally[state]:
-            return Cell(state, f"{tally[state]} of {sum(tally.values())} {state}", moment(build.at))
+            return GridCell(state, f"{tally[state]} of {sum(tally.values())} {state}", moment(build.at))
     if build.status == "failed":
-        return Cell("failed", "not published", moment(build.at))
-    return Cell("passed", f"{tally['passed']} passed", moment(build.at))
+        return GridCell("failed", "not published", moment(build.at))
+    return GridCell("passed", f"{tally['passed']} passed", moment(build.at))
 
 
 def _row(history: History, seen: tuple[Build, ...]) -> Row:
@@ -92,7 +92,8 @@ def _folded(quality: Quality) -> list[Row]:
     for key, found in well.items():
         made = Counter(result.build.run_id for history in found for result in history.results)
         cells = [
-            Cell("passed", f"{made[build.run_id]} passed") if made[build.run_id] else _NOT_REACHED for build in quality.builds
+            GridCell("passed", f"{made[build.run_id]} passed") if made[build.run_id] else _NOT_REACHED
+            for build in quality.builds
         ]
         rows[key] = Row(f"{len(found)} check{'s' * (len(found) > 1)} that always passed", key[0], cells, key[1])
     # Builds make checks of a table in several steps.
@@ -100,9 +101,9 @@ def _folded(quality: Quality) -> list[Row]:
     return sorted(rows.values(), key=lambda row: tables.index(row.group))
 
 
-def _found(check: Check) -> Cell:
+def _found(check: Check) -> GridCell:
     rows = f", {check.failing_rows:,} rows" if check.failing_rows and not check.passed else ""
-    return Cell(check.verdict, f"{check.verdict}{rows}")
+    return GridCell(check.verdict, f"{check.verdict}{rows}")
 
 
 def _most(rows: list[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from kit.contracts import Check, Documents
+from kit.contracts import Check, DocumentReader
 from kit.core import Config, KitError, UnknownName
 from kit.dbt.project import Project
 from kit.lineage import nodes, upstream
@@ -107,7 +107,7 @@ def tables(config: Config, product: str) -> dict[str, frozenset[str]]:
     """The tables whose checks speak of each port of a product; of a broken one, of the ports that its snapshot serves."""
     folder = config.domains / product
     try:
-        whole = DataProduct.load(folder, Documents(config.cache))
+        whole = DataProduct.load(folder, DocumentReader(config.cache))
         graph = {node.id: node for node in nodes(whole, Project.read(folder))}
     except KitError:
         snapshot = Store(config.storage).current(product)

@@ -1,7 +1,7 @@
 """What the checks of a port found, last and over time, with rows that break them."""
 
 from kit.catalog import quality_history
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.catalog.quality_grid import moment
 from kit.catalog.quality_history import Build, History
 from kit.drawing import Html, bars, markup
@@ -10,7 +10,7 @@ _HEADER = ("last", "check", "of", "observed")
 _ORDER = ("failed", "warned", "passed")
 
 
-def html(opened: Opened) -> Html:
+def html(opened: PortView) -> Html:
     """Every check, those that did not pass first, then those of the port itself; a square for every build, newest first."""
     name = opened.entry.id
     found = quality_history.results(opened.config, name)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from kit.build import HIDDEN, discreet, personal
+from kit.build import HIDDEN, personal, redact
 from kit.catalog import lineage_diagram, quality_grid
 from kit.catalog.quality_history import History, builds, of_tables
 from kit.contracts import Check, Contract, counts
-from kit.core import Config, KitError, __version__, commit
+from kit.core import Config, KitError, __version__, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
 from kit.lineage import columns, lineage
@@ -23,7 +23,7 @@ _RUNS = 10
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckRow:
     """One check: what was found `last`, without values of personal columns, and by the builds before."""
 
     history: History
@@ -45,7 +45,7 @@ class Table:
     """A raw source: its contract, what its checks found, and how many rows were set aside, None where none ever are."""
 
     contract: Contract
-    lines: tuple[Line, ...]
+    lines: tuple[CheckRow, ...]
     aside: int | None
 
 
@@ -59,21 +59,21 @@ class PortTable(Table):
 
 
 @dataclass(frozen=True)
-class Chapter:
+class ProductSection:
     """One product. `others` are checks of what is neither port nor raw data; `private` says that a column is personal."""
 
     product: DataProduct
     picture: Picture
     ports: tuple[PortTable, ...]
     sources: tuple[Table, ...]
-    others: tuple[Line, ...]
+    others: tuple[CheckRow, ...]
     runs: tuple[Record, ...]
     consumers: tuple[str, ...]
     score: Score
     private: bool
 
 
-def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Chapter]:
+def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
     """The chapters of the healthy products, providers before consumers; `rows` are the states of their ports."""
     graph, uses = lineage(mesh), columns.uses(config, mesh)
     states = {f"{row.card.name}.{row.port.name}": row for row in rows}
@@ -87,7 +87,7 @@ def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Cha
             state, readers = states[port.id], {name: _used(used) for name, used in uses[port.id].items()}
             ports.append(PortTable(port.contract, lines.pop(port.name, ()), state.port.quarantined, port, state, readers))
         found.append(
-            Chapter(
+            ProductSection(
                 product=product,
                 picture=lineage_diagram.of_product(graph, product.name),
                 ports=tuple(ports),
@@ -102,14 +102,14 @@ def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Cha
     return found
 
 
-def _lines(config: Config, product: DataProduct) -> dict[str, tuple[Line, ...]]:
+def _lines(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
     """The checks of a product by table, those that did not always pass first."""
     raw, ports = subjects(product)
     found = builds(config, product.name)
     histories = of_tables(product.name, found, frozenset(check.table for build in found for check in build.checks)).checks
-    last = discreet(raw + ports, config.clock(), [history.last for history in histories], personal)
-    lines: dict[str, tuple[Line, ...]] = {}
-    for line in sorted(map(Line, histories, last), key=lambda line: line.steady):
+    last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
+    lines: dict[str, tuple[CheckRow, ...]] = {}
+    for line in sorted(map(CheckRow, histories, last), key=lambda line: line.steady):
         lines[line.history.table] = (*lines.get(line.history.table, ()), line)
     return lines
 
@@ -159,7 +159,7 @@ def html(config: Config, mesh: Mesh) -> str:
     found = chapters(config, mesh, rows)
     return here.get_template("report.html").render(
         policy=POLICY, style=Path(__file__).with_name("report.css").read_text(encoding="utf-8"), now=datetime.now(UTC),
-        config=config, version=__version__, commit=commit(config.root), traits=TRAITS, rows=rows, chapters=found,
+        config=config, version=__version__, commit=current_commit(config.root), traits=TRAITS, rows=rows, chapters=found,
         broken=mesh.broken, scores=[chapter.score for chapter in found], tally=_tally(rows),
         lineage=lineage_diagram.of_mesh(mesh), quality=quality_grid.of_mesh(config, ports),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The columns of a port: types, key, rules, how much is null, classification and mask."""
 
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.contracts import Contract, Rule
 from kit.core import KitError, database
 from kit.drawing import Html, markup
@@ -10,7 +10,7 @@ _HEADER = ("column", "type", "null", "rules", "class", "description")
 _LISTED = 6  # values of a set that are told
 
 
-def html(opened: Opened) -> Html:
+def html(opened: PortView) -> Html:
     """The columns as the contract promises them, or as the last snapshot knows them where there is none now."""
     import duckdb
 

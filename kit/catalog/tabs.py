@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from kit.catalog import lineage_diagram
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.contracts import Contract
 from kit.core import database
 from kit.drawing import Html, markup
@@ -14,7 +14,7 @@ from kit.mesh import Mesh
 from kit.storage import Store, intake
 
 
-def overview(opened: Opened) -> Html:
+def overview(opened: PortView) -> Html:
     """The facts of the port in words; of a broken product those that its last snapshot knows."""
     entry, mesh, contract = opened.entry, opened.mesh(), opened.contract()
     facts: dict[str, object] = {name: markup.states(text) for name, text in entry.facts().items() if name != "read it"}
@@ -50,7 +50,7 @@ _LONGEST = 80
 _NUMBERS = ("int", "double", "float", "decimal")
 
 
-def sample(opened: Opened) -> Html:
+def sample(opened: PortView) -> Html:
     """At most 20 rows; masked columns say so below their names. Raises `NotPublished`, or `KitError` for one pruned."""
     with opened.snapshot() as snapshot, database.connect() as connection:
         found = database.relation(snapshot.files(opened.name), connection).limit(_ROWS)
@@ -72,16 +72,16 @@ def _value(value: Any) -> Html:
     return markup.html(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
-def lineage(opened: Opened) -> Html:
+def lineage(opened: PortView) -> Html:
     """A picture of the whole port or of the column that was picked; raises `MeshError` when its product is broken."""
     mesh, name, picked = opened.mesh(), opened.entry.id, opened.picked
     picture = lineage_diagram.of_column(opened.config, mesh, name, picked) if picked else lineage_diagram.of_port(mesh, name)
     offers = [("the whole port", ""), *((column.name, column.name) for column in opened.entry.port.columns)]
     words = [markup.bold(text) if value == picked else markup.offer(text, value) for text, value in offers]
-    return markup.joined((markup.paragraph(markup.joined(("Look at ", markup.joined(words, ", ")))), markup.image(picture)))
+    return markup.joined((markup.paragraph(markup.joined(("DueCheck at ", markup.joined(words, ", ")))), markup.image(picture)))
 
 
-def code(opened: Opened) -> Html:
+def code(opened: PortView) -> Html:
     """A piece of code for each library, to be copied; each runs as it stands in a notebook of the mesh."""
     name = opened.entry.id
     product, _, port = name.partition(".")

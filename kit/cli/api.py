@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kit.build import Progress, Request, declared_parameters
-from kit.core import Config, KitError, NotebookError, UnknownName, aligned
+from kit.build import BuildRequest, Progress, declared_parameters
+from kit.core import Config, KitError, NotebookError, UnknownName, table_lines
 from kit.drawing import markup
 from kit.mesh import DataProduct, Mesh
 from kit.notebooks import RUN_FILE
@@ -20,7 +20,7 @@ _HEADER = ("product", "result", "snapshot", "seconds", "message")
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """How the builds of some products ended, in build order."""
 
     outcomes: tuple["Outcome", ...]
@@ -32,7 +32,7 @@ class Built:
         return len(self.outcomes)
 
     def __repr__(self) -> str:
-        return "\n".join(aligned(_HEADER, self._rows()))
+        return "\n".join(table_lines(_HEADER, self._rows()))
 
     def _repr_html_(self) -> str:
         rows = [(name, markup.states(status), *rest) for name, status, *rest in self._rows()]
@@ -52,7 +52,7 @@ def run(
     force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     partitions: Iterable[str] = (),
-) -> Built:
+) -> BuildResult:
     """Build products (or owners of ports), all of them for no name, and publish them if they keep their contracts.
 
     What is up to date is skipped, unless forced. `parameters` are those of notebooks, by name. The steps are told as they
@@ -76,12 +76,12 @@ def run(
     if failed or broken:
         texts = [outcome.message for outcome in failed] + [f"{item.name} is broken: {item.message}" for item in broken]
         raise KitError("\n".join(texts))
-    return Built(tuple(outcomes))
+    return BuildResult(tuple(outcomes))
 
 
 def requests(
     config: Config, products: Sequence[DataProduct], given: Mapping[str, Any], partitions: tuple[str, ...], force: bool
-) -> dict[str, Request]:
+) -> dict[str, BuildRequest]:
     """What is asked of each product: the parameters its notebooks declare and, where it is cut, the partitions.
 
     Raises `NotebookError` for a parameter that no notebook declares, `UnknownName` for a partition that is not there.
@@ -91,7 +91,7 @@ def requests(
         selected = ", ".join(product.name for product in products)
         raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
     keys = _partitions(config, products, partitions)
-    return {name: Request(mine, keys[name], force) for name, mine in parameters.items()}
+    return {name: BuildRequest(mine, keys[name], force) for name, mine in parameters.items()}
 
 
 def _mine(product: DataProduct, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +115,6 @@ def _telling() -> tuple[Callable[[], AbstractContextManager[Progress]], Callable
     from kit.jupyter import progress
 
     if progress.in_notebook():
-        told = progress.Live()
+        told = progress.CellProgress()
         return told.watch, told.tell
     return lambda: console.progress(False), console.print_outcome

@@ -10,7 +10,7 @@ from kit.cli import contract, diff_text, notebook, promote
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, complete_ports
 from kit.cli.prompts import ask, is_interactive
-from kit.core import Config, KitError, at, short
+from kit.core import Config, KitError, merge_base_mesh, short
 from kit.governance import diff as compare
 from kit.mesh import Mesh
 
@@ -32,7 +32,7 @@ def diff(
 ) -> None:
     """Say what the contracts promise otherwise than on another branch, whom it hits, and whether their versions say so."""
     config = Config.load()
-    with at(config, against) as then:
+    with merge_base_mesh(config, against) as then:
         products = compare(then, config)
     if as_json:
         terminal.print_json([product.to_json() for product in products])

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kit.build import rehearse
+from kit.build import preview_model
 from kit.cli.options import PortArgument
 from kit.core import IDENTIFIER, Config, KitError, make_folder, short, write_durably
 from kit.mesh import Mesh
@@ -63,7 +63,7 @@ def _rows(config: Config, product: str, name: str, given: list[Path] | None) -> 
     mesh = Mesh.load(config.domains, config.cache)
     with TemporaryDirectory(prefix="kit-") as folder:
         try:
-            made = rehearse(config, mesh.product(product), name, Path(folder))
+            made = preview_model(config, mesh.product(product), name, Path(folder))
         except KitError as error:
             first = "declare the port after that, " if product in (item.name for item in mesh.broken) else ""
             problem = f"'{product}.{name}' has no snapshot to look at, and {error}"

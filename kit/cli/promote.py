@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from kit.build import Outcome, Request
+from kit.build import BuildRequest, Outcome
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, complete_products
@@ -37,7 +37,7 @@ def promote(
 
     It says what is missing when it cannot; no file is changed then.
     """
-    from kit.scaffold import carry_out, plan
+    from kit.scaffold import plan_promotion, promote
 
     config = Config.load()
 
@@ -46,17 +46,17 @@ def promote(
 
     def run(mesh: Mesh, product: DataProduct) -> Outcome:
         say(f"builds {product.name}")
-        return execute(config, mesh, [product], {product.name: Request()}, lambda: terminal.progress(as_json), tell)[0]
+        return execute(config, mesh, [product], {product.name: BuildRequest()}, lambda: terminal.progress(as_json), tell)[0]
 
     def tell(outcome: Outcome) -> None:
         if outcome.status != "failed" and not as_json:
             terminal.print_outcome(outcome)
 
     try:
-        promotion = plan(config, Mesh.load(config.domains, config.cache), notebook, product, port, frame, say)
+        promotion = plan_promotion(config, Mesh.load(config.domains, config.cache), notebook, product, port, frame, say)
         if not as_json:
             _show(promotion)
-        outcome = None if dry_run else carry_out(config, promotion, run)
+        outcome = None if dry_run else promote(config, promotion, run)
     except KeyboardInterrupt:
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None

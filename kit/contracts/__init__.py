@@ -5,12 +5,12 @@ A contract file goes in; a `Contract` with its `Rule`s comes out. A `Check` is t
 
 from kit.contracts import foreign_key_checks
 from kit.contracts.check import SAMPLES, Check, counts, explain, merged
-from kit.contracts.compatibility import Change, compare, demanded, least, reworded
-from kit.contracts.consumer_contract import FOLDER, Need
+from kit.contracts.compatibility import ContractChange, compare, demanded, least, reworded
+from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
-from kit.contracts.custom_properties import custom
+from kit.contracts.custom_properties import custom_property
 from kit.contracts.implication import implies, subject
-from kit.contracts.loader import Documents
+from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.rule_sql import breaking, own_query
@@ -22,19 +22,19 @@ __all__ = [
     "PROPERTY",
     "SAMPLES",
     "TODO",
-    "Change",
     "Check",
     "Column",
+    "ConsumerContract",
     "Contract",
-    "Documents",
-    "Need",
+    "ContractChange",
+    "DocumentReader",
     "Rule",
     "Sla",
     "Version",
     "breaking",
     "compare",
     "counts",
-    "custom",
+    "custom_property",
     "demanded",
     "explain",
     "foreign_key_checks",

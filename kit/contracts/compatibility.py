@@ -19,7 +19,7 @@ _ALIKE = 0.6
 
 
 @dataclass(frozen=True)
-class Change:
+class ContractChange:
     """One difference: where, in words, what it is to readers, and the columns they notice it by (None: by any)."""
 
     where: str
@@ -28,7 +28,7 @@ class Change:
     columns: frozenset[str] | None = None
 
 
-def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
+def compare(old: Contract, new: Contract) -> tuple[ContractChange, ...]:
     """Every change of what readers are promised; nothing for two contracts that promise the same in the same words."""
     stay = {column.name for column in old.columns} & {column.name for column in new.columns}
     return (
@@ -40,7 +40,7 @@ def compare(old: Contract, new: Contract) -> tuple[Change, ...]:
     )
 
 
-def demanded(changes: Iterable[Change]) -> Verdict | None:
+def demanded(changes: Iterable[ContractChange]) -> Verdict | None:
     """The kind of version that says all of the changes; None without any. What a person judges is at least a patch."""
     found = {change.verdict for change in changes}
     order: tuple[Verdict, ...] = ("major", "minor")
@@ -59,7 +59,7 @@ def least(version: Version, verdict: Verdict | None) -> Version:
     return Version(version.major, version.minor, version.patch + 1)
 
 
-def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
+def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
     before = {column.name: column for column in old.columns}
     added = [column for column in new.columns if column.name not in stay]
     for column in old.columns:
@@ -69,10 +69,10 @@ def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
         if renamed:
             added.remove(renamed)
         text = f"renamed to {renamed.name}" if renamed else "dropped"
-        yield Change(f"column {column.name}", text, "major", frozenset({column.name}))
+        yield ContractChange(f"column {column.name}", text, "major", frozenset({column.name}))
     for column in added:
         # Nobody reads it yet: even a required one takes nothing from anybody.
-        yield Change(f"column {column.name}", f"added, {column.type}", "minor", frozenset({column.name}))
+        yield ContractChange(f"column {column.name}", f"added, {column.type}", "minor", frozenset({column.name}))
     for column in new.columns:
         if column.name not in stay:
             continue
@@ -80,16 +80,16 @@ def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
         for field, name in (("type", "type"), ("logical_type", "logical type")):
             if getattr(earlier, field) != getattr(column, field):
                 text = f"{name} {getattr(earlier, field) or 'none'} → {getattr(column, field) or 'none'}"
-                yield Change(f"column {column.name}", text, "major", only)
+                yield ContractChange(f"column {column.name}", text, "major", only)
         if earlier.classification != column.classification:
             # The data is the same; who may see it and how it must be kept is for a person to weigh, either way.
             text = f"classification {earlier.classification or 'none'} → {column.classification or 'none'}"
-            yield Change(f"column {column.name}", text, "review", only)
+            yield ContractChange(f"column {column.name}", text, "review", only)
         if earlier.mask != column.mask:
             # Other values are published, which neither compare nor join with those that readers know.
             others = any(mask and mask.applies for mask in (earlier.mask, column.mask))
             text = f"mask {earlier.mask or 'none'} → {column.mask or 'none'}"
-            yield Change(f"column {column.name}", text, "major" if others else "patch", only)
+            yield ContractChange(f"column {column.name}", text, "major" if others else "patch", only)
 
 
 def _namesake(gone: Column, added: Sequence[Column]) -> Column | None:
@@ -103,15 +103,15 @@ def _namesake(gone: Column, added: Sequence[Column]) -> Column | None:
     return max(alike, key=likeness, default=None)
 
 
-def _key(old: Contract, new: Contract) -> Iterator[Change]:
+def _key(old: Contract, new: Contract) -> Iterator[ContractChange]:
     if set(old.key) == set(new.key):
         return
     # What one row is has changed: a join by the old key may find more rows than one, or none.
     text = f"{', '.join(old.key) or 'none'} → {', '.join(new.key) or 'none'}"
-    yield Change("key", text, "major" if old.key else "minor")
+    yield ContractChange("key", text, "major" if old.key else "minor")
 
 
-def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
+def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
     before, after = _by_subject(old, stay), _by_subject(new, stay)
     for about in dict.fromkeys((*before, *after)):
         olds, news = list(before.get(about, ())), list(after.get(about, ()))
@@ -121,15 +121,15 @@ def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
                 olds.remove(rule)
                 news.remove(same)
         for was, now in zip(olds, news, strict=False):
-            yield Change(_where(was), _said(was, now), _weighed(was, now), _noticed(was, old))
+            yield ContractChange(_where(was), _said(was, now), _weighed(was, now), _noticed(was, old))
         for rule in olds[len(news) :]:
             implied = any(implies(other, rule) for other in after.get(about, ()))
             text = f"no longer promised: {rule.name}"
-            yield Change(_where(rule), text, "patch" if implied else "major", _noticed(rule, old))
+            yield ContractChange(_where(rule), text, "patch" if implied else "major", _noticed(rule, old))
         for rule in news[len(olds) :]:
             implied = any(implies(other, rule) for other in before.get(about, ()))
             verdict: Verdict = "patch" if implied else "minor"
-            yield Change(_where(rule), f"newly promised: {rule.name}", verdict, _noticed(rule, new))
+            yield ContractChange(_where(rule), f"newly promised: {rule.name}", verdict, _noticed(rule, new))
 
 
 def _by_subject(contract: Contract, stay: set[str]) -> Mapping[Any, list[Rule]]:
@@ -181,34 +181,34 @@ def _noticed(rule: Rule, contract: Contract) -> frozenset[str] | None:
     return frozenset(named | set(rule.columns or spoken(rule))) or None
 
 
-def _service(old: Contract, new: Contract) -> Iterator[Change]:
+def _service(old: Contract, new: Contract) -> Iterator[ContractChange]:
     for name, longer_is_better in (("latency", False), ("frequency", False), ("retention", True)):
         was: timedelta | None = getattr(old.sla, name)
         now: timedelta | None = getattr(new.sla, name)
         if was == now:
             continue
         if was is None or now is None:
-            yield Change(name, f"{_span(was)} → {_span(now)}", "minor" if was is None else "major")
+            yield ContractChange(name, f"{_span(was)} → {_span(now)}", "minor" if was is None else "major")
         else:
-            yield Change(name, f"{_span(was)} → {_span(now)}", "minor" if (now > was) == longer_is_better else "major")
+            yield ContractChange(name, f"{_span(was)} → {_span(now)}", "minor" if (now > was) == longer_is_better else "major")
     was_of, now_of = old.sla.latency_column, new.sla.latency_column
     if was_of and now_of and was_of != now_of:
-        yield Change("latency", f"of {was_of} → of {now_of}", "major")
+        yield ContractChange("latency", f"of {was_of} → of {now_of}", "major")
     share, now_share = old.quarantine_limit, new.quarantine_limit
     if share and now_share and share != now_share:
         text = f"at most {100 * share:g} % → at most {100 * now_share:g} %"
-        yield Change("quarantine", text, "minor" if now_share < share else "major")
+        yield ContractChange("quarantine", text, "minor" if now_share < share else "major")
     loss, now_loss = old.max_row_loss, new.max_row_loss
     if loss != now_loss:
         least, now_least = (1 - (1 if share is None else share) for share in (loss, now_loss))
         verdict: Verdict = "patch" if now_least == least else "minor" if now_least > least else "major"
-        yield Change("volume", f"{_loss(loss)} → {_loss(now_loss)}", verdict)
+        yield ContractChange("volume", f"{_loss(loss)} → {_loss(now_loss)}", verdict)
     until, now_until = old.end_of_life, new.end_of_life
     if until != now_until:
         # Said in time, an end takes nothing away. An earlier one does, but no version could say so: readers must agree.
         sooner = until is not None and now_until is not None and now_until < until
         verdict = "review" if sooner else "patch" if until is None else "minor"
-        yield Change("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
+        yield ContractChange("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
 
 
 def _loss(share: float | None) -> str:
@@ -222,17 +222,17 @@ def _span(time: timedelta | None) -> str:
     return f"{hours / 24:g} d" if hours >= 24 else f"{hours:g} h"
 
 
-def _words(old: Contract, new: Contract, stay: set[str]) -> Iterator[Change]:
+def _words(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
     for name, field in (("title", "title"), ("description", "description"), ("team", "team"), ("tags", "tags")):
         if getattr(old, field) != getattr(new, field):
-            yield Change(name, "changed", "patch")
+            yield ContractChange(name, "changed", "patch")
     before = {column.name: column.description for column in old.columns}
     for column in new.columns:
         if column.name in stay and before[column.name] != column.description:
-            yield Change(f"column {column.name}", "description changed", "patch", frozenset({column.name}))
+            yield ContractChange(f"column {column.name}", "description changed", "patch", frozenset({column.name}))
     kept = [column.name for column in old.columns if column.name in stay]
     if kept != [column.name for column in new.columns if column.name in stay]:
-        yield Change("columns", "in another order", "patch")
+        yield ContractChange("columns", "in another order", "patch")
 
 
 # What `kit.evolution` weighs, or what follows from it.
@@ -247,7 +247,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def reworded(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def reworded(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
     """Fields that promise readers nothing: texts and people are a patch; what the kit does not know, a person judges."""
     if old != new:
         found = [path for path in _differing(old, new, "") if not _WEIGHED.fullmatch(path)]
@@ -258,7 +258,7 @@ def reworded(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
         )
         for paths, verdict in kinds:
             if paths:
-                yield Change("file", f"{', '.join(paths)} changed", verdict)
+                yield ContractChange("file", f"{', '.join(paths)} changed", verdict)
 
 
 def _differing(old: Any, new: Any, at: str) -> Iterator[str]:

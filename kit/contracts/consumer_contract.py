@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts.contract import Contract, Version
-from kit.contracts.loader import Documents
+from kit.contracts.loader import DocumentReader
 from kit.contracts.rules import Rule
 from kit.core import Where, mappings, read_yaml
 
@@ -15,7 +15,7 @@ FOLDER = "consumes"
 
 
 @dataclass(frozen=True)
-class Need:
+class ConsumerContract:
     """What one consumer relies on, and whom to talk to about it. `port` is what the consumer calls the port."""
 
     consumer: str
@@ -26,8 +26,8 @@ class Need:
 
     @classmethod
     def load(
-        cls, path: Path, consumer: str, owner: str, contact: str, port: str, version: Version, documents: Documents
-    ) -> "Need":
+        cls, path: Path, consumer: str, owner: str, contact: str, port: str, version: Version, documents: DocumentReader
+    ) -> "ConsumerContract":
         """Read the file of a consumer that declares `port` in `version`; raises `InvalidFile`."""
         contract = Contract.load(path, documents)
         expectations: tuple[tuple[Where, str, str], ...] = (

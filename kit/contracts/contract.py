@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from kit.contracts.custom_properties import custom
-from kit.contracts.loader import Documents
+from kit.contracts.custom_properties import custom_property
+from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.rules import Rule, RuleReader
@@ -44,7 +44,7 @@ def end_of_life(document: Document) -> date | None:
 
 def major_of(document: Document) -> str | None:
     """The port of the same product whose older major version the contract keeps; None when it stands for itself."""
-    where, given = custom(document, (), document.data, MAJOR_OF)
+    where, given = custom_property(document, (), document.data, MAJOR_OF)
     return str(given) if where else None
 
 
@@ -62,7 +62,7 @@ PROPERTY = "maxRowLoss"
 
 def max_row_loss(document: Document) -> float | None:
     """A share from 0 (none may be missing) to 1 (all may be); None when the contract says nothing. Raises `InvalidFile`."""
-    at, share = custom(document, [], document.data, PROPERTY)
+    at, share = custom_property(document, [], document.data, PROPERTY)
     if at and (type(share) not in (int, float) or not 0 <= share <= 1):
         raise document.error(at, f"{PROPERTY}: {share!r} is not a share from 0 to 1 such as 0.5, which is half of the rows")
     return float(share) if at else None
@@ -172,13 +172,13 @@ class Contract:
         return missing + extra + wrong
 
     @classmethod
-    def load(cls, path: Path, documents: Documents | None = None) -> "Contract":
+    def load(cls, path: Path, documents: DocumentReader | None = None) -> "Contract":
         """Read and check one contract file; raises `InvalidFile` naming file, line, field, value and what is allowed.
 
         The file must follow the Open Data Contract Standard 3.1 (https://bitol-io.github.io/open-data-contract-standard/)
         and describe exactly one table. A quality rule that cannot be checked is refused, never dropped.
         """
-        return _Reader((documents or Documents()).read(path, "odcs", _before_schema)).contract()
+        return _Reader((documents or DocumentReader()).read(path, "odcs", _before_schema)).contract()
 
 
 class _Reader:

@@ -5,7 +5,7 @@ from typing import Any
 from kit.core import Document, Where
 
 
-def custom(document: Document, where: Where, owner: dict[str, Any], name: str) -> tuple[Where, Any]:
+def custom_property(document: Document, where: Where, owner: dict[str, Any], name: str) -> tuple[Where, Any]:
     """The value of a custom property of `owner`, which stands at `where`, and where it stands itself.
 
     Both are empty when it is not given; raises `InvalidFile` when it is given twice.

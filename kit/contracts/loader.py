@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from kit.core import Document, KitError, Remembered, parse_yaml, read_text
+from kit.core import ContentCache, Document, KitError, parse_yaml, read_text
 
 Standard = Literal["odcs", "odps"]
 """Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
@@ -153,7 +153,7 @@ def _product_schema() -> dict[str, Any]:
     }
 
 
-class Documents:
+class DocumentReader:
     """Reads the files of a mesh. What lies in the folder `cache` only saves time, never changes what is read.
 
     A file is known by its content alone, and only when it was valid: whatever is wrong with a file is found and told
@@ -161,7 +161,7 @@ class Documents:
     """
 
     def __init__(self, cache: Path | None = None) -> None:
-        self._remembered = Remembered(cache / "documents" if cache else None)
+        self._remembered = ContentCache(cache / "documents" if cache else None)
 
     def read(self, path: Path, standard: Standard, before: Callable[[Document], None] = lambda document: None) -> Document:
         """The file's data, valid by the standard; raises `InvalidFile` with file, line and field.
@@ -169,7 +169,7 @@ class Documents:
         `before` may refuse in better words what the standard would refuse.
         """
         text = read_text(path)
-        key = Remembered.key(_schema_digest(standard), text)
+        key = ContentCache.key(_schema_digest(standard), text)
         known = self._remembered.get(key)
         if known is not None:
             return Document(path, text, json.loads(known))

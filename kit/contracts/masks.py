@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kit.contracts.custom_properties import custom
+from kit.contracts.custom_properties import custom_property
 from kit.core import Document, Where
 
 _KINDS = "hmac, drop, inherited, or {generalise: …}"
@@ -38,7 +38,7 @@ def mask_of(document: Document, where: Where, item: dict[str, Any], kind: str) -
 
     Raises `InvalidFile` for one that could not be applied or would leave the contract a lie.
     """
-    here, given = custom(document, where, item, "mask")
+    here, given = custom_property(document, where, item, "mask")
     if not here:
         return None
     mask = _mask(document, here, given, kind)

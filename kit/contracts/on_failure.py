@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kit.contracts.custom_properties import custom
+from kit.contracts.custom_properties import custom_property
 from kit.core import Document, Where
 
 BLOCK, QUARANTINE, WARN = "block", "quarantine", "warn"
@@ -28,7 +28,7 @@ class OnFailure:
         severity = item.get("severity")
         if severity is not None and severity not in _SEVERITIES:
             raise document.error([*where, "severity"], f"'{severity}' is not one of {', '.join(_SEVERITIES)}")
-        at, response = custom(document, where, item, _PROPERTY)
+        at, response = custom_property(document, where, item, _PROPERTY)
         if not at:
             return cls(where, _SEVERITIES.get(severity or "", BLOCK))
         if response not in _RESPONSES:
@@ -46,7 +46,7 @@ class OnFailure:
 
 def quarantine_limit(document: Document, needed: bool) -> float | None:
     """The highest share of a table's rows that may be set aside; `needed` as soon as one of its rules sets any aside."""
-    at, limit = custom(document, [], document.data, _LIMIT)
+    at, limit = custom_property(document, [], document.data, _LIMIT)
     form = f"customProperties: [{{property: {_LIMIT}, value: 0.01}}]"
     if needed and not at:
         problem = f"a rule sets rows aside, but nothing says how many may be; write {form}, a share between 0 and 1"

@@ -4,7 +4,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 """
 
 from kit.core import database, git, sandbox, yaml_writer
-from kit.core.cache import Remembered
+from kit.core.cache import ContentCache
 from kit.core.config import MASK_KEY, Config
 from kit.core.database import KNOWN_TYPES, normal_type
 from kit.core.errors import (
@@ -24,7 +24,7 @@ from kit.core.errors import (
 )
 from kit.core.files import (
     IDENTIFIER,
-    Step,
+    OnStep,
     inside,
     make_folder,
     no_step,
@@ -37,12 +37,12 @@ from kit.core.files import (
     to_json,
     write_durably,
 )
-from kit.core.git import at, commit
-from kit.core.locks import Single, lock
+from kit.core.git import current_commit, merge_base_mesh
+from kit.core.locks import SingleInstance, lock
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
-from kit.core.text import aligned, count
+from kit.core.text import counted, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
@@ -55,6 +55,7 @@ __all__ = [
     "AuditFailed",
     "Busy",
     "Config",
+    "ContentCache",
     "Document",
     "IngestError",
     "InvalidFile",
@@ -63,23 +64,20 @@ __all__ = [
     "MeshError",
     "NotPublished",
     "NotebookError",
+    "OnStep",
     "Policy",
     "Processes",
     "PublishConflict",
-    "Remembered",
     "Secrets",
-    "Single",
+    "SingleInstance",
     "SqlError",
-    "Step",
     "TransformError",
     "UnknownName",
     "Where",
     "__version__",
-    "aligned",
     "appended",
-    "at",
-    "commit",
-    "count",
+    "counted",
+    "current_commit",
     "database",
     "end_by_interrupt",
     "end_with_parent",
@@ -89,6 +87,7 @@ __all__ = [
     "lock",
     "make_folder",
     "mappings",
+    "merge_base_mesh",
     "no_step",
     "normal_type",
     "parse_yaml",
@@ -99,6 +98,7 @@ __all__ = [
     "sha256",
     "short",
     "sync_path",
+    "table_lines",
     "time_id",
     "to_json",
     "write_durably",

@@ -8,7 +8,7 @@ from pathlib import Path
 from kit.core.files import make_folder, write_durably
 
 
-class Remembered:
+class ContentCache:
     """One file of texts by key, which only saves time; without a file nothing is remembered.
 
     A file that is missing, damaged, written by another kit or not writable is passed over.

@@ -74,12 +74,12 @@ def read_json(path: Path) -> Any:
         raise InvalidFile(f"{short(path)}: not valid JSON: {error}") from None
 
 
-Step = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Told of each named point of a long operation as it is passed."""
 
 
 def no_step(name: str) -> None:
-    """A `Step` that listens to nothing."""
+    """A `OnStep` that listens to nothing."""
 
 
 def sync_path(path: Path) -> None:
@@ -99,7 +99,7 @@ def make_folder(path: Path) -> None:
         sync_path(path.parent)
 
 
-def write_durably(path: Path, content: str | bytes, step: Step = no_step) -> None:
+def write_durably(path: Path, content: str | bytes, step: OnStep = no_step) -> None:
     """Replace a file at once and for good: readers see the old or the new content, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

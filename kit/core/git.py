@@ -31,7 +31,7 @@ def log(config: Config, path: Path, most: int = 20) -> tuple[Commit, ...]:
 
 
 @contextmanager
-def at(config: Config, ref: str) -> Iterator[Config]:
+def merge_base_mesh(config: Config, ref: str) -> Iterator[Config]:
     """The mesh where the work tree parted from the branch, tag or commit `ref`, in a folder that is gone at the end.
 
     What others have done on `ref` since then is no change of this work tree. Neither it nor git's index is touched.
@@ -60,7 +60,7 @@ def at(config: Config, ref: str) -> Iterator[Config]:
         yield then
 
 
-def commit(root: Path) -> str | None:
+def current_commit(root: Path) -> str | None:
     """The commit the mesh is at, with `-dirty` when files differ from it; None outside a git checkout."""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

@@ -35,7 +35,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 @dataclass(frozen=True)
-class Single:
+class SingleInstance:
     """The place in `folder` of a program that runs at most once."""
 
     folder: Path

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Contract, Documents
-from kit.core import Config, KitError, Remembered, TransformError, mappings, read_text
+from kit.contracts import Contract, DocumentReader
+from kit.core import Config, ContentCache, KitError, TransformError, mappings, read_text
 from kit.core import database as work
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
 from kit.dbt.runner import dbt_arguments
@@ -30,7 +30,7 @@ _ENVIRONMENT = re.compile(r"""env_var\(\s*['"](\w+)""")
 
 
 @dataclass(frozen=True)
-class Statement:
+class CompiledStatement:
     """One SQL text of a product: `kind` is model, test or hook, `path` the file it stands in.
 
     Other tables go by the names the work database knows: "PRODUCT"."PORT", "raw"."SOURCE", or "MODEL" for an own one.
@@ -50,7 +50,7 @@ def compiled(config: Config, product: DataProduct) -> dict[str, str]:
     return {statement.name: statement.sql for statement in statements(config, product) if statement.kind == "model"}
 
 
-def statements(config: Config, product: DataProduct) -> tuple[Statement, ...]:
+def statements(config: Config, product: DataProduct) -> tuple[CompiledStatement, ...]:
     """Everything the dbt project of a product runs but generic tests, whose SQL is dbt's own; raises as `compiled` does.
 
     Templates are rendered here. Where that needs dbt (a macro that asks the database, a package, an alias) `dbt compile`
@@ -95,18 +95,18 @@ class _Rendered:
         folders = [folder / part for part in folder_names(self.settings, "macro-paths", "macros")]
         self.templates = Templates(folders, names)
 
-    def statements(self) -> Iterator[Statement]:
+    def statements(self) -> Iterator[CompiledStatement]:
         for name, path in self.models.items():
             if path.suffix == ".sql":
-                yield Statement(name, "model", path, self.render(path, name))
+                yield CompiledStatement(name, "model", path, self.render(path, name))
         for part in folder_names(self.settings, "test-paths", "tests"):
             for path, place in files_below(self.product.folder / part):
                 if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
-                    yield Statement(path.stem, "test", path, self.render(path, path.stem))
+                    yield CompiledStatement(path.stem, "test", path, self.render(path, path.stem))
         documents = {self.product.folder / "dbt_project.yml": self.settings, **self.described}
         for path, value in [*self.hooks, *((path, hook) for path, data in documents.items() for hook in _hooks(data))]:
             for text in _texts(value):
-                yield Statement(path.stem, "hook", path, self.templates.render(text, this=_relation("this")))
+                yield CompiledStatement(path.stem, "hook", path, self.templates.render(text, this=_relation("this")))
 
     def render(self, path: Path, name: str) -> str:
         self.path = path
@@ -182,19 +182,19 @@ def _texts(hook: Any) -> list[str]:
     return [str(item.get("sql") or "") if isinstance(item, dict) else str(item) for item in items if item]
 
 
-def _by_dbt(config: Config, product: DataProduct) -> tuple[Statement, ...]:
+def _by_dbt(config: Config, product: DataProduct) -> tuple[CompiledStatement, ...]:
     """What `dbt compile` makes of the project, remembered by the content of all that it depends on."""
     tables = _tables(config, product)
     named = sorted({name for path in product.folder.rglob("*.sql") for name in _ENVIRONMENT.findall(read_text(path))})
     seen = [f"{name}={os.environ.get(name)}" for name in named]
-    remembered = Remembered(config.cache / "compiled" / product.name)
-    key = Remembered.key(str(product.folder), product.code_digest(), repr(tables), *seen)
+    remembered = ContentCache(config.cache / "compiled" / product.name)
+    key = ContentCache.key(str(product.folder), product.code_digest(), repr(tables), *seen)
     known = remembered.get(key)
     if known is None:
         known = json.dumps([asdict(item) for item in _compile(config, product, tables)], default=str)
         remembered.keep(key, known)
     remembered.save()
-    return tuple(Statement(**{**item, "path": Path(item["path"])}) for item in json.loads(known))
+    return tuple(CompiledStatement(**{**item, "path": Path(item["path"])}) for item in json.loads(known))
 
 
 def _tables(config: Config, product: DataProduct) -> dict[str, dict[str, str]]:
@@ -205,11 +205,11 @@ def _tables(config: Config, product: DataProduct) -> dict[str, dict[str, str]]:
         _, _, name = item.port.partition(".")
         path = config.domains / item.product / "contracts" / f"{name}.odcs.yaml"
         with suppress(KitError):
-            contracts[item.name] = Contract.load(path, Documents(config.cache))
+            contracts[item.name] = Contract.load(path, DocumentReader(config.cache))
     return {table: {column.name: column.type for column in contract.columns} for table, contract in contracts.items()}
 
 
-def _compile(config: Config, product: DataProduct, tables: Mapping[str, Mapping[str, str]]) -> Iterator[Statement]:
+def _compile(config: Config, product: DataProduct, tables: Mapping[str, Mapping[str, str]]) -> Iterator[CompiledStatement]:
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / f"{_DATABASE}.duckdb"
         with work.connect(database) as connection:
@@ -245,6 +245,6 @@ def _compile(config: Config, product: DataProduct, tables: Mapping[str, Mapping[
         code = node.get("compiled_code") or node.get("raw_code") or ""
         for relation, name in names.items():
             code = code.replace(relation, name)
-        yield Statement(node["name"], kind, path, code.replace(f'"{_DATABASE}".', "").strip())
+        yield CompiledStatement(node["name"], kind, path, code.replace(f'"{_DATABASE}".', "").strip())
         for text in _texts([*node["config"].get("pre-hook", ()), *node["config"].get("post-hook", ())]):
-            yield Statement(node["name"], "hook", path, text)
+            yield CompiledStatement(node["name"], "hook", path, text)

@@ -18,7 +18,7 @@ _PROFILES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Transformed:
+class TransformResult:
     """What a dbt build did: the models it made and the outcome of every dbt test and unit test."""
 
     models: tuple[str, ...]
@@ -35,7 +35,7 @@ def transform(
     on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
     only: str = "",
-) -> Transformed:
+) -> TransformResult:
     """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
 
     They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
@@ -88,7 +88,7 @@ def transform(
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
         checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
-    return Transformed(models, checks)
+    return TransformResult(models, checks)
 
 
 def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:

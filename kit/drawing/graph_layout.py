@@ -18,7 +18,7 @@ _TRIALS = 8_000
 # A crossing is worth an edge that climbs so many pixels less.
 _CROSSING = 40.0
 
-Cell = tuple[str, int]
+GridCell = tuple[str, int]
 """A place in a column: a node and its layer, or the edges that leave a node, where they pass a later layer."""
 
 
@@ -88,8 +88,8 @@ class _Grid:
         self, groups: Mapping[str, str], edges: Sequence[tuple[str, str]], layer: Mapping[str, int], height: float
     ) -> None:
         self.layer, self.height = layer, height
-        self.chains: dict[tuple[str, str], list[Cell]] = {}
-        self.band: dict[Cell, tuple[str, str]] = {(node, layer[node]): (group, "") for node, group in groups.items()}
+        self.chains: dict[tuple[str, str], list[GridCell]] = {}
+        self.band: dict[GridCell, tuple[str, str]] = {(node, layer[node]): (group, "") for node, group in groups.items()}
         span: dict[str, tuple[int, int]] = {}
         for node, group in groups.items():
             first, last = span.get(group, (layer[node], layer[node]))
@@ -102,20 +102,20 @@ class _Grid:
                 chain.append((source if here in (None, groups[source]) else f"{source}\0{here}", column))
                 self.band[chain[-1]] = (here, "") if here else (groups[source], source)
             self.chains[source, target] = [*chain, (target, layer[target])]
-        self.left: dict[Cell, list[Cell]] = defaultdict(list)
-        self.right: dict[Cell, list[Cell]] = defaultdict(list)
+        self.left: dict[GridCell, list[GridCell]] = defaultdict(list)
+        self.right: dict[GridCell, list[GridCell]] = defaultdict(list)
         for before, after in sorted({pair for chain in self.chains.values() for pair in pairwise(chain)}):
             self.right[before].append(after)
             self.left[after].append(before)
         self.columns = range(max(layer.values()) + 1)
-        self.bands: dict[tuple[str, str], dict[int, list[Cell]]] = {}
+        self.bands: dict[tuple[str, str], dict[int, list[GridCell]]] = {}
         for cell, band in self.band.items():
             self.bands.setdefault(band, {}).setdefault(cell[1], []).append(cell)
         self.beside = {
             band: [o for o, cells in self.bands.items() if o != band and min(cells) <= max(rows) and min(rows) <= max(cells)]
             for band, rows in self.bands.items()
         }
-        self.joined: dict[tuple[str, str], list[tuple[Cell, Cell]]] = {band: [] for band in self.bands}
+        self.joined: dict[tuple[str, str], list[tuple[GridCell, GridCell]]] = {band: [] for band in self.bands}
         for cell, band in self.band.items():
             self.joined[band] += [(cell, o) for o in self.left[cell] + self.right[cell] if self.band[o] != band]
         self.pairs = [[(a, b) for a, after in self.right.items() if a[1] == at for b in after] for at in self.columns]
@@ -138,7 +138,7 @@ class _Grid:
             routes[edge] = points[1:-1]
         return Layout(boxes, frames, routes, left[-1] - COLUMN_GAP + FRAME, max(b for _, b in self._extents(y).values()))
 
-    def _arrange(self) -> dict[Cell, float]:
+    def _arrange(self) -> dict[GridCell, float]:
         bands = list(self.bands)
         inner = self._settled()
         best = self._stack(bands, inner)
@@ -155,7 +155,7 @@ class _Grid:
             inner = self._settled()
         return best
 
-    def _sort(self, y: dict[Cell, float], rightwards: bool) -> None:
+    def _sort(self, y: dict[GridCell, float], rightwards: bool) -> None:
         """Order the cells of each band and column by the mean height of what they are joined to on one side."""
         near = self.left if rightwards else self.right
         for column in self.columns if rightwards else reversed(self.columns):
@@ -165,10 +165,10 @@ class _Grid:
                 cells.sort(key=lambda cell: (_mean([y[other] for other in near[cell]], y[cell]), y[cell]))
                 y.update(zip(cells, heights, strict=True))
 
-    def _settled(self) -> dict[Cell, float]:
+    def _settled(self) -> dict[GridCell, float]:
         return {cell: y for band in self.bands for cell, y in self._settle(band).items()}
 
-    def _settle(self, band: tuple[str, str]) -> dict[Cell, float]:
+    def _settle(self, band: tuple[str, str]) -> dict[GridCell, float]:
         """Heights of a band's cells from its own top: in their order, apart, and level with what they are joined to."""
         rows = self.bands[band]
         y = {
@@ -188,7 +188,7 @@ class _Grid:
             y[cell] -= shift
         return y
 
-    def _apart(self, wanted: list[float], cells: list[Cell]) -> list[float]:
+    def _apart(self, wanted: list[float], cells: list[GridCell]) -> list[float]:
         """The heights nearest to those wanted that keep the cells in order and apart (least squares, by pooling)."""
         sizes = [self._size(cell) for cell in cells]
         offsets = list(accumulate(((a + b) / 2 + ROW_GAP for a, b in pairwise(sizes)), initial=0.0))
@@ -202,10 +202,10 @@ class _Grid:
         level = [total / count for total, count in pools for _ in range(count)]
         return [at + offset for at, offset in zip(level, offsets, strict=True)]
 
-    def _size(self, cell: Cell) -> float:
+    def _size(self, cell: GridCell) -> float:
         return self.height if self.layer.get(cell[0]) == cell[1] else LANE
 
-    def _order(self, bands: list[tuple[str, str]], inner: Mapping[Cell, float]) -> list[tuple[str, str]]:
+    def _order(self, bands: list[tuple[str, str]], inner: Mapping[GridCell, float]) -> list[tuple[str, str]]:
         """The order of bands, top to bottom, found by moving one at a time while that makes the picture simpler."""
         best, least = bands, self._cost(self._stack(bands, inner))
         moves = [(band, at) for band in bands for at in range(len(bands))]
@@ -221,7 +221,7 @@ class _Grid:
                 break
         return best
 
-    def _stack(self, bands: list[tuple[str, str]], inner: Mapping[Cell, float]) -> dict[Cell, float]:
+    def _stack(self, bands: list[tuple[str, str]], inner: Mapping[GridCell, float]) -> dict[GridCell, float]:
         """Bands below each other where they share columns, then each moved towards what it is joined to."""
         depth = [0.0 for _ in self.columns]
         tops: dict[tuple[str, str], float] = {}
@@ -244,7 +244,7 @@ class _Grid:
                 tops[band] = max(least, min(most, _mean(wanted, tops[band])))
         return {cell: tops[band] + _top(band) + inner[cell] for cell, band in self.band.items()}
 
-    def _cost(self, y: Mapping[Cell, float]) -> float:
+    def _cost(self, y: Mapping[GridCell, float]) -> float:
         """How far edges climb or fall, and how often they cross."""
         climb, crossings = 0.0, 0
         for column in self.pairs:
@@ -256,7 +256,7 @@ class _Grid:
                 insort(ends, end)
         return climb + _CROSSING * crossings
 
-    def _extents(self, y: Mapping[Cell, float]) -> dict[tuple[str, str], tuple[float, float]]:
+    def _extents(self, y: Mapping[GridCell, float]) -> dict[tuple[str, str], tuple[float, float]]:
         result = {}
         for band, rows in self.bands.items():
             cells = [cell for row in rows.values() for cell in row]

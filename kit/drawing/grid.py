@@ -29,7 +29,7 @@ _STYLE = """
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One place of a grid: its state, its word, and below that something in small."""
 
     state: str
@@ -43,7 +43,7 @@ class Row:
 
     label: str
     group: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[GridCell | None]
     note: str = ""
 
 
@@ -81,7 +81,7 @@ def _row(row: Row, left: float, y: float, high: float) -> str:
     return "".join(parts)
 
 
-def _cell(cell: Cell, x: float, y: float, high: float) -> str:
+def _cell(cell: GridCell, x: float, y: float, high: float) -> str:
     middle = x + _COLUMN / 2
     state = f"cell {cell.state}".removesuffix(" none")
     box = f'<rect class="{state}" x="{number(x)}" y="{number(y)}" width="{_COLUMN:g}" height="{high:g}" rx="4"/>'

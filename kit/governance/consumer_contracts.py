@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from kit.contracts import FOLDER, Change, Contract, Documents, Need, Rule, compare, implies, subject
+from kit.contracts import FOLDER, ConsumerContract, Contract, ContractChange, DocumentReader, Rule, compare, implies, subject
 from kit.core import Config, KitError, short
 from kit.mesh import Mesh, OutputPort, folders
 
@@ -13,15 +13,15 @@ _KIND = ".odcs.yaml"
 _MORE_OR_LESS = {"minor": "needs more: ", "major": "needs less: "}
 
 
-def stated(old: Config, new: Config, documents: Documents) -> dict[str, tuple[Change, ...]]:
+def stated(old: Config, new: Config, documents: DocumentReader) -> dict[str, tuple[ContractChange, ...]]:
     """The changes of what is stated between two trees, by port; of files that differ only."""
     before, after = _files(old), _files(new)
-    found: dict[str, tuple[Change, ...]] = {}
+    found: dict[str, tuple[ContractChange, ...]] = {}
     for key in sorted({*before, *after}):
         if _bytes(before, key) != _bytes(after, key):
             consumer, port = key
             was, now = (_contract(files, key, documents) for files in (before, after))
-            changes = tuple(Change(f"need of {consumer}", text, "patch") for text in _said(was, now, key in after))
+            changes = tuple(ContractChange(f"need of {consumer}", text, "patch") for text in _said(was, now, key in after))
             found[port] = (*found.get(port, ()), *changes)
     return found
 
@@ -50,7 +50,7 @@ def _bytes(files: Mapping[tuple[str, str], Path], key: tuple[str, str]) -> bytes
     return files[key].read_bytes() if key in files else None
 
 
-def _contract(files: Mapping[tuple[str, str], Path], key: tuple[str, str], documents: Documents) -> Contract | None:
+def _contract(files: Mapping[tuple[str, str], Path], key: tuple[str, str], documents: DocumentReader) -> Contract | None:
     with suppress(KitError):
         return Contract.load(files[key], documents) if key in files else None
     return None
@@ -65,18 +65,18 @@ def problems(mesh: Mesh) -> Iterator[tuple[str, str]]:
                     yield product.name, _problem(port, need, change)
 
 
-def unmet(need: Need, contract: Contract) -> tuple[Change, ...]:
+def unmet(need: ConsumerContract, contract: Contract) -> tuple[ContractChange, ...]:
     """What is taken away on the way from what is needed to what is promised; a rule that only warns is no more than a wish."""
     return tuple(change for change in _way(need, contract, contract) if change.verdict == "major")
 
 
-def lost(need: Need, old: Contract, new: Contract) -> tuple[Change, ...]:
+def lost(need: ConsumerContract, old: Contract, new: Contract) -> tuple[ContractChange, ...]:
     """What a change of a contract takes away of what is needed, or may; what was not promised before is not lost by it."""
     lacked = _way(need, old, old)
     return tuple(change for change in _way(need, new, old) if change.verdict in ("major", "review") and change not in lacked)
 
 
-def _way(need: Need, contract: Contract, known: Contract) -> tuple[Change, ...]:
+def _way(need: ConsumerContract, contract: Contract, known: Contract) -> tuple[ContractChange, ...]:
     """From what is needed to what is promised; who says nothing of the mask of a column means the one that was `known`."""
     masks = {column.name: column.mask for column in known.columns}
     columns = (replace(column, mask=column.mask or masks.get(column.name)) for column in need.contract.columns)
@@ -84,7 +84,7 @@ def _way(need: Need, contract: Contract, known: Contract) -> tuple[Change, ...]:
     return compare(replace(need.contract, columns=tuple(columns), rules=tuple(rules)), contract)
 
 
-def _problem(port: OutputPort, need: Need, change: Change) -> str:
+def _problem(port: OutputPort, need: ConsumerContract, change: ContractChange) -> str:
     return (
         f"{short(port.contract.path)}: promises less than '{need.consumer}' needs: {change.where}: {change.text}; "
         f"promise it, or agree with {need.owner} ({need.contact}) on {short(need.contract.path)}"

@@ -9,7 +9,7 @@ from kit.contracts import Contract, Rule, own_query
 from kit.core import Config, KitError, short
 from kit.dbt.compiler import statements
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
-from kit.lineage import Python, of_ingest, of_notebook, reaches
+from kit.lineage import PythonReads, ingest_reads, notebook_reads, reaches
 from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
 from kit.quality import read_suite
 
@@ -17,7 +17,7 @@ _SELF = "kit table"  # what ${table} goes by; nothing of a contract can be calle
 
 
 @dataclass(frozen=True)
-class Asked:
+class RuleReferences:
     """`tables` are those that rules name beside their own; `problems` say what they ask that they must not."""
 
     tables: frozenset[str]
@@ -34,7 +34,7 @@ class _Query:
     others: frozenset[str]
 
 
-def asked(config: Config, product: DataProduct) -> Asked:
+def asked(config: Config, product: DataProduct) -> RuleReferences:
     """What the rules of a product's contracts and suites, and those it states as needs, ask."""
     queries = tuple(_queries(product))
     tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
@@ -49,7 +49,7 @@ def asked(config: Config, product: DataProduct) -> Asked:
             elif table != _SELF:
                 allowed = ", ".join(("${table}", *sorted(query.others)))
                 problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
-    return Asked(frozenset(tables), tuple(problems))
+    return RuleReferences(frozenset(tables), tuple(problems))
 
 
 def _contracts(product: DataProduct) -> list[Contract]:
@@ -183,12 +183,12 @@ def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
 
 def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
     places = forbidden(config, mesh, product.name)
-    yield from (f"{item.where}: {item.problem}" for item in of_ingest(product.folder, places).faults)
+    yield from (f"{item.where}: {item.problem}" for item in ingest_reads(product.folder, places).faults)
     for port in product.ports:
         if port.notebook is None:
             continue
         try:
-            found: Python = of_notebook(port.notebook, product.folder, places)
+            found: PythonReads = notebook_reads(port.notebook, product.folder, places)
         except KitError as error:
             seen.all = True
             yield str(error)

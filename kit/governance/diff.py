@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Change, Contract, Documents, Version, compare, demanded, least, reworded
+from kit.contracts import Contract, ContractChange, DocumentReader, Version, compare, demanded, least, reworded
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.governance.consumer_contracts import lost, stated
 from kit.lineage import columns
@@ -44,10 +44,10 @@ class PortDiff:
     port: str
     old: Version | None
     new: Version | None
-    changes: tuple[Change, ...]
+    changes: tuple[ContractChange, ...]
     consumers: tuple[Consumer, ...]
     problem: str = ""
-    needs: tuple[Change, ...] = ()
+    needs: tuple[ContractChange, ...] = ()
 
     @property
     def wanted(self) -> Version | None:
@@ -98,7 +98,7 @@ class ProductDiff:
         return {"product": self.product, "problem": self.problem, "ports": ports}
 
 
-def _to_json(change: Change) -> dict[str, Any]:
+def _to_json(change: ContractChange) -> dict[str, Any]:
     return {**vars(change), "columns": None if change.columns is None else sorted(change.columns)}
 
 
@@ -110,7 +110,7 @@ def diff(old: Config, new: Config) -> tuple[ProductDiff, ...]:
 class _Trees:
     def __init__(self, old: Config, new: Config) -> None:
         self.old, self.new = old, new
-        self.documents = Documents(new.cache)
+        self.documents = DocumentReader(new.cache)
         self.before, self.after = _contracts(old), _contracts(new)
         self.stated = stated(old, new, self.documents)
 
@@ -130,7 +130,7 @@ class _Trees:
         path = self.after.get(port)
         old = self.was(port)
         if path is None:
-            changes = (Change("port", "removed", "major"),)
+            changes = (ContractChange("port", "removed", "major"),)
             consumers = tuple(self.consumers(port, port, old, None, changes))
             readers = ", ".join(f"{item.name} ({item.contact})" for item in consumers if item.hit)
             problem = f"{port} is gone, but still read by {readers}; keep it until they have moved" if readers else ""
@@ -142,7 +142,7 @@ class _Trees:
         if port not in self.before:
             return self.added(port, new)
         if old is None:
-            change = Change("contract", "was not valid before, so that it cannot be compared", "review")
+            change = ContractChange("contract", "was not valid before, so that it cannot be compared", "review")
             return PortDiff(port, None, new.version, (change,), ())
         weighed = (*compare(old, new), *reworded(read_yaml(old.path).data, read_yaml(path).data))
         found = PortDiff(port, old.version, new.version, weighed, tuple(self.consumers(port, port, old, new, weighed)))
@@ -158,8 +158,8 @@ class _Trees:
         if old is None or old.version.major != new.version.major:
             twin = next((name for name, gone in self.lost.items() if gone.columns == new.columns), None)
             text = f"added; it is {twin} under another name" if twin else "added"
-            return PortDiff(port, None, new.version, (Change("port", text, "minor"),), ())
-        kept = Change("port", f"added; keeps version {old.version.major} of {newer} until {new.end_of_life}", "minor")
+            return PortDiff(port, None, new.version, (ContractChange("port", text, "minor"),), ())
+        kept = ContractChange("port", f"added; keeps version {old.version.major} of {newer} until {new.end_of_life}", "minor")
         taken = tuple(change for change in compare(old, new) if change.verdict in _GRAVE)
         consumers = tuple(self.consumers(newer, port, old, new, taken))
         broken = [f"{change.where} {change.text}" for change in taken if change.verdict == "major"]
@@ -176,7 +176,7 @@ class _Trees:
         return f"the product {name} is version {new}, after {old}; the changes of its ports need {wanted} or higher"
 
     def consumers(
-        self, was: str, now: str, old: Contract | None, new: Contract | None, changes: tuple[Change, ...]
+        self, was: str, now: str, old: Contract | None, new: Contract | None, changes: tuple[ContractChange, ...]
     ) -> Iterator[Consumer]:
         """Who read the port `was`, and whether they notice the changes of the port `now` that may break a reader."""
         grave = tuple(change for change in changes if change.verdict in _GRAVE)
@@ -190,7 +190,7 @@ class _Trees:
             wanted = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
             if wanted is None:
                 continue
-            serving = versions.serving(item.name.partition(".")[2], wanted, offered)
+            serving = versions.resolve_version(item.name.partition(".")[2], wanted, offered)
             if need := needs.get(reader.name):
                 used = _touched(lost(need, old, new) if new else grave, need.columns)
             else:
@@ -236,7 +236,7 @@ def _bytes(path: Path | None) -> bytes | None:
     return path.read_bytes() if path else None
 
 
-def _touched(changes: Iterable[Change], used: frozenset[str] | None) -> tuple[str, ...] | None:
+def _touched(changes: Iterable[ContractChange], used: frozenset[str] | None) -> tuple[str, ...] | None:
     """The used columns by which the changes are noticed; None for all, whichever they are."""
     found: set[str] = set()
     for change in changes:

@@ -29,7 +29,7 @@ _SHAPES = (
 
 
 @dataclass(frozen=True)
-class Given:
+class RawFile:
     """The file. `names` are its columns, as it calls them, with the names they get; `delimiter` is None for Parquet."""
 
     path: Path
@@ -37,7 +37,7 @@ class Given:
     delimiter: str | None
 
     @classmethod
-    def of(cls, path: Path) -> "Given":
+    def of(cls, path: Path) -> "RawFile":
         """Look at the file's header; raises `IngestError` in one sentence for whatever cannot be used."""
         if path.is_dir():
             raise IngestError(f"{short(path)} is a folder; name one file, {_allowed()}")

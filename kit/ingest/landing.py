@@ -17,7 +17,7 @@ from kit.mesh import DataProduct, Source
 
 
 @dataclass(frozen=True)
-class Landing:
+class LandedSource:
     """Raw data of one source as it was taken in. `digest` is that of its content."""
 
     source: str
@@ -44,7 +44,7 @@ def package_file(package: str, path: str) -> Path:
     return found
 
 
-def land(product: DataProduct, source: Source, raw: Path) -> Landing:
+def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
     """Take in one source: call the function of its name in `ingest.py` and keep what it returns as typed Parquet.
 
     The function returns the path of a Parquet or CSV file, absolute or from the domain folder, or a polars frame. Nothing
@@ -82,7 +82,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> Landing:
     query = f"select sum(num_rows)::bigint from parquet_file_metadata({database.literal(str(target))})"
     with database.connect() as connection:
         (rows,) = connection.execute(query).fetchone() or (0,)
-    return Landing(source.name, digest, target, rows)
+    return LandedSource(source.name, digest, target, rows)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

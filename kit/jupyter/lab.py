@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from kit.core import HOST, Busy, Config, KitError, Processes, Single, end_by_interrupt, free_port, to_json
+from kit.core import HOST, Busy, Config, KitError, Processes, SingleInstance, end_by_interrupt, free_port, to_json
 
 START = "notebooks/00_start.ipynb"
 
@@ -20,12 +20,12 @@ _STOP_SECONDS = 40  # kernels first, and Dagster if it was asked for
 _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
-def place(config: Config) -> Single:
+def place(config: Config) -> SingleInstance:
     """Where the JupyterLab of this clone has its state: a clone is one person's, and nobody else may read the token."""
     folder = config.root / ".mesh" / "lab"
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    return Single(folder)
+    return SingleInstance(folder)
 
 
 @contextmanager

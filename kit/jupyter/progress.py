@@ -18,7 +18,7 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class Live:
+class CellProgress:
     """The steps of builds that are done, and the one at work; each is written into the same output as it comes."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from kit.core import Config, KitError, Processes
 from kit.jupyter import lab
 from kit.orchestration import dev_server
 from kit.orchestration.instance import WEB_ROOT
-from kit.scaffold import blank
+from kit.scaffold import new_blank_notebook
 
 _PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Dagster</title>{refresh}<style>
 :root {{ color-scheme: light dark }}
@@ -132,7 +132,7 @@ class _Notebooks(APIHandler):
     @web.authenticated
     def post(self) -> None:
         try:
-            self.finish({"path": str(blank(self.mesh).relative_to(self.mesh.root))})
+            self.finish({"path": str(new_blank_notebook(self.mesh).relative_to(self.mesh.root))})
         except KitError as error:
             self.set_status(400)
             self.finish({"message": str(error)})

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from kit.core import Config, KitError, UnknownName
 from kit.mesh import DESCRIPTOR
-from kit.notebooks import Inputs, serving
-from kit.storage import Card, Lease, Snapshot, Store, index
+from kit.notebooks import Inputs, serving_table
+from kit.storage import Lease, ProductSummary, Snapshot, Store, index
 
 
 class Pinned(NamedTuple):
@@ -39,10 +39,10 @@ class Pins:
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
         if name in snapshot.manifest["ports"]:
-            name = serving(self._config, port, snapshot)
+            name = serving_table(self._config, port, snapshot)
         return snapshot.files(name) if name in snapshot.manifest["ports"] else None
 
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[ProductSummary]:
         """The cards of all products that are published."""
         return [card for card in index.load(self._config) if card.version]
 
@@ -114,7 +114,7 @@ class BuildPins:
         """The Parquet files the build pinned for an input, None for a name that is no declared input."""
         return self._inputs.files.get(port)
 
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[ProductSummary]:
         """Nobody types in a build, so nothing is there to be completed."""
         return []
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kit.contracts import foreign_key_checks
-from kit.core import Config, KitError, Remembered
+from kit.core import Config, ContentCache, KitError
 from kit.dbt.compiler import statements
 from kit.dbt.project import Project
 from kit.lineage.sql_columns import Query, understand
@@ -71,10 +71,10 @@ def _queries(config: Config, mesh: Mesh, product: DataProduct) -> dict[tuple[str
         except KitError:  # a broken product's last snapshot still serves, with columns nobody can tell
             return dict.fromkeys(texts)
     tables |= {model.name: _header(model.path) for model in Project.read(product.folder).models if model.path.suffix == ".csv"}
-    remembered = Remembered(config.cache / "columns" / product.name)
+    remembered = ContentCache(config.cache / "columns" / product.name)
     names = {name if kind == "model" else f"{kind} {name}": (kind, name) for kind, name in texts}
     sql = {name: texts[key] for name, key in names.items()}
-    key = Remembered.key(json.dumps([sql, tables], sort_keys=True))
+    key = ContentCache.key(json.dumps([sql, tables], sort_keys=True))
     known = remembered.get(key)
     if known is None:
         known = json.dumps({name: query and query.data() for name, query in understand(sql, tables).items()})

@@ -53,7 +53,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Python:
+class PythonReads:
     """`reads` are the names of inputs as far as they can be told; `escapes`: the inputs are handed on, so any may be read."""
 
     reads: tuple[tuple[str, re.Pattern[str]], ...]
@@ -61,9 +61,9 @@ class Python:
     escapes: bool
 
 
-def of_notebook(path: Path, folder: Path, places: Mapping[Path, str]) -> Python:
+def notebook_reads(path: Path, folder: Path, places: Mapping[Path, str]) -> PythonReads:
     """What a notebook and the modules beside it read; `places` are forbidden. Raises `InvalidFile` for what is no Python."""
-    looker = _Looker(folder, places, _UNPINNED)
+    looker = _ReadVisitor(folder, places, _UNPINNED)
     for cell in code_cells(path):
         where = f"{short(path)}: cell {cell.number}"
         for row, line in cell.magics:
@@ -78,14 +78,14 @@ def of_notebook(path: Path, folder: Path, places: Mapping[Path, str]) -> Python:
     return looker.found()
 
 
-def of_ingest(folder: Path, places: Mapping[Path, str]) -> Python:
+def ingest_reads(folder: Path, places: Mapping[Path, str]) -> PythonReads:
     """What `ingest.py` reads, if there is one; what is no Python is left to who runs it."""
-    looker = _Looker(folder, places, _UNPINNED | _READERS | {"kit.open"})
+    looker = _ReadVisitor(folder, places, _UNPINNED | _READERS | {"kit.open"})
     looker.look_into(folder / "ingest.py")
     return looker.found()
 
 
-class _Looker:
+class _ReadVisitor:
     def __init__(self, folder: Path, places: Mapping[Path, str], unpinned: Set[str]) -> None:
         self.folder = folder
         self.unpinned = unpinned
@@ -97,8 +97,8 @@ class _Looker:
         self.escapes = False
         self.looked: set[Path] = set()
 
-    def found(self) -> Python:
-        return Python(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.escapes)
+    def found(self) -> PythonReads:
+        return PythonReads(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.escapes)
 
     def look_into(self, path: Path) -> None:
         """A module of the domain itself, once."""

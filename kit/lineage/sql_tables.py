@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import Remembered
+from kit.core import ContentCache
 
 _MAKE_ROWS = {
     "range",
@@ -29,14 +29,14 @@ _CHANGES = {"Create", "Insert", "Update", "Delete", "Drop", "Alter", "Merge", "T
 
 
 @dataclass(frozen=True)
-class Reach:
+class SqlReferences:
     """`tables` are names as written, with dots between their parts; `faults` say what leads out of tables, and how."""
 
     tables: tuple[str, ...]
     faults: tuple[str, ...]
 
 
-def reach(sql: str, *, may_change: bool = False) -> Reach:
+def reach(sql: str, *, may_change: bool = False) -> SqlReferences:
     """What a query reaches; with `may_change` the text may be several statements that also create or change tables."""
     import sqlglot
     from sqlglot import exp
@@ -47,7 +47,7 @@ def reach(sql: str, *, may_change: bool = False) -> Reach:
         trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
         said = getattr(error, "errors", None) or [{"description": "it is too deep", "line": 1}]
-        return Reach((), (f"cannot be understood in line {said[0]['line']}: {said[0]['description'].rstrip('.')}",))
+        return SqlReferences((), (f"cannot be understood in line {said[0]['line']}: {said[0]['description'].rstrip('.')}",))
     tables: dict[str, None] = {}
     faults: dict[str, None] = {}
     if not may_change and len(trees) != 1:
@@ -67,21 +67,21 @@ def reach(sql: str, *, may_change: bool = False) -> Reach:
             name = _function(node)
             if _LEAD_OUT.fullmatch(name) and not isinstance(node.parent, exp.Table):
                 faults[f"calls {name}(), which leads out of the tables; delete the call"] = None
-    return Reach(tuple(tables), tuple(faults))
+    return SqlReferences(tuple(tables), tuple(faults))
 
 
-def reaches(file: Path, texts: Sequence[tuple[str, bool]]) -> list[Reach]:
+def reaches(file: Path, texts: Sequence[tuple[str, bool]]) -> list[SqlReferences]:
     """What each text reaches, remembered in `file`; the second of each pair is `may_change`."""
-    remembered = Remembered(file)
+    remembered = ContentCache(file)
     found = []
     for sql, may_change in texts:
-        key = Remembered.key(sql, str(may_change))
+        key = ContentCache.key(sql, str(may_change))
         known = remembered.get(key)
         if known is None:
             known = json.dumps(astuple(reach(sql, may_change=may_change)))
             remembered.keep(key, known)
         tables, faults = json.loads(known)
-        found.append(Reach(tuple(tables), tuple(faults)))
+        found.append(SqlReferences(tuple(tables), tuple(faults)))
     remembered.save()
     return found
 

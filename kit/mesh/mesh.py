@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from kit.contracts import Documents, Need
+from kit.contracts import ConsumerContract, DocumentReader
 from kit.core import KitError, MeshError, UnknownName, short
 from kit.mesh import versions
 from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
@@ -15,7 +15,7 @@ from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
 def served(item: InputPort, provider: DataProduct) -> str | None:
     """The id of the provider's port that serves an input, perhaps the one that keeps an older version; None for none."""
     offered = {port.name: port.contract.version for port in provider.ports}
-    name = versions.serving(item.name.partition(".")[2], item.version, offered)
+    name = versions.resolve_version(item.name.partition(".")[2], item.version, offered)
     return f"{provider.name}.{name}" if name else None
 
 
@@ -32,7 +32,7 @@ def resolved(product: DataProduct, products: Mapping[str, DataProduct]) -> DataP
 
 def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
     """The products with, at each of their ports, what the readers it serves state they need of it."""
-    stated: dict[str, list[Need]] = {}
+    stated: dict[str, list[ConsumerContract]] = {}
     for product in products.values():
         for item in product.inputs:
             stated.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
@@ -67,7 +67,7 @@ class Mesh:
         Files that were found valid are remembered in the folder `cache`, if one is given. Raises `MeshError` when there
         is no folder `domains`.
         """
-        documents = Documents(cache)
+        documents = DocumentReader(cache)
         healthy: dict[str, DataProduct] = {}
         broken: dict[str, Broken] = {}
         for folder in folders(domains):

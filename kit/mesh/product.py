@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import FOLDER as NEEDS
-from kit.contracts import Contract, Documents, Need, Version, custom, foreign_key_checks
+from kit.contracts import ConsumerContract, Contract, DocumentReader, Version, custom_property, foreign_key_checks
 from kit.core import IDENTIFIER, Document, InvalidFile, Where, inside, read_yaml, sha256, short
 from kit.mesh import versions
 from kit.mesh.partitions import Partitions
@@ -66,7 +66,7 @@ class OutputPort:
     notebook: Path | None
     reads: tuple[InputPort, ...]
     suite: Path | None
-    needs: tuple[Need, ...] = ()
+    needs: tuple[ConsumerContract, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ class DataProduct:
     ports: tuple[OutputPort, ...]
     schedule: str | None = None
     partitions: Partitions | None = None
-    needs: tuple[Need, ...] = ()
+    needs: tuple[ConsumerContract, ...] = ()
 
     @classmethod
-    def load(cls, folder: Path, documents: Documents | None = None) -> "DataProduct":
+    def load(cls, folder: Path, documents: DocumentReader | None = None) -> "DataProduct":
         """Read a domain folder; raises `InvalidFile` for the first thing wrong with any of its files.
 
         `product.odps.yaml` must follow the Open Data Product Standard 1.0
         (https://github.com/bitol-io/open-data-product-standard).
         """
-        return _Reader(folder, documents or Documents()).product()
+        return _Reader(folder, documents or DocumentReader()).product()
 
     @property
     def has_dbt(self) -> bool:
@@ -129,7 +129,7 @@ def name_problem(name: str) -> str | None:
 
 
 class _Reader:
-    def __init__(self, folder: Path, documents: Documents) -> None:
+    def __init__(self, folder: Path, documents: DocumentReader) -> None:
         self.folder = folder
         self.documents = documents
 
@@ -208,12 +208,12 @@ class _Reader:
         for port in ports:
             foreign_key_checks.check(port.contract, read, raw | {port.id: port.contract for port in ports})
 
-    def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[Need]:
+    def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[ConsumerContract]:
         for item in inputs:
             name = f"{NEEDS}/{item.port}.odcs.yaml"
             if inside(self.folder, name).is_file():
                 path, consumer = self.folder / name, self.folder.name
-                yield Need.load(path, consumer, owner, contact, item.port, item.version, self.documents)
+                yield ConsumerContract.load(path, consumer, owner, contact, item.port, item.version, self.documents)
 
     def port(self, document: Document, position: int, item: dict[str, Any], inputs: tuple[InputPort, ...]) -> OutputPort:
         where: Where = ["outputPorts", position]
@@ -284,13 +284,13 @@ class _Reader:
         return contract
 
     def schedule(self, document: Document) -> str | None:
-        where, given = custom(document, [], document.data, "schedule")
+        where, given = custom_property(document, [], document.data, "schedule")
         if where and not (isinstance(given, str) and is_cron(given)):
             raise document.error(where, f"{given!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
         return str(given) if where else None
 
     def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
-        where, given = custom(document, [], document.data, "partitions")
+        where, given = custom_property(document, [], document.data, "partitions")
         if not where:
             return None
         partitions = Partitions.of(document, where, given)

@@ -6,7 +6,7 @@ from kit.contracts import Contract, Version
 from kit.core import InvalidFile, Where, read_yaml
 
 
-def serving(wanted: str, version: Version, offered: Mapping[str, Version]) -> str | None:
+def resolve_version(wanted: str, version: Version, offered: Mapping[str, Version]) -> str | None:
     """The port of a provider that a reader of `wanted` is served from: that one, or its older version; None for neither."""
     for name in (wanted, _older(wanted, version)):
         if name in offered and offered[name].serves(version):

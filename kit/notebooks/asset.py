@@ -13,7 +13,7 @@ from kit.contracts import Check, Contract, explain, merged
 from kit.core import Config, KitError, UnknownName, database, read_json
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh
 from kit.quality import quarantine
-from kit.storage import Snapshot, Store, keep, served
+from kit.storage import Snapshot, Store, hold_until_exit, serving_port
 
 if TYPE_CHECKING:
     import polars as pl
@@ -128,7 +128,7 @@ def output(port: str, frame: Any) -> Preview | None:
     if made is None or made.notebook is None:
         there = ", ".join(p.name for p in product.ports if p.notebook) or "none"
         raise UnknownName(f"'{product.name}' has no notebook port '{port}'; there are: {there}")
-    from kit.quality import Subject, audit
+    from kit.quality import AuditTarget, audit
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "data.parquet"
@@ -136,10 +136,10 @@ def output(port: str, frame: Any) -> Preview | None:
         tables = {**_current(config, product).files, port: [target]}
         checks: list[Check] = []
         if made.contract.quarantining:
-            part = quarantine.Part(target, Path(folder) / "aside.parquet")
+            part = quarantine.SplitFile(target, Path(folder) / "aside.parquet")
             quarantine.set_aside(made.contract, target, tables, part)
             checks += quarantine.checks(made.contract, port, [part])
-        checks += audit([Subject(port, made.contract, made.suite)], tables, config.clock())
+        checks += audit([AuditTarget(port, made.contract, made.suite)], tables, config.clock())
     return Preview(made.id, table, tuple(merged(checks)))
 
 
@@ -148,7 +148,7 @@ def _run() -> dict[str, Any] | None:
     return read_json(Path(path)) if path else None
 
 
-def serving(config: Config, port: str, snapshot: Snapshot) -> str:
+def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:
     """The table of a snapshot that serves `port` here: by hand, too, a domain reads the version it declares.
 
     Raises `NotPublished` when the snapshot has no longer, or not yet, what the domain declares.
@@ -159,7 +159,7 @@ def serving(config: Config, port: str, snapshot: Snapshot) -> str:
         with suppress(KitError):  # a broken domain can still look around
             product = DataProduct.load(folder)
             declared = [item for item in product.inputs if item.name == port]
-    return served(product, declared[0], snapshot) if declared else port.partition(".")[2]
+    return serving_port(product, declared[0], snapshot) if declared else port.partition(".")[2]
 
 
 def _folder_here(config: Config) -> Path | None:
@@ -187,8 +187,8 @@ def _current(config: Config, product: DataProduct) -> Inputs:
         if name == product.name and store.pointer(name) is None:
             continue  # its own earlier ports, before the first build
         if name not in snapshots:
-            snapshots[name] = keep(store.open(name))
-        table = served(product, item, snapshots[name])
+            snapshots[name] = hold_until_exit(store.open(name))
+        table = serving_port(product, item, snapshots[name])
         files[item.name], versions[item.name] = tuple(snapshots[name].files(table)), snapshots[name].version
     return Inputs(files, versions)
 

@@ -14,7 +14,7 @@ _TIMED = re.compile(r"(\s*)%(?:time|timeit)\s+(.*)")
 
 
 @dataclass(frozen=True)
-class Cell:
+class CodeCell:
     """One code cell; `number` counts all cells of the notebook from 1.
 
     `queries` is its SQL, `magics` are the other lines that only IPython understands.
@@ -26,7 +26,7 @@ class Cell:
     queries: tuple[SqlText, ...] = ()
 
 
-def code_cells(path: Path) -> tuple[Cell, ...]:
+def code_cells(path: Path) -> tuple[CodeCell, ...]:
     """The code cells of a notebook; raises `InvalidFile` for what is no notebook or no Python."""
     found = []
     try:
@@ -47,11 +47,11 @@ def code_cells(path: Path) -> tuple[Cell, ...]:
     return tuple(found)
 
 
-def parsed(number: int, source: str) -> Cell:
+def parsed(number: int, source: str) -> CodeCell:
     """The code cell with this text; raises `SyntaxError` or `SqlError`."""
     query = sql_cells.of_cell(source)
     if query is not None:
-        return Cell(number, ast.parse(""), (), (query,))
+        return CodeCell(number, ast.parse(""), (), (query,))
     lines = source.splitlines()
     other = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _ABOUT_PYTHON
     magics, queries, python = [], [], []
@@ -65,7 +65,7 @@ def parsed(number: int, source: str) -> Cell:
             python.append(_python(line))
         else:
             python.append(line)
-    return Cell(number, ast.parse("\n".join(python)), tuple(magics), tuple(queries))
+    return CodeCell(number, ast.parse("\n".join(python)), tuple(magics), tuple(queries))
 
 
 def _python(line: str) -> str:

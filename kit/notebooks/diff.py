@@ -15,7 +15,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
-class Shown:
+class CellOutput:
     """One output: `kind` is text, table, picture or error; its `rows` are lines of one cell, or those of the table.
 
     Where things lie in memory and colours of a terminal are no part of it.
@@ -25,36 +25,36 @@ class Shown:
     rows: tuple[tuple[str, ...], ...]
 
 
-def shown(cell: Mapping[str, Any]) -> list[Shown]:
+def shown(cell: Mapping[str, Any]) -> list[CellOutput]:
     """The outputs of a code cell, streams put together."""
-    found: list[Shown] = []
+    found: list[CellOutput] = []
     for output in cell.get("outputs", ()):
         for item in _of(output):
             if found and item.kind == found[-1].kind == "text":
-                item = Shown("text", found.pop().rows + item.rows)
+                item = CellOutput("text", found.pop().rows + item.rows)
             found.append(item)
     return found
 
 
-def _of(output: Mapping[str, Any]) -> Iterator[Shown]:
+def _of(output: Mapping[str, Any]) -> Iterator[CellOutput]:
     if output.get("output_type") == "stream":
         yield _text(output.get("text", ""))
     elif output.get("output_type") == "error":
-        yield Shown("error", ((_plain(f"{output.get('ename')}: {output.get('evalue')}"),),))
+        yield CellOutput("error", ((_plain(f"{output.get('ename')}: {output.get('evalue')}"),),))
     data = output.get("data", {})
     rows = _table("".join(data.get("text/html", "")))
     picture = next((kind for kind in data if kind.startswith("image/")), None)
     if rows:
-        yield Shown("table", rows)
+        yield CellOutput("table", rows)
     elif picture:
         digest = hashlib.sha256("".join(data[picture]).strip().encode()).hexdigest()[:12]
-        yield Shown("picture", ((f"{picture} {digest}",),))
+        yield CellOutput("picture", ((f"{picture} {digest}",),))
     elif "text/plain" in data:
         yield _text(data["text/plain"])
 
 
-def _text(given: str | list[str]) -> Shown:
-    return Shown("text", tuple((_plain(line),) for line in "".join(given).splitlines()))
+def _text(given: str | list[str]) -> CellOutput:
+    return CellOutput("text", tuple((_plain(line),) for line in "".join(given).splitlines()))
 
 
 def _plain(text: str) -> str:
@@ -157,7 +157,7 @@ def _cells(first: list[Mapping[str, Any]], second: list[Mapping[str, Any]]) -> I
                 yield from _outputs(where, shown(first[mine]), shown(second[theirs]))
 
 
-def _outputs(where: str, first: list[Shown], second: list[Shown]) -> Iterator[Difference]:
+def _outputs(where: str, first: list[CellOutput], second: list[CellOutput]) -> Iterator[Difference]:
     for number in range(max(len(first), len(second))):
         mine = first[number] if number < len(first) else None
         theirs = second[number] if number < len(second) else None
@@ -166,7 +166,7 @@ def _outputs(where: str, first: list[Shown], second: list[Shown]) -> Iterator[Di
         if mine and theirs and mine.kind == theirs.kind == "table" and _shape(mine) == _shape(theirs):
             yield from _values(where, mine.rows, theirs.rows)
         else:
-            kind = (theirs or mine or Shown("", ())).kind
+            kind = (theirs or mine or CellOutput("", ())).kind
             yield Difference(kind, where, _joined(mine), _joined(theirs))
 
 
@@ -180,11 +180,11 @@ def _values(where: str, first: tuple[tuple[str, ...], ...], second: tuple[tuple[
                 yield Difference("table", f"{where}: {row}, {names[column] or column}", value, other)
 
 
-def _shape(table: Shown) -> tuple[int, ...]:
+def _shape(table: CellOutput) -> tuple[int, ...]:
     return tuple(map(len, table.rows))
 
 
-def _joined(item: Shown | None) -> str | None:
+def _joined(item: CellOutput | None) -> str | None:
     return None if item is None else "\n".join(" | ".join(row) for row in item.rows)
 
 

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import NotebookError, Secrets, short
-from kit.notebooks.kernel_pool import Kernels, Sheet
+from kit.notebooks.kernel_pool import KernelPool, NotebookRun
 
 KERNEL = "python3"
 
 
 @dataclass(frozen=True)
-class Limits:
+class NotebookLimits:
     """What an execution may use: seconds per cell, megabytes of kept output."""
 
     cell_timeout_seconds: int
     output_mb: int
 
 
-def execute(sheet: Sheet, given: Mapping[str, Any], limits: Limits, kernels: Kernels, secrets: Secrets) -> None:
+def execute(
+    sheet: NotebookRun, given: Mapping[str, Any], limits: NotebookLimits, kernels: KernelPool, secrets: Secrets
+) -> None:
     """Run a notebook in a kernel of its own and keep the executed copy, also on failure, without secrets.
 
     `given` must have passed `check_parameters`; `kernels` must have been told of the sheet. Raises `NotebookError` when a

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class NotebookRun:
     """One execution of a notebook: where its executed copy goes, and what its kernel's environment has besides ours."""
 
     notebook: Path
@@ -24,17 +24,17 @@ class Sheet:
         return self.executed.with_suffix(".log")
 
 
-class Kernels:
+class KernelPool:
     """A kernel for each execution, in their order; while one is used, the next one starts.
 
     None serves twice. One that nobody came for is ended with the block.
     """
 
-    def __init__(self, sheets: Sequence[Sheet]) -> None:
+    def __init__(self, sheets: Sequence[NotebookRun]) -> None:
         self._coming = list(sheets)
         self._ready: Kernel | None = None
 
-    def __enter__(self) -> "Kernels":
+    def __enter__(self) -> "KernelPool":
         self._start()
         if self._ready:
             from kit.notebooks import papermill_engine  # its libraries load while the kernel starts

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Mesh
-from kit.notebooks.asset import RUN_FILE, inputs, serving
-from kit.storage import Lease, Store, keep
+from kit.notebooks.asset import RUN_FILE, inputs, serving_table
+from kit.storage import Lease, Store, hold_until_exit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +42,7 @@ def files(port: str, version: str | None = None, config: Config | None = None) -
             raise KitError(f"in a build '{port}' is what the build pinned, not {version}; leave the version out")
         return inputs().parquet(port)
     lease, found = _opened(port, version, config)
-    keep(lease)
+    hold_until_exit(lease)
     return found
 
 
@@ -50,7 +50,9 @@ def _opened(port: str, version: str | None, config: Config | None) -> tuple[Leas
     config = config or Config.load()
     lease = open_port(port, version, config)
     try:
-        return lease, lease.snapshot.files(serving(config, port, lease.snapshot) if version is None else port.partition(".")[2])
+        return lease, lease.snapshot.files(
+            serving_table(config, port, lease.snapshot) if version is None else port.partition(".")[2]
+        )
     except KitError:
         lease.close()
         raise

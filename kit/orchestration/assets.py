@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from kit.build import Outcome, Promise, Request, promises
+from kit.build import BuildRequest, ExpectedCheck, Outcome, expected_checks
 from kit.contracts import Check, Contract
 from kit.core import Config
 from kit.dbt.project import Project
@@ -25,7 +25,7 @@ PREFIX = "build_"
 """What the name of a product's step starts with."""
 
 Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation
-Builder = Callable[[DataProduct, Request], Outcome]
+Builder = Callable[[DataProduct, BuildRequest], Outcome]
 _KINDS = {
     "source": {"parquet", "source"},
     "model": {"dbt", "duckdb"},
@@ -40,7 +40,7 @@ def asset_key(node: str) -> dg.AssetKey:
     return dg.AssetKey(node.split("."))
 
 
-class Step:
+class ProductAssets:
     """One data product: the one step that builds it, and the many assets and checks that come out of it."""
 
     def __init__(self, config: Config, mesh: Mesh, product: DataProduct, attended: bool, builder: Builder) -> None:
@@ -52,7 +52,7 @@ class Step:
         self.nodes = {asset_key(node.id): node for node in nodes(product, project)}
         self.code_version = product.code_digest()[:12]
         self.partitions = automation.partitions(config, product)
-        self.checks = _checks(product, promises(product, project, config.clock()), self.nodes)
+        self.checks = _checks(product, expected_checks(product, project, config.clock()), self.nodes)
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
 
     def assets(self) -> dg.AssetsDefinition:
@@ -75,7 +75,7 @@ class Step:
             asked = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():
-                outcome = self.builder(product, Request(asked.get("parameters", {}), keys, asked["force"]))
+                outcome = self.builder(product, BuildRequest(asked.get("parameters", {}), keys, asked["force"]))
             yield from self.report(context, outcome, keys)
 
         return step
@@ -191,10 +191,10 @@ def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _checks(
-    product: DataProduct, promised: Sequence[Promise], own: Iterable[dg.AssetKey]
-) -> dict[tuple[dg.AssetKey, str], Promise]:
+    product: DataProduct, promised: Sequence[ExpectedCheck], own: Iterable[dg.AssetKey]
+) -> dict[tuple[dg.AssetKey, str], ExpectedCheck]:
     """Every promise by the asset it is about and its name in Dagster, which knows letters, digits and _ only."""
-    found: dict[tuple[dg.AssetKey, str], Promise] = {}
+    found: dict[tuple[dg.AssetKey, str], ExpectedCheck] = {}
     keys = set(own)
     for promise in promised:
         key = asset_key(f"{product.name}.{promise.table}")
@@ -209,7 +209,7 @@ def _checks(
     return found
 
 
-def _check_spec(key: dg.AssetKey, name: str, promise: Promise) -> dg.AssetCheckSpec:
+def _check_spec(key: dg.AssetKey, name: str, promise: ExpectedCheck) -> dg.AssetCheckSpec:
     text = f"{promise.rule}\n\n{promise.description}" if promise.description else promise.rule
     return dg.AssetCheckSpec(name, asset=key, description=text, blocking=promise.severity == "error")
 

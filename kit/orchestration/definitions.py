@@ -10,7 +10,7 @@ from kit.build import build
 from kit.core import Config, KitError
 from kit.mesh import Broken, Mesh
 from kit.orchestration import automation
-from kit.orchestration.assets import Builder, Step
+from kit.orchestration.assets import Builder, ProductAssets
 
 # The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
 logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
@@ -41,7 +41,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
     schedules = []
     for product in mesh.products:
         try:
-            assets.append(Step(config, mesh, product, attended, builder).assets())
+            assets.append(ProductAssets(config, mesh, product, attended, builder).assets())
         except (KitError, dg.DagsterError) as error:
             broken.append(Broken(product.name, product.folder, str(error)))
             continue

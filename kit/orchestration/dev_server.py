@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kit.core import HOST, Busy, Config, KitError, Processes, Single, end_by_interrupt, free_port, to_json
+from kit.core import HOST, Busy, Config, KitError, Processes, SingleInstance, end_by_interrupt, free_port, to_json
 from kit.orchestration.instance import LOCATION, home, instance, sweep
 
 _SWEEP_SECONDS = 10
 
 
-def place(config: Config) -> Single:
+def place(config: Config) -> SingleInstance:
     """Where the one `kit dev` of a mesh tells its address."""
-    return Single(home(config) / "dev")
+    return SingleInstance(home(config) / "dev")
 
 
 @contextmanager

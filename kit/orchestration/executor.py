@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from kit.build import Look, Outcome, Progress, Request, build, look
+from kit.build import BuildRequest, DueCheck, Outcome, Progress, build, check_due
 from kit.core import Config, KitError
 from kit.mesh import DataProduct, Mesh
 
@@ -11,7 +11,7 @@ Watch = Callable[[], AbstractContextManager[Progress]]
 
 
 def execute(
-    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, Request], watch: Watch,
+    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
     tell: Callable[[Outcome], None],
 ) -> list[Outcome]:  # fmt: skip
     """Build products, given in build order; what they read and has to be built too comes first.
@@ -21,14 +21,14 @@ def execute(
     Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
     """
     outcomes: dict[str, Outcome] = {}
-    seen: dict[str, Look] = {}
+    seen: dict[str, DueCheck] = {}
 
     def done(outcome: Outcome) -> Outcome:
         outcomes[outcome.product] = outcome
         tell(outcome)
         return outcome
 
-    def run(product: DataProduct, request: Request) -> Outcome:
+    def run(product: DataProduct, request: BuildRequest) -> Outcome:
         with watch() as progress:
             landings = seen[product.name].landings if product.name in seen else None
             outcome = build(config, product, request, landings=landings, progress=progress)
@@ -39,7 +39,7 @@ def execute(
         request = requests[product.name]
         if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
             with watch() as progress:
-                seen[product.name] = look(config, product, request, progress)
+                seen[product.name] = check_due(config, product, request, progress)
             if outcome := seen[product.name].outcome:
                 done(outcome)
                 continue
@@ -62,8 +62,8 @@ def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
 
 
 def _run(
-    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, Request],
-    builder: Callable[[DataProduct, Request], Outcome],
+    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest],
+    builder: Callable[[DataProduct, BuildRequest], Outcome],
 ) -> None:  # fmt: skip
     import dagster as dg
 
@@ -76,13 +76,13 @@ def _run(
     outcomes: dict[str, Outcome] = {}
     interrupted = False
 
-    def asked(product: DataProduct, request: Request) -> Outcome:
+    def asked(product: DataProduct, request: BuildRequest) -> Outcome:
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
         mine = requests[product.name]
         try:
-            outcomes[product.name] = builder(product, Request(mine.parameters, request.partitions, mine.force))
+            outcomes[product.name] = builder(product, BuildRequest(mine.parameters, request.partitions, mine.force))
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             interrupted = True
             raise
@@ -111,7 +111,7 @@ def _run(
                 return  # what another range does must not hide it
 
 
-def _tags(config: Config, product: DataProduct, request: Request) -> list[dict[str, str]]:
+def _tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
     """The tags of each run that is needed: one for every unbroken range of partitions."""
     if not product.partitions:
         return [{}]

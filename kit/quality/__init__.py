@@ -4,10 +4,10 @@ Parquet files and a contract go in; one `Check` per rule comes out, and the rows
 """
 
 from kit.quality import quarantine, suite, volume
-from kit.quality.audit import Subject, audit, quarantining, read_suite, rules, schema_rule, subjects
+from kit.quality.audit import AuditTarget, audit, quarantining, read_suite, rules, schema_rule, subjects
 
 __all__ = [
-    "Subject",
+    "AuditTarget",
     "audit",
     "quarantine",
     "quarantining",

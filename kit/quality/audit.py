@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import SAMPLES, Check, Contract, Need, Rule, leaves_tables
+from kit.contracts import SAMPLES, Check, ConsumerContract, Contract, Rule, leaves_tables
 from kit.core import InvalidFile, read_json, sandbox, short
 from kit.core import database as work
 from kit.mesh import RAW, DataProduct
@@ -22,16 +22,16 @@ _SEVERITY = {"error": "critical", "warning": "warning"}
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditTarget:
     """One table to audit: its name in SQL, the contract it must keep, the team's own suite, what its readers need."""
 
     table: str
     contract: Contract
     suite: Path | None = None
-    needs: tuple[Need, ...] = ()
+    needs: tuple[ConsumerContract, ...] = ()
 
 
-def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> tuple[Check, ...]:
+def audit(subjects: Sequence[AuditTarget], tables: work.Tables, clock: datetime) -> tuple[Check, ...]:
     """Every rule of the subjects' contracts, suites and needs, held against their data.
 
     `tables` are the Parquet files behind every name a rule may speak of, the subjects' own included. Columns and types
@@ -39,7 +39,7 @@ def audit(subjects: Sequence[Subject], tables: work.Tables, clock: datetime) -> 
     `clock` is the moment the age of the data is measured at. Raises `InvalidFile` for a rule that cannot be run as it stands.
     """
     checks: list[Check] = []
-    sound: list[Subject] = []
+    sound: list[AuditTarget] = []
     with work.connect() as connection:
         work.add_views(connection, tables)
         for subject in subjects:
@@ -71,7 +71,7 @@ def schema_rule(contract: Contract) -> str:
     return f"has the contract's {len(contract.columns)} columns and types"
 
 
-def rules(subject: Subject, clock: datetime) -> list[tuple[str, Rule]]:
+def rules(subject: AuditTarget, clock: datetime) -> list[tuple[str, Rule]]:
     """What is asked of a table whose columns and types are right, each with its origin: `contract`, `suite` or `need`.
 
     Raises `InvalidFile` for a suite that cannot be read.
@@ -181,7 +181,7 @@ def _flat(table: str) -> str:
     return "t_" + table.replace(".", "__")
 
 
-def _validate(source: Any, subject: Subject, rules: list[tuple[str, Rule]]) -> list[Check]:
+def _validate(source: Any, subject: AuditTarget, rules: list[tuple[str, Rule]]) -> list[Check]:
     table = subject.table
     asset = source.add_table_asset(table, table_name=_flat(table))
     batch = asset.add_batch_definition_whole_table("all").get_batch()
@@ -223,7 +223,7 @@ def _run(batch: Any, table: str, expectations: list[dict[str, Any]], result_form
     return [by_position[position] for position in range(len(expectations))]
 
 
-def _run_detailed(batch: Any, subject: Subject, failed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _run_detailed(batch: Any, subject: AuditTarget, failed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run failed expectations again, one by one, this time for the rows that break them."""
     results = []
     for item in failed:
@@ -276,10 +276,10 @@ def _exception(info: dict[str, Any]) -> str:
     return f"could not be evaluated: {sandbox.explain(told)[:300]}" if told else ""
 
 
-def subjects(product: DataProduct) -> tuple[list[Subject], list[Subject]]:
+def subjects(product: DataProduct) -> tuple[list[AuditTarget], list[AuditTarget]]:
     """All tables a build audits: raw sources before it transforms anything, ports before it publishes."""
-    raw = [Subject(f"{RAW}.{source.name}", source.contract) for source in product.sources]
-    return raw, [Subject(port.name, port.contract, port.suite, port.needs) for port in product.ports]
+    raw = [AuditTarget(f"{RAW}.{source.name}", source.contract) for source in product.sources]
+    return raw, [AuditTarget(port.name, port.contract, port.suite, port.needs) for port in product.ports]
 
 
 def quarantining(product: DataProduct) -> dict[str, Contract]:

@@ -18,7 +18,7 @@ _TABLE, _ROW = '"kit rows"', '"kit row"'  # nothing of a contract can be called 
 _AS_THEY_ARE = ("boolean", "tinyint", "smallint", "integer", "bigint")  # all else is text, which loses no digit
 
 
-class Part(NamedTuple):
+class SplitFile(NamedTuple):
     """One file of a table after rows were set aside: the rows that stay, and those that do not."""
 
     stays: Path
@@ -30,7 +30,7 @@ def limit_rule(contract: Contract) -> str:
     return f"at most {(contract.quarantine_limit or 0) * 100:g} % of the rows are set aside"
 
 
-def set_aside(contract: Contract, given: Path, others: database.Tables, part: Part) -> Path:
+def set_aside(contract: Contract, given: Path, others: database.Tables, part: SplitFile) -> Path:
     """Write the rows of a Parquet file that break a quarantining rule to `part.aside`; gives the file with the rest.
 
     That is `given` itself, untouched, when no row breaks a rule, else `part.stays`, which may be the same path. A file
@@ -72,7 +72,7 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Pa
     return part.stays
 
 
-def checks(contract: Contract, table: str, parts: Sequence[Part]) -> tuple[Check, ...]:
+def checks(contract: Contract, table: str, parts: Sequence[SplitFile]) -> tuple[Check, ...]:
     """Whether few enough rows of every part were set aside and, as a warning each, the rules they break."""
     limit = contract.quarantine_limit or 0
     with database.connect() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 from kit.contracts import PROPERTY, Check, Contract
 from kit.core import database
 from kit.mesh import RAW
-from kit.quality.audit import Subject
+from kit.quality.audit import AuditTarget
 
 ROW_LOSS = 0.5
 """The share of its rows a raw source may lose when its contract says nothing of how many there must be."""
@@ -17,7 +17,7 @@ NOTE = (
 )
 
 
-def row_loss(subject: Subject) -> float | None:
+def row_loss(subject: AuditTarget) -> float | None:
     """The share of its rows that a table may lose; None when it may lose all."""
     given = subject.contract.max_row_loss
     if given is None and subject.table.startswith(f"{RAW}.") and not _has_least(subject.contract):
@@ -30,7 +30,7 @@ def rule(share: float) -> str:
     return f"has rows, at least {(1 - share) * 100:g} % as many as in the last snapshot"
 
 
-def checks(subjects: Sequence[Subject], tables: database.Tables, manifest: dict[str, Any] | None) -> tuple[Check, ...]:
+def checks(subjects: Sequence[AuditTarget], tables: database.Tables, manifest: dict[str, Any] | None) -> tuple[Check, ...]:
     """Whether the tables have lost too many rows; `manifest` is the last snapshot's, None when there is none."""
     found = []
     with database.connect() as connection:

@@ -4,9 +4,9 @@ A name, a file or a notebook goes in; the files of a product or port come out, a
 """
 
 from kit.scaffold import new
-from kit.scaffold.blank_notebook import blank
+from kit.scaffold.blank_notebook import new_blank_notebook
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.new import Scaffolded
-from kit.scaffold.promotion import Promotion, carry_out, plan
+from kit.scaffold.promotion import Promotion, plan_promotion, promote
 
-__all__ = ["Promotion", "Scaffolded", "blank", "carry_out", "draft", "new", "plan"]
+__all__ = ["Promotion", "Scaffolded", "draft", "new", "new_blank_notebook", "plan_promotion", "promote"]

@@ -11,14 +11,14 @@ from typing import Any
 
 from kit.core import IDENTIFIER, NotebookError, read_json, short, to_json
 from kit.mesh import TYPES
-from kit.notebooks import KERNEL, Cell, code_cells
+from kit.notebooks import KERNEL, CodeCell, code_cells
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Adopted:
+class AssetNotebook:
     """The notebook as it goes into the domain, the port it makes, and both notebooks as text to compare."""
 
     text: str
@@ -27,7 +27,7 @@ class Adopted:
     after: tuple[str, ...]
 
 
-def adopt(path: Path, port: str | None = None, frame: str | None = None) -> Adopted:
+def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = None) -> AssetNotebook:
     """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
 
     Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
@@ -46,8 +46,8 @@ def adopt(path: Path, port: str | None = None, frame: str | None = None) -> Adop
     _tag_parameters(code)
     for item in code:
         item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
-    return Adopted(to_json(notebook), made, before, tuple(script(notebook)))
+    notebook["metadata"] = {"kernelspec": {"display_name": "PythonReads 3", "language": "python", "name": KERNEL}}
+    return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
 
 
 def script(notebook: dict[str, Any]) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
 class _Code:
     """A code cell on its way: its JSON, what is known of its Python, and the source it gets."""
 
-    def __init__(self, cell: dict[str, Any], seen: Cell) -> None:
+    def __init__(self, cell: dict[str, Any], seen: CodeCell) -> None:
         self.cell = cell
         self.seen = seen
         self.source = "".join(cell["source"])

@@ -15,7 +15,7 @@ What the table holds, who it is for, and what one row stands for. Run the cells 
 `kit promote notebooks/{name}.ipynb --product PRODUCT` makes it a port of a product; `kit.promote()` in a cell does the same."""
 
 
-def blank(config: Config) -> Path:
+def new_blank_notebook(config: Config) -> Path:
     """Write a notebook of which every cell runs into `notebooks/`, under a name of its own, and return where it lies.
 
     It reads a port that is published; raises `NotPublished` when there is none.
@@ -53,7 +53,7 @@ def _notebook(name: str, port: str) -> str:
             f"# The table this notebook ends in is what the port will hold.\nframe = {table}.head(rows)\nframe",
         ),
     ]
-    kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
+    kernel = {"display_name": "PythonReads 3", "language": "python", "name": KERNEL}
     return to_json({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 

@@ -11,7 +11,7 @@ from kit.mesh import DESCRIPTOR
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """A file as it is, None where there is none, and as it shall be; `generated` is what `kit sync` writes."""
 
     path: Path
@@ -20,7 +20,7 @@ class Change:
     generated: bool = False
 
     @classmethod
-    def of(cls, path: Path, after: bytes, *, generated: bool = False) -> "Change":
+    def of(cls, path: Path, after: bytes, *, generated: bool = False) -> "FileChange":
         """A change of the file as it is now."""
         return cls(path, path.read_bytes() if path.exists() else None, after, generated)
 
@@ -36,7 +36,7 @@ class Change:
         return f"+{sum(line[0] == '+' for line in lines)} -{sum(line[0] == '-' for line in lines)}"
 
 
-def make(changes: Iterable[Change]) -> Callable[[], None]:
+def apply_changes(changes: Iterable[FileChange]) -> Callable[[], None]:
     """Make changes, new files first and a descriptor, which makes them count, last; gives what undoes all of them.
 
     Raises `KitError` when one of them cannot be made, and then every file is as it was.
@@ -54,7 +54,7 @@ def make(changes: Iterable[Change]) -> Callable[[], None]:
     return undo.close
 
 
-def _make(change: Change, undo: ExitStack) -> None:
+def _make(change: FileChange, undo: ExitStack) -> None:
     path = change.path
     if path.is_symlink() or (path.read_bytes() if path.exists() else None) != change.before:
         there = "is there already" if change.before is None else "was changed meanwhile"

@@ -13,7 +13,7 @@ _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "target", "logs")
 
 
 @contextmanager
-def mirror(config: Config, name: str) -> Iterator[Config]:
+def mesh_copy(config: Config, name: str) -> Iterator[Config]:
     """The mesh below a throw-away root in which the product `name` is a copy, if it is there, and all else a link.
 
     Snapshots are the real ones. A `KitError` raised inside speaks of the files by their real places.
@@ -32,12 +32,12 @@ def mirror(config: Config, name: str) -> Iterator[Config]:
                 shutil.copytree(config.domains / name, there.domains / name, symlinks=True, ignore=_NOT_COPIED)
             yield there
         except KitError as error:
-            raise type(error)(real(config, there, str(error))) from None
+            raise type(error)(original_path(config, there, str(error))) from None
         except OSError as error:
             raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
 
 
-def real(config: Config, there: Config, text: str) -> str:
+def original_path(config: Config, there: Config, text: str) -> str:
     """A message about files of the mirror `there` that names their real places."""
     home = short(config.root)
     return text.replace(f"{there.root}/", "" if home == "." else f"{home}/")

@@ -24,9 +24,9 @@ from kit.core import (
 from kit.ingest import land
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
-from kit.scaffold.changes import Change, make
-from kit.scaffold.mesh_copy import mirror
-from kit.scaffold.port_source import Piece, check_port_name, file_of, from_ports, piece_of
+from kit.scaffold.changes import FileChange, apply_changes
+from kit.scaffold.mesh_copy import mesh_copy
+from kit.scaffold.port_source import PortFiles, check_port_name, file_of, from_ports, piece_of
 from kit.sync import wanted
 
 COMMANDS = ("port", "notebook")
@@ -74,7 +74,7 @@ def new_domain(
         templates.MAIL: owner.mail,
         templates.DOMAIN: yaml_writer.inline(domain),
     }
-    with mirror(config, name) as there:
+    with mesh_copy(config, name) as there:
         folder = there.domains / name
         folder.mkdir()
         if origin is None:
@@ -88,7 +88,7 @@ def new_domain(
             for path, text in templates.base(names).items():
                 _write(folder / path, text)
             made, changes = str(piece.output["contractId"]), grown(config, there, mesh, name, piece)
-    make(changes)
+    apply_changes(changes)
     return Scaffolded(config.domains / name, made, tuple(change.path for change in changes))
 
 
@@ -121,7 +121,7 @@ def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A00
 def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  # noqa: A002
     """A new dbt port of an existing product, made from a file or another port; see `new_domain`."""
 
-    def make(product: DataProduct, port: str, folder: Path) -> Piece:
+    def make(product: DataProduct, port: str, folder: Path) -> PortFiles:
         if product.partitions:
             raise KitError(f"'{product.name}' is cut into partitions, by which a model must filter; write this port by hand")
         if origin.endswith(".ipynb"):
@@ -134,22 +134,22 @@ def new_port(config: Config, mesh: Mesh, id: str, origin: str) -> Scaffolded:  #
 def new_notebook(config: Config, mesh: Mesh, id: str, reads: tuple[str, ...]) -> Scaffolded:  # noqa: A002
     """A new port of an existing product that a notebook makes, which hands over what it reads."""
 
-    def make(product: DataProduct, port: str, folder: Path) -> Piece:
+    def make(product: DataProduct, port: str, folder: Path) -> PortFiles:
         found = [mesh.port(item) for item in reads] or list(product.ports[:1])
         return from_ports(mesh, product.name, port, found)
 
     return _grown(config, mesh, id, make)
 
 
-def _grown(config: Config, mesh: Mesh, id: str, piece_of: Callable[[DataProduct, str, Path], Piece]) -> Scaffolded:  # noqa: A002
+def _grown(config: Config, mesh: Mesh, id: str, piece_of: Callable[[DataProduct, str, Path], PortFiles]) -> Scaffolded:  # noqa: A002
     product, port = check_new_port(mesh, id)
-    with mirror(config, product.name) as there:
+    with mesh_copy(config, product.name) as there:
         changes = grown(config, there, mesh, product.name, piece_of(product, port, there.domains / product.name))
-    make(changes)
+    apply_changes(changes)
     return Scaffolded(product.folder, id, tuple(change.path for change in changes))
 
 
-def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: Piece) -> tuple[Change, ...]:
+def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: PortFiles) -> tuple[FileChange, ...]:
     """What a product with one piece more changes; `there` is its mirror, in which the piece is put in place.
 
     Raises `KitError` when it does not load then, or a new source cannot be taken in.
@@ -164,7 +164,7 @@ def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: Piece) ->
     return _changes(config, there, name)
 
 
-def _changes(config: Config, there: Config, name: str) -> tuple[Change, ...]:
+def _changes(config: Config, there: Config, name: str) -> tuple[FileChange, ...]:
     """What is other in the mirror than in the mesh, once the generated files are in step."""
     mesh = Mesh.load(there.domains, there.cache)
     folder = mesh.product(name).folder
@@ -176,13 +176,13 @@ def _changes(config: Config, there: Config, name: str) -> tuple[Change, ...]:
             generated[path] = text.encode()
     by_hand = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path not in generated}
     found = [
-        Change.of(config.root / path.relative_to(there.root), content, generated=path in generated)
+        FileChange.of(config.root / path.relative_to(there.root), content, generated=path in generated)
         for path, content in {**by_hand, **generated}.items()
     ]
     return tuple(change for change in found if change.before != change.after)
 
 
-def _add(config: Config, folder: Path, piece: Piece) -> None:
+def _add(config: Config, folder: Path, piece: PortFiles) -> None:
     """Put a piece into a product's folder; raises `KitError` when one of its files is there already."""
     for path, content in piece.files.items():
         _not_there(folder / path)

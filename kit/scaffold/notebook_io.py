@@ -13,7 +13,7 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+]{1,9}://")
 _NETWORK = {"requests", "httpx", "aiohttp", "urllib", "urllib3", "boto3", "s3fs", "gcsfs", "ftplib", "paramiko", "socket"}
 
 
-def outside(path: Path, folder: Path) -> Iterator[str]:
+def external_reads(path: Path, folder: Path) -> Iterator[str]:
     """Each place where a notebook that is to lie in `folder` reads a file or the network itself, with what to do instead.
 
     Raises `InvalidFile` for what is no notebook.

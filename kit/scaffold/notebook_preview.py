@@ -8,12 +8,12 @@ from pathlib import Path
 from kit.build import masking
 from kit.core import Config, NotebookError, Secrets, short, to_json
 from kit.mesh import parameters
-from kit.notebooks import RUN_FILE, Kernels, Limits, Sheet, execute
+from kit.notebooks import RUN_FILE, KernelPool, NotebookLimits, NotebookRun, execute
 from kit.storage import Snapshot, Store
 
 
 @contextmanager
-def first_run(config: Config, path: Path, port: str, reads: Sequence[str]) -> Iterator[Path]:
+def preview_notebook(config: Config, path: Path, port: str, reads: Sequence[str]) -> Iterator[Path]:
     """The Parquet file that the asset notebook at `path` hands over as `port`, with the ports it `reads` pinned.
 
     Raises `NotebookError` when it fails or hands over nothing, `NotPublished` for a port without a snapshot.
@@ -33,10 +33,10 @@ def first_run(config: Config, path: Path, port: str, reads: Sequence[str]) -> It
         run_file.write_text(
             to_json({"port": port, "inputs": inputs, "staged": str(staged), "contract": None}), encoding="utf-8"
         )
-        limits = Limits(config.cell_timeout_seconds, config.notebook_output_mb)
-        sheet = Sheet(path, Path(folder) / "executed.ipynb", {RUN_FILE: str(run_file)})
+        limits = NotebookLimits(config.cell_timeout_seconds, config.notebook_output_mb)
+        sheet = NotebookRun(path, Path(folder) / "executed.ipynb", {RUN_FILE: str(run_file)})
         secrets = Secrets.of(config)
-        with masking.key_hidden(), Kernels([sheet]) as kernels:
+        with masking.mask_key_hidden(), KernelPool([sheet]) as kernels:
             execute(sheet, {}, limits, kernels, secrets)
         if not staged.is_file():
             raise NotebookError(f'{short(path)}: ended without kit.output("{port}", frame)')

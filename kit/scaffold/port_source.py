@@ -9,21 +9,21 @@ from typing import Any
 
 from kit.core import IDENTIFIER, Config, KitError, NotebookError, parse_yaml, short, yaml_writer
 from kit.governance import forbidden
-from kit.ingest import SUFFIXES, Given, identifier
-from kit.lineage import of_notebook
+from kit.ingest import SUFFIXES, RawFile, identifier
+from kit.lineage import notebook_reads
 from kit.mesh import RAW, Mesh, OutputPort
 from kit.scaffold import templates
-from kit.scaffold.asset_notebook import Adopted, adopt
+from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.contract_draft import draft
-from kit.scaffold.notebook_io import outside
-from kit.scaffold.notebook_preview import first_run
+from kit.scaffold.notebook_io import external_reads
+from kit.scaffold.notebook_preview import preview_notebook
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
 
 
 @dataclass(frozen=True)
-class Piece:
+class PortFiles:
     """What one new port adds to a product.
 
     `output` and `inputs` are entries of the descriptor, `files` new ones, by their path in the domain folder; `ingest` is a
@@ -38,7 +38,7 @@ class Piece:
     has_dbt: bool = True
 
 
-def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin: str, folder: Path) -> Piece:
+def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin: str, folder: Path) -> PortFiles:
     """What an origin gives to the product in `folder`: a file that is there, or a port of the mesh."""
     path = file_of(origin)
     if path is None:
@@ -46,8 +46,8 @@ def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin:
         check_port_name(port or found.name)
         return _from_port(mesh, product, port or found.name, found)
     if path.suffix == ".ipynb":
-        return from_notebook(config, mesh, product, adopt(path, port), path, folder)
-    return _from_file(product, port, Given.of(path))
+        return from_notebook(config, mesh, product, to_asset_notebook(path, port), path, folder)
+    return _from_file(product, port, RawFile.of(path))
 
 
 def file_of(origin: str) -> Path | None:
@@ -64,7 +64,7 @@ def file_of(origin: str) -> Path | None:
     return None
 
 
-def _from_file(product: str, port: str | None, given: Given) -> Piece:
+def _from_file(product: str, port: str | None, given: RawFile) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
     source = identifier(given.path.name.partition(".")[0])
     port = port or source
@@ -85,7 +85,7 @@ def _from_file(product: str, port: str | None, given: Given) -> Piece:
         f"models/marts/{port}.sql": templates.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
     }
     files |= {place: given.path} if copied else {}
-    return Piece(
+    return PortFiles(
         output=_output(product, port, "dbt"),
         inputs=({"name": f"{RAW}.{source}", "version": "1.0.0", "contractId": f"{product}.{RAW}.{source}"},),
         files=files,
@@ -94,7 +94,7 @@ def _from_file(product: str, port: str | None, given: Given) -> Piece:
     )
 
 
-def _source_contract(contract: str, id: str, given: Given) -> str:  # noqa: A002
+def _source_contract(contract: str, id: str, given: RawFile) -> str:  # noqa: A002
     """The contract of a source: that of the port made from it, described by what the file itself tells."""
     data = parse_yaml(given.path, contract).data | {"id": id}
     data.pop("slaProperties")
@@ -108,7 +108,7 @@ def _source_contract(contract: str, id: str, given: Given) -> str:  # noqa: A002
     return "\n".join(yaml_writer.block(data)) + "\n"
 
 
-def _ingest(source: str, place: str, given: Given) -> str:
+def _ingest(source: str, place: str, given: RawFile) -> str:
     head = f'def {source}():\n    """{given.path.name} as delivered'
     if given.is_plain:
         return f'{head}: a path, here from this folder, or a polars frame."""\n    return {yaml_writer.scalar(place)}\n'
@@ -123,7 +123,7 @@ def _ingest(source: str, place: str, given: Given) -> str:
     )
 
 
-def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Piece:
+def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> PortFiles:
     """A mart with the columns of another port, of this product or another one."""
     theirs = provider.id.partition(".")[0]
     own = theirs == product
@@ -135,7 +135,7 @@ def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Pie
     contract = provider.contract
     reads = f"ref('{provider.name}')" if own else f"source('{theirs}', '{provider.name}')"
     columns = {column.name: column.type for column in contract.columns}
-    return Piece(
+    return PortFiles(
         output=_output(product, port, "dbt"),
         inputs=() if own else (_input(provider),),
         files={
@@ -146,11 +146,11 @@ def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> Pie
     )
 
 
-def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> Piece:
+def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> PortFiles:
     """A notebook that reads ports, and hands over the first of them."""
     for item in found:
         _no_circle(mesh, product, item)
-    return Piece(
+    return PortFiles(
         output=_output(product, port, "notebook", found),
         inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
         files={
@@ -161,7 +161,7 @@ def from_ports(mesh: Mesh, product: str, port: str, found: list[OutputPort]) -> 
     )
 
 
-def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, path: Path, folder: Path) -> Piece:
+def from_notebook(config: Config, mesh: Mesh, product: str, adopted: AssetNotebook, path: Path, folder: Path) -> PortFiles:
     """What the notebook at `path` adds; its contract is drafted from what it makes when it is run once, in `folder`.
 
     Raises `NotebookError` with all that keeps a build from running it as it stands.
@@ -176,14 +176,14 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, pa
     place.parent.mkdir(exist_ok=True)
     place.write_text(adopted.text, encoding="utf-8")
     try:
-        with first_run(config, place, adopted.port, [item.id for item in found]) as made:
+        with preview_notebook(config, place, adopted.port, [item.id for item in found]) as made:
             contract = draft([made], f"{product}.{adopted.port}")
     except NotebookError as error:
         hint = "; --frame NAME says which frame it makes" if "kit.output takes a" in str(error) else ""
         raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
     finally:
         place.unlink()
-    return Piece(
+    return PortFiles(
         output=_output(product, adopted.port, "notebook", found),
         inputs=tuple(_input(item) for item in found if item.id.partition(".")[0] != product),
         files={f"contracts/{adopted.port}.odcs.yaml": contract, f"notebooks/{adopted.port}.ipynb": adopted.text},
@@ -193,8 +193,8 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: Adopted, pa
 
 def _reads(config: Config, mesh: Mesh, product: str, path: Path, folder: Path) -> list[str]:
     """The ports read by a notebook that is to lie in `folder`, told from its text."""
-    found = of_notebook(path, path.parent, forbidden(config, mesh, product))
-    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(outside(path, folder))
+    found = notebook_reads(path, path.parent, forbidden(config, mesh, product))
+    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(external_reads(path, folder))
     reads: dict[str, None] = {}
     for where, pattern in found.reads:
         if ".*" in pattern.pattern:

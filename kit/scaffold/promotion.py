@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.build import Outcome, Request, look
+from kit.build import BuildRequest, Outcome, check_due
 from kit.core import Config, KitError, UnknownName, short
 from kit.governance import check
 from kit.mesh import DataProduct, Mesh, Parameter, parameters
-from kit.scaffold.asset_notebook import Adopted, adopt
-from kit.scaffold.changes import Change, make
-from kit.scaffold.mesh_copy import mirror, real
+from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
+from kit.scaffold.changes import FileChange, apply_changes
+from kit.scaffold.mesh_copy import mesh_copy, original_path
 from kit.scaffold.new import check_new_port, grown
 from kit.scaffold.port_source import file_of, from_notebook
 from kit.storage import index
@@ -33,8 +33,8 @@ class Promotion:
     place: Path
     reads: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    adopted: Adopted
-    changes: tuple[Change, ...]
+    adopted: AssetNotebook
+    changes: tuple[FileChange, ...]
     open_points: tuple[str, ...]
 
     def diff(self) -> Iterator[str]:
@@ -64,7 +64,9 @@ class Promotion:
         }
 
 
-def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | None, frame: str | None, say: Say) -> Promotion:
+def plan_promotion(
+    config: Config, mesh: Mesh, notebook: str, product: str, port: str | None, frame: str | None, say: Say
+) -> Promotion:
     """Find out what it takes that a notebook makes a port of a product; nothing is written, but the notebook is run once.
 
     The port is called `port`, else as its `kit.output` says or as the file; it gets the `frame` of that name, else what
@@ -81,9 +83,9 @@ def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | No
         raise KitError(
             f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"
         )
-    adopted = adopt(path, port, frame)
+    adopted = to_asset_notebook(path, port, frame)
     check_new_port(mesh, f"{product}.{adopted.port}")
-    with mirror(config, product) as there:
+    with mesh_copy(config, product) as there:
         say(f"looks at {short(path)} and runs it once")
         piece = from_notebook(config, mesh, product, adopted, path, there.domains / product)
         say("drafts the contract, adds the port")
@@ -97,7 +99,7 @@ def plan(config: Config, mesh: Mesh, notebook: str, product: str, port: str | No
         )  # fmt: skip
 
 
-def _open_points(config: Config, there: Config, product: str, changes: tuple[Change, ...]) -> Iterator[str]:
+def _open_points(config: Config, there: Config, product: str, changes: tuple[FileChange, ...]) -> Iterator[str]:
     """What `kit check` will say of the new files."""
     whole = Mesh.load(there.domains, there.cache)
     mine = whole.product(product)
@@ -105,12 +107,12 @@ def _open_points(config: Config, there: Config, product: str, changes: tuple[Cha
     new = tuple(str(change.path) for change in changes if change.before is None)
     for name, message in check.problems(there, Mesh((*providers, mine), ())):
         if name == product and message.replace(str(there.root), str(config.root), 1).startswith(new):
-            yield real(config, there, message)
+            yield original_path(config, there, message)
 
 
-def carry_out(config: Config, promotion: Promotion, run: Callable[[Mesh, DataProduct], Outcome]) -> Outcome:
+def promote(config: Config, promotion: Promotion, run: Callable[[Mesh, DataProduct], Outcome]) -> Outcome:
     """Write the files and `run` the product once. When that fails every file is as it was, and `KitError` says why."""
-    undo = make(promotion.changes)
+    undo = apply_changes(promotion.changes)
     name = promotion.port.partition(".")[0]
     try:
         mesh = Mesh.load(config.domains, config.cache)
@@ -121,6 +123,6 @@ def carry_out(config: Config, promotion: Promotion, run: Callable[[Mesh, DataPro
         undo()
         mesh = Mesh.load(config.domains, config.cache)
         index.write(config, mesh)
-        look(config, mesh.product(name), Request())  # the product is what it was, and its last record says so
+        check_due(config, mesh.product(name), BuildRequest())  # the product is what it was, and its last record says so
         raise
     return outcome

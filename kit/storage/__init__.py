@@ -5,36 +5,36 @@ Staged files and records go in; immutable `Snapshot`s behind an atomic pointer, 
 
 from kit.storage import index, intake
 from kit.storage.intake import CATALOG
-from kit.storage.pins import Pin, pin, served
+from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
-from kit.storage.runs import Record, Runs, user
-from kit.storage.snapshots import POINTER, Lease, Snapshot, Store, keep
+from kit.storage.runs import Record, Runs, current_user
+from kit.storage.snapshots import POINTER, Lease, Snapshot, Store, hold_until_exit
 from kit.storage.status import PortStatus, judge, raw_set_aside, span, statuses
-from kit.storage.summary import Card, PortCard, port_facts, product_facts
+from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 
 __all__ = [
     "CATALOG",
     "POINTER",
-    "Card",
     "Lease",
     "Pin",
-    "PortCard",
     "PortStatus",
+    "PortSummary",
+    "ProductSummary",
     "Record",
     "Runs",
     "Snapshot",
     "Store",
+    "current_user",
+    "hold_until_exit",
     "index",
     "intake",
     "judge",
-    "keep",
-    "pin",
+    "pin_inputs",
     "port_facts",
     "product_facts",
     "prune",
     "raw_set_aside",
-    "served",
+    "serving_port",
     "span",
     "statuses",
-    "user",
 ]

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from kit.core import Config, KitError, lock, read_json, write_durably
 from kit.mesh import Broken, DataProduct, Mesh, folders
 from kit.storage import intake
-from kit.storage.summary import Card
+from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
 _FORM = 1  # of what is in the file; another one is made anew
 
 
-def load(config: Config) -> tuple[Card, ...]:
+def load(config: Config) -> tuple[ProductSummary, ...]:
     """The cards of all products, by name; an index that is missing, damaged or knows other domains is made anew.
 
     Raises `MeshError` when there are no domains.
@@ -27,13 +27,13 @@ def load(config: Config) -> tuple[Card, ...]:
     return _sorted(cards.values())
 
 
-def derive(config: Config, mesh: Mesh) -> tuple[Card, ...]:
+def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
     """The cards of a mesh in build order, then those of the broken products, from the files themselves."""
     products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
-    return tuple(Card.of(config, product) for product in products)
+    return tuple(ProductSummary.of(config, product) for product in products)
 
 
-def write(config: Config, mesh: Mesh) -> tuple[Card, ...]:
+def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
     """Replace the whole index by what the files say now; gives its cards, by name."""
     with lock(config.storage / ".index.lock", wait=True):
         cards = _sorted(derive(config, mesh))
@@ -44,25 +44,25 @@ def write(config: Config, mesh: Mesh) -> tuple[Card, ...]:
 def update(config: Config, product: DataProduct) -> None:
     """Put a product's card of now into the index."""
     with lock(config.storage / ".index.lock", wait=True):
-        cards = _read(config) | {product.name: Card.of(config, product)}
+        cards = _read(config) | {product.name: ProductSummary.of(config, product)}
         _replace(config, _sorted(cards.values()))
 
 
-def _read(config: Config) -> dict[str, Card]:
+def _read(config: Config) -> dict[str, ProductSummary]:
     try:
         data = read_json(config.storage / INDEX)
         if data["form"] != _FORM:
             return {}
-        return {card["name"]: Card.from_json(card) for card in data["products"]}
+        return {card["name"]: ProductSummary.from_json(card) for card in data["products"]}
     except (KitError, KeyError, TypeError, ValueError, AttributeError):
         return {}
 
 
-def _sorted(cards: Iterable[Card]) -> tuple[Card, ...]:
+def _sorted(cards: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
     return tuple(sorted(cards, key=lambda card: card.name))
 
 
-def _replace(config: Config, cards: tuple[Card, ...]) -> None:
+def _replace(config: Config, cards: tuple[ProductSummary, ...]) -> None:
     """Write the index, and the catalog of the whole storage for readers who have only that."""
     products = [card.to_json() for card in cards]
     # In one line: indented, a large index takes ten times as long to write.

@@ -29,7 +29,7 @@ class Pin:
         return {"version": self.snapshot.version, "contract_version": entry["contract_version"], "files": entry["files"]}
 
 
-def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
+def pin_inputs(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
     """Fix every input to the provider's current snapshot, held against pruning until `held` is closed.
 
     They go by the names the product has for them; all ports of one provider come from one snapshot. Raises `NotPublished`
@@ -40,18 +40,18 @@ def pin(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
     for item in product.inputs:
         if item.product not in snapshots:
             snapshots[item.product] = held.enter_context(store.open(item.product))
-        pins[item.name] = Pin(f"{item.product}.{served(product, item, snapshots[item.product])}", snapshots[item.product])
+        pins[item.name] = Pin(f"{item.product}.{serving_port(product, item, snapshots[item.product])}", snapshots[item.product])
     return pins
 
 
-def served(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
+def serving_port(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
     """The port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
 
     A snapshot may be older than the contracts: before the provider's next build the old version still has the name.
     """
     offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
     wanted = item.name.partition(".")[2]
-    found = versions.serving(wanted, item.version, {name: version for name, version in offered.items() if version})
+    found = versions.resolve_version(wanted, item.version, {name: version for name, version in offered.items() if version})
     if found is None:
         raise NotPublished(
             f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "

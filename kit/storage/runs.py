@@ -36,7 +36,7 @@ class Record:
     git_commit: str | None = None
 
 
-def user() -> str:
+def current_user() -> str:
     """The name of the user this process runs as, or nothing where the system knows none."""
     try:
         return getpass.getuser()

@@ -23,8 +23,8 @@ from kit.core import (
     Busy,
     KitError,
     NotPublished,
+    OnStep,
     PublishConflict,
-    Step,
     UnknownName,
     lock,
     no_step,
@@ -184,7 +184,7 @@ class Store:
         return staging
 
     def publish(
-        self, product: str, staging: Path, manifest: dict[str, Any], *, parent: str | None, step: Step = no_step
+        self, product: str, staging: Path, manifest: dict[str, Any], *, parent: str | None, step: OnStep = no_step
     ) -> Snapshot:
         """Make the staged ports the product's current snapshot, all at once, so that it survives a power loss.
 
@@ -244,7 +244,7 @@ class Store:
             self._point(target, "rollback", sorted(rejected - {target.fingerprint}))
         return target
 
-    def mend(self, product: str) -> None:
+    def repair_catalogs(self, product: str) -> None:
         """Write the product's catalog anew where a process killed after moving the pointer left the old one."""
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             self._mend(product)
@@ -279,7 +279,7 @@ class Store:
                 result.append(Pruned(version, None))
         return result
 
-    def _point(self, snapshot: Snapshot, by: str, rejected: list[str], step: Step = no_step) -> None:
+    def _point(self, snapshot: Snapshot, by: str, rejected: list[str], step: OnStep = no_step) -> None:
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
@@ -345,13 +345,13 @@ class Lease:
         self._file.close()
 
 
-kept: dict[tuple[str, str], Lease] = {}
+_held: dict[tuple[str, str], Lease] = {}
 """What this process holds until it ends, by product and version."""
 
 
-def keep(lease: Lease) -> Snapshot:
+def hold_until_exit(lease: Lease) -> Snapshot:
     """Hold a snapshot until the process ends, since frames over it are read lazily; each is held once."""
     snapshot = lease.snapshot
-    if kept.setdefault((snapshot.product, snapshot.version), lease) is not lease:
+    if _held.setdefault((snapshot.product, snapshot.version), lease) is not lease:
         lease.close()
     return snapshot

@@ -9,7 +9,7 @@ from kit.contracts import Sla, quarantine_table
 from kit.core import Config
 from kit.mesh import Mesh
 from kit.storage import index
-from kit.storage.summary import Card, PortCard
+from kit.storage.summary import PortSummary, ProductSummary
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class PortStatus:
     the last build that published it or found it up to date. `readers` are the products that read a deprecated port.
     """
 
-    card: Card
-    port: PortCard
+    card: ProductSummary
+    port: PortSummary
     state: str
     data_age: timedelta | None = None
     age: timedelta | None = None
@@ -110,10 +110,10 @@ def _readers(mesh: Mesh, row: PortStatus) -> tuple[str, ...]:
     return tuple(reader.name for reader in mesh.readers(f"{row.card.name}.{row.port.name}"))
 
 
-def judge(config: Config, cards: Iterable[Card]) -> list[PortStatus]:
+def judge(config: Config, cards: Iterable[ProductSummary]) -> list[PortStatus]:
     """How each port of the cards stands at this moment."""
     now, clock = datetime.now(UTC), config.clock()
-    return [_status(card, port, now, clock) for card in cards for port in card.ports or (PortCard(""),)]
+    return [_status(card, port, now, clock) for card in cards for port in card.ports or (PortSummary(""),)]
 
 
 def raw_set_aside(rows: Iterable[PortStatus]) -> list[str]:
@@ -127,7 +127,7 @@ def raw_set_aside(rows: Iterable[PortStatus]) -> list[str]:
     ]
 
 
-def _status(card: Card, port: PortCard, now: datetime, clock: datetime) -> PortStatus:
+def _status(card: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
     if port.rows is None or card.confirmed_at is None:
         return PortStatus(card, port, "broken" if card.broken else "unpublished")
     age, data_age = now - card.confirmed_at, None

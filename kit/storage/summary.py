@@ -23,7 +23,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PortCard:
+class PortSummary:
     """One port. `rows`, `newest` (its newest data) and `contract_version` are those of the current snapshot.
 
     `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
@@ -47,7 +47,7 @@ class PortCard:
 
 
 @dataclass(frozen=True)
-class Card:
+class ProductSummary:
     """One product. `broken` says why its folder cannot be used, `note` what was wrong with its last build.
 
     `version` is the snapshot readers see, None before the first; `set_aside` how many rows of its raw data are not in it, by
@@ -61,7 +61,7 @@ class Card:
     tags: tuple[str, ...] = ()
     owner: str = ""
     contact: str = ""
-    ports: tuple[PortCard, ...] = ()
+    ports: tuple[PortSummary, ...] = ()
     version: str | None = None
     confirmed_at: datetime | None = None
     note: str = ""
@@ -69,7 +69,7 @@ class Card:
     set_aside: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: Config, product: DataProduct | Broken) -> "Card":
+    def of(cls, config: Config, product: DataProduct | Broken) -> "ProductSummary":
         """The card of a product as its folder, its snapshots and its runs are now.
 
         Of a broken one the ports are those of the snapshot that still serves.
@@ -105,10 +105,10 @@ class Card:
         return vars(self) | {"ports": [vars(port) | {"sla": _sla_to_json(port.sla)} for port in self.ports]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Card":
+    def from_json(cls, data: Mapping[str, Any]) -> "ProductSummary":
         """The card that `to_json` gave."""
         ports = tuple(
-            PortCard(
+            PortSummary(
                 **{
                     **port,
                     "columns": tuple(Column(*column) for column in port["columns"]),
@@ -155,9 +155,9 @@ def _parameters(port: OutputPort) -> tuple[str, ...]:
         return ()
 
 
-def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, last: Record | None) -> PortCard:
+def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, last: Record | None) -> PortSummary:
     failing = last.checks if last and last.status == "failed" else ()
-    card = PortCard(
+    card = PortSummary(
         name=name,
         description=facts.get("description", ""),
         columns=tuple(Column(*column) for column in facts.get("columns", ())),

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kit.build.expected_checks import Promise, promises
+from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.dbt.project import Project
 from kit.mesh.product import DataProduct
 from tests.support.small_mesh import SmallMesh
@@ -11,9 +11,9 @@ from tests.support.small_mesh import SmallMesh
 COLUMNS = "Columns and types are exactly those of the contract."
 
 
-def promised(small: SmallMesh, name: str) -> list[Promise]:
+def promised(small: SmallMesh, name: str) -> list[ExpectedCheck]:
     product = small.product(name)
-    return list(promises(product, Project.read(product.folder), small.config.clock()))
+    return list(expected_checks(product, Project.read(product.folder), small.config.clock()))
 
 
 def told(items: Any) -> list[tuple[str, str, str, str]]:
@@ -22,13 +22,13 @@ def told(items: Any) -> list[tuple[str, str, str, str]]:
 
 def test_what_is_promised_of_a_product(small: SmallMesh) -> None:
     product: DataProduct = small.product("plan")
-    assert promises(product, Project((), ()), datetime(2024, 1, 10)) == (
-        Promise("forecast", "has the contract's 2 columns and types", "contract", "error", COLUMNS),
-        Promise("forecast", "item is required", "contract", "error", ""),
-        Promise("forecast", "item is unique", "contract", "error", ""),
-        Promise("forecast", "amount is required", "contract", "error", ""),
-        Promise("forecast", "amount is at least 0", "contract", "error", ""),
-        Promise("forecast", "amount is finite", "contract", "error", ""),
+    assert expected_checks(product, Project((), ()), datetime(2024, 1, 10)) == (
+        ExpectedCheck("forecast", "has the contract's 2 columns and types", "contract", "error", COLUMNS),
+        ExpectedCheck("forecast", "item is required", "contract", "error", ""),
+        ExpectedCheck("forecast", "item is unique", "contract", "error", ""),
+        ExpectedCheck("forecast", "amount is required", "contract", "error", ""),
+        ExpectedCheck("forecast", "amount is at least 0", "contract", "error", ""),
+        ExpectedCheck("forecast", "amount is finite", "contract", "error", ""),
     )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_without_a_key_of_some_length_nothing_begins(small: SmallMesh) -> None:
 
 def test_the_code_of_domains_does_not_see_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIT_MASK_KEY", KEY)
-    with masking.key_hidden():
+    with masking.mask_key_hidden():
         assert "KIT_MASK_KEY" not in os.environ
     assert os.environ["KIT_MASK_KEY"] == KEY
 

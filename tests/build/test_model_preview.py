@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from kit.build.model_preview import rehearse
+from kit.build.model_preview import preview_model
 from kit.cli.contract import app
 from kit.contracts.contract import Contract
 from kit.core.errors import KitError
@@ -53,7 +53,7 @@ def test_a_model_that_is_a_table_sees_raw_data_as_every_model_does(small: SmallM
         "{{ config(materialized='table') }} select distinct item, max(amount) as most from {{ source('raw', 'sales') }} "
         "group by item order by item",
     )
-    made = rehearse(small.config, small.product("shop"), "kinds", apart)
+    made = preview_model(small.config, small.product("shop"), "kinds", apart)
     assert pl.read_parquet(made).rows() == [("c", 27.50), ("t", 28.50)]
 
 
@@ -61,13 +61,13 @@ def test_what_cannot_be_run_is_said(small: SmallMesh, apart: Path) -> None:
     small.dbt_reader("copier", "amount", "1.0.0")
     write(small.domains / "copier/models/more.sql", "select nothing from {{ source('shop', 'totals') }}")
     with pytest.raises(KitError, match="'shop' has no published snapshot"):
-        rehearse(small.config, small.product("copier"), "more", apart)
+        preview_model(small.config, small.product("copier"), "more", apart)
     small.publish("shop")
     with pytest.raises(KitError, match=r"'copier': dbt failed at 1 of 1 nodes\nmodels/more.sql: .*nothing"):
-        rehearse(small.config, small.product("copier"), "more", apart)
+        preview_model(small.config, small.product("copier"), "more", apart)
 
 
 def test_one_partition_is_not_enough(small: SmallMesh, apart: Path) -> None:
     small.partitioned_shop()
     with pytest.raises(KitError, match="'shop' is cut into partitions, and the rows of one tell too little of 'totals'"):
-        rehearse(small.config, small.product("shop"), "totals", apart)
+        preview_model(small.config, small.product("shop"), "totals", apart)

@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from kit.build.redaction import discreet
+from kit.build.redaction import redact
 from kit.contracts.check import Check
 from kit.quality.audit import subjects
 from tests.support.small_mesh import SmallMesh
@@ -14,7 +14,7 @@ def told(small: SmallMesh, check: Check) -> tuple[str, tuple[dict[str, object], 
     """What a check of `shop` observes and shows."""
     product = small.product("shop")
     raw, ports = subjects(product)
-    [found] = discreet(raw + ports, CLOCK, [check])
+    [found] = redact(raw + ports, CLOCK, [check])
     assert (found.table, found.rule, found.origin, found.passed) == (check.table, check.rule, check.origin, check.passed)
     return found.observed, found.samples
 

@@ -10,7 +10,7 @@ import pytest
 import kit
 from kit.catalog import browser as browse
 from kit.catalog.browser import TABS, Browser
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.drawing.markup import Html
 from kit.storage import snapshots
 from tests.support.many import many
@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
 
     def stand_in(name: str) -> Any:
-        def html(opened: Opened) -> Html:
+        def html(opened: PortView) -> Html:
             found.append((name, opened.entry.id, opened.picked))
             return Html(f"{name} of {opened.entry.id}")
 
@@ -97,7 +97,7 @@ def test_the_filter_counts_chooses_what_is_left_alone_and_keeps_the_choice(
 
 
 def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(opened: Opened) -> Html:
+    def fails(opened: PortView) -> Html:
         raise ValueError("<what> ever")
 
     monkeypatch.setattr(browse, "TABS", {**TABS, "Schema": fails})

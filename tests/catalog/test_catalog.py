@@ -23,7 +23,7 @@ def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMes
     monkeypatch.chdir(small.root)
     monkeypatch.setattr(snapshots, "kept", {})
     yield small
-    for lease in snapshots.kept.values():
+    for lease in snapshots._held.values():
         lease.close()
 
 

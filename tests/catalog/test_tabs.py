@@ -12,7 +12,7 @@ import pytest
 
 import kit
 from kit.catalog import history_tab, profile_tab, quality_tab, schema_tab, tabs
-from kit.catalog.port_view import Opened
+from kit.catalog.port_view import PortView
 from kit.contracts.check import Check
 from kit.core.errors import KitError, MeshError, NotPublished
 from kit.drawing.markup import Html
@@ -62,11 +62,11 @@ class Page(HTMLParser):
             self.said[-1] += data
 
 
-def opened(small: SmallMesh, port: str = "shop.sales", picked: str = "") -> Opened:
-    return Opened(kit.open(small.root)[port], lambda: small.mesh, picked)
+def opened(small: SmallMesh, port: str = "shop.sales", picked: str = "") -> PortView:
+    return PortView(kit.open(small.root)[port], lambda: small.mesh, picked)
 
 
-def shown(tab: Callable[[Opened], Html], small: SmallMesh, port: str = "shop.sales", picked: str = "") -> Page:
+def shown(tab: Callable[[PortView], Html], small: SmallMesh, port: str = "shop.sales", picked: str = "") -> Page:
     return Page(tab(opened(small, port, picked)))
 
 

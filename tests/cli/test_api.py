@@ -6,8 +6,8 @@ import pytest
 
 import kit
 from kit.build.build import Outcome
-from kit.build.plan import Request
-from kit.cli.api import Built, requests
+from kit.build.plan import BuildRequest
+from kit.cli.api import BuildResult, requests
 from kit.core.errors import KitError, NotebookError, UnknownName
 from kit.jupyter import progress as live
 from kit.notebooks.asset import RUN_FILE
@@ -44,7 +44,7 @@ def test_it_builds_what_was_selected_and_tells_it_like_the_command_line(
     built: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = kit.run("shop", downstream=True, force=True, parameters={"factor": 3.0})
-    assert built["asked"] == {"shop": Request({}, (), True), "plan": Request({"factor": 3.0}, (), True)}
+    assert built["asked"] == {"shop": BuildRequest({}, (), True), "plan": BuildRequest({"factor": 3.0}, (), True)}
     assert [outcome.product for outcome in done] == ["shop", "plan"]
     assert len(done) == 2
     assert repr(done).splitlines() == [
@@ -88,10 +88,10 @@ def test_in_a_notebook_the_steps_are_written_into_one_output(built: dict[str, An
     written: list[str] = []
 
     class Handle:
-        def update(self, shown: live.Live) -> None:
+        def update(self, shown: live.CellProgress) -> None:
             written.append(repr(shown))
 
-    def display(shown: live.Live, *, display_id: bool) -> Handle:
+    def display(shown: live.CellProgress, *, display_id: bool) -> Handle:
         assert display_id
         written.append(repr(shown))
         return Handle()
@@ -110,11 +110,11 @@ def test_in_a_notebook_the_steps_are_written_into_one_output(built: dict[str, An
 
 
 def test_what_is_shown_is_a_plain_table_and_escaped() -> None:
-    shown = live.Live()
+    shown = live.CellProgress()
     with_tag = Outcome("shop", "failed", 2.0, message="<script>\nmore")
     shown.rows.append(("shop", "audit", "<b>3</b>", "0.1"))
     shown.working = "shop: <i>"
-    html = shown._repr_html_() + Built((with_tag,))._repr_html_()
+    html = shown._repr_html_() + BuildResult((with_tag,))._repr_html_()
     assert [tag for tag in ("<b>3", "<i>", "<script") if tag in html] == []
     assert html.count("<table>") == 2
     assert "more" not in html

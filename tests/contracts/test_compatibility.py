@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.contracts.compatibility import Change, compare, demanded, least
+from kit.contracts.compatibility import ContractChange as Change
+from kit.contracts.compatibility import compare, demanded, least
 from kit.contracts.contract import Contract, Version
 from tests.support.edit import ABSENT, edited
 from tests.support.small_mesh import contract, valid

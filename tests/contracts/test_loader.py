@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.contracts import loader
-from kit.contracts.loader import Documents
+from kit.contracts.loader import DocumentReader
 from kit.core import cache as remembered
 from kit.core.errors import InvalidFile
 from kit.core.yaml import Document
@@ -38,7 +38,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def read(folder: Path, *names: str) -> list[Document]:
     """The contracts of these names, through the cache."""
-    known = Documents(folder / "cache")
+    known = DocumentReader(folder / "cache")
     found = [known.read(folder / name, "odcs") for name in names or ("a.yaml",)]
     known.save()
     return found
@@ -67,7 +67,7 @@ def test_every_value_is_remembered_as_it_was_read(here: Path) -> None:
 
 def test_without_a_folder_nothing_is_remembered(here: Path, judged: list[str]) -> None:
     for _ in range(2):
-        known = Documents()
+        known = DocumentReader()
         known.read(here / "a.yaml", "odcs")
         known.save()
     assert judged == ["a.yaml", "a.yaml"]
@@ -94,13 +94,13 @@ def test_a_touched_or_renamed_file_is_not_judged_anew(here: Path, judged: list[s
 def test_a_file_valid_by_one_standard_is_not_thereby_valid_by_another(here: Path) -> None:
     read(here)
     with pytest.raises(InvalidFile, match="'name' is a required property"):
-        Documents(here / "cache").read(here / "a.yaml", "odps")
+        DocumentReader(here / "cache").read(here / "a.yaml", "odps")
 
 
 def test_a_file_with_an_error_is_never_remembered(here: Path, judged: list[str]) -> None:
     write(here / "a.yaml", TEXT.replace('"id": "shop.sales"', '"id": 5'))
     for _ in range(2):
-        known = Documents(here / "cache")
+        known = DocumentReader(here / "cache")
         with pytest.raises(InvalidFile, match=r"^a.yaml:4: id: 5 is not of type 'string'$"):
             known.read(here / "a.yaml", "odcs")
         known.save()
@@ -111,7 +111,7 @@ def test_a_file_with_an_error_is_never_remembered(here: Path, judged: list[str])
 def test_what_is_asked_before_the_standard_is_asked_only_of_what_is_not_known(here: Path) -> None:
     asked: list[Path] = []
     for _ in range(2):
-        known = Documents(here / "cache")
+        known = DocumentReader(here / "cache")
         known.read(here / "a.yaml", "odcs", lambda document: asked.append(document.path))
         known.save()
     assert asked == [here / "a.yaml"]

@@ -3,40 +3,40 @@ from pathlib import Path
 import pytest
 
 from kit.core import cache
-from kit.core.cache import Remembered
+from kit.core.cache import ContentCache
 
 
 def test_what_was_kept_is_known_to_the_next_who_asks(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "answers"
-    first = Remembered(file)
-    key = Remembered.key("question", "version 1")
+    first = ContentCache(file)
+    key = ContentCache.key("question", "version 1")
     assert first.get(key) is None
     first.keep(key, "42")
     first.save()
-    assert Remembered(file).get(key) == "42"
-    assert Remembered(file).get(Remembered.key("question", "version 2")) is None
+    assert ContentCache(file).get(key) == "42"
+    assert ContentCache(file).get(ContentCache.key("question", "version 2")) is None
 
 
 def test_what_nobody_asks_for_is_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "answers"
-    first = Remembered(file)
+    first = ContentCache(file)
     first.keep("a", "1")
     first.keep("b", "2")
     first.save()
-    second = Remembered(file)
+    second = ContentCache(file)
     assert second.get("b") == "2"
     second.save()
-    assert [Remembered(file).get(key) for key in ("a", "b")] == [None, "2"]
+    assert [ContentCache(file).get(key) for key in ("a", "b")] == [None, "2"]
 
 
 def test_what_another_kit_or_hand_wrote_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "answers"
-    first = Remembered(file)
+    first = ContentCache(file)
     first.keep("a", "1")
     first.save()
     text = file.read_text()
     file.write_text(text.replace("a 1", "a 2"))
-    assert Remembered(file).get("a") is None
+    assert ContentCache(file).get("a") is None
     file.write_text(text)
     monkeypatch.setattr(cache, "_edition", lambda: "another")
-    assert Remembered(file).get("a") is None
+    assert ContentCache(file).get("a") is None

@@ -1,10 +1,10 @@
 from pathlib import Path
 
-from kit.core.locks import Single
+from kit.core.locks import SingleInstance
 
 
 def test_what_is_told_holds_as_long_as_the_one_runs(tmp_path: Path) -> None:
-    single, other = Single(tmp_path / "place"), Single(tmp_path / "place")
+    single, other = SingleInstance(tmp_path / "place"), SingleInstance(tmp_path / "place")
     assert (other.told, other.process) == (None, "?")
     with single.held() as held:
         assert held
@@ -18,6 +18,6 @@ def test_what_is_told_holds_as_long_as_the_one_runs(tmp_path: Path) -> None:
 
 
 def test_what_one_that_was_killed_has_told_does_not_count(tmp_path: Path) -> None:
-    single = Single(tmp_path)
+    single = SingleInstance(tmp_path)
     single.tell("http://127.0.0.1:1")
     assert single.told is None

@@ -6,8 +6,8 @@ import pytest
 from kit.core.config import MASK_KEY, Config
 from kit.core.errors import ConfigError, NotebookError
 from kit.core.secrets import Secrets
-from kit.notebooks.executor import Limits, execute
-from kit.notebooks.kernel_pool import Kernels, Sheet
+from kit.notebooks.executor import NotebookLimits, execute
+from kit.notebooks.kernel_pool import KernelPool, NotebookRun
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 VALUE = "s3cr&t/ä'x"
@@ -64,9 +64,11 @@ def test_what_is_kept_of_a_notebook_shows_no_secret(tmp_path: Path) -> None:
         "raise ValueError('https://x.example/?token=' + value)",
     ]
     write(tmp_path / "plan.ipynb", json.dumps(notebook(cells)))
-    sheet = Sheet(tmp_path / "plan.ipynb", tmp_path / "runs/plan.ipynb", {"API_TOKEN": "hunter2hunter2", MASK_KEY: "k" * 16})
-    with Kernels([sheet]) as kernels, pytest.raises(NotebookError) as error:
-        execute(sheet, {}, Limits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
+    sheet = NotebookRun(
+        tmp_path / "plan.ipynb", tmp_path / "runs/plan.ipynb", {"API_TOKEN": "hunter2hunter2", MASK_KEY: "k" * 16}
+    )
+    with KernelPool([sheet]) as kernels, pytest.raises(NotebookError) as error:
+        execute(sheet, {}, NotebookLimits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
     assert str(error.value).endswith("cell 5 failed: ValueError: https://x.example/?token=[API_TOKEN]")
     kept = sheet.executed.read_text() + sheet.log.read_text()
     assert "hunter2" not in kept

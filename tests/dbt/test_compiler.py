@@ -5,7 +5,7 @@ import pytest
 from kit.core.config import Config
 from kit.core.errors import TransformError
 from kit.dbt import compiler as module
-from kit.dbt.compiler import Statement, compiled, statements
+from kit.dbt.compiler import CompiledStatement, compiled, statements
 from kit.mesh.mesh import Mesh
 from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh, write
@@ -34,11 +34,11 @@ def test_tests_and_hooks_are_statements_too(small: SmallMesh, no_dbt: None) -> N
     small.replace("domains/shop/models/marts/totals.sql", "select", "{{ config(post_hook=['vacuum']) }}select")
     project, totals = shop / "dbt_project.yml", shop / "models/marts/totals.sql"
     assert statements(small.config, small.product("shop")) == (
-        Statement("sales", "model", shop / "models/marts/sales.sql", SALES),
-        Statement("totals", "model", totals, TOTALS),
-        Statement("agree", "test", shop / "tests/agree.sql", 'select * from "sales" where amount < 0'),
-        Statement("totals", "hook", totals, "vacuum"),
-        Statement("dbt_project", "hook", project, "set threads = 2"),
+        CompiledStatement("sales", "model", shop / "models/marts/sales.sql", SALES),
+        CompiledStatement("totals", "model", totals, TOTALS),
+        CompiledStatement("agree", "test", shop / "tests/agree.sql", 'select * from "sales" where amount < 0'),
+        CompiledStatement("totals", "hook", totals, "vacuum"),
+        CompiledStatement("dbt_project", "hook", project, "set threads = 2"),
     )
 
 
@@ -80,7 +80,7 @@ def test_a_partitioned_model_is_that_of_its_first_partition(small: SmallMesh, no
 def test_what_only_dbt_knows_is_left_to_dbt(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch, file: str, old: str, new: str
 ) -> None:
-    monkeypatch.setattr(module, "_by_dbt", lambda config, product: (Statement("dbt", "model", Path(), "by dbt"),))
+    monkeypatch.setattr(module, "_by_dbt", lambda config, product: (CompiledStatement("dbt", "model", Path(), "by dbt"),))
     small.replace(f"domains/shop/{file}", old, new)
     assert compiled(small.config, small.product("shop")) == {"dbt": "by dbt"}
 

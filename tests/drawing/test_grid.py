@@ -1,12 +1,12 @@
 from xml.etree import ElementTree
 
-from kit.drawing.grid import Cell, Row, draw_grid
+from kit.drawing.grid import GridCell, Row, draw_grid
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [
-    Row("sale_id is unique", "sales", [Cell("failed", "failed, 6 rows"), Cell("passed", "passed")], "contract"),
-    Row("both items sell", "sales", [Cell("warned", "warned"), None], "suite"),
-    Row("they add up & <more>", "totals", [Cell("none", "not reached"), Cell("passed", "passed", "2024-01-02")]),
+    Row("sale_id is unique", "sales", [GridCell("failed", "failed, 6 rows"), GridCell("passed", "passed")], "contract"),
+    Row("both items sell", "sales", [GridCell("warned", "warned"), None], "suite"),
+    Row("they add up & <more>", "totals", [GridCell("none", "not reached"), GridCell("passed", "passed", "2024-01-02")]),
 ]
 COLUMNS = [("2024-01-03 00:00", "failed"), ("2024-01-02 00:00", "published")]
 
@@ -23,7 +23,7 @@ def test_every_row_column_and_cell_says_what_it_is() -> None:
 
 
 def test_nothing_runs_out_of_the_sheet() -> None:
-    long = Row("an endless rule " * 20, "table", [Cell("passed", "17 passed, and that for ever")] * 2, "expectation suite")
+    long = Row("an endless rule " * 20, "table", [GridCell("passed", "17 passed, and that for ever")] * 2, "expectation suite")
     root = ElementTree.fromstring(draw_grid([*ROWS, long], COLUMNS, "Checks"))
     width, height = (float(root.get(name, "")) for name in ("width", "height"))
     assert width < 720

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kit.contracts.compatibility import Change
+from kit.contracts.compatibility import ContractChange
 from kit.core.config import Config
 from kit.governance.diff import ProductDiff, diff
 from tests.support.small_mesh import SmallMesh
@@ -65,7 +65,7 @@ def test_the_change_of_a_need_stands_beside_those_of_the_contract(small: SmallMe
     small.replace("domains/shop/contracts/totals.odcs.yaml", "the amount", "what was paid")
     (product,) = diff(then, small.config)
     (port,) = product.ports
-    assert port.changes == (Change("column amount", "description changed", "patch", frozenset({"amount"})),)
+    assert port.changes == (ContractChange("column amount", "description changed", "patch", frozenset({"amount"})),)
     assert product.to_json()["ports"][0]["needs"] == [
         {
             "where": "need of plan", "text": "needs more: column item added, varchar", "verdict": "patch", "columns": None,

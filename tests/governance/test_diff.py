@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from kit.cli.diff_text import lines, markdown
-from kit.contracts.compatibility import Change
+from kit.contracts.compatibility import ContractChange
 from kit.contracts.contract import Version
 from kit.core.config import Config
 from kit.core.errors import KitError
-from kit.core.git import at
+from kit.core.git import merge_base_mesh
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from tests.support.small_mesh import SmallMesh
 
 TOTALS = "domains/shop/contracts/totals.odcs.yaml"
-DROPPED = Change("column amount", "dropped", "major", frozenset({"amount"}))
+DROPPED = ContractChange("column amount", "dropped", "major", frozenset({"amount"}))
 Edit = Callable[[dict[str, Any]], Any]
 
 
@@ -101,7 +101,7 @@ def test_an_older_version_beside_the_new_one_goes_on_to_serve(small: SmallMesh, 
     new, kept = found.ports
     assert (new.port, new.wanted, new.hit) == ("shop.totals", Version(2, 0, 0), ())
     assert (kept.port, kept.old, kept.changes) == (
-        "shop.totals_v1", None, (Change("port", "added; keeps version 1 of shop.totals until 2024-03-31", "minor"),),
+        "shop.totals_v1", None, (ContractChange("port", "added; keeps version 1 of shop.totals until 2024-03-31", "minor"),),
     )  # fmt: skip
     edit(small, "domains/shop/contracts/totals_v1.odcs.yaml", drop_amount)
     (found,) = diff(then, small.config)
@@ -147,8 +147,8 @@ def test_words_are_a_patch_and_the_unknown_is_for_a_person(small: SmallMesh, the
     versions(small, "1.0.1", "1.0.1")
     (found,) = diff(then, small.config)
     assert found.ports[0].changes == (
-        Change("file", "description.usage changed", "patch"),
-        Change("file", "price.priceAmount changed", "review"),
+        ContractChange("file", "description.usage changed", "patch"),
+        ContractChange("file", "price.priceAmount changed", "review"),
     )
     assert (found.problems, found.reviews) == ((), 1)
 
@@ -173,7 +173,7 @@ def test_the_other_side_is_where_the_branch_parted(small: SmallMesh) -> None:
     edit(small, TOTALS, lambda data: data.update(name="theirs"))
     git(small.root, "commit", "-am", "theirs")
     git(small.root, "switch", "mine")
-    with at(small.config, "main") as then:
+    with merge_base_mesh(small.config, "main") as then:
         assert (then.root / TOTALS).read_text() == first
         assert then.storage == small.config.storage
     assert not then.root.exists()
@@ -181,7 +181,7 @@ def test_the_other_side_is_where_the_branch_parted(small: SmallMesh) -> None:
 
 def test_git_that_cannot_help_is_one_sentence(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     def said(ref: str) -> str:
-        with pytest.raises(KitError) as caught, at(small.config, ref):
+        with pytest.raises(KitError) as caught, merge_base_mesh(small.config, ref):
             pass
         return str(caught.value)
 
@@ -206,16 +206,16 @@ FOUND = (
         (
             PortDiff(
                 "shop.totals", Version(1, 0, 0), Version(1, 0, 0),
-                (DROPPED, Change("table", "rows: a | b <i>", "review")),
+                (DROPPED, ContractChange("table", "rows: a | b <i>", "review")),
                 (
                     Consumer("plan", "Pia", "p@example.com", ("forecast",), ("amount",), True),
                     Consumer("other", "Oda", "o@example.com", (), (), False),
                 ),
                 "shop.totals needs 2.0.0",
-                (Change("need of plan", "needs less: column item dropped", "patch"),),
+                (ContractChange("need of plan", "needs less: column item dropped", "patch"),),
             ),
-            PortDiff("shop.new", None, Version(1, 0, 0), (Change("port", "added", "minor"),), ()),
-            PortDiff("shop.old", Version(1, 0, 0), None, (Change("port", "removed", "major"),), ()),
+            PortDiff("shop.new", None, Version(1, 0, 0), (ContractChange("port", "added", "minor"),), ()),
+            PortDiff("shop.old", Version(1, 0, 0), None, (ContractChange("port", "removed", "major"),), ()),
         ),
     ),
 )  # fmt: skip

@@ -4,14 +4,14 @@ import polars as pl
 import pytest
 
 from kit.core.errors import IngestError
-from kit.ingest.inference import Given, identifier
+from kit.ingest.inference import RawFile, identifier
 from tests.support.small_mesh import write
 
 
 def typed(path: Path, folder: Path) -> dict[str, str]:
     import duckdb
 
-    Given.of(path).write(folder / "typed.parquet")
+    RawFile.of(path).write(folder / "typed.parquet")
     return {name: kind for name, kind, *_ in duckdb.sql(f"describe from '{folder}/typed.parquet'").fetchall()}
 
 
@@ -39,7 +39,7 @@ def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
 
 def test_names_become_those_a_contract_can_have(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "\ufeffVisit Nr;2nd,line;Größe;ok\n1;a;b;c\n")
-    given = Given.of(tmp_path / "a.csv")
+    given = RawFile.of(tmp_path / "a.csv")
     assert given.names == {"Visit Nr": "visit_nr", "2nd,line": "n2nd_line", "Größe": "groe", "ok": "ok"}
     assert (given.delimiter, given.is_plain) == (";", False)
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_used_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(IngestError) as caught:
-        Given.of(tmp_path / name).write(tmp_path / "typed.parquet")
+        RawFile.of(tmp_path / name).write(tmp_path / "typed.parquet")
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "typed.parquet").exists()

@@ -9,7 +9,7 @@ import kit
 from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest import typed_reader
-from kit.ingest.landing import Landing, land, package_file
+from kit.ingest.landing import LandedSource, land, package_file
 from tests.support.small_mesh import SmallMesh, contract, write
 
 COLUMNS = [
@@ -32,14 +32,14 @@ def shop(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     return small
 
 
-def ingest(shop: SmallMesh, body: str) -> Landing:
+def ingest(shop: SmallMesh, body: str) -> LandedSource:
     """Land what a function with this body returns."""
     write(shop.domains / "shop/ingest.py", body)
     product = shop.product("shop")
     return land(product, product.sources[0], shop.root / "raw")
 
 
-def take(shop: SmallMesh, name: str, content: str | bytes) -> Landing:
+def take(shop: SmallMesh, name: str, content: str | bytes) -> LandedSource:
     """Land a file of that name and content."""
     file = shop.root / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -53,17 +53,17 @@ def parquet(shop: SmallMesh, query: str) -> bytes:
     return file.read_bytes()
 
 
-def rows(landing: Landing) -> list[tuple[Any, ...]]:
+def rows(landing: LandedSource) -> list[tuple[Any, ...]]:
     with database.connect() as connection:
         return connection.execute(f"select * from '{landing.path}'").fetchall()
 
 
-def text_rows(landing: Landing) -> list[tuple[str | None, ...]]:
+def text_rows(landing: LandedSource) -> list[tuple[str | None, ...]]:
     with database.connect() as connection:
         return connection.execute(f"select columns(*)::varchar from '{landing.path}'").fetchall()
 
 
-def columns(landing: Landing) -> dict[str, str]:
+def columns(landing: LandedSource) -> dict[str, str]:
     with database.connect() as connection:
         database.add_views(connection, {"landed": [landing.path]})
         return database.columns(connection, "landed")
@@ -222,7 +222,7 @@ def test_the_domain_folder_is_left_as_it_was(shop: SmallMesh) -> None:
 
 @pytest.mark.parametrize("again", ["file", "frame"])
 def test_the_same_content_lands_once(shop: SmallMesh, again: str) -> None:
-    def once() -> Landing:
+    def once() -> LandedSource:
         return take(shop, "feed.csv", HEADER + ROW) if again == "file" else ingest(shop, FRAME + "\n")
 
     first = once()

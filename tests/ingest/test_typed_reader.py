@@ -15,7 +15,7 @@ from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest.typed_reader import convert
 from kit.quality import volume
-from kit.quality.audit import Subject, audit
+from kit.quality.audit import AuditTarget, audit
 from tests.support.small_mesh import contract, valid, write
 
 TYPES = {
@@ -349,15 +349,15 @@ SHARE, CUSTOMER = "share is between 0 and 1", "customer is in crm.customers.id"
 
 
 @pytest.fixture(scope="module")
-def visits(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+def visits(tmp_path_factory: pytest.TempPathFactory) -> AuditTarget:
     folder = tmp_path_factory.mktemp("visits")
     latency = {"property": "latency", "value": 2, "unit": "d", "element": "visits.day"}
     data = json.loads(contract("shop.raw.visits", "visits", VISITS, [], [latency]))
     write(folder / "visits.odcs.yaml", json.dumps(data))
-    return Subject("raw.visits", Contract.load(folder / "visits.odcs.yaml"))
+    return AuditTarget("raw.visits", Contract.load(folder / "visits.odcs.yaml"))
 
 
-def delivered(folder: Path, visits: Subject, rows: list[str], before: int) -> list[tuple[str, str]]:
+def delivered(folder: Path, visits: AuditTarget, rows: list[str], before: int) -> list[tuple[str, str]]:
     """What is said against a delivery by what comes after the gate; the last snapshot had `before` rows."""
     types = {column.name: column.type for column in visits.contract.columns}
     (folder / "visits.csv").write_text("\n".join([",".join(types), *rows]) + "\n", encoding="utf-8")
@@ -404,6 +404,6 @@ SOUND = [f"{number},web,0.5,2024-01-09,1" for number in range(1, 11)]
     ],
 )  # fmt: skip
 def test_what_passes_the_gate_is_held_against_the_contract(
-    tmp_path: Path, visits: Subject, rows: list[str], before: int, said: list[tuple[str, str]]
+    tmp_path: Path, visits: AuditTarget, rows: list[str], before: int, said: list[tuple[str, str]]
 ) -> None:
     assert delivered(tmp_path, visits, rows, before) == said

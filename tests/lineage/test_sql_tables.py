@@ -1,6 +1,6 @@
 import pytest
 
-from kit.lineage.sql_tables import Reach, reach
+from kit.lineage.sql_tables import SqlReferences, reach
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_what_leads_out_of_the_tables(sql: str, says: str) -> None:
 
 
 def test_a_hook_may_change_tables() -> None:
-    assert reach("create view x as select * from a; delete from b where y", may_change=True) == Reach(("x", "a", "b"), ())
+    assert reach("create view x as select * from a; delete from b where y", may_change=True) == SqlReferences(
+        ("x", "a", "b"), ()
+    )
     assert reach("attach 'a' as b; select 1", may_change=True).faults == (
         "runs 'attach', which is no query of tables; delete it",
     )

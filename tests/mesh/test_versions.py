@@ -6,7 +6,7 @@ import pytest
 
 from kit.contracts.contract import Contract, Version
 from kit.core.errors import InvalidFile
-from kit.mesh.versions import check, serving
+from kit.mesh.versions import check, resolve_version
 from tests.support.small_mesh import SmallMesh, contract, write
 
 ONE, TWO = Version(1, 0, 0), Version(2, 0, 0)
@@ -29,7 +29,7 @@ ONE, TWO = Version(1, 0, 0), Version(2, 0, 0)
 def test_a_reader_is_served_from_the_major_version_it_asks_for(
     wanted: Version, offered: dict[str, Version], found: str | None
 ) -> None:
-    assert serving("daily", wanted, offered) == found
+    assert resolve_version("daily", wanted, offered) == found
 
 
 def made(folder: Path, **more: str) -> Contract:

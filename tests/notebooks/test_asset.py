@@ -19,7 +19,7 @@ def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
     monkeypatch.setattr(snapshots, "kept", {})
     yield small  # type: ignore[misc]
-    for lease in snapshots.kept.values():
+    for lease in snapshots._held.values():
         lease.close()
 
 

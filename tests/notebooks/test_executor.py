@@ -6,8 +6,8 @@ import pytest
 
 from kit.core.errors import NotebookError
 from kit.core.secrets import Secrets
-from kit.notebooks.executor import Limits, execute
-from kit.notebooks.kernel_pool import Kernels, Sheet
+from kit.notebooks.executor import NotebookLimits, execute
+from kit.notebooks.kernel_pool import KernelPool, NotebookRun
 from tests.support.small_mesh import notebook, write
 
 DECLARED = """\
@@ -26,9 +26,9 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
     executed = path.parent / "runs" / "plan.ipynb"
-    sheet = Sheet(path, executed, {"KIT_TEST": "here"})
-    with Kernels([sheet]) as kernels:
-        execute(sheet, given, Limits(timeout, output_mb), kernels, Secrets())
+    sheet = NotebookRun(path, executed, {"KIT_TEST": "here"})
+    with KernelPool([sheet]) as kernels:
+        execute(sheet, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
     return executed
 
 
@@ -60,7 +60,7 @@ def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
         ),
         (["x = ("], "cell 2 failed: SyntaxError: "),
     ],
-    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
+    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no PythonReads"],
 )
 def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
     path = write_notebook(tmp_path, cells)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from kit.notebooks.kernel_pool import Kernels, Sheet
+from kit.notebooks.kernel_pool import KernelPool, NotebookRun
 
 KILLED = """
 import os, signal, sys
@@ -19,8 +19,8 @@ with Kernels([Sheet(here / "a.ipynb", here / "runs/a.ipynb")]):
 """
 
 
-def sheets(folder: Path, *names: str) -> list[Sheet]:
-    return [Sheet(folder / f"{name}.ipynb", folder / "runs" / f"{name}.ipynb", {"NAME": name}) for name in names]
+def sheets(folder: Path, *names: str) -> list[NotebookRun]:
+    return [NotebookRun(folder / f"{name}.ipynb", folder / "runs" / f"{name}.ipynb", {"NAME": name}) for name in names]
 
 
 def started() -> list[psutil.Process]:
@@ -29,7 +29,7 @@ def started() -> list[psutil.Process]:
 
 
 def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: Path) -> None:
-    with Kernels(sheets(tmp_path, "a", "b", "c")) as kernels:
+    with KernelPool(sheets(tmp_path, "a", "b", "c")) as kernels:
         (first,) = started()
         assert (first.environ()["NAME"], first.cwd()) == ("a", str(tmp_path))
         kernel = kernels.take()
@@ -44,7 +44,7 @@ def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: P
 
 
 def test_without_notebooks_no_kernel_starts() -> None:
-    with Kernels([]):
+    with KernelPool([]):
         assert started() == []
 
 

@@ -12,7 +12,7 @@ def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
     monkeypatch.setattr(snapshots, "kept", {})
     yield small  # type: ignore[misc]
-    for lease in snapshots.kept.values():
+    for lease in snapshots._held.values():
         lease.close()
 
 
@@ -42,7 +42,7 @@ def test_a_snapshot_scanned_again_is_held_once(mesh: SmallMesh) -> None:
     mesh.publish("shop")
     for _ in range(3):
         kit.scan("shop.totals")
-    assert [product for product, _ in snapshots.kept] == ["shop"]
+    assert [product for product, _ in snapshots._held] == ["shop"]
 
 
 def test_a_broken_product_still_serves_its_last_snapshot(mesh: SmallMesh) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from kit.build.build import Outcome
-from kit.build.plan import Request
+from kit.build.plan import BuildRequest
 from kit.contracts.check import Check
 from kit.core.config import Config
 from kit.lineage.graph import lineage
@@ -242,7 +242,7 @@ CHECKS = (
 
 
 def run(small: SmallMesh, instance: dg.DagsterInstance, outcome: Any, *selected: str, **options: Any) -> Any:
-    def builder(product: DataProduct, request: Request) -> Outcome:
+    def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         return outcome(product, request) if callable(outcome) else outcome
 
     job = definitions(small.config, small.mesh, builder).resolve_implicit_global_asset_job_def()
@@ -293,7 +293,7 @@ def test_a_failed_build_fails_its_step_with_the_message_and_leaves_consumers_out
     failing = Check("sales", "item is required", "contract", False, observed="3 of 30 rows break it", failing_rows=3)
     built = []
 
-    def fail(product: DataProduct, request: Request) -> Outcome:
+    def fail(product: DataProduct, request: BuildRequest) -> Outcome:
         built.append(product.name)
         return Outcome(product.name, "failed", 1.0, message="'shop': 1 check failed", checks=(failing,))
 
@@ -318,7 +318,7 @@ def test_only_what_may_pass_is_tried_again(
         built: list[str] = []
 
         def fail(
-            config: Config, product: DataProduct, request: Request, passing: bool = passing, built: Any = built
+            config: Config, product: DataProduct, request: BuildRequest, passing: bool = passing, built: Any = built
         ) -> Outcome:
             built.append(product.name)
             return Outcome(product.name, "failed", 1.0, message="gone wrong", passing=passing)
@@ -341,17 +341,17 @@ def test_products_of_the_code_location_wait_for_their_pool_and_those_of_a_person
 def test_the_launchpad_passes_force_and_parameters(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     asked = []
 
-    def builder(product: DataProduct, request: Request) -> Outcome:
+    def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         asked.append(request)
         return published(product)
 
     config = {"ops": {"build_plan": {"config": {"force": True, "parameters": {"factor": 3.0}}}}}
     assert run(small, instance, builder, "plan.forecast", run_config=config).success
-    assert asked == [Request({"factor": 3.0}, (), force=True)]
+    assert asked == [BuildRequest({"factor": 3.0}, (), force=True)]
 
 
 def test_an_executed_notebook_is_a_link(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    def builder(product: DataProduct, request: Request) -> Outcome:
+    def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         inside = str(small.root / "state" / "runs" / "forecast.ipynb")
         return Outcome(product.name, "published", 1.0, published(product).snapshot, notebooks={"forecast": inside})
 
@@ -380,7 +380,7 @@ def test_a_partitioned_product_is_built_one_partition_at_a_time(
     declare(small, "plan", "partitions", value)
     asked = []
 
-    def builder(product: DataProduct, request: Request) -> Outcome:
+    def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         asked.append(request.partitions)
         return published(product)
 

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 import kit.orchestration.executor as module
-from kit.build.build import Look, Outcome
-from kit.build.plan import Request
+from kit.build.build import DueCheck, Outcome
+from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
@@ -29,16 +29,16 @@ class Builds:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, settled: tuple[str, ...] = (), **status: Any) -> None:
         self.status, self.settled = status, settled
-        self.built: list[tuple[str, Request]] = []
+        self.built: list[tuple[str, BuildRequest]] = []
         self.looked: list[str] = []
         monkeypatch.setattr(module, "build", self.build)
         monkeypatch.setattr(module, "look", self.look)
 
-    def look(self, config: Any, product: DataProduct, request: Request, progress: Progress) -> Look:
+    def look(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
         self.looked.append(product.name)
-        return Look(published(product, status="up to date") if product.name in self.settled else None)
+        return DueCheck(published(product, status="up to date") if product.name in self.settled else None)
 
-    def build(self, config: Any, product: DataProduct, request: Request, **options: Any) -> Outcome:
+    def build(self, config: Any, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
         self.built.append((product.name, request))
         status = self.status.get(product.name, "published")
         if isinstance(status, BaseException):
@@ -46,9 +46,9 @@ class Builds:
         return published(product) if status == "published" else Outcome(product.name, status, 1.0, message="gone wrong")
 
 
-def run(small: SmallMesh, **requests: Request) -> list[tuple[str, str]]:
+def run(small: SmallMesh, **requests: BuildRequest) -> list[tuple[str, str]]:
     mesh = small.mesh
-    asked = {product.name: requests.get(product.name, Request()) for product in mesh.products}
+    asked = {product.name: requests.get(product.name, BuildRequest()) for product in mesh.products}
     return [(o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None)]
 
 
@@ -80,15 +80,15 @@ def test_with_nothing_to_do_there_is_no_run(small: SmallMesh, monkeypatch: pytes
 
 def test_only_what_is_due_takes_part(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(monkeypatch, settled=("shop",))
-    assert run(small, plan=Request({"factor": "3"})) == [("shop", "up to date"), ("plan", "published")]
-    assert builds.built == [("plan", Request({"factor": "3"}))]
+    assert run(small, plan=BuildRequest({"factor": "3"})) == [("shop", "up to date"), ("plan", "published")]
+    assert builds.built == [("plan", BuildRequest({"factor": "3"}))]
     assert recorded(small) == [("SUCCESS", {"plan/forecast"})]
 
 
 def test_force_builds_without_a_look(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(monkeypatch, settled=("shop", "plan"))
-    run(small, shop=Request(force=True))
-    assert builds.built[0] == ("shop", Request(force=True))
+    run(small, shop=BuildRequest(force=True))
+    assert builds.built[0] == ("shop", BuildRequest(force=True))
 
 
 def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
@@ -102,7 +102,7 @@ def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
 def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
     monkeypatch.setattr("kit.orchestration.assets._evaluation", None)
-    monkeypatch.setattr("kit.orchestration.assets.Step.made", lambda self, outcome: 1 / 0)
+    monkeypatch.setattr("kit.orchestration.assets.ProductAssets.made", lambda self, outcome: 1 / 0)
     with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
         run(small)
 
@@ -124,7 +124,7 @@ def test_a_partitioned_product_has_a_run_of_its_own(
 ) -> None:
     declare(small, "plan", "partitions", {"column": "item", "keys": ["cake", "scone", "tea"]})
     builds = Builds(monkeypatch)
-    run(small, plan=Request(partitions=asked))
+    run(small, plan=BuildRequest(partitions=asked))
     assert [request.partitions for name, request in builds.built if name == "plan"] == runs
     made = recorded(small)
     assert made[0] == ("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals"})

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from kit.contracts.check import Check, counts, explain
-from kit.contracts.consumer_contract import Need
+from kit.contracts.consumer_contract import ConsumerContract
 from kit.contracts.contract import Contract
 from kit.core.errors import InvalidFile
 from kit.core.files import to_json
-from kit.quality.audit import Subject, audit, read_suite
+from kit.quality.audit import AuditTarget, audit, read_suite
 from tests.support.small_mesh import contract, valid, write
 
 CLOCK = datetime(2024, 1, 10)
@@ -51,7 +51,7 @@ class Bench:
         frame.write_parquet(self.folder / "things.parquet")
         write(self.folder / "things.odcs.yaml", self.contract_text)
         tables = {"things": [self.folder / "things.parquet"], "other.ids": [self.folder / "ids.parquet"]}
-        return audit([Subject("things", Contract.load(self.folder / "things.odcs.yaml"), suite)], tables, CLOCK)
+        return audit([AuditTarget("things", Contract.load(self.folder / "things.odcs.yaml"), suite)], tables, CLOCK)
 
     def failed(self, **changed: list[Any]) -> list[tuple[str, str]]:
         return [(check.rule, check.observed) for check in self.audit(**changed) if not check.passed]
@@ -245,7 +245,7 @@ def test_the_age_of_zoned_timestamps_is_measured_in_utc(tmp_path: Path) -> None:
         at = pl.Series([CLOCK]).dt.offset_by(f"-{hours}h").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo")
         pl.DataFrame({"at": at}).write_parquet(tmp_path / "events.parquet")
         tables = {"events": [tmp_path / "events.parquet"]}
-        checks = audit([Subject("events", Contract.load(tmp_path / "events.odcs.yaml"))], tables, CLOCK)
+        checks = audit([AuditTarget("events", Contract.load(tmp_path / "events.odcs.yaml"))], tables, CLOCK)
         assert [check.passed for check in checks] == [True, passed], checks
 
 
@@ -260,11 +260,13 @@ def test_what_consumers_need_is_asked_too(bench: Bench) -> None:
     }
     for name, text in needs.items():
         write(bench.folder / f"{name}.odcs.yaml", text)
-    subject = Subject(
+    subject = AuditTarget(
         "things",
         Contract.load(bench.folder / "things.odcs.yaml"),
         needs=tuple(
-            Need(name, f"{name} owner", "o@example.com", "shop.things", Contract.load(bench.folder / f"{name}.odcs.yaml"))
+            ConsumerContract(
+                name, f"{name} owner", "o@example.com", "shop.things", Contract.load(bench.folder / f"{name}.odcs.yaml")
+            )
             for name in needs
         ),
     )

@@ -13,8 +13,8 @@ import pytest
 from kit.contracts.contract import Contract
 from kit.core.errors import InvalidFile
 from kit.quality import quarantine
-from kit.quality.audit import Subject, audit
-from kit.quality.quarantine import Part
+from kit.quality.audit import AuditTarget, audit
+from kit.quality.quarantine import SplitFile
 from tests.support.small_mesh import SmallMesh, contract, valid, write
 
 ASIDE = {"property": "onFailure", "value": "quarantine"}
@@ -34,7 +34,7 @@ def things(folder: Path, columns: list[Any], quality: Any = (), limit: Any = 0.5
 
 def split(folder: Path, promise: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     frame.write_parquet(folder / "things.parquet")
-    part = Part(folder / "things.parquet", folder / "aside.parquet")
+    part = SplitFile(folder / "things.parquet", folder / "aside.parquet")
     quarantine.set_aside(promise, part.stays, {}, part)
     return pl.read_parquet(part.stays), pl.read_parquet(part.aside)
 
@@ -71,7 +71,7 @@ def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 def test_just_the_rows_the_audit_counts_are_set_aside(tmp_path: Path) -> None:
     promise = things(tmp_path, COLUMNS)
     frame(NASTY).write_parquet(tmp_path / "things.parquet")
-    subjects, tables = [Subject("things", promise)], {"things": [tmp_path / "things.parquet"]}
+    subjects, tables = [AuditTarget("things", promise)], {"things": [tmp_path / "things.parquet"]}
     judged = {check.rule: check for check in audit(subjects, tables, CLOCK)}
     stays, aside = split(tmp_path, promise, frame(NASTY))
     told = dict(aside["rule"].value_counts().iter_rows())
@@ -105,7 +105,7 @@ def test_nothing_is_rewritten_when_nothing_is_wrong(tmp_path: Path) -> None:
     for rows in (frame([{}]), frame([{}]).clear()):
         rows.write_parquet(tmp_path / "things.parquet")
         before = (tmp_path / "things.parquet").read_bytes()
-        part = Part(tmp_path / "rest.parquet", tmp_path / "aside.parquet")
+        part = SplitFile(tmp_path / "rest.parquet", tmp_path / "aside.parquet")
         assert quarantine.set_aside(promise, tmp_path / "things.parquet", {}, part) == tmp_path / "things.parquet"
         assert (tmp_path / "things.parquet").read_bytes() == before
         aside = pl.read_parquet(part.aside)
@@ -152,7 +152,7 @@ def test_checks_say_how_many_and_whether_they_are_too_many(tmp_path: Path) -> No
     promise = things(tmp_path, columns, limit=0.25)
     parts = []
     for name, values in {"a": [1, 2, -1, 4], "b": [5, -2, 7, -3]}.items():
-        part = Part(tmp_path / f"{name}.parquet", tmp_path / f"{name}.aside.parquet")
+        part = SplitFile(tmp_path / f"{name}.parquet", tmp_path / f"{name}.aside.parquet")
         pl.DataFrame({"id": range(4), "n": values}).write_parquet(part.stays)
         quarantine.set_aside(promise, part.stays, {}, part)
         parts.append(part)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from kit.mesh.mesh import Mesh
-from kit.quality.audit import Subject, audit
+from kit.quality.audit import AuditTarget, audit
 from kit.quality.suite import suite
 from kit.storage.snapshots import Store
 from tests.conftest import ROOT
@@ -80,7 +80,7 @@ def test_plain_great_expectations_judges_rows_by_the_committed_suite_as_a_build_
                 connection.execute(f"create schema {product.name}")
             for seen, paths in tables.items():
                 connection.execute(f"create view {seen} as from read_parquet({list(map(str, paths))})")
-        checks = {check.rule: check.passed for check in audit([Subject(table, promise)], tables, datetime(2018, 1, 1))}
+        checks = {check.rule: check.passed for check in audit([AuditTarget(table, promise)], tables, datetime(2018, 1, 1))}
         ours[name] = {rule.name: checks[rule.name] for rule in promise.rules}
         question[name] = (str(mesh.product(port.partition(".")[0]).folder / f"expectations/{table}.json"), str(database), table)
     done = subprocess.run(

@@ -5,23 +5,23 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kit.build.expected_checks import promises
+from kit.build.expected_checks import expected_checks
 from kit.contracts.check import Check
 from kit.contracts.contract import Contract
 from kit.dbt.project import Project
 from kit.quality import volume
-from kit.quality.audit import Subject
+from kit.quality.audit import AuditTarget
 from tests.support.small_mesh import SmallMesh, contract, write
 
 LEAST = {"type": "library", "metric": "rowCount", "mustBeGreaterThan": 9}
 MOST = {"type": "library", "metric": "rowCount", "mustBeLessThan": 9}
 
 
-def subject(folder: Path, table: str, share: float | None = None, *quality: Any) -> Subject:
+def subject(folder: Path, table: str, share: float | None = None, *quality: Any) -> AuditTarget:
     data = json.loads(contract("shop.things", "things", [("id", "bigint", {})], list(quality)))
     data["customProperties"] = [] if share is None else [{"property": "maxRowLoss", "value": share}]
     write(folder / "things.odcs.yaml", json.dumps(data))
-    return Subject(table, Contract.load(folder / "things.odcs.yaml"))
+    return AuditTarget(table, Contract.load(folder / "things.odcs.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_delivery_cut_short_leaves_the_last_snapshot_served(small: SmallMesh) 
     small.replace(
         "domains/shop/sources/sales.odcs.yaml", '"mustBeBetween": [\n      20,\n      100\n     ]', '"mustBeLessThan": 100'
     )
-    promised = promises(small.product("shop"), Project((), ()), small.config.clock())
+    promised = expected_checks(small.product("shop"), Project((), ()), small.config.clock())
     rule = "has rows, at least 50 % as many as in the last snapshot"
     assert [(item.table, item.origin, item.severity) for item in promised if item.rule == rule] == [
         ("raw.sales", "contract", "error")

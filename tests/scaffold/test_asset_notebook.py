@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kit.core.errors import KitError
-from kit.scaffold.asset_notebook import adopt
+from kit.scaffold.asset_notebook import to_asset_notebook
 from tests.support.small_mesh import notebook, write
 
 
@@ -22,7 +22,7 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
     top = "top = 3  # rows\nname: str = 'ä'\nnothing = None"
     path = given(tmp_path, "import kit", "LIMIT = 4", top, "sales = kit.read('shop.sales')\n%time 1", "sales.head(top)")
     before = path.read_text()
-    adopted = adopt(path)
+    adopted = to_asset_notebook(path)
     assert adopted.port == "daily_sums"
     assert cells(adopted.text) == [
         ("import kit", []),
@@ -39,36 +39,40 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
 
 
 def test_a_cell_that_also_works_or_names_constants_holds_no_parameters(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit\ntop = 3", "LIMIT = 3\nx = 1", "day = date.today()", "a = b = 1", "1 + 1"))
+    adopted = to_asset_notebook(
+        given(tmp_path, "import kit\ntop = 3", "LIMIT = 3\nx = 1", "day = date.today()", "a = b = 1", "1 + 1")
+    )
     assert [tags for _, tags in cells(adopted.text)] == [[], [], [], [], []]
 
 
 def test_a_tagged_cell_is_left_as_it_is(tmp_path: Path) -> None:
     write(tmp_path / "nb.ipynb", json.dumps(notebook(["a = 1", "1 + 1"], "top = 3")))
-    assert cells(adopt(tmp_path / "nb.ipynb").text)[:2] == [("top = 3", ["parameters"]), ("a = 1", [])]
+    assert cells(to_asset_notebook(tmp_path / "nb.ipynb").text)[:2] == [("top = 3", ["parameters"]), ("a = 1", [])]
 
 
 @pytest.mark.parametrize("before", ["'old', frame", "port='old', frame=frame", "name, frame"])
 def test_what_it_hands_over_is_renamed_to_the_port_asked_for(tmp_path: Path, before: str) -> None:
-    adopted = adopt(given(tmp_path, "import kit", f"kit.output({before})", "days.plot()"), "fresh")
+    adopted = to_asset_notebook(given(tmp_path, "import kit", f"kit.output({before})", "days.plot()"), "fresh")
     assert adopted.port == "fresh"
     assert cells(adopted.text)[1][0] == f"kit.output({before.replace('name', repr('old'))})".replace("'old'", '"fresh"')
 
 
 def test_a_named_frame_is_handed_over_in_a_cell_of_its_own(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit", "ä = 1; days = 2", "days.plot()"), "fresh", "days")
+    adopted = to_asset_notebook(given(tmp_path, "import kit", "ä = 1; days = 2", "days.plot()"), "fresh", "days")
     assert [source for source, _ in cells(adopted.text)] == [
         "import kit", "ä = 1; days = 2", "days.plot()", 'kit.output("fresh", days)',
     ]  # fmt: skip
 
 
 def test_the_form_that_promotes_it_stays_behind(tmp_path: Path) -> None:
-    adopted = adopt(given(tmp_path, "import kit", "1 + 1", "import kit\nkit.promote()", "kit.promote(product='shop')"))
+    adopted = to_asset_notebook(
+        given(tmp_path, "import kit", "1 + 1", "import kit\nkit.promote()", "kit.promote(product='shop')")
+    )
     assert [source for source, _ in cells(adopted.text)] == ["import kit", 'kit.output("daily_sums", 1 + 1)']
 
 
 def test_kit_is_imported_where_it_was_not(tmp_path: Path) -> None:
-    assert cells(adopt(given(tmp_path, "%%time\n'ü', (1 +\n 1)")).text) == [
+    assert cells(to_asset_notebook(given(tmp_path, "%%time\n'ü', (1 +\n 1)")).text) == [
         ("%%time\nimport kit\n\nkit.output(\"daily_sums\", 'ü', (1 +\n 1))", [])
     ]
 
@@ -95,7 +99,7 @@ def test_what_cannot_be_told_is_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KitError) as caught:
-        adopt(given(tmp_path, *sources, name="nb.ipynb"), frame=frame)
+        to_asset_notebook(given(tmp_path, *sources, name="nb.ipynb"), frame=frame)
     assert str(caught.value) == f"nb.ipynb: {says}"
 
 
@@ -115,5 +119,5 @@ def test_what_is_no_notebook_is_one_sentence(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "nb.ipynb", text)
     with pytest.raises(KitError) as caught:
-        adopt(Path("nb.ipynb"))
+        to_asset_notebook(Path("nb.ipynb"))
     assert str(caught.value) == f"nb.ipynb: {says}"

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from kit.core.errors import KitError, NotPublished
-from kit.scaffold.asset_notebook import adopt
-from kit.scaffold.blank_notebook import blank
+from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.blank_notebook import new_blank_notebook
 from tests.support.small_mesh import SmallMesh
 
 
@@ -15,7 +15,7 @@ def sources(path: Path) -> list[str]:
 
 def test_it_reads_a_published_port_and_ends_in_a_table(small: SmallMesh) -> None:
     small.publish("shop")
-    path = blank(small.config)
+    path = new_blank_notebook(small.config)
     assert path == small.root / "notebooks" / "new_asset.ipynb"
     notebook = json.loads(path.read_text())
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
@@ -29,16 +29,16 @@ def test_it_reads_a_published_port_and_ends_in_a_table(small: SmallMesh) -> None
 
 def test_none_is_overwritten_and_each_names_itself(small: SmallMesh) -> None:
     small.publish("shop")
-    first = blank(small.config)
+    first = new_blank_notebook(small.config)
     first.write_text("mine")
-    second = blank(small.config)
+    second = new_blank_notebook(small.config)
     assert (first.read_text(), second.name) == ("mine", "new_asset_2.ipynb")
     assert "kit promote notebooks/new_asset_2.ipynb --product PRODUCT" in sources(second)[0]
 
 
 def test_it_can_become_a_port_as_it_is(small: SmallMesh) -> None:
     small.publish("shop")
-    adopted = adopt(blank(small.config))
+    adopted = to_asset_notebook(new_blank_notebook(small.config))
     assert adopted.port == "new_asset"
     made = ["".join(cell["source"]) for cell in json.loads(adopted.text)["cells"]]
     assert made[3].endswith('frame = sales.head(rows)\nkit.output("new_asset", frame)')
@@ -46,9 +46,9 @@ def test_it_can_become_a_port_as_it_is(small: SmallMesh) -> None:
 
 def test_without_anything_to_read_or_a_place_to_write_it_says_so(small: SmallMesh) -> None:
     with pytest.raises(NotPublished) as nothing:
-        blank(small.config)
+        new_blank_notebook(small.config)
     assert str(nothing.value) == "no port is published yet that a notebook could read; build the mesh with `kit run`"
     small.publish("shop")
     (small.root / "notebooks").write_text("a file")
     with pytest.raises(KitError, match="notebooks cannot be written: File exists"):
-        blank(small.config)
+        new_blank_notebook(small.config)

@@ -3,18 +3,18 @@ from pathlib import Path
 import pytest
 
 from kit.core.errors import KitError
-from kit.scaffold.changes import Change, make
+from kit.scaffold.changes import FileChange, apply_changes
 from tests.support.small_mesh import write
 
 
 def test_changes_are_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "old.txt", "a\nb\n")
-    old, new = Change.of(tmp_path / "old.txt", b"a\nc\nd\n"), Change.of(tmp_path / "x/y/new.txt", b"\xff\n")
+    old, new = FileChange.of(tmp_path / "old.txt", b"a\nc\nd\n"), FileChange.of(tmp_path / "x/y/new.txt", b"\xff\n")
     assert old.diff() == ["--- old.txt", "+++ old.txt", "@@ -1,2 +1,3 @@", " a", "-b", "+c", "+d"]
     assert new.diff() == ["--- /dev/null", "+++ x/y/new.txt", "@@ -0,0 +1 @@", "+\ufffd"]
     assert (old.counted(), new.counted()) == ("+2 -1", "+1 -0")
-    undo = make([old, new])
+    undo = apply_changes([old, new])
     assert [(tmp_path / name).read_bytes() for name in ("old.txt", "x/y/new.txt")] == [b"a\nc\nd\n", b"\xff\n"]
     undo()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["old.txt"]
@@ -24,11 +24,11 @@ def test_changes_are_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_somebody_else_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "old.txt", "a")
-    changes = [Change.of(tmp_path / "new.txt", b"n"), Change.of(tmp_path / "old.txt", b"b")]
+    changes = [FileChange.of(tmp_path / "new.txt", b"n"), FileChange.of(tmp_path / "old.txt", b"b")]
     write(tmp_path / "old.txt", "theirs")
     with pytest.raises(KitError, match=r"^old\.txt was changed meanwhile; nothing was written$"):
-        make(changes)
+        apply_changes(changes)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old.txt": "theirs"}
     write(tmp_path / "new.txt", "theirs")
     with pytest.raises(KitError, match=r"^new\.txt is there already; nothing was written$"):
-        make(changes)
+        apply_changes(changes)

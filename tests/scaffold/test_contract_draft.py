@@ -15,7 +15,7 @@ from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.yaml import read_yaml
 from kit.mesh.mesh import Mesh
-from kit.quality.audit import Subject, audit
+from kit.quality.audit import AuditTarget, audit
 from kit.scaffold.contract_draft import draft
 from kit.sync.sync import sync
 from tests.support.small_mesh import descriptor, write
@@ -185,7 +185,7 @@ def frames(draw: st.DrawFn) -> pl.DataFrame:
 
 def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path: Path) -> None:
     """Whatever the data: the draft is a valid contract, and neither it nor its suite nor its dbt tests find fault with them."""
-    subjects: list[Subject] = []
+    subjects: list[AuditTarget] = []
 
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(frames())
@@ -200,7 +200,7 @@ def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path
         mesh = Mesh.load(root / "domains")
         sync(Config.load(root, {}), mesh)
         promise = mesh.product("shop").ports[0].contract
-        subjects.append(Subject(root.name, promise, shop / "expectations/sales.json" if promise.rules else None))
+        subjects.append(AuditTarget(root.name, promise, shop / "expectations/sales.json" if promise.rules else None))
         assert broken_in_dbt(shop / "models/sales.yml", root / "sales.parquet") == []
 
     take()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.scaffold.notebook_io import outside
+from kit.scaffold.notebook_io import external_reads
 from tests.support.small_mesh import notebook, write
 
 
@@ -24,5 +24,5 @@ def test_files_and_the_network_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("helper.py", "there_already.py", "there/there_already.py"):
         write(tmp_path / name, "")
     write(tmp_path / "nb.ipynb", json.dumps(notebook([cell])))
-    found = list(outside(Path("nb.ipynb"), Path("there")))
+    found = list(external_reads(Path("nb.ipynb"), Path("there")))
     assert [text.partition(";")[0] for text in found] == [f"cell 1, {text}".partition(";")[0] for text in says]

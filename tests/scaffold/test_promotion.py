@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from kit.build.build import Outcome, look
-from kit.build.plan import Request
+from kit.build.build import Outcome, check_due
+from kit.build.plan import BuildRequest
 from kit.core.errors import KitError
 from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
-from kit.scaffold.asset_notebook import adopt
-from kit.scaffold.changes import Change
-from kit.scaffold.promotion import Promotion, carry_out, plan
+from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.changes import FileChange
+from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import Runs
 from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh, notebook, write
@@ -39,7 +39,7 @@ def explored(small: SmallMesh, *cells: str) -> None:
 
 
 def planned(small: SmallMesh, product: str = "plan", port: str | None = "tripled", frame: str | None = None) -> Promotion:
-    return plan(small.config, small.mesh, PATH, product, port, frame, lambda text: None)
+    return plan_promotion(small.config, small.mesh, PATH, product, port, frame, lambda text: None)
 
 
 def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> None:
@@ -123,9 +123,9 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     mesh.publish("plan")
     descriptor = mesh.domains / "plan/product.odps.yaml"
     text = descriptor.read_bytes()
-    changes = (Change.of(descriptor, text + b"\n"), Change.of(mesh.domains / "plan/more/new.txt", b"new"))
+    changes = (FileChange.of(descriptor, text + b"\n"), FileChange.of(mesh.domains / "plan/more/new.txt", b"new"))
     place = mesh.domains / "plan/notebooks/tripled.ipynb"
-    promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), adopt(mesh.root / PATH), changes, ())
+    promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), to_asset_notebook(mesh.root / PATH), changes, ())
     seen = []
 
     def fails(now: Mesh, product: DataProduct) -> Outcome:
@@ -134,7 +134,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
 
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
-        carry_out(mesh.config, promotion, fails)
+        promote(mesh.config, promotion, fails)
     assert str(caught.value) == "1 check failed\nnothing was written: the product could not be built with the new port"
     assert seen == [("plan", text + b"\n", "new")]
     assert tree(mesh.root) == before
@@ -160,7 +160,7 @@ def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMes
     )  # fmt: skip
     with mesh.store.open("plan") as snapshot:
         assert {name: entry["rows"] for name, entry in snapshot.manifest["ports"].items()} == {"forecast": 2, "tripled": 2}
-    settled = look(mesh.config, mesh.product("plan"), Request()).outcome
+    settled = check_due(mesh.config, mesh.product("plan"), BuildRequest()).outcome
     assert settled is not None
     assert settled.status == "up to date"
     path = mesh.domains / "plan/notebooks/tripled.ipynb"

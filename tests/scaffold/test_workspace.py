@@ -3,7 +3,7 @@ import pytest
 from kit.core.config import Config
 from kit.core.errors import UnknownName
 from kit.mesh.mesh import Mesh
-from kit.scaffold.mesh_copy import mirror
+from kit.scaffold.mesh_copy import mesh_copy
 from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh
 
@@ -11,7 +11,7 @@ from tests.support.small_mesh import SmallMesh
 def test_one_product_can_be_changed_and_the_mesh_is_as_it_was(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     before = tree(small.root)
-    with pytest.raises(UnknownName) as caught, mirror(small.config, "plan") as there:
+    with pytest.raises(UnknownName) as caught, mesh_copy(small.config, "plan") as there:
         assert Config.load(there.root, {}).storage == there.root / "state"
         assert there.storage == small.config.storage
         assert Mesh.load(there.domains).names == ("plan", "shop")

@@ -10,7 +10,7 @@ import pytest
 
 from kit.core.config import Config
 from kit.storage import index
-from kit.storage.summary import Card
+from kit.storage.summary import ProductSummary
 from tests.support.small_mesh import SmallMesh
 
 
@@ -58,7 +58,7 @@ def test_cards_survive_the_file(small: SmallMesh) -> None:
     small.publish("shop")
     cards = index.write(small.config, small.mesh)
     assert index.load(small.config) == cards
-    assert cards == tuple(Card.from_json(json.loads(json.dumps(card.to_json(), default=str))) for card in cards)
+    assert cards == tuple(ProductSummary.from_json(json.loads(json.dumps(card.to_json(), default=str))) for card in cards)
 
 
 def test_each_build_and_rollback_puts_its_product_right(small: SmallMesh) -> None:

@@ -204,10 +204,10 @@ def test_catalogs_that_lag_are_mended_before_what_they_name_is_pruned(store: Sto
     assert store.versions("shop") == [second.version]
     assert served(store) == [second.version] * 2
     (store.folder("shop") / "catalog.yaml").unlink()
-    store.mend("shop")
+    store.repair_catalogs("shop")
     assert served(store) == [second.version] * 2
 
 
 def test_mending_without_a_snapshot_makes_nothing(store: Store) -> None:
-    store.mend("shop")
+    store.repair_catalogs("shop")
     assert not (store.folder("shop") / "catalog.yaml").exists()

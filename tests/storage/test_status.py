@@ -8,7 +8,7 @@ from kit.contracts.contract import Sla
 from kit.core.config import Config
 from kit.storage import status
 from kit.storage.status import PortStatus, judge, raw_set_aside, span
-from kit.storage.summary import Card, PortCard
+from kit.storage.summary import PortSummary, ProductSummary
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
 CONFIG = Config(Path("/mesh"), Path("/mesh/state"), as_of=date(2024, 1, 10))
@@ -38,9 +38,11 @@ def one(
     """A port published `hours` ago, whose newest row is `days` old; None where that is not known."""
     sla = sla or Sla(latency=timedelta(days=2), frequency=timedelta(days=1))
     newest = None if days is None or rows is None else datetime(2024, 1, 10) - timedelta(days=days)
-    port = PortCard("sales", sla=sla, rows=rows, newest=newest, passed=13 if rows else 0, failed=failed, warned=warned)
+    port = PortSummary("sales", sla=sla, rows=rows, newest=newest, passed=13 if rows else 0, failed=failed, warned=warned)
     confirmed = None if hours is None else NOW - timedelta(hours=hours)
-    card = Card("shop", ports=(port,), version="v1" if hours else None, confirmed_at=confirmed, note=note, broken=broken)
+    card = ProductSummary(
+        "shop", ports=(port,), version="v1" if hours else None, confirmed_at=confirmed, note=note, broken=broken
+    )
     (found,) = judge(CONFIG, [card])
     return found
 
@@ -76,14 +78,14 @@ def test_every_state_of_a_port(case: dict[str, object], state: str, words: str, 
 
 
 def test_a_product_of_which_no_port_is_known_is_one_row() -> None:
-    (found,) = judge(CONFIG, [Card("bad", broken="has no product.odps.yaml")])
+    (found,) = judge(CONFIG, [ProductSummary("bad", broken="has no product.odps.yaml")])
     assert (found.port.name, found.state, found.version, found.note) == ("", "broken", None, "has no product.odps.yaml")
 
 
 def test_a_moment_with_a_zone_is_held_against_the_clock_in_utc() -> None:
     newest = datetime.fromisoformat("2024-01-08T23:00:00-05:00")
-    port = PortCard("sales", sla=Sla(latency=timedelta(hours=20)), rows=1, newest=newest)
-    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    port = PortSummary("sales", sla=Sla(latency=timedelta(hours=20)), rows=1, newest=newest)
+    (found,) = judge(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
     assert (found.state, found.data_age) == ("fresh", timedelta(hours=20))
 
 
@@ -110,16 +112,19 @@ def test_as_json_ages_and_levels_are_hours() -> None:
 
 
 def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
-    ports = (PortCard("sales", rows=1), PortCard("totals", rows=1))
-    cards = [Card("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}), Card("plan")]
+    ports = (PortSummary("sales", rows=1), PortSummary("totals", rows=1))
+    cards = [
+        ProductSummary("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}),
+        ProductSummary("plan"),
+    ]
     assert raw_set_aside(judge(CONFIG, cards)) == [
         "shop: 1,200 rows of raw.sales set aside; see `kit read shop.raw.sales__quarantine`"
     ]
 
 
 def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
-    port = PortCard("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
-    (found,) = judge(CONFIG, [Card("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    port = PortSummary("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
+    (found,) = judge(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
     assert found.in_words() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
     read = replace(found, readers=("demand", "plan"))
     assert read.deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"

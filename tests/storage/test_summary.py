@@ -7,12 +7,12 @@ import pytest
 from kit.contracts.contract import Sla
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken
-from kit.storage.summary import Card, Column, PortCard
+from kit.storage.summary import Column, PortSummary, ProductSummary
 from tests.support.small_mesh import SALES, SmallMesh
 
 PRODUCT = {"domain": "shop", "description": "what shop is for", "owner": "shop owner", "contact": "o@example.com"}
 DAY = timedelta(days=1)
-SHOP_SALES = PortCard(
+SHOP_SALES = PortSummary(
     "sales",
     "One row per sales.",
     (
@@ -23,7 +23,7 @@ SHOP_SALES = PortCard(
     ),
     Sla(latency=2 * DAY, latency_column="sold_on", frequency=DAY),
 )
-TOTALS = PortCard(
+TOTALS = PortSummary(
     "totals",
     "One row per totals.",
     (Column("item", "varchar", "the item"), Column("amount", "decimal(18,2)", "the amount")),
@@ -31,18 +31,18 @@ TOTALS = PortCard(
 )
 
 
-def card(small: SmallMesh, name: str = "shop") -> Card:
-    return Card.of(small.config, small.product(name))
+def card(small: SmallMesh, name: str = "shop") -> ProductSummary:
+    return ProductSummary.of(small.config, small.product(name))
 
 
 def test_before_the_first_build_it_holds_only_promises(small: SmallMesh) -> None:
-    assert card(small) == Card("shop", ports=(SHOP_SALES, TOTALS), **PRODUCT)
+    assert card(small) == ProductSummary("shop", ports=(SHOP_SALES, TOTALS), **PRODUCT)
 
 
 def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
     version = small.publish("shop")
     published = card(small)
-    assert published == Card(
+    assert published == ProductSummary(
         "shop",
         **PRODUCT,
         ports=(
@@ -64,12 +64,12 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
     assert failed.note == "last build failed: 'shop': 2 checks failed, nothing was published"
     assert replace(failed, note="") == confirmed  # what was confirmed stays so
 
-    broken = Card.of(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
+    broken = ProductSummary.of(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
     assert broken == replace(failed, broken="cannot be read")
 
 
 def test_of_a_broken_product_that_was_never_published_only_the_reason_is_known(small: SmallMesh) -> None:
-    assert Card.of(small.config, Broken("bad", small.domains / "bad", "has no descriptor")) == Card(
+    assert ProductSummary.of(small.config, Broken("bad", small.domains / "bad", "has no descriptor")) == ProductSummary(
         "bad", broken="has no descriptor"
     )
 
@@ -82,7 +82,7 @@ def test_a_pointer_that_cannot_be_read_is_told(small: SmallMesh) -> None:
     assert "current.json" in found.note
 
 
-FULL = Card(
+FULL = ProductSummary(
     "shop",
     "sales",
     "what it is for",
@@ -90,8 +90,8 @@ FULL = Card(
     "An Owner",
     "o@example.com",
     (
-        PortCard("plain"),
-        PortCard(
+        PortSummary("plain"),
+        PortSummary(
             "full",
             "One row per day.",
             (Column("day", "date", "the day"),),
@@ -112,14 +112,14 @@ FULL = Card(
 )
 
 
-@pytest.mark.parametrize("given", [Card("empty"), FULL])
-def test_as_json_it_comes_back_whole(given: Card) -> None:
-    assert Card.from_json(json.loads(json.dumps(given.to_json(), default=str))) == given
+@pytest.mark.parametrize("given", [ProductSummary("empty"), FULL])
+def test_as_json_it_comes_back_whole(given: ProductSummary) -> None:
+    assert ProductSummary.from_json(json.loads(json.dumps(given.to_json(), default=str))) == given
 
 
 def test_a_port_of_a_notebook_says_what_it_can_be_given(small: SmallMesh) -> None:
-    card = Card.of(small.config, small.product("plan"))
+    card = ProductSummary.of(small.config, small.product("plan"))
     assert card.ports[0].parameters == ("factor: float = 2.0 (growth)", "name: str = 'base'")
-    assert Card.from_json(json.loads(to_json(card.to_json()))) == card
+    assert ProductSummary.from_json(json.loads(to_json(card.to_json()))) == card
     small.notebook("plan", "forecast", [], "factor = today()")
-    assert Card.of(small.config, small.product("plan")).ports[0].parameters == ()
+    assert ProductSummary.of(small.config, small.product("plan")).ports[0].parameters == ()

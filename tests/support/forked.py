@@ -35,14 +35,14 @@ def forked(what: Callable[..., object], *arguments: Any, seconds: float = 120) -
 def build_until(root: Path, product: str, point: str) -> None:
     """Build a product of the mesh at `root` as if for the first time, and kill this process as soon as it gets to `point`."""
     from kit.build.build import build
-    from kit.build.plan import Request
+    from kit.build.plan import BuildRequest
     from kit.build.progress import Progress
     from kit.core.config import Config
     from kit.mesh.mesh import Mesh
 
     config = Config.load(root, {})
     progress = Progress(step=lambda name: die() if name == point else None)
-    build(config, Mesh.load(config.domains).product(product), Request(force=True), progress=progress)
+    build(config, Mesh.load(config.domains).product(product), BuildRequest(force=True), progress=progress)
 
 
 def die() -> None:

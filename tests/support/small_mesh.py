@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build.build import Outcome, build
-from kit.build.plan import Request
+from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.core.config import Config
 from kit.mesh.mesh import Mesh
@@ -63,7 +63,7 @@ class SmallMesh:
         return self.mesh.product(name)
 
     def build(self, name: str, *, progress: Progress | None = None, **request: Any) -> Outcome:
-        return build(self.config, self.product(name), Request(**request), progress=progress)
+        return build(self.config, self.product(name), BuildRequest(**request), progress=progress)
 
     def publish(self, name: str, **options: Any) -> str:
         first = not options and not any((self.config.storage / kind / name).exists() for kind in _KEPT)
@@ -75,7 +75,7 @@ class SmallMesh:
                 self._copy(name, self.config.storage, image)
         else:
             self._copy(name, image, self.config.storage)
-            self.store.mend(name)
+            self.store.repair_catalogs(name)
             index.update(self.config, self.product(name))
         version = self.store.pointer(name)
         assert version is not None
@@ -338,6 +338,6 @@ def notebook(cells: list[str], parameters: str = "") -> dict[str, Any]:
     first = [cell(0, parameters, ["parameters"])] if parameters else []
     return {
         "nbformat": 4, "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "PythonReads 3", "language": "python"}},
         "cells": first + [cell(i, source, []) for i, source in enumerate(cells, 1)],
     }  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.core.yaml import read_yaml
 from kit.governance import check
-from kit.sync.sync import drifts, sync_problems, refused, sync
+from kit.sync.sync import drifts, refused, sync, sync_problems
 from tests.contracts.test_compatibility import contracts
 from tests.storage.test_intake import plain_intake
 from tests.support.small_mesh import SmallMesh

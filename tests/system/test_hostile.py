@@ -28,7 +28,7 @@ class Bomb:
 
 
 PICKLE = base64.b64encode(pickle.dumps(Bomb())).decode()
-Change = Callable[[SmallMesh], None]
+ContractChange = Callable[[SmallMesh], None]
 
 
 def check(small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -44,18 +44,18 @@ def check(small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return out.partition("\n\n")[0].splitlines()
 
 
-def text(path: str, content: str | bytes) -> Change:
+def text(path: str, content: str | bytes) -> ContractChange:
     def change(small: SmallMesh) -> None:
         (small.root / path).write_bytes(content if isinstance(content, bytes) else content.encode())
 
     return change
 
 
-def put(path: str, old: str, new: str) -> Change:
+def put(path: str, old: str, new: str) -> ContractChange:
     return lambda small: small.replace(path, old, new)
 
 
-def field(path: str, where: str, value: Any) -> Change:
+def field(path: str, where: str, value: Any) -> ContractChange:
     """Set one field of a JSON file."""
 
     def change(small: SmallMesh) -> None:
@@ -65,7 +65,7 @@ def field(path: str, where: str, value: Any) -> Change:
     return change
 
 
-def link(path: str, target: str) -> Change:
+def link(path: str, target: str) -> ContractChange:
     def change(small: SmallMesh) -> None:
         file = small.root / path
         outside = small.root.parent / f"{small.root.name}-outside" / target
@@ -79,7 +79,7 @@ def link(path: str, target: str) -> Change:
     return change
 
 
-def both(first: Change, second: Change) -> Change:
+def both(first: ContractChange, second: ContractChange) -> ContractChange:
     def change(small: SmallMesh) -> None:
         first(small)
         second(small)
@@ -91,14 +91,14 @@ def missing(small: SmallMesh) -> None:
     (small.root / CATALOG).unlink()
 
 
-def catalog(old: str, new: str) -> Change:
+def catalog(old: str, new: str) -> ContractChange:
     return put(CATALOG, old, new)
 
 
 URL = '"{CATALOG_DIR}/state/products/shop/catalog.yaml"'
 READER = '"intake.readers.readers:YAMLCatalogReader"'
 
-CATALOGS: dict[str, tuple[Change, str]] = {
+CATALOGS: dict[str, tuple[ContractChange, str]] = {
     "python tag": (catalog("metadata: {}", "metadata: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml"),
     "func template": (catalog('"what shop is for"', '"{func(os:getcwd)}"'), "the template '{func(os:getcwd)}' would be run by"),
     "import template": (catalog(URL, '"{import(antigravity)}"'), "the template '{import(antigravity)}' would be run by Intake"),
@@ -143,7 +143,7 @@ CATALOGS: dict[str, tuple[Change, str]] = {
     "harmless edit": (catalog('"what shop is for"', '"mine"'), "catalog.yaml: differs from what product.odps.yaml and pyproject"),
     "missing": (missing, "catalog.yaml: is missing; run `kit sync`"),
 }  # fmt: skip
-DESCRIPTORS: dict[str, tuple[str, Change, str]] = {
+DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "python tag": (PRODUCT, text(PRODUCT, "id: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml.org,2002:"),
     "billion laughs": (PRODUCT, text(PRODUCT, "a: &a [l]\nb: &b [*a,*a]\nc: [*b,*b]\n"), "1: anchors and aliases (&, *) are not"),
     "product of another name": (PRODUCT, field(PRODUCT, "name", "plan"), "'plan' must be the folder's name, 'shop'"),
@@ -229,7 +229,7 @@ DESCRIPTORS: dict[str, tuple[str, Change, str]] = {
 
 @pytest.mark.parametrize(("change", "says"), CATALOGS.values(), ids=CATALOGS)
 def test_a_hostile_catalog(
-    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: Change, says: str
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: ContractChange, says: str
 ) -> None:
     change(small)
     (line,) = check(small, capsys, monkeypatch)
@@ -240,7 +240,12 @@ def test_a_hostile_catalog(
 
 @pytest.mark.parametrize(("path", "change", "says"), DESCRIPTORS.values(), ids=DESCRIPTORS)
 def test_a_hostile_product_or_contract(
-    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, path: str, change: Change, says: str
+    small: SmallMesh,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    change: ContractChange,
+    says: str,
 ) -> None:
     change(small)
     # What it makes of the catalogs is another matter, and the consumer of a broken port is not to blame.

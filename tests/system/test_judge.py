@@ -16,7 +16,7 @@ from kit.contracts.contract import Contract
 from kit.core.yaml import read_yaml
 from kit.mesh.mesh import Mesh
 from kit.quality import quarantine
-from kit.quality.quarantine import Part
+from kit.quality.quarantine import SplitFile
 from kit.storage.snapshots import Store
 from tests.conftest import NO_NETWORK, ROOT
 from tests.contracts.test_compatibility import BASE, CASES, DAY, SALE, TABLE, load
@@ -173,7 +173,7 @@ def published(data: dict[str, Any], folder: Path) -> Path:
         "select id, id || '@example.com' as mail, date '1950-05-01' as born, if(id = 3, 300, 70)::bigint as age "
         "from range(6) as six(id)"
     ).write_parquet(str(folder / "people.parquet"))
-    part = Part(folder / "stays.parquet", folder / "aside.parquet")
+    part = SplitFile(folder / "stays.parquet", folder / "aside.parquet")
     rest = quarantine.set_aside(people, folder / "people.parquet", {}, part)
     masking.write(people, rest, folder / "masked.parquet", b"a key for tests only")
     return folder / "masked.parquet"
