@@ -19,6 +19,7 @@ from kit.contract import Contract
 from kit.errors import InvalidFile
 from kit.files import read_json, short
 from kit.needs import Need
+from kit.rule_query import Query, taken_apart
 from kit.rules import Rule, leaves_tables
 
 _SEVERITY = {"error": "critical", "warning": "warning"}
@@ -110,7 +111,7 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
             Rule(
                 name=_sentence(item["type"], kwargs),
                 type=item["type"],
-                kwargs=kwargs,
+                kwargs=taken_apart(kwargs),
                 columns=tuple(filter(None, (kwargs.get("column"),))),
                 severity="error" if severity == "critical" else "warning",
                 description=str(item.get("description") or meta.get("notes") or ""),
@@ -200,7 +201,7 @@ def _validate(source: Any, subject: Subject, rules: list[tuple[str, Rule]]) -> l
 
 def _expectation(table: str, rule: Rule) -> dict[str, Any]:
     name = work.quoted(table)
-    kwargs = {k: v.replace("${table}", name) if isinstance(v, str) else v for k, v in rule.kwargs.items() if v is not None}
+    kwargs = {k: v.of_batch(name) if isinstance(v, Query) else v for k, v in rule.kwargs.items() if v is not None}
     return {"type": rule.type, "kwargs": kwargs, "severity": _SEVERITY[rule.severity]}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from kit.contract import Contract
 from kit.files import to_json
 from kit.product import DataProduct
+from kit.rule_query import Query
 from kit.rules import Rule
 
 
@@ -25,7 +26,7 @@ def suite(contract: Contract) -> dict[str, Any]:
 
 def _expectation(rule: Rule) -> dict[str, Any]:
     kwargs = {
-        name: value.replace("${table}", "{batch}") if isinstance(value, str) else value
+        name: value.of_batch() if isinstance(value, Query) else value
         for name, value in rule.kwargs.items() if value is not None
     }  # fmt: skip
     severity = "warning" if rule.severity == "warning" else "critical"

@@ -12,7 +12,7 @@ from kit.errors import KitError
 from kit.files import short
 from kit.product import RAW, DataProduct
 from kit.reach import reaches
-from kit.row_rules import own_query
+from kit.rule_query import TABLE, Query
 from kit.rules import Rule
 
 _SELF = "kit table"  # what ${table} goes by; nothing of a contract can be called so
@@ -49,7 +49,7 @@ def asked(config: Config, product: DataProduct) -> Asked:
             if table.lower() in query.others:
                 tables.add(table)
             elif table != _SELF:
-                allowed = ", ".join(("${table}", *sorted(query.others)))
+                allowed = ", ".join((TABLE, *sorted(query.others)))
                 problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
     return Asked(frozenset(tables), tuple(problems))
 
@@ -74,6 +74,6 @@ def _queries(product: DataProduct) -> Iterator[_Query]:
 
 def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
     for rule in rules:
-        query = own_query(str(rule.kwargs.get("unexpected_rows_query", ""))) if rule.foreign_key is None else None
-        if query:
-            yield _Query(path, rule.name, query.replace("${table}", f'"{_SELF}"'), others)
+        query = rule.kwargs.get("unexpected_rows_query")
+        if isinstance(query, Query) and rule.foreign_key is None:
+            yield _Query(path, rule.name, query.of(f'"{_SELF}"'), others)

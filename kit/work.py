@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.column_types import normal_type
 from kit.contract import Contract
+from kit.rule_query import literal as literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,11 +82,6 @@ def schema_problems(contract: Contract, found: Mapping[str, str]) -> list[str]:
 def quoted(name: str) -> str:
     """A dotted name as SQL identifiers."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def file_literal(path: Path) -> str:
