@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kit.contract import Contract, Version
 from kit.evolution import Change, compare, demanded, least
+from tests.conftest import examples
 from tests.edit import ABSENT, edited
 from tests.small_mesh import contract, valid
 
@@ -357,14 +358,14 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(contracts())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_a_contract_compared_with_itself_is_empty(tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("same")
     assert compare(load(folder, data), load(folder, data)) == ()
 
 
 @given(contracts(), contracts())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_what_is_won_one_way_is_lost_the_other(tmp_path_factory: pytest.TempPathFactory, one: Any, other: Any) -> None:
     folder = tmp_path_factory.mktemp("pair")
     old, new = load(folder, one), load(folder, other)
