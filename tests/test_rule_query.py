@@ -12,6 +12,9 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
 
 from kit.audit import Subject, audit
 from kit.baseline import suite
@@ -193,6 +196,18 @@ def test_what_great_expectations_is_given_is_read_back(value: str) -> None:
     assert Query.of_suite(query.of_batch()) == query
     assert Query.of_contract(str(query)) == query
     assert duckdb.sql(f"select {literal(value)}").fetchone() == (value,)
+
+
+PIECES = st.sampled_from(["$", "{", "}", "{{", "table", "batch", ":", "\\", "a", "%", "'", '"', "--", "\n", "\r", "é", " "])
+ENGINE = create_engine("duckdb://")
+
+
+@given(st.lists(PIECES | st.sampled_from(VALUES) | st.characters(exclude_categories=["Cs"]), max_size=8).map("".join))
+def test_any_value_reaches_the_database(value: str) -> None:
+    query = Query(("select x from ", f" as t where x = {literal(value)}"))
+    assert Query.of_suite(query.of_batch()) == query
+    assert str(text(query.of_batch().format(batch="t")).compile(ENGINE)) == query.of("t")
+    assert duckdb.execute(query.of("(select ? as x)"), [value]).fetchall() == [(value,)]
 
 
 @pytest.mark.parametrize("text", ["from {x}", "from {batch", "from {0}", "from {batch!r}", "from }"])
