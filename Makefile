@@ -12,7 +12,7 @@ MAKEFLAGS += --jobs=2
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lab test lint bench install clean
+.PHONY: help run dev lab test fuzz lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -29,6 +29,9 @@ lab: $(VENV)/.run ## open JupyterLab on the mesh
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
 	@$(PYTEST) -m "not slow"
 	@$(PYTEST) -m slow --no-loadscope-reorder
+
+fuzz: $(VENV)/.test ## try the property tests with many random examples
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz
 
 lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff check --quiet .
@@ -59,7 +62,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@ $(VENV)/.run
 
-# The judge of contracts in tests/test_judge.py wants other versions than the kit; the list says all of them.
+# The judge of contracts in tests/system/test_judge.py wants other versions than the kit; the list says all of them.
 $(VENV)/.judge: tests/judge.txt | $(BIN)/python
 	@$(BIN)/python -m venv --without-pip $(VENV)/judge
 	@$(PIP) --python $(VENV)/judge/bin/python install --no-deps --requirement tests/judge.txt

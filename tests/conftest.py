@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from dbt_common.tests import enable_test_caching
+from hypothesis import settings
 
 from kit.core.locks import lock
 from kit.storage.snapshots import Store
@@ -17,6 +18,16 @@ ROOT = Path(__file__).parents[1]
 
 # dbt parses its own five hundred macros anew for each project, half of a small build; its own tests do without, too.
 enable_test_caching()
+
+# A test run always tries the same examples, `make fuzz` others each time; what that finds becomes an `@example`.
+settings.register_profile("ci", derandomize=True, database=None, deadline=None)
+settings.register_profile("fuzz", max_examples=2000, database=None, deadline=None, print_blob=True)
+settings.load_profile("ci")
+
+
+def examples(number: int) -> int:
+    """How many examples a slow property is tried with, of the hundred that others are; in `make fuzz` as many times more."""
+    return number * settings.default.max_examples // 100
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

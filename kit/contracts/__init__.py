@@ -13,7 +13,8 @@ from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
-from kit.contracts.rule_sql import breaking, own_query
+from kit.contracts.rule_query import TABLE, Query, bare, taken_apart
+from kit.contracts.rule_sql import breaking
 from kit.contracts.rules import Rule, leaves_tables
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FOLDER",
     "PROPERTY",
     "SAMPLES",
+    "TABLE",
     "TODO",
     "Check",
     "Column",
@@ -28,9 +30,11 @@ __all__ = [
     "Contract",
     "ContractChange",
     "DocumentReader",
+    "Query",
     "Rule",
     "Sla",
     "Version",
+    "bare",
     "breaking",
     "compare",
     "counts",
@@ -43,8 +47,8 @@ __all__ = [
     "least",
     "leaves_tables",
     "merged",
-    "own_query",
     "quarantine_table",
     "reworded",
     "subject",
+    "taken_apart",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from kit.contracts.contract import Column, Contract, Version
 from kit.contracts.implication import QUERY, implies, response, says_the_same, spoken, subject
+from kit.contracts.rule_query import bare
 from kit.contracts.rules import Rule
 
 Verdict = Literal["major", "minor", "patch", "review"]
@@ -176,7 +177,7 @@ def _where(rule: Rule) -> str:
 
 def _noticed(rule: Rule, contract: Contract) -> frozenset[str] | None:
     """The columns by which a reader would notice that a rule does not hold; None for all, as of a number of rows."""
-    text = str(rule.kwargs.get("unexpected_rows_query", ""))
+    text = bare(str(rule.kwargs.get("unexpected_rows_query", "")))
     named = {column.name for column in contract.columns if search(rf"\b{escape(column.name)}\b", text)}
     return frozenset(named | set(rule.columns or spoken(rule))) or None
 

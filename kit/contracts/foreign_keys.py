@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.contracts.on_failure import OnFailure
+from kit.contracts.rule_query import Query
 from kit.core import IDENTIFIER, Document, Where
 
 
@@ -31,12 +32,12 @@ class ForeignKey:
         return f"{', '.join(self.columns)} together are in {self.table} ({', '.join(self.keys)})"
 
     @property
-    def orphans(self) -> str:
-        """The rows that refer to nothing, as a query `select * from ${table} …`."""
+    def orphans(self) -> Query:
+        """The query for the rows that refer to nothing."""
         known = " and ".join(f'child."{column}" is not null' for column in self.columns)
         same = " and ".join(f'parent."{key}" = child."{column}"' for column, key in zip(self.columns, self.keys, strict=True))
         parents = f"select 1 from {self.relation} as parent where {same}"
-        return f"select * from ${{table}} as child where {known} and not exists ({parents})"
+        return Query(("select * from ", f" as child where {known} and not exists ({parents})"))
 
 
 def foreign_keys(document: Document, table: dict[str, Any]) -> Iterator[ForeignKey]:

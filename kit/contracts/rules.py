@@ -7,8 +7,9 @@ from typing import Any
 
 from kit.contracts.foreign_keys import ForeignKey, foreign_keys
 from kit.contracts.on_failure import QUARANTINE, WARN, OnFailure
-from kit.contracts.rule_sql import breaking, literal
-from kit.core import Document, Where, mappings, normal_type
+from kit.contracts.rule_query import Query, bare, taken_apart
+from kit.contracts.rule_sql import breaking
+from kit.core import Document, Where, literal, mappings, normal_type
 
 _OPERATORS = {
     "mustBe": "=", "mustNotBe": "<>", "mustBeGreaterThan": ">", "mustBeGreaterOrEqualTo": ">=",
@@ -21,7 +22,6 @@ _FOREIGN = re.compile(
     r"""\b(from|join)\s*'|"[^"]*[./\\][^"]*\"""",
     re.IGNORECASE,
 )
-_PROSE = re.compile(r"""("[^"]*")|--[^\n]*|\$(\w*)\$.*?\$\2\$|\be'(?:\\.|''|[^'\\])*'|'[^']*'""", re.IGNORECASE | re.DOTALL)
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 
 
@@ -29,7 +29,7 @@ _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 class Rule:
     """One promise about the data, in the form of a Great Expectations expectation.
 
-    `kwargs` may hold the text `${table}`, which stands for the audited table. `columns` are those it speaks of.
+    `kwargs` are its arguments, a query among them as a `Query`. `columns` are those it speaks of.
     What is audited keeps a rule that `quarantines`, since the rows that break it were set aside before.
     """
 
@@ -131,9 +131,7 @@ class RuleReader:
                 re.compile(pattern)
             except (re.error, OverflowError, RecursionError) as error:
                 raise self.document.error([*where, "pattern"], f"'{pattern}' is not a regular expression: {error}") from None
-            literal = pattern.replace("'", "''").replace("{", "{{").replace("}", "}}")
-            query = f"""select * from ${{table}} where not regexp_full_match("{column}", '{literal}')"""
-            kwargs = {"unexpected_rows_query": query}
+            kwargs = {"unexpected_rows_query": Query.rows(f'not regexp_full_match("{column}", {literal(pattern)})')}
             yield Rule(f"{column} matches {pattern}", "unexpected_rows_expectation", kwargs, (column,))
 
     def _ordered(self, where: Where, low: Any, high: Any) -> None:
@@ -214,7 +212,6 @@ class RuleReader:
         query = str(item["query"]).strip().rstrip("; \n")
         if problem := leaves_tables(query):
             raise self.document.error([*where, "query"], problem)
-        query = query.replace("{", "{{").replace("}", "}}").replace("${{table}}", "${table}")
         for operator, symbol in _OPERATORS.items():
             if operator in item:
                 value = item[operator]
@@ -227,8 +224,8 @@ class RuleReader:
             low, high = item[operator]
             self._ordered([*where, operator], low, high)
             holds = f"{_RANGES[operator]} {literal(low)} and {literal(high)}"
-        shown = holds.replace("{", "{{").replace("}", "}}")
-        rows = f"select observed from (\n{query}\n) as rule(observed) where not coalesce(observed {shown}, false)"
+        after = f"\n) as rule(observed) where not coalesce(observed {holds}, false)"
+        rows = Query.of_contract(query).within("select observed from (\n", after)
         return f"its query gives {holds}", "unexpected_rows_expectation", {"unexpected_rows_query": rows}
 
     def _custom(self, where: Where, item: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
@@ -241,14 +238,14 @@ class RuleReader:
         if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
             raise self.document.error([*where, "implementation", "kwargs", "unexpected_rows_query"], problem)
         _, where, condition = " ".join(str(kwargs.get("unexpected_rows_query", "")).split()).partition(" where ")
+        kwargs = taken_apart(kwargs)
         name = f"no row where {condition[:120]}" if where and breaking(given["type"], kwargs) else given["type"]
         return name, given["type"], kwargs
 
 
 def leaves_tables(query: object) -> str | None:
     """What is wrong with a query that does more than ask the tables there are; None when nothing is."""
-    bare = _PROSE.sub(lambda found: found[1] or ("" if found[0].startswith("--") else "''"), str(query)).strip()
-    if found := _FOREIGN.search(bare):
+    if found := _FOREIGN.search(bare(str(query)).strip()):
         return f"must be one query of the tables: '{found[0]}' is not allowed"
     return None
 
@@ -262,7 +259,7 @@ def _finite(columns: list[str], of: int) -> Rule:
     every = "numbers" if len(columns) == of else ", ".join(columns)
     name = f"{every} are finite" if len(columns) > 1 else f"{columns[0]} is finite"
     unless = " or ".join(f'not isfinite("{column}")' for column in columns)
-    kwargs = {"unexpected_rows_query": f"select * from ${{table}} where {unless}"}
+    kwargs = {"unexpected_rows_query": Query.rows(unless)}
     return Rule(name, "unexpected_rows_expectation", kwargs, tuple(columns))
 
 

@@ -6,7 +6,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 from kit.core import database, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.config import MASK_KEY, Config
-from kit.core.database import KNOWN_TYPES, normal_type
+from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
     Busy,
@@ -84,6 +84,7 @@ __all__ = [
     "free_port",
     "git",
     "inside",
+    "literal",
     "lock",
     "make_folder",
     "mappings",

@@ -97,9 +97,13 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+def literal(value: object) -> str:
+    """Return a number or text as SQL."""
+    if isinstance(value, int | float):
+        return str(value)
+    # To DuckDB a query ends at NUL.
+    pieces = ["'" + piece.replace("'", "''") + "'" for piece in str(value).split("\0")]
+    return f"({' || chr(0) || '.join(pieces)})" if len(pieces) > 1 else pieces[0]
 
 
 def file_literal(path: Path) -> str:

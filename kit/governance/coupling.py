@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.contracts import Contract, Rule, own_query
+from kit.contracts import TABLE, Contract, Query, Rule
 from kit.core import Config, KitError, short
 from kit.dbt.compiler import statements
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
@@ -47,7 +47,7 @@ def asked(config: Config, product: DataProduct) -> RuleReferences:
             if table.lower() in query.others:
                 tables.add(table)
             elif table != _SELF:
-                allowed = ", ".join(("${table}", *sorted(query.others)))
+                allowed = ", ".join((TABLE, *sorted(query.others)))
                 problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
     return RuleReferences(frozenset(tables), tuple(problems))
 
@@ -72,9 +72,9 @@ def _queries(product: DataProduct) -> Iterator[_Query]:
 
 def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
     for rule in rules:
-        query = own_query(str(rule.kwargs.get("unexpected_rows_query", ""))) if rule.foreign_key is None else None
-        if query:
-            yield _Query(path, rule.name, query.replace("${table}", f'"{_SELF}"'), others)
+        query = rule.kwargs.get("unexpected_rows_query")
+        if isinstance(query, Query) and rule.foreign_key is None:
+            yield _Query(path, rule.name, query.of(f'"{_SELF}"'), others)
 
 
 _OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}

@@ -141,8 +141,6 @@ def serve(home: str, port: int, code_port: int) -> None:
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    from kit.orchestration.webserver import NotebookApp
-
     code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
     with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)

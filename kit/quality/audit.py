@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import SAMPLES, Check, ConsumerContract, Contract, Rule, leaves_tables
+from kit.contracts import SAMPLES, Check, ConsumerContract, Contract, Query, Rule, leaves_tables, taken_apart
 from kit.core import InvalidFile, read_json, sandbox, short
 from kit.core import database as work
 from kit.mesh import RAW, DataProduct
@@ -107,7 +107,7 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
             Rule(
                 name=_sentence(item["type"], kwargs),
                 type=item["type"],
-                kwargs=kwargs,
+                kwargs=taken_apart(kwargs),
                 columns=tuple(filter(None, (kwargs.get("column"),))),
                 severity="error" if severity == "critical" else "warning",
                 description=str(item.get("description") or meta.get("notes") or ""),
@@ -197,7 +197,7 @@ def _validate(source: Any, subject: AuditTarget, rules: list[tuple[str, Rule]]) 
 
 def _expectation(table: str, rule: Rule) -> dict[str, Any]:
     name = work.quoted(table)
-    kwargs = {k: v.replace("${table}", name) if isinstance(v, str) else v for k, v in rule.kwargs.items() if v is not None}
+    kwargs = {k: v.of_batch(name) if isinstance(v, Query) else v for k, v in rule.kwargs.items() if v is not None}
     return {"type": rule.type, "kwargs": kwargs, "severity": _SEVERITY[rule.severity]}
 
 

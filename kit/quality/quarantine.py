@@ -48,9 +48,10 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
         files = {given, *(path for paths in others.values() for path in paths)}
         sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
-            query = (breaking(rule.type, rule.kwargs) or "").replace("${table}", _TABLE)
+            query = breaking(rule.type, rule.kwargs)
+            rows = query.of(_TABLE) if query else ""
             try:
-                connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({query})")
+                connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({rows})")
             except duckdb.Error as error:
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None

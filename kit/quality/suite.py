@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Contract, Rule
+from kit.contracts import Contract, Query, Rule
 from kit.core import to_json
 from kit.mesh import DataProduct
 
@@ -24,7 +24,7 @@ def suite(contract: Contract) -> dict[str, Any]:
 
 def _expectation(rule: Rule) -> dict[str, Any]:
     kwargs = {
-        name: value.replace("${table}", "{batch}") if isinstance(value, str) else value
+        name: value.of_batch() if isinstance(value, Query) else value
         for name, value in rule.kwargs.items() if value is not None
     }  # fmt: skip
     severity = "warning" if rule.severity == "warning" else "critical"

@@ -79,7 +79,8 @@ def _look(connection: "duckdb.DuckDBPyConnection", types: dict[str, str]) -> tup
     wanted = ["count(*)"]
     for name, kind in types.items():
         column = database.quoted(name)
-        measured = {"double": f"case when isfinite({column}) then {column} end"}.get(_family(kind), column)
+        # Bounds are compared as doubles, and to a double the text of a float is another number.
+        measured = {"double": f"case when isfinite({column}) then {column}::double end"}.get(_family(kind), column)
         if kind == "varchar":
             measured = f"length({column})"
         bounds = [f"min({measured})::varchar", f"max({measured})::varchar"] if _is_bounded(kind) else ["null", "null"]

@@ -1,5 +1,6 @@
 """The dbt YAML of a port: columns, constraints and tests, generated from its contract into a marked block."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import Any
 
 import yaml
 
-from kit.contracts import Contract, Rule, breaking, own_query
+from kit.contracts import TABLE, Contract, Query, Rule, bare, breaking
 from kit.core import KitError, mappings, parse_yaml, read_text, short, yaml_writer
 from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
 
-_JINJA = re.compile(r"\{\{|\{%|\{#|^\s*(env_var|ref|var|source|doc)\s*\(")
+# What dbt would run, and the ends of lines that Jinja would change.
+_JINJA = re.compile(r"\{[{%#]|^\s*(env_var|ref|var|source|doc)\s*\(|\r|\n\Z")
 
 
 def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
@@ -89,7 +91,7 @@ def _place(lines: list[str], name: str) -> tuple[int, int] | None:
 def block(product: DataProduct, port: OutputPort) -> list[str]:
     """The generated lines: one entry of the list `models`, open at its end for more tests and keys."""
     contract = port.contract
-    gathered: dict[str, list[dict[str, str]]] = {}
+    gathered: dict[str, list[dict[str, str | list[str]]]] = {}
     tests: dict[str, list[dict[str, Any]]] = {}
     left: list[str] = []
     reads: set[str] = set()
@@ -102,12 +104,13 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
             tests.setdefault(column, []).append({**test, "config": _config(severity)})
             continue
         query = _breaks(rule)
-        read = {name for name in others if query and re.search(rf"\b{name}\b", query)} - {c.name for c in contract.columns}
+        named = set(re.findall(r"\w+", bare(str(query))))
+        read = {name for name in others if name in named} - {c.name for c in contract.columns}
         if query is None or any(others[name] for name in read):
             left.append(rule.name)
             continue
         reads |= read
-        gathered.setdefault(severity, []).append({"rule": _raw(rule.name), "breaks": _raw(query)})
+        gathered.setdefault(severity, []).append({"rule": _raw(rule.name.replace("\0", "")), "breaks": _placed(query)})
     entry = {
         "name": port.name,
         "description": contract.description,
@@ -151,32 +154,37 @@ def _own_test(rule: Rule) -> tuple[str, dict[str, Any]] | None:
         return column, {"test_name": "unique"}
     if rule.type == "expect_column_values_to_be_in_set" and rule.kwargs.keys() == {"column", "value_set"}:
         values = rule.kwargs["value_set"]
-        if all(isinstance(value, str) for value in values):
+        if all(isinstance(value, str) and "\0" not in value for value in values):
             quoted = [_raw(value.replace("'", "''")) for value in values]  # dbt puts them between quotes as they are
             return column, {"test_name": "accepted_values", "arguments": {"values": quoted}}
     return None
 
 
-def _breaks(rule: Rule) -> str | None:
+def _breaks(rule: Rule) -> Query | None:
     """A query whose rows tell that a rule is broken; None for an expectation that only Great Expectations can judge."""
     kwargs = rule.kwargs
     if rule.type == "expect_table_row_count_to_be_between" and kwargs.keys() == {"min_value", "max_value"}:
         bounds = {"<": kwargs["min_value"], ">": kwargs["max_value"]}
         outside = [f"count(*) {sign} {bound}" for sign, bound in bounds.items() if bound is not None]
-        return f"select count(*) as observed from ${{table}} having {' or '.join(outside)}"
+        return Query(("select count(*) as observed from ", f" having {' or '.join(outside)}"))
     if rule.type == "expect_column_values_to_not_be_null" and kwargs.keys() == {"column", "mostly"}:
         column = kwargs["column"]
-        return f'select count("{column}") from ${{table}} having count("{column}") < {kwargs["mostly"]!r} * count(*)'
+        return Query((f'select count("{column}") from ', f' having count("{column}") < {kwargs["mostly"]!r} * count(*)'))
     if rule.type == "unexpected_rows_expectation" and kwargs.keys() == {"unexpected_rows_query"}:
-        return own_query(str(kwargs["unexpected_rows_query"]))
+        query = kwargs["unexpected_rows_query"]
+        return query if isinstance(query, Query) else None
     return breaking(rule.type, kwargs)
 
 
+def _placed(query: Query) -> str | list[str]:
+    """A query as the test of dbt takes it: with `${table}` for the model or, where it holds that as text, its parts."""
+    held = any(TABLE in part for part in query.parts)
+    return [_raw(part) for part in query.parts] if held else _raw(str(query))
+
+
 def _raw(text: str) -> str:
-    """A text that dbt is not to take for a template."""
-    if "endraw" in text:
-        raise KitError(f"the rule '{text}' cannot be told to dbt; leave out 'endraw'")
-    return f"{{% raw %}}{text}{{% endraw %}}" if _JINJA.search(text) else text
+    """A text that dbt is not to take for a template; one that looks like one is written as a template that gives the text."""
+    return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}" if _JINJA.search(text) else text
 
 
 def _lines(value: Any, indent: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kit.contracts.compatibility import ContractChange as Change
 from kit.contracts.compatibility import compare, demanded, least
 from kit.contracts.contract import Contract, Version
+from tests.conftest import examples
 from tests.support.edit import ABSENT, edited
 from tests.support.small_mesh import contract, valid
 
@@ -358,14 +359,14 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(contracts())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_a_contract_compared_with_itself_is_empty(tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("same")
     assert compare(load(folder, data), load(folder, data)) == ()
 
 
 @given(contracts(), contracts())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_what_is_won_one_way_is_lost_the_other(tmp_path_factory: pytest.TempPathFactory, one: Any, other: Any) -> None:
     folder = tmp_path_factory.mktemp("pair")
     old, new = load(folder, one), load(folder, other)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.contracts.contract import Column, Contract, Sla, Version
+from kit.contracts.rule_query import Query
 from kit.contracts.rules import Rule
 from kit.core.database import normal_type
 from kit.core.errors import InvalidFile
@@ -167,7 +168,7 @@ def ge(name: str, column: str, **arguments: Any) -> tuple[str, dict[str, Any], t
             "item matches [a-z]{2}'?",
             (
                 "unexpected_rows_expectation",
-                {"unexpected_rows_query": """select * from ${table} where not regexp_full_match("item", '[a-z]{{2}}''?')"""},
+                {"unexpected_rows_query": Query.rows("""not regexp_full_match("item", '[a-z]{2}''?')""")},
                 ("item",),
             ),
         ),
@@ -257,7 +258,7 @@ def test_a_promise_becomes_an_expectation(where: str, value: Any, name: str, exp
     ("operator", "value", "holds"),
     [
         ("mustBe", 0, "observed = 0"),
-        ("mustBe", "it's {ok}", "observed = 'it''s {{ok}}'"),
+        ("mustBe", "it's {ok}", "observed = 'it''s {ok}'"),
         ("mustNotBe", 1.5, "observed <> 1.5"),
         ("mustBeGreaterThan", 1, "observed > 1"),
         ("mustBeGreaterOrEqualTo", 1, "observed >= 1"),
@@ -272,8 +273,12 @@ def test_a_query_is_wrapped_to_return_what_breaks_it(operator: str, value: objec
     (rule,) = rules((f"{TABLE} quality", [{"type": "sql", "query": query, operator: value}]))
     assert rule.type == "unexpected_rows_expectation"
     assert rule.kwargs == {
-        "unexpected_rows_query": "select observed from (\nselect count(*) from ${table} where item ~ 'a{{2}}'\n) "
-        f"as rule(observed) where not coalesce({holds}, false)"
+        "unexpected_rows_query": Query(
+            (
+                "select observed from (\nselect count(*) from ",
+                f" where item ~ 'a{{2}}'\n) as rule(observed) where not coalesce({holds}, false)",
+            )
+        )
     }
 
 

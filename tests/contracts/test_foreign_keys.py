@@ -52,7 +52,7 @@ def test_orphans_are_rows_that_refer_to_nothing_but_nulls(tmp_path: Path) -> Non
         connection.execute(
             "create table things as from (values (1, 'a'), (1, 'b'), (3, 'c'), (null, 'c'), (3, null)) t(id, kind)"
         )
-        found = connection.execute(rule.foreign_key.orphans.replace("${table}", "things") + " order by all").fetchall()
+        found = connection.execute(rule.foreign_key.orphans.of("things") + " order by all").fetchall()
     assert found == [(1, "b"), (3, "c")]
 
 

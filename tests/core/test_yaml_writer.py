@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kit.core.yaml import parse_yaml
 from kit.core.yaml_writer import block, inline
+from tests.conftest import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
@@ -51,7 +52,7 @@ columns:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
 def test_what_is_written_reads_as_it_was(value: dict[str, Any]) -> None:
     read = parse_yaml(Path("a.yaml"), "\n".join(block(value))).data

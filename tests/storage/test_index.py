@@ -134,7 +134,7 @@ def test_a_storage_that_cannot_be_written_is_still_read(small: SmallMesh, monkey
 
 UPDATE = """
     import sys
-    from kit import index
+    from kit.storage import index
     from kit.core.config import Config
     from kit.mesh import Mesh
 

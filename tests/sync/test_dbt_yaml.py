@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kit.core.errors import KitError
 from kit.core.yaml import parse_yaml
 from kit.sync.dbt_yaml import block, placed
+from tests.conftest import examples
 from tests.support.small_mesh import SmallMesh
 
 GENERATED = ["  # kit sync: begin", "  - name: sales", "    data_tests: []", "    # kit sync: end"]
@@ -51,7 +52,7 @@ def test_what_cannot_be_done_safely_is_refused(tmp_path: Path, text: str, proble
     assert problem in str(raised.value)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(st.sampled_from(["# ours\n", "\n", "unit_tests: []\n", "# ü: {{ x }}\n"]), unique=True),
     words=st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kit.core.yaml import read_yaml
 from kit.governance import check
 from kit.sync.sync import drifts, refused, sync, sync_problems
+from tests.conftest import examples
 from tests.contracts.test_compatibility import contracts
 from tests.storage.test_intake import plain_intake
 from tests.support.small_mesh import SmallMesh
@@ -238,10 +239,11 @@ def described(draw: st.DrawFn) -> Any:
     return data
 
 
+@pytest.mark.hypothesis
 def test_sync_has_nothing_to_do_after_sync_whatever_the_contract(small: SmallMesh) -> None:
     generated = [small.domains / "shop" / name for name in ("models/marts/sales.yml", "expectations/sales.json", "README.md")]
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=examples(20))
     @given(described())
     def twice(data: Any) -> None:
         (small.domains / "shop/contracts/sales.odcs.yaml").write_text(json.dumps(data, ensure_ascii=False))

@@ -1,6 +1,8 @@
 import re
 import subprocess
+import tarfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,8 +93,20 @@ def test_no_file_names_a_package_host_or_a_place_on_a_machine() -> None:
     for path in tracked():
         if path == Path(__file__):
             continue
-        found = forbidden.search(path.read_text(encoding="utf-8"))
-        assert found is None, f"{path}: {found and found.group()}"
+        for name, text in texts(path):
+            found = forbidden.search(text)
+            assert found is None, f"{name}: {found and found.group()}"
+
+
+def texts(path: Path) -> Iterator[tuple[str, str]]:
+    """The text of a file, or of each file in an archive; of what is not text the parts that can be read as text."""
+    if not path.name.endswith(".tar.gz"):
+        yield str(path), path.read_text(encoding="utf-8")
+        return
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if content := archive.extractfile(member):
+                yield f"{path}: {member.name}", content.read().decode(errors="replace")
 
 
 def test_the_tree_holds_nothing_generated_or_heavy() -> None:
