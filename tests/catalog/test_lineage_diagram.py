@@ -8,7 +8,9 @@ from kit.catalog.lineage_diagram import of_column, of_mesh, of_port, of_product
 from kit.core.errors import MeshError, UnknownName
 from kit.drawing.picture import Picture
 from kit.lineage.graph import lineage
-from tests.support.small_mesh import FORECAST, SmallMesh, write
+from tests.support.files import write
+from tests.support.plan import FORECAST
+from tests.support.small_mesh import SmallMesh
 
 SVG = "{http://www.w3.org/2000/svg}"
 

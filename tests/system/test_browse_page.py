@@ -10,8 +10,9 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, expect
 
 from kit.catalog.browser import TABS
+from tests.support.files import write
 from tests.support.lab import SECONDS, LabPage, needs_browser
-from tests.support.small_mesh import notebook, write
+from tests.support.notebooks import notebook
 
 SAYS = {
     "Overview": "What each department will sell", "Schema": "horizon_day", "Sample": "20 of 480 rows",
