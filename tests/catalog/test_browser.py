@@ -12,7 +12,7 @@ from kit.catalog import browser as browse
 from kit.catalog.browser import TABS, Browser
 from kit.catalog.port_view import PortView
 from kit.drawing.markup import Html
-from kit.storage import snapshots
+from kit.storage import snapshot_lock
 from tests.support.many import many
 from tests.support.small_mesh import SmallMesh
 
@@ -20,7 +20,7 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshots, "kept", {})
+    monkeypatch.setattr(snapshot_lock, "_held", {})
     yield small
 
 

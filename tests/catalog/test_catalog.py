@@ -34,7 +34,7 @@ def test_it_lists_every_port_also_of_what_was_never_built(mesh: SmallMesh) -> No
     assert len(cat) == 3
     assert "shop.sales" in cat
     assert "shop.nothing" not in cat
-    assert {cat[name].status.in_words() for name in cat} == {"never built"}
+    assert {cat[name].status.describe() for name in cat} == {"never built"}
 
 
 def test_it_reads_as_polars_duckdb_and_pandas(mesh: SmallMesh) -> None:
@@ -144,7 +144,7 @@ def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
     def words() -> dict[str, str]:
         cat = kit.open()
         ages = re.compile(r"\d+(\.\d+)? (s|min|y)\b")
-        return {name: ages.sub("N", cat[name].status.in_words().replace("\N{NO-BREAK SPACE}", " ")) for name in cat}
+        return {name: ages.sub("N", cat[name].status.describe().replace("\N{NO-BREAK SPACE}", " ")) for name in cat}
 
     assert words() == {
         "plan.forecast": "never built",

@@ -86,7 +86,7 @@ def test_nothing_in_it_runs_or_is_fetched_and_every_link_stays_inside(small: Sma
 
 def test_checks_are_told_with_what_builds_found_and_runs_with_who_and_why(small: SmallMesh) -> None:
     record(small, 1, replace(BROKEN, passed=True, observed=""), status="published", version="v1")
-    at = record(small, 2, BROKEN, replace(BROKEN, rule="steady", passed=True))
+    at = record(small, 2, BROKEN, replace(BROKEN, rule="always_passed", passed=True))
     Runs(small.config.storage).save(replace(at, parameters={"factor": 3.0}, by="ada", git_commit="0123456789abcdef"))
     text = page(small).text
     assert "sale_id is unique contract stops failed 6 of 31 rows break it failed 2100-01-01 00:02 passed 2100-01-01" in text
