@@ -117,7 +117,7 @@ def test_the_schema_has_rules_nulls_classes_and_masks(shop: SmallMesh) -> None:
         ["amount", "decimal(10,2)", "none", "is required; is between 0 and 1000", "masked: generalise 10", "the amount"],
         ["sold_on", "date", "none", "is required", "", "the sold_on"],
     ]  # fmt: skip
-    assert page.said == ["Of the whole table", "rows: rows are between 20 and 100"]
+    assert page.said == ["Rules of the table", "rows: rows are between 20 and 100"]
     assert [row[2] for row in shown(schema_tab.render_schema, shop, "plan.forecast").rows] == ["null", "", ""]
 
 
@@ -131,14 +131,14 @@ def test_a_sample_marks_what_is_masked(shop: SmallMesh) -> None:
 def test_a_profile_has_a_picture_for_each_column(shop: SmallMesh) -> None:
     page = shown(profile_tab.render_profile, shop)
     assert page.said[0].startswith("Counted over 30 of 30 rows of snapshot ")
-    assert page.rows[1] == ["sale_id; bigint", "none", "30", "; 1 … 30, half of them up to 15"]
+    assert page.rows[1] == ["sale_id; bigint", "none", "30", "; 1 … 30, median 15"]
     assert page.rows[2] == ["item; varchar", "none", "2", " tea 66.7 %;  cake 33.3 %"]
     assert page.pictures[0] == "15 bars from 1 to 30, the highest 2 rows"
 
 
 def test_the_quality_of_a_port_begins_with_what_failed(shop: SmallMesh) -> None:
     page = shown(quality_tab.render_quality, shop)
-    assert page.rows[0] == ["last", "check", "of", "observed"]
+    assert page.rows[0] == ["last", "check", "table", "observed"]
     assert [page.rows[1][0], page.rows[1][2]] == ["passed", "sales; dbt"]
     assert page.rows[-1][2].startswith("raw.sales; ")
     rows = ({"sale_id": 7, "item": EVIL},)
@@ -162,10 +162,10 @@ def test_the_quality_of_a_port_begins_with_what_failed(shop: SmallMesh) -> None:
 def test_lineage_is_of_the_port_or_the_column_that_is_picked(shop: SmallMesh) -> None:
     page = shown(tabs.render_lineage, shop)
     assert page.offers == ["sale_id", "item", "amount", "sold_on"]
-    assert page.pictures[0].startswith("What shop.sales is made from, and what reads it: shop.raw.sales → shop.sales")
+    assert page.pictures[0].startswith("Lineage of shop.sales: shop.raw.sales → shop.sales")
     page = shown(tabs.render_lineage, shop, picked="item")
     assert page.offers == ["", "sale_id", "amount", "sold_on"]
-    assert page.pictures[0].startswith("What shop.sales.item is made from")
+    assert page.pictures[0].startswith("Lineage of shop.sales.item: ")
 
 
 def test_the_history_tells_what_changed(shop: SmallMesh) -> None:
@@ -233,7 +233,7 @@ def test_a_snapshot_that_was_pruned_meanwhile_is_a_sentence(shop: SmallMesh) -> 
             tab(port)
         assert str(error.value) == (
             f"the snapshot {version} of 'shop' has been pruned since this catalog was opened; "
-            "open it anew with kit.open().browse()"
+            "open it again with kit.open().browse()"
         )
     assert [row[2] for row in Page(schema_tab.render_schema(port)).rows] == ["null", "", "", "", ""]
 
@@ -245,7 +245,7 @@ def test_of_a_broken_product_the_last_snapshot_is_shown(shop: SmallMesh) -> None
     assert facts["freshness"].startswith("broken: ")
     assert "classification" not in facts
     page = shown(schema_tab.render_schema, shop)
-    assert page.said == ["These are the columns of the last snapshot: no contract promises them now, or its product is broken."]
+    assert page.said == ["These are the columns of the last snapshot: the port has no contract now, or its product is broken."]
     assert page.rows[1] == ["sale_id", "bigint", "none", "", "", "the sale_id"]
     assert len(shown(tabs.render_sample, shop).rows) == 21
     assert len(shown(history_tab.render_history, shop).rows) == 2
@@ -257,6 +257,4 @@ def test_what_was_never_built_says_so(small: SmallMesh) -> None:
     for tab in (tabs.render_sample, profile_tab.render_profile):
         with pytest.raises(NotPublished) as error:
             tab(opened(small))
-        assert str(error.value) == (
-            "'shop.sales' was never published, so there is no data to look at; build it with `kit run shop`"
-        )
+        assert str(error.value) == "'shop.sales' was never published and has no data; build it with `kit run shop`"

@@ -109,15 +109,15 @@ def test_models_cannot_leave_their_product(small: SmallMesh) -> None:
     assert head.startswith("'shop': dbt failed at 7 of ")
     told = {line.partition(": ")[0].partition("hostile/")[2]: line.partition(": ")[2].replace(root, "ROOT") for line in lines}
     assert told == {
-        "attaches.sql": f"'ROOT/x.duckdb' {BOUNDS} what is needed as an input in product.odps.yaml",
+        "attaches.sql": f"'ROOT/x.duckdb' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
         "installs.sql": "writes outside of the build (in DuckDB's own folder); remove it",
         "overwrites.sql": told["overwrites.sql"],
-        "reads_a_file.sql": f"'/etc/passwd' {BOUNDS} what is needed as an input in product.odps.yaml",
+        "reads_a_file.sql": f"'/etc/passwd' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
         "reads_another_product.sql": (
             f"'ROOT/state/products/plan/1/forecast/data.parquet' {BOUNDS} 'plan.forecast' as an input in product.odps.yaml"
         ),
         "sets.sql": "changes the setting 'enable_external_access', which is fixed during a build; remove it",
-        "writes.sql": f"'ROOT/written.csv' {BOUNDS} what is needed as an input in product.odps.yaml",
+        "writes.sql": f"'ROOT/written.csv' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
     }
     assert told["overwrites.sql"].endswith("the option use_tmp_file would let a model write over its inputs; remove it")
     assert sorted(path.name for path in small.root.iterdir()) == [

@@ -66,7 +66,7 @@ FAILED = "last build failed: 2 checks failed"
         # A port that is new to a product whose snapshot does not hold it yet.
         ({"rows": None}, "unpublished", "never built", ""),
         ({**NEVER, "broken": "bad YAML"}, "broken", "broken: bad YAML", ""),
-        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot still serves, 3 h old", "13 passed"),
+        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot is still served, 3 h old", "13 passed"),
         ({"note": FAILED, "failed": 2}, "fresh", f"fresh 3 h of 1 d, data 1 d of 2 d; {FAILED}", "13 passed, 2 failed"),
         ({"hours": 60, "note": FAILED}, "late", f"late 2.5 d of 1 d, data 1 d of 2 d; {FAILED}", "13 passed"),
         ({"warned": 1}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed, 1 warned"),

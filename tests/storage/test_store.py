@@ -111,7 +111,7 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     with pytest.raises(UnknownName) as unknown:
         store.rollback("shop", "yesterday")
     there = ", ".join(sorted([first.version, second.version], reverse=True))
-    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
+    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; it has: {there}"
     with pytest.raises(KitError) as current:
         store.rollback("shop", second.version)
     assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
@@ -163,7 +163,7 @@ def test_a_lost_version_folder_is_said_with_the_way_out(store: Store) -> None:
         store.current("shop")
     assert str(error.value) == (
         f"the current snapshot {snapshot.version} of 'shop' is missing from {store.folder('shop')}; "
-        "go back with `kit rollback shop VERSION` or build anew with `kit run shop --force`"
+        "roll back with `kit rollback shop VERSION` or build again with `kit run shop --force`"
     )
 
 
