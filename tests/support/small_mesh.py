@@ -338,6 +338,6 @@ def notebook(cells: list[str], parameters: str = "") -> dict[str, Any]:
     first = [cell(0, parameters, ["parameters"])] if parameters else []
     return {
         "nbformat": 4, "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "PythonReads 3", "language": "python"}},
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         "cells": first + [cell(i, source, []) for i, source in enumerate(cells, 1)],
     }  # fmt: skip
