@@ -16,7 +16,7 @@ from kit.governance import TRAITS, Score, scores
 from kit.lineage import columns, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
-from kit.quality import subjects
+from kit.quality import audit_targets
 from kit.storage import PortStatus, Record, Runs, Store, span, statuses
 
 _RUNS = 10
@@ -104,7 +104,7 @@ def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
 
 def _lines(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
     """The checks of a product by table, those that did not always pass first."""
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     found = builds(config, product.name)
     histories = of_tables(product.name, found, frozenset(check.table for build in found for check in build.checks)).checks
     last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)

@@ -36,7 +36,7 @@ def html(opened: PortView) -> Html:
         )
         for column in contract.columns
     ]
-    whole = [rule for rule in contract.rules if len(rule.columns) != 1]
+    whole = [rule for rule in contract.rules if len(rule.assertion.columns) != 1]
     beside = (markup.heading("Of the whole table"), *(markup.paragraph(_told(rule)) for rule in whole)) if whole else ()
     return markup.joined((markup.table(_HEADER, columns, numbers=["null"]), *beside))
 
@@ -59,12 +59,12 @@ def _share(share: float | None) -> str:
 
 
 def _rules(contract: Contract, column: str) -> list[str]:
-    return [_told(rule, column) for rule in contract.rules if rule.columns == (column,)]
+    return [_told(rule, column) for rule in contract.rules if rule.assertion.columns == (column,)]
 
 
 def _told(rule: Rule, column: str = "") -> str:
     name = rule.name.removeprefix(f"{column} ") if column else rule.name
-    values = [str(value) for value in rule.kwargs.get("value_set", ())]
+    values = [str(value) for value in rule.assertion.kwargs.get("value_set", ())]
     shown = f": {', '.join(values[:_LISTED])}{' …' if len(values) > _LISTED else ''}" if values else ""
     weight = "; a warning" if rule.severity == "warning" else "; rows that break it are set aside" if rule.quarantines else ""
     return f"{name}{shown}{weight}"
