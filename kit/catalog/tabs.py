@@ -78,7 +78,7 @@ def lineage(opened: PortView) -> Html:
     picture = lineage_diagram.of_column(opened.config, mesh, name, picked) if picked else lineage_diagram.of_port(mesh, name)
     offers = [("the whole port", ""), *((column.name, column.name) for column in opened.entry.port.columns)]
     words = [markup.bold(text) if value == picked else markup.offer(text, value) for text, value in offers]
-    return markup.joined((markup.paragraph(markup.joined(("DueCheck at ", markup.joined(words, ", ")))), markup.image(picture)))
+    return markup.joined((markup.paragraph(markup.joined(("Look at ", markup.joined(words, ", ")))), markup.image(picture)))
 
 
 def code(opened: PortView) -> Html:

@@ -34,7 +34,7 @@ def examine() -> list[Finding]:
 
 def _findings() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("PythonReads", version, "" if sys.version_info >= (3, 11) else "install PythonReads 3.11 or newer")
+    yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer")
     yield _packages()
     yield Finding(
         "git", shutil.which("git") or "not found", "" if shutil.which("git") else "install git; snapshots note its commit"

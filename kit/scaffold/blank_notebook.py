@@ -53,7 +53,7 @@ def _notebook(name: str, port: str) -> str:
             f"# The table this notebook ends in is what the port will hold.\nframe = {table}.head(rows)\nframe",
         ),
     ]
-    kernel = {"display_name": "PythonReads 3", "language": "python", "name": KERNEL}
+    kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
     return to_json({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 

@@ -15,7 +15,8 @@ from kit.catalog import entry as catalog_entry
 from kit.core.errors import KitError, NotPublished, UnknownName
 from kit.notebooks.asset import RUN_FILE
 from kit.storage import index, snapshots
-from tests.support.small_mesh import SmallMesh, write
+from tests.support.files import write
+from tests.support.small_mesh import SmallMesh
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from kit.catalog.lineage_diagram import of_column, of_mesh, of_port, of_product
 from kit.core.errors import MeshError, UnknownName
 from kit.drawing.picture import Picture
 from kit.lineage.graph import lineage
-from tests.support.small_mesh import FORECAST, SmallMesh, write
+from tests.support.files import write
+from tests.support.plan import FORECAST
+from tests.support.small_mesh import SmallMesh
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -112,10 +114,10 @@ def test_of_too_many_products_the_most_connected_or_nearest_are_shown(
     monkeypatch.setattr("kit.catalog.lineage_diagram._MOST", 1)
     picture = of_mesh(small.mesh)
     assert drawn(picture) == ({"shop"}, set(), [])
-    assert "CellOutput are the 1 products with the most inputs and readers of 3 products" in words(picture)
+    assert "Shown are the 1 products with the most inputs and readers of 3 products" in words(picture)
     picture = of_port(small.mesh, "shop.totals")
     assert drawn(picture)[0] == {"shop.raw.sales", "shop.sales", "shop.totals", "other"}
-    assert "CellOutput are the 1 nearest of 2 products" in words(picture)
+    assert "Shown are the 1 nearest of 2 products" in words(picture)
 
 
 def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:

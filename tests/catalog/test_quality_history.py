@@ -9,7 +9,8 @@ from kit.core.errors import UnknownName
 from kit.core.files import time_id
 from kit.storage.runs import Record, Runs
 from kit.storage.snapshots import Snapshot
-from tests.support.small_mesh import SmallMesh, write
+from tests.support.files import write
+from tests.support.small_mesh import SmallMesh
 
 
 def record(small: SmallMesh, minute: int, *checks: Check, status: str = "failed", version: str | None = None) -> Record:

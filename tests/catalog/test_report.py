@@ -13,8 +13,8 @@ from kit.contracts.check import Check
 from kit.core.errors import KitError
 from kit.storage.runs import Runs
 from tests.catalog.test_quality_history import record
+from tests.support.files import write as write_text
 from tests.support.small_mesh import SmallMesh
-from tests.support.small_mesh import write as write_text
 
 BROKEN = Check("sales", "sale_id is unique", "contract", False, observed="6 of 31 rows break it", failing_rows=6)
 

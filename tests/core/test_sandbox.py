@@ -10,7 +10,8 @@ import pytest
 from kit.core import database as work
 from kit.core import sandbox
 from kit.governance.check import problems
-from tests.support.small_mesh import SmallMesh, write
+from tests.support.files import write
+from tests.support.small_mesh import SmallMesh
 
 BOUNDS = "is out of bounds: SQL reads its own product's tables and declared inputs, and writes only ports; declare"
 

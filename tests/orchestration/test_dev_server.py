@@ -17,6 +17,7 @@ from kit.orchestration.dev_server import place
 from kit.orchestration.instance import instance
 from tests.orchestration.test_definitions import declare
 from tests.support.dev_server import DevServer, dev_server
+from tests.support.plan import write_plan
 from tests.support.small_mesh import SmallMesh
 
 pytestmark = pytest.mark.slow
@@ -96,7 +97,7 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
         assert run.status == dg.DagsterRunStatus.FAILURE
         assert opened.event_log_storage.get_concurrency_info("plan").active_run_ids == set()
     notebook.unlink()
-    small._plan()
+    write_plan(small.domains / "plan")
     leave_plan_alone(small)
     with dev_server(small.root) as server:
         again = server.launch("plan.forecast")

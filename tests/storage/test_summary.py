@@ -8,7 +8,8 @@ from kit.contracts.contract import Sla
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken
 from kit.storage.summary import Column, PortSummary, ProductSummary
-from tests.support.small_mesh import SALES, SmallMesh
+from tests.support.shop import SALES
+from tests.support.small_mesh import SmallMesh
 
 PRODUCT = {"domain": "shop", "description": "what shop is for", "owner": "shop owner", "contact": "o@example.com"}
 DAY = timedelta(days=1)

@@ -10,12 +10,13 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, expect
 
 from kit.catalog.browser import TABS
+from tests.support.files import write
 from tests.support.lab import SECONDS, LabPage, needs_browser
-from tests.support.small_mesh import notebook, write
+from tests.support.notebooks import notebook
 
 SAYS = {
     "Overview": "What each department will sell", "Schema": "horizon_day", "Sample": "20 of 480 rows",
-    "Profile": "Counted over 480 of 480 rows", "Quality": "Last build", "Lineage": "DueCheck at the whole port",
+    "Profile": "Counted over 480 of 480 rows", "Quality": "Last build", "Lineage": "Look at the whole port",
     "History": "executed notebook", "Code": 'frame = kit.read("demand.predicted_sales")',
 }  # fmt: skip
 
@@ -31,7 +32,7 @@ Catalog(Config.load(), cards).browse()"""
 def opened(lab_page: LabPage) -> Iterator[LabPage]:
     """JupyterLab with a place for a notebook beside those of the mesh, `browse.ipynb`; nothing may be wrong in the end."""
     expect.set_options(timeout=SECONDS)
-    expect(lab_page.page.get_by_role("heading", name="BuildPlan here")).to_be_visible()  # or it would open over the other one
+    expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()  # or it would open over the other one
     yield lab_page
     (lab_page.lab.root / "browse.ipynb").unlink()
     assert lab_page.elsewhere == set()

@@ -20,8 +20,8 @@ from kit.quality.quarantine import SplitFile
 from kit.storage.snapshots import Store
 from tests.conftest import NO_NETWORK, ROOT
 from tests.contracts.test_compatibility import BASE, CASES, DAY, SALE, TABLE, load
+from tests.support.contracts import contract
 from tests.support.edit import edited
-from tests.support.small_mesh import contract
 
 JUDGE = ROOT / ".venv/judge/bin/python"
 DOMAINS = ROOT / "domains"
