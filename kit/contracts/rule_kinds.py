@@ -12,7 +12,7 @@ from kit.core import literal
 
 QUERY = "unexpected_rows_expectation"
 ROW_COUNT = "expect_table_row_count_to_be_between"
-_QUERY_ARGUMENT = "unexpected_rows_query"
+QUERY_ARGUMENT = "unexpected_rows_query"
 _WHOLE_ROWS = re.compile(r"select\s+(\w+\s*\.\s*)?\*\s+from\b", re.IGNORECASE)
 
 
@@ -42,18 +42,20 @@ class Assertion:
 
     @classmethod
     def from_expectation(cls, expectation: str, kwargs: Mapping[str, Any]) -> "Assertion":
-        """Return the assertion of an expectation; its SQL becomes a `Query` if Great Expectations could fill it in."""
-        text = kwargs.get(_QUERY_ARGUMENT)
-        query = Query.from_suite(text) if isinstance(text, str) else None
-        kwargs = {**kwargs, _QUERY_ARGUMENT: query} if query else kwargs
+        """Return the assertion of an expectation; raises `ValueError` for a query that cannot be filled in."""
+        if QUERY_ARGUMENT in kwargs:
+            text = kwargs[QUERY_ARGUMENT]
+            query = Query.from_suite(text) if isinstance(text, str) else None
+            if query is None:
+                raise ValueError("must be a query on {batch}, with other braces doubled: {{ }}")
+            kwargs = {**kwargs, QUERY_ARGUMENT: query}
         kind = KINDS.get(expectation)
         return kind(**kwargs) if kind and _fits(kind, kwargs) else cls(expectation, kwargs, columns_of(kwargs))
 
     @property
     def query(self) -> Query | None:
-        """The SQL of an expectation about rows that a query returns."""
-        query = self.kwargs.get(_QUERY_ARGUMENT)
-        return query if isinstance(query, Query) else None
+        """The query that a person wrote for it."""
+        return self.test.arguments.get("query") if self.test else None
 
 
 def not_null(column: str, mostly: float | None = None) -> Assertion:
@@ -103,19 +105,19 @@ def accepted_values(column: str, value_set: list[Any]) -> Assertion:
 def matches(column: str, pattern: str) -> Assertion:
     """Every text of a column matches a regular expression as a whole."""
     rows = Query.rows_where(f"not regexp_full_match({_name(column)}, {literal(pattern)})")
-    return Assertion(QUERY, {_QUERY_ARGUMENT: rows}, (column,), rows, DbtTest("matches", {"pattern": pattern}, column))
+    return Assertion(QUERY, {QUERY_ARGUMENT: rows}, (column,), rows, DbtTest("matches", {"pattern": pattern}, column))
 
 
 def finite(columns: list[str]) -> Assertion:
     """Columns hold numbers only: to DuckDB NaN is greater than any number, so that no minimum would catch it."""
     rows = Query.rows_where(" or ".join(f"not isfinite({_name(column)})" for column in columns))
-    return Assertion(QUERY, {_QUERY_ARGUMENT: rows}, tuple(columns), rows, DbtTest("finite", {"columns": columns}))
+    return Assertion(QUERY, {QUERY_ARGUMENT: rows}, tuple(columns), rows, DbtTest("finite", {"columns": columns}))
 
 
 def refers_to(key: ForeignKey) -> Assertion:
     """Every value of a foreign key is in the table it refers to."""
     test = DbtTest("refers_to", {"columns": list(key.columns), "to": key.table, "keys": list(key.keys)})
-    return Assertion(QUERY, {_QUERY_ARGUMENT: key.orphans}, key.columns, key.orphans, test)
+    return Assertion(QUERY, {QUERY_ARGUMENT: key.orphans}, key.columns, key.orphans, test)
 
 
 def row_count(min_value: int | None = None, max_value: int | None = None) -> Assertion:
@@ -127,14 +129,14 @@ def row_count(min_value: int | None = None, max_value: int | None = None) -> Ass
 def query_returns(query: Query, expected: str) -> Assertion:
     """A query returns a value that meets `expected`, the right side of a comparison in SQL."""
     rows = query.wrapped("select observed from (\n", f"\n) as rule(observed) where not coalesce(observed {expected}, false)")
-    return Assertion(QUERY, {_QUERY_ARGUMENT: rows}, test=DbtTest("query_returns", {"query": query, "expected": expected}))
+    return Assertion(QUERY, {QUERY_ARGUMENT: rows}, test=DbtTest("query_returns", {"query": query, "expected": expected}))
 
 
 def returns_no_rows(unexpected_rows_query: Query) -> Assertion:
     """A query returns no rows; one that selects whole rows of the table selects those that violate the rule."""
     query = unexpected_rows_query
     rows = query if len(query.parts) > 1 and _WHOLE_ROWS.match(query.parts[0].lstrip()) else None
-    return Assertion(QUERY, {_QUERY_ARGUMENT: query}, violations=rows, test=DbtTest("returns_no_rows", {"query": query}))
+    return Assertion(QUERY, {QUERY_ARGUMENT: query}, violations=rows, test=DbtTest("returns_no_rows", {"query": query}))
 
 
 KINDS: Mapping[str, Callable[..., Assertion]] = {
@@ -158,15 +160,13 @@ def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _fits(kind: Callable[..., object], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether the arguments of an expectation are all those of a kind, and of its types."""
+    """Return whether a kind has the arguments of an expectation."""
     try:
         inspect.signature(kind).bind(**kwargs)
     except TypeError:
         return False
     lists = [kwargs[name] for name in ("column_list", "value_set") if name in kwargs]
-    if not all(isinstance(value, list) and value for value in lists):
-        return False
-    return isinstance(kwargs.get(_QUERY_ARGUMENT, Query(())), Query)
+    return all(isinstance(value, list) and value for value in lists)
 
 
 def _between(expectation: str, test: str, value: str, column: str, low: Any, high: Any) -> Assertion:

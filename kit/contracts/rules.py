@@ -215,8 +215,11 @@ class RuleReader:
         kwargs = implementation.get("kwargs", {}) if known else None
         if not isinstance(kwargs, dict) or not isinstance(implementation.get("type"), str):
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
-        assertion = Assertion.from_expectation(implementation["type"], kwargs)
-        _, _, condition = " ".join(str(kwargs.get("unexpected_rows_query", "")).split()).partition(" where ")
+        try:
+            assertion = Assertion.from_expectation(implementation["type"], kwargs)
+        except ValueError as error:
+            raise self.document.error([*where, "implementation", "kwargs", kinds.QUERY_ARGUMENT], str(error)) from None
+        _, _, condition = " ".join(str(kwargs.get(kinds.QUERY_ARGUMENT, "")).split()).partition(" where ")
         return f"no row where {condition[:120]}" if condition and assertion.violations else assertion.expectation, assertion
 
 

@@ -73,7 +73,7 @@ def _queries(product: DataProduct) -> Iterator[_Query]:
 def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
     for rule in rules:
         query = rule.assertion.query
-        if query and rule.foreign_key is None:
+        if query:
             yield _Query(path, rule.name, query.sql(f'"{_SELF}"'), others)
 
 

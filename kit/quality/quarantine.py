@@ -49,9 +49,14 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
         sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
             violations = rule.assertion.violations
+            rows = violations.sql(_TABLE) if violations else ""
             try:
-                rows = violations.sql(_TABLE) if violations else ""
-                connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({rows})")
+                statements = connection.extract_statements(
+                    f"insert into broken select distinct {_ROW}, {position} from (\n{rows}\n)"
+                )
+                if len(statements) != 1:
+                    raise InvalidFile(f"{contract.id}: '{rule.name}' is {len(statements)} statements; write one query")
+                connection.execute(statements[0])
             except duckdb.Error as error:
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None

@@ -100,9 +100,13 @@ def _extra_rule(item: Any, place: str) -> Rule:
     kwargs, meta = item.get("kwargs") or {}, item.get("meta") or {}
     if not isinstance(kwargs, dict) or not isinstance(meta, dict):
         raise InvalidFile(f"{place}: 'kwargs' and 'meta' must be mappings")
+    try:
+        assertion = Assertion.from_expectation(item["type"], kwargs)
+    except ValueError as error:
+        raise InvalidFile(f"{place}.kwargs.unexpected_rows_query: {error}") from None
     return Rule(
         name=_name(item["type"], kwargs),
-        assertion=Assertion.from_expectation(item["type"], kwargs),
+        assertion=assertion,
         severity="error" if severity == "critical" else "warning",
         description=str(item.get("description") or meta.get("notes") or ""),
     )

@@ -105,7 +105,8 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         # Without the kit no rows are set aside, so that such a rule only warns.
         warns = rule.quarantines or rule.severity == "warning"
         config = {"tags": [TAG], **({"severity": "warn"} if warns else {})}
-        details = {"name": _name(f"{port.name} {rule.name.partition(': ')[0]}", names), "arguments": arguments, "config": config}
+        name = _name(f"{port.name} {rule.name.partition(': ')[0]}", names)
+        details = {"name": name, "arguments": arguments, "config": config}
         tests.setdefault(test.column, []).append((test.name, {key: value for key, value in details.items() if value}))
     return [
         f"  # {BEGIN} {contract.id}. Written from its contract: edit that, not this.",
