@@ -32,7 +32,7 @@ def audit(targets: Sequence[AuditTarget], tables: database.Tables, clock: dateti
     with database.connect() as connection:
         database.add_views(connection, tables)
         for target in targets:
-            columns = database.columns(connection, target.table)
+            columns = database.column_types(connection, target.table)
             problems = target.contract.schema_problems(columns)
             rule = schema_rule(target.contract)
             checks.append(Check(target.table, rule, "contract", not problems, observed="; ".join(problems)))

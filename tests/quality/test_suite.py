@@ -17,7 +17,7 @@ from kit.mesh.mesh import Mesh
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
 from kit.quality.suite import contract_rules, extra_rules, from_contract, to_text
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh, write
 from tests.system.test_judge import SABOTAGE

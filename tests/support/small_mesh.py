@@ -22,8 +22,9 @@ from kit.build.progress import Progress
 from kit.core.config import Config
 from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
+from kit.quality import suite
 from kit.storage import index
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from kit.sync.sync import sync
 from tests.support import contracts, files, plan, products, shop
 from tests.support.contracts import contract, valid
@@ -67,10 +68,17 @@ class SmallMesh:
         return self.mesh.product(name)
 
     def build(self, name: str, *, progress: Progress | None = None, **request: Any) -> Outcome:
+        self.write_suites(name)
         return build(self.config, self.product(name), BuildRequest(**request), progress=progress)
+
+    def write_suites(self, name: str) -> None:
+        """Write the suites of a product whose contracts a test changed, as `kit sync` does."""
+        for path, text in suite.files(self.product(name)).items():
+            write(path, text)
 
     def publish(self, name: str, **options: Any) -> str:
         """Build a product and return the version of its snapshot; a first snapshot is copied where it was built before."""
+        self.write_suites(name)
         first = not options and not any((self.config.storage / kind / name).exists() for kind in _COPIED)
         image = Path(_images.name, self._digest(name)) if first else None
         if image is None or not image.is_dir():
@@ -82,14 +90,14 @@ class SmallMesh:
             _copy(name, image, self.config.storage)
             self.store.repair_catalogs(name)
             index.update(self.config, self.product(name))
-        version = self.store.pointer(name)
+        version = self.store.read_pointer(name)
         assert version is not None
         return version.version
 
     def _digest(self, name: str) -> str:
         """A digest of everything that the first snapshot of a product is made from."""
         product = self.product(name)
-        inputs = [self.store.pointer(item.product) for item in product.inputs]
+        inputs = [self.store.read_pointer(item.product) for item in product.inputs]
         needs = [port.needs for port in product.ports]
         feed = self.feed.read_bytes() if product.sources else b""
         return hashlib.sha256(repr((name, product.code_digest(), needs, feed, inputs, self.config.as_of)).encode()).hexdigest()
