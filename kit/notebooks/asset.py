@@ -139,7 +139,7 @@ def output(port: str, frame: Any) -> Preview | None:
             part = quarantine.SplitFile(target, Path(folder) / "aside.parquet")
             quarantine.set_aside(made.contract, target, tables, part)
             checks += quarantine.checks(made.contract, port, [part])
-        checks += audit([AuditTarget(port, made.contract, made.suite)], tables, config.clock())
+        checks += audit([AuditTarget.from_port(made)], tables, config.clock())
     return Preview(made.id, table, tuple(merged(checks)))
 
 
