@@ -13,7 +13,7 @@ from kit.catalog.pane import HtmlWidget
 from kit.catalog.port_view import PortView
 from kit.core import Config, KitError
 from kit.drawing import Html, markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 
 TABS: dict[str, Callable[[PortView], Html]] = {
     "Overview": tabs.overview,
@@ -76,7 +76,7 @@ class Browser:
 
     def __init__(self, catalog: Finder, text: str = "") -> None:
         self._catalog = catalog
-        self._mesh = cache(lambda: Mesh.load(catalog.config.domains, catalog.config.cache))
+        self._mesh = cache(lambda: Context(catalog.config).mesh)
         self._found: list[Entry] = []
         self._chosen: Entry | None = None
         self._advice = markup.html("")

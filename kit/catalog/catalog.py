@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kit.catalog.entry import Entry
 from kit.core import Config, KitError, UnknownName, table_lines
 from kit.drawing import markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.storage import PortSummary, ProductSummary, index, judge
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def open_catalog(root: Path | None = None) -> "Catalog":
 
     It is read from the index that builds keep, and stays as it was when it was opened.
     """
-    config = Config.load(root)
-    return Catalog(config, index.load(config))
+    context = Context.load(root)
+    return Catalog(context.config, index.load(context))
 
 
 class Catalog:
@@ -110,7 +110,7 @@ class Catalog:
             return self[port].lineage(column)
         if column is not None:
             raise KitError(f'say of which port \'{column}\' is a column: cat.lineage("PRODUCT.PORT", column="{column}")')
-        mesh = Mesh.load(self.config.domains, self.config.cache)
+        mesh = Context(self.config).mesh
         return lineage_diagram.of_mesh(mesh, [card.name for card in self.cards])
 
     def quality(self, port: str | None = None) -> "Picture":

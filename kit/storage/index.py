@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from kit.core import Config, KitError, lock, read_json, write_durably
-from kit.mesh import Broken, DataProduct, Mesh, folders
+from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
 from kit.storage.summary import ProductSummary
 
@@ -12,14 +12,15 @@ INDEX = "index.json"
 _FORM = 1  # of what is in the file; another one is made anew
 
 
-def load(config: Config) -> tuple[ProductSummary, ...]:
+def load(context: Context) -> tuple[ProductSummary, ...]:
     """The cards of all products, by name; an index that is missing, damaged or knows other domains is made anew.
 
     Raises `MeshError` when there are no domains.
     """
+    config = context.config
     cards = _read(config)
     if set(cards) != {folder.name for folder in folders(config.domains)}:
-        mesh = Mesh.load(config.domains, config.cache)
+        mesh = context.mesh
         try:
             return write(config, mesh)
         except (KitError, OSError):  # who only reads the storage looks each time
