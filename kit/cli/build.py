@@ -113,7 +113,7 @@ def rollback(
     """Make another published snapshot of a product the current one, for all its ports at once."""
     context = Context.load()
     store = Store(context.config.storage)
-    if store.pointer(product) is None:
+    if store.read_pointer(product) is None:
         context.mesh.product(product)
     snapshot = store.rollback(product, version)
     index.write(context.config, context.mesh)

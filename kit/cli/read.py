@@ -65,7 +65,7 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
     snapshots = [snapshot for snapshot in store.history(product) if name in snapshot.manifest["ports"]]
     if not snapshots:
         context.mesh.port(port)
-    pointer = store.pointer(product)
+    pointer = store.read_pointer(product)
     rows = [
         {
             "version": snapshot.version,

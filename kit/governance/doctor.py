@@ -12,7 +12,7 @@ from pathlib import Path
 from kit.core import Config, KitError
 from kit.governance.check import problems
 from kit.mesh import Context, Mesh
-from kit.storage import POINTER, Store
+from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
 _DISTRIBUTION = "data-mesh-kit"
@@ -34,7 +34,7 @@ def examine(load: Callable[[], Context]) -> list[Finding]:
 
 def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("PythonReads", version, "" if sys.version_info >= (3, 11) else "install PythonReads 3.11 or newer")
+    yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer")
     yield _packages()
     yield Finding(
         "git", shutil.which("git") or "not found", "" if shutil.which("git") else "install git; snapshots note its commit"
@@ -124,7 +124,7 @@ def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
         try:
             snapshot = store.current(product.name)
         except KitError as error:
-            yield Finding(f"snapshot {product.name}", f"{POINTER} leads nowhere", str(error))
+            yield Finding(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
             continue
         if snapshot is None:
             continue

@@ -118,7 +118,7 @@ def promotion_html(promotion: "Promotion", outcome: Outcome | None) -> Html:
     points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion.open_points]
     parts = [
         _toned(result, markup.GOOD if published else "inherit"),
-        markup.facts({name: text or "none" for name, text in facts.items()}),
+        markup.fact_table({name: text or "none" for name, text in facts.items()}),
         markup.heading("Changes"),
         diff_html(promotion.diff()),
         markup.heading("Written by kit sync"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kit.core import Config, KitError, UnknownName
 from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks import Inputs, serving_table
-from kit.storage import Lease, ProductSummary, Snapshot, Store, index
+from kit.storage import ProductSummary, Snapshot, SnapshotLock, Store, index
 
 
 class PinnedSnapshot(NamedTuple):
@@ -28,13 +28,13 @@ class SessionPins:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._store = Store(config.storage)
-        self._held: dict[str, Lease] = {}
+        self._held: dict[str, SnapshotLock] = {}
 
     def files(self, port: str) -> Sequence[Path] | None:
         """Return the Parquet files of a port and pin its product; None for a name that is no published port."""
         product, _, name = port.partition(".")
         if product not in self._held:
-            if self._store.pointer(product) is None:
+            if self._store.read_pointer(product) is None:
                 return None
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
@@ -70,7 +70,7 @@ class SessionPins:
     def pin(self, product: str | None = None, version: str | None = None) -> None:
         """Pin a product to its current (or the named) snapshot, without a name all products; raises `KitError`."""
         names = [summary.name for summary in self.summaries()]
-        if product is not None and self._store.pointer(product) is None:
+        if product is not None and self._store.read_pointer(product) is None:
             raise UnknownName(
                 f"no product '{product}' is published; {_suggest(get_close_matches(product, names)) or _enumerate(names)}"
             )
@@ -103,7 +103,7 @@ class SessionPins:
             previous.close()
 
     def _pinned(self, snapshot: Snapshot) -> PinnedSnapshot:
-        pointer = self._store.pointer(snapshot.product)
+        pointer = self._store.read_pointer(snapshot.product)
         return PinnedSnapshot(snapshot.product, snapshot.version, pointer.version if pointer else None)
 
 

@@ -14,7 +14,7 @@ from kit.mesh.parameters import Parameter
 from kit.scaffold.asset_notebook import AssetNotebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion
-from kit.storage.snapshots import Snapshot
+from kit.storage.snapshot import Snapshot
 from tests.support.lab import SECONDS, LabPage, needs_browser
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -84,7 +84,7 @@ def test_a_button_in_a_kernel_writes_and_builds(small: SmallMesh) -> None:
     assert "plan.best is published, snapshot " in text, text
     assert "  builds plan …" in text
     assert ">domains/plan/notebooks/best.ipynb<" in text
-    pointer = small.store.pointer("plan")
+    pointer = small.store.read_pointer("plan")
     assert pointer is not None
     assert pointer.version in text
     assert small.mesh.port("plan.best").notebook == small.domains / "plan/notebooks/best.ipynb"
