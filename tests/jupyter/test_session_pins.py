@@ -51,14 +51,14 @@ def test_a_snapshot_is_pinned_by_name(small: SmallMesh) -> None:
     assert pins.list() == [PinnedSnapshot("shop", first, second)]
     pins.refresh("shop")
     assert pins.list() == [PinnedSnapshot("shop", second, second)]
-    for product, version, says in [
-        ("shp", None, "no product 'shp' is published; did you mean shop?"),
-        ("plan", None, "no product 'plan' is published; there are: shop"),
-        ("shop", "nope", f"'shop' has no snapshot 'nope'; there are: {second}, {first}"),
+    for product, version, named in [
+        ("shp", None, ["'shp'", "did you mean shop?"]),
+        ("plan", None, ["'plan'", ": shop"]),
+        ("shop", "nope", ["'shop'", "'nope'", second, first]),
     ]:
         with pytest.raises(UnknownName) as error:
             pins.pin(product, version)
-        assert str(error.value) == says
+        assert [text for text in named if text not in str(error.value)] == []
     pins.close()
 
 
