@@ -11,7 +11,7 @@ from kit.contracts import Contract, ContractChange, DocumentReader, Version, bum
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.governance.consumer_contracts import lost, stated
 from kit.lineage import columns
-from kit.mesh import DESCRIPTOR, Mesh, folders, versions
+from kit.mesh import DESCRIPTOR, Context, Mesh, folders, versions
 
 _KIND = ".odcs.yaml"
 _GRAVE = ("major", "review")
@@ -215,7 +215,7 @@ class _Trees:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as it was: who reads what has changed may be broken by that now."""
-        return Mesh.load(self.old.domains, self.old.cache)
+        return Context(self.old).mesh
 
     @cached_property
     def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
