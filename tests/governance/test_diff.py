@@ -192,12 +192,12 @@ def test_git_that_cannot_help_is_one_sentence(small: SmallMesh, monkeypatch: pyt
     git(small.root, "commit", "--allow-empty", "-m", "empty")
     assert said("origin/main") == (
         "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
-        "`--against origin/main`, or name a branch, tag or commit that is there"
+        "`--against origin/main`, or name an existing branch, tag or commit"
     )
     assert "git knows no revision '--upload-pack=x' here" in said("--upload-pack=x")
-    assert said("main").endswith("has no folder 'domains'; name one that has, with --against")
+    assert said("main").endswith("has no folder 'domains'; name another one with --against")
     monkeypatch.setenv("PATH", "")
-    assert said("main") == "git is not installed; it knows the contracts to compare with"
+    assert said("main") == "git is not installed; install it to compare with another revision"
 
 
 FOUND = (

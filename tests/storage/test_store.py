@@ -111,7 +111,7 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     with pytest.raises(UnknownName) as unknown:
         store.rollback("shop", "yesterday")
     there = ", ".join(sorted([first.version, second.version], reverse=True))
-    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; it has: {there}"
+    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
     with pytest.raises(KitError) as current:
         store.rollback("shop", second.version)
     assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
