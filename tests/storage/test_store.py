@@ -167,13 +167,6 @@ def test_a_lost_version_folder_is_said_with_the_way_out(store: Store) -> None:
     )
 
 
-def test_an_unknown_port_of_a_snapshot_lists_its_ports(store: Store) -> None:
-    snapshot = publish(store, 1, None)
-    with pytest.raises(UnknownName) as error:
-        snapshot.files("c")
-    assert str(error.value) == f"snapshot {snapshot.version} of 'shop' has no port 'c'; it has: a, b"
-
-
 def test_snapshots_of_one_second_are_in_order(store: Store) -> None:
     versions: list[str] = []
     for generation in range(12):
