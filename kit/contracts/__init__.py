@@ -8,6 +8,7 @@ from kit.contracts.check import SAMPLES, Check, counts, explain, merged
 from kit.contracts.compatibility import ContractChange, compare, demanded, least, reworded
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
+from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
@@ -29,6 +30,7 @@ __all__ = [
     "ConsumerContract",
     "Contract",
     "ContractChange",
+    "CsvFormat",
     "DocumentReader",
     "Query",
     "Rule",

@@ -50,6 +50,12 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return re.sub(pattern, lambda match: names[match[0]], text) if names else text
 
 
+def ingest_function(source: str, place: str, file_name: str) -> str:
+    """The function of `ingest.py` that returns the raw file of a source."""
+    docstring = f'"""{file_name} as delivered: a path, here from this folder, or a polars frame."""'
+    return f"def {source}():\n    {docstring}\n    return {yaml_writer.scalar(place)}\n"
+
+
 def staging(source: str, columns: Iterable[str]) -> str:
     """The staging model of a raw source: its columns, one to a line."""
     lines = ",\n        ".join(map(_sql_name, columns))
