@@ -189,10 +189,10 @@ def _by_dbt(config: Config, product: DataProduct) -> tuple[CompiledStatement, ..
     seen = [f"{name}={os.environ.get(name)}" for name in named]
     remembered = ContentCache(config.cache / "compiled" / product.name)
     key = ContentCache.key(str(product.folder), product.code_digest(), repr(tables), *seen)
-    known = remembered.get(key)
+    known = remembered.lookup(key)
     if known is None:
         known = json.dumps([asdict(item) for item in _compile(config, product, tables)], default=str)
-        remembered.keep(key, known)
+        remembered.put(key, known)
     remembered.save()
     return tuple(CompiledStatement(**{**item, "path": Path(item["path"])}) for item in json.loads(known))
 

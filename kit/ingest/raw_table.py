@@ -131,7 +131,7 @@ class ParquetTable(RawTable):
             for column, name in self.names.items()
         )
         self.connection.execute(f"create view raw as select {columns} from read_parquet({file})")
-        self.types = database.columns(self.connection, "raw")
+        self.types = database.column_types(self.connection, "raw")
 
     def write(self, types: Mapping[str, str], target: Path) -> None:
         """Write all rows; a file that has these names and types already is copied byte for byte."""

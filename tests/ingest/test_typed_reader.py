@@ -68,7 +68,7 @@ def take(folder: Path, name: str, content: str | bytes, wanted: FileSchema | Non
     with database.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"create view landed as select * from read_parquet('{target}')")
-        assert database.columns(connection, "landed") == wanted.types
+        assert database.column_types(connection, "landed") == wanted.types
         return connection.execute("select columns(*)::varchar from landed").fetchall()
 
 
