@@ -38,11 +38,11 @@ class RawTable:
         wrong = [
             f"{listed([column])} is {self.types[column][:_SHOWN]}, the contract says {kind}"
             for column, kind in types.items()
-            if not casts.turns_into(self.types[column], kind)
+            if not casts.is_castable(self.types[column], kind)
         ]
         if wrong:
             raise self.refusal(f": {'; '.join(wrong[:_NAMED])}")
-        columns = [f"{casts.turned(name, self.types[name], kind)} as {database.quoted(name)}" for name, kind in types.items()]
+        columns = [f"{casts.cast(name, self.types[name], kind)} as {database.quoted(name)}" for name, kind in types.items()]
         query = f"select {', '.join(columns)} from raw{self.condition()}"
         try:
             self.connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)")
