@@ -10,7 +10,8 @@ from tests.support.small_mesh import write
 def test_changes_are_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "old.txt", "a\nb\n")
-    old, new = FileChange.from_file(tmp_path / "old.txt", b"a\nc\nd\n"), FileChange.from_file(tmp_path / "x/y/new.txt", b"\xff\n")
+    old = FileChange.from_file(tmp_path / "old.txt", b"a\nc\nd\n")
+    new = FileChange.from_file(tmp_path / "x/y/new.txt", b"\xff\n")
     assert old.diff() == ["--- old.txt", "+++ old.txt", "@@ -1,2 +1,3 @@", " a", "-b", "+c", "+d"]
     assert new.diff() == ["--- /dev/null", "+++ x/y/new.txt", "@@ -0,0 +1 @@", "+\ufffd"]
     assert (old.line_counts(), new.line_counts()) == ("+2 -1", "+1 -0")
