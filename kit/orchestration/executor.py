@@ -68,7 +68,7 @@ def _run(
     import dagster as dg
 
     from kit.dbt.project import Project
-    from kit.lineage import nodes
+    from kit.lineage import product_nodes
     from kit.orchestration.assets import PREFIX, asset_key
     from kit.orchestration.definitions import definitions
     from kit.orchestration.instance import instance
@@ -88,7 +88,7 @@ def _run(
             raise
         return outcomes[product.name]
 
-    assets = {asset_key(node.id) for product in products for node in nodes(product, Project.read(product.folder))}
+    assets = {asset_key(node.id) for product in products for node in product_nodes(product, Project.read(product.folder))}
     everything = definitions(config, mesh, asked).resolve_implicit_global_asset_job_def()
     # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
     job = everything.get_subset(asset_selection=assets, asset_check_selection=frozenset())
