@@ -50,7 +50,7 @@ def column_use(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str]
             if item.port in use:
                 columns = [column.name for column in mesh.port(item.port).contract.columns]
                 parts = [{column for table, column in query.used if table == item.name} if query else None for query in queries]
-                parts.append(foreign_key_checks.used(contracts, item.name))
+                parts.append(foreign_key_checks.referred_columns(contracts, item.name))
                 for port in product.ports:
                     if port.notebook is not None and item.port in (read.port for read in port.reads):
                         parts.append(notebook_columns(port.notebook, columns))

@@ -4,7 +4,7 @@ from itertools import count
 from pathlib import Path
 
 from kit.core import Config, KitError, NotPublished, short, to_json
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.notebooks import KERNEL
 from kit.scaffold.asset_notebook import variable
 from kit.storage import Store
@@ -21,7 +21,7 @@ def new_blank_notebook(config: Config) -> Path:
     It reads a port that is published; raises `NotPublished` when there is none.
     """
     store = Store(config.storage)
-    ports = Mesh.load(config.domains, config.cache).ports
+    ports = Context(config).mesh.ports
     port = next((port.id for port in ports if store.read_pointer(port.id.partition(".")[0])), None)
     if port is None:
         raise NotPublished("no port is published yet that a notebook could read; build the mesh with `kit run`")
