@@ -108,7 +108,8 @@ def _parsed(sql: str) -> tuple[tuple[Any, ...], str]:
         return tuple(tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None), ""
     except (SqlglotError, RecursionError) as error:
         first = (getattr(error, "errors", None) or [{"description": "it is too deep", "line": 1}])[0]
-        return (), f"cannot be understood in line {first['line']}: {first['description'].rstrip('.')}"
+        reason = first["description"].partition(" but got <Token")[0].rstrip(".")
+        return (), f"cannot be understood in line {first['line']}: {reason}"
 
 
 def _read_tree(tree: Any, may_change: bool, tables: dict[str, None], faults: dict[str, None]) -> None:
