@@ -16,7 +16,7 @@ from kit.governance import TRAITS, Score, scores
 from kit.lineage import columns, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
-from kit.quality import subjects
+from kit.quality import audit_targets
 from kit.storage import PortStatus, RunRecord, Runs, format_duration, statuses
 
 _RUNS = 10
@@ -145,7 +145,7 @@ def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
 
 def _checks_by_table(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
     """Return the checks of a product by table, those that did not always pass first."""
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     histories = check_histories(checked_builds(config, product.name))
     last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
     rows: dict[str, tuple[CheckRow, ...]] = {}

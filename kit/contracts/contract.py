@@ -221,7 +221,7 @@ class _Reader:
             raise fail([*at, "properties"], f"'{twice[0]}' is the physicalName of more than one column; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
-        rules = tuple(self.rules.of(table, properties, key))
+        rules = tuple(self.rules.rules(table, properties, key))
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -321,10 +321,10 @@ def _before_schema(document: Document) -> None:
     rules = RuleReader(document)
     for number, table in enumerate(mappings(document.data.get("schema"))):
         at: Where = ["schema", number]
-        rules.operators([*at, "quality"], table)
+        rules.check_operators([*at, "quality"], table)
         for position, item in enumerate(mappings(table.get("properties"))):
             where: Where = [*at, "properties", position]
             if "logicalType" not in item:
                 allowed = "string, integer, number, boolean, date, timestamp, time, object, array"
                 raise document.error(where, f"'{item.get('name')}' has no logicalType; use one of {allowed}")
-            rules.operators([*where, "quality"], item)
+            rules.check_operators([*where, "quality"], item)

@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.contracts import TABLE, Contract, Query, Rule
+from kit.contracts import TABLE, Contract, Rule
 from kit.core import Config, KitError, short
 from kit.dbt.compiler import statements
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
 from kit.lineage import PythonReads, ingest_reads, notebook_reads, reaches
 from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
-from kit.quality import read_suite
+from kit.quality import suite
 
 _SELF = "kit table"  # what ${table} goes by; nothing of a contract can be called so
 
@@ -63,18 +63,18 @@ def _queries(product: DataProduct) -> Iterator[_Query]:
         yield from _of(source.contract.path, source.contract.rules, before)
     for port in product.ports:
         yield from _of(port.contract.path, port.contract.rules, after)
-        if port.suite:
+        if port.extra_suite:
             with suppress(KitError):  # `kit check` tells of every suite that cannot be read
-                yield from _of(port.suite, read_suite(port.suite), after)
+                yield from _of(port.extra_suite, suite.extra_rules(port.extra_suite), after)
     for need in product.needs:
         yield from _of(need.contract.path, need.contract.rules, frozenset())
 
 
 def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
     for rule in rules:
-        query = rule.kwargs.get("unexpected_rows_query")
-        if isinstance(query, Query) and rule.foreign_key is None:
-            yield _Query(path, rule.name, query.of(f'"{_SELF}"'), others)
+        query = rule.assertion.query
+        if query:
+            yield _Query(path, rule.name, query.sql(f'"{_SELF}"'), others)
 
 
 _OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}

@@ -49,7 +49,7 @@ def uses(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str] | Non
                     {column for table, column in query.used if table == item.name} if query else None
                     for query in queries.values()
                 ]
-                parts.append(foreign_key_checks.used(contracts, item.name))
+                parts.append(foreign_key_checks.referred_columns(contracts, item.name))
                 for port in product.ports:
                     if port.notebook is not None and item.port in (read.port for read in port.reads):
                         parts.append(named(port.notebook, columns))

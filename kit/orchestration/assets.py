@@ -19,7 +19,7 @@ from kit.dbt.project import Project
 from kit.lineage import Node, nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
-from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, show_life
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, hold_run_lock
 
 PREFIX = "build_"
 """What the name of a product's step starts with."""
@@ -71,7 +71,7 @@ class ProductAssets:
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
-            show_life(self.config, context.run.run_id)
+            hold_run_lock(self.config, context.run.run_id)
             asked = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():

@@ -4,7 +4,7 @@ from itertools import count
 from pathlib import Path
 
 from kit.core import Config, KitError, NotPublished, short, to_json
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.scaffold.asset_notebook import KERNELSPEC, variable
 from kit.storage import Store
 
@@ -20,7 +20,7 @@ def new_blank_notebook(config: Config) -> Path:
     It reads a published port; raises `NotPublished` when there is none.
     """
     store = Store(config.storage)
-    ports = Mesh.load(config.domains, config.cache).ports
+    ports = Context(config).mesh.ports
     port = next((port.id for port in ports if store.read_pointer(port.id.partition(".")[0])), None)
     if port is None:
         raise NotPublished("no port is published yet that a notebook could read; build the mesh with `kit run`")
@@ -49,7 +49,7 @@ def _notebook(name: str, port: str) -> str:
         _cell(
             "code",
             "output",
-            f"# The table this notebook ends in is what the port will hold.\nframe = {table}.head(rows)\nframe",
+            f"# The value of the last line becomes the table of the port.\nframe = {table}.head(rows)\nframe",
         ),
     ]
     return to_json({"cells": cells, "metadata": {"kernelspec": KERNELSPEC}, "nbformat": 4, "nbformat_minor": 5})

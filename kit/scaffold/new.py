@@ -22,7 +22,7 @@ from kit.core import (
     yaml_writer,
 )
 from kit.ingest import land
-from kit.mesh import DESCRIPTOR, DataProduct, Mesh, name_problem
+from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
 from kit.scaffold.mesh_copy import mesh_copy
@@ -166,7 +166,7 @@ def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: PortFiles
 
 def _changes(config: Config, there: Config, name: str) -> tuple[FileChange, ...]:
     """What is other in the mirror than in the mesh, once the generated files are in step."""
-    mesh = Mesh.load(there.domains, there.cache)
+    mesh = Context(there).mesh
     folder = mesh.product(name).folder
     generated = {}
     for path, text in wanted(there, mesh).items():

@@ -16,7 +16,8 @@ from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.quality import volume
-from kit.quality.audit import AuditTarget, audit
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
 from tests.support.small_mesh import contract, valid, write
 
 TYPES = {

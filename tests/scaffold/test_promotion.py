@@ -8,8 +8,7 @@ import pytest
 from kit.build.build import Outcome, check_due
 from kit.build.plan import BuildRequest
 from kit.core.errors import KitError
-from kit.mesh.mesh import Mesh
-from kit.mesh.product import DataProduct
+from kit.mesh.context import Context
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
@@ -128,8 +127,8 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), to_asset_notebook(mesh.root / PATH), changes, ())
     seen = []
 
-    def fails(now: Mesh, product: DataProduct) -> Outcome:
-        seen.append((product.name, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
+    def fails(now: Context, product: str) -> Outcome:
+        seen.append((product, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
         return Outcome("plan", "failed", 0, message="1 check failed")
 
     before = tree(mesh.root)
