@@ -74,7 +74,7 @@ def run(
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     broken = () if selection else mesh.broken
     if failed or broken:
-        texts = [outcome.message for outcome in failed] + [f"{item.name} is broken: {item.message}" for item in broken]
+        texts = [outcome.message for outcome in failed] + [f"{item.name} is broken: {item.finding}" for item in broken]
         raise KitError("\n".join(texts))
     return BuildResult(tuple(outcomes))
 

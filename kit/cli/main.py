@@ -16,13 +16,13 @@ from kit.cli.author import app as authoring
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, PortArgument, complete_products
 from kit.core import Config, KitError, NotebookError, database, short
-from kit.governance import examine, problems, scores
+from kit.governance import check_mesh, examine, scores
 from kit.mesh import DataProduct, Mesh
 from kit.notebooks import open_port
 from kit.orchestration.executor import execute
 from kit.storage import Store, index, statuses
 from kit.storage import prune as prune_mesh
-from kit.sync import drifts, refused
+from kit.sync import check_writable, drifts
 from kit.sync import sync as sync_files
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
@@ -98,7 +98,7 @@ def run(
         terminal.print_json([_outcome_json(outcome) for outcome in outcomes])
     else:
         for item in broken:
-            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
         if not selection:
             console.print()
             terminal.print_status(statuses(config, mesh))
@@ -206,13 +206,13 @@ def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
-    found = problems(config, mesh)
+    found = check_mesh(config, mesh)
     if as_json:
-        listed = [{"product": name, "problem": message} for name, message in found]
+        listed = [finding.to_json() for finding in found]
         terminal.print_json({"problems": listed, "score_card": [score.to_json() for score in scores(config, mesh)]})
     else:
-        for name, message in found:
-            console.print(Text(f"{name}: {message}", style="red"))
+        for finding in found:
+            console.print(Text(f"{finding.product}: {finding}", style="red"))
         if not found:
             console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
         terminal.print_scores(scores(config, mesh))
@@ -231,26 +231,29 @@ def sync(
     config = Config.load()
     mesh = Mesh.load(config.domains, config.cache)
     if check:
-        found = drifts(config, mesh) + refused(mesh) + [item.message for item in mesh.broken]
+        found = drifts(config, mesh) + [
+            str(finding) for finding in (*check_writable(mesh), *(item.finding for item in mesh.broken))
+        ]
         if as_json:
             terminal.print_json({"differs": found})
         else:
             for text in found:
                 typer.echo(text)
         raise typer.Exit(1 if found else 0)
+    unwritable = check_writable(mesh)
     written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
     if as_json:
-        terminal.print_json({"written": written, "broken": {item.name: item.message for item in mesh.broken}})
+        terminal.print_json({"written": written, "broken": {item.name: str(item.finding) for item in mesh.broken}})
     else:
         for name in written:
             console.print(f"written: {name}")
         for item in mesh.broken:
-            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
-        for problem in refused(mesh):
-            errors.print(Text(problem, style="red"))
-        if not written and not mesh.broken and not refused(mesh):
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
+        for finding in unwritable:
+            errors.print(Text(str(finding), style="red"))
+        if not written and not mesh.broken and not unwritable:
             console.print("everything is in step", style="green")
-    if mesh.broken or refused(mesh):
+    if mesh.broken or unwritable:
         raise typer.Exit(1)
 
 
@@ -385,14 +388,16 @@ def doctor(as_json: JsonOption = False) -> None:
     """Look for whatever is missing or wrong on this machine and in this mesh, and say how to fix it."""
     findings = examine()
     if as_json:
-        terminal.print_json([finding.__dict__ for finding in findings])
+        terminal.print_json(
+            [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]
+        )
     else:
         for finding in findings:
-            mark = Text("wrong", style="red") if finding.fix else Text("ok   ", style="green")
-            console.print(Text.assemble(mark, f"  {finding.what:<16} {finding.seen}"))
+            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
+            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")
-    if any(finding.fix for finding in findings):
+    if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 

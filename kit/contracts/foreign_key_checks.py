@@ -10,7 +10,7 @@ from kit.core import InvalidFile, read_yaml
 def check(contract: Contract, inputs: Collection[str], own: Mapping[str, Contract]) -> None:
     """Raise `InvalidFile` for the first that leads neither to an input nor to one of the product's `own` tables.
 
-    What an input has for columns is its provider's to say, and looked at by `problems`.
+    What an input has for columns is its provider's to say, and looked at by `errors`.
     """
     for rule in contract.rules:
         if key := rule.foreign_key:
@@ -21,11 +21,11 @@ def check(contract: Contract, inputs: Collection[str], own: Mapping[str, Contrac
             if rule.quarantines and key.table in own and not key.table.startswith("raw."):
                 problem = f"'{key.table}' may not be made yet when rows of '{contract.table}' are set aside; use block or warn"
                 raise read_yaml(contract.path).error(key.where, problem)
-    for error in problems(contract, own):
+    for error in errors(contract, own):
         raise error
 
 
-def problems(contract: Contract, tables: Mapping[str, Contract]) -> Iterator[InvalidFile]:
+def errors(contract: Contract, tables: Mapping[str, Contract]) -> Iterator[InvalidFile]:
     """What is wrong with those that lead to one of `tables`: to no column it has, or to one of another kind."""
     columns = {column.name: column for column in contract.columns}
     for rule in contract.rules:

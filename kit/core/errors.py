@@ -1,8 +1,22 @@
 """Errors a person can act on: each says what, which value, what is allowed and what to do."""
 
+from pathlib import Path
+
+from kit.core.text import place
+
 
 class KitError(Exception):
-    """Base class; its text is the whole message, shown without a traceback."""
+    """Base class; its text, shown without a traceback, is `path:line: field: problem` as far as the place is known.
+
+    `path` is a file or folder, `line` counts from 1, `field` names the part of the file that breaks a rule.
+    """
+
+    def __init__(self, problem: str, path: Path | None = None, line: int | None = None, field: str = "") -> None:
+        super().__init__(problem, path, line, field)
+        self.problem, self.path, self.line, self.field = problem, path, line, field
+
+    def __str__(self) -> str:
+        return "".join(f"{part}: " for part in (place(self.path, self.line), self.field) if part) + self.problem
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback."""
@@ -14,7 +28,7 @@ class ConfigError(KitError):
 
 
 class InvalidFile(KitError):
-    """A file of a domain folder breaks its format; the text starts with `path:line: field:`."""
+    """A file of a domain folder breaks its format."""
 
 
 class MeshError(KitError):

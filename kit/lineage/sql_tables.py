@@ -30,10 +30,14 @@ _CHANGES = {"Create", "Insert", "Update", "Delete", "Drop", "Alter", "Merge", "T
 
 @dataclass(frozen=True)
 class SqlReferences:
-    """`tables` are names as written, with dots between their parts; `faults` say what leads out of tables, and how."""
+    """`tables` are names as written, with dots between their parts; `faults` say what leads out of tables, and how.
+
+    Of a text that is not `parsed` no tables are known.
+    """
 
     tables: tuple[str, ...]
     faults: tuple[str, ...]
+    parsed: bool = True
 
 
 def reach(sql: str, *, may_change: bool = False) -> SqlReferences:
@@ -47,7 +51,8 @@ def reach(sql: str, *, may_change: bool = False) -> SqlReferences:
         trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
         said = getattr(error, "errors", None) or [{"description": "it is too deep", "line": 1}]
-        return SqlReferences((), (f"cannot be understood in line {said[0]['line']}: {said[0]['description'].rstrip('.')}",))
+        fault = f"cannot be understood in line {said[0]['line']}: {said[0]['description'].rstrip('.')}"
+        return SqlReferences((), (fault,), parsed=False)
     tables: dict[str, None] = {}
     faults: dict[str, None] = {}
     if not may_change and len(trees) != 1:
@@ -80,8 +85,8 @@ def reaches(file: Path, texts: Sequence[tuple[str, bool]]) -> list[SqlReferences
         if known is None:
             known = json.dumps(astuple(reach(sql, may_change=may_change)))
             remembered.keep(key, known)
-        tables, faults = json.loads(known)
-        found.append(SqlReferences(tuple(tables), tuple(faults)))
+        tables, faults, parsed = json.loads(known)
+        found.append(SqlReferences(tuple(tables), tuple(faults), parsed))
     remembered.save()
     return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check, ConsumerContract, Contract, Query, Rule, leaves_tables, taken_apart
-from kit.core import InvalidFile, read_json, sandbox, short
+from kit.core import InvalidFile, read_json, sandbox
 from kit.core import database as work
 from kit.mesh import RAW, DataProduct
 
@@ -88,21 +88,21 @@ def read_suite(path: Path) -> tuple[Rule, ...]:
     data = read_json(path)
     expectations = data.get("expectations") if isinstance(data, dict) else None
     if not isinstance(expectations, list) or not expectations:
-        raise InvalidFile(f"{short(path)}: must hold a suite with a non-empty list 'expectations'")
+        raise InvalidFile("must hold a suite with a non-empty list 'expectations'", path)
     rules = []
     for position, item in enumerate(expectations):
         if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-            raise InvalidFile(f"{short(path)}: expectations.{position}: must hold a 'type' such as expect_…")
+            raise InvalidFile("must hold a 'type' such as expect_…", path, field=f"expectations.{position}")
         severity = item.get("severity", "critical")
         if severity not in ("critical", "warning", "info"):
             raise InvalidFile(
-                f"{short(path)}: expectations.{position}.severity: '{severity}' is not one of critical, warning, info"
+                f"'{severity}' is not one of critical, warning, info", path, field=f"expectations.{position}.severity"
             )
         kwargs, meta = item.get("kwargs") or {}, item.get("meta") or {}
         if not isinstance(kwargs, dict) or not isinstance(meta, dict):
-            raise InvalidFile(f"{short(path)}: expectations.{position}: 'kwargs' and 'meta' must be mappings")
+            raise InvalidFile("'kwargs' and 'meta' must be mappings", path, field=f"expectations.{position}")
         if problem := leaves_tables(kwargs.get("unexpected_rows_query", "select")):
-            raise InvalidFile(f"{short(path)}: expectations.{position}.kwargs.unexpected_rows_query: {problem}")
+            raise InvalidFile(problem, path, field=f"expectations.{position}.kwargs.unexpected_rows_query")
         rules.append(
             Rule(
                 name=_sentence(item["type"], kwargs),
