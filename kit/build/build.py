@@ -16,7 +16,7 @@ from kit.contracts import Check
 from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
 from kit.ingest import LandedSource
 from kit.mesh import DataProduct
-from kit.storage import Record, Runs, Snapshot, Store, current_user, index
+from kit.storage import RunRecord, Runs, Snapshot, Store, current_user, index
 
 _MESSAGES = {
     UP_TO_DATE: "",
@@ -63,7 +63,7 @@ def build(
     last good snapshot. Only a build that did not begin, because another process is at it, leaves no record.
     """
     try:
-        with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+        with Store(config.storage).build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held:
             return _build(config, product, request or BuildRequest(), landings, progress or Progress(), held)
     except Busy as error:
         return Outcome(product.name, "failed", 0, message=str(error), passing=True)
@@ -101,7 +101,7 @@ def _build(
         message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder, secrets)}"
         passing = isinstance(error, OSError)
     message = secrets.scrubbed(message)
-    record = Record(
+    record = RunRecord(
         run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
         version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
         checks=tuple(candidate.checks), parameters=secrets.scrubbed(dict(request.parameters)), notebooks=candidate.notebooks,
@@ -131,12 +131,12 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
     progress, runs = progress or Progress(), Runs(config.storage)
     started, clock = datetime.now(UTC), time.perf_counter()
     try:
-        with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+        with Store(config.storage).build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held:
             begun = plan(config, product, request, held, progress)
             if begun.status == DUE or begun.current is None:
                 return DueCheck(None, begun.landings)
             message = _MESSAGES[begun.status]
-            record = Record(
+            record = RunRecord(
                 run_id=runs.new_id(), product=product.name, status=begun.status, started_at=started,
                 finished_at=datetime.now(UTC), version=begun.current.version, message=message, steps=progress.seconds,
                 parameters=dict(request.parameters), by=current_user(),
@@ -147,7 +147,7 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
     return DueCheck(Outcome(product.name, begun.status, time.perf_counter() - clock, begun.current, message))
 
 
-def _save(config: Config, product: DataProduct, record: Record) -> str:
+def _save(config: Config, product: DataProduct, record: RunRecord) -> str:
     """Record a build where people look for it; gives what to add to its message when that failed."""
     try:
         Runs(config.storage).save(record)

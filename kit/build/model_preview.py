@@ -26,7 +26,7 @@ def preview_model(config: Config, product: DataProduct, model: str, folder: Path
         raise KitError(f"'{product.name}' has no model '{model}'")
     if product.partitions:
         raise KitError(f"'{product.name}' is cut into partitions, and the rows of one tell too little of '{model}'")
-    with Store(config.storage).building(product.name), masking.mask_key_hidden(), ExitStack() as held:
+    with Store(config.storage).build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held:
         tables = {name: pinned.files for name, pinned in pin_inputs(Store(config.storage), product, held).items()}
         tables |= _raw(config, product, tables, folder)
         database, made = folder / "kit_work.duckdb", folder / "staged" / model / "data.parquet"

@@ -66,7 +66,7 @@ def plan(
     """
     store = Store(config.storage)
     mask_key = masking.key(config, product)
-    pointer = store.pointer(product.name)
+    pointer = store.read_pointer(product.name)
     try:
         current = store.current(product.name)
     except KitError:

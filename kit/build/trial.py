@@ -66,7 +66,7 @@ def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Wat
     store, runs, secrets, clock = Store(config.storage), Runs(config.storage), Secrets.of(config), time.perf_counter()
     run_id = runs.new_id()
     verdict, message = "passed", ""
-    with store.building(product.name), masking.mask_key_hidden(), ExitStack() as held, watch() as progress:
+    with store.build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held, watch() as progress:
         candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
         try:
             begun = plan(config, product, request, held, progress)

@@ -16,7 +16,7 @@ from kit.mesh import Mesh
 from kit.mesh import parameters as declared
 from kit.notebooks import Difference, Executed, copies, copy, differences, lines
 
-app = typer.Typer(help="DueCheck at asset notebooks and their runs.", no_args_is_help=True)
+app = typer.Typer(help="Look at asset notebooks and their runs.", no_args_is_help=True)
 
 PortOption = Annotated[str | None, typer.Option("--port", help="Which of its notebooks; all without.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, a snapshot, or a path to an .ipynb file.")]

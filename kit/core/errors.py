@@ -1,4 +1,4 @@
-"""Errors a person can act on: each says what, which value, what is allowed and what to do."""
+"""Errors for users: each message names the problem, the value, what is allowed and what to do."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from kit.core.text import place
 
 
 class KitError(Exception):
-    """Base class; its text, shown without a traceback, is `path:line: field: problem` as far as the place is known.
+    """Base class of all errors of the kit; its text, printed without a traceback, is `path:line: field: problem`.
 
-    `path` is a file or folder, `line` counts from 1, `field` names the part of the file that breaks a rule.
+    `path` is a file or folder, `line` counts from 1, `field` names a part of the file; unknown ones are left out.
     """
 
     def __init__(self, problem: str, path: Path | None = None, line: int | None = None, field: str = "") -> None:
@@ -19,28 +19,28 @@ class KitError(Exception):
         return "".join(f"{part}: " for part in (place(self.path, self.line), self.field) if part) + self.problem
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback."""
+        """Return the lines that IPython prints instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(KitError):
-    """`[tool.kit]` or an environment variable has a value the kit cannot use."""
+    """A setting in `[tool.kit]` or in an environment variable is invalid."""
 
 
 class InvalidFile(KitError):
-    """A file of a domain folder breaks its format."""
+    """A file of a domain folder is invalid."""
 
 
 class MeshError(KitError):
-    """Data products that do not fit together: unknown ports, missing versions, cycles, equal names."""
+    """Data products do not fit together: unknown ports, missing versions, cycles, duplicate names."""
 
 
 class UnknownName(KitError):
-    """A product, port or snapshot that does not exist; the text lists what does."""
+    """A product, port or snapshot does not exist; the text lists those that do."""
 
 
 class NotPublished(KitError):
-    """The port exists but has no published snapshot yet."""
+    """A port has no published snapshot yet."""
 
 
 class Busy(KitError):
@@ -48,28 +48,28 @@ class Busy(KitError):
 
 
 class IngestError(KitError):
-    """Raw data cannot be read with the types its contract states."""
+    """Raw data cannot be read with the column types of its contract."""
 
 
 class TransformError(KitError):
-    """A dbt project cannot be parsed or one of its models fails."""
+    """A dbt project cannot be parsed, or one of its models fails."""
 
 
 class NotebookError(KitError):
-    """An asset notebook was refused, failed, stopped early, hung or lost its kernel."""
+    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel."""
 
 
 class AuditFailed(KitError):
-    """A candidate breaks its contract or an expectation; nothing was published."""
+    """Data breaks its contract or an expectation; nothing was published."""
 
 
 class MaskError(KitError):
-    """Columns cannot be masked: the key is missing or too short, or what is left breaks the contract."""
+    """Columns cannot be masked: the key is missing or too short, or the masked data breaks the contract."""
 
 
 class SqlError(KitError):
-    """A query of a notebook was refused or failed; where it can be told, the text shows the place in it."""
+    """A query in a notebook was refused or failed; the text shows the place in the query where it is known."""
 
 
 class PublishConflict(KitError):
-    """The product moved to another snapshot while this build ran; nothing was published."""
+    """Another process changed the current snapshot while this build ran; nothing was published."""

@@ -13,7 +13,7 @@ from kit.contracts import Finding
 from kit.core import Config, KitError
 from kit.governance.check import check_mesh
 from kit.mesh import Mesh
-from kit.storage import POINTER, Store
+from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
 _DISTRIBUTION = "data-mesh-kit"
@@ -125,7 +125,7 @@ def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
         try:
             snapshot = store.current(product.name)
         except KitError as error:
-            yield _wrong(f"snapshot {product.name}", f"{POINTER} leads nowhere", str(error))
+            yield _wrong(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
             continue
         if snapshot is None:
             continue

@@ -46,7 +46,7 @@ def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = N
     _tag_parameters(code)
     for item in code:
         item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = {"kernelspec": {"display_name": "PythonReads 3", "language": "python", "name": KERNEL}}
+    notebook["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
     return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
 
 

@@ -86,7 +86,7 @@ def asked(address: str, headers: dict[str, str]) -> Any:
 @pytest.mark.slow
 @needs_browser
 def test_it_opens_on_the_tour_asks_nothing_and_runs_it(lab_page: LabPage) -> None:
-    expect(lab_page.page.get_by_role("heading", name="BuildPlan here")).to_be_visible()
+    expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()
     lab_page.run_all()
     prompts = lab_page.page.locator(".jp-CodeCell .jp-InputPrompt")
     assert prompts.all_inner_texts() == [f"[{number}]:" for number in range(1, prompts.count() + 1)]
@@ -100,7 +100,7 @@ def test_it_opens_on_the_tour_asks_nothing_and_runs_it(lab_page: LabPage) -> Non
 @needs_browser
 @pytest.mark.parametrize("name", ["catalog", "01_explore_orders", "02_quality_and_lineage"])
 def test_every_other_notebook_runs_in_it_too(lab_page: LabPage, name: str) -> None:
-    expect(lab_page.page.get_by_role("heading", name="BuildPlan here")).to_be_visible()
+    expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()
     lab_page.open(f"notebooks/{name}.ipynb")
     lab_page.run_all()
     prompts = lab_page.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt")

@@ -85,7 +85,7 @@ def test_a_notebook_in_jupyterlab_shows_what_its_promotion_would_change(lab_page
     write(path, json.dumps(notebook(cells)))
     page = lab_page.page
     try:
-        page.get_by_role("heading", name="BuildPlan here").wait_for()
+        page.get_by_role("heading", name="Start here").wait_for()
         lab_page.open("notebooks/explore.ipynb")
         lab_page.run_all()
         form = page.locator(".kit-promote")

@@ -60,7 +60,7 @@ def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
         ),
         (["x = ("], "cell 2 failed: SyntaxError: "),
     ],
-    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no PythonReads"],
+    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
 )
 def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
     path = write_notebook(tmp_path, cells)

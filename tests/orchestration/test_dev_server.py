@@ -17,6 +17,7 @@ from kit.orchestration.dev_server import place
 from kit.orchestration.instance import instance
 from tests.orchestration.test_definitions import declare
 from tests.support.dev_server import DevServer, dev_server
+from tests.support.plan import write_plan
 from tests.support.small_mesh import SmallMesh
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ def test_the_daemon_builds_what_is_missing_and_all_of_it_ends_together(small: Sm
     with dev_server(small.root) as server:
         asleep = small.domains / "plan" / "notebooks" / "asleep"
         server.wait_for(asleep.exists, seconds=240)  # first shop, then plan, which reads it
-        assert small.store.pointer("shop") is not None
+        assert small.store.read_pointer("shop") is not None
         family = server.family()
         assert len(family) >= 7  # itself, code server and its worker, web server, daemon, run, kernel
         server.process.send_signal(signal.SIGTERM)
@@ -96,7 +97,7 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
         assert run.status == dg.DagsterRunStatus.FAILURE
         assert opened.event_log_storage.get_concurrency_info("plan").active_run_ids == set()
     notebook.unlink()
-    small._plan()
+    write_plan(small.domains / "plan")
     leave_plan_alone(small)
     with dev_server(small.root) as server:
         again = server.launch("plan.forecast")

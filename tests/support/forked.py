@@ -13,8 +13,8 @@ _IMPORTED = [
     "great_expectations",
     "polars",
     "pytest",
-    "kit.build",
-    "kit.kernel",
+    "kit.build.build",
+    "kit.notebooks.kernel",
 ]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.support.small_mesh import contract, descriptor, valid, write
+from tests.support.contracts import contract, valid
+from tests.support.files import write
+from tests.support.products import dbt_project, descriptor
 
 ROWS = 20
 SHOPS = ("north", "south", "east")
@@ -80,12 +82,7 @@ def _row(number: int, row: int) -> str:
 
 
 def _dbt(folder: Path, name: str, inputs: list[str], offers: list[str]) -> None:
-    macros = json.dumps(str(Path(__file__).parents[2] / "kit/dbt/macros"))
-    write(
-        folder / "dbt_project.yml",
-        f"name: {name}\nversion: 1.0.0\nprofile: kit\nmodel-paths: [models]\nmacro-paths: [{macros}]\n"
-        f"models: {{{name}: {{+materialized: published}}}}\n",
-    )
+    write(folder / "dbt_project.yml", dbt_project(name))
     ports = [port.partition(".") for port in ("raw.events", *inputs)]
     sources = [{"name": provider, "tables": [{"name": table}]} for provider, _, table in ports]
     write(folder / "models/sources.yml", json.dumps({"sources": sources}))
