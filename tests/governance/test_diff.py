@@ -192,7 +192,7 @@ def test_git_that_cannot_help_is_one_sentence(small: SmallMesh, monkeypatch: pyt
     git(small.root, "commit", "--allow-empty", "-m", "empty")
     assert said("origin/main") == (
         "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
-        "`--against origin/main`, or name a branch, tag or commit that is there"
+        "`--against origin/main`, or name an existing branch, tag or commit"
     )
     assert "git knows no revision '--upload-pack=x' here" in said("--upload-pack=x")
     assert said("main").endswith("has no folder 'domains'; name one that has, with --against")
