@@ -11,7 +11,7 @@ from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
-from kit.quality import read_suite
+from kit.quality import suite
 from kit.sync import check_generated, texts
 
 NOTEBOOKS = "notebooks"
@@ -36,8 +36,8 @@ def _product(product: DataProduct) -> Iterator[Finding]:
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
     for port in product.ports:
-        if port.suite is not None:
-            yield from _suite(product, port, port.suite)
+        if port.extra_suite is not None:
+            yield from _suite(product, port, port.extra_suite)
     yield from _notebooks(product)
     try:
         yield from check_partition_parameters(product)
@@ -63,7 +63,7 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
     offered = {port.id: port.contract for port in mesh.ports}
     read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
     for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
-        for error in foreign_key_checks.errors(contract, read):
+        for error in foreign_key_checks.column_errors(contract, read):
             yield Finding.from_error(product.name, error)
 
 
@@ -79,13 +79,13 @@ def _links(product: DataProduct) -> Iterator[Finding]:
 
 def _suite(product: DataProduct, port: OutputPort, path: Path) -> Iterator[Finding]:
     try:
-        rules = read_suite(path)
+        rules = suite.extra_rules(path)
     except KitError as error:
         yield Finding.from_error(product.name, error)
         return
     columns = {column.name for column in port.contract.columns}
     for rule in rules:
-        for column in rule.columns:
+        for column in rule.assertion.columns:
             if column not in columns:
                 message = f"'{rule.name}' names the column '{column}'; the columns are: {', '.join(sorted(columns))}"
                 yield Finding(product.name, path, None, message)

@@ -5,23 +5,26 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
 from kit.core import Config, KitError
 from kit.governance.check import check_mesh
-from kit.mesh import Mesh
+from kit.mesh import Context, Mesh
 from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
 _DISTRIBUTION = "data-mesh-kit"
 
 
-def examine() -> list[Finding]:
-    """Look at everything a build needs, cheapest first; what is in order is a finding of severity `info`."""
-    return list(_findings())
+def examine(load: Callable[[], Context]) -> list[Finding]:
+    """Check everything that a build needs, cheapest first; a missing mesh to `load` is one of the findings.
+
+    Parts that are in order are findings of severity `info`.
+    """
+    return list(_findings(load))
 
 
 def _well(name: str, seen: str) -> Finding:
@@ -32,17 +35,18 @@ def _wrong(name: str, seen: str, fix: str) -> Finding:
     return Finding(name, None, None, seen, fix)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield _well("Python", version) if sys.version_info >= (3, 11) else _wrong("Python", version, "install Python 3.11 or newer")
     yield _packages()
     git = shutil.which("git")
     yield _well("git", git) if git else _wrong("git", "not found", "install git; snapshots note its commit")
     try:
-        config = Config.load()
+        context = load()
     except KitError as error:
         yield Finding.from_error("mesh", error)
         return
+    config = context.config
     yield _well("mesh", str(config.root))
     storage = _storage(config.storage)
     yield storage
@@ -50,7 +54,7 @@ def _findings() -> Iterator[Finding]:
         yield _disk(config.storage)
     yield _kernel()
     try:
-        mesh = Mesh.load(config.domains, config.cache)
+        mesh = context.mesh
     except KitError as error:
         yield Finding.from_error("domains", error)
         return

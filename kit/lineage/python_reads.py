@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.contracts import Finding
 from kit.core import KitError, read_text
-from kit.lineage.sql_tables import reach
+from kit.lineage.sql import read_sql
 from kit.notebooks import SqlText, code_cells
 
 _READERS = {"kit.read", "kit.scan"}
@@ -125,7 +125,7 @@ class _ReadVisitor:
 
     def ask(self, query: SqlText, here: CodePlace) -> None:
         """The ports a query names; a name without a product is a frame of the notebook, or nothing at all."""
-        found = reach(query.query)
+        found = read_sql(query.query)
         for fault in found.faults:
             self.fault(here, fault)
         self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
