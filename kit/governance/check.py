@@ -6,7 +6,7 @@ from pathlib import Path
 from kit.build import partition_problems
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import foreign_key_checks
-from kit.core import Config, KitError, inside, short
+from kit.core import Config, KitError, resolve_inside, short
 from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
 from kit.mesh import DataProduct, Mesh, OutputPort
@@ -70,7 +70,7 @@ def _links(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             try:
-                inside(folder, str(path.relative_to(folder)))
+                resolve_inside(folder, str(path.relative_to(folder)))
             except KitError as error:
                 yield str(error)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, KitError, inside, make_folder, read_text, short, write_durably
+from kit.core import Config, KitError, make_folder, read_text, resolve_inside, short, write_durably
 from kit.lineage import lineage, picture, without_models
 from kit.mesh import DataProduct, Mesh, folders
 from kit.quality import suite
@@ -104,7 +104,7 @@ def _promised(product: DataProduct) -> dict[Path, str | KitError]:
         try:
             if path.is_symlink():
                 raise KitError(f"{short(path)}: is a link; put a file in its place")
-            inside(product.folder, str(path.relative_to(product.folder)))
+            resolve_inside(product.folder, str(path.relative_to(product.folder)))
         except KitError as error:
             wanted[path] = error
     return wanted

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.core.errors import InvalidFile
-from kit.core.files import inside, read_json, read_text, sha256, short, to_json, write_durably
+from kit.core.files import read_json, read_text, resolve_inside, sha256, short, to_json, write_durably
 from kit.core.locks import lock
 from kit.core.yaml import read_yaml
 
@@ -179,7 +179,7 @@ def test_a_path_is_shown_from_where_the_person_stands(here: Path) -> None:
 
 
 def test_a_path_inside_the_folder_is_resolved(here: Path) -> None:
-    assert inside(here, "b/../c.yaml") == here / "c.yaml"
+    assert resolve_inside(here, "b/../c.yaml") == here / "c.yaml"
 
 
 @pytest.mark.parametrize("path", ["..", "../other", "/etc/passwd", "b/../../x", "link/x"])
@@ -188,14 +188,14 @@ def test_a_path_that_leaves_the_folder_is_refused(here: Path, path: str) -> None
     folder.mkdir()
     (folder / "link").symlink_to(here)
     with pytest.raises(InvalidFile) as caught:
-        inside(folder, path)
+        resolve_inside(folder, path)
     assert str(caught.value) == f"domain: the path '{path}' leaves the folder; keep files inside it"
 
 
 def test_a_folder_whose_name_begins_alike_is_not_inside(here: Path) -> None:
     (here / "domain").mkdir()
     with pytest.raises(InvalidFile, match="leaves the folder"):
-        inside(here / "domain", "../domain2/x")
+        resolve_inside(here / "domain", "../domain2/x")
 
 
 @pytest.mark.parametrize("path", ["loop", "a\0b"])
@@ -203,7 +203,7 @@ def test_a_path_that_leads_nowhere_is_refused(here: Path, path: str) -> None:
     (here / "domain").mkdir()
     (here / "domain" / "loop").symlink_to("loop")
     with pytest.raises(InvalidFile) as caught:
-        inside(here / "domain", path)
+        resolve_inside(here / "domain", path)
     assert str(caught.value).startswith(f"domain: the path '{path}' is invalid: ")
 
 
