@@ -13,7 +13,7 @@ from kit.contracts import Check, Contract, counts, explain, merged, quarantine_t
 from kit.core import AuditFailed, Config, KitError, NotebookError, Secrets, TransformError, counted, database, short, to_json
 from kit.mesh import RAW, DataProduct, OutputPort
 from kit.notebooks import RUN_FILE, KernelPool, NotebookRun, executor
-from kit.quality import AuditTarget, audit, quarantine, quarantining, subjects, volume
+from kit.quality import AuditTarget, audit, audit_targets, quarantine, quarantining, suite, volume
 from kit.storage import Snapshot, Store
 
 
@@ -40,6 +40,7 @@ class Candidate:
         product, progress = self.product, self.progress
         for problem in partition_problems(product):
             raise NotebookError(problem)
+        suite.check_committed(product)
         (self.folder / RAW).mkdir(parents=True)
         aside = [quarantine_table(table) for table in quarantining(product)]
         self.staging = self.store.stage(product.name, [port.name for port in product.ports] + aside)
@@ -55,7 +56,7 @@ class Candidate:
             self._complete(start)
         for port in product.ports:
             self._judge_aside(port.name, port.contract)
-        self._audit("audit", subjects(product)[1], start.current)
+        self._audit("audit", audit_targets(product)[1], start.current)
         self._mask_ports()
 
     def publish(self, start: BuildPlan) -> Snapshot:
@@ -88,7 +89,7 @@ class Candidate:
             table, rest = f"{RAW}.{source.name}", self.folder / RAW / f"{source.name}.sound.parquet"
             self.tables[table] = [self._set_aside(table, source.contract, self.tables[table][0], rest, None)]
             self._judge_aside(table, source.contract)
-        if raw := subjects(self.product)[0]:
+        if raw := audit_targets(self.product)[0]:
             self._audit("audit raw", raw, start.current)
             self._mask_sources()
 
@@ -202,10 +203,10 @@ class Candidate:
             self.tables[port.name] = self.tables[port.id] = [path]
         return path.is_file()
 
-    def _audit(self, step: str, subjects: list[AuditTarget], current: Snapshot | None) -> None:
+    def _audit(self, step: str, targets: list[AuditTarget], current: Snapshot | None) -> None:
         with self.progress.of(self.product.name, step) as say:
-            found = audit(subjects, self.tables, self.config.clock())
-            found += volume.checks(subjects, self.tables, current.manifest if current else None)
+            found = audit(targets, self.tables, self.config.clock())
+            found += volume.checks(targets, self.tables, current.manifest if current else None)
             say(_tally(found))
         self._judge(found)
 
@@ -233,7 +234,7 @@ class Candidate:
             say(f"{table}: {', '.join(column.name for column in contract.masked_columns)}")
 
     def _judge(self, checks: tuple[Check, ...]) -> None:
-        raw, ports = subjects(self.product)
+        raw, ports = audit_targets(self.product)
         checks = redact(raw + ports, self.config.clock(), checks)
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]

@@ -6,7 +6,7 @@ from datetime import datetime
 from kit.build.partition_files import partition_rule
 from kit.dbt.project import Project
 from kit.mesh import DataProduct
-from kit.quality import quarantine, rules, schema_rule, subjects, volume
+from kit.quality import audit_targets, quarantine, rules, schema_rule, volume
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ExpectedCheck:
 def expected_checks(product: DataProduct, project: Project, clock: datetime) -> tuple[ExpectedCheck, ...]:
     """The checks of contracts, suites, needs and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
     found = []
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     for subject in raw + ports:
         text = "Columns and types are exactly those of the contract."
         found.append(ExpectedCheck(subject.table, schema_rule(subject.contract), "contract", "error", text))

@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from kit.contracts import Check, Column, Contract
+from kit.contracts import ROW_COUNT, Check, Column, Contract
 from kit.quality import AuditTarget, rules, schema_rule
 
 HIDDEN = "masked"
@@ -22,27 +22,27 @@ def personal(contract: Contract) -> tuple[Column, ...]:
 
 
 def redact(
-    subjects: Sequence[AuditTarget],
+    targets: Sequence[AuditTarget],
     clock: datetime,
     checks: Iterable[Check],
     hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),
 ) -> tuple[Check, ...]:
-    """The checks without values of the columns that `hides` names; `subjects` are all tables of the product that are audited.
+    """The checks without values of the columns that `hides` names; `targets` are all tables of the product that are audited.
 
     Checks are made of the real values and recorded for everybody. In a product that hides anything, only values under the
     name of a column that a contract knows and none hides are told: a query may give any name to a hidden value.
     """
-    if not any(hides(subject.contract) for subject in subjects):
+    if not any(hides(target.contract) for target in targets):
         return tuple(checks)
-    known = {column.name for subject in subjects for column in subject.contract.columns}
-    hidden = {column.name for subject in subjects for column in hides(subject.contract)}
+    known = {column.name for target in targets for column in target.contract.columns}
+    hidden = {column.name for target in targets for column in hides(target.contract)}
     shown = known - hidden
-    telling = {(subject.table, schema_rule(subject.contract)) for subject in subjects}
-    for subject in subjects:
-        for _, rule in rules(subject, clock):
-            counting = rule.type == "expect_table_row_count_to_be_between"
-            if counting or (rule.columns and shown.issuperset(rule.columns)):
-                telling.add((subject.table, rule.name))
+    telling = {(target.table, schema_rule(target.contract)) for target in targets}
+    for target in targets:
+        for _, rule in rules(target, clock):
+            columns = rule.assertion.columns
+            if rule.assertion.expectation == ROW_COUNT or (columns and shown.issuperset(columns)):
+                telling.add((target.table, rule.name))
     return tuple(_discreet(check, shown, (check.table, check.rule) in telling) for check in checks)
 
 

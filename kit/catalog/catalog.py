@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kit.catalog.entry import Entry
 from kit.core import Config, KitError, UnknownName, table_lines
 from kit.drawing import markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.storage import PortSummary, ProductSummary, index, port_statuses
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def open_catalog(root: Path | None = None) -> "Catalog":
 
     Reads the index that builds maintain. A catalog does not change after it is opened.
     """
-    config = Config.load(root)
-    return Catalog(config, index.load(config))
+    context = Context.load(root)
+    return Catalog(context.config, index.load(context))
 
 
 class Catalog:
@@ -110,7 +110,7 @@ class Catalog:
             return self[port].lineage(column)
         if column is not None:
             raise KitError(f'name the port that has the column \'{column}\': cat.lineage("PRODUCT.PORT", column="{column}")')
-        mesh = Mesh.load(self.config.domains, self.config.cache)
+        mesh = Context(self.config).mesh
         return lineage_diagram.draw_mesh(mesh, [product.name for product in self.products])
 
     def quality(self, port: str | None = None) -> "Picture":

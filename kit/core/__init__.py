@@ -40,7 +40,7 @@ from kit.core.files import (
 from kit.core.git import current_commit, merge_base_mesh
 from kit.core.locks import SingleInstance, lock
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
 from kit.core.text import counted, table_lines
 from kit.core.version import __version__
@@ -68,6 +68,7 @@ __all__ = [
     "Processes",
     "PublishConflict",
     "Secrets",
+    "Server",
     "SingleInstance",
     "SqlError",
     "StepCallback",

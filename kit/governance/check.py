@@ -11,7 +11,7 @@ from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
 from kit.mesh import DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
-from kit.quality import read_suite
+from kit.quality import suite
 from kit.sync import sync_problems, texts
 
 NOTEBOOKS = "notebooks"
@@ -36,8 +36,8 @@ def _product(product: DataProduct) -> Iterator[str]:
     yield from texts.templates(product)
     yield from texts.unfinished(product)
     for port in product.ports:
-        if port.suite is not None:
-            yield from _suite(port, port.suite)
+        if port.extra_suite is not None:
+            yield from _suite(port, port.extra_suite)
     yield from _notebooks(product)
     try:
         yield from partition_problems(product)
@@ -62,7 +62,7 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[str]:
     offered = {port.id: port.contract for port in mesh.ports}
     read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
     for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
-        yield from map(str, foreign_key_checks.problems(contract, read))
+        yield from map(str, foreign_key_checks.column_errors(contract, read))
 
 
 def _links(folder: Path) -> Iterator[str]:
@@ -77,13 +77,13 @@ def _links(folder: Path) -> Iterator[str]:
 
 def _suite(port: OutputPort, path: Path) -> Iterator[str]:
     try:
-        rules = read_suite(path)
+        rules = suite.extra_rules(path)
     except KitError as error:
         yield str(error)
         return
     columns = {column.name for column in port.contract.columns}
     for rule in rules:
-        for column in rule.columns:
+        for column in rule.assertion.columns:
             if column not in columns:
                 yield f"{short(path)}: '{rule.name}' speaks of '{column}'; the columns are: {', '.join(sorted(columns))}"
 

@@ -5,13 +5,13 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core import Config, KitError
 from kit.governance.check import problems
-from kit.mesh import Mesh
+from kit.mesh import Context, Mesh
 from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
@@ -27,12 +27,12 @@ class Finding:
     fix: str = ""
 
 
-def examine() -> list[Finding]:
-    """Look at everything a build needs, cheapest first."""
-    return list(_findings())
+def examine(load: Callable[[], Context]) -> list[Finding]:
+    """Look at everything a build needs, cheapest first; that there is no mesh to `load` is one of the findings."""
+    return list(_findings(load))
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer")
     yield _packages()
@@ -40,10 +40,11 @@ def _findings() -> Iterator[Finding]:
         "git", shutil.which("git") or "not found", "" if shutil.which("git") else "install git; snapshots note its commit"
     )
     try:
-        config = Config.load()
+        context = load()
     except KitError as error:
         yield Finding("mesh", "none", str(error))
         return
+    config = context.config
     yield Finding("mesh", str(config.root))
     storage = _storage(config.storage)
     yield storage
@@ -51,7 +52,7 @@ def _findings() -> Iterator[Finding]:
         yield _disk(config.storage)
     yield from _kernels()
     try:
-        mesh = Mesh.load(config.domains, config.cache)
+        mesh = context.mesh
     except KitError as error:
         yield Finding("domains", "none", str(error))
         return

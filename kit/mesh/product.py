@@ -56,7 +56,8 @@ class OutputPort:
     """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
 
     `reads` are the ports its notebook gets as inputs, those of its own product included; `needs` what its readers state
-    they need of it, which only a whole mesh knows.
+    they need of it, which only a whole mesh knows. `suite` is the expectation suite that `kit sync` writes from its
+    contract, `extra_suite` the one that its team writes.
     """
 
     id: str
@@ -65,7 +66,8 @@ class OutputPort:
     contract: Contract
     notebook: Path | None
     reads: tuple[InputPort, ...]
-    suite: Path | None
+    suite: Path
+    extra_suite: Path | None
     needs: tuple[ConsumerContract, ...] = ()
 
 
@@ -204,9 +206,9 @@ class _Reader:
         read = [item.port for item in inputs]
         raw = {f"{RAW}.{source.name}": source.contract for source in sources}
         for source in sources:
-            foreign_key_checks.check(source.contract, read, raw)
+            foreign_key_checks.check_tables(source.contract, read, raw)
         for port in ports:
-            foreign_key_checks.check(port.contract, read, raw | {port.id: port.contract for port in ports})
+            foreign_key_checks.check_tables(port.contract, read, raw | {port.id: port.contract for port in ports})
 
     def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[ConsumerContract]:
         for item in inputs:
@@ -225,7 +227,7 @@ class _Reader:
         identifier = f"{self.folder.name}.{name}"
         contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
         notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None
-        suite = self.folder / "expectations" / f"{name}.extra.json"
+        extra_suite = self.folder / "expectations" / f"{name}.extra.json"
         reads = self.reads(document, where, item, inputs)
         return OutputPort(
             id=identifier,
@@ -234,7 +236,8 @@ class _Reader:
             contract=contract,
             notebook=notebook,
             reads=reads if notebook else (),
-            suite=suite if suite.is_file() else None,
+            suite=self.folder / "expectations" / f"{name}.json",
+            extra_suite=extra_suite if extra_suite.is_file() else None,
         )
 
     def reads(

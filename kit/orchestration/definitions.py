@@ -8,22 +8,23 @@ import dagster as dg
 
 from kit.build import build
 from kit.core import Config, KitError
-from kit.mesh import Broken, Mesh
+from kit.mesh import Broken, Context, Mesh
 from kit.orchestration import automation
 from kit.orchestration.assets import Builder, ProductAssets
+from kit.orchestration.dagster_internals import STEP_LOGGER
 
-# The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
-logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+# The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
+logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location: the mesh that `KIT_ROOT` or the working directory lies in."""
-    config = Config.load()
+    context = Context.load()
     # All that is made here stays. Looking for garbage among it, now and later, would cost a quarter of the time.
     gc.disable()
     try:
-        return definitions(config, Mesh.load(config.domains, config.cache))
+        return definitions(context.config, context.mesh)
     finally:
         gc.freeze()
         gc.enable()

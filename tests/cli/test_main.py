@@ -15,6 +15,7 @@ import typer.main
 
 from kit.cli.console import print_rows
 from kit.cli.main import app, main
+from kit.core.version import __version__
 from tests.support.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
@@ -44,6 +45,12 @@ def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
     for command in group.commands.values():  # type: ignore[attr-defined]
         assert command.help
         assert all(getattr(parameter, "help", "") for parameter in command.params), command.name
+
+
+def test_the_version_is_printed_anywhere(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kit", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"kit {__version__}\n"
 
 
 def test_help_tells_the_exit_codes(small: SmallMesh) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.contracts.contract import Column, Contract, Sla, Version
+from kit.contracts.rule_kinds import not_null, row_count, unique_together
 from kit.contracts.rule_query import Query
 from kit.contracts.rules import Rule
 from kit.core.errors import InvalidFile
@@ -122,6 +123,12 @@ def test_service_levels_are_spans_of_time() -> None:
     )
 
 
+def parts(rule: Rule) -> tuple[Any, ...]:
+    """What an audit takes of a rule."""
+    assertion = rule.assertion
+    return rule.name, assertion.expectation, assertion.kwargs, assertion.columns, rule.severity, rule.description
+
+
 def ge(name: str, column: str, **arguments: Any) -> tuple[str, dict[str, Any], tuple[str, ...]]:
     return (f"expect_{name}", {"column": column, **arguments}, (column,))
 
@@ -167,7 +174,7 @@ def ge(name: str, column: str, **arguments: Any) -> tuple[str, dict[str, Any], t
             "item matches [a-z]{2}'?",
             (
                 "unexpected_rows_expectation",
-                {"unexpected_rows_query": Query.rows("""not regexp_full_match("item", '[a-z]{2}''?')""")},
+                {"unexpected_rows_query": Query.rows_where("""not regexp_full_match("item", '[a-z]{2}''?')""")},
                 ("item",),
             ),
         ),
@@ -249,8 +256,7 @@ def ge(name: str, column: str, **arguments: Any) -> tuple[str, dict[str, Any], t
     ],
 )
 def test_a_promise_becomes_an_expectation(where: str, value: Any, name: str, expectation: tuple[Any, ...]) -> None:
-    kind, kwargs, columns = expectation
-    assert rules((where, value)) == [Rule(name, kind, kwargs, columns, "error", "")]
+    assert [parts(rule) for rule in rules((where, value))] == [(name, *expectation, "error", "")]
 
 
 @pytest.mark.parametrize(
@@ -270,15 +276,13 @@ def test_a_promise_becomes_an_expectation(where: str, value: Any, name: str, exp
 def test_a_query_is_wrapped_to_return_what_breaks_it(operator: str, value: object, holds: str) -> None:
     query = "select count(*) from ${table} where item ~ 'a{2}' ;\n"
     (rule,) = rules((f"{TABLE} quality", [{"type": "sql", "query": query, operator: value}]))
-    assert rule.type == "unexpected_rows_expectation"
-    assert rule.kwargs == {
-        "unexpected_rows_query": Query(
-            (
-                "select observed from (\nselect count(*) from ",
-                f" where item ~ 'a{{2}}'\n) as rule(observed) where not coalesce({holds}, false)",
-            )
+    assert rule.assertion.expectation == "unexpected_rows_expectation"
+    assert rule.assertion.kwargs["unexpected_rows_query"] == Query(
+        (
+            "select observed from (\nselect count(*) from ",
+            f" where item ~ 'a{{2}}'\n) as rule(observed) where not coalesce({holds}, false)",
         )
-    }
+    )
 
 
 def test_a_column_that_is_the_key_is_required_and_unique() -> None:
@@ -287,30 +291,17 @@ def test_a_column_that_is_the_key_is_required_and_unique() -> None:
 
 def test_columns_that_are_the_key_together_are_unique_together() -> None:
     found = rules((f"{FIRST} primaryKey", True), (f"{ITEM} primaryKey", True))
-    key = ("sale_id", "item")
     assert found == [
-        Rule("sale_id is required", "expect_column_values_to_not_be_null", {"column": "sale_id"}, ("sale_id",)),
-        Rule("item is required", "expect_column_values_to_not_be_null", {"column": "item"}, ("item",)),
-        Rule(
-            "sale_id, item together are unique",
-            "expect_compound_columns_to_be_unique",
-            {"column_list": ["sale_id", "item"]},
-            key,
-        ),
+        Rule("sale_id is required", not_null("sale_id")),
+        Rule("item is required", not_null("item")),
+        Rule("sale_id, item together are unique", unique_together(["sale_id", "item"])),
     ]
 
 
 def test_a_rule_keeps_the_name_severity_and_description_it_is_given() -> None:
     given_rule = {"metric": "rowCount", "mustBe": 1, "name": "one row", "severity": "warning", "description": "Just one."}
     assert rules((f"{TABLE} quality", [given_rule])) == [
-        Rule(
-            "one row: rows are between 1 and 1",
-            "expect_table_row_count_to_be_between",
-            {"min_value": 1, "max_value": 1},
-            (),
-            "warning",
-            "Just one.",
-        )
+        Rule("one row: rows are between 1 and 1", row_count(1, 1), "warning", "Just one.")
     ]
 
 

@@ -43,7 +43,7 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
     ]
     assert urls(small.domains / "shop/catalog.yaml") == ["{CATALOG_DIR}/../../state/products/shop/local.yaml"]
     done = small.kit("sync", KIT_STORAGE="/proc/nowhere")
-    assert (done.returncode, done.stdout) == (0, "everything is in step\n")
+    assert (done.returncode, done.stdout) == (0, "all generated files are up to date\n")
     assert small.kit("check", KIT_STORAGE="/proc/nowhere").returncode == 0
 
 
