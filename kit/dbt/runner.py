@@ -105,8 +105,8 @@ def dbt_arguments(command: str, product: DataProduct, target: Path, partition: s
 def _seeds(product: DataProduct) -> list[Path]:
     """The files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox would hold."""
     project = Project.read(product.folder)
-    if project.python:
-        raise TransformError(f"'{product.name}': {short(project.python[0])}: {PYTHON_MODEL}")
+    if project.python_models:
+        raise TransformError(f"'{product.name}': {short(project.python_models[0])}: {PYTHON_MODEL}")
     return [model.path.resolve() for model in project.models if model.path.suffix == ".csv"]
 
 

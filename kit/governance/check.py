@@ -43,7 +43,7 @@ def _product(product: DataProduct) -> Iterator[str]:
         yield from partition_problems(product)
     except KitError as error:
         yield str(error)
-    for path in Project.read(product.folder).python:
+    for path in Project.read(product.folder).python_models:
         yield f"{short(path)}: {PYTHON_MODEL}"
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
