@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kit.dbt.project import TAG, ProjectTest, Project
+from kit.dbt.project import TAG, Project, ProjectTest
 from kit.dbt.project import test_name as generic_name
 from tests.support.small_mesh import write
 
@@ -111,7 +111,7 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    from kit.dbt.runner import _PROFILES, _about, _environment, _name
+    from kit.dbt.runner import _PROFILES, _environment, check_name, tested_table
 
     arguments = [
         "parse", "--project-dir", str(folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
@@ -138,11 +138,11 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     ]
     severity = {"warn": "warning", "error": "error"}
     return nodes, sorted(
-        (_about(item), _name(item), severity[getattr(item.config, "severity", "error").lower()]) for item in tests
+        (tested_table(item), check_name(item), severity[getattr(item.config, "severity", "error").lower()]) for item in tests
     )
 
 
-def test_a_project_is_read_as_dbt_would(tmp_path: Path) -> None:
+def test_a_project_is_read_as_dbt_reads_it(tmp_path: Path) -> None:
     project = Project.read(lay_out(tmp_path, NASTY))
     assert [(model.name, model.path, model.description, model.reads) for model in project.models] == [
         ("seeded", tmp_path / "data/seeded.csv", "What was sown.", ()),
