@@ -43,7 +43,7 @@ def _product(product: DataProduct) -> Iterator[Finding]:
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
-    for path in Project.read(product.folder).python:
+    for path in Project.read(product.folder).python_models:
         yield Finding(product.name, path, None, PYTHON_MODEL)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
