@@ -82,3 +82,69 @@ def test_what_may_write_to_a_pull_request_runs_nothing_of_it() -> None:
     assert "No contract has changed" in comment["steps"][1]["run"]
     for job in WORKFLOW["jobs"].values():
         assert not [step["run"] for step in job["steps"] if "${{" in step.get("run", "")]
+
+
+def test_check_finds_problems_without_a_build(small: SmallMesh) -> None:
+    verdict, _, card = small.kit("check").stdout.partition("\n\n")
+    assert verdict == "2 data products, 3 ports: nothing wrong"
+    assert [line.split() for line in card.splitlines()[:3]] == [
+        ["in", "%", "discover", "address", "understand", "trust", "access", "interop", "value", "secure"],
+        ["shop", "75", "n/a", "33", "100", "n/a", "100", "50", "50"],
+        ["plan", "75", "n/a", "40", "100", "n/a", "100", "0", "50"],
+    ]
+    small.replace("domains/shop/expectations/sales.extra.json", '"expectations"', '"expectation"')
+    (small.domains / "shop/contracts/lost.odcs.yaml").write_text("{}")
+    path = small.domains / "plan/notebooks/forecast.ipynb"
+    data = json.loads(path.read_text())
+    data["cells"][1]["execution_count"] = 3
+    data["metadata"]["kernelspec"]["name"] = "julia"
+    data["cells"][-1]["source"] = "1"
+    path.write_text(json.dumps(data))
+    done = small.kit("check", "--json")
+    assert done.returncode == 1
+    assert [item["problem"] for item in json.loads(done.stdout)["problems"]] == [
+        "domains/shop/expectations/sales.extra.json: must hold a suite with a non-empty list 'expectations'",
+        "domains/shop/contracts/lost.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or delete the file",
+        "domains/plan/notebooks/forecast.ipynb: its kernel is 'julia'; notebooks use 'python3'",
+        "domains/plan/notebooks/forecast.ipynb: cell 2 holds outputs; clear them before you commit "
+        "(Edit, Clear Outputs of All Cells)",
+        'domains/plan/notebooks/forecast.ipynb: never calls kit.output("forecast", frame)',
+    ]
+
+
+def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
+    version = small.publish("shop")
+    assert small.kit("doctor").returncode == 0
+    lost = small.store.snapshot("shop", version).files("sales")[0]
+    lost.unlink()
+    done = small.kit("doctor", "--json", KIT_STORAGE="/proc/nowhere")
+    assert done.returncode == 1
+    assert {item["what"]: item["fix"] for item in json.loads(done.stdout) if item["fix"]} == {
+        "storage": "make the folder writable, or set storage in [tool.kit]"
+    }
+    findings = {item["what"]: item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]}
+    assert findings == {
+        "snapshot shop": {
+            "what": "snapshot shop",
+            "seen": f"1 files are missing, first {lost}",
+            "fix": "build it anew with `kit run shop --force`",
+        }
+    }
+
+
+def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -> None:
+    import shutil
+
+    small.publish("shop")
+    small.publish("plan")
+    shutil.rmtree(small.domains / "plan")
+    small.kit("sync", check=True)
+    findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
+    folder = small.store.folder("plan")
+    assert findings == [
+        {
+            "what": "snapshots of plan",
+            "seen": "there is no such domain",
+            "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+        }
+    ]
