@@ -8,6 +8,7 @@ from kit.contracts.check import SAMPLES, Check, counts, explain, merged
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
+from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
@@ -31,6 +32,7 @@ __all__ = [
     "ConsumerContract",
     "Contract",
     "ContractChange",
+    "CsvFormat",
     "DbtTest",
     "DocumentReader",
     "Query",

@@ -48,7 +48,7 @@ class Promotion:
 
     def generated(self) -> Iterator[str]:
         """The changes to what `kit sync` writes, a line each."""
-        return (f"{short(change.path)}  {change.counted()}" for change in self.changes if change.generated)
+        return (f"{short(change.path)}  {change.line_counts()}" for change in self.changes if change.generated)
 
     def to_json(self) -> dict[str, Any]:
         """As data for scripts."""

@@ -122,7 +122,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     mesh.publish("plan")
     descriptor = mesh.domains / "plan/product.odps.yaml"
     text = descriptor.read_bytes()
-    changes = (FileChange.of(descriptor, text + b"\n"), FileChange.of(mesh.domains / "plan/more/new.txt", b"new"))
+    changes = (FileChange.from_file(descriptor, text + b"\n"), FileChange.from_file(mesh.domains / "plan/more/new.txt", b"new"))
     place = mesh.domains / "plan/notebooks/tripled.ipynb"
     promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), to_asset_notebook(mesh.root / PATH), changes, ())
     seen = []
