@@ -29,7 +29,7 @@ def dropped(small: SmallMesh) -> SmallMesh:
     return small
 
 
-def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
+def test_a_diff_fails_until_the_versions_are_bumped(dropped: SmallMesh) -> None:
     done = dropped.kit("diff")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:2] == [
@@ -51,7 +51,7 @@ def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
     ]  # fmt: skip
 
 
-def test_a_review_fails_only_when_asked_to(small: SmallMesh) -> None:
+def test_a_review_fails_only_with_strict(small: SmallMesh) -> None:
     (small.root / ".gitignore").write_text("state\n")
     git(small.root, "init", "-b", "main")
     git(small.root, "add", ".")
@@ -74,10 +74,10 @@ def test_the_workflow_fails_with_the_diff_and_keeps_its_words(dropped: SmallMesh
     done = subprocess.run(["bash", "-e", "-c", steps["compare"]["run"]], cwd=dropped.root, env=given, check=False)
     assert done.returncode == 1
     assert summary.read_text() == (dropped.root / "contracts.md").read_text()
-    assert summary.read_text().startswith(f"{MARK}\n### Contracts\n\n**2 things must be put right.**\n")
+    assert summary.read_text().startswith(f"{MARK}\n### Contracts\n\n**2 problems to fix.**\n")
 
 
-def test_what_may_write_to_a_pull_request_runs_nothing_of_it() -> None:
+def test_the_job_that_may_write_to_a_pull_request_runs_no_code_of_it() -> None:
     assert WORKFLOW[True] == {"pull_request": None}  # YAML reads `on` as true
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert "permissions" not in WORKFLOW["jobs"]["diff"]

@@ -55,7 +55,7 @@ def test_help_lists_the_exit_codes(small: SmallMesh) -> None:
 
 
 @pytest.mark.parametrize("command", [["sync"], ["contract", "draft", "shop.lines", "--file", "rows.parquet", "--write"]])
-def test_a_folder_that_cannot_be_written_is_one_sentence(
+def test_a_folder_that_cannot_be_written_is_one_message(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     monkeypatch.chdir(small.root)

@@ -38,6 +38,6 @@ def test_every_setting_can_be_given() -> None:
         ({"unmasked": {"*.mail": " "}}, "unmasked gives no reason for '*.mail'; say why it may be read by everybody"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused(given: object, message: str) -> None:
+def test_wrong_settings_are_refused(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         Policy.from_settings(given)

@@ -9,7 +9,7 @@ from kit.core.processes import HOST, Processes, Server, free_port
 from tests.support.small_mesh import SmallMesh
 
 
-def test_a_free_port_is_the_wanted_one_unless_somebody_listens_there() -> None:
+def test_the_wanted_port_is_used_unless_a_process_listens_there() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         wanted = taken.getsockname()[1]

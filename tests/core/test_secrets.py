@@ -52,7 +52,7 @@ def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
     assert str(error.value) == "pyproject.toml: [tool.kit] secrets is ['A B']; it must be names of environment variables"
 
 
-def test_what_is_kept_of_a_notebook_shows_no_secret(tmp_path: Path) -> None:
+def test_records_of_a_notebook_contain_no_secret(tmp_path: Path) -> None:
     cells = [
         "import os, sys; value = os.environ['API_TOKEN']; print(value[:4], end='', flush=True); print(value[4:])",
         "os.environ.get('KIT_MASK_KEY')",
