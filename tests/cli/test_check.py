@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from kit.cli.diff_text import MARK
 from kit.cli.main import app
 from tests.conftest import ROOT
-from tests.core.test_git import git
 from tests.governance.test_diff import TOTALS, drop_amount, edit
+from tests.support.repository import commit_all
 from tests.support.small_mesh import SmallMesh
 
 WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.yml").read_text())
@@ -21,10 +21,7 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.y
 @pytest.fixture
 def dropped(small: SmallMesh) -> SmallMesh:
     """A work tree that drops a column of a port since the last commit."""
-    (small.root / ".gitignore").write_text("state\n")
-    git(small.root, "init", "-b", "main")
-    git(small.root, "add", ".")
-    git(small.root, "commit", "-m", "first")
+    commit_all(small)
     edit(small, TOTALS, drop_amount)
     return small
 
@@ -52,10 +49,7 @@ def test_a_diff_fails_until_the_versions_are_bumped(dropped: SmallMesh) -> None:
 
 
 def test_a_review_fails_only_with_strict(small: SmallMesh) -> None:
-    (small.root / ".gitignore").write_text("state\n")
-    git(small.root, "init", "-b", "main")
-    git(small.root, "add", ".")
-    git(small.root, "commit", "-m", "first")
+    commit_all(small)
     edit(small, TOTALS, lambda data: data.update(price={"priceAmount": 3}, version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version="1.0.1"))
@@ -135,6 +129,7 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
             "what": "snapshot shop",
             "seen": f"1 files are missing, first {lost}",
             "fix": "build it anew with `kit run shop --force`",
+            "severity": "error",
         }
     }
 
@@ -153,5 +148,6 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
             "what": "snapshots of plan",
             "seen": "there is no such domain",
             "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+            "severity": "error",
         }
     ]

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.core.errors import InvalidFile
-from kit.core.files import inside, read_json, read_text, sha256, short, to_json, write_durably
+from kit.core.files import inside, read_json, read_text, sha256, to_json, write_durably
 from kit.core.locks import lock
+from kit.core.text import short
 from kit.core.yaml import read_yaml
 
 

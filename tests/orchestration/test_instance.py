@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 import kit.orchestration.instance as module
-from kit.orchestration.instance import home, instance, hold_run_lock, sweep
+from kit.orchestration.instance import hold_run_lock, home, instance, sweep
 from tests.support.small_mesh import SmallMesh
 
 OPEN = "from kit.core import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
