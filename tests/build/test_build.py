@@ -5,9 +5,11 @@ import duckdb
 import polars as pl
 import pytest
 
+from kit.build.build import build
 from kit.build.progress import Progress
 from kit.storage.retention import prune
 from kit.storage.runs import Runs
+from kit.sync.sync import sync
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
 
@@ -447,3 +449,17 @@ def test_prune_leaves_a_product_at_work_alone(small: SmallMesh) -> None:
     with small.store.build_lock("shop"):
         result = prune(small.config, small.mesh, keep=1)
     assert [item.kept_because for item in result["shop"]] == ["the product is being built"]
+
+
+@pytest.mark.parametrize("path", ["contracts/sales.odcs.yaml", "expectations/sales.json"])
+def test_a_build_refuses_a_suite_that_is_not_the_one_of_its_contract(small: SmallMesh, path: str) -> None:
+    small.publish("shop")
+    small.replace(f"domains/shop/{path}", "1000", "10")  # the maximum of an amount
+    outcome = build(small.config, small.product("shop"))
+    assert outcome.status == "failed"
+    assert outcome.message.endswith(
+        "expectations/sales.json: differs from " + str(small.domains / "shop/contracts/sales.odcs.yaml") + "; run `kit sync`"
+    )
+    assert outcome.checks == ()
+    sync(small.config, small.mesh)
+    assert build(small.config, small.product("shop")).status == ("failed" if path.startswith("contracts") else "up to date")
