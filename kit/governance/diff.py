@@ -10,8 +10,8 @@ from typing import Any
 from kit.contracts import Contract, ContractChange, DocumentReader, Version, bumped, compare, document_changes, required_bump
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.governance.consumer_contracts import lost, stated
-from kit.lineage import columns
-from kit.mesh import DESCRIPTOR, Mesh, folders, versions
+from kit.lineage import column_use
+from kit.mesh import DESCRIPTOR, Context, Mesh, folders, versions
 
 _KIND = ".odcs.yaml"
 _GRAVE = ("major", "review")
@@ -215,12 +215,12 @@ class _Trees:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as it was: who reads what has changed may be broken by that now."""
-        return Mesh.load(self.old.domains, self.old.cache)
+        return Context(self.old).mesh
 
     @cached_property
     def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consuming product used; None for all."""
-        return columns.uses(self.old, self.mesh)
+        return column_use(self.old, self.mesh)
 
 
 def _contracts(config: Config) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
 from kit.core import Config, KitError, UnknownName, database, read_json
-from kit.mesh import DESCRIPTOR, DataProduct, Mesh
+from kit.mesh import DESCRIPTOR, Context, DataProduct
 from kit.quality import quarantine
 from kit.storage import Snapshot, Store, hold_until_exit, serving_port
 
@@ -97,9 +97,8 @@ def inputs() -> Inputs:
         pins = run["inputs"]
         files = {port: tuple(map(Path, pin["files"])) for port, pin in pins.items()}
         return Inputs(files, {port: pin["version"] for port, pin in pins.items()})
-    config = Config.load()
-    product = _product_here(config)
-    return _current(config, product)
+    context = Context.load()
+    return _current(context.config, _product_here(context))
 
 
 def output(port: str, frame: Any) -> Preview | None:
@@ -120,10 +119,11 @@ def output(port: str, frame: Any) -> Preview | None:
         # A trial has no contract yet: one is drafted from what the notebook makes.
         _write(table, Contract.load(Path(run["contract"])) if run["contract"] else None, target)
         return None
-    config = Config.load()
+    context = Context.load()
+    config = context.config
     if _folder_here(config) is None:
         return Preview(port, table, None)
-    product = _product_here(config)
+    product = _product_here(context)
     made = product.port(port)
     if made is None or made.notebook is None:
         there = ", ".join(p.name for p in product.ports if p.notebook) or "none"
@@ -169,12 +169,12 @@ def _folder_here(config: Config) -> Path | None:
     return next((folder for folder in folders if (folder / DESCRIPTOR).is_file()), None)
 
 
-def _product_here(config: Config) -> DataProduct:
-    folder = _folder_here(config)
+def _product_here(context: Context) -> DataProduct:
+    folder = _folder_here(context.config)
     if folder is None:
         here = Path.cwd().resolve()
         raise KitError(f"{here} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
-    return Mesh.load(config.domains, config.cache).product(folder.name)
+    return context.mesh.product(folder.name)
 
 
 def _current(config: Config, product: DataProduct) -> Inputs:

@@ -11,7 +11,6 @@ from kit.contracts.contract import Column, Contract, Sla, Version
 from kit.contracts.rule_kinds import not_null, row_count, unique_together
 from kit.contracts.rule_query import Query
 from kit.contracts.rules import Rule
-from kit.core.database import normal_type
 from kit.core.errors import InvalidFile
 from tests.support.edit import ABSENT, edited
 
@@ -882,56 +881,3 @@ def test_a_version_serves_those_who_want_it_or_an_older_one_of_its_major(offered
     assert have
     assert want
     assert have.serves(want) is serves
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("bigint", "bigint"),
-        (" BIGINT ", "bigint"),
-        ("long", "bigint"),
-        ("int", "integer"),
-        ("INT4", "integer"),
-        ("bool", "boolean"),
-        ("real", "float"),
-        ("float8", "double"),
-        ("datetime", "timestamp"),
-        ("timestamptz", "timestamp with time zone"),
-        ("TIMESTAMP WITH TIME ZONE", "timestamp with time zone"),
-        ("text", "varchar"),
-        ("string", "varchar"),
-        ("varchar(20)", "varchar"),
-        ("char( 3 )", "varchar"),
-        ("decimal(10,2)", "decimal(10,2)"),
-        ("NUMERIC( 10 , 2 )", "decimal(10,2)"),
-        ("decimal(05,02)", "decimal(5,2)"),
-        ("decimal(38,38)", "decimal(38,38)"),
-        ("int[]", "integer[]"),
-        ("varchar(20)[]", "varchar[]"),
-        ("decimal(10,2)[][]", "decimal(10,2)[][]"),
-        ("integer" + "[]" * 5000, "integer" + "[]" * 5000),
-        ("", None),
-        ("[]", None),
-        ("money", None),
-        ("decimal", None),
-        ("decimal(10)", None),
-        ("decimal(0,0)", None),
-        ("decimal(39,2)", None),
-        ("decimal(2,3)", None),
-        ("varchar(", None),
-        ("varchar(x)", None),
-        ("integer(5)", None),
-        ("integer[3]", None),
-        ("integer[", None),
-        ("bigint; drop table x", None),
-        ("struct(a integer)", None),
-    ],
-)
-def test_a_type_has_one_name(text: str, name: str | None) -> None:
-    assert normal_type(text) == name
-
-
-@given(st.text("abcdeilmnrt()[],0123456789 "))
-def test_the_name_of_a_type_is_its_own_name(text: str) -> None:
-    name = normal_type(text)
-    assert name is None or normal_type(name) == name

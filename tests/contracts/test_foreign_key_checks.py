@@ -6,9 +6,10 @@ import pytest
 
 from kit.contracts import foreign_key_checks
 from kit.core.errors import MeshError
-from kit.governance.check import problems
-from kit.lineage.columns import uses
+from kit.governance.check import check_mesh
+from kit.lineage.columns import column_use
 from kit.sync.sync import sync
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 
@@ -51,10 +52,10 @@ LIMIT = f'{ACTIVE} "customProperties": [{{"property": "quarantineLimit", "value"
 def test_check_knows_the_columns_of_inputs(small: SmallMesh) -> None:
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
     sync(small.config, small.mesh)
-    assert list(problems(small.config, small.mesh)) == []
+    assert list(pairs(check_mesh(small.config, small.mesh))) == []
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.no")
     sync(small.config, small.mesh)
-    ((product, message),) = problems(small.config, small.mesh)
+    ((product, message),) = pairs(check_mesh(small.config, small.mesh))
     assert (product, message.partition(".to: ")[2]) == (
         "plan",
         "'no' is no column of 'shop.totals'; there are: amount, item",
@@ -118,6 +119,6 @@ def test_raw_data_is_held_against_raw_data_before_it_is_masked(small: SmallMesh)
 
 def test_what_a_foreign_key_leads_to_is_used(small: SmallMesh) -> None:
     small.notebook("plan", "forecast", ["kit.inputs().read('shop.totals').select('amount')"])
-    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
+    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
-    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}
+    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}

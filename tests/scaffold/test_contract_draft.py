@@ -115,7 +115,7 @@ schema:
         type: library
         metric: rowCount
         mustBeBetween: [20, 80]
-        description: "TODO: 40 rows were seen; how many may there be?"
+        description: "TODO: the data has 40 rows; how many may there be?"
 slaProperties:
   - property: frequency
     value: 1
