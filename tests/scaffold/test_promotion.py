@@ -38,7 +38,7 @@ def explored(small: SmallMesh, *cells: str) -> None:
 
 
 def planned(small: SmallMesh, product: str = "plan", port: str | None = "tripled", frame: str | None = None) -> Promotion:
-    return plan_promotion(small.config, small.mesh, PATH, product, port, frame, lambda text: None)
+    return plan_promotion(Context(small.config), PATH, product, port, frame, lambda text: None)
 
 
 def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> None:
