@@ -8,7 +8,7 @@ from itertools import islice
 from kit.contracts import Check, DocumentReader
 from kit.core import Config, KitError, UnknownName
 from kit.dbt.project import Project
-from kit.lineage import nodes, upstream
+from kit.lineage import product_nodes, upstream
 from kit.mesh import DataProduct
 from kit.storage import Runs, Store
 
@@ -116,7 +116,7 @@ def tables_of_ports(config: Config, product: str) -> dict[str, frozenset[str]]:
     folder = config.domains / product
     try:
         loaded = DataProduct.load(folder, DocumentReader(config.cache))
-        graph = {node.id: node for node in nodes(loaded, Project.read(folder))}
+        graph = {node.id: node for node in product_nodes(loaded, Project.read(folder))}
     except KitError:
         snapshot = Store(config.storage).current(product)
         return {name: frozenset({name}) for name in (snapshot.manifest["ports"] if snapshot else ())}

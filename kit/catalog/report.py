@@ -13,7 +13,7 @@ from kit.contracts import Check, Contract, counts
 from kit.core import Config, KitError, __version__, counted, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
-from kit.lineage import columns, lineage
+from kit.lineage import column_use, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
 from kit.quality import audit_targets
@@ -112,7 +112,7 @@ def render_report(config: Config, mesh: Mesh) -> str:
 
 def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
     """Return the sections of the valid products, providers before consumers; `rows` are the statuses of all ports."""
-    graph, uses = lineage(mesh), columns.uses(config, mesh)
+    graph, uses = lineage(mesh), column_use(config, mesh)
     by_port = {f"{row.product.name}.{row.port.name}": row for row in rows}
     quarantined = {row.product.name: row.product.set_aside for row in rows}
     by_product = {score.product: score for score in scores(config, mesh)}

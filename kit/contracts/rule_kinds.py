@@ -55,7 +55,7 @@ class Assertion:
     @property
     def query(self) -> Query | None:
         """The query that a person wrote for it."""
-        return self.test.arguments.get("query") if self.test else None
+        return self.test.arguments.get("query") if self.test else self.kwargs.get(QUERY_ARGUMENT)
 
 
 def not_null(column: str, mostly: float | None = None) -> Assertion:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from kit.contracts import TABLE, Contract, Rule
 from kit.core import Config, KitError, short
-from kit.dbt.compiler import statements
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
-from kit.lineage import PythonReads, ingest_reads, notebook_reads, reaches
+from kit.lineage import PythonReads, SqlReader, ingest_reads, notebook_reads, sql_references
 from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
 from kit.quality import suite
 
@@ -39,8 +38,9 @@ def asked(config: Config, product: DataProduct) -> RuleReferences:
     queries = tuple(_queries(product))
     tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
     problems = []
-    found = reaches(config.cache / "asked" / product.name, [(query.sql, False) for query in queries])
-    for query, reached in zip(queries, found, strict=True):
+    reader = SqlReader(config.cache / "asked" / product.name)
+    for query in queries:
+        reached = reader.read(query.sql)
         where = f"{short(query.path)}: '{query.rule}'"
         problems += [f"{where} {fault}" for fault in reached.faults]
         for table in reached.tables:
@@ -49,6 +49,7 @@ def asked(config: Config, product: DataProduct) -> RuleReferences:
             elif table != _SELF:
                 allowed = ", ".join((TABLE, *sorted(query.others)))
                 problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
+    reader.save()
     return RuleReferences(frozenset(tables), tuple(problems))
 
 
@@ -111,18 +112,17 @@ def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
 def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
     yield from _unprovable(product)
     try:
-        texts = statements(config, product)
+        texts = sql_references(config, mesh, product)
     except KitError as error:
         seen.all = True
         yield f"{short(product.folder)}: cannot tell what its models read: {error}"
         return
     own = {model.name.lower() for model in Project.read(product.folder).models}
-    reached = reaches(config.cache / "reach" / product.name, [(text.sql, text.kind == "hook") for text in texts])
-    for text, found in zip(texts, reached, strict=True):
+    for text, found in texts:
         seen.names |= {table.lower() for table in found.tables}
         where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
+        seen.all = seen.all or not found.parsed
         for fault in found.faults:
-            seen.all = seen.all or "cannot be understood" in fault
             yield f"{where} {fault}"
         for table in found.tables:
             if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
@@ -150,8 +150,6 @@ def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str |
         return None
     if not dot:
         return f"'{table}', which is no model, seed or input of '{product.name}'; use ref() or source()"
-    if "/" in table or "*" in table or table.rpartition(".")[2].lower() in ("parquet", "csv", "json", "duckdb", "db"):
-        return f"the file '{table}' in place of a table; declare what it holds in {DESCRIPTOR}"
     if schema.lower() in _OF_THE_DATABASE:
         return f"'{table}', the database's own catalog; read tables only"
     return foreign(mesh, product, table)

@@ -10,7 +10,7 @@ from typing import Any
 from kit.contracts import Contract, ContractChange, DocumentReader, Version, bumped, compare, document_changes, required_bump
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.governance.consumer_contracts import lost, stated
-from kit.lineage import columns
+from kit.lineage import column_use
 from kit.mesh import DESCRIPTOR, Context, Mesh, folders, versions
 
 _KIND = ".odcs.yaml"
@@ -220,7 +220,7 @@ class _Trees:
     @cached_property
     def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consuming product used; None for all."""
-        return columns.uses(self.old, self.mesh)
+        return column_use(self.old, self.mesh)
 
 
 def _contracts(config: Config) -> dict[str, Path]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from kit.contracts import Column, Contract
 from kit.core import Config, InvalidFile, Where, read_yaml
-from kit.lineage import columns
+from kit.lineage import column_lineage
 from kit.mesh import Mesh, OutputPort
 
 _AT: Where = ["schema", 0, "properties"]
@@ -17,7 +17,7 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
     promised = {f"{key}.{column.name}": column for key, contract in contracts.items() for column in contract.columns}
     if not any(column.mask for column in promised.values()):
         return
-    made = columns.lineage(config, mesh)
+    made = column_lineage(config, mesh)
     for product in mesh.products:
         for source in product.sources:
             for position, column in _inherited(source.contract):

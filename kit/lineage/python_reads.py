@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core import KitError, read_text, short
-from kit.lineage.sql_tables import reach
+from kit.lineage.sql import read_sql
 from kit.notebooks import SqlText, code_cells
 
 _READERS = {"kit.read", "kit.scan"}
@@ -113,7 +113,7 @@ class _ReadVisitor:
 
     def ask(self, query: SqlText, here: str) -> None:
         """The ports a query names; a name without a product is a frame of the notebook, or nothing at all."""
-        found = reach(query.query)
+        found = read_sql(query.query)
         self.faults += [Fault(here, fault) for fault in found.faults]
         self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
 

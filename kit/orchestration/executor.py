@@ -68,7 +68,7 @@ def _run(
     import dagster as dg
 
     from kit.dbt.project import Project
-    from kit.lineage import nodes
+    from kit.lineage import product_nodes
     from kit.orchestration.assets import PREFIX, asset_key
     from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import definitions
@@ -89,7 +89,7 @@ def _run(
             raise
         return outcomes[product.name]
 
-    assets = {asset_key(node.id) for product in products for node in nodes(product, Project.read(product.folder))}
+    assets = {asset_key(node.id) for product in products for node in product_nodes(product, Project.read(product.folder))}
     # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
     job = asset_job(definitions(config, mesh, asked), assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

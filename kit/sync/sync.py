@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import Config, KitError, inside, make_folder, read_text, short, write_durably
-from kit.lineage import lineage, picture, without_models
+from kit.lineage import hide_models, lineage, lineage_svg
 from kit.mesh import DataProduct, Mesh, folders
 from kit.quality import suite
 from kit.storage import intake, product_facts
@@ -142,7 +142,7 @@ def _generated(config: Config, mesh: Mesh) -> dict[Path, str]:
     whole = not mesh.broken and len(plain) == len(mesh.products)
     result = {config.root / intake.CATALOG: _catalog(products, config.root, config.root, storage)} if whole else {}
     if mesh.products and whole:
-        result[config.domains / PICTURE] = picture(without_models(lineage(mesh)), "From raw data to published ports") + "\n"
+        result[config.domains / PICTURE] = lineage_svg(hide_models(lineage(mesh)), "From raw data to published ports") + "\n"
     for product in plain:
         path = product.folder / intake.CATALOG
         result[path] = _catalog({product.name: products[product.name]}, product.folder, config.root, storage)

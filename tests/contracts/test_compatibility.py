@@ -285,6 +285,12 @@ def test_a_rule_that_another_one_says_already_is_not_missed(tmp_path: Path) -> N
     assert compare(two, one) == (Change("table", "no longer promised: wide: rows are between 1 and 1000", "patch"),)
 
 
+def test_a_value_that_is_called_like_a_column_is_not_that_column(tmp_path: Path) -> None:
+    rule = {**BALANCE, "name": "no amounts", "query": "select count(*) from ${table} where item = 'amount'"}
+    (change,) = compare(*changed(tmp_path, (f"{TABLE} quality 2", rule)))
+    assert change.columns == {"item"}
+
+
 def test_more_rows_set_aside_are_a_loss(tmp_path: Path) -> None:
     aside = edited(BASE, f"{ITEM} customProperties", [{"property": "onFailure", "value": "quarantine"}])
     old, new = (

@@ -7,7 +7,7 @@ import pytest
 from kit.contracts import foreign_key_checks
 from kit.core.errors import MeshError
 from kit.governance.check import problems
-from kit.lineage.columns import uses
+from kit.lineage.columns import column_use
 from kit.sync.sync import sync
 from tests.support.small_mesh import SmallMesh
 
@@ -118,6 +118,6 @@ def test_raw_data_is_held_against_raw_data_before_it_is_masked(small: SmallMesh)
 
 def test_what_a_foreign_key_leads_to_is_used(small: SmallMesh) -> None:
     small.notebook("plan", "forecast", ["kit.inputs().read('shop.totals').select('amount')"])
-    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
+    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
-    assert uses(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}
+    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}
