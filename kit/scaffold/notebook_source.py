@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kit.core import KitError, NotebookError, short
+from kit.core import KitError, NotATable, NotebookError, short
 from kit.governance import forbidden
 from kit.lineage import notebook_reads
 from kit.mesh import Context
@@ -38,7 +38,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
         with preview_notebook(context.config, place, asset.port, [provider.id for provider in providers]) as staged:
             contract = draft([staged], f"{product}.{asset.port}")
     except NotebookError as error:
-        hint = "; --frame NAME says which frame it makes" if "kit.output takes a" in str(error) else ""
+        hint = "; --frame NAME says which frame it makes" if error.exception == NotATable.__name__ else ""
         raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
     finally:
         place.unlink()

@@ -111,7 +111,7 @@ def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: Small
     with pytest.raises(KitError) as caught:
         planned(mesh)
     assert str(caught.value) == (
-        f"{PATH}: cell 2 failed: KitError: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
+        f"{PATH}: cell 2 failed: NotATable: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
         "--frame NAME says which frame it makes"
     )
     assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
