@@ -41,7 +41,7 @@ class MeshCopy:
         return self.original.root / path.relative_to(self.config.root)
 
     def original_text(self, text: str) -> str:
-        """A message in which files of the copy have their place in the mesh."""
+        """A text in which files of the copy have their place in the mesh."""
         home = short(self.original.root)
         return text.replace(f"{self.config.root}/", "" if home == "." else f"{home}/")
 
@@ -82,6 +82,9 @@ def mesh_copy(config: Config, product: str) -> Iterator[MeshCopy]:
                 shutil.copytree(config.domains / product, copy.folder, symlinks=True, ignore=_NOT_COPIED)
             yield copy
         except KitError as error:
-            raise type(error)(copy.original_text(str(error))) from None
+            error.problem = copy.original_text(error.problem)
+            if error.path and error.path.is_relative_to(copy.config.root):
+                error.path = copy.original_path(error.path)
+            raise
         except OSError as error:
-            raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
+            raise KitError(f"nothing was written: {error.strerror or error}", config.domains) from None

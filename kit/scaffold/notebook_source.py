@@ -3,11 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from kit.contracts import Finding
 from kit.core import KitError, NotATable, NotebookError, short
 from kit.governance import forbidden
-from kit.lineage import notebook_reads
+from kit.lineage import CodePlace, notebook_reads
 from kit.mesh import Context
 from kit.notebooks import code_cells
 from kit.scaffold.asset_notebook import AssetNotebook
@@ -52,42 +54,42 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
 
 def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str]:
     """The ports that a notebook reads which is to lie in `folder`, from its text."""
-    found = notebook_reads(path, path.parent, forbidden(context.config, context.mesh, product))
-    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(external_reads(path, folder))
+    found = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
+    findings = [*found.faults, *external_reads(product, path, folder)]
     reads: dict[str, None] = {}
     for where, pattern in found.reads:
         if ".*" in pattern.pattern:
-            problems.append(f"{where}: works out what to read; write the name of the port, as in kit.read('product.port')")
+            fix = "write the name of the port, as in kit.read('product.port')"
+            findings.append(where.finding(product, "works out what to read", fix))
         reads[pattern.pattern.replace("\\", "")] = None
-    if problems:
-        told = sorted((text.removeprefix(f"{short(path)}: ") for text in problems), key=_position)
-        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *told]))
+    if findings:
+        findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
+        texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
     return list(reads)
 
 
-def _position(problem: str) -> list[int]:
-    """The cell and the line that a problem names."""
-    return [int(number) for number in re.findall(r"\d+", problem.partition(":")[0])]
-
-
-def external_reads(path: Path, folder: Path) -> Iterator[str]:
-    """Each place where a notebook that is to lie in `folder` reads a file or the network itself, with what to do instead.
+def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
+    """Find the places where a notebook that is to lie in `folder` reads a file or the network itself.
 
     Raises `InvalidFile` for what is no notebook.
     """
     for cell in code_cells(path):
         for node in ast.walk(cell.tree):
-            where = f"cell {cell.number}, line {getattr(node, 'lineno', 0)}"
+            place = CodePlace(path, getattr(node, "lineno", None), cell.number)
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
                 for module in (name.partition(".")[0] for name in names):
                     if module in _NETWORK:
-                        yield f"{where}: imports {module}, but an asset reads ports only; bring it in as a source (ingest.py)"
+                        message = f"imports {module}, but an asset reads ports only"
+                        yield place.finding(product, message, "bring it in as a source (ingest.py)")
                     elif (path.parent / f"{module}.py").is_file() and not (folder / f"{module}.py").is_file():
-                        yield f"{where}: imports {module}.py, which lies beside it; copy that to {short(folder)} first"
+                        message = f"imports {module}.py, which lies beside it"
+                        yield place.finding(product, message, f"copy that to {short(folder)} first")
             elif isinstance(node, ast.Call) and (text := _read(node)):
                 what = "the network" if _REMOTE.match(text) else "a file"
-                yield f"{where}: reads {what}, '{text}'; make a port of it (kit new NAME --from FILE) and read that"
+                fix = "make a port of it (kit new NAME --from FILE) and read that"
+                yield place.finding(product, f"reads {what}, '{text}'", fix)
 
 
 def _read(call: ast.Call) -> str:

@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
+from kit.contracts import Finding
 from kit.core import Config, KitError, UnknownName, short
-from kit.governance import check
+from kit.governance import check_mesh
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
@@ -36,7 +37,7 @@ class Promotion:
     parameters: tuple[Parameter, ...]
     asset: AssetNotebook
     changes: tuple[FileChange, ...]
-    open_points: tuple[str, ...]
+    open_points: tuple[Finding, ...]
 
     def diff(self) -> Iterator[str]:
         """The changes to files that people write, as a unified diff; the asset notebook is compared with the explored one."""
@@ -61,7 +62,7 @@ class Promotion:
             "parameters": {item.name: {"type": item.type, "default": item.default} for item in self.parameters},
             "diff": list(self.diff()),
             "generated": list(self.generated()),
-            "open_points": list(self.open_points),
+            "open_points": [str(finding) for finding in self.open_points],
         }
 
 
@@ -101,15 +102,17 @@ def plan_promotion(
         )  # fmt: skip
 
 
-def _open_points(copy: MeshCopy, changes: tuple[FileChange, ...]) -> Iterator[str]:
-    """The problems that `kit check` finds in the new files."""
+def _open_points(copy: MeshCopy, changes: tuple[FileChange, ...]) -> Iterator[Finding]:
+    """Yield the findings of `kit check` in the new files."""
     whole = Context(copy.config).mesh
     product = whole.product(copy.product)
     providers = [item for item in whole.products if any(port.product == item.name for port in product.inputs)]
-    new = tuple(str(change.path) for change in changes if change.before is None)
-    for name, message in check.problems(copy.config, Mesh((*providers, product), ())):
-        if name == product.name and message.replace(str(copy.config.root), str(copy.original.root), 1).startswith(new):
-            yield copy.original_text(message)
+    new = {change.path for change in changes if change.before is None}
+    for finding in check_mesh(copy.config, Mesh((*providers, product), ())):
+        if finding.product == product.name and finding.path and finding.path.is_relative_to(copy.config.root):
+            path = copy.original_path(finding.path)
+            if path in new:
+                yield replace(finding, path=path)
 
 
 def promote(config: Config, promotion: Promotion, build: Callable[[Context, str], Outcome]) -> Outcome:

@@ -257,7 +257,7 @@ def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMe
     outcome = small.build("copier", progress=Progress(step=write_over))
     assert (outcome.status, outcome.message.partition(", which")[0]) == (
         "failed",
-        f"'copier': a model wrote over its input {pinned}",
+        f"'copier': a model overwrote its input {pinned}",
     )
     assert small.store.read_pointer("copier") is None
 

@@ -22,8 +22,11 @@ def test_one_product_can_be_changed_and_the_mesh_is_as_it_was(small: SmallMesh, 
         assert copy.original_path(descriptor) == small.domains / "plan/product.odps.yaml"
         descriptor.write_text("kind: [")
         (broken,) = Mesh.load(domains).broken
-        raise UnknownName(broken.message)
-    assert str(caught.value).startswith("domains/plan/product.odps.yaml:2: not valid YAML")
+        raise UnknownName(f"{broken.finding.message} in {descriptor}", broken.finding.path, broken.finding.line)
+    error = caught.value
+    assert (error.path, error.line) == (small.domains / "plan/product.odps.yaml", 2)
+    assert error.problem.startswith("not valid YAML")
+    assert error.problem.endswith(" in domains/plan/product.odps.yaml")
     assert tree(small.root) == before
     assert not copy.config.root.exists()
 
