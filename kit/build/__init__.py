@@ -7,7 +7,7 @@ from kit.build import masking
 from kit.build.build import DueCheck, Outcome, build, check_due
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.model_preview import preview_model
-from kit.build.plan import BuildRequest, declared_parameters, partition_problems
+from kit.build.plan import BuildRequest, check_partition_parameters, declared_parameters
 from kit.build.progress import Progress
 from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
@@ -22,10 +22,10 @@ __all__ = [
     "Trial",
     "build",
     "check_due",
+    "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
     "masking",
-    "partition_problems",
     "personal",
     "preview_model",
     "redact",

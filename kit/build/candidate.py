@@ -6,7 +6,7 @@ from pathlib import Path
 from kit.build import masking
 from kit.build.manifest import manifest
 from kit.build.partition_files import carry_over, partition_file, stray_rows
-from kit.build.plan import PARTITION, BuildPlan, Parameters, partition_problems, with_partition
+from kit.build.plan import PARTITION, BuildPlan, Parameters, check_partition_parameters, with_partition
 from kit.build.progress import Progress
 from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
@@ -38,8 +38,8 @@ class Candidate:
     def make(self, start: BuildPlan) -> None:
         """Transform and audit; raises `KitError` when either fails."""
         product, progress = self.product, self.progress
-        for problem in partition_problems(product):
-            raise NotebookError(problem)
+        for finding in check_partition_parameters(product):
+            raise NotebookError(str(finding))
         suite.check_committed(product)
         (self.folder / RAW).mkdir(parents=True)
         aside = [quarantine_table(table) for table in quarantining(product)]

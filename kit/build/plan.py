@@ -9,7 +9,8 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.progress import Progress
-from kit.core import Config, KitError, NotebookError, Secrets, UnknownName, __version__, counted, sha256, short
+from kit.contracts import Finding
+from kit.core import Config, KitError, NotebookError, Secrets, UnknownName, __version__, counted, sha256
 from kit.ingest import LandedSource
 from kit.ingest import landing as ingest
 from kit.mesh import DataProduct, Parameter, check_parameters, parameters
@@ -155,17 +156,16 @@ def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -
             )
 
 
-def partition_problems(product: DataProduct) -> Iterator[str]:
-    """What keeps the notebooks of a partitioned product from being told their partition."""
+def check_partition_parameters(product: DataProduct) -> Iterator[Finding]:
+    """Find the notebooks of a partitioned product that declare no parameter for their partition."""
     if product.partitions:
         for port in product.ports:
             if port.notebook is not None:
                 declared = parameters(port.notebook).get(PARTITION)
                 if declared is None or declared.type != "str":
-                    yield (
-                        f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "
-                        f"`{PARTITION}: str = …` in its cell tagged `parameters`"
-                    )
+                    parameter = f"a parameter `{PARTITION}: str = …` in its cell tagged `parameters`"
+                    message = f"'{product.name}' is partitioned, so it needs {parameter}"
+                    yield Finding(product.name, port.notebook, None, message)
 
 
 def with_partition(product: DataProduct, given: Mapping[str, Parameters], key: str) -> dict[str, Parameters]:

@@ -60,7 +60,7 @@ def run(
         terminal.print_json(result.to_json())
     else:
         for item in result.broken:
-            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
         if not selection:
             console.print()
             terminal.print_status(statuses(context.config, context.mesh))

@@ -31,7 +31,6 @@ from kit.core.files import (
     read_text,
     resolve_inside,
     sha256,
-    short,
     sync_path,
     time_id,
     to_json,
@@ -42,7 +41,7 @@ from kit.core.locks import SingleInstance, lock
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
-from kit.core.text import counted, table_lines
+from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
@@ -92,6 +91,7 @@ __all__ = [
     "merge_base_mesh",
     "normal_type",
     "parse_yaml",
+    "place",
     "read_json",
     "read_text",
     "read_yaml",

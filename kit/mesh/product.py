@@ -137,10 +137,10 @@ class _Reader:
 
     def product(self) -> DataProduct:
         if problem := name_problem(self.folder.name):
-            raise InvalidFile(f"{short(self.folder)}: {problem}")
+            raise InvalidFile(problem, self.folder)
         path = self.folder / DESCRIPTOR
         if not path.is_file():
-            raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")
+            raise InvalidFile(f"has no {DESCRIPTOR}, which says who owns it and what it offers", self.folder)
         document = self.documents.read(path, "odps")
         data = document.data
         name, folder_name = data["name"], self.folder.name

@@ -44,7 +44,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
         try:
             assets.append(ProductAssets(config, mesh, product, attended, builder).assets())
         except (KitError, dg.DagsterError) as error:
-            broken.append(Broken(product.name, product.folder, str(error)))
+            broken.append(Broken.from_error(product.folder, error))
             continue
         if product.schedule:
             schedules.append(automation.schedule(config, product))
@@ -58,11 +58,11 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(item.name),
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
-        description=f"This domain is in error:\n\n{item.message}",
+        description=f"This domain is in error:\n\n{item.finding}",
         kinds={"broken"},
         automation_condition=automation.once(),
     )
     def broken() -> None:
-        raise dg.Failure(item.message, allow_retries=False)
+        raise dg.Failure(str(item.finding), allow_retries=False)
 
     return broken

@@ -1,8 +1,7 @@
 """What a new port is made from: a raw file, a port or a notebook, and what that adds to a product."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -184,22 +183,19 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: AssetNotebo
 
 def _reads(config: Config, mesh: Mesh, product: str, path: Path, folder: Path) -> list[str]:
     """The ports read by a notebook that is to lie in `folder`, told from its text."""
-    found = notebook_reads(path, path.parent, forbidden(config, mesh, product))
-    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(external_reads(path, folder))
+    found = notebook_reads(path, product, path.parent, forbidden(config, mesh, product))
+    findings = [*found.faults, *external_reads(product, path, folder)]
     reads: dict[str, None] = {}
     for where, pattern in found.reads:
         if ".*" in pattern.pattern:
-            problems.append(f"{where}: works out what to read; write the name of the port, as in kit.read('product.port')")
+            fix = "write the name of the port, as in kit.read('product.port')"
+            findings.append(where.finding(product, "works out what to read", fix))
         reads[pattern.pattern.replace("\\", "")] = None
-    if problems:
-        told = sorted((text.removeprefix(f"{short(path)}: ") for text in problems), key=_position)
-        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *told]))
+    if findings:
+        findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
+        texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
     return list(reads)
-
-
-def _position(problem: str) -> list[int]:
-    """The cell and the line that a problem names."""
-    return [int(number) for number in re.findall(r"\d+", problem.partition(":")[0])]
 
 
 def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:

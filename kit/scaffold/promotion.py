@@ -2,13 +2,13 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
 from kit.core import Config, KitError, UnknownName, short
-from kit.governance import check
+from kit.governance import check_mesh
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
@@ -100,14 +100,15 @@ def plan_promotion(
 
 
 def _open_points(config: Config, there: Config, product: str, changes: tuple[FileChange, ...]) -> Iterator[str]:
-    """What `kit check` will say of the new files."""
+    """Yield the findings of `kit check` in the new files."""
     whole = Context(there).mesh
     mine = whole.product(product)
     providers = [item for item in whole.products if any(port.product == item.name for port in mine.inputs)]
-    new = tuple(str(change.path) for change in changes if change.before is None)
-    for name, message in check.problems(there, Mesh((*providers, mine), ())):
-        if name == product and message.replace(str(there.root), str(config.root), 1).startswith(new):
-            yield original_path(config, there, message)
+    new = {change.path for change in changes if change.before is None}
+    for finding in check_mesh(there, Mesh((*providers, mine), ())):
+        path = original_path(config, there, finding.path)
+        if finding.product == product and path in new:
+            yield str(replace(finding, path=path))
 
 
 def promote(config: Config, promotion: Promotion, build: Callable[[Context, str], Outcome]) -> Outcome:

@@ -96,7 +96,7 @@ class ProductSummary:
             version=snapshot.version if snapshot else None,
             confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
             note=problem,
-            broken=product.message if isinstance(product, Broken) else "",
+            broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
             **{**facts, "tags": tuple(facts.get("tags", ()))},
         )

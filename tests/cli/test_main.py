@@ -267,6 +267,7 @@ def test_doctor_names_what_is_wrong_and_the_fix(small: SmallMesh) -> None:
             "what": "snapshot shop",
             "seen": f"1 files are missing, first {lost}",
             "fix": "build it anew with `kit run shop --force`",
+            "severity": "error",
         }
     }
 
@@ -363,6 +364,7 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
             "what": "snapshots of plan",
             "seen": "there is no such domain",
             "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+            "severity": "error",
         }
     ]
 

@@ -10,11 +10,11 @@ from kit.core.files import (
     read_text,
     resolve_inside,
     sha256,
-    short,
     time_id,
     to_json,
     write_durably,
 )
+from kit.core.text import short
 
 
 @pytest.fixture(autouse=True)

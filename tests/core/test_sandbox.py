@@ -9,8 +9,9 @@ import pytest
 
 from kit.core import database as work
 from kit.core import sandbox
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from tests.support.files import write
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 BOUNDS = "is not allowed: SQL reads its own product's tables and declared inputs, and writes only ports; declare"
@@ -130,5 +131,5 @@ def test_a_model_in_python_is_refused(small: SmallMesh) -> None:
     says = (
         "domains/shop/models/free.py: a model in Python could read anything; write it in SQL, or make the port with a notebook"
     )
-    assert any(message.endswith(says) for _, message in problems(small.config, small.mesh))
+    assert any(message.endswith(says) for _, message in pairs(check_mesh(small.config, small.mesh)))
     assert small.build("shop").message.endswith(says)

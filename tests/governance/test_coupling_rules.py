@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from kit.governance.coupling import problems
+from kit.governance.coupling import check_coupling
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, write
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in problems(small.config, small.mesh)]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.config, small.mesh))]
 
 
 def rule(query: str) -> dict[str, Any]:

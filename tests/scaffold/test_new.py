@@ -10,10 +10,11 @@ from kit.core import database
 from kit.core.errors import KitError
 from kit.core.files import write_durably
 from kit.core.policy import Policy
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from kit.ingest.landing import land
 from kit.scaffold.new import Owner, check_new, new_domain, new_notebook, new_port
 from kit.scaffold.templates import SAMPLE
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 ANN = Owner("Ann Lee", "ann@example.com")
@@ -39,7 +40,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
     made.pop("catalog.yaml")
     made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
     assert made == {name: text for name, text in tree(SAMPLE).items() if "__pycache__" not in name}
-    assert problems(mesh.config, mesh.mesh) == [
+    assert pairs(check_mesh(mesh.config, mesh.mesh)) == [
         ("tearoom", f"domains/tearoom/{message}")
         for message in (
             "product.odps.yaml:9: description.purpose: still to be written (TODO: what the data is, and for whom)",
@@ -87,7 +88,7 @@ def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origi
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
     new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", origin, None)
     strict = replace(mesh.config, policy=Policy.of({}))
-    found = [message for name, message in problems(strict, mesh.mesh) if name == "walkin"]
+    found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
         len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]
