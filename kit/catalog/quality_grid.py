@@ -8,6 +8,7 @@ from kit.catalog.quality_history import Build, History, Quality, builds, results
 from kit.contracts import Check, counts
 from kit.core import Config
 from kit.drawing import GridCell, Picture, Row, draw_grid
+from kit.storage import BuildStatus
 
 _BUILDS = 7
 _ROWS = 60
@@ -68,7 +69,7 @@ def _outcome(build: Build, table: str) -> GridCell:
     for state in ("failed", "warned"):
         if tally[state]:
             return GridCell(state, f"{tally[state]} of {sum(tally.values())} {state}", moment(build.at))
-    if build.status == "failed":
+    if build.status == BuildStatus.FAILED:
         return GridCell("failed", "not published", moment(build.at))
     return GridCell("passed", f"{tally['passed']} passed", moment(build.at))
 

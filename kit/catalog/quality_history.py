@@ -9,7 +9,7 @@ from kit.core import Config, KitError, UnknownName
 from kit.dbt.project import Project
 from kit.lineage import nodes, upstream
 from kit.mesh import DataProduct
-from kit.storage import Runs, Store
+from kit.storage import BuildStatus, Runs, Store
 
 MOST = 20
 """How many builds are looked at, the newest of them."""
@@ -85,7 +85,7 @@ def of_tables(port_id: str, found: tuple[Build, ...], about: frozenset[str]) -> 
 
 def builds(config: Config, product: str, most: int = MOST) -> tuple[Build, ...]:
     """The newest builds of a product that made checks; a snapshot whose run record is gone stands for its build."""
-    records = islice(Runs(config.storage).history(product, ("published", "failed")), most)
+    records = islice(Runs(config.storage).history(product, (BuildStatus.PUBLISHED, BuildStatus.FAILED)), most)
     found = [
         Build(record.run_id, record.finished_at, record.status, record.version, record.message, record.checks)
         for record in records
@@ -99,7 +99,7 @@ def builds(config: Config, product: str, most: int = MOST) -> tuple[Build, ...]:
             continue  # it has just been pruned
         if snapshot.manifest["run_id"] not in known:
             checks = tuple(map(Check.from_json, snapshot.manifest["checks"]))
-            found.append(Build(snapshot.manifest["run_id"], snapshot.created_at, "published", version, "", checks))
+            found.append(Build(snapshot.manifest["run_id"], snapshot.created_at, BuildStatus.PUBLISHED, version, "", checks))
     return tuple(sorted(found, key=lambda build: build.at, reverse=True)[:most])
 
 

@@ -170,7 +170,7 @@ def _message(record: Record, private: bool) -> str:
     failed = counts(record.checks)["failed"]
     if failed:
         return f"{failed} check{'s' * (failed > 1)} failed, nothing was published"
-    if private and record.status == "failed":
+    if private and record.failed:
         return f"it failed with a message that may quote personal data; see run {record.run_id}"
     return record.message.partition("\n")[0]
 

@@ -71,7 +71,7 @@ def run(
     outcomes = execute(config, mesh, products, asked, watch, tell)
     if not selection:
         index.write(config, mesh)
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    failed = [outcome for outcome in outcomes if outcome.failed]
     broken = () if selection else mesh.broken
     if failed or broken:
         texts = [outcome.message for outcome in failed] + [f"{item.name} is broken: {item.message}" for item in broken]

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from kit.build import Progress
 from kit.mesh import Mesh
+from kit.storage import BuildStatus
 
 if TYPE_CHECKING:
     from kit.build import Outcome, Trial
@@ -54,13 +55,13 @@ def progress(quiet: bool) -> Iterator[Progress]:
 
 def print_outcome(outcome: "Outcome") -> None:
     """Print how the build of a product ended, and why when it failed."""
-    style = {"failed": "red", "published": "green"}.get(outcome.status, "")
+    style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
     what = outcome.version or ""
     if outcome.partitions:
         what += f", {len(outcome.partitions)} partition{'s' * (len(outcome.partitions) > 1)}"
     console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
     if outcome.message:
-        (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
+        (errors if outcome.failed else console).print(Text(outcome.message, style=style))
 
 
 def print_trials(trials: "Sequence[Trial]") -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from kit.build import Outcome, trials
+from kit.build import Outcome, Verdict, trials
 from kit.cli import console as terminal
 from kit.cli.api import requests
 from kit.cli.author import app as authoring
@@ -93,7 +93,7 @@ def run(
     if not selection:
         index.write(config, mesh)
     broken = () if selection else mesh.broken
-    failed = [outcome.product for outcome in outcomes if outcome.status == "failed"]
+    failed = [outcome.product for outcome in outcomes if outcome.failed]
     if as_json:
         terminal.print_json([_outcome_json(outcome) for outcome in outcomes])
     else:
@@ -134,7 +134,7 @@ def _try(
         terminal.print_json([found.to_json() for found in done])
     else:
         terminal.print_trials(done)
-    if any(found.verdict != "passed" for found in done):
+    if any(found.verdict != Verdict.PASSED for found in done):
         raise typer.Exit(1)
 
 

@@ -49,7 +49,7 @@ def promote(
         return execute(config, mesh, [product], {product.name: BuildRequest()}, lambda: terminal.progress(as_json), tell)[0]
 
     def tell(outcome: Outcome) -> None:
-        if outcome.status != "failed" and not as_json:
+        if not outcome.failed and not as_json:
             terminal.print_outcome(outcome)
 
     try:

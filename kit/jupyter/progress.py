@@ -33,7 +33,7 @@ class CellProgress:
 
     def tell(self, outcome: "Outcome") -> None:
         """Hear how a build ended; of one that did not fail `kit.run` gives the rest."""
-        if outcome.status == "failed":
+        if outcome.failed:
             self._end(outcome.product, outcome.status, outcome.message.partition("\n")[0], outcome.seconds)
 
     def _begin(self, product: str, step: str) -> None:

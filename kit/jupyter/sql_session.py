@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kit.core import Config, KitError, SqlError, database, sandbox
 from kit.jupyter.session_pins import BuildPins, Pins
 from kit.jupyter.sql_errors import explained
-from kit.notebooks import asset
+from kit.notebooks import RUN_FILE, asset
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,7 @@ class Session:
     @classmethod
     def open(cls) -> "Session":
         """Over all published ports of the mesh at hand; in a build over the inputs it pinned. Raises `KitError`."""
-        if asset.RUN_FILE in os.environ:
+        if RUN_FILE in os.environ:
             return cls(BuildPins(asset.inputs()))
         return cls(Pins(Config.load()))
 

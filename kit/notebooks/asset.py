@@ -1,6 +1,5 @@
 """What an asset notebook uses: its inputs, and the port it makes. The same calls work by hand and in a build."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import Config, KitError, UnknownName, database, read_json
+from kit.core import Config, KitError, UnknownName, database
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh
-from kit.quality import quarantine
+from kit.notebooks.notebook_run import current_run
+from kit.quality import AuditTarget, check_tables, quarantine
 from kit.storage import Snapshot, Store, hold_until_exit, serving_port
 
 if TYPE_CHECKING:
     import polars as pl
-
-RUN_FILE = "KIT_RUN_FILE"
-"""Environment variable a build sets for its notebooks: the path of a JSON file with pins and staging folder."""
 
 
 # How other things become a DataFrame.
@@ -92,7 +89,7 @@ def inputs() -> Inputs:
 
     Raises `KitError` outside a domain folder and `NotPublished` for an input that has no snapshot yet.
     """
-    run = _run()
+    run = current_run()
     if run is not None:
         pins = run["inputs"]
         files = {port: tuple(map(Path, pin["files"])) for port, pin in pins.items()}
@@ -110,7 +107,7 @@ def output(port: str, frame: Any) -> Preview | None:
     they are not.
     """
     table = _table(frame)
-    run = _run()
+    run = current_run()
     if run is not None:
         if port != run["port"]:
             raise UnknownName(f"this notebook makes the port '{run['port']}', not '{port}'")
@@ -128,24 +125,15 @@ def output(port: str, frame: Any) -> Preview | None:
     if made is None or made.notebook is None:
         there = ", ".join(p.name for p in product.ports if p.notebook) or "none"
         raise UnknownName(f"'{product.name}' has no notebook port '{port}'; there are: {there}")
-    from kit.quality import AuditTarget, audit
-
+    last = Store(config.storage).current(product.name)
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "data.parquet"
-        _write(table, made.contract, target)
-        tables = {**_current(config, product).files, port: [target]}
-        checks: list[Check] = []
-        if made.contract.quarantining:
-            part = quarantine.SplitFile(target, Path(folder) / "aside.parquet")
-            quarantine.set_aside(made.contract, target, tables, part)
-            checks += quarantine.checks(made.contract, port, [part])
-        checks += audit([AuditTarget(port, made.contract, made.suite)], tables, config.clock())
+        split = quarantine.SplitFile(Path(folder, "data.parquet"), Path(folder, "aside.parquet"))
+        _write(table, made.contract, split.stays)
+        tables = {**_current(config, product).files, port: [split.stays]}
+        quarantine.set_aside(made.contract, split.stays, tables, split)
+        audited = AuditTarget(port, made.contract, made.suite)
+        checks = check_tables([audited], tables, {port: [split]}, config.clock(), last.manifest if last else None)
     return Preview(made.id, table, tuple(merged(checks)))
-
-
-def _run() -> dict[str, Any] | None:
-    path = os.environ.get(RUN_FILE)
-    return read_json(Path(path)) if path else None
 
 
 def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.core import Config, InvalidFile, KitError, UnknownName, read_json, short
 from kit.mesh import assignments, tagged
+from kit.notebooks.notebook_run import run_of_copy
 from kit.storage import Runs
 
 
@@ -41,7 +42,7 @@ class Executed:
         cells = notebook.get("cells") if isinstance(notebook, dict) else None
         if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells) or notebook.get("nbformat") != 4:
             raise InvalidFile(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
-        run = _run(path)
+        run = run_of_copy(path)
         record = notebook.get("metadata", {}).get("papermill", {})
         parameters, given = _parameters(cells)
         return cls(
@@ -66,16 +67,6 @@ class Executed:
 def source(cell: Mapping[str, Any]) -> str:
     """The text of a cell, which the format also allows as a list of lines."""
     return "".join(cell.get("source", ""))
-
-
-def _run(path: Path) -> dict[str, Any]:
-    """What the build said to the notebook; empty when none did."""
-    beside = path.parent.parent / f"{path.stem}.run.json"
-    try:
-        run: dict[str, Any] = read_json(beside)
-    except KitError:
-        return {}
-    return run
 
 
 def _version(run: Mapping[str, Any], version: str) -> str:

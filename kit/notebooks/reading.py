@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Mesh
-from kit.notebooks.asset import RUN_FILE, inputs, serving_table
+from kit.notebooks.asset import inputs, serving_table
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.storage import Lease, Store, hold_until_exit
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from kit.lineage import Node, nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, show_life
+from kit.storage import NOTHING_TO_DO
 
 PREFIX = "build_"
 """What the name of a product's step starts with."""
@@ -112,7 +113,7 @@ class ProductAssets:
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
         """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
-        settled = outcome.status in ("up to date", "held")
+        settled = outcome.status in NOTHING_TO_DO
         checks: Iterable[Check] = outcome.checks
         if settled and outcome.snapshot and context.selected_asset_check_keys:
             # They were asked for, and what they found of this snapshot still holds.
@@ -131,7 +132,7 @@ class ProductAssets:
         for check in checks:
             if place := names.get((check.table, check.rule, check.origin)):
                 yield _evaluation(*place, check)
-        if outcome.status == "failed":
+        if outcome.failed:
             notebooks = _notebooks(outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())

@@ -1,6 +1,6 @@
 """Volume: a delivery cut short looks right row by row, but is small beside the last snapshot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.contracts import PROPERTY, Check, Contract
@@ -30,7 +30,7 @@ def rule(share: float) -> str:
     return f"has rows, at least {(1 - share) * 100:g} % as many as in the last snapshot"
 
 
-def checks(subjects: Sequence[AuditTarget], tables: database.Tables, manifest: dict[str, Any] | None) -> tuple[Check, ...]:
+def checks(subjects: Sequence[AuditTarget], tables: database.Tables, manifest: Mapping[str, Any] | None) -> tuple[Check, ...]:
     """Whether the tables have lost too many rows; `manifest` is the last snapshot's, None when there is none."""
     found = []
     with database.connect() as connection:
@@ -52,7 +52,7 @@ def _has_least(contract: Contract) -> bool:
     )
 
 
-def _rows(manifest: dict[str, Any], table: str) -> int:
+def _rows(manifest: Mapping[str, Any], table: str) -> int:
     """How many rows a table had, without those that were set aside; 0 when it was not there."""
     kind, _, name = table.rpartition(".")
     if kind:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from kit.build import preview_notebook
 from kit.core import IDENTIFIER, Config, KitError, NotebookError, parse_yaml, short, yaml_writer
 from kit.governance import forbidden
 from kit.ingest import SUFFIXES, RawFile, identifier
@@ -16,7 +17,6 @@ from kit.scaffold import templates
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.notebook_io import external_reads
-from kit.scaffold.notebook_preview import preview_notebook
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
@@ -176,7 +176,7 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: AssetNotebo
     place.parent.mkdir(exist_ok=True)
     place.write_text(adopted.text, encoding="utf-8")
     try:
-        with preview_notebook(config, place, adopted.port, [item.id for item in found]) as made:
+        with preview_notebook(config, product, place, adopted.port, [item.id for item in found]) as made:
             contract = draft([made], f"{product}.{adopted.port}")
     except NotebookError as error:
         hint = "; --frame NAME says which frame it makes" if "kit.output takes a" in str(error) else ""

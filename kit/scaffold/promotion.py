@@ -117,7 +117,7 @@ def promote(config: Config, promotion: Promotion, run: Callable[[Mesh, DataProdu
     try:
         mesh = Mesh.load(config.domains, config.cache)
         outcome = run(mesh, mesh.product(name))
-        if outcome.status == "failed":
+        if outcome.failed:
             raise KitError(f"{outcome.message}\nnothing was written: the product could not be built with the new port")
     except BaseException:
         undo()

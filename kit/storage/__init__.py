@@ -7,16 +7,19 @@ from kit.storage import index, intake
 from kit.storage.intake import CATALOG
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
-from kit.storage.runs import Record, Runs, current_user
-from kit.storage.snapshots import POINTER, Lease, Snapshot, Store, hold_until_exit
+from kit.storage.runs import NOTHING_TO_DO, BuildStatus, Record, Runs, current_user
+from kit.storage.snapshots import POINTER, Lease, Pointer, Snapshot, Store, hold_until_exit
 from kit.storage.status import PortStatus, judge, raw_set_aside, span, statuses
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 
 __all__ = [
     "CATALOG",
+    "NOTHING_TO_DO",
     "POINTER",
+    "BuildStatus",
     "Lease",
     "Pin",
+    "Pointer",
     "PortStatus",
     "PortSummary",
     "ProductSummary",

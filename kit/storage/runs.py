@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,33 @@ from kit.core import InvalidFile, read_json, time_id, to_json, write_durably
 RECORD = "record.json"
 
 
+class BuildStatus(StrEnum):
+    """How a build ended, as it is stored and printed.
+
+    `UP_TO_DATE`: nothing has changed since the current snapshot. `HELD`: a rollback rejected the snapshot that the same code
+    and inputs make.
+    """
+
+    PUBLISHED = "published"
+    UP_TO_DATE = "up to date"
+    HELD = "held"
+    FAILED = "failed"
+
+
+NOTHING_TO_DO = frozenset({BuildStatus.UP_TO_DATE, BuildStatus.HELD})
+"""The statuses of builds that made nothing because nothing had to be made."""
+
+
 @dataclass(frozen=True)
 class Record:
-    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`.
+    """One finished build of one product.
 
     `by` is the user it ran as; `git_commit` what the mesh was at, of a build that had something to do.
     """
 
     run_id: str
     product: str
-    status: str
+    status: BuildStatus
     started_at: datetime
     finished_at: datetime
     version: str | None = None
@@ -34,6 +52,11 @@ class Record:
     notebooks: dict[str, str] = field(default_factory=dict)
     by: str = ""
     git_commit: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the build failed."""
+        return self.status == BuildStatus.FAILED
 
 
 def current_user() -> str:
@@ -65,7 +88,7 @@ class Runs:
         folder = self.folder(record.product, record.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / RECORD, to_json(asdict(record)))
-        if last and last.status == record.status and record.status in ("up to date", "held"):
+        if last and last.status == record.status and record.status in NOTHING_TO_DO:
             shutil.rmtree(self.folder(last.product, last.run_id), ignore_errors=True)
 
     def last(self, product: str, statuses: Collection[str] = ()) -> Record | None:
@@ -82,7 +105,8 @@ class Runs:
             if statuses and data["status"] not in statuses:
                 continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
-            yield Record(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
+            status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
+            yield Record(**{**data, **times, "status": status, "checks": checks})
 
     def ids(self, product: str) -> list[str]:
         """The run ids of a product, newest first."""

@@ -10,7 +10,7 @@ from kit.build.plan import BuildRequest
 from kit.cli.api import BuildResult, requests
 from kit.core.errors import KitError, NotebookError, UnknownName
 from kit.jupyter import progress as live
-from kit.notebooks.asset import RUN_FILE
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.orchestration import executor
 from kit.storage import index
 from tests.support.small_mesh import SmallMesh, write

@@ -17,7 +17,7 @@ from tests.support.small_mesh import FORECAST, SmallMesh
 def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     """The small mesh, seen from the folder of plan's notebooks, as a kernel started by hand sees it."""
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
-    monkeypatch.setattr(snapshots, "kept", {})
+    monkeypatch.setattr(snapshots, "_held", {})
     yield small  # type: ignore[misc]
     for lease in snapshots._held.values():
         lease.close()

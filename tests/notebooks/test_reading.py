@@ -10,7 +10,7 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshots, "kept", {})
+    monkeypatch.setattr(snapshots, "_held", {})
     yield small  # type: ignore[misc]
     for lease in snapshots._held.values():
         lease.close()

@@ -25,17 +25,17 @@ def watch() -> Iterator[Progress]:
 
 
 class Builds:
-    """Stands in for real builds: `status` by product, `settled` for those that have nothing to do."""
+    """Replaces real builds: `status` by product, `settled` names products that have nothing to do."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, settled: tuple[str, ...] = (), **status: Any) -> None:
         self.status, self.settled = status, settled
         self.built: list[tuple[str, BuildRequest]] = []
-        self.looked: list[str] = []
+        self.checked: list[str] = []
         monkeypatch.setattr(module, "build", self.build)
-        monkeypatch.setattr(module, "look", self.look)
+        monkeypatch.setattr(module, "check_due", self.check_due)
 
-    def look(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
-        self.looked.append(product.name)
+    def check_due(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
+        self.checked.append(product.name)
         return DueCheck(published(product, status="up to date") if product.name in self.settled else None)
 
     def build(self, config: Any, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
@@ -67,7 +67,7 @@ def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monke
     builds = Builds(monkeypatch)
     assert run(small) == [("shop", "published"), ("plan", "published")]
     assert [name for name, _ in builds.built] == ["shop", "plan"]
-    assert builds.looked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
+    assert builds.checked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
     assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
 
 
