@@ -24,7 +24,7 @@ import typer
 from kit.core.config import Config
 from kit.mesh.mesh import Mesh
 from kit.storage.runs import Runs
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.support.many import many
 
 ROOT = Path(__file__).parents[1]

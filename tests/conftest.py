@@ -10,7 +10,7 @@ from dbt_common.tests import enable_test_caching
 from hypothesis import settings
 
 from kit.core.locks import lock
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.support.small_mesh import SmallMesh
 

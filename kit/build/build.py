@@ -17,7 +17,7 @@ from kit.contracts import Check
 from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
 from kit.mesh import DataProduct
 from kit.quality import subjects
-from kit.storage import NOTHING_TO_DO, BuildStatus, Record, Runs, Snapshot, Store, current_user, index
+from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
@@ -142,11 +142,11 @@ class _Run:
         message: str = "",
         passing: bool = False,
     ) -> Outcome:
-        """Record the build where people look for it, and return its outcome."""
+        """RunRecord the build where people look for it, and return its outcome."""
         if planned and status in NOTHING_TO_DO:
             snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else ""
         checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
-        record = Record(
+        record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
             message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,

@@ -146,7 +146,7 @@ def _value(column: Column, value: str) -> str:
 
 def _verify(connection: "duckdb.DuckDBPyConnection", contract: Contract, written: Path) -> None:
     database.add_views(connection, {"written": [written]})
-    problems = contract.schema_problems(database.columns(connection, "written"))
+    problems = contract.schema_problems(database.column_types(connection, "written"))
     required = [column.name for column in contract.columns if column.required]
     counts = ", ".join(f"count({database.quoted(name)})" for name in required)
     found = connection.execute(f"select count(*), {counts or '0'} from written").fetchone() or (0,)

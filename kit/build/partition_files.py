@@ -37,7 +37,7 @@ def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, 
     old = current.folder / port.name / file
     if old.is_file():
         database.add_views(connection, {"kept": [old]})
-        columns = database.columns(connection, "kept")
+        columns = database.column_types(connection, "kept")
     if port.contract.schema_problems(columns):
         raise KitError(
             f"'{product}': partition {key} of the port '{port.name}' was built with other columns than the "

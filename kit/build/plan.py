@@ -97,7 +97,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     Raises `KitError` when the current snapshot is missing, unless the build is forced.
     """
     store = Store(config.storage)
-    pointer = store.pointer(product.name)
+    pointer = store.read_pointer(product.name)
     try:
         current = store.current(product.name)
     except KitError:
@@ -129,7 +129,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:
     """Whether a plan made earlier is still the plan: same inputs and code, and the product's pointer has not moved."""
-    pointer = Store(config.storage).pointer(product.name)
+    pointer = Store(config.storage).read_pointer(product.name)
     return (plan.inputs, plan.pointer, plan.code) == (inputs, pointer, product.code_digest())
 
 

@@ -17,6 +17,6 @@ def product_lock(config: Config, product: DataProduct) -> Iterator[ExitStack]:
     Yields a stack for what has to be held as long, such as pinned snapshots.
     """
     store = Store(config.storage)
-    with store.building(product.name), mask_key_hidden(), ExitStack() as held:
+    with store.build_lock(product.name), mask_key_hidden(), ExitStack() as held:
         store.repair_catalogs(product.name)
         yield held

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kit.core import no_step
+from kit.core import ignore_step
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Progress:
 
     begin: Callable[[str, str], None] = lambda product, step: None
     end: Callable[[str, str, str, float], None] = lambda product, step, result, seconds: None
-    step: Callable[[str], None] = no_step
+    step: Callable[[str], None] = ignore_step
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

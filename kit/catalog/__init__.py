@@ -1,6 +1,6 @@
 """The catalog: `kit.open()`, the browser with its tabs, the pictures and the report.
 
-The index of the storage goes in; tables, widgets and HTML pages come out.
+The storage's index, snapshots and run records go in; tables, widgets, pictures and HTML pages come out.
 """
 
 from kit.catalog.catalog import Catalog, open_catalog

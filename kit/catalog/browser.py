@@ -1,4 +1,4 @@
-"""The catalog as an application in a notebook: a filter, the list of ports, and tabs about the one that is chosen."""
+"""The catalog as an application in a notebook: a filter, the list of ports, and tabs about the selected port."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,26 +9,26 @@ import ipywidgets as widgets
 
 from kit.catalog import history_tab, profile_tab, quality_tab, schema_tab, tabs
 from kit.catalog.entry import Entry
-from kit.catalog.pane import HtmlWidget
+from kit.catalog.html_widget import HtmlWidget
 from kit.catalog.port_view import PortView
-from kit.core import Config, KitError
+from kit.core import Config, KitError, counted
 from kit.drawing import Html, markup
 from kit.mesh import Mesh
 
 TABS: dict[str, Callable[[PortView], Html]] = {
-    "Overview": tabs.overview,
-    "Schema": schema_tab.html,
-    "Sample": tabs.sample,
-    "Profile": profile_tab.html,
-    "Quality": quality_tab.html,
-    "Lineage": tabs.lineage,
-    "History": history_tab.html,
-    "Code": tabs.code,
+    "Overview": tabs.render_overview,
+    "Schema": schema_tab.render_schema,
+    "Sample": tabs.render_sample,
+    "Profile": profile_tab.render_profile,
+    "Quality": quality_tab.render_quality,
+    "Lineage": tabs.render_lineage,
+    "CheckHistory": history_tab.render_history,
+    "Code": tabs.render_code,
 }
-"""What makes the text of each tab, called when the tab is first seen for a port."""
+"""The function that renders each tab, called when the tab is first opened for a port."""
 
-_WAITING = markup.paragraph(markup.soft("Reading …"))
-_STATES = {"unpublished": "never built"}
+_WAITING = markup.paragraph(markup.muted("Reading …"))
+_STATE_NAMES = {"unpublished": "never built"}
 _STYLE = """<style>
 .kit-browse { max-width: 1240px; }
 .kit-browse select { height: 100%; padding: 2px 0; font: 13px var(--jp-code-font-family, monospace); }
@@ -44,7 +44,7 @@ _STYLE = """<style>
 }
 </style>"""
 
-# The table is seen where the application is not: without a kernel, not trusted, on a code host, in a file.
+# The table is shown where the application cannot run: without a kernel, in an untrusted notebook, on a code host, in a file.
 _BELOW = """<style>
 .jp-OutputArea:has(.kit-browse) .kit-below { display: none; }
 .kit-below { animation: kit-wait 1.5s; }
@@ -52,35 +52,35 @@ _BELOW = """<style>
 </style>"""
 
 
-class Finder(Protocol):
-    """What is browsed: a catalog."""
+class SearchableCatalog(Protocol):
+    """The part of `Catalog` that the browser uses."""
 
     config: Config
 
     def __len__(self) -> int: ...
 
-    def search(self, text: str) -> "Finder":
-        """What is left when every word of `text` must occur."""
+    def search(self, text: str) -> "SearchableCatalog":
+        """Return the ports in which every word of `text` occurs."""
 
-    def entries(self) -> list[Entry]:
-        """Every port; a product of which none is known has an unnamed one."""
+    def port_entries(self) -> list[Entry]:
+        """Return every port; a product without any known port has an unnamed one."""
 
-    def beside(self) -> list[str]:
-        """What is to be said where nothing is found."""
+    def hints(self) -> list[str]:
+        """Return hints for an empty or shortened list of ports."""
 
     def _repr_html_(self) -> str: ...
 
 
 class Browser:
-    """Shown as the value of a cell it is the application, and where that cannot be, the table of the catalog."""
+    """Shown as the application in a notebook with a kernel, elsewhere as the table of the catalog."""
 
-    def __init__(self, catalog: Finder, text: str = "") -> None:
+    def __init__(self, catalog: SearchableCatalog, text: str = "") -> None:
         self._catalog = catalog
         self._mesh = cache(lambda: Mesh.load(catalog.config.domains, catalog.config.cache))
-        self._found: list[Entry] = []
-        self._chosen: Entry | None = None
-        self._advice = markup.html("")
-        self._drawn: set[str] = set()  # tabs that speak of what is chosen
+        self._listed: list[Entry] = []
+        self._selected: Entry | None = None
+        self._hints = markup.html("")
+        self._rendered: set[str] = set()  # tabs that show the selected port
         self._filter = widgets.Text(
             value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="270px")
         )
@@ -91,74 +91,74 @@ class Browser:
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
         self.widget = widgets.VBox([top, widgets.HBox([self._list, self._tabs])])
         self.widget.add_class("kit-browse")
-        self._list.observe(self._choose, "index")
-        self._narrow()
-        self._filter.observe(lambda _: self._narrow(), "value")
-        self._tabs.observe(lambda _: self._draw(), "selected_index")
+        self._list.observe(self._select, "index")
+        self._apply_filter()
+        self._filter.observe(lambda _: self._apply_filter(), "value")
+        self._tabs.observe(lambda _: self._render_open_tab(), "selected_index")
         for pane in self._panes.values():
-            pane.observe(lambda _: self._pick(), "picked")
+            pane.observe(lambda _: self._render_open_tab_again(), "picked")
 
     @property
     def selected(self) -> Entry | None:
-        """The port that is chosen, to go on with in Python; None when none is."""
-        return self._chosen if self._chosen and self._chosen.port.name else None
+        """The selected port, for use in Python; None when none is selected."""
+        return self._selected if self._selected and self._selected.port.name else None
 
-    def _narrow(self) -> None:
-        """List what the filter leaves, and keep what is chosen if it is still there; what is left alone is chosen."""
-        found = self._catalog.search(self._filter.value)
-        self._found = found.entries()
-        self._count.value = f"{len(found):,} of {len(self._catalog):,} ports"
-        self._advice = markup.joined(map(markup.paragraph, found.beside() if not self._found else _summary(self._found)))
-        ids = [entry.id for entry in self._found]
-        self._list.unobserve(self._choose, "index")
+    def _apply_filter(self) -> None:
+        """List the ports that match the filter; the selected port stays selected, and a single match is selected."""
+        matches = self._catalog.search(self._filter.value)
+        self._listed = matches.port_entries()
+        self._count.value = f"{len(matches):,} of {len(self._catalog):,} ports"
+        self._hints = markup.joined(map(markup.paragraph, _summary(self._listed) if self._listed else matches.hints()))
+        ids = [entry.id for entry in self._listed]
+        self._list.unobserve(self._select, "index")
         self._list.index = None
-        self._list.options = [_label(entry) for entry in self._found]
-        if self._chosen and self._chosen.id in ids:
-            self._list.index = ids.index(self._chosen.id)
+        self._list.options = [_label(entry) for entry in self._listed]
+        if self._selected and self._selected.id in ids:
+            self._list.index = ids.index(self._selected.id)
         elif len(ids) == 1:
             self._list.index = 0
-        self._list.observe(self._choose, "index")
-        self._choose()
+        self._list.observe(self._select, "index")
+        self._select()
 
-    def _choose(self, _: object = None) -> None:
+    def _select(self, _: object = None) -> None:
         position = self._list.index
-        before, self._chosen = self._chosen, None if position is None else self._found[position]
-        if before and self._chosen and before.id == self._chosen.id:
+        previous, self._selected = self._selected, None if position is None else self._listed[position]
+        if previous and self._selected and previous.id == self._selected.id:
             return
-        self._drawn.clear()
+        self._rendered.clear()
         for pane in self._panes.values():
             pane.html = pane.picked = ""
-        self._draw()
+        self._render_open_tab()
 
-    def _pick(self) -> None:
-        """Fill the tab that is seen anew, for what was picked in it; a choice has already forgotten what was."""
-        if self._seen in self._drawn:
-            self._drawn.remove(self._seen)
-            self._draw()
+    def _render_open_tab_again(self) -> None:
+        """Render the open tab after a click in it; does nothing while a new selection resets the clicks."""
+        if self._open_tab in self._rendered:
+            self._rendered.remove(self._open_tab)
+            self._render_open_tab()
 
-    def _draw(self) -> None:
-        """Fill the tab that is seen, once for each choice."""
-        if self._seen not in self._drawn:
-            self._drawn.add(self._seen)
-            pane = self._panes[self._seen]
+    def _render_open_tab(self) -> None:
+        """Render the open tab, once for each selection."""
+        if self._open_tab not in self._rendered:
+            self._rendered.add(self._open_tab)
+            pane = self._panes[self._open_tab]
             pane.html = _WAITING
-            pane.html = self._told(self._seen, pane.picked)
+            pane.html = self._render(self._open_tab, pane.picked)
 
     @property
-    def _seen(self) -> str:
+    def _open_tab(self) -> str:
         return list(TABS)[self._tabs.selected_index or 0]
 
-    def _told(self, name: str, picked: str) -> Html:
-        entry = self._chosen
+    def _render(self, tab: str, picked: str) -> Html:
+        entry = self._selected
         if entry is None:
-            return self._advice
+            return self._hints
         if not entry.port.name:
-            return markup.paragraph(markup.states(entry.status.in_words()))
+            return markup.paragraph(markup.colour_states(entry.status.describe()))
         try:
-            return TABS[name](PortView(entry, self._mesh, picked))
+            return TABS[tab](PortView(entry, self._mesh, picked))
         except KitError as error:
             return markup.paragraph(str(error))
-        except Exception as error:  # whatever is wrong with one tab, the others are still of use
+        except Exception as error:  # the other tabs stay usable
             reason = str(error).partition("\n")[0]
             return markup.paragraph(f"this cannot be shown: {type(error).__name__}: {reason}")
 
@@ -180,12 +180,11 @@ def _layout(**values: str) -> widgets.Layout:
 
 def _label(entry: Entry) -> str:
     state = entry.status.state
-    return entry.id.removesuffix(".") + ("" if state == "fresh" else f"  ({_STATES.get(state, state)})")
+    return entry.id.removesuffix(".") + ("" if state == "fresh" else f"  ({_STATE_NAMES.get(state, state)})")
 
 
 def _summary(entries: list[Entry]) -> list[str]:
-    products = len({entry.card.name for entry in entries})
-    counts = Counter(_STATES.get(entry.status.state, entry.status.state) for entry in entries)
+    products = len({entry.product.name for entry in entries})
+    counts = Counter(_STATE_NAMES.get(entry.status.state, entry.status.state) for entry in entries)
     states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-    what = f"{products:,} data product{'s' * (products != 1)}"
-    return [f"{what}; ports: {states}.", "Choose a port in the list; the arrow keys work there too."]
+    return [f"{counted(products, 'data product')}; ports: {states}.", "Select a port in the list, also with the arrow keys."]

@@ -1,4 +1,4 @@
-"""Finding data: the catalog of all ports, to list, search, look at and read."""
+"""The catalog of all ports: list, search, show and read them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from kit.catalog.entry import Entry
 from kit.core import Config, KitError, UnknownName, table_lines
 from kit.drawing import markup
 from kit.mesh import Mesh
-from kit.storage import PortSummary, ProductSummary, index, judge
+from kit.storage import PortSummary, ProductSummary, index, port_statuses
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,145 +20,145 @@ if TYPE_CHECKING:
     from kit.catalog.browser import Browser
     from kit.drawing import Picture
 
-_SHOWN = 100  # rows of a table; more is no longer looked at but searched
+_SHOWN = 100  # rows of a table
 _HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
 _MERGED = ("product", "port", "owner", "freshness / SLA", "checks", "rows")
 
 
 def open_catalog(root: Path | None = None) -> "Catalog":
-    """The catalog of the mesh that `root`, `KIT_ROOT` or the working directory lies in; known as `kit.open`.
+    """Open the catalog of the mesh that contains `root`, `KIT_ROOT` or the working directory; also named `kit.open`.
 
-    It is read from the index that builds keep, and stays as it was when it was opened.
+    Reads the index that builds maintain. A catalog does not change after it is opened.
     """
     config = Config.load(root)
     return Catalog(config, index.load(config))
 
 
 class Catalog:
-    """All ports of a mesh, or those that a search left, as they stood when the catalog was opened.
+    """All ports of a mesh, or those that match a search, as of the time when the catalog was opened.
 
-    `list(cat)` are their names, `cat["orders.daily_sales"]` tells all about one, `cat.read("orders.daily_sales")` reads it.
+    `list(cat)` returns their names, `cat["orders.daily_sales"]` shows one port, `cat.read("orders.daily_sales")` reads it.
     """
 
-    def __init__(self, config: Config, cards: Sequence[ProductSummary], searched: str = "") -> None:
+    def __init__(self, config: Config, products: Sequence[ProductSummary], searched: str = "") -> None:
         self.config = config
-        self.cards = tuple(cards)
+        self.products = tuple(products)
         self.searched = searched
 
     def __iter__(self) -> Iterator[str]:
-        return (f"{card.name}.{port.name}" for card in self.cards for port in card.ports)
+        return (f"{product.name}.{port.name}" for product in self.products for port in product.ports)
 
     def __len__(self) -> int:
-        return sum(len(card.ports) for card in self.cards)
+        return sum(len(product.ports) for product in self.products)
 
     def __contains__(self, port: object) -> bool:
         return port in set(self)
 
     def __getitem__(self, port: str) -> Entry:
-        product, _, name = port.partition(".")
-        card = self._by_name.get(product)
-        for item in card.ports if card else ():
-            if card and item.name == name:
-                return Entry(self.config, judge(self.config, [replace(card, ports=(item,))])[0])
+        product_name, _, name = port.partition(".")
+        product = self._by_name.get(product_name)
+        for item in product.ports if product else ():
+            if product and item.name == name:
+                return Entry(self.config, port_statuses(self.config, [replace(product, ports=(item,))])[0])
         raise UnknownName(self._unknown(port))
 
     def search(self, text: str) -> "Catalog":
-        """Those ports for which every word of `text` occurs in a name, owner, column, description or tag."""
+        """Return the ports for which every word of `text` occurs in a name, owner, column, description or tag."""
         words = text.lower().split()
-        found = []
-        for card in self.cards:
-            about = " ".join((card.name, card.domain, card.description, card.owner, card.contact, *card.tags, card.broken))
-            rest = [word for word in words if word not in about.lower()]
-            ports = tuple(port for port in card.ports if not rest or _mentions(port, rest))
-            if ports or not (rest or card.ports):
-                found.append(replace(card, ports=ports))
-        return Catalog(self.config, found, text)
+        matches = []
+        for product in self.products:
+            about = (product.name, product.domain, product.description, product.owner, product.contact, product.broken)
+            rest = [word for word in words if word not in " ".join((*about, *product.tags)).lower()]
+            ports = tuple(port for port in product.ports if not rest or _mentions(port, rest))
+            if ports or not (rest or product.ports):
+                matches.append(replace(product, ports=ports))
+        return Catalog(self.config, matches, text)
 
     def read(self, port: str, version: str | None = None) -> "pl.DataFrame":
-        """A port as a polars DataFrame; raises `UnknownName`, naming near ones, and `NotPublished`."""
+        """Read a port as a polars DataFrame; raises `UnknownName`, which lists similar names, and `NotPublished`."""
         return self[port].read(version)
 
     def scan(self, port: str, version: str | None = None) -> "pl.LazyFrame":
-        """A port as a polars LazyFrame; the snapshot is not pruned while this process lives."""
+        """Scan a port as a polars LazyFrame; its snapshot is not pruned while this process runs."""
         return self[port].scan(version)
 
     def to_duckdb(self, port: str, connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
-        """A port as a DuckDB relation; relations that are to be joined need the same `connection`."""
+        """Return a port as a DuckDB relation; relations can be joined when they have the same `connection`."""
         return self[port].to_duckdb(connection)
 
     def to_pandas(self, port: str) -> Any:
-        """A port as a pandas DataFrame; raises `KitError` where pandas is not installed."""
+        """Read a port as a pandas DataFrame; raises `KitError` where pandas is not installed."""
         return self[port].to_pandas()
 
     def browse(self, text: str = "") -> "Browser":
-        """An application in the notebook to filter, choose and look at ports; `text` is what it is filtered by at first.
+        """Open an application in the notebook to filter, select and inspect ports; `text` is the first filter.
 
-        Its `selected` is the port that is chosen.
+        Its `selected` is the selected port.
         """
         from kit.catalog.browser import Browser
 
         return Browser(self, text)
 
     def lineage(self, port: str | None = None, column: str | None = None) -> "Picture":
-        """A picture of what is made from what: of all products here, around one port, or around a column of it.
+        """Draw the lineage of all products of this catalog, of one port, or of a column of it.
 
-        Raises `UnknownName`, naming near ones.
+        Raises `UnknownName`, which lists similar names.
         """
         from kit.catalog import lineage_diagram
 
         if port is not None:
             return self[port].lineage(column)
         if column is not None:
-            raise KitError(f'say of which port \'{column}\' is a column: cat.lineage("PRODUCT.PORT", column="{column}")')
+            raise KitError(f'name the port that has the column \'{column}\': cat.lineage("PRODUCT.PORT", column="{column}")')
         mesh = Mesh.load(self.config.domains, self.config.cache)
-        return lineage_diagram.of_mesh(mesh, [card.name for card in self.cards])
+        return lineage_diagram.draw_mesh(mesh, [product.name for product in self.products])
 
     def quality(self, port: str | None = None) -> "Picture":
-        """A picture of how the newest builds came out: of every port here, or of every check of one port."""
+        """Draw the results of the newest builds: for every port of this catalog, or for every check of one port."""
         from kit.catalog import quality_grid
 
-        return quality_grid.of_mesh(self.config, self) if port is None else self[port].quality()
+        return quality_grid.draw_mesh(self.config, self) if port is None else self[port].quality()
 
-    def entries(self) -> list[Entry]:
-        """Every port as it stands at this moment; a product of which none is known has an entry with an unnamed port."""
-        return [Entry(self.config, status) for status in judge(self.config, self.cards)]
+    def port_entries(self) -> list[Entry]:
+        """Return every port with its present status; a product without any known port has an entry with an unnamed port."""
+        return [Entry(self.config, status) for status in port_statuses(self.config, self.products)]
 
     def __repr__(self) -> str:
-        rows = [[_shortened(text) for text in _row(entry)] for entry in self.entries()[:_SHOWN]]
-        return "\n".join([*(table_lines(_HEADER, rows) if rows else ()), *self.beside()])
+        rows = [[_shortened(text) for text in _row(entry)] for entry in self.port_entries()[:_SHOWN]]
+        return "\n".join([*(table_lines(_HEADER, rows) if rows else ()), *self.hints()])
 
     def _repr_html_(self) -> str:
-        shown = self.entries()[:_SHOWN]
+        shown = self.port_entries()[:_SHOWN]
         table = (
-            markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], whole=["owner", "checks"])
+            markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], unbroken=["owner", "checks"])
             if shown
             else ""
         )
-        return markup.joined((table, *map(markup.paragraph, self.beside())))
+        return markup.joined((table, *map(markup.paragraph, self.hints())))
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
 
     @cached_property
     def _by_name(self) -> dict[str, ProductSummary]:
-        return {card.name: card for card in self.cards}
+        return {product.name: product for product in self.products}
 
-    def beside(self) -> list[str]:
-        """What is to be said where the table is empty or does not hold everything."""
-        if not self.cards:
-            found = f"nothing speaks of '{self.searched}'; try fewer words, or parts of them"
-            return [found if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
-        rest = sum(len(card.ports) or 1 for card in self.cards) - _SHOWN
-        return [f'and {rest:,} more; cat.search("words") narrows'] if rest > 0 else []
+    def hints(self) -> list[str]:
+        """Return hints for a table that is empty or does not list every port."""
+        if not self.products:
+            no_match = f"nothing matches '{self.searched}'; try fewer words, or parts of them"
+            return [no_match if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
+        rest = sum(len(product.ports) or 1 for product in self.products) - _SHOWN
+        return [f'and {rest:,} more; filter with cat.search("words")'] if rest > 0 else []
 
     def _unknown(self, port: str) -> str:
-        product, _, _ = port.partition(".")
-        card = self._by_name.get(product)
-        if card and card.broken and not card.ports:
-            return f"'{product}' is broken and has no snapshot to read: {card.broken}"
-        own = [name for name in self if name.startswith(f"{product}.")]
-        near = (own if port == product else []) or get_close_matches(port, list(self), n=3, cutoff=0.6) or own
-        hint = f"did you mean {' or '.join(near[:3])}?" if near else 'cat.search("words") finds by name, column or owner'
+        name, _, _ = port.partition(".")
+        product = self._by_name.get(name)
+        if product and product.broken and not product.ports:
+            return f"'{name}' is broken and has no snapshot to read: {product.broken}"
+        ports = [other for other in self if other.startswith(f"{name}.")]
+        similar = (ports if port == name else []) or get_close_matches(port, list(self), n=3, cutoff=0.6) or ports
+        hint = f"did you mean {' or '.join(similar[:3])}?" if similar else 'find ports with cat.search("words")'
         return f"the catalog has no port '{port}'; {hint}"
 
 
@@ -171,14 +171,16 @@ def _shortened(text: str, width: int = 60) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    card, port, status = entry.card, entry.port, entry.status
-    return card.name, port.name, port.description, card.owner, status.in_words(), status.checks(), entry.rows()
+def _row(entry: Entry) -> tuple[str, str, str, str, str, str, str]:
+    product, port, status = entry.product, entry.port, entry.status
+    names = product.name, port.name, port.description, product.owner
+    return *names, status.describe(), status.describe_checks(), entry.format_rows()
 
 
 def _cells(entry: Entry, above: Entry | None) -> tuple[str, ...]:
-    """A row of the table to be looked at: the product is named once, what a port is stands below its name."""
-    product, port, description, owner, stands, checks, rows = _row(entry)
-    named = above is not None and above.card.name == product
-    told = markup.lines(markup.bold(port) if port else "", markup.soft(description) if description else "")
-    return "" if named else product, told, "" if named else owner, markup.states(stands), markup.states(checks), rows
+    """Return a row of the HTML table: product and owner in a product's first row only, the description below the port."""
+    product, port, description, owner, status, checks, rows = _row(entry)
+    if above is not None and above.product.name == product:
+        product = owner = ""
+    about = markup.lines(markup.bold(port) if port else "", markup.muted(description) if description else "")
+    return product, about, owner, markup.colour_states(status), markup.colour_states(checks), rows

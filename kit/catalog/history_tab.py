@@ -1,4 +1,4 @@
-"""The snapshots of a port, what changed in its promise between them, who changed its contract, and executed notebooks."""
+"""The History tab: snapshots with contract changes between them, commits to the contract, executed notebooks."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,74 +10,74 @@ from kit.catalog.port_view import PortView
 from kit.core import KitError, NotPublished, UnknownName, git
 from kit.drawing import Html, markup
 from kit.notebooks import notebook_html
-from kit.storage import Runs, Snapshot, Store, span
+from kit.storage import Runs, Snapshot, Store, format_duration
 
 _MOST = 50
-_HEADER = ("snapshot", "published", "rows", "checks", "contract", "changed in the promise", "commit")
+_HEADER = ("snapshot", "published", "rows", "checks", "contract", "contract changes", "commit")
 
 
-def html(opened: PortView) -> Html:
-    """The newest snapshots and, where git knows them, the commits to the contract; or the executed notebook of a snapshot."""
-    if opened.picked:
-        return _executed(opened, opened.picked)
-    parts = [_snapshots(opened)]
-    contract = opened.contract()
+def render_history(view: PortView) -> Html:
+    """Return the newest snapshots and the commits to the contract, or the executed notebook of the picked snapshot."""
+    if view.picked:
+        return _render_executed(view, view.picked)
+    parts = [_snapshots(view)]
+    contract = view.contract()
     try:
-        commits = git.log(opened.config, contract.path) if contract else ()
+        commits = git.log(view.config, contract.path) if contract else ()
     except KitError:
         commits = ()  # a mesh need not be in git
     if commits:
         rows = ((commit.day, commit.author, commit.subject, commit.name) for commit in commits)
         parts += [
             markup.heading("Commits to the contract"),
-            markup.table(("day", "who", "what", "commit"), rows, whole=["day"]),
+            markup.table(("day", "author", "subject", "commit"), rows, unbroken=["day"]),
         ]
     return markup.joined(parts)
 
 
-def _snapshots(opened: PortView) -> Html:
-    product, store = opened.entry.card.name, Store(opened.config.storage)
-    found = list(_having(store, product, opened.name))
-    if not found:
-        raise NotPublished(f"'{opened.entry.id}' was never published; build it with `kit run {product}`")
-    pointer, now = store.pointer(product), datetime.now(UTC)
+def _snapshots(view: PortView) -> Html:
+    product, store = view.entry.product.name, Store(view.config.storage)
+    snapshots = list(_with_port(store, product, view.name))
+    if not snapshots:
+        raise NotPublished(f"'{view.entry.id}' was never published; build it with `kit run {product}`")
+    pointer, now = store.read_pointer(product), datetime.now(UTC)
     rows = []
-    for snapshot, before in zip_longest(found[:_MOST], found[1 : _MOST + 1]):
-        entry = snapshot.port(opened.name)
+    for snapshot, previous in zip_longest(snapshots[:_MOST], snapshots[1 : _MOST + 1]):
+        port = snapshot.port(view.name)
         current = pointer is not None and snapshot.version == pointer.version
-        by = "rolled back to" if current and pointer and pointer.by == "rollback" else "current"
+        label = "rolled back to" if current and pointer and pointer.by == "rollback" else "current"
         rows.append((
-            markup.lines(snapshot.version, markup.bold(by) if current else "", _offer(opened, snapshot)),
-            f"{span(now - snapshot.created_at)} ago",
-            f"{entry['rows']:,}",
-            markup.states(", ".join(f"{count} {kind}" for kind, count in entry["checks"].items() if count)),
-            entry["contract_version"],
-            markup.lines(*_changes(before.port(opened.name), entry)) if before else "",
+            markup.lines(snapshot.version, markup.bold(label) if current else "", _notebook_button(view, snapshot)),
+            f"{format_duration(now - snapshot.created_at)} ago",
+            f"{port['rows']:,}",
+            markup.colour_states(", ".join(f"{count} {kind}" for kind, count in port["checks"].items() if count)),
+            port["contract_version"],
+            markup.lines(*_changes(previous.port(view.name), port)) if previous else "",
             (snapshot.manifest.get("git_commit") or "")[:8],
         ))  # fmt: skip
-    rest = [markup.paragraph(f"and {len(found) - _MOST:,} older ones")] if len(found) > _MOST else []
+    rest = [markup.paragraph(f"and {len(snapshots) - _MOST:,} older ones")] if len(snapshots) > _MOST else []
     return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))
 
 
-def _offer(opened: PortView, snapshot: Snapshot) -> Html | None:
-    return markup.offer("executed notebook", snapshot.version) if _copy(opened, snapshot).is_file() else None
+def _notebook_button(view: PortView, snapshot: Snapshot) -> Html | None:
+    return markup.pick_button("executed notebook", snapshot.version) if _executed_notebook(view, snapshot).is_file() else None
 
 
-def _copy(opened: PortView, snapshot: Snapshot) -> Path:
-    """Where the executed notebook of a port lies, if a notebook made it."""
-    runs = Runs(opened.config.storage)
-    return runs.folder(snapshot.product, snapshot.manifest["run_id"]) / "notebooks" / f"{opened.name}.ipynb"
+def _executed_notebook(view: PortView, snapshot: Snapshot) -> Path:
+    """Return the path of the executed notebook of a port; the file exists only if a notebook made the snapshot."""
+    runs = Runs(view.config.storage)
+    return runs.folder(snapshot.product, snapshot.manifest["run_id"]) / "notebooks" / f"{view.name}.ipynb"
 
 
-def _executed(opened: PortView, version: str) -> Html:
-    snapshot = Store(opened.config.storage).snapshot(opened.entry.card.name, version)
+def _render_executed(view: PortView, version: str) -> Html:
+    snapshot = Store(view.config.storage).snapshot(view.entry.product.name, version)
     title = f"The executed notebook of snapshot {version}"
-    back = markup.paragraph(markup.joined((f"{title}. ", markup.offer("Back to all snapshots", ""))))
-    return markup.joined((back, markup.page(notebook_html(_copy(opened, snapshot)), title)))
+    back = markup.paragraph(markup.joined((f"{title}. ", markup.pick_button("Back to all snapshots", ""))))
+    return markup.joined((back, markup.iframe(notebook_html(_executed_notebook(view, snapshot)), title)))
 
 
-def _having(store: Store, product: str, port: str) -> Iterator[Snapshot]:
-    """The snapshots that hold the port, newest first."""
+def _with_port(store: Store, product: str, port: str) -> Iterator[Snapshot]:
+    """Yield the snapshots that contain the port, newest first."""
     for version in store.versions(product):
         try:
             snapshot = store.snapshot(product, version)
@@ -88,7 +88,7 @@ def _having(store: Store, product: str, port: str) -> Iterator[Snapshot]:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """What the later of two snapshots promises otherwise."""
+    """Yield the differences between the contracts of two snapshots."""
     before, after = old.get("about", {}), new.get("about", {})
     was, now = ({name: kind for name, kind, _ in about.get("columns", ())} for about in (before, after))
     yield from (f"{name} added ({kind})" for name, kind in now.items() if name not in was)
@@ -97,8 +97,8 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     levels = before.get("sla", {}), after.get("sla", {})
     for name in sorted({*levels[0], *levels[1]}):
         if levels[0].get(name) != levels[1].get(name):
-            told = name.removesuffix("_hours").replace("_", " ")
-            yield f"{told}: {_level(levels[0], name)} → {_level(levels[1], name)}"
+            level = name.removesuffix("_hours").replace("_", " ")
+            yield f"{level}: {_level(levels[0], name)} → {_level(levels[1], name)}"
 
 
 def _level(sla: Mapping[str, Any], name: str) -> str:

@@ -1,42 +1,41 @@
-"""What one port or column is made from and what is made from it, as a picture."""
+"""Lineage as pictures: of the mesh, a product, a port or a column."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from kit.core import Config, UnknownName
-from kit.drawing import Node, Picture, draw_graph
-from kit.lineage import Node as Table
-from kit.lineage import columns, downstream, lineage, upstream, without
+from kit.core import Config, UnknownName, counted
+from kit.drawing import GraphNode, Picture, draw_graph
+from kit.lineage import Node, columns, downstream, lineage, upstream, without
 from kit.mesh import Mesh
 
 _MOST = 60
-"""More boxes than that nobody reads: then a product beside the one looked at is one box."""
+"""The number of boxes in a picture; in a larger one, each other product is one box."""
 
 
-def of_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
-    """The raw sources and ports of the mesh, or of the named products; in a large mesh one box per product."""
-    chosen = set(products) if products is not None else set(mesh.names)
-    graph = {node.id: node for node in lineage(mesh).values() if node.product in chosen}
+def draw_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
+    """Draw the raw sources and ports of the mesh, or of the named products; a large mesh has one box per product."""
+    selected = set(products) if products is not None else set(mesh.names)
+    graph = {node.id: node for node in lineage(mesh).values() if node.product in selected}
     graph = without(graph, lambda node: node.kind == "model")
-    lost = [item.name for item in mesh.broken if item.name in chosen]
-    words = [f"Left out, since they are in error: {', '.join(lost)}."] if lost else []
-    words += [] if graph or lost else ["There are no data products yet; CONTRIBUTING.md shows how to add one."]
-    return _picture(_tables(graph), _edges(graph), "From raw data to published ports", tuple(words))
+    broken = [item.name for item in mesh.broken if item.name in selected]
+    notes = [f"Without products in error: {', '.join(broken)}."] if broken else []
+    notes += [] if graph or broken else ["There are no data products yet; CONTRIBUTING.md shows how to add one."]
+    return _picture(_boxes(graph), _edges(graph), "From raw data to published ports", tuple(notes))
 
 
-def of_product(graph: dict[str, Table], product: str) -> Picture:
-    """All that a product is made of, the ports it reads, and those that are made from its own; `graph` is of the mesh."""
+def draw_product(graph: dict[str, Node], product: str) -> Picture:
+    """Draw a product with the ports it reads and the ports that read it; `graph` is the lineage of the mesh."""
     graph = without(graph, lambda node: node.product != product and node.kind in ("model", "source"))
     own = {node.id for node in graph.values() if node.product == product}
     inputs = {name for name in own for name in graph[name].reads}
     near = {node.id: node for node in graph.values() if node.id in own | inputs or own.intersection(node.reads)}
     edges = [edge for edge in _edges(near) if not own.isdisjoint(edge)]
-    return _picture(_tables(near), edges, f"What {product} is made of, and what reads it", (), product)
+    return _picture(_boxes(near), edges, f"Lineage of {product}", (), product)
 
 
-def of_port(mesh: Mesh, port_id: str) -> Picture:
-    """What `PRODUCT.PORT` is made from and what reads it, across products; of other products their ports only.
+def draw_port(mesh: Mesh, port_id: str) -> Picture:
+    """Draw everything upstream and downstream of `PRODUCT.PORT`; of other products the ports only.
 
     Raises `UnknownName`, or `MeshError` when its product is broken.
     """
@@ -45,27 +44,26 @@ def of_port(mesh: Mesh, port_id: str) -> Picture:
     graph = without(lineage(mesh), lambda node: node.product != own and node.kind in ("model", "source"))
     up, down = upstream(graph, [port_id]), downstream(graph, [port_id])
     near = {node.id: node for node in graph.values() if node.id in up | down}
-    lost = sorted(up - near.keys())
-    words = [f"Left out, since the product is in error: {', '.join(lost)}."] if lost else []
-    words += [] if len(down) > 1 else [f"Nothing in the mesh reads {port_id}."]
-    title = f"What {port_id} is made from, and what reads it"
-    return _picture(_tables(near, port_id), _edges(near), title, tuple(words), own)
+    broken = sorted(up - near.keys())
+    notes = [f"Without ports of products in error: {', '.join(broken)}."] if broken else []
+    notes += [] if len(down) > 1 else [f"Nothing in the mesh reads {port_id}."]
+    return _picture(_boxes(near, port_id), _edges(near), f"Lineage of {port_id}", tuple(notes), own)
 
 
-def of_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Picture:
-    """The columns that a column of `PRODUCT.PORT` is made from, and those and the notebooks that are made from it.
+def draw_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Picture:
+    """Draw the columns upstream and the columns and notebooks downstream of a column of `PRODUCT.PORT`.
 
-    Of other products only raw data and ports are shown. What cannot be told is said below the picture. Raises
-    `UnknownName`, or `MeshError` when the product is broken.
+    Of other products it shows raw data and ports only. Notes below the picture name what is unknown. Raises `UnknownName`,
+    or `MeshError` when the product is broken.
     """
     known = [item.name for item in mesh.port(port_id).contract.columns]
     if column not in known:
-        like = get_close_matches(column, known, n=3)
-        hint = f"did you mean {' or '.join(like)}?" if like else f"it has: {', '.join(known)}"
+        similar = get_close_matches(column, known, n=3)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else f"it has: {', '.join(known)}"
         raise UnknownName(f"'{port_id}' has no column '{column}'; {hint}")
     own, start = port_id.partition(".")[0], f"{port_id}.{column}"
-    around = mesh.select([port_id], upstream=True, downstream=True)
-    made = columns.lineage(config, mesh, around)
+    products = mesh.select([port_id], upstream=True, downstream=True)
+    made = columns.lineage(config, mesh, products)
     kinds = {node.id: node.kind for node in lineage(mesh).values()}
     names = dict.fromkeys((start, *made, *(name for origins in made.values() for name in origins)))
     graph = {name: _column(name, kinds, made.get(name, ())) for name in names}
@@ -73,96 +71,95 @@ def of_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Picture:
     up, down = upstream(graph, [start]), downstream(graph, [start])
     near = {name: node for name, node in graph.items() if name in up | down}
     readers = _notebooks(mesh, down)
-    words = list(_untold(port_id, start, made, kinds))
-    words += [] if len(down) > 1 or readers else [f"Nothing in the mesh is known to be made from {start}."]
+    notes = list(_gaps(port_id, start, made, kinds))
+    notes += [] if len(down) > 1 or readers else [f"Nothing in the mesh is known to be made from {start}."]
     boxes = [_column_box(node, focus=name == start) for name, node in near.items()]
-    title = f"What {start} is made from, and what is made from it"
-    return _picture([*boxes, *_tables(readers)], _edges(near | readers), title, tuple(words), own, "column")
+    return _picture([*boxes, *_boxes(readers)], _edges(near | readers), f"Lineage of {start}", tuple(notes), own, "column")
 
 
-def _column(name: str, kinds: Mapping[str, str], origins: tuple[str, ...]) -> Table:
+def _column(name: str, kinds: Mapping[str, str], origins: tuple[str, ...]) -> Node:
     table, _, _ = name.rpartition(".")
-    # What the graph does not know is a port of a broken product.
-    return Table(name, name.partition(".")[0], kinds.get(table, "port"), "", origins)
+    # A table that the graph does not contain is a port of a broken product.
+    return Node(name, name.partition(".")[0], kinds.get(table, "port"), "", origins)
 
 
-def _untold(port_id: str, start: str, made: Mapping[str, tuple[str, ...]], kinds: Mapping[str, str]) -> Iterable[str]:
+def _gaps(port_id: str, start: str, made: Mapping[str, tuple[str, ...]], kinds: Mapping[str, str]) -> Iterable[str]:
     if kinds.get(port_id) == "notebook":
-        yield f"{port_id} is made by a notebook; what its columns are made from stands in its code only."
+        yield f"A notebook makes {port_id}; the origin of its columns is known from its code only."
     elif start not in made:
-        yield f"The SQL of {port_id} cannot be taken apart; what {start} is made from stands in its model only."
+        yield f"The SQL of {port_id} cannot be analysed; the origin of {start} is known from its model only."
     elif not made[start]:
-        yield f"{start} is made from no column: it is a constant or counts rows."
+        yield f"{start} is not made from any column: it is a constant or counts rows."
 
 
-def _notebooks(mesh: Mesh, names: set[str]) -> dict[str, Table]:
-    """The ports whose notebooks read one of the columns, as far as its code tells."""
-    found: dict[str, Table] = {}
+def _notebooks(mesh: Mesh, names: set[str]) -> dict[str, Node]:
+    """Return the ports whose notebooks read one of the columns, or may read it."""
+    readers: dict[str, Node] = {}
     for port in mesh.ports:
         reads: list[str] = []
         for item in port.reads:
             used = sorted(name for name in names if name.rpartition(".")[0] == item.port)
             if port.notebook and used:
-                told = columns.named(port.notebook, [column.name for column in mesh.port(item.port).contract.columns])
-                reads += [name for name in used if told is None or name.rpartition(".")[2] in told]
+                named = columns.named(port.notebook, [column.name for column in mesh.port(item.port).contract.columns])
+                reads += [name for name in used if named is None or name.rpartition(".")[2] in named]
         if reads:
-            found[port.id] = Table(port.id, port.id.partition(".")[0], "notebook", "", tuple(reads))
-    return found
+            readers[port.id] = Node(port.id, port.id.partition(".")[0], "notebook", "", tuple(reads))
+    return readers
 
 
-def _tables(graph: Mapping[str, Table], focus: str = "") -> list[Node]:
-    return [Node(name, node.table, node.product, node.kind, focus=name == focus) for name, node in graph.items()]
+def _boxes(graph: Mapping[str, Node], focus: str = "") -> list[GraphNode]:
+    return [GraphNode(name, node.table, node.product, node.kind, focus=name == focus) for name, node in graph.items()]
 
 
-def _column_box(node: Table, *, focus: bool) -> Node:
+def _column_box(node: Node, *, focus: bool) -> GraphNode:
     table, _, column = node.table.rpartition(".")
-    return Node(node.id, column, node.product, node.kind, table, focus)
+    return GraphNode(node.id, column, node.product, node.kind, table, focus)
 
 
-def _edges(graph: Mapping[str, Table]) -> list[tuple[str, str]]:
+def _edges(graph: Mapping[str, Node]) -> list[tuple[str, str]]:
     return [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
 
 
 def _picture(
-    boxes: list[Node], edges: list[tuple[str, str]], title: str, words: tuple[str, ...], own: str = "", unit: str = "port"
+    boxes: list[GraphNode], edges: list[tuple[str, str]], title: str, notes: tuple[str, ...], own: str = "", unit: str = "port"
 ) -> Picture:
-    """The boxes and edges; when there are too many, each product but `own` is one box, and of these only so many stay."""
+    """Return the picture; above `_MOST` boxes each product except `own` is one box, and at most `_MOST` of these are drawn."""
     if len(boxes) > _MOST:
-        boxes, edges, words = _folded(boxes, edges, words, own, unit)
-    told = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MOST])
-    return Picture(draw_graph(boxes, edges, title, words=words), " ".join([f"{title}: {told or 'nothing'}.", *words]))
+        boxes, edges, notes = _folded(boxes, edges, notes, own, unit)
+    listed = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MOST])
+    return Picture(draw_graph(boxes, edges, title, notes=notes), " ".join([f"{title}: {listed or 'nothing'}.", *notes]))
 
 
 def _folded(
-    boxes: list[Node], edges: list[tuple[str, str]], words: tuple[str, ...], own: str, unit: str
-) -> tuple[list[Node], list[tuple[str, str]], tuple[str, ...]]:
+    boxes: list[GraphNode], edges: list[tuple[str, str]], notes: tuple[str, ...], own: str, unit: str
+) -> tuple[list[GraphNode], list[tuple[str, str]], tuple[str, ...]]:
     ids = {box.id: box.id if box.group == own else box.group for box in boxes}
     edges = sorted({(ids[source], ids[target]) for source, target in edges if ids[source] != ids[target]})
     counts = Counter(box.group for box in boxes if box.kind != "source")
-    mine = [box for box in boxes if box.group == own]
-    far, degrees = _distances([box.id for box in mine], edges), Counter(name for edge in edges for name in edge)
-    others = sorted(counts.keys() - {own}, key=lambda name: (far.get(name, 0), -degrees[name], name))
+    unfolded = [box for box in boxes if box.group == own]
+    distances, degrees = _distances([box.id for box in unfolded], edges), Counter(name for edge in edges for name in edge)
+    others = sorted(counts.keys() - {own}, key=lambda name: (distances.get(name, 0), -degrees[name], name))
     if len(others) > _MOST:
         choice = "nearest of" if own else "products with the most inputs and readers of"
         shown = f"Shown are the {_MOST} {choice} {len(others):,} products"
-        words = (*words, f'{shown}; cat.lineage("PRODUCT.PORT") shows what stands around a port.')
+        notes = (*notes, f'{shown}; cat.lineage("PRODUCT.PORT") draws the lineage of a port.')
         others = others[:_MOST]
-    parts = [Node(name, f"{counts[name]} {unit}{'s' * (counts[name] != 1)}", name, "port") for name in sorted(others)]
-    there = {box.id for box in (*mine, *parts)}
-    return [*mine, *parts], [edge for edge in edges if there.issuperset(edge)], words
+    folded = [GraphNode(name, counted(counts[name], unit), name, "port") for name in sorted(others)]
+    shown_ids = {box.id for box in (*unfolded, *folded)}
+    return [*unfolded, *folded], [edge for edge in edges if shown_ids.issuperset(edge)], notes
 
 
 def _distances(start: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """How many edges lie between each name and the nearest of `start`, whichever way they run."""
-    near: dict[str, set[str]] = {}
+    """Return the number of edges, in any direction, between each name and the nearest of `start`."""
+    neighbours: dict[str, set[str]] = {}
     for source, target in edges:
-        near.setdefault(source, set()).add(target)
-        near.setdefault(target, set()).add(source)
-    far = dict.fromkeys(start, 0)
-    todo = list(far)
-    for name in todo:
-        for other in sorted(near.get(name, ())):
-            if other not in far:
-                far[other] = far[name] + 1
-                todo.append(other)
-    return far
+        neighbours.setdefault(source, set()).add(target)
+        neighbours.setdefault(target, set()).add(source)
+    distances = dict.fromkeys(start, 0)
+    queue = list(distances)
+    for name in queue:
+        for other in sorted(neighbours.get(name, ())):
+            if other not in distances:
+                distances[other] = distances[name] + 1
+                queue.append(other)
+    return distances

@@ -1,4 +1,4 @@
-"""One port opened to be looked at: its entry and, read when first asked for, its mesh and its snapshot."""
+"""The data behind the tabs of one port: its catalog entry, and its mesh and snapshot on first use."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,7 @@ from kit.storage import Snapshot
 
 @dataclass(frozen=True)
 class PortView:
-    """`mesh` gives all products, and remembers them: of a large mesh that takes a second.
-
-    `picked` is what was clicked inside the text about it, of what that offers.
-    """
+    """One port. `mesh` loads all products, once: a large mesh takes a second. `picked` is the value last clicked in the tab."""
 
     entry: Entry
     mesh: Callable[[], Mesh]
@@ -25,35 +22,34 @@ class PortView:
 
     @property
     def config(self) -> Config:
-        """The mesh's settings."""
+        """The settings of the mesh."""
         return self.entry.config
 
     @property
     def name(self) -> str:
-        """The port's own name, as its snapshot knows it."""
+        """The port's name within its product."""
         return self.entry.port.name
 
     def contract(self) -> Contract | None:
-        """What its folder promises now; None when that is broken, or promises it no more, and its last snapshot serves."""
-        product = next((item for item in self.mesh().products if item.name == self.entry.card.name), None)
+        """Return the port's contract; None when its product is broken or has no such port any more."""
+        product = next((item for item in self.mesh().products if item.name == self.entry.product.name), None)
         port = product.port(self.name) if product else None
         return port.contract if port else None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """The snapshot the entry speaks of, which is not pruned meanwhile; raises `NotPublished`, or `KitError` if it was."""
+        """Snapshot of the entry, locked against pruning; raises `NotPublished`, or `KitError` when it was pruned already."""
         version = self.entry.status.version
         if version is None:
             raise NotPublished(
-                f"'{self.entry.id}' was never published, so there is no data to look at; build it with "
-                f"`kit run {self.entry.card.name}`"
+                f"'{self.entry.id}' was never published and has no data; build it with `kit run {self.entry.product.name}`"
             )
         try:
-            lease = reading.open_port(self.entry.id, version, self.config)
+            snapshot_lock = reading.open_port(self.entry.id, version, self.config)
         except UnknownName:
             raise KitError(
-                f"the snapshot {version} of '{self.entry.card.name}' has been pruned since this catalog was opened; "
-                "open it anew with kit.open().browse()"
+                f"the snapshot {version} of '{self.entry.product.name}' has been pruned since this catalog was opened; "
+                "open it again with kit.open().browse()"
             ) from None
-        with lease as snapshot:
+        with snapshot_lock as snapshot:
             yield snapshot

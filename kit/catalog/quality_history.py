@@ -1,5 +1,6 @@
-"""What the checks of a port found, build by build, as records and manifests tell it."""
+"""Results of a port's checks, build by build, from run records and manifests."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -12,12 +13,12 @@ from kit.mesh import DataProduct
 from kit.storage import BuildStatus, Runs, Store
 
 MOST = 20
-"""How many builds are looked at, the newest of them."""
+"""The number of builds in a history."""
 
 
 @dataclass(frozen=True)
-class Build:
-    """One build that held data against rules. `status` is `published` or `failed`; only the first has a `version`."""
+class CheckedBuild:
+    """One build with checks. `status` is `published` or `failed`; only a published build has a `version`."""
 
     run_id: str
     at: datetime
@@ -28,69 +29,73 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What one build found of one check."""
+class CheckResult:
+    """The result of one check in one build."""
 
-    build: Build
+    build: CheckedBuild
     check: Check
 
 
 @dataclass(frozen=True)
-class History:
-    """One check and its results, newest first; a build that did not come as far has none."""
+class CheckHistory:
+    """One check and its results, newest first; a build that did not reach the check has no result."""
 
     table: str
     rule: str
     origin: str
-    results: tuple[Result, ...]
+    results: tuple[CheckResult, ...]
 
     @property
     def last(self) -> Check:
-        """What was found last."""
+        """The newest result."""
         return self.results[0].check
+
+    @property
+    def always_passed(self) -> bool:
+        """Whether the check passed in every build."""
+        return all(result.check.passed for result in self.results)
 
 
 @dataclass(frozen=True)
-class Quality:
-    """The checks of one port in the order they are made, and the `builds` that made them, newest first."""
+class PortQuality:
+    """The checks of one port in the order in which builds make them, and the builds, newest first."""
 
     port: str
-    builds: tuple[Build, ...]
-    checks: tuple[History, ...]
+    builds: tuple[CheckedBuild, ...]
+    checks: tuple[CheckHistory, ...]
 
 
-def results(config: Config, port_id: str, most: int = MOST) -> Quality:
-    """What the checks of `PRODUCT.PORT` found in the newest builds, at most so many.
+def port_quality(config: Config, port_id: str, most: int = MOST) -> PortQuality:
+    """Return the results of the checks of `PRODUCT.PORT` in the newest builds, at most `most`.
 
-    Its checks are those of its contract, its suite and its readers' needs, and those of the raw sources and models of its
-    own product that it is made from. Raises `UnknownName`, or `KitError` for a record that cannot be read.
+    These are the checks of its contract, its suite and its consumer contracts, and of the raw sources and models of its own
+    product from which it is made. Raises `UnknownName`, or `KitError` for a record that cannot be read.
     """
     product, _, port = port_id.partition(".")
-    found = builds(config, product, most)
-    about = tables(config, product).get(port)
-    if about is None:
-        raise UnknownName(f"there is no port '{port_id}'; `kit status` lists those there are")
-    return of_tables(port_id, found, about)
+    tables = tables_of_ports(config, product).get(port)
+    if tables is None:
+        raise UnknownName(f"there is no port '{port_id}'; `kit status` lists all ports")
+    builds = checked_builds(config, product, most)
+    return PortQuality(port_id, builds, tuple(history for history in check_histories(builds) if history.table in tables))
 
 
-def of_tables(port_id: str, found: tuple[Build, ...], about: frozenset[str]) -> Quality:
-    """What builds found of the checks of some tables."""
-    histories: dict[tuple[str, str, str], list[Result]] = {}
-    for build in found:
+def check_histories(builds: Iterable[CheckedBuild]) -> tuple[CheckHistory, ...]:
+    """Return the history of every check of the builds, which are ordered from new to old."""
+    histories: dict[tuple[str, str, str], list[CheckResult]] = {}
+    for build in builds:
         for check in build.checks:
-            if check.table in about:
-                histories.setdefault((check.table, check.rule, check.origin), []).append(Result(build, check))
-    return Quality(port_id, found, tuple(History(*key, tuple(given)) for key, given in histories.items()))
+            histories.setdefault((check.table, check.rule, check.origin), []).append(CheckResult(build, check))
+    return tuple(CheckHistory(*key, tuple(results)) for key, results in histories.items())
 
 
-def builds(config: Config, product: str, most: int = MOST) -> tuple[Build, ...]:
-    """The newest builds of a product that made checks; a snapshot whose run record is gone stands for its build."""
+def checked_builds(config: Config, product: str, most: int = MOST) -> tuple[CheckedBuild, ...]:
+    """Return the newest builds of a product with checks; a snapshot replaces a run record that was pruned."""
     records = islice(Runs(config.storage).history(product, (BuildStatus.PUBLISHED, BuildStatus.FAILED)), most)
-    found = [
-        Build(record.run_id, record.finished_at, record.status, record.version, record.message, record.checks)
+    builds = [
+        CheckedBuild(record.run_id, record.finished_at, record.status, record.version, record.message, record.checks)
         for record in records
     ]
-    known = {build.run_id for build in found}
+    known = {build.run_id for build in builds}
     store = Store(config.storage)
     for version in store.versions(product)[:most]:
         try:
@@ -99,22 +104,27 @@ def builds(config: Config, product: str, most: int = MOST) -> tuple[Build, ...]:
             continue  # it has just been pruned
         if snapshot.manifest["run_id"] not in known:
             checks = tuple(map(Check.from_json, snapshot.manifest["checks"]))
-            found.append(Build(snapshot.manifest["run_id"], snapshot.created_at, BuildStatus.PUBLISHED, version, "", checks))
-    return tuple(sorted(found, key=lambda build: build.at, reverse=True)[:most])
+            builds.append(
+                CheckedBuild(snapshot.manifest["run_id"], snapshot.created_at, BuildStatus.PUBLISHED, version, "", checks)
+            )
+    return tuple(sorted(builds, key=lambda build: build.at, reverse=True)[:most])
 
 
-def tables(config: Config, product: str) -> dict[str, frozenset[str]]:
-    """The tables whose checks speak of each port of a product; of a broken one, of the ports that its snapshot serves."""
+def tables_of_ports(config: Config, product: str) -> dict[str, frozenset[str]]:
+    """Return the tables whose checks concern each port of a product: the port, and the raw sources and models upstream.
+
+    For a broken product these are the ports of its current snapshot alone.
+    """
     folder = config.domains / product
     try:
-        whole = DataProduct.load(folder, DocumentReader(config.cache))
-        graph = {node.id: node for node in nodes(whole, Project.read(folder))}
+        loaded = DataProduct.load(folder, DocumentReader(config.cache))
+        graph = {node.id: node for node in nodes(loaded, Project.read(folder))}
     except KitError:
         snapshot = Store(config.storage).current(product)
         return {name: frozenset({name}) for name in (snapshot.manifest["ports"] if snapshot else ())}
-    ports = {port.name for port in whole.ports}
-    found = {}
-    for port in whole.ports:
-        mine = [graph[name].table if name in graph else name for name in upstream(graph, [port.id])]
-        found[port.name] = frozenset(table for table in mine if table == port.name or table not in ports)
-    return found
+    ports = {port.name for port in loaded.ports}
+    tables = {}
+    for port in loaded.ports:
+        made_from = [graph[name].table if name in graph else name for name in upstream(graph, [port.id])]
+        tables[port.name] = frozenset(table for table in made_from if table == port.name or table not in ports)
+    return tables

@@ -1,4 +1,4 @@
-"""The whole mesh as one page to open, print or send: nothing in it runs, and nothing is fetched."""
+"""The report: the whole mesh as one HTML page without scripts or links to other files, to open, print or send."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,50 +8,50 @@ from pathlib import Path
 
 from kit.build import HIDDEN, personal, redact
 from kit.catalog import lineage_diagram, quality_grid
-from kit.catalog.quality_history import History, builds, of_tables
+from kit.catalog.quality_history import CheckHistory, check_histories, checked_builds
 from kit.contracts import Check, Contract, counts
-from kit.core import Config, KitError, __version__, current_commit
+from kit.core import Config, KitError, __version__, counted, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
 from kit.lineage import columns, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
 from kit.quality import subjects
-from kit.storage import PortStatus, Record, Runs, Store, span, statuses
+from kit.storage import PortStatus, RunRecord, Runs, format_duration, statuses
 
 _RUNS = 10
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check: what was found `last`, without values of personal columns, and by the builds before."""
+    """One check: its history, and its `last` result without values of personal columns."""
 
-    history: History
+    history: CheckHistory
     last: Check
 
     @property
-    def steady(self) -> bool:
-        """Whether it passed in every build."""
-        return all(result.check.passed for result in self.history.results)
+    def always_passed(self) -> bool:
+        """Whether the check passed in every build."""
+        return self.history.always_passed
 
     @property
-    def found(self) -> str:
-        """What was observed last, as far as that may be told."""
+    def observed(self) -> str:
+        """The last observed value; empty when it is hidden."""
         return "" if self.last.observed == HIDDEN else self.last.observed
 
 
 @dataclass(frozen=True)
-class Table:
-    """A raw source: its contract, what its checks found, and how many rows were set aside, None where none ever are."""
+class TableSection:
+    """A raw source: contract, checks and number of quarantined rows, None when no rule of the contract quarantines."""
 
     contract: Contract
-    lines: tuple[CheckRow, ...]
-    aside: int | None
+    checks: tuple[CheckRow, ...]
+    quarantined: int | None
 
 
 @dataclass(frozen=True)
-class PortTable(Table):
-    """A port; `readers` are the products that read it, with the columns they use, in words."""
+class PortSection(TableSection):
+    """A port; `readers` are the products that read it, with the columns they use as text."""
 
     port: OutputPort
     status: PortStatus
@@ -60,77 +60,22 @@ class PortTable(Table):
 
 @dataclass(frozen=True)
 class ProductSection:
-    """One product. `others` are checks of what is neither port nor raw data; `private` says that a column is personal."""
+    """One product: lineage picture, ports, raw sources, checks of models, newest runs, consumers and score."""
 
     product: DataProduct
     picture: Picture
-    ports: tuple[PortTable, ...]
-    sources: tuple[Table, ...]
-    others: tuple[CheckRow, ...]
-    runs: tuple[Record, ...]
+    ports: tuple[PortSection, ...]
+    sources: tuple[TableSection, ...]
+    model_checks: tuple[CheckRow, ...]
+    runs: tuple[RunRecord, ...]
     consumers: tuple[str, ...]
     score: Score
-    private: bool
-
-
-def chapters(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
-    """The chapters of the healthy products, providers before consumers; `rows` are the states of their ports."""
-    graph, uses = lineage(mesh), columns.uses(config, mesh)
-    states = {f"{row.card.name}.{row.port.name}": row for row in rows}
-    known = {score.product: score for score in scores(config, mesh)}
-    found = []
-    for product in mesh.products:
-        lines, aside = _lines(config, product), _set_aside(config, product)
-        raw = {f"{RAW}.{source.name}": source.contract for source in product.sources}
-        ports = []
-        for port in product.ports:
-            state, readers = states[port.id], {name: _used(used) for name, used in uses[port.id].items()}
-            ports.append(PortTable(port.contract, lines.pop(port.name, ()), state.port.quarantined, port, state, readers))
-        found.append(
-            ProductSection(
-                product=product,
-                picture=lineage_diagram.of_product(graph, product.name),
-                ports=tuple(ports),
-                sources=tuple(Table(contract, lines.pop(name, ()), aside.get(name)) for name, contract in raw.items()),
-                others=tuple(line for rest in lines.values() for line in rest),
-                runs=tuple(islice(Runs(config.storage).history(product.name), _RUNS)),
-                consumers=mesh.consumers(product.name),
-                score=known[product.name],
-                private=any(personal(contract) for contract in (*raw.values(), *(port.contract for port in product.ports))),
-            )
-        )
-    return found
-
-
-def _lines(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
-    """The checks of a product by table, those that did not always pass first."""
-    raw, ports = subjects(product)
-    found = builds(config, product.name)
-    histories = of_tables(product.name, found, frozenset(check.table for build in found for check in build.checks)).checks
-    last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
-    lines: dict[str, tuple[CheckRow, ...]] = {}
-    for line in sorted(map(CheckRow, histories, last), key=lambda line: line.steady):
-        lines[line.history.table] = (*lines.get(line.history.table, ()), line)
-    return lines
-
-
-def _set_aside(config: Config, product: DataProduct) -> dict[str, int]:
-    """The rows of each raw table that the current snapshot's build set aside."""
-    try:
-        snapshot = Store(config.storage).current(product.name)
-    except KitError:
-        return {}
-    sources = snapshot.manifest["sources"] if snapshot else {}
-    return {f"{RAW}.{name}": entry["quarantined"] for name, entry in sources.items() if "quarantined" in entry}
-
-
-def _used(used: frozenset[str] | None) -> str:
-    return "columns that its code does not tell" if used is None else ", ".join(sorted(used)) or "no column by name"
+    has_personal_columns: bool
 
 
 def write_report(config: Config, mesh: Mesh, path: Path) -> Path:
-    """Write the page to a file, whose folder is made when it is not there; raises `KitError` when that cannot be done."""
-    page = html(config, mesh)
+    """Write the report to a file, with its missing folders; raises `KitError` when the file cannot be written."""
+    page = render_report(config, mesh)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
@@ -139,51 +84,99 @@ def write_report(config: Config, mesh: Mesh, path: Path) -> Path:
     return path
 
 
-def html(config: Config, mesh: Mesh) -> str:
-    """The page. Of personal and masked columns it shows no value, neither in samples, which it leaves out, nor observed."""
+def render_report(config: Config, mesh: Mesh) -> str:
+    """Return the page. It contains no values of personal and masked columns, neither samples nor observed values."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    here = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    place = f"{config.root}/"  # the page is read elsewhere
-    here.filters |= {
-        "span": span,
-        "moment": quality_grid.moment,
+    root = f"{config.root}/"  # the page is read on other machines
+    environment.filters |= {
+        "duration": format_duration,
+        "time": quality_grid.format_time,
         "message": _message,
-        "here": lambda text: text.replace(place, ""),
+        "without_root": lambda text: text.replace(root, ""),
     }
     rows = statuses(config, mesh)
-    ports = [f"{row.card.name}.{row.port.name}" for row in rows if row.port.name]
-    found = chapters(config, mesh, rows)
-    return here.get_template("report.html").render(
+    ports = [f"{row.product.name}.{row.port.name}" for row in rows if row.port.name]
+    products = sections(config, mesh, rows)
+    return environment.get_template("report.html").render(
         policy=POLICY, style=Path(__file__).with_name("report.css").read_text(encoding="utf-8"), now=datetime.now(UTC),
-        config=config, version=__version__, commit=current_commit(config.root), traits=TRAITS, rows=rows, chapters=found,
-        broken=mesh.broken, scores=[chapter.score for chapter in found], tally=_tally(rows),
-        lineage=lineage_diagram.of_mesh(mesh), quality=quality_grid.of_mesh(config, ports),
+        config=config, version=__version__, commit=current_commit(config.root), traits=TRAITS, rows=rows, sections=products,
+        broken=mesh.broken, scores=[section.score for section in products], tally=_tally(rows),
+        lineage=lineage_diagram.draw_mesh(mesh), quality=quality_grid.draw_mesh(config, ports),
     )  # fmt: skip
 
 
-def _message(record: Record, private: bool) -> str:
-    """Why a build failed, in its first line; of a product with personal columns without what may quote a value."""
+def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
+    """Return the sections of the valid products, providers before consumers; `rows` are the statuses of all ports."""
+    graph, uses = lineage(mesh), columns.uses(config, mesh)
+    by_port = {f"{row.product.name}.{row.port.name}": row for row in rows}
+    quarantined = {row.product.name: row.product.set_aside for row in rows}
+    by_product = {score.product: score for score in scores(config, mesh)}
+    result = []
+    for product in mesh.products:
+        checks = _checks_by_table(config, product)
+        raw = {f"{RAW}.{source.name}": source.contract for source in product.sources}
+        ports = []
+        for port in product.ports:
+            status, readers = by_port[port.id], {name: _format_columns(used) for name, used in uses[port.id].items()}
+            ports.append(PortSection(port.contract, checks.pop(port.name, ()), status.port.quarantined, port, status, readers))
+        sources = [
+            TableSection(contract, checks.pop(name, ()), quarantined[product.name].get(name)) for name, contract in raw.items()
+        ]
+        result.append(
+            ProductSection(
+                product=product,
+                picture=lineage_diagram.draw_product(graph, product.name),
+                ports=tuple(ports),
+                sources=tuple(sources),
+                model_checks=tuple(check for rest in checks.values() for check in rest),
+                runs=tuple(islice(Runs(config.storage).history(product.name), _RUNS)),
+                consumers=mesh.consumers(product.name),
+                score=by_product[product.name],
+                has_personal_columns=any(personal(table.contract) for table in (*sources, *ports)),
+            )
+        )
+    return result
+
+
+def _checks_by_table(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
+    """Return the checks of a product by table, those that did not always pass first."""
+    raw, ports = subjects(product)
+    histories = check_histories(checked_builds(config, product.name))
+    last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
+    rows: dict[str, tuple[CheckRow, ...]] = {}
+    for row in sorted(map(CheckRow, histories, last), key=lambda row: row.always_passed):
+        rows[row.history.table] = (*rows.get(row.history.table, ()), row)
+    return rows
+
+
+def _format_columns(used: frozenset[str] | None) -> str:
+    return "columns that cannot be found in its code" if used is None else ", ".join(sorted(used)) or "no column by name"
+
+
+def _message(record: RunRecord, has_personal_columns: bool) -> str:
+    """Return the first line of a run's message, without a text that may quote values of personal columns."""
     failed = counts(record.checks)["failed"]
     if failed:
-        return f"{failed} check{'s' * (failed > 1)} failed, nothing was published"
-    if private and record.failed:
-        return f"it failed with a message that may quote personal data; see run {record.run_id}"
+        return f"{counted(failed, 'check')} failed, nothing was published"
+    if has_personal_columns and record.failed:
+        return f"failed with a message that may quote personal data; see run {record.run_id}"
     return record.message.partition("\n")[0]
 
 
 def _tally(rows: Sequence[PortStatus]) -> dict[str, int]:
     ports = [row for row in rows if row.port.name]
     return {
-        "data products": len({row.card.name for row in rows}),
+        "data products": len({row.product.name for row in rows}),
         "ports": len(ports),
         "rows published": sum(row.port.rows or 0 for row in ports),
         "checks passed": sum(row.port.passed for row in ports),
         "checks that warn": sum(row.port.warned for row in ports),
         "checks failed": sum(row.port.failed for row in ports),
         "ports not fresh": sum(row.state != "fresh" for row in ports),
-        "rows set aside": sum(row.port.quarantined or 0 for row in ports),
+        "rows quarantined": sum(row.port.quarantined or 0 for row in ports),
     }

@@ -1,4 +1,4 @@
-"""The columns of a port: types, key, rules, how much is null, classification and mask."""
+"""The Schema tab: columns with types, key, rules, share of nulls, classification and mask."""
 
 from kit.catalog.port_view import PortView
 from kit.contracts import Contract, Rule
@@ -7,42 +7,43 @@ from kit.drawing import Html, markup
 from kit.storage import Snapshot
 
 _HEADER = ("column", "type", "null", "rules", "class", "description")
-_LISTED = 6  # values of a set that are told
+_LISTED = 6  # values of a value set
 
 
-def html(opened: PortView) -> Html:
-    """The columns as the contract promises them, or as the last snapshot knows them where there is none now."""
+def render_schema(view: PortView) -> Html:
+    """Return the columns of the contract, or those of the last snapshot when there is no valid contract."""
     import duckdb
 
-    contract = opened.contract()
+    contract = view.contract()
     try:
-        with opened.snapshot() as snapshot:
-            nulls = _nulls(snapshot, opened.name)
+        with view.snapshot() as snapshot:
+            nulls = _nulls(snapshot, view.name)
     except (KitError, duckdb.Error):
-        nulls = {}  # never built, pruned or damaged: there is a promise and no data
+        nulls = {}  # never built, pruned or damaged
     if contract is None:
-        known = opened.entry.port.columns
-        rows = [(markup.bold(name), kind, _share(nulls.get(name)), "", "", told) for name, kind, told in known]
-        why = "These are the columns of the last snapshot: no contract promises them now, or its product is broken."
-        return markup.joined((markup.paragraph(why), markup.table(_HEADER, rows, numbers=["null"])))
+        known = view.entry.port.columns
+        rows = [(markup.bold(name), kind, _share(nulls.get(name)), "", "", description) for name, kind, description in known]
+        note = "These are the columns of the last snapshot: the port has no contract now, or its product is broken."
+        return markup.joined((markup.paragraph(note), markup.table(_HEADER, rows, numbers=["null"])))
     columns = [
         (
-            markup.lines(markup.bold(column.name), markup.soft("key") if column.name in contract.key else ""),
+            markup.lines(markup.bold(column.name), markup.muted("key") if column.name in contract.key else ""),
             column.type,
             _share(nulls.get(column.name)),
             markup.lines(*_rules(contract, column.name)),
-            markup.lines(column.classification or "", markup.soft(f"masked: {column.mask}") if column.mask else ""),
+            markup.lines(column.classification or "", markup.muted(f"masked: {column.mask}") if column.mask else ""),
             column.description,
         )
         for column in contract.columns
     ]
-    whole = [rule for rule in contract.rules if len(rule.columns) != 1]
-    beside = (markup.heading("Of the whole table"), *(markup.paragraph(_told(rule)) for rule in whole)) if whole else ()
-    return markup.joined((markup.table(_HEADER, columns, numbers=["null"]), *beside))
+    table_rules = [rule for rule in contract.rules if len(rule.columns) != 1]
+    heading = [markup.heading("Rules of the table")] if table_rules else []
+    below = (*heading, *(markup.paragraph(_describe_rule(rule)) for rule in table_rules))
+    return markup.joined((markup.table(_HEADER, columns, numbers=["null"]), *below))
 
 
 def _nulls(snapshot: Snapshot, port: str) -> dict[str, float]:
-    """The share of nulls by column, from the footers of the files alone; a column whose footer does not count is left out."""
+    """Return the share of nulls by column, from the files' footers alone; columns without null counts are left out."""
     files = ", ".join(database.file_literal(path) for path in snapshot.files(port))
     query = (
         "select path_in_schema, sum(stats_null_count) / nullif(sum(num_values), 0) "
@@ -59,12 +60,12 @@ def _share(share: float | None) -> str:
 
 
 def _rules(contract: Contract, column: str) -> list[str]:
-    return [_told(rule, column) for rule in contract.rules if rule.columns == (column,)]
+    return [_describe_rule(rule, column) for rule in contract.rules if rule.columns == (column,)]
 
 
-def _told(rule: Rule, column: str = "") -> str:
+def _describe_rule(rule: Rule, column: str = "") -> str:
     name = rule.name.removeprefix(f"{column} ") if column else rule.name
     values = [str(value) for value in rule.kwargs.get("value_set", ())]
-    shown = f": {', '.join(values[:_LISTED])}{' …' if len(values) > _LISTED else ''}" if values else ""
-    weight = "; a warning" if rule.severity == "warning" else "; rows that break it are set aside" if rule.quarantines else ""
-    return f"{name}{shown}{weight}"
+    listed = f": {', '.join(values[:_LISTED])}{' …' if len(values) > _LISTED else ''}" if values else ""
+    effect = "; a warning" if rule.severity == "warning" else "; rows that break it are quarantined" if rule.quarantines else ""
+    return f"{name}{listed}{effect}"

@@ -1,4 +1,4 @@
-"""What a port is, who stands for it, what it promises and who relies on it."""
+"""The tabs Overview, Sample, Lineage and Code."""
 
 from collections import Counter
 from datetime import date, datetime, time
@@ -14,22 +14,22 @@ from kit.mesh import Mesh
 from kit.storage import Store, intake
 
 
-def overview(opened: PortView) -> Html:
-    """The facts of the port in words; of a broken product those that its last snapshot knows."""
-    entry, mesh, contract = opened.entry, opened.mesh(), opened.contract()
-    facts: dict[str, object] = {name: markup.states(text) for name, text in entry.facts().items() if name != "read it"}
+def render_overview(view: PortView) -> Html:
+    """Return the facts of the port; for a broken product those of its last snapshot."""
+    entry, mesh, contract = view.entry, view.mesh(), view.contract()
+    facts: dict[str, object] = {name: markup.colour_states(text) for name, text in entry.facts().items() if name != "read it"}
     if contract is not None:
         facts["classification"] = _classification(contract)
         facts["made from"] = _made_from(mesh, entry.id)
     facts["read by"] = _read_by(mesh, entry.id)
-    return markup.joined((markup.paragraph(entry.port.description), markup.facts(facts)))
+    return markup.joined((markup.paragraph(entry.port.description), markup.fact_table(facts)))
 
 
 def _classification(contract: Contract) -> str:
     counts = Counter(column.classification or "not classified" for column in contract.columns)
     masked = [column.name for column in contract.columns if column.mask]
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"columns: {told}" + (f"; masked: {', '.join(masked)}" if masked else "")
+    columns = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"columns: {columns}" + (f"; masked: {', '.join(masked)}" if masked else "")
 
 
 def _made_from(mesh: Mesh, port_id: str) -> str:
@@ -50,47 +50,49 @@ _LONGEST = 80
 _NUMBERS = ("int", "double", "float", "decimal")
 
 
-def sample(opened: PortView) -> Html:
-    """At most 20 rows; masked columns say so below their names. Raises `NotPublished`, or `KitError` for one pruned."""
-    with opened.snapshot() as snapshot, database.connect() as connection:
-        found = database.relation(snapshot.files(opened.name), connection).limit(_ROWS)
-        names, types, rows = found.columns, [str(kind).lower() for kind in found.types], found.fetchall()
-        masked: dict[str, str] = snapshot.port(opened.name).get("masked", {})
+def render_sample(view: PortView) -> Html:
+    """Return at most 20 rows, with the masks of columns; raises `NotPublished`, or `KitError` for a pruned snapshot."""
+    with view.snapshot() as snapshot, database.connect() as connection:
+        first = database.relation(snapshot.files(view.name), connection).limit(_ROWS)
+        names, types, rows = first.columns, [str(kind).lower() for kind in first.types], first.fetchall()
+        masked: dict[str, str] = snapshot.port(view.name).get("masked", {})
     columns = [f"{name} (masked: {masked[name]})" if name in masked else name for name in names]
     numbers = [column for column, kind in zip(columns, types, strict=True) if any(word in kind for word in _NUMBERS)]
-    count = f"{len(rows)} of {opened.entry.rows()} rows of snapshot {snapshot.version}."
+    count = f"{len(rows)} of {view.entry.format_rows()} rows of snapshot {snapshot.version}."
     table = markup.table(columns, ([_value(value) for value in row] for row in rows), numbers=numbers)
     return markup.joined((markup.paragraph(count), table))
 
 
 def _value(value: Any) -> Html:
     if value is None:
-        return markup.soft("null")
+        return markup.muted("null")
     if isinstance(value, float):
         return markup.html(f"{value:,.6g}")
     text = str(value) if isinstance(value, str | int | Decimal | date | datetime | time) else repr(value)
     return markup.html(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
-def lineage(opened: PortView) -> Html:
-    """A picture of the whole port or of the column that was picked; raises `MeshError` when its product is broken."""
-    mesh, name, picked = opened.mesh(), opened.entry.id, opened.picked
-    picture = lineage_diagram.of_column(opened.config, mesh, name, picked) if picked else lineage_diagram.of_port(mesh, name)
-    offers = [("the whole port", ""), *((column.name, column.name) for column in opened.entry.port.columns)]
-    words = [markup.bold(text) if value == picked else markup.offer(text, value) for text, value in offers]
-    return markup.joined((markup.paragraph(markup.joined(("Look at ", markup.joined(words, ", ")))), markup.image(picture)))
+def render_lineage(view: PortView) -> Html:
+    """Return the lineage of the whole port or of the picked column; raises `MeshError` when its product is broken."""
+    mesh, name, picked = view.mesh(), view.entry.id, view.picked
+    picture = lineage_diagram.draw_column(view.config, mesh, name, picked) if picked else lineage_diagram.draw_port(mesh, name)
+    choices = [("the whole port", ""), *((column.name, column.name) for column in view.entry.port.columns)]
+    buttons = [markup.bold(text) if value == picked else markup.pick_button(text, value) for text, value in choices]
+    return markup.joined(
+        (markup.paragraph(markup.joined(("Lineage of ", markup.joined(buttons, ", ")))), markup.image(picture))
+    )
 
 
-def code(opened: PortView) -> Html:
-    """A piece of code for each library, to be copied; each runs as it stands in a notebook of the mesh."""
-    name = opened.entry.id
+def render_code(view: PortView) -> Html:
+    """Return code that reads the port, for each library; it runs unchanged in a notebook of the mesh."""
+    name = view.entry.id
     product, _, port = name.partition(".")
-    catalog = (Store(opened.config.storage).folder(product) / intake.LOCAL).resolve()
-    pieces = {
+    catalog = (Store(view.config.storage).folder(product) / intake.LOCAL).resolve()
+    examples = {
         "polars": f'import kit\n\nframe = kit.read("{name}")',
         "polars, lazily": f'import kit\n\nframe = kit.scan("{name}")',
         "DuckDB": f'import kit\n\nrelation = kit.open().to_duckdb("{name}")\nrelation.limit(10)',
         "pandas": f'import kit\n\nframe = kit.open().to_pandas("{name}")',
         "Intake, without the kit": f'import intake\n\nframe = intake.open_catalog("{catalog}")["{port}"].read().collect()',
     }
-    return markup.joined(part for title, text in pieces.items() for part in (markup.heading(title), markup.code(text)))
+    return markup.joined(part for title, text in examples.items() for part in (markup.heading(title), markup.code(text)))

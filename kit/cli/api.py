@@ -35,7 +35,7 @@ class BuildResult:
         return "\n".join(table_lines(_HEADER, self._rows()))
 
     def _repr_html_(self) -> str:
-        rows = [(name, markup.states(status), *rest) for name, status, *rest in self._rows()]
+        rows = [(name, markup.colour_states(status), *rest) for name, status, *rest in self._rows()]
         return markup.table(_HEADER, rows, ["seconds"])
 
     def _rows(self) -> list[tuple[str, ...]]:

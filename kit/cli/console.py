@@ -84,7 +84,7 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
-    from kit.storage import raw_set_aside
+    from kit.storage import format_raw_quarantine
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
@@ -93,25 +93,25 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
     ):  # fmt: skip
         table.add_column(name, **options)
     for row in rows:
-        freshness = Text(row.freshness(), style=_STYLES[row.state])
+        freshness = Text(row.describe_freshness(), style=_STYLES[row.state])
         table.add_row(
-            row.card.name,
+            row.product.name,
             row.port.name,
-            row.card.owner,
+            row.product.owner,
             f"{row.port.rows:,}" if row.port.rows is not None else "",
             row.version or "",
             freshness,
-            Text(row.checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
+            Text(row.describe_checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
         )
     console.print(table)
     for row in rows:
-        if text := row.deprecation():
+        if text := row.describe_deprecation():
             console.print(
-                Text(f"{row.card.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
+                Text(f"{row.product.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
             )
-    for text in raw_set_aside(rows):
+    for text in format_raw_quarantine(rows):
         console.print(Text(text, "yellow"))
-    for note in dict.fromkeys(f"{row.card.name}: {row.note}" for row in rows if row.note):
+    for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
 
 

@@ -263,7 +263,7 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
     snapshots = store.history(product)
     if not any(name in snapshot.manifest["ports"] for snapshot in snapshots):
         Mesh.load(config.domains, config.cache).port(port)
-    pointer = store.pointer(product)
+    pointer = store.read_pointer(product)
     current = pointer.version if pointer else None
     rows = [
         {
@@ -304,7 +304,7 @@ def rollback(
     """Move a product's readers to another published snapshot, all ports at once."""
     config = Config.load()
     store = Store(config.storage)
-    if store.pointer(product) is None:
+    if store.read_pointer(product) is None:
         Mesh.load(config.domains, config.cache).product(product)
     snapshot = store.rollback(product, version)
     index.write(config, Mesh.load(config.domains, config.cache))

@@ -170,13 +170,13 @@ class DocumentReader:
         """
         text = read_text(path)
         key = ContentCache.key(_schema_digest(standard), text)
-        known = self._remembered.get(key)
+        known = self._remembered.lookup(key)
         if known is not None:
             return Document(path, text, json.loads(known))
         document = parse_yaml(path, text)
         before(document)
         check_schema(document, standard)
-        self._remembered.keep(key, json.dumps(document.data))
+        self._remembered.put(key, json.dumps(document.data))
         return document
 
     def save(self) -> None:

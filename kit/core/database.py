@@ -1,4 +1,4 @@
-"""The work database of one build: a throw-away DuckDB file of views over pinned inputs and staged ports."""
+"""DuckDB: connections, column types, views over Parquet files, and quoting of names and values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ _DECIMAL = re.compile(r"decimal\((\d{1,2}),(\d{1,2})\)")
 
 @lru_cache
 def normal_type(text: str) -> str | None:
-    """The DuckDB name of a column type, or None for a type the kit does not know."""
+    """Return the DuckDB name of a column type in lower case, or None for an unknown type."""
     whole = re.sub(r"\s*([(),])\s*", r"\1", text.strip().lower())
     name = re.sub(r"(\[\])+$", "", whole)
     lists = whole[len(name) :]
@@ -40,12 +40,12 @@ def normal_type(text: str) -> str | None:
 
 
 Tables = Mapping[str, Iterable[Path]]
-"""Parquet files by the name SQL knows them under: `SCHEMA.TABLE`, or `TABLE` for a port of the product itself."""
+"""Parquet files by table name in SQL: `SCHEMA.TABLE`, or `TABLE` for a port of the product itself."""
 
 
 @contextmanager
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """A DuckDB connection that is closed again and never fetches an extension."""
+    """DuckDB connection that is closed at the end and never downloads extensions."""
     connection = _open(path, read_only=read_only)
     try:
         yield connection
@@ -54,7 +54,7 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Itera
 
 
 def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
-    """Parquet files as a relation of the given connection, or of one of its own."""
+    """Return Parquet files as a relation of the given connection, or of a new one."""
     paths = ", ".join(file_literal(path) for path in files)
     return (connection or _open()).sql(f"select * from read_parquet([{paths}])")
 
@@ -86,26 +86,26 @@ def add_tables(connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Map
         connection.execute(f"create table {quoted(name)} ({columns})")
 
 
-def columns(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[str, str]:
-    """The columns of a table with their types, named as contracts name them."""
+def column_types(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[str, str]:
+    """Return the types of a table's columns, named as in contracts."""
     rows = connection.execute(f"describe {quoted(table)}").fetchall()
     return {name: normal_type(kind) or kind.lower() for name, kind, *_ in rows}
 
 
 def quoted(name: str) -> str:
-    """A dotted name as SQL identifiers."""
+    """Return a dotted name as quoted SQL identifiers."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def literal(value: object) -> str:
-    """Return a number or text as SQL."""
+    """Return a number or text as an SQL literal."""
     if isinstance(value, int | float):
         return str(value)
-    # To DuckDB a query ends at NUL.
+    # DuckDB ends a query at NUL.
     pieces = ["'" + piece.replace("'", "''") + "'" for piece in str(value).split("\0")]
     return f"({' || chr(0) || '.join(pieces)})" if len(pieces) > 1 else pieces[0]
 
 
 def file_literal(path: Path) -> str:
-    """A file as an SQL literal; `*`, `?` and `[` in its name are taken as they stand, not as a pattern."""
+    """Return a path as an SQL literal; `*`, `?` and `[` in it match themselves and are no pattern."""
     return literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))

@@ -1,32 +1,32 @@
-"""Errors a person can act on: each says what, which value, what is allowed and what to do."""
+"""Errors for users: each message names the problem, the value, what is allowed and what to do."""
 
 
 class KitError(Exception):
-    """Base class; its text is the whole message, shown without a traceback."""
+    """Base class of all errors of the kit; its text is the whole message, printed without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback."""
+        """Return the lines that IPython prints instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(KitError):
-    """`[tool.kit]` or an environment variable has a value the kit cannot use."""
+    """A setting in `[tool.kit]` or in an environment variable is invalid."""
 
 
 class InvalidFile(KitError):
-    """A file of a domain folder breaks its format; the text starts with `path:line: field:`."""
+    """A file of a domain folder is invalid; the text starts with `path:line: field:`."""
 
 
 class MeshError(KitError):
-    """Data products that do not fit together: unknown ports, missing versions, cycles, equal names."""
+    """Data products do not fit together: unknown ports, missing versions, cycles, duplicate names."""
 
 
 class UnknownName(KitError):
-    """A product, port or snapshot that does not exist; the text lists what does."""
+    """A product, port or snapshot does not exist; the text lists those that do."""
 
 
 class NotPublished(KitError):
-    """The port exists but has no published snapshot yet."""
+    """A port has no published snapshot yet."""
 
 
 class Busy(KitError):
@@ -34,28 +34,28 @@ class Busy(KitError):
 
 
 class IngestError(KitError):
-    """Raw data cannot be read with the types its contract states."""
+    """Raw data cannot be read with the column types of its contract."""
 
 
 class TransformError(KitError):
-    """A dbt project cannot be parsed or one of its models fails."""
+    """A dbt project cannot be parsed, or one of its models fails."""
 
 
 class NotebookError(KitError):
-    """An asset notebook was refused, failed, stopped early, hung or lost its kernel."""
+    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel."""
 
 
 class AuditFailed(KitError):
-    """A candidate breaks its contract or an expectation; nothing was published."""
+    """Data breaks its contract or an expectation; nothing was published."""
 
 
 class MaskError(KitError):
-    """Columns cannot be masked: the key is missing or too short, or what is left breaks the contract."""
+    """Columns cannot be masked: the key is missing or too short, or the masked data breaks the contract."""
 
 
 class SqlError(KitError):
-    """A query of a notebook was refused or failed; where it can be told, the text shows the place in it."""
+    """A query in a notebook was refused or failed; the text shows the place in the query where it is known."""
 
 
 class PublishConflict(KitError):
-    """The product moved to another snapshot while this build ran; nothing was published."""
+    """Another process changed the current snapshot while this build ran; nothing was published."""

@@ -1,4 +1,4 @@
-"""Files read strictly and written durably."""
+"""Files: strict reading, durable writing, checked paths."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def short(path: Path) -> str:
-    """The path as a person would type it: relative to the working directory where it lies below."""
+    """Return a path for messages: relative to the working directory for a path below it, else absolute."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -24,12 +24,12 @@ def short(path: Path) -> str:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of a file of at most `MAX_BYTES`; raises `InvalidFile`."""
+    """Return the UTF-8 text of a file of at most `MAX_BYTES`; raises `InvalidFile`."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise InvalidFile(f"{short(path)}: larger than {MAX_BYTES:,} bytes, which no file of a domain needs to be")
+            raise InvalidFile(f"{short(path)}: larger than {MAX_BYTES:,} bytes, the limit for files of a domain")
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidFile(f"{short(path)}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
@@ -38,34 +38,34 @@ def read_text(path: Path) -> str:
 
 
 def time_id(moment: datetime) -> str:
-    """A name for what was made at a moment; names sort as the moments do, to the microsecond."""
+    """Return a name for something made at this time, to the microsecond; names sort by time."""
     return f"{moment:%Y%m%dT%H%M%SZ-%f}"
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """`folder / relative`, refused when it leaves the folder, links followed; raises `InvalidFile`."""
+    """Return `folder / relative` with links resolved; raises `InvalidFile` for a path outside of the folder."""
     try:
         path = (folder / relative).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or no path at all
-        raise InvalidFile(f"{short(folder)}: the path '{relative}' leads nowhere: {error}") from None
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, or an invalid path
+        raise InvalidFile(f"{short(folder)}: the path '{relative}' is invalid: {error}") from None
     if not path.is_relative_to(folder.resolve()):
         raise InvalidFile(f"{short(folder)}: the path '{relative}' leaves the folder; keep files inside it")
     return path
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_json(value: Any) -> str:
-    """Indented JSON; dates and other values without a JSON form become their text."""
+    """Return indented JSON; dates and other values without a JSON form become text."""
     return json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value of a file; raises `InvalidFile` when it is missing or broken."""
+    """Return the JSON value of a file; raises `InvalidFile` when it is missing or not JSON."""
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
@@ -74,12 +74,12 @@ def read_json(path: Path) -> Any:
         raise InvalidFile(f"{short(path)}: not valid JSON: {error}") from None
 
 
-OnStep = Callable[[str], None]
-"""Told of each named point of a long operation as it is passed."""
+StepCallback = Callable[[str], None]
+"""Called with the name of each step of a long operation when that step is done."""
 
 
-def no_step(name: str) -> None:
-    """A `OnStep` that listens to nothing."""
+def ignore_step(name: str) -> None:
+    """`StepCallback` that does nothing."""
 
 
 def sync_path(path: Path) -> None:
@@ -92,15 +92,15 @@ def sync_path(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it so that they survive a power loss."""
+    """Make a folder and its missing parents so that they survive a power loss."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         sync_path(path.parent)
 
 
-def write_durably(path: Path, content: str | bytes, step: OnStep = no_step) -> None:
-    """Replace a file at once and for good: readers see the old or the new content, never a part."""
+def write_durably(path: Path, content: str | bytes, step: StepCallback = ignore_step) -> None:
+    """Replace a file atomically and durably: readers see the old or the new content, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""What the SQL of a domain may touch: its own work, the files of its inputs, and no setting."""
+"""The sandbox of a domain's SQL: it reads declared files, writes in declared folders and changes no setting."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from kit.core import database as work
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",  # else SQL reads variables of the Python around it
+    "python_enable_replacements": "false",  # otherwise SQL can read Python variables
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
@@ -22,22 +22,22 @@ _EXTENSION = "Loading external extensions is disabled"
 
 
 def declare(database: Path, files: Iterable[Path], folders: Iterable[Path] = ()) -> None:
-    """Write down beside a database which files its SQL may read, and in which folders it may also write."""
+    """Declare, in a file next to a database, the files that its SQL may read and the folders it may also write in."""
     allowed = {"files": [str(path) for path in files], "folders": [str(path) for path in folders]}
     _declaration(database).write_text(json.dumps(allowed), encoding="utf-8")
 
 
 def confine_as_declared(connection: Any, database: Path) -> None:
-    """Confine a new connection to a DuckDB file, and all that share it, to what was declared, or else to the file itself."""
+    """Confine all connections to a DuckDB file to its declared files and folders; without a declaration, to the file."""
     path = _declaration(database)
     allowed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     confine(connection, allowed.get("files", ()), allowed.get("folders", ()))
 
 
 def confine(connection: Any, files: Iterable[Path | str], folders: Iterable[Path | str] = ()) -> None:
-    """Shut a connection into files it may read and folders it may also write in; nothing opens it again."""
+    """Confine a connection, irrevocably, to files that it may read and folders that it may also write in."""
     if connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
-        return  # another connection to the same database was here before
+        return  # another connection to the same database has confined it already
     for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
         connection.execute(f"set {setting} = [{', '.join(work.literal(str(path)) for path in paths)}]")
     for name, value in _SETTINGS.items():
@@ -45,19 +45,19 @@ def confine(connection: Any, files: Iterable[Path | str], folders: Iterable[Path
 
 
 def explain(message: str) -> str:
-    """What the sandbox has to say about an error of DuckDB; any other is given back as it is."""
-    if found := _PATH.search(message):
-        path = found[1]
+    """Return a message that explains a sandbox error of DuckDB; other messages are returned unchanged."""
+    if match := _PATH.search(message):
+        path = match[1]
         if "/.duckdb/" in path:
-            return "installs or keeps something outside the build; remove it"
+            return "writes outside of the build (in DuckDB's own folder); remove it"
         snapshot = _SNAPSHOT.search(path)
-        wanted = f"'{snapshot[1]}.{snapshot[2]}'" if snapshot else "what is needed"
+        port = f"'{snapshot[1]}.{snapshot[2]}'" if snapshot else "the port it belongs to"
         return (
-            f"'{path}' is out of bounds: SQL reads its own product's tables and declared inputs, and writes only ports; "
-            f"declare {wanted} as an input in product.odps.yaml"
+            f"'{path}' is not allowed: SQL reads its own product's tables and declared inputs, and writes only ports; "
+            f"declare {port} as an input in product.odps.yaml"
         )
-    if found := _SETTING.search(message):
-        return f"changes the setting '{found[1]}', which is fixed during a build; remove it"
+    if match := _SETTING.search(message):
+        return f"changes the setting '{match[1]}', which is fixed during a build; remove it"
     if _EXTENSION in message:
         return "loads an extension of DuckDB, which is fixed during a build; remove it"
     return message

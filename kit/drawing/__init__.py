@@ -1,12 +1,12 @@
-"""SVG and HTML primitives: layered graphs, grids, bars and safe markup.
+"""SVG and HTML primitives: layered graphs, grids, bar charts and escaped markup.
 
-Plain values go in; pictures and HTML fragments come out, with every text escaped.
+Names, numbers and texts go in; pictures and HTML fragments, in which every text is escaped, come out.
 """
 
 from kit.drawing import bars, graph, markup
-from kit.drawing.graph import Node, draw_graph
-from kit.drawing.grid import GridCell, Row, draw_grid
+from kit.drawing.graph import GraphNode, draw_graph
+from kit.drawing.grid import GridCell, GridRow, draw_grid
 from kit.drawing.markup import Html
 from kit.drawing.picture import Picture
 
-__all__ = ["GridCell", "Html", "Node", "Picture", "Row", "bars", "draw_graph", "draw_grid", "graph", "markup"]
+__all__ = ["GraphNode", "GridCell", "GridRow", "Html", "Picture", "bars", "draw_graph", "draw_grid", "graph", "markup"]

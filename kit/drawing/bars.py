@@ -1,4 +1,4 @@
-"""Bars and squares as small pictures without words, in colours that are seen on light and dark."""
+"""Small pictures without text: bar charts and squares, in colours that are visible on light and dark."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ _WIDTH, _HEIGHT = 192, 36
 _VERDICTS = {"passed": (GOOD, 12), "warned": (DOUBTFUL, 9), "failed": (BAD, 12)}
 
 
-def upright(counts: Sequence[int], alt: str) -> Picture:
-    """A bar for each count, side by side; any count but nought is seen."""
+def bar_chart(counts: Sequence[int], alt: str) -> Picture:
+    """Return vertical bars side by side, one for each count; every count above zero has a visible bar."""
     width, most = _WIDTH / len(counts), max(counts) or 1
     bars = [f'<rect y="{_HEIGHT}" width="{_WIDTH}" height="1" opacity=".5"/>']
     for position, count in enumerate(counts):
@@ -21,15 +21,15 @@ def upright(counts: Sequence[int], alt: str) -> Picture:
     return _picture("".join(bars), _WIDTH, _HEIGHT + 1, alt)
 
 
-def level(share: float) -> Picture:
-    """One bar to the right, `share` (0 to 1) of the longest; its number is to stand beside it."""
+def horizontal_bar(share: float) -> Picture:
+    """Return one horizontal bar, `share` (0 to 1) of the longest; it has no alternative text: print its number next to it."""
     return _picture(f'<rect y="2" width="{max(1.0, share * 60):.1f}" height="8" rx="1"/>', 60, 12, "")
 
 
-def verdicts(found: Sequence[str]) -> Picture:
-    """A square for each verdict, in the order given; what failed is crossed, and what was not reached is a dot."""
+def verdict_squares(verdicts: Sequence[str]) -> Picture:
+    """Return a square for each verdict, in order: crossed for `failed`, a dot for an empty verdict (not reached)."""
     shapes = []
-    for position, verdict in enumerate(found):
+    for position, verdict in enumerate(verdicts):
         x = position * 15
         if verdict in _VERDICTS:
             colour, size = _VERDICTS[verdict]
@@ -39,7 +39,7 @@ def verdicts(found: Sequence[str]) -> Picture:
                 shapes.append(f'<path d="M{x + 4} 4l6 6m0-6l-6 6" stroke="#fff" stroke-width="1.6"/>')
         else:
             shapes.append(f'<circle cx="{x + 7}" cy="7" r="2" fill="{QUIET}"/>')
-    return _picture("".join(shapes), 15 * len(found), 14, ", ".join(verdict or "not reached" for verdict in found))
+    return _picture("".join(shapes), 15 * len(verdicts), 14, ", ".join(verdict or "not reached" for verdict in verdicts))
 
 
 def _picture(shapes: str, width: int, height: int, alt: str) -> Picture:

@@ -1,4 +1,4 @@
-"""What every drawing of the kit shares: colours for light and dark, the width of text, the sheet it all stands on."""
+"""The parts that all drawings share: colours for light and dark, text widths, the SVG document around a drawing."""
 
 from html import escape
 from textwrap import wrap
@@ -8,7 +8,7 @@ SIZE, SMALL = 12.5, 11.0
 BOLD = 1.07
 MARGIN, HEADER = 20.0, 44.0
 _LINE = 20.0
-_WORDS = 110  # characters of a line below a narrow drawing
+_NOTE_WIDTH = 110  # characters in a line of notes below a narrow drawing
 
 # Advance widths of Helvetica in thousandths of the font size; other characters count as an average capital.
 _WIDTHS = {
@@ -22,7 +22,7 @@ _WIDTHS = {
 }
 _OTHER = 700
 
-# An image knows the reader's system, not the theme of the page: it brings its own background, on which all can be read.
+# An image follows the theme of the reader's system, not of the page, and therefore has a background of its own.
 _STYLE = """
 .drawing{--back:#fff;--frame:#f5f7f9;--rim:#d5dbe1;--ink:#1f2933;--soft:#5b6875;--edge:#8794a1;--fill:#fff;--line:#77848f;
 --port:#e3eefb;--port-line:#1f64b5;--book:#fff3dc;--book-line:#a86400}
@@ -36,10 +36,10 @@ _STYLE = """
 """
 
 
-def sheet(title: str, parts: str, width: float, height: float, *, style: str, words: tuple[str, ...] = ()) -> str:
-    """An SVG document: below the title the `parts`, `width` by `height` pixels, and below these whole sentences, if any."""
-    lines = [line for text in words for line in wrap(text, max(_WORDS, int(width / 7)))]
-    said = "".join(
+def svg_document(title: str, parts: str, width: float, height: float, *, style: str, notes: tuple[str, ...] = ()) -> str:
+    """Return an SVG document: the title, below it `parts` (`width` by `height` pixels), below these the notes, if any."""
+    lines = [line for text in notes for line in wrap(text, max(_NOTE_WIDTH, int(width / 7)))]
+    below = "".join(
         f'<text x="{number(MARGIN)}" y="{number(HEADER + height + 12 + _LINE * place)}">{escape(line)}</text>'
         for place, line in enumerate(lines)
     )
@@ -50,18 +50,18 @@ def sheet(title: str, parts: str, width: float, height: float, *, style: str, wo
         f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" role="img" width="{number(width)}" height="{number(total)}" '
         f'viewBox="0 0 {number(width)} {number(total)}"><title>{name}</title><style>{_STYLE}{style}</style>'
         f'<rect class="back" width="100%" height="100%" rx="8"/><text class="title" x="{number(MARGIN)}" y="29">{name}</text>'
-        f'<g transform="translate({number(MARGIN)} {number(HEADER)})">\n{parts}</g>\n{said}</svg>\n'
+        f'<g transform="translate({number(MARGIN)} {number(HEADER)})">\n{parts}</g>\n{below}</svg>\n'
     )
 
 
 def text_width(text: str, size: float = SIZE) -> float:
-    """Pixels a text takes; a little generous, as readers have other fonts."""
+    """Return the width of a text in pixels, with a margin because readers have other fonts."""
     units = sum(1_000 if east_asian_width(c) in "WF" else _WIDTHS.get(c, _OTHER) for c in text)
     return units * size / 1_000 * 1.05
 
 
-def cut(text: str, most: float, size: float = SIZE) -> str:
-    """The text, ended by an ellipsis where it is wider than `most` pixels."""
+def truncate(text: str, most: float, size: float = SIZE) -> str:
+    """Return the text, shortened with an ellipsis when it is wider than `most` pixels."""
     if text_width(text, size) <= most:
         return text
     while text and text_width(text + "…", size) > most:
@@ -70,5 +70,5 @@ def cut(text: str, most: float, size: float = SIZE) -> str:
 
 
 def number(value: float) -> str:
-    """A number as short as it can be written, to a tenth of a pixel."""
+    """Return a number with at most one decimal, in its shortest form."""
     return f"{value:.1f}".removesuffix(".0")

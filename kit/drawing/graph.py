@@ -1,4 +1,4 @@
-"""A layered graph drawn as SVG: boxes by kind, framed by group, readable in light and dark."""
+"""Layered graphs as SVG: boxes by kind, framed by group, for light and dark themes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from html import escape
 from math import ceil
 
 from kit.core import KitError
-from kit.drawing.canvas import BOLD, SMALL, cut, number, sheet, text_width
+from kit.drawing.canvas import BOLD, SMALL, number, svg_document, text_width, truncate
 from kit.drawing.graph_layout import FRAME, Box, layout
 
 KINDS = {"source": "raw source", "model": "model", "port": "published port", "notebook": "notebook"}
-"""The kinds of node, and what the legend calls them."""
+"""The kinds of node, with their names in the legend."""
 
 _MOST = 200.0
 _PAD = 14.0
@@ -29,10 +29,10 @@ _STYLE = """
 
 
 @dataclass(frozen=True)
-class Node:
-    """A box: `label` is written in it and `note` below that in small; `group` names the frame it stands in.
+class GraphNode:
+    """A box with a label and, in small letters, a note; `group` is the name of the frame around it.
 
-    `focus` rings the box that the drawing is about.
+    `focus` draws a ring around the box that the drawing is about.
     """
 
     id: str
@@ -43,26 +43,29 @@ class Node:
     focus: bool = False
 
 
-def draw_graph(nodes: Sequence[Node], edges: Iterable[tuple[str, str]], title: str, *, words: tuple[str, ...] = ()) -> str:
-    """The graph as an SVG document, the same bytes for the same input; edges run from source to target.
+def draw_graph(nodes: Sequence[GraphNode], edges: Iterable[tuple[str, str]], title: str, *, notes: tuple[str, ...] = ()) -> str:
+    """Return the graph as an SVG document, the same bytes for the same input; edges go from source to target.
 
-    `words` are sentences that stand below it. Raises `KitError` for an unknown kind, a node given twice, an edge of an
+    `notes` are sentences below the graph. Raises `KitError` for an unknown kind, two nodes with the same id, an edge of an
     unknown node, and edges in a circle.
     """
     edges = list(edges)
-    _refuse(nodes, edges)
+    _check(nodes, edges)
     height = 44.0 if any(node.note for node in nodes) else 30.0
-    widths = {node.id: 2 * _PAD + ceil(max(text_width(_cut(node.label)), text_width(_cut(node.note), SMALL))) for node in nodes}
+    widths = {
+        node.id: 2 * _PAD + ceil(max(text_width(_truncate(node.label)), text_width(_truncate(node.note), SMALL)))
+        for node in nodes
+    }
     picture = layout({node.id: node.group for node in nodes}, widths, height, edges)
     parts = [_frame(group, box) for group, box in sorted(picture.frames.items())]
     parts += [_edge(edge, points) for edge, points in sorted(picture.routes.items())]
     parts += [_node(node, picture.boxes[node.id]) for node in nodes]
     legend, wide = _legend({node.kind for node in nodes})
     parts.append(f'<g transform="translate(0 {number(picture.height + _LEGEND - 26)})">{legend}</g>')
-    return sheet(title, "\n".join(parts), max(picture.width, wide), picture.height + _LEGEND, style=_STYLE, words=words)
+    return svg_document(title, "\n".join(parts), max(picture.width, wide), picture.height + _LEGEND, style=_STYLE, notes=notes)
 
 
-def _refuse(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> None:
+def _check(nodes: Sequence[GraphNode], edges: Sequence[tuple[str, str]]) -> None:
     ids: set[str] = set()
     for node in nodes:
         if node.kind not in KINDS:
@@ -79,10 +82,10 @@ def _refuse(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> None:
 
 
 def _frame(group: str, box: Box) -> str:
-    name = cut(group, (box.width - 2 * _PAD) / BOLD)
+    name = truncate(group, (box.width - 2 * _PAD) / BOLD)
     hover = f"<title>{escape(group)}</title>" if name != group else ""
-    words = f'<text class="group" x="{number(box.x + FRAME)}" y="{number(box.y + 21)}">{escape(name)}</text>'
-    return f"<g>{hover}{_rect('frame', box, 10)}{words}</g>"
+    label = f'<text class="group" x="{number(box.x + FRAME)}" y="{number(box.y + 21)}">{escape(name)}</text>'
+    return f"<g>{hover}{_rect('frame', box, 10)}{label}</g>"
 
 
 def _edge(edge: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
@@ -99,8 +102,8 @@ def _edge(edge: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
     return f'<path class="edge" d="{path}m-6-4l6 4l-6 4"><title>{title}</title></path>'
 
 
-def _node(node: Node, box: Box) -> str:
-    label, note = _cut(node.label), _cut(node.note)
+def _node(node: GraphNode, box: Box) -> str:
+    label, note = _truncate(node.label), _truncate(node.note)
     middle = box.y + box.height / 2
     x = number(box.x + _PAD)
     first = f'<text x="{x}" y="{number(middle - 2 if note else middle + 4.4)}">{escape(label)}</text>'
@@ -111,7 +114,7 @@ def _node(node: Node, box: Box) -> str:
 
 
 def _shape(kind: str, box: Box) -> str:
-    """Told apart by form as well as colour: dashed, thin, round and bold, with a spine."""
+    """Return the shape of a kind, which differs in form as well as colour: dashed, thin, round and bold, with a spine."""
     shape = _rect(kind, box, min(12, box.height / 2.5) if kind == "port" else 2)
     if kind == "notebook":
         shape += f'<path class="spine" d="M{number(box.x + 5)} {number(box.y)}v{number(box.height)}"/>'
@@ -133,5 +136,5 @@ def _legend(kinds: set[str]) -> tuple[str, float]:
     return "".join(parts), x
 
 
-def _cut(text: str) -> str:
-    return cut(text, _MOST)
+def _truncate(text: str) -> str:
+    return truncate(text, _MOST)

@@ -1,14 +1,14 @@
-"""A grid drawn as SVG: a row for each thing, a column for each time, and in every cell a word and a colour."""
+"""Grids as SVG: one row per port or check, one column per build, a word and a colour in every cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from kit.drawing.canvas import SMALL, cut, number, sheet, text_width
+from kit.drawing.canvas import SMALL, number, svg_document, text_width, truncate
 
 STATES = ("passed", "warned", "failed", "none")
-"""What a cell can say; each has its colour, and the cell's text says it too."""
+"""The states of a cell; each has a colour of its own."""
 
 _LABEL = 400.0  # the widest a row's name may be
 _COLUMN = 112.0
@@ -30,7 +30,7 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class GridCell:
-    """One place of a grid: its state, its word, and below that something in small."""
+    """One cell of a grid: its state, its text and a note in small letters below the text."""
 
     state: str
     text: str
@@ -38,8 +38,8 @@ class GridCell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of cells, None where there is nothing; rows of one `group` stand below its name."""
+class GridRow:
+    """A row of cells, None for an empty place; rows of one `group` are drawn below its name."""
 
     label: str
     group: str
@@ -47,8 +47,8 @@ class Row:
     note: str = ""
 
 
-def draw_grid(rows: Sequence[Row], columns: Sequence[tuple[str, str]], title: str, *, words: tuple[str, ...] = ()) -> str:
-    """The grid as an SVG document; a column has a name and a note, `words` are sentences that stand below."""
+def draw_grid(rows: Sequence[GridRow], columns: Sequence[tuple[str, str]], title: str, *, notes: tuple[str, ...] = ()) -> str:
+    """Return the grid as an SVG document; a column has a name and a note, `notes` are sentences below the grid."""
     high = 38.0 if any(cell and cell.note for row in rows for cell in row.cells) else 26.0
     names = [text_width(row.label) + (text_width(row.note, SMALL) + 10 if row.note else 0) for row in rows]
     left = min(_LABEL, max([*names, *(text_width(row.group) * 1.1 for row in rows)], default=0.0)) + 14
@@ -56,21 +56,21 @@ def draw_grid(rows: Sequence[Row], columns: Sequence[tuple[str, str]], title: st
     for place, (name, note) in enumerate(columns if rows else ()):
         x = left + place * (_COLUMN + _GAP) + _COLUMN / 2
         parts.append(_text("end strong", x, 12, name) + (_text("note end", x, 28, note) if note else ""))
-    for group, found in groupby(rows, key=lambda row: row.group):
-        parts.append(_text("group", 0, y + 17, cut(group, left)))
+    for group, members in groupby(rows, key=lambda row: row.group):
+        parts.append(_text("group", 0, y + 17, truncate(group, left)))
         y += 26
-        for row in found:
+        for row in members:
             parts.append(_row(row, left, y, high))
             y += high + _GAP
         y += 6
     width = left + len(columns) * (_COLUMN + _GAP) - _GAP if rows else 0.0
-    return sheet(title, "\n".join(parts), width, y + 6, style=_STYLE, words=words)
+    return svg_document(title, "\n".join(parts), width, y + 6, style=_STYLE, notes=notes)
 
 
-def _row(row: Row, left: float, y: float, high: float) -> str:
-    note = cut(row.note, 90, SMALL)
+def _row(row: GridRow, left: float, y: float, high: float) -> str:
+    note = truncate(row.note, 90, SMALL)
     wide = text_width(note, SMALL) + 10 if note else 0.0
-    label = cut(row.label, left - 14 - wide)
+    label = truncate(row.label, left - 14 - wide)
     middle = y + high / 2
     parts = [_text("", 0, middle + 4.4, label)]
     if note:
@@ -86,8 +86,8 @@ def _cell(cell: GridCell, x: float, y: float, high: float) -> str:
     state = f"cell {cell.state}".removesuffix(" none")
     box = f'<rect class="{state}" x="{number(x)}" y="{number(y)}" width="{_COLUMN:g}" height="{high:g}" rx="4"/>'
     if not cell.note:
-        return box + _text("end", middle, y + high / 2 + 4.4, cut(cell.text, _COLUMN - 8))
-    return box + _text("end", middle, y + 16, cut(cell.text, _COLUMN - 8)) + _text("note end", middle, y + 31, cell.note)
+        return box + _text("end", middle, y + high / 2 + 4.4, truncate(cell.text, _COLUMN - 8))
+    return box + _text("end", middle, y + 16, truncate(cell.text, _COLUMN - 8)) + _text("note end", middle, y + 31, cell.note)
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:

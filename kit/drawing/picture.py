@@ -1,4 +1,4 @@
-"""A picture that any notebook, page or file can show."""
+"""Pictures that notebooks, pages and files can show."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -10,27 +10,25 @@ from kit.core import KitError
 
 @dataclass(frozen=True, repr=False)
 class Picture:
-    """An SVG document, and `alt`: what it shows, in a sentence for who cannot see it."""
+    """An SVG document with `alt`, a sentence that describes it for screen readers."""
 
     svg: str
     alt: str
 
     @property
     def uri(self) -> str:
-        """The `src` of an `<img>`, the form that is shown in any notebook, also one that is not trusted."""
+        """The `src` of an `<img>`, which is shown in every notebook, even one that is not trusted."""
         return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
 
     def save(self, path: Path | str) -> Path:
-        """Write it to an `.svg` file, whose path is returned; raises `KitError` when that cannot be done."""
+        """Write the picture to an `.svg` file and return its path; raises `KitError` when it cannot be written."""
         file = Path(path)
         if file.suffix != ".svg":
-            raise KitError(f"'{path}' is no name for this picture; a picture is saved as SVG, so write {file.stem or 'it'}.svg")
+            raise KitError(f"'{path}' does not end in .svg; pictures are saved as SVG: write {file.stem or 'picture'}.svg")
         try:
             file.write_text(self.svg, encoding="utf-8")
         except OSError as error:
-            raise KitError(
-                f"cannot write {path}: {error.strerror}; name a folder that is there and may be written to"
-            ) from None
+            raise KitError(f"cannot write {path}: {error.strerror}; name a folder that exists and is writable") from None
         return file
 
     def __repr__(self) -> str:

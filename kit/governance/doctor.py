@@ -12,7 +12,7 @@ from pathlib import Path
 from kit.core import Config, KitError
 from kit.governance.check import problems
 from kit.mesh import Mesh
-from kit.storage import POINTER, Store
+from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
 _DISTRIBUTION = "data-mesh-kit"
@@ -123,7 +123,7 @@ def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
         try:
             snapshot = store.current(product.name)
         except KitError as error:
-            yield Finding(f"snapshot {product.name}", f"{POINTER} leads nowhere", str(error))
+            yield Finding(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
             continue
         if snapshot is None:
             continue

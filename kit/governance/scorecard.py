@@ -65,7 +65,7 @@ class Score:
 def scores(config: Config, mesh: Mesh) -> list[Score]:
     """The score of every product in build order, then those of the broken ones, of which only that is known."""
     listed = _catalogued(config.root / CATALOG)
-    states = {(row.card.name, row.port.name): row for row in statuses(config, mesh)}
+    states = {(row.product.name, row.port.name): row for row in statuses(config, mesh)}
     found = []
     for product in mesh.products:
         try:
@@ -180,6 +180,6 @@ def _readable(port: OutputPort, files: list[Path]) -> bool:
     try:
         with database.connect() as connection:
             database.add_views(connection, {"port": files})
-            return not port.contract.schema_problems(database.columns(connection, "port"))
+            return not port.contract.schema_problems(database.column_types(connection, "port"))
     except duckdb.Error:
         return False

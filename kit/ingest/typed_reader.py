@@ -74,7 +74,7 @@ class _Table:
         empty = [f"null::varchar as {database.quoted(name)}" for name, kind in rows if kind == "NullType()"]
         replaced = f"replace ({', '.join(empty)}) " if empty else ""
         self.connection.execute(f"create view raw as select * {replaced}from read_parquet({file})")
-        found = database.columns(self.connection, "raw")
+        found = database.column_types(self.connection, "raw")
         if found.keys() - names:  # two that differ in upper and lower case only: DuckDB has renamed one
             times = Counter(name.lower() for name in names)
             twice = [name for name in names if times[name.lower()] > 1]

@@ -58,6 +58,6 @@ class CellProgress:
         return "\n".join([*lines, *filter(None, [self.working])])
 
     def _repr_html_(self) -> str:
-        rows = [(product, markup.states(step), result, seconds) for product, step, result, seconds in self.rows]
+        rows = [(product, markup.colour_states(step), result, seconds) for product, step, result, seconds in self.rows]
         table = markup.table(("product", "step", "result", "seconds"), rows, ["seconds"]) if rows else ""
         return table + (markup.paragraph(self.working) if self.working else "")

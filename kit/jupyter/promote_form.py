@@ -118,7 +118,7 @@ def told(promotion: dict[str, Any]) -> Html:
     points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion["open_points"]]
     parts = [
         _toned(done, markup.GOOD if version else "inherit"),
-        markup.facts({name: text or "none" for name, text in facts.items()}),
+        markup.fact_table({name: text or "none" for name, text in facts.items()}),
         markup.heading("Changes"),
         diff(promotion["diff"]),
         markup.heading("Written by kit sync"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kit.core import Config, KitError, UnknownName
 from kit.mesh import DESCRIPTOR
 from kit.notebooks import Inputs, serving_table
-from kit.storage import Lease, ProductSummary, Snapshot, Store, index
+from kit.storage import ProductSummary, Snapshot, SnapshotLock, Store, index
 
 
 class Pinned(NamedTuple):
@@ -28,13 +28,13 @@ class Pins:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._store = Store(config.storage)
-        self._held: dict[str, Lease] = {}
+        self._held: dict[str, SnapshotLock] = {}
 
     def files(self, port: str) -> Sequence[Path] | None:
         """The Parquet files of a port, whose product is pinned from now on; None for a name that is no published port."""
         product, _, name = port.partition(".")
         if product not in self._held:
-            if self._store.pointer(product) is None:
+            if self._store.read_pointer(product) is None:
                 return None
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
@@ -70,7 +70,7 @@ class Pins:
     def pin(self, product: str | None = None, version: str | None = None) -> None:
         """Pin a product to its current (or the named) snapshot, without a name all; raises `KitError`."""
         names = [card.name for card in self.cards()]
-        if product is not None and self._store.pointer(product) is None:
+        if product is not None and self._store.read_pointer(product) is None:
             raise UnknownName(
                 f"no product '{product}' is published; {_near(get_close_matches(product, names)) or _listed(names)}"
             )
@@ -100,7 +100,7 @@ class Pins:
             before.close()
 
     def _pinned(self, snapshot: Snapshot) -> Pinned:
-        pointer = self._store.pointer(snapshot.product)
+        pointer = self._store.read_pointer(snapshot.product)
         return Pinned(snapshot.product, snapshot.version, pointer.version if pointer else None)
 
 

@@ -75,10 +75,10 @@ def _queries(config: Config, mesh: Mesh, product: DataProduct) -> dict[tuple[str
     names = {name if kind == "model" else f"{kind} {name}": (kind, name) for kind, name in texts}
     sql = {name: texts[key] for name, key in names.items()}
     key = ContentCache.key(json.dumps([sql, tables], sort_keys=True))
-    known = remembered.get(key)
+    known = remembered.lookup(key)
     if known is None:
         known = json.dumps({name: query and query.data() for name, query in understand(sql, tables).items()})
-        remembered.keep(key, known)
+        remembered.put(key, known)
     remembered.save()
     return {names[name]: data and Query.of(data) for name, data in json.loads(known).items()}
 

@@ -110,6 +110,6 @@ def without_models(graph: dict[str, Node]) -> dict[str, Node]:
 
 def picture(graph: dict[str, Node], title: str) -> str:
     """The graph as SVG, framed by product. What a product in error would have offered is left out."""
-    boxes = [drawing.Node(node.id, node.table, node.product, node.kind) for node in graph.values()]
+    boxes = [drawing.GraphNode(node.id, node.table, node.product, node.kind) for node in graph.values()]
     edges = [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
     return drawing.draw_graph(boxes, edges, title)

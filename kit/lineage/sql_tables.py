@@ -76,10 +76,10 @@ def reaches(file: Path, texts: Sequence[tuple[str, bool]]) -> list[SqlReferences
     found = []
     for sql, may_change in texts:
         key = ContentCache.key(sql, str(may_change))
-        known = remembered.get(key)
+        known = remembered.lookup(key)
         if known is None:
             known = json.dumps(astuple(reach(sql, may_change=may_change)))
-            remembered.keep(key, known)
+            remembered.put(key, known)
         tables, faults = json.loads(known)
         found.append(SqlReferences(tuple(tables), tuple(faults)))
     remembered.save()

@@ -172,7 +172,7 @@ def _current(config: Config, product: DataProduct) -> Inputs:
     snapshots: dict[str, Snapshot] = {}
     for item in sorted({*product.inputs, *own}, key=lambda item: item.name):
         name = item.product
-        if name == product.name and store.pointer(name) is None:
+        if name == product.name and store.read_pointer(name) is None:
             continue  # its own earlier ports, before the first build
         if name not in snapshots:
             snapshots[name] = hold_until_exit(store.open(name))
@@ -204,7 +204,7 @@ def _write(table: "pl.DataFrame", contract: Contract | None, target: Path) -> No
     ordered.write_parquet(target)
     with database.connect() as connection:
         database.add_views(connection, {"candidate": [target]})
-        problems = contract.schema_problems(database.columns(connection, "candidate"))
+        problems = contract.schema_problems(database.column_types(connection, "candidate"))
     if problems:
         target.unlink()
         raise KitError(f"'{contract.id}' breaks its contract: {'; '.join(problems)}")

@@ -8,7 +8,7 @@ from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Mesh
 from kit.notebooks.asset import inputs, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
-from kit.storage import Lease, Store, hold_until_exit
+from kit.storage import SnapshotLock, Store, hold_until_exit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +47,7 @@ def files(port: str, version: str | None = None, config: Config | None = None) -
     return found
 
 
-def _opened(port: str, version: str | None, config: Config | None) -> tuple[Lease, list[Path]]:
+def _opened(port: str, version: str | None, config: Config | None) -> tuple[SnapshotLock, list[Path]]:
     config = config or Config.load()
     lease = open_port(port, version, config)
     try:
@@ -59,14 +59,14 @@ def _opened(port: str, version: str | None, config: Config | None) -> tuple[Leas
         raise
 
 
-def open_port(port: str, version: str | None = None, config: Config | None = None) -> Lease:
+def open_port(port: str, version: str | None = None, config: Config | None = None) -> SnapshotLock:
     """The snapshot a port is read from, held until closed; see `read` for what it raises."""
     if RUN_FILE in os.environ:
         raise KitError(f"in a build, read '{port}' with kit.read or kit.scan, and declare it in {DESCRIPTOR}")
     config = config or Config.load()
     product, _, name = port.partition(".")
     store = Store(config.storage)
-    if not name or store.pointer(product) is None:
+    if not name or store.read_pointer(product) is None:
         _explain(config, port)
     lease = store.open(product, version)
     try:

@@ -43,7 +43,7 @@ def audit(subjects: Sequence[AuditTarget], tables: work.Tables, clock: datetime)
     with work.connect() as connection:
         work.add_views(connection, tables)
         for subject in subjects:
-            found = work.columns(connection, subject.table)
+            found = work.column_types(connection, subject.table)
             problems = subject.contract.schema_problems(found)
             rule = schema_rule(subject.contract)
             checks.append(Check(subject.table, rule, "contract", not problems, observed="; ".join(problems)))

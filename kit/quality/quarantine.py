@@ -43,7 +43,7 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
 
     with database.connect() as connection:
         database.add_views(connection, {**others, "kit given": [given]})
-        sound = not contract.schema_problems(database.columns(connection, "kit given"))
+        sound = not contract.schema_problems(database.column_types(connection, "kit given"))
         rules = contract.quarantining if sound else ()
         connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit given"')
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")

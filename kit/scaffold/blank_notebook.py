@@ -22,7 +22,7 @@ def new_blank_notebook(config: Config) -> Path:
     """
     store = Store(config.storage)
     ports = Mesh.load(config.domains, config.cache).ports
-    port = next((port.id for port in ports if store.pointer(port.id.partition(".")[0])), None)
+    port = next((port.id for port in ports if store.read_pointer(port.id.partition(".")[0])), None)
     if port is None:
         raise NotPublished("no port is published yet that a notebook could read; build the mesh with `kit run`")
     folder = config.root / "notebooks"

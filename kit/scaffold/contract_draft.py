@@ -59,7 +59,7 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
 
 
 def _types(connection: "duckdb.DuckDBPyConnection", id: str) -> dict[str, str]:  # noqa: A002
-    types = database.columns(connection, "data")
+    types = database.column_types(connection, "data")
     for name, kind in types.items():
         if not IDENTIFIER.fullmatch(name):
             raise KitError(

@@ -7,37 +7,39 @@ from kit.storage import index, intake
 from kit.storage.intake import CATALOG
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
-from kit.storage.runs import NOTHING_TO_DO, BuildStatus, Record, Runs, current_user
-from kit.storage.snapshots import POINTER, Lease, Pointer, Snapshot, Store, hold_until_exit
-from kit.storage.status import PortStatus, judge, raw_set_aside, span, statuses
+from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
+from kit.storage.snapshot import Pointer, Snapshot
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
+from kit.storage.store import POINTER_FILE, Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 
 __all__ = [
     "CATALOG",
     "NOTHING_TO_DO",
-    "POINTER",
+    "POINTER_FILE",
     "BuildStatus",
-    "Lease",
     "Pin",
     "Pointer",
     "PortStatus",
     "PortSummary",
     "ProductSummary",
-    "Record",
+    "RunRecord",
     "Runs",
     "Snapshot",
+    "SnapshotLock",
     "Store",
     "current_user",
+    "format_duration",
+    "format_raw_quarantine",
     "hold_until_exit",
     "index",
     "intake",
-    "judge",
     "pin_inputs",
     "port_facts",
+    "port_statuses",
     "product_facts",
     "prune",
-    "raw_set_aside",
     "serving_port",
-    "span",
     "statuses",
 ]

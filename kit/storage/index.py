@@ -1,4 +1,4 @@
-"""The index: every product's card in one file, so that finding data opens no other."""
+"""The index: the summaries of all products in one file, so that a search for data opens no other file."""
 
 import json
 from collections.abc import Iterable
@@ -9,43 +9,43 @@ from kit.storage import intake
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 1  # of what is in the file; another one is made anew
+_FORM = 1  # version of the file's format; an index of another version is rebuilt
 
 
 def load(config: Config) -> tuple[ProductSummary, ...]:
-    """The cards of all products, by name; an index that is missing, damaged or knows other domains is made anew.
+    """Return the summaries of all products, sorted by name; rebuilds an index that is missing, damaged or outdated.
 
-    Raises `MeshError` when there are no domains.
+    An index is outdated when it names other domains than there are. Raises `MeshError` when there are no domains.
     """
-    cards = _read(config)
-    if set(cards) != {folder.name for folder in folders(config.domains)}:
+    summaries = _read(config)
+    if set(summaries) != {folder.name for folder in folders(config.domains)}:
         mesh = Mesh.load(config.domains, config.cache)
         try:
             return write(config, mesh)
-        except (KitError, OSError):  # who only reads the storage looks each time
+        except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
-    return _sorted(cards.values())
+    return _sorted(summaries.values())
 
 
 def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
-    """The cards of a mesh in build order, then those of the broken products, from the files themselves."""
+    """Return the summaries of a mesh in build order, then those of broken products, from domain folders and storage."""
     products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
-    return tuple(ProductSummary.of(config, product) for product in products)
+    return tuple(ProductSummary.from_product(config, product) for product in products)
 
 
 def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
-    """Replace the whole index by what the files say now; gives its cards, by name."""
+    """Rebuild the whole index; returns its summaries, sorted by name."""
     with lock(config.storage / ".index.lock", wait=True):
-        cards = _sorted(derive(config, mesh))
-        _replace(config, cards)
-    return cards
+        summaries = _sorted(derive(config, mesh))
+        _replace(config, summaries)
+    return summaries
 
 
 def update(config: Config, product: DataProduct) -> None:
-    """Put a product's card of now into the index."""
+    """Replace the summary of one product in the index."""
     with lock(config.storage / ".index.lock", wait=True):
-        cards = _read(config) | {product.name: ProductSummary.of(config, product)}
-        _replace(config, _sorted(cards.values()))
+        summaries = _read(config) | {product.name: ProductSummary.from_product(config, product)}
+        _replace(config, _sorted(summaries.values()))
 
 
 def _read(config: Config) -> dict[str, ProductSummary]:
@@ -53,23 +53,27 @@ def _read(config: Config) -> dict[str, ProductSummary]:
         data = read_json(config.storage / INDEX)
         if data["form"] != _FORM:
             return {}
-        return {card["name"]: ProductSummary.from_json(card) for card in data["products"]}
+        return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
     except (KitError, KeyError, TypeError, ValueError, AttributeError):
         return {}
 
 
-def _sorted(cards: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
-    return tuple(sorted(cards, key=lambda card: card.name))
+def _sorted(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
+    return tuple(sorted(summaries, key=lambda product: product.name))
 
 
-def _replace(config: Config, cards: tuple[ProductSummary, ...]) -> None:
-    """Write the index, and the catalog of the whole storage for readers who have only that."""
-    products = [card.to_json() for card in cards]
-    # In one line: indented, a large index takes ten times as long to write.
+def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
+    """Write the index, and the Intake catalog of the storage for readers who can reach only the storage folder."""
+    products = [product.to_json() for product in summaries]
+    # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
     write_durably(config.storage / INDEX, text + "\n")
-    published = {card.name: vars(card) | {"ports": [port.name for port in card.ports]} for card in cards if card.version}
-    catalog = intake.of_products(published, "{CATALOG_DIR}")
+    published = {
+        product.name: vars(product) | {"ports": [port.name for port in product.ports]}
+        for product in summaries
+        if product.version
+    }
+    catalog = intake.mesh_catalog(published, "{CATALOG_DIR}")
     path = config.storage / intake.CATALOG
     if not path.is_file() or path.read_bytes() != catalog.encode():
         write_durably(path, catalog)

@@ -1,4 +1,4 @@
-"""Intake catalog files as text: through them plain Intake with polars reads the mesh, without the kit."""
+"""Intake catalogs as YAML text, with which plain Intake and polars read the mesh without the kit."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,31 +7,32 @@ from typing import Any
 from kit.core import yaml_writer
 
 CATALOG = "catalog.yaml"
-LOCAL = "local.yaml"  # a product's catalog with absolute paths: polars' file URLs, which Intake makes, know no `..`
+LOCAL = "local.yaml"  # a product's catalog with absolute paths: the file URLs that Intake passes to polars cannot contain `..`
 READERS = {"snapshot": "intake.readers.readers:PolarsParquet", "product": "intake.readers.readers:YAMLCatalogReader"}
 DATATYPES = {"snapshot": "intake.readers.datatypes:Parquet", "product": "intake.readers.datatypes:CatalogFile"}
 OUTPUTS = {"snapshot": "polars:LazyFrame", "product": "intake.readers.entry:Catalog"}
 
 
-def of_products(products: Mapping[str, Mapping[str, Any]], storage: str, header: str = "") -> str:
-    """A catalog of products, by name with what is known about each; `storage` is where their snapshots lie.
+def mesh_catalog(products: Mapping[str, Mapping[str, Any]], storage: str, header: str = "") -> str:
+    """Return the catalog of all products; `products` maps names to summaries, `storage` is the URL of the storage folder.
 
-    Each entry leads to the catalog that a product's publications replace.
+    Each entry refers to the catalog that the product's publications replace.
     """
     metadata = {
-        name: {**_who(about), "domain": about["domain"], "ports": list(about["ports"])} for name, about in products.items()
+        name: {**_ownership(about), "domain": about["domain"], "ports": list(about["ports"])}
+        for name, about in products.items()
     }
     catalog = LOCAL if ".." in storage.split("/") else CATALOG
     urls = {name: f"{storage}/products/{name}/{catalog}" for name in products}
     return header + _catalog("product", {}, metadata, urls, {})
 
 
-def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> str:
-    """The catalog of one product: each port as the files of exactly one snapshot, with what is promised about it.
+def snapshot_catalog(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> str:
+    """Return the catalog of one product: each port with the files of one snapshot and with facts of its contract.
 
-    `folder` is where the product's snapshots lie.
+    `folder` is the URL of the product's snapshots.
     """
-    product = _who(manifest.get("about", {}))
+    product = _ownership(manifest.get("about", {}))
     version, ports, urls = manifest["version"], {}, {}
     for name, entry in manifest["ports"].items():
         if "quarantine_of" in entry:
@@ -48,12 +49,12 @@ def of_snapshot(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> s
             **({"quarantined": entry["quarantined"]} if "quarantined" in entry else {}),
         }
         urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(entry["files"])]
-    # A name is a name, even if it looks like a pattern.
+    # File names are literal, even those that look like patterns.
     return _catalog("snapshot", product | {"snapshot_version": version}, ports, urls, {"glob": False})
 
 
-def _who(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What it is and who stands for it; an early snapshot does not say."""
+def _ownership(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return description, owner and contact; early snapshots contain none of them."""
     return {
         "description": about.get("description", ""),
         "owner": about.get("owner", ""),
@@ -68,8 +69,8 @@ def _catalog(
     urls: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> str:
-    # Intake 2 asks for every one of these keys, and follows data that has the name of an entry for ever: hence a name that
-    # no port can have.
+    # Intake 2 requires each of these keys, and loops for ever over data that has the name of an entry: the name of the data
+    # is therefore one that no port can have.
     data = {
         f"{name}-{kind}": {"datatype": DATATYPES[kind], "kwargs": {"url": url}, "metadata": {}, "user_parameters": {}}
         for name, url in urls.items()
@@ -96,7 +97,7 @@ def _catalog(
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata with a blank before a text that Intake would take for a reference to data, and follow."""
+    """Return metadata with a blank before each text that Intake would resolve as a reference to data."""
     return {
         key: f" {value}" if isinstance(value, str) and re.match(r"\{?data\(", value) else value
         for key, value in metadata.items()
@@ -104,7 +105,7 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lines(mapping: Mapping[str, Any], indent: str) -> Iterable[str]:
-    """A mapping as YAML, each of its lists on one line."""
+    """Yield a mapping as YAML lines, with each list on one line."""
     for key, value in mapping.items():
         name = yaml_writer.key(key)
         if isinstance(value, Mapping) and value:

@@ -1,4 +1,4 @@
-"""Ports read at the version a product declares, fixed to one snapshot each for a whole build."""
+"""Pins: the inputs of a product, each fixed to one snapshot for a whole build."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 from kit.contracts import Version
 from kit.core import NotPublished
 from kit.mesh import DataProduct, InputPort, versions
-from kit.storage.snapshots import Snapshot, Store
+from kit.storage.snapshot import Snapshot
+from kit.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,16 @@ class Pin:
         return self.snapshot.files(self.port.partition(".")[2])
 
     def to_json(self) -> dict[str, Any]:
-        """What a manifest says about the input."""
-        entry = self.snapshot.port(self.port.partition(".")[2])
-        return {"version": self.snapshot.version, "contract_version": entry["contract_version"], "files": entry["files"]}
+        """Return the manifest's record of the input."""
+        port = self.snapshot.port(self.port.partition(".")[2])
+        return {"version": self.snapshot.version, "contract_version": port["contract_version"], "files": port["files"]}
 
 
 def pin_inputs(store: Store, product: DataProduct, held: ExitStack) -> dict[str, Pin]:
-    """Fix every input to the provider's current snapshot, held against pruning until `held` is closed.
+    """Pin every input to the provider's current snapshot, which is locked against pruning until `held` is closed.
 
-    They go by the names the product has for them; all ports of one provider come from one snapshot. Raises `NotPublished`
-    or `KitError`.
+    Returns pins by the names that the product has for its inputs; all ports of one provider come from one snapshot.
+    Raises `NotPublished` or `KitError`.
     """
     snapshots: dict[str, Snapshot] = {}
     pins = {}
@@ -45,16 +46,16 @@ def pin_inputs(store: Store, product: DataProduct, held: ExitStack) -> dict[str,
 
 
 def serving_port(product: DataProduct, item: InputPort, snapshot: Snapshot) -> str:
-    """The port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
+    """Return the port of a snapshot that serves an input of a product; raises `NotPublished` when none does.
 
-    A snapshot may be older than the contracts: before the provider's next build the old version still has the name.
+    A snapshot may be older than the contracts: until the provider's next build the port has its old version.
     """
     offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
-    wanted = item.name.partition(".")[2]
-    found = versions.resolve_version(wanted, item.version, {name: version for name, version in offered.items() if version})
-    if found is None:
+    port = item.name.partition(".")[2]
+    serving = versions.resolve_version(port, item.version, {name: version for name, version in offered.items() if version})
+    if serving is None:
         raise NotPublished(
             f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "
-            f"{f'version {offered[wanted]}' if wanted in offered else 'no such port'}; run `kit run {item.product}` first"
+            f"{f'version {offered[port]}' if port in offered else 'no such port'}; run `kit run {item.product}` first"
         )
-    return found
+    return serving

@@ -1,33 +1,34 @@
-"""Removing what is no longer needed: old snapshots, and the run folders and raw data only they used."""
+"""Retention: removes old snapshots and the run folders and raw data that only they use."""
 
 from kit.core import Busy, Config
 from kit.mesh import DataProduct, Mesh
 from kit.storage.runs import Runs
-from kit.storage.snapshots import Pruned, Store
+from kit.storage.snapshot import PruneResult
+from kit.storage.store import Store
 
 
-def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[Pruned]]:
-    """Remove old snapshots of every product, and the run folders and raw data only they needed.
+def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[PruneResult]]:
+    """Remove old snapshots of every product, and the run folders and raw data that only they use.
 
-    Returns what became of each version by product; one that is being built is left alone. Raises `KitError` when `keep`
-    is below 1.
+    Returns one result per old version, by product; a product that is being built is left alone. Raises `KitError` when
+    `keep` is below 1.
     """
     store = Store(config.storage)
-    result: dict[str, list[Pruned]] = {}
+    result: dict[str, list[PruneResult]] = {}
     for product in mesh.products:
         if not store.folder(product.name).is_dir():
             continue
-        # A build at work needs the raw data it has landed and its own run folder.
+        # A running build needs the raw data it has landed and its run folder.
         try:
-            with store.building(product.name):
+            with store.build_lock(product.name):
                 result[product.name] = _prune_product(config, store, product, keep)
         except Busy:
-            kept = [Pruned(version, "the product is being built") for version in store.versions(product.name)[keep:]]
+            kept = [PruneResult(version, "the product is being built") for version in store.versions(product.name)[keep:]]
             result[product.name] = kept
     return result
 
 
-def _prune_product(config: Config, store: Store, product: DataProduct, keep: int) -> list[Pruned]:
+def _prune_product(config: Config, store: Store, product: DataProduct, keep: int) -> list[PruneResult]:
     result = store.prune(product.name, keep)
     kept = store.history(product.name)
     Runs(config.storage).prune(product.name, {snapshot.manifest["run_id"] for snapshot in kept}, keep)

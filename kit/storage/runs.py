@@ -1,4 +1,4 @@
-"""The record of every build: what it did, what it found, where its executed notebooks and compiled SQL lie."""
+"""Runs: one folder per build, with its record, executed notebooks and compiled SQL."""
 
 import getpass
 import shutil
@@ -33,10 +33,11 @@ NOTHING_TO_DO = frozenset({BuildStatus.UP_TO_DATE, BuildStatus.HELD})
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """One finished build of one product.
 
-    `by` is the user it ran as; `git_commit` what the mesh was at, of a build that had something to do.
+    `steps` are seconds by name. `by` is the user it ran as. `git_commit` is the commit of the mesh, None for a build that had
+    nothing to do.
     """
 
     run_id: str
@@ -60,10 +61,10 @@ class Record:
 
 
 def current_user() -> str:
-    """The name of the user this process runs as, or nothing where the system knows none."""
+    """Return the name of the user this process runs as; empty when the system has no name for it."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a number without a name
+    except (OSError, KeyError):  # a container may run under a user number without a name
         return ""
 
 
@@ -75,28 +76,28 @@ class Runs:
 
     @staticmethod
     def new_id() -> str:
-        """A run id that sorts by time."""
+        """Return a run id; run ids sort by time."""
         return time_id(datetime.now(UTC))
 
     def folder(self, product: str, run_id: str) -> Path:
-        """The folder of one build."""
+        """Return the folder of one run."""
         return self.root / product / run_id
 
-    def save(self, record: Record) -> None:
-        """Write a build's record. Of several in a row that found nothing to do only the last is kept."""
-        last = self.last(record.product)
+    def save(self, record: RunRecord) -> None:
+        """Write the record of a build; of consecutive builds that had nothing to do, only the last record is kept."""
+        previous = self.last(record.product)
         folder = self.folder(record.product, record.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / RECORD, to_json(asdict(record)))
-        if last and last.status == record.status and record.status in NOTHING_TO_DO:
-            shutil.rmtree(self.folder(last.product, last.run_id), ignore_errors=True)
+        if previous and previous.status == record.status and record.status in NOTHING_TO_DO:
+            shutil.rmtree(self.folder(previous.product, previous.run_id), ignore_errors=True)
 
-    def last(self, product: str, statuses: Collection[str] = ()) -> Record | None:
-        """The newest finished build of a product (that ended in one of `statuses`), or None."""
+    def last(self, product: str, statuses: Collection[str] = ()) -> RunRecord | None:
+        """Return the newest finished build of a product (with one of `statuses`), or None."""
         return next(self.history(product, statuses), None)
 
-    def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[Record]:
-        """The finished builds of a product (that ended in one of `statuses`), newest first, each read when it is asked for."""
+    def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[RunRecord]:
+        """Yield the finished builds of a product (with one of `statuses`), newest first; each record is read when yielded."""
         for run_id in self.ids(product):
             try:
                 data = read_json(self.folder(product, run_id) / RECORD)
@@ -106,21 +107,21 @@ class Runs:
                 continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
             status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
-            yield Record(**{**data, **times, "status": status, "checks": checks})
+            yield RunRecord(**{**data, **times, "status": status, "checks": checks})
 
     def ids(self, product: str) -> list[str]:
-        """The run ids of a product, newest first."""
+        """Return the run ids of a product, newest first."""
         folder = self.root / product
         return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
 
     def with_notebooks(self) -> dict[str, Path]:
-        """The folder of the executed notebooks of each run that has any, by its id, newest first."""
+        """Return the folders of executed notebooks by run id, newest first; runs without executed notebooks are left out."""
         folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
         return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
 
     def prune(self, product: str, keep: set[str], newest: int) -> int:
-        """Remove the run folders of a product except the `newest` and those in `keep`; returns how many went."""
-        gone = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]
-        for run_id in gone:
+        """Remove the run folders of a product except the `newest` and those in `keep`; returns the number removed."""
+        outdated = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]
+        for run_id in outdated:
             shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
-        return len(gone)
+        return len(outdated)

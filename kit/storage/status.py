@@ -1,4 +1,4 @@
-"""How every port stands now: its card held against the clock."""
+"""Status of ports: freshness, checks and deprecation, evaluated against the clock."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,14 +14,15 @@ from kit.storage.summary import PortSummary, ProductSummary
 
 @dataclass(frozen=True)
 class PortStatus:
-    """One port, or (with an unnamed port) a product of which none is known.
+    """One port, or (with an unnamed port) a product without any known port.
 
-    `state` is `fresh`, `stale` (its data is older than the contract's latency), `late` (not published as often as
-    promised), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age`, on the wall clock, since
-    the last build that published it or found it up to date. `readers` are the products that read a deprecated port.
+    `state` is `fresh`, `stale` (the data is older than the contract's latency), `late` (the last build is longer ago than
+    the contract's frequency), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age` on the wall
+    clock, since the last build that published the port or found it up to date. `readers` are the products that read a
+    deprecated port.
     """
 
-    card: ProductSummary
+    product: ProductSummary
     port: PortSummary
     state: str
     data_age: timedelta | None = None
@@ -30,21 +31,21 @@ class PortStatus:
 
     @property
     def version(self) -> str | None:
-        """The snapshot the port is read from, or None."""
-        return self.card.version if self.port.rows is not None else None
+        """The snapshot that the port is read from, or None."""
+        return self.product.version if self.port.rows is not None else None
 
     @property
     def note(self) -> str:
-        """What is wrong with the product, or nothing."""
-        return self.card.broken or self.card.note
+        """The error of a broken product or of its last build; empty without one."""
+        return self.product.broken or self.product.note
 
     def to_json(self) -> dict[str, Any]:
-        """The status as JSON values; ages and service levels in hours."""
+        """Return the status as JSON values; ages and service levels in hours."""
         port = self.port
         return {
-            "product": self.card.name,
+            "product": self.product.name,
             "port": port.name,
-            "owner": self.card.owner,
+            "owner": self.product.owner,
             "state": self.state,
             "rows": port.rows,
             "version": self.version,
@@ -55,86 +56,95 @@ class PortStatus:
             "frequency_hours": _hours(port.sla.frequency),
             "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
             "quarantined": port.quarantined,
-            "raw_quarantined": dict(self.card.set_aside),
+            "raw_quarantined": dict(self.product.set_aside),
             "note": self.note,
-            "end_of_life": str(self.port.end_of_life) if self.port.end_of_life else None,
+            "end_of_life": str(port.end_of_life) if port.end_of_life else None,
             "readers": list(self.readers),
         }
 
-    def freshness(self) -> str:
-        """The state, the age of the snapshot and of its data, each beside what the contract allows."""
+    def describe(self) -> str:
+        """Return freshness, error and deprecation as one line of text."""
+        return "; ".join(filter(None, (self._describe_state(), self.describe_deprecation())))
+
+    def describe_freshness(self) -> str:
+        """Return the state, the age of the snapshot and the age of its data, each with the contract's limit."""
         if self.age is None:
             return self.state
-        parts = [f"{self.state} {_within(self.age, self.port.sla.frequency)}"]
+        parts = [f"{self.state} {_age_of_limit(self.age, self.port.sla.frequency)}"]
         if self.data_age is not None and self.port.sla.latency:
-            parts.append(f"data {_within(self.data_age, self.port.sla.latency)}")
-        # Spaces that do not break, so that a narrow table breaks between the parts.
+            parts.append(f"data {_age_of_limit(self.data_age, self.port.sla.latency)}")
+        # Non-breaking spaces, so that a narrow table breaks the line between the parts.
         return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
-    def in_words(self) -> str:
-        """All that is to be said about how far the port can be relied on."""
-        return "; ".join(filter(None, (self._stands(), self.deprecation())))
-
-    def _stands(self) -> str:
-        if self.card.broken:
-            serves = f"; its last snapshot still serves, {span(self.age)} old" if self.age is not None else ""
-            return f"broken: {self.card.broken}{serves}"
-        if self.age is None:
-            return f"never published, {self.note}" if self.note else "never built"
-        return f"{self.freshness()}; {self.note}" if self.note else self.freshness()
-
-    def deprecation(self) -> str:
-        """Until when a deprecated port is served, and who still reads it; empty when it is not deprecated."""
+    def describe_deprecation(self) -> str:
+        """Return the last day and the readers of a deprecated port; empty for other ports."""
         readers = f", still read by {', '.join(self.readers)}" if self.readers else ""
         return f"deprecated, served until {self.port.end_of_life}{readers}" if self.port.end_of_life else ""
 
-    def checks(self) -> str:
-        """How many checks passed, failed and warned; empty when none was made."""
+    def describe_checks(self) -> str:
+        """Return the numbers of passed, failed and warned checks and of quarantined rows; empty without any check."""
         counts = [("passed", self.port.passed), ("failed", self.port.failed), ("warned", self.port.warned)]
         if self.version is None and not self.port.failed:
             return ""
         parts = [f"{count} {kind}" for kind, count in counts if count or kind == "passed"]
-        parts += [f"{self.port.quarantined:,} rows set aside"] if self.port.quarantined else []
+        parts += [f"{self.port.quarantined:,} rows quarantined"] if self.port.quarantined else []
         return ", ".join(parts)
+
+    def _describe_state(self) -> str:
+        if self.product.broken:
+            old = f"; its last snapshot is still served, {format_duration(self.age)} old" if self.age is not None else ""
+            return f"broken: {self.product.broken}{old}"
+        if self.age is None:
+            return f"never published, {self.note}" if self.note else "never built"
+        return f"{self.describe_freshness()}; {self.note}" if self.note else self.describe_freshness()
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
-    """Every port of the mesh in build order, then the broken products."""
+    """Return the status of every port of the mesh in build order, then of the broken products."""
     return [
-        replace(row, readers=_readers(mesh, row)) if row.port.end_of_life else row
-        for row in judge(config, index.derive(config, mesh))
+        replace(status, readers=_readers(mesh, status)) if status.port.end_of_life else status
+        for status in port_statuses(config, index.derive(config, mesh))
     ]
 
 
-def _readers(mesh: Mesh, row: PortStatus) -> tuple[str, ...]:
-    return tuple(reader.name for reader in mesh.readers(f"{row.card.name}.{row.port.name}"))
-
-
-def judge(config: Config, cards: Iterable[ProductSummary]) -> list[PortStatus]:
-    """How each port of the cards stands at this moment."""
+def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[PortStatus]:
+    """Return the present status of each port of the products; it names no readers."""
     now, clock = datetime.now(UTC), config.clock()
-    return [_status(card, port, now, clock) for card in cards for port in card.ports or (PortSummary(""),)]
+    return [_status(product, port, now, clock) for product in products for port in product.ports or (PortSummary(""),)]
 
 
-def raw_set_aside(rows: Iterable[PortStatus]) -> list[str]:
-    """Of all raw data of which rows were set aside: how many, and how to see them."""
-    cards = {row.card.name: row.card for row in rows}
+def format_raw_quarantine(rows: Iterable[PortStatus]) -> list[str]:
+    """Return a line for each raw table with quarantined rows: their number and the command that reads them."""
+    products = {row.product.name: row.product for row in rows}
     return [
-        f"{name}: {count:,} rows of {table} set aside; see `kit read {quarantine_table(f'{name}.{table}')}`"
-        for name, card in cards.items()
-        for table, count in card.set_aside.items()
+        f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
+        for name, product in products.items()
+        for table, count in product.set_aside.items()
         if count
     ]
 
 
-def _status(card: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
-    if port.rows is None or card.confirmed_at is None:
-        return PortStatus(card, port, "broken" if card.broken else "unpublished")
-    age, data_age = now - card.confirmed_at, None
+def format_duration(duration: timedelta) -> str:
+    """Return a duration in its largest fitting unit: `40 s`, `5 min`, `3 h`, `12 d`, `2 y`."""
+    seconds = duration.total_seconds()
+    for size, unit in ((31557600, "y"), (86400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _readers(mesh: Mesh, status: PortStatus) -> tuple[str, ...]:
+    return tuple(reader.name for reader in mesh.readers(f"{status.product.name}.{status.port.name}"))
+
+
+def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
+    if port.rows is None or product.confirmed_at is None:
+        return PortStatus(product, port, "broken" if product.broken else "unpublished")
+    age, data_age = now - product.confirmed_at, None
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest
-    return PortStatus(card, port, "broken" if card.broken else _state(port.sla, age, data_age), data_age, age)
+    return PortStatus(product, port, "broken" if product.broken else _state(port.sla, age, data_age), data_age, age)
 
 
 def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> str:
@@ -143,19 +153,10 @@ def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> str:
     return "late" if sla.frequency and age > sla.frequency else "fresh"
 
 
-def _within(age: timedelta, limit: timedelta | None) -> str:
-    """An age beside what the contract allows: `3 h of 1 d`."""
-    return span(age) + (f" of {span(limit)}" if limit else "")
+def _age_of_limit(age: timedelta, limit: timedelta | None) -> str:
+    """Return an age with its limit: `3 h of 1 d`."""
+    return format_duration(age) + (f" of {format_duration(limit)}" if limit else "")
 
 
-def _hours(span: timedelta | None) -> float | None:
-    return None if span is None else round(span.total_seconds() / 3600, 2)
-
-
-def span(length: timedelta) -> str:
-    """A length of time in its largest fitting unit: `40 s`, `5 min`, `3 h`, `12 d`, `2 y`."""
-    seconds = length.total_seconds()
-    for size, unit in ((31557600, "y"), (86400, "d"), (3600, "h"), (60, "min")):
-        if abs(seconds) >= size:
-            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:.0f} s"
+def _hours(duration: timedelta | None) -> float | None:
+    return None if duration is None else round(duration.total_seconds() / 3600, 2)

@@ -1,4 +1,4 @@
-"""What is known about one data product, on one card: its promises, and how it stands, from records only."""
+"""Summaries of data products: contract facts, snapshot and last build, from records alone, without reading data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from kit.contracts import Sla
 from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
-from kit.storage.runs import BuildStatus, Record, Runs
-from kit.storage.snapshots import Snapshot, Store
+from kit.storage.runs import BuildStatus, RunRecord, Runs
+from kit.storage.snapshot import Snapshot
+from kit.storage.store import Store
 
 _LEVELS = ("latency", "frequency", "retention")
 
 
-class Column(NamedTuple):
+class ColumnSummary(NamedTuple):
     """One column: `type` is a DuckDB type in lower case."""
 
     name: str
@@ -24,16 +25,16 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class PortSummary:
-    """One port. `rows`, `newest` (its newest data) and `contract_version` are those of the current snapshot.
+    """One port. `rows`, `newest` (time of its newest data) and `contract_version` belong to the current snapshot.
 
-    `failed` are checks of the last build, which published nothing; the others are of the snapshot. `quarantined` are rows
-    that were set aside, None when its contract sets none aside; `end_of_life` the last day a deprecated one is served.
-    `parameters` are what its notebook can be given, in words.
+    `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
+    `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
+    the last day of a deprecated port. `parameters` are those of its notebook, as text.
     """
 
     name: str
     description: str = ""
-    columns: tuple[Column, ...] = ()
+    columns: tuple[ColumnSummary, ...] = ()
     sla: Sla = field(default_factory=Sla)
     contract_version: str | None = None
     rows: int | None = None
@@ -48,11 +49,11 @@ class PortSummary:
 
 @dataclass(frozen=True)
 class ProductSummary:
-    """One product. `broken` says why its folder cannot be used, `note` what was wrong with its last build.
+    """One product. `broken` is the error of its folder, `note` the error of its last build.
 
-    `version` is the snapshot readers see, None before the first; `set_aside` how many rows of its raw data are not in it, by
-    table, where a contract sets any aside. `confirmed_at` is when a build last published it or
-    found it up to date, UTC.
+    `version` is the snapshot that readers see, None before the first. `set_aside` are the numbers of quarantined rows by
+    raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
+    product or found it up to date.
     """
 
     name: str
@@ -69,10 +70,10 @@ class ProductSummary:
     set_aside: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: Config, product: DataProduct | Broken) -> "ProductSummary":
-        """The card of a product as its folder, its snapshots and its runs are now.
+    def from_product(cls, config: Config, product: DataProduct | Broken) -> "ProductSummary":
+        """Return the summary of a product, from its folder, snapshots and runs.
 
-        Of a broken one the ports are those of the snapshot that still serves.
+        The ports of a broken product are those of its current snapshot.
         """
         try:
             snapshot, problem = Store(config.storage).current(product.name), ""
@@ -96,36 +97,36 @@ class ProductSummary:
             confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
             note=problem,
             broken=product.message if isinstance(product, Broken) else "",
-            set_aside=_set_aside(snapshot) if snapshot else {},
+            set_aside=_raw_quarantined(snapshot) if snapshot else {},
             **{**about, "tags": tuple(about.get("tags", ()))},
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The card as JSON values; moments are left to the writer."""
+        """Return the summary as JSON values, except that times stay `datetime` values."""
         return vars(self) | {"ports": [vars(port) | {"sla": _sla_to_json(port.sla)} for port in self.ports]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ProductSummary":
-        """The card that `to_json` gave."""
+        """Return the summary that `to_json` returned, with times as text."""
         ports = tuple(
             PortSummary(
                 **{
                     **port,
-                    "columns": tuple(Column(*column) for column in port["columns"]),
+                    "columns": tuple(ColumnSummary(*column) for column in port["columns"]),
                     "sla": _sla_from_json(port["sla"]),
-                    "newest": _moment(port["newest"]),
+                    "newest": _time(port["newest"]),
                     "end_of_life": _day(port.get("end_of_life")),
                     "parameters": tuple(port.get("parameters", ())),
                 }
             )
             for port in data["ports"]
         )
-        confirmed_at = _moment(data["confirmed_at"])
+        confirmed_at = _time(data["confirmed_at"])
         return cls(**{**data, "tags": tuple(data["tags"]), "ports": ports, "confirmed_at": confirmed_at})
 
 
 def product_facts(product: DataProduct) -> dict[str, Any]:
-    """What a product's descriptor says about it, as JSON values for a manifest."""
+    """Return the facts of a product's descriptor, as JSON values for a manifest."""
     return {
         "domain": product.domain,
         "description": product.description,
@@ -136,52 +137,52 @@ def product_facts(product: DataProduct) -> dict[str, Any]:
 
 
 def port_facts(port: OutputPort) -> dict[str, Any]:
-    """What a port promises, as JSON values for a manifest."""
+    """Return the facts of a port's contract, as JSON values for a manifest."""
     end = port.contract.end_of_life
     return {
         "description": port.description,
         "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
         "sla": _sla_to_json(port.contract.sla),
         **({"end_of_life": str(end)} if end else {}),
-        **({"parameters": list(given)} if (given := _parameters(port)) else {}),
+        **({"parameters": list(values)} if (values := _parameters(port)) else {}),
     }
 
 
 def _parameters(port: OutputPort) -> tuple[str, ...]:
-    """None for a notebook that cannot be read, which a build and `kit check` tell."""
+    """Return no parameters of a notebook that cannot be read; builds and `kit check` report it."""
     try:
         return tuple(map(str, parameters(port.notebook).values())) if port.notebook else ()
     except NotebookError:
         return ()
 
 
-def _port(name: str, facts: Mapping[str, Any], entry: Mapping[str, Any] | None, last: Record | None) -> PortSummary:
+def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | None, last: RunRecord | None) -> PortSummary:
     failing = last.checks if last and last.failed else ()
-    card = PortSummary(
+    promised = PortSummary(
         name=name,
         description=facts.get("description", ""),
-        columns=tuple(Column(*column) for column in facts.get("columns", ())),
+        columns=tuple(ColumnSummary(*column) for column in facts.get("columns", ())),
         sla=_sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
         end_of_life=_day(facts.get("end_of_life")),
         parameters=tuple(facts.get("parameters", ())),
     )
-    if entry is None:
-        return card
+    if published is None:
+        return promised
     return replace(
-        card,
-        contract_version=entry["contract_version"],
-        rows=entry["rows"],
-        newest=_moment(entry["newest"]),
-        passed=entry["checks"]["passed"],
-        warned=entry["checks"]["warned"],
-        quarantined=entry.get("quarantined"),
+        promised,
+        contract_version=published["contract_version"],
+        rows=published["rows"],
+        newest=_time(published["newest"]),
+        passed=published["checks"]["passed"],
+        warned=published["checks"]["warned"],
+        quarantined=published.get("quarantined"),
     )
 
 
-def _set_aside(snapshot: Snapshot) -> dict[str, int]:
-    landed: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
-    return {f"{RAW}.{name}": entry["quarantined"] for name, entry in landed.items() if "quarantined" in entry}
+def _raw_quarantined(snapshot: Snapshot) -> dict[str, int]:
+    sources: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
+    return {f"{RAW}.{name}": source["quarantined"] for name, source in sources.items() if "quarantined" in source}
 
 
 def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
@@ -189,7 +190,7 @@ def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
     return max(last.finished_at, snapshot.created_at) if last else snapshot.created_at
 
 
-def _moment(text: str | None) -> datetime | None:
+def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 

@@ -160,4 +160,4 @@ def _catalog(products: dict[str, dict[str, Any]], folder: Path, root: Path, stor
         url = f"~/{storage.relative_to(Path.home())}"  # each reader's own
     else:
         url = str(storage)
-    return intake.of_products(dict(sorted(products.items())), url, HEADER)
+    return intake.mesh_catalog(dict(sorted(products.items())), url, HEADER)

@@ -202,7 +202,7 @@ def test_a_rollback_during_a_build_wins(small: SmallMesh) -> None:
     assert outcome.message == (
         f"'shop' moved from snapshot {second} to {first} while this build ran; nothing was published. Run `kit run shop` again."
     )
-    pointer = small.store.pointer("shop")
+    pointer = small.store.read_pointer("shop")
     assert pointer is not None
     assert pointer.version == first
 
@@ -260,7 +260,7 @@ def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMe
         "failed",
         f"'copier': a model wrote over its input {pinned}",
     )
-    assert small.store.pointer("copier") is None
+    assert small.store.read_pointer("copier") is None
 
 
 def test_two_builds_of_one_product_at_once(small: SmallMesh) -> None:
@@ -373,12 +373,12 @@ def test_a_repair_by_going_back_clears_the_failure(small: SmallMesh) -> None:
     small.publish("shop")
     small.replace("domains/shop/models/marts/totals.sql", "group by item", "group by nonsense")
     small.build("shop")
-    assert {row.note.partition(":")[0] for row in statuses(small.config, small.mesh) if row.card.name == "shop"} == {
+    assert {row.note.partition(":")[0] for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {
         "last build failed"
     }
     small.replace("domains/shop/models/marts/totals.sql", "group by nonsense", "group by item")
     assert small.build("shop").status == "up to date"
-    assert {row.note for row in statuses(small.config, small.mesh) if row.card.name == "shop"} == {""}
+    assert {row.note for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {""}
 
 
 def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None:
@@ -390,10 +390,10 @@ def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None
     manifest.write_text(json.dumps({**data, "created_at": "2024-01-01T00:00:00+00:00"}))
     for path in (small.config.storage / "runs/shop").glob("*/record.json"):
         path.write_text(path.read_text().replace('"finished_at": "20', '"finished_at": "19'))
-    assert {row.state for row in statuses(small.config, small.mesh) if row.card.name == "shop"} == {"late"}
+    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"late"}
     for _ in range(3):
         assert small.build("shop").status == "up to date"
-    assert {row.state for row in statuses(small.config, small.mesh) if row.card.name == "shop"} == {"fresh"}
+    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"fresh"}
     assert len(Runs(small.config.storage).ids("shop")) == 2
 
 
@@ -444,6 +444,6 @@ def test_a_path_may_hold_quotes_brackets_and_spaces(tmp_path: Path) -> None:
 def test_prune_leaves_a_product_at_work_alone(small: SmallMesh) -> None:
     small.publish("shop")
     small.publish("shop", force=True)
-    with small.store.building("shop"):
+    with small.store.build_lock("shop"):
         result = prune(small.config, small.mesh, keep=1)
     assert [item.kept_because for item in result["shop"]] == ["the product is being built"]

@@ -18,7 +18,7 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh) -> SmallMesh:
     """The small mesh with a snapshot of `shop` that no dbt made."""
-    with small.store.building("shop"):
+    with small.store.build_lock("shop"):
         staging = small.store.stage("shop", ["totals"])
         amounts = pl.Series("amount", ["170", "310"]).cast(pl.Decimal(18, 2))
         pl.DataFrame([pl.Series("item", ["cake", "tea"]), amounts]).write_parquet(staging / "totals/data.parquet")

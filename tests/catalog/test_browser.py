@@ -12,7 +12,7 @@ from kit.catalog import browser as browse
 from kit.catalog.browser import TABS, Browser
 from kit.catalog.port_view import PortView
 from kit.drawing.markup import Html
-from kit.storage import snapshots
+from kit.storage import snapshot_lock
 from tests.support.many import many
 from tests.support.small_mesh import SmallMesh
 
@@ -20,7 +20,7 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshots, "kept", {})
+    monkeypatch.setattr(snapshot_lock, "_held", {})
     yield small
 
 
@@ -56,7 +56,7 @@ def test_nothing_is_chosen_at_first(mesh: SmallMesh, asked: list[tuple[str, str,
     assert browser._list._options_labels == tuple(
         f"{name}  (never built)" for name in ("plan.forecast", "shop.sales", "shop.totals")
     )
-    assert seen(browser) == "2 data products; ports: 3 never built.Choose a port in the list; the arrow keys work there too."
+    assert seen(browser) == "2 data products; ports: 3 never built.Select a port in the list, also with the arrow keys."
 
 
 def test_a_tab_is_made_when_it_is_seen_and_once_for_a_port(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
@@ -90,7 +90,7 @@ def test_the_filter_counts_chooses_what_is_left_alone_and_keeps_the_choice(
     assert asked == [("Overview", "shop.totals", "")]
     browser._filter.value = "shop <nothing>"
     assert (browser._count.value, browser.selected) == ("0 of 3 ports", None)
-    assert seen(browser) == "nothing speaks of &#x27;shop &lt;nothing&gt;&#x27;; try fewer words, or parts of them"
+    assert seen(browser) == "nothing matches &#x27;shop &lt;nothing&gt;&#x27;; try fewer words, or parts of them"
     browser._filter.value = ""
     assert (browser._count.value, browser.selected) == ("3 of 3 ports", None)
     assert seen(browser).startswith("2 data products; ")
@@ -105,9 +105,7 @@ def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.Monk
     browser._tabs.selected_index = 1
     assert seen(browser) == "this cannot be shown: ValueError: &lt;what&gt; ever"
     browser._tabs.selected_index = 2
-    assert seen(browser) == (
-        "&#x27;shop.totals&#x27; was never published, so there is no data to look at; build it with `kit run shop`"
-    )
+    assert seen(browser) == "&#x27;shop.totals&#x27; was never published and has no data; build it with `kit run shop`"
     browser._tabs.selected_index = 0
     assert "shop owner (o@example.com)" in seen(browser)
 

@@ -14,7 +14,7 @@ from kit.catalog import catalog as catalog_module
 from kit.catalog import entry as catalog_entry
 from kit.core.errors import KitError, NotPublished, UnknownName
 from kit.notebooks.notebook_run import RUN_FILE
-from kit.storage import index, snapshots
+from kit.storage import index, snapshot_lock
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh
 
@@ -22,9 +22,9 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshots, "kept", {})
+    monkeypatch.setattr(snapshot_lock, "_held", {})
     yield small
-    for lease in snapshots._held.values():
+    for lease in snapshot_lock._held.values():
         lease.close()
 
 
@@ -34,7 +34,7 @@ def test_it_lists_every_port_also_of_what_was_never_built(mesh: SmallMesh) -> No
     assert len(cat) == 3
     assert "shop.sales" in cat
     assert "shop.nothing" not in cat
-    assert {cat[name].status.in_words() for name in cat} == {"never built"}
+    assert {cat[name].status.describe() for name in cat} == {"never built"}
 
 
 def test_it_reads_as_polars_duckdb_and_pandas(mesh: SmallMesh) -> None:
@@ -98,7 +98,7 @@ def test_searches_narrow_each_other(mesh: SmallMesh) -> None:
         ("shop.total", "the catalog has no port 'shop.total'; did you mean shop.totals or shop.sales?"),
         ("shops.sales", "the catalog has no port 'shops.sales'; did you mean shop.sales or shop.totals?"),
         ("plan", "the catalog has no port 'plan'; did you mean plan.forecast?"),
-        ("zzz", "the catalog has no port 'zzz'; cat.search(\"words\") finds by name, column or owner"),
+        ("zzz", "the catalog has no port 'zzz'; find ports with cat.search(\"words\")"),
         (
             "bad.x",
             "'bad' is broken and has no snapshot to read: domains/bad: has no product.odps.yaml, "
@@ -144,7 +144,7 @@ def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
     def words() -> dict[str, str]:
         cat = kit.open()
         ages = re.compile(r"\d+(\.\d+)? (s|min|y)\b")
-        return {name: ages.sub("N", cat[name].status.in_words().replace("\N{NO-BREAK SPACE}", " ")) for name in cat}
+        return {name: ages.sub("N", cat[name].status.describe().replace("\N{NO-BREAK SPACE}", " ")) for name in cat}
 
     assert words() == {
         "plan.forecast": "never built",
@@ -164,7 +164,7 @@ def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
     index.write(mesh.config, mesh.mesh)
     assert words()["shop.sales"] == (
         "broken: domains/shop/product.odps.yaml:2: not valid YAML: while parsing a flow node, did not find expected node "
-        "content; its last snapshot still serves, N old"
+        "content; its last snapshot is still served, N old"
     )
 
 
@@ -218,20 +218,20 @@ def test_as_text_it_is_an_aligned_table(mesh: SmallMesh) -> None:
     column = lines[0].index("freshness")
     assert [line[column:].split()[0] for line in lines[1:]] == ["never", "fresh", "fresh"]
     told = repr(kit.open()["shop.sales"]).replace("\N{NO-BREAK SPACE}", " ")
-    assert "owner      shop owner (o@example.com)\n" in told
-    assert "promised   data at most 2 d old, published every 1 d\n" in told
+    assert "owner       shop owner (o@example.com)\n" in told
+    assert "promised    data at most 2 d old, published every 1 d\n" in told
     assert "sold_on  date           the sold_on" in told
 
 
 def test_a_long_catalog_is_cut_and_says_so(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_module, "_SHOWN", 2)
-    assert repr(kit.open()).splitlines()[-1] == 'and 1 more; cat.search("words") narrows'
-    assert "and 1 more; cat.search(&quot;words&quot;) narrows" in kit.open()._repr_html_()
+    assert repr(kit.open()).splitlines()[-1] == 'and 1 more; filter with cat.search("words")'
+    assert "and 1 more; filter with cat.search(&quot;words&quot;)" in kit.open()._repr_html_()
 
 
 def test_an_empty_table_is_a_sentence(mesh: SmallMesh) -> None:
     found = kit.open().search("nothing <like> it")
-    sentence = "nothing speaks of 'nothing <like> it'; try fewer words, or parts of them"
+    sentence = "nothing matches 'nothing <like> it'; try fewer words, or parts of them"
     assert (repr(found), found._repr_html_()) == (sentence, f"<p>{escape(sentence)}</p>")
     for name in ("shop", "plan"):
         rmtree(mesh.domains / name)
@@ -254,13 +254,13 @@ def test_lineage_and_quality_are_pictures(mesh: SmallMesh) -> None:
     cat = kit.open()
     assert cat.lineage().alt.startswith("From raw data to published ports: shop.raw.sales → shop.sales;")
     assert cat.lineage("shop.sales").alt == cat["shop.sales"].lineage().alt
-    assert cat.lineage("shop.sales").alt.startswith("What shop.sales is made from, and what reads it: shop.raw.sales →")
-    assert cat.lineage("shop.sales", column="item").alt.startswith("What shop.sales.item is made from")
-    assert cat.quality().alt.startswith("How the newest builds came out: plan.forecast: never built; shop.sales: never")
+    assert cat.lineage("shop.sales").alt.startswith("Lineage of shop.sales: shop.raw.sales →")
+    assert cat.lineage("shop.sales", column="item").alt.startswith("Lineage of shop.sales.item: ")
+    assert cat.quality().alt.startswith("Results of the newest builds: plan.forecast: never built; shop.sales: never")
     assert cat.quality("shop.sales").alt == cat["shop.sales"].quality().alt
     found = cat.search("plan")
-    assert (found.lineage().alt, found.quality().alt[:61]) == (
-        "From raw data to published ports: nothing.", "How the newest builds came out: plan.forecast: never built. E",
+    assert (found.lineage().alt, found.quality().alt[:59]) == (
+        "From raw data to published ports: nothing.", "Results of the newest builds: plan.forecast: never built. E",
     )  # fmt: skip
 
 
@@ -271,5 +271,5 @@ def test_pictures_of_what_is_not_there(mesh: SmallMesh) -> None:
             picture("shop.sale")
     with pytest.raises(UnknownName, match=r"'shop.sales' has no column 'itm'; did you mean item\?"):
         cat.lineage("shop.sales", column="itm")
-    with pytest.raises(KitError, match=r"say of which port 'item' is a column: cat.lineage\("):
+    with pytest.raises(KitError, match=r"name the port that has the column 'item': cat.lineage\("):
         cat.lineage(column="item")

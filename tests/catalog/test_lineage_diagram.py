@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kit.catalog.lineage_diagram import of_column, of_mesh, of_port, of_product
+from kit.catalog.lineage_diagram import draw_column, draw_mesh, draw_port, draw_product
 from kit.core.errors import MeshError, UnknownName
 from kit.drawing.picture import Picture
 from kit.lineage.graph import lineage
@@ -36,27 +36,27 @@ def words(picture: Picture) -> str:
 
 
 def test_the_whole_mesh_or_some_products_of_it(small: SmallMesh) -> None:
-    assert drawn(of_mesh(small.mesh)) == (
+    assert drawn(draw_mesh(small.mesh)) == (
         {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"},
         {"shop.raw.sales → shop.sales", "shop.sales → shop.totals", "shop.totals → plan.forecast"},
         [],
     )
-    assert drawn(of_mesh(small.mesh, ["plan"])) == ({"plan.forecast"}, set(), [])
-    assert "no data products yet" in words(of_mesh(small.mesh, []))
+    assert drawn(draw_mesh(small.mesh, ["plan"])) == ({"plan.forecast"}, set(), [])
+    assert "no data products yet" in words(draw_mesh(small.mesh, []))
 
 
 def test_a_port_is_shown_with_its_own_models_and_the_ports_of_others(small: SmallMesh) -> None:
     write(small.domains / "shop/models/staging/stg.sql", "select * from {{ source('raw', 'sales') }}\n")
     write(small.domains / "shop/models/marts/sales.sql", "select * from {{ ref('stg') }} order by sale_id\n")
-    picture = of_port(small.mesh, "shop.totals")
+    picture = draw_port(small.mesh, "shop.totals")
     inside = {"shop.raw.sales → shop.stg", "shop.stg → shop.sales", "shop.sales → shop.totals"}
     boxes = {"shop.raw.sales", "shop.stg", "shop.sales", "shop.totals", "plan.forecast"}
     assert drawn(picture) == (boxes, inside | {"shop.totals → plan.forecast"}, ["shop.totals"])
     assert picture.alt == (
-        "What shop.totals is made from, and what reads it: shop.raw.sales → shop.stg; shop.sales → shop.totals; "
+        "Lineage of shop.totals: shop.raw.sales → shop.stg; shop.sales → shop.totals; "
         "shop.stg → shop.sales; shop.totals → plan.forecast."
     )
-    picture = of_port(small.mesh, "plan.forecast")
+    picture = draw_port(small.mesh, "plan.forecast")
     ports = {"shop.sales → shop.totals", "shop.totals → plan.forecast"}
     assert drawn(picture) == ({"shop.sales", "shop.totals", "plan.forecast"}, ports, ["plan.forecast"])
     assert "Nothing in the mesh reads plan.forecast." in words(picture)
@@ -64,13 +64,13 @@ def test_a_port_is_shown_with_its_own_models_and_the_ports_of_others(small: Smal
 
 def test_what_a_broken_product_offers_is_named_as_left_out(small: SmallMesh) -> None:
     write(small.domains / "shop/product.odps.yaml", "name: shop\n")
-    picture = of_port(small.mesh, "plan.forecast")
+    picture = draw_port(small.mesh, "plan.forecast")
     assert drawn(picture) == ({"plan.forecast"}, set(), ["plan.forecast"])
-    assert "Left out, since the product is in error: shop.totals." in words(picture)
-    assert "Left out, since they are in error: shop." in words(of_mesh(small.mesh))
-    assert "Left out" not in words(of_mesh(small.mesh, ["plan"]))
+    assert "Without ports of products in error: shop.totals." in words(picture)
+    assert "Without products in error: shop." in words(draw_mesh(small.mesh))
+    assert "in error" not in words(draw_mesh(small.mesh, ["plan"]))
     with pytest.raises(MeshError, match="the data product 'shop' is broken"):
-        of_port(small.mesh, "shop.totals")
+        draw_port(small.mesh, "shop.totals")
 
 
 def test_a_column_is_followed_up_to_raw_data_and_down_to_notebooks(small: SmallMesh) -> None:
@@ -78,31 +78,31 @@ def test_a_column_is_followed_up_to_raw_data_and_down_to_notebooks(small: SmallM
     chain = ["shop.raw.sales.amount", "shop.sales.amount", "shop.totals.amount"]
     ends = {"plan.forecast", "other.copy.amount"}
     edges = {" → ".join(pair) for pair in pairwise(chain)} | {f"{chain[-1]} → {end}" for end in ends}
-    assert drawn(of_column(small.config, small.mesh, "shop.totals", "amount")) == (
+    assert drawn(draw_column(small.config, small.mesh, "shop.totals", "amount")) == (
         {*chain, *ends}, edges, ["shop.totals.amount"],
     )  # fmt: skip
     small.notebook("plan", "forecast", [FORECAST[1], "totals.select('item')"])
-    picture = of_column(small.config, small.mesh, "shop.sales", "amount")
+    picture = draw_column(small.config, small.mesh, "shop.sales", "amount")
     assert drawn(picture)[0] == {*chain, "other.copy.amount"}
 
 
 def test_what_cannot_be_told_of_a_column_is_said(small: SmallMesh) -> None:
-    picture = of_column(small.config, small.mesh, "plan.forecast", "amount")
+    picture = draw_column(small.config, small.mesh, "plan.forecast", "amount")
     assert drawn(picture) == ({"plan.forecast.amount"}, set(), ["plan.forecast.amount"])
     text = words(picture).replace("\n", " ")
-    assert "plan.forecast is made by a notebook; what its columns are made from stands in its code only." in text
+    assert "A notebook makes plan.forecast; the origin of its columns is known from its code only." in text
     assert "Nothing in the mesh is known to be made from plan.forecast.amount." in text
     totals = small.domains / "shop/models/marts/totals.sql"
     write(totals, "select 'tea' as item, 1.5 as amount\n")
-    assert "is made from no column" in words(of_column(small.config, small.mesh, "shop.totals", "item"))
+    assert "is not made from any column" in words(draw_column(small.config, small.mesh, "shop.totals", "item"))
     write(totals, "select item frm {{ ref('sales') }}\n")
-    assert "cannot be taken apart" in words(of_column(small.config, small.mesh, "shop.totals", "item"))
+    assert "cannot be analysed" in words(draw_column(small.config, small.mesh, "shop.totals", "item"))
 
 
 def test_too_many_boxes_become_one_per_product(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kit.catalog.lineage_diagram._MOST", 3)
-    assert drawn(of_mesh(small.mesh)) == ({"shop", "plan"}, {"shop → plan"}, [])
-    boxes, edges, ringed = drawn(of_port(small.mesh, "shop.totals"))
+    assert drawn(draw_mesh(small.mesh)) == ({"shop", "plan"}, {"shop → plan"}, [])
+    boxes, edges, ringed = drawn(draw_port(small.mesh, "shop.totals"))
     assert boxes == {"shop.raw.sales", "shop.sales", "shop.totals", "plan"}
     assert ("shop.totals → plan" in edges, ringed) == (True, ["shop.totals"])
 
@@ -112,10 +112,10 @@ def test_of_too_many_products_the_most_connected_or_nearest_are_shown(
 ) -> None:
     small.dbt_reader("other", "amount", "1.0.0")
     monkeypatch.setattr("kit.catalog.lineage_diagram._MOST", 1)
-    picture = of_mesh(small.mesh)
+    picture = draw_mesh(small.mesh)
     assert drawn(picture) == ({"shop"}, set(), [])
     assert "Shown are the 1 products with the most inputs and readers of 3 products" in words(picture)
-    picture = of_port(small.mesh, "shop.totals")
+    picture = draw_port(small.mesh, "shop.totals")
     assert drawn(picture)[0] == {"shop.raw.sales", "shop.sales", "shop.totals", "other"}
     assert "Shown are the 1 nearest of 2 products" in words(picture)
 
@@ -123,8 +123,8 @@ def test_of_too_many_products_the_most_connected_or_nearest_are_shown(
 def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:
     graph = lineage(small.mesh)
     boxes = {"shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"}
-    assert drawn(of_product(graph, "shop"))[0] == boxes
-    assert drawn(of_product(graph, "plan")) == ({"shop.totals", "plan.forecast"}, {"shop.totals → plan.forecast"}, [])
+    assert drawn(draw_product(graph, "shop"))[0] == boxes
+    assert drawn(draw_product(graph, "plan")) == ({"shop.totals", "plan.forecast"}, {"shop.totals → plan.forecast"}, [])
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:
 )
 def test_an_unknown_column(small: SmallMesh, column: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):
-        of_column(small.config, small.mesh, "shop.totals", column)
+        draw_column(small.config, small.mesh, "shop.totals", column)

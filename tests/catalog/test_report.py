@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.catalog.report import html, write_report
+from kit.catalog.report import render_report, write_report
 from kit.contracts.check import Check
 from kit.core.errors import KitError
 from kit.storage.runs import Runs
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def page(small: SmallMesh) -> Page:
-    return Page(html(small.config, small.mesh))
+    return Page(render_report(small.config, small.mesh))
 
 
 def personal(small: SmallMesh, path: str, column: str) -> None:
@@ -66,7 +66,10 @@ def test_it_names_every_product_port_source_column_rule_and_reader(small: SmallM
         assert [rule.name for rule in contract.rules if rule.name not in found.text] == []
     words = ("what shop is for", "shop owner (o@example.com)", "data at most 2 d old, by sold_on", "never built")
     assert [text for text in words if text not in found.text] == []
-    assert "plan uses amount, item What plan needs plan owner (o@example.com) item varchar item is required" in found.text
+    assert (
+        "plan uses amount, item Consumer contract of plan plan owner (o@example.com) item varchar item is required"
+        in found.text
+    )
 
 
 def test_nothing_in_it_runs_or_is_fetched_and_every_link_stays_inside(small: SmallMesh) -> None:
@@ -86,7 +89,7 @@ def test_nothing_in_it_runs_or_is_fetched_and_every_link_stays_inside(small: Sma
 
 def test_checks_are_told_with_what_builds_found_and_runs_with_who_and_why(small: SmallMesh) -> None:
     record(small, 1, replace(BROKEN, passed=True, observed=""), status="published", version="v1")
-    at = record(small, 2, BROKEN, replace(BROKEN, rule="steady", passed=True))
+    at = record(small, 2, BROKEN, replace(BROKEN, rule="amount is steady", passed=True))
     Runs(small.config.storage).save(replace(at, parameters={"factor": 3.0}, by="ada", git_commit="0123456789abcdef"))
     text = page(small).text
     assert "sale_id is unique contract stops failed 6 of 31 rows break it failed 2100-01-01 00:02 passed 2100-01-01" in text
@@ -127,7 +130,7 @@ def test_no_value_of_a_personal_column_gets_into_it(small: SmallMesh) -> None:
     found = page(small)
     assert "Secret" not in found.seen
     assert "1 of 3 rows break it" in found.text
-    assert f"it failed with a message that may quote personal data; see run {crashed.run_id}" in found.text
+    assert f"failed with a message that may quote personal data; see run {crashed.run_id}" in found.text
     assert "2 checks failed, nothing was published" in found.text
 
 

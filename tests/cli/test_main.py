@@ -238,7 +238,7 @@ def test_a_parameter_nobody_declares_is_refused(small: SmallMesh) -> None:
 
 
 def test_a_second_build_at_the_same_time_is_told_who_is_at_it(small: SmallMesh) -> None:
-    with small.store.building("shop"):
+    with small.store.build_lock("shop"):
         done = small.kit("run", "shop")
     assert done.returncode == 1
     assert done.stderr == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"

@@ -13,7 +13,7 @@ from kit.governance.check import problems
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh
 
-BOUNDS = "is out of bounds: SQL reads its own product's tables and declared inputs, and writes only ports; declare"
+BOUNDS = "is not allowed: SQL reads its own product's tables and declared inputs, and writes only ports; declare"
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def test_what_was_declared_is_open(tmp_path: Path, shut: duckdb.DuckDBPyConnecti
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("from read_text('/etc/passwd')", "'/etc/passwd' is out of bounds: SQL reads"),
-        ("from read_csv('HERE/out/../in/other.csv')", "'HERE/out/../in/other.csv' is out of bounds"),
-        ("from 'HERE/in/other.parquet'", "'HERE/in/other.parquet' is out of bounds"),
-        ("from glob('HERE/in/*')", "'HERE/in/*' is out of bounds"),
-        ("from 'https://example.com/x.parquet'", "'https://example.com/x.parquet' is out of bounds"),
-        ("copy given to 'HERE/new.parquet'", "'HERE/new.parquet' is out of bounds"),
-        ("copy given to 'HERE/in/given.parquet'", "'HERE/in/tmp_given.parquet' is out of bounds"),
-        ("attach 'HERE/new.duckdb'", "'HERE/new.duckdb' is out of bounds"),
-        ("export database 'HERE/in'", "'HERE/in' is out of bounds"),
-        ("install httpfs", "installs or keeps something outside the build; remove it"),
-        ("create persistent secret s (type s3)", "installs or keeps something outside the build; remove it"),
+        ("from read_text('/etc/passwd')", "'/etc/passwd' is not allowed: SQL reads"),
+        ("from read_csv('HERE/out/../in/other.csv')", "'HERE/out/../in/other.csv' is not allowed"),
+        ("from 'HERE/in/other.parquet'", "'HERE/in/other.parquet' is not allowed"),
+        ("from glob('HERE/in/*')", "'HERE/in/*' is not allowed"),
+        ("from 'https://example.com/x.parquet'", "'https://example.com/x.parquet' is not allowed"),
+        ("copy given to 'HERE/new.parquet'", "'HERE/new.parquet' is not allowed"),
+        ("copy given to 'HERE/in/given.parquet'", "'HERE/in/tmp_given.parquet' is not allowed"),
+        ("attach 'HERE/new.duckdb'", "'HERE/new.duckdb' is not allowed"),
+        ("export database 'HERE/in'", "'HERE/in' is not allowed"),
+        ("install httpfs", "writes outside of the build (in DuckDB's own folder); remove it"),
+        ("create persistent secret s (type s3)", "writes outside of the build (in DuckDB's own folder); remove it"),
         ("load httpfs", "loads an extension of DuckDB, which is fixed during a build; remove it"),
         ("set enable_external_access = true", "changes the setting 'enable_external_access', which is fixed during"),
         ("pragma threads = 1", "changes the setting 'threads', which is fixed during a build; remove it"),
@@ -109,15 +109,15 @@ def test_models_cannot_leave_their_product(small: SmallMesh) -> None:
     assert head.startswith("'shop': dbt failed at 7 of ")
     told = {line.partition(": ")[0].partition("hostile/")[2]: line.partition(": ")[2].replace(root, "ROOT") for line in lines}
     assert told == {
-        "attaches.sql": f"'ROOT/x.duckdb' {BOUNDS} what is needed as an input in product.odps.yaml",
-        "installs.sql": "installs or keeps something outside the build; remove it",
+        "attaches.sql": f"'ROOT/x.duckdb' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
+        "installs.sql": "writes outside of the build (in DuckDB's own folder); remove it",
         "overwrites.sql": told["overwrites.sql"],
-        "reads_a_file.sql": f"'/etc/passwd' {BOUNDS} what is needed as an input in product.odps.yaml",
+        "reads_a_file.sql": f"'/etc/passwd' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
         "reads_another_product.sql": (
             f"'ROOT/state/products/plan/1/forecast/data.parquet' {BOUNDS} 'plan.forecast' as an input in product.odps.yaml"
         ),
         "sets.sql": "changes the setting 'enable_external_access', which is fixed during a build; remove it",
-        "writes.sql": f"'ROOT/written.csv' {BOUNDS} what is needed as an input in product.odps.yaml",
+        "writes.sql": f"'ROOT/written.csv' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
     }
     assert told["overwrites.sql"].endswith("the option use_tmp_file would let a model write over its inputs; remove it")
     assert sorted(path.name for path in small.root.iterdir()) == [

@@ -8,7 +8,7 @@ from tests.support.small_mesh import write
 
 
 def render(folder: Path, text: str) -> str:
-    return " ".join(Templates([folder], {"ref": lambda name: f'"{name}"'}).render(text, this="t").split())
+    return " ".join(Templates("own", [folder], {"ref": lambda name: f'"{name}"'}).render(text, this="t").split())
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ def render(folder: Path, text: str) -> str:
         ("{{ dbt.datediff('a', 'b', 'day') }}", "(date_diff('day', a::timestamp, b::timestamp ))"),
         ("{{ datediff('a', 'b', 'day') }}", "mine"),
         ("{{ early('x') }}", "X"),
+        ("{{ own.twice('a') }}, {{ dbt.concat(['a', 'b']) }}", "a, a, a || b"),
+        ("{{ dbt.dateadd('day', 1, 'a') }}", "mine"),  # dbt takes the default of the project before its own for DuckDB
+        ("{{ adapter.dispatch('dateadd')('day', 1, 'a') }}", "(a + cast(1 as bigint) * interval 1 day)"),
+        ("{% if modules is defined and nobody is not defined %}yes{% endif %}", "yes"),
         ("{% set found = [] %}{% do found.append('a') %}{{ found[0] }}", "a"),
     ],
 )
@@ -38,6 +42,7 @@ def test_a_text_is_rendered_as_dbt_would(tmp_path: Path, text: str, expected: st
         {% macro whose() %}{{ this }}{% endmacro %}
         {% macro early(x) %}{% if x %}{{ return(x | upper) }}{% endif %}nothing{% endmacro %}
         {% macro datediff(a, b, part) %}mine{% endmacro %}
+        {% macro default__dateadd(part, n, a) %}mine{% endmacro %}
         {% test positive(model) %}select {{ nonsense( {% endtest %}
         {% materialization special, adapter="duckdb" %}{{ adapter.commit() }}{% endmaterialization %}
         """.replace("{{ nonsense( ", ""),
@@ -53,6 +58,11 @@ def test_a_text_is_rendered_as_dbt_would(tmp_path: Path, text: str, expected: st
         ("{{ adapter.get_relation('a') }}", "UndefinedError"),
         ("{% if %}", "TemplateSyntaxError"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ modules.re }}", "what only dbt knows"),
+        ("{% if flags %}{% endif %}", "what only dbt knows"),
+        ("{% for node in graph %}{% endfor %}", "what only dbt knows"),
+        ("{{ exceptions.warn('x') }}", "what only dbt knows"),
+        ("{{ adapter.dispatch('twice', 'elsewhere')() }}", "LookupError"),
         ("{{ ref.__globals__ }}", "SecurityError"),
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "SecurityError"),
         ("{{ range(100000000) | list }}", "OverflowError"),

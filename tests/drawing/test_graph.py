@@ -7,16 +7,16 @@ from xml.etree import ElementTree
 import pytest
 
 from kit.core.errors import KitError
-from kit.drawing.graph import Node, draw_graph
+from kit.drawing.graph import GraphNode, draw_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 NODES = [
-    Node("shop.raw.visits", "raw.visits", "shop", "source"),
-    Node("shop.stg_visits", "stg_visits", "shop", "model"),
-    Node("shop.visits", "visits", "shop", "port", "1,204 rows"),
-    Node("plan.fit", "fit.ipynb", "plan", "notebook"),
-    Node("plan.forecast", "forecast", "plan", "port", "30 rows"),
+    GraphNode("shop.raw.visits", "raw.visits", "shop", "source"),
+    GraphNode("shop.stg_visits", "stg_visits", "shop", "model"),
+    GraphNode("shop.visits", "visits", "shop", "port", "1,204 rows"),
+    GraphNode("plan.fit", "fit.ipynb", "plan", "notebook"),
+    GraphNode("plan.forecast", "forecast", "plan", "port", "30 rows"),
 ]
 EDGES = [
     ("shop.raw.visits", "shop.stg_visits"),
@@ -88,7 +88,7 @@ def test_groups_are_framed_and_the_legend_names_the_kinds_that_occur() -> None:
 
 
 def test_boxes_do_not_overlap_and_hold_their_words() -> None:
-    nodes = [Node(f"n{i}", "W" * (i % 40), f"g{i // 9}", "model", "m" * (i % 30)) for i in range(45)]
+    nodes = [GraphNode(f"n{i}", "W" * (i % 40), f"g{i // 9}", "model", "m" * (i % 30)) for i in range(45)]
     svg = draw_graph(nodes, [(f"n{i}", f"n{i + 1 + i % 7}") for i in range(37)], "Wide")
     found = boxes(svg)
     for (_, one), (_, other) in combinations(found.values(), 2):
@@ -105,13 +105,13 @@ def test_boxes_do_not_overlap_and_hold_their_words() -> None:
 
 
 def test_a_long_label_is_cut_and_told_in_full_on_hover() -> None:
-    group, _ = boxes(draw_graph([Node("long", "an_endless_name_" * 4, "g", "port")], [], "Long"))["long"]
+    group, _ = boxes(draw_graph([GraphNode("long", "an_endless_name_" * 4, "g", "port")], [], "Long"))["long"]
     assert group.findtext(f"{SVG}title") == "long\n" + "an_endless_name_" * 4
     assert group.findtext(f"{SVG}text") == "an_endless_name_an_endless_…"
 
 
 def test_what_is_given_is_escaped() -> None:
-    nodes = [Node('<a&"', "<b>&amp;", "<c>", "port", "<script>"), Node("]]>", "'\"", "&", "model")]
+    nodes = [GraphNode('<a&"', "<b>&amp;", "<c>", "port", "<script>"), GraphNode("]]>", "'\"", "&", "model")]
     root = parse(draw_graph(nodes, [('<a&"', "]]>")], "</title><script>"))
     assert [element for element in root.iter() if element.tag.endswith("script")] == []
     assert root.findtext(f"{SVG}title") == "</title><script>"
@@ -128,19 +128,19 @@ def test_it_says_what_it_is_to_a_screen_reader_and_loads_nothing() -> None:
 
 def test_nothing_and_one_node() -> None:
     assert [text.text for text in parse(draw_graph([], [], "Nothing")).iter(f"{SVG}text")] == ["Nothing"]
-    assert boxes(draw_graph([Node("a", "a", "g", "port")], [], "One")).keys() == {"a"}
+    assert boxes(draw_graph([GraphNode("a", "a", "g", "port")], [], "One")).keys() == {"a"}
 
 
 @pytest.mark.parametrize(
     ("nodes", "edges", "message"),
     [
-        ([Node("a", "a", "g", "table")], [], "node 'a' is of kind 'table'; allowed are: source, model, port, notebook"),
-        ([Node("a", "a", "g", "port")] * 2, [], "node 'a' is given twice"),
-        ([Node("a", "a", "g", "port")], [("a", "b")], "the edge a → b names 'b', which is no node"),
-        ([Node("a", "a", "g", "port")], [("a", "a")], "the edges run in a circle: a → a"),
+        ([GraphNode("a", "a", "g", "table")], [], "node 'a' is of kind 'table'; allowed are: source, model, port, notebook"),
+        ([GraphNode("a", "a", "g", "port")] * 2, [], "node 'a' is given twice"),
+        ([GraphNode("a", "a", "g", "port")], [("a", "b")], "the edge a → b names 'b', which is no node"),
+        ([GraphNode("a", "a", "g", "port")], [("a", "a")], "the edges form a circle: a → a"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(nodes: list[Node], edges: list[tuple[str, str]], message: str) -> None:
+def test_what_cannot_be_drawn_is_refused(nodes: list[GraphNode], edges: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(KitError, match=message):
         draw_graph(nodes, edges, "Wrong")
 
@@ -158,7 +158,7 @@ def test_the_same_graph_gives_the_same_bytes_in_every_process() -> None:
 
 def test_the_box_it_is_about_is_ringed_and_sentences_stand_below() -> None:
     svg = draw_graph(
-        [Node("a", "a", "g", "port", focus=True), Node("b", "b", "g", "port")], [], "Two", words=("b is <alone>.",)
+        [GraphNode("a", "a", "g", "port", focus=True), GraphNode("b", "b", "g", "port")], [], "Two", notes=("b is <alone>.",)
     )
     assert {name: [rect.get("class") for rect in group.iter(f"{SVG}rect")] for name, (group, _) in boxes(svg).items()} == {
         "a": ["port", "ring"], "b": ["port"],
@@ -170,6 +170,6 @@ def test_the_box_it_is_about_is_ringed_and_sentences_stand_below() -> None:
 
 
 def test_long_sentences_are_broken_into_lines() -> None:
-    root = parse(draw_graph([], [], "Nothing", words=("one word " * 40,)))
+    root = parse(draw_graph([], [], "Nothing", notes=("one word " * 40,)))
     lines = [str(text.text) for text in root.iter(f"{SVG}text")][1:]
     assert (" ".join(lines), len(lines)) == (("one word " * 40).strip(), 4)

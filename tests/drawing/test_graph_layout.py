@@ -64,9 +64,9 @@ def test_inputs_stand_beside_what_reads_them_and_products_at_the_right() -> None
 
 
 def test_a_circle_is_named() -> None:
-    with pytest.raises(KitError, match="the edges run in a circle: a → b → c → a; remove one"):
+    with pytest.raises(KitError, match="the edges form a circle: a → b → c → a; remove one"):
         lay(dict.fromkeys("abcd", "g"), [("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")])
-    with pytest.raises(KitError, match="the edges run in a circle: a → a; remove one"):
+    with pytest.raises(KitError, match="the edges form a circle: a → a; remove one"):
         lay({"a": "g"}, [("a", "a")])
 
 

@@ -1,18 +1,18 @@
 from xml.etree import ElementTree
 
-from kit.drawing.grid import GridCell, Row, draw_grid
+from kit.drawing.grid import GridCell, GridRow, draw_grid
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [
-    Row("sale_id is unique", "sales", [GridCell("failed", "failed, 6 rows"), GridCell("passed", "passed")], "contract"),
-    Row("both items sell", "sales", [GridCell("warned", "warned"), None], "suite"),
-    Row("they add up & <more>", "totals", [GridCell("none", "not reached"), GridCell("passed", "passed", "2024-01-02")]),
+    GridRow("sale_id is unique", "sales", [GridCell("failed", "failed, 6 rows"), GridCell("passed", "passed")], "contract"),
+    GridRow("both items sell", "sales", [GridCell("warned", "warned"), None], "suite"),
+    GridRow("they add up & <more>", "totals", [GridCell("none", "not reached"), GridCell("passed", "passed", "2024-01-02")]),
 ]
 COLUMNS = [("2024-01-03 00:00", "failed"), ("2024-01-02 00:00", "published")]
 
 
 def test_every_row_column_and_cell_says_what_it_is() -> None:
-    root = ElementTree.fromstring(draw_grid(ROWS, COLUMNS, "Checks", words=("Newest left.",)))
+    root = ElementTree.fromstring(draw_grid(ROWS, COLUMNS, "Checks", notes=("Newest left.",)))
     assert [text.text for text in root.iter(f"{SVG}text")] == [
         "Checks", "2024-01-03 00:00", "failed", "2024-01-02 00:00", "published",
         "sales", "sale_id is unique", "contract", "failed, 6 rows", "passed", "both items sell", "suite", "warned",
@@ -23,7 +23,9 @@ def test_every_row_column_and_cell_says_what_it_is() -> None:
 
 
 def test_nothing_runs_out_of_the_sheet() -> None:
-    long = Row("an endless rule " * 20, "table", [GridCell("passed", "17 passed, and that for ever")] * 2, "expectation suite")
+    long = GridRow(
+        "an endless rule " * 20, "table", [GridCell("passed", "17 passed, and that for ever")] * 2, "expectation suite"
+    )
     root = ElementTree.fromstring(draw_grid([*ROWS, long], COLUMNS, "Checks"))
     width, height = (float(root.get(name, "")) for name in ("width", "height"))
     assert width < 720
@@ -36,5 +38,5 @@ def test_nothing_runs_out_of_the_sheet() -> None:
 
 
 def test_an_empty_grid_is_its_title_and_words() -> None:
-    root = ElementTree.fromstring(draw_grid([], [], "Checks", words=("There are none.",)))
+    root = ElementTree.fromstring(draw_grid([], [], "Checks", notes=("There are none.",)))
     assert [text.text for text in root.iter(f"{SVG}text")] == ["Checks", "There are none."]

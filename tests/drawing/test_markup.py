@@ -1,5 +1,5 @@
 from kit.drawing import markup
-from kit.drawing.bars import level, upright, verdicts
+from kit.drawing.bars import bar_chart, horizontal_bar, verdict_squares
 from kit.drawing.markup import Html
 
 
@@ -9,13 +9,13 @@ def test_what_is_not_html_yet_is_escaped_and_what_is_is_not() -> None:
     assert markup.html(evil) == escaped
     assert markup.html(markup.html(evil)) == escaped
     assert markup.lines(evil, "", Html("<i>x</i>")) == f"{escaped}<br><i>x</i>"
-    for made in (markup.bold, markup.soft, markup.paragraph, markup.heading, markup.code, markup.states):
+    for made in (markup.bold, markup.muted, markup.paragraph, markup.heading, markup.code, markup.colour_states):
         assert escaped in made(evil)
-    assert markup.offer(evil, evil) == f"<button type='button' data-pick='{escaped}'>{escaped}</button>"
-    assert markup.facts({evil: evil}).count(escaped) == 2
+    assert markup.pick_button(evil, evil) == f"<button type='button' data-pick='{escaped}'>{escaped}</button>"
+    assert markup.fact_table({evil: evil}).count(escaped) == 2
     assert markup.table([evil], [[evil]]).count(escaped) == 2
     assert (
-        markup.page("<p class='x'>", evil)
+        markup.iframe("<p class='x'>", evil)
         == f"<iframe sandbox srcdoc='&lt;p class=&#x27;x&#x27;&gt;' title='{escaped}'></iframe>"
     )
 
@@ -24,14 +24,14 @@ def test_a_word_for_a_state_has_its_colour_where_it_states_something() -> None:
     def toned(word: str, colour: str) -> str:
         return f"<span style='color:{colour};font-weight:600'>{word}</span>"
 
-    late = markup.states("late 3 d of 1 d; last build failed: it failed")
+    late = markup.colour_states("late 3 d of 1 d; last build failed: it failed")
     assert late == f"{toned('late', markup.DOUBTFUL)} 3 d of 1 d; {toned('last build failed', markup.BAD)}: it failed"
-    assert markup.states("fresh 5 s") == f"{toned('fresh', markup.GOOD)} 5 s"
-    assert markup.states("never built") == toned("never built", markup.QUIET)
-    assert markup.states("3 passed, 2 failed, 1 warned") == (
+    assert markup.colour_states("fresh 5 s") == f"{toned('fresh', markup.GOOD)} 5 s"
+    assert markup.colour_states("never built") == toned("never built", markup.QUIET)
+    assert markup.colour_states("3 passed, 2 failed, 1 warned") == (
         f"3 passed, 2 {toned('failed', markup.BAD)}, 1 {toned('warned', markup.DOUBTFUL)}"
     )
-    assert markup.states("a fresh start, later") == "a fresh start, later"
+    assert markup.colour_states("a fresh start, later") == "a fresh start, later"
 
 
 def test_long_names_may_be_broken() -> None:
@@ -47,11 +47,11 @@ def test_numbers_stand_to_the_right() -> None:
 
 
 def test_bars_are_pictures_with_words_for_who_cannot_see_them() -> None:
-    picture = upright([0, 1, 100], "3 bars")
+    picture = bar_chart([0, 1, 100], "3 bars")
     heights = ["1", "0.00", "1.50", "36.00"]  # the line they stand on, then each of them
     assert [part.split('"')[1] for part in picture.svg.split(" height=")[2:]] == heights
     assert markup.image(picture) == f'<img src="{picture.uri}" alt="3 bars" style="max-width:100%">'
-    assert 'width="30.0"' in level(0.5).svg
-    found = verdicts(["passed", "failed", "", "warned"])
+    assert 'width="30.0"' in horizontal_bar(0.5).svg
+    found = verdict_squares(["passed", "failed", "", "warned"])
     assert found.alt == "passed, failed, not reached, warned"
     assert found.svg.count("<path") == found.svg.count("<circle") == 1

@@ -98,7 +98,7 @@ INTERNAL = f"which is internal to the kit; {ADVICE}"
         ("kit.read('shop.totals', '2024')", 1, "read() names a version, but a build pins its own; leave it out"),
         ("kit.open()['shop.totals'].read('2024')", 1, "read() names a version, but a build pins its own; leave it out"),
         ("from kit.storage import Store", 1, f"uses kit.storage.Store, {INTERNAL}"),
-        ("import kit.storage.snapshots as s", 1, f"uses kit.storage.snapshots, {INTERNAL}"),
+        ("import kit.storage.store as s", 1, f"uses kit.storage.store, {INTERNAL}"),
         ("kit.governance.check", 1, f"uses kit.governance.check, {INTERNAL}"),
         ("from kit.core import Config", 1, f"uses kit.core.Config, {INTERNAL}"),
         ("from kit.notebooks import reading", 1, f"uses kit.notebooks.reading, {INTERNAL}"),

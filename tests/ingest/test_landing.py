@@ -66,7 +66,7 @@ def text_rows(landing: LandedSource) -> list[tuple[str | None, ...]]:
 def columns(landing: LandedSource) -> dict[str, str]:
     with database.connect() as connection:
         database.add_views(connection, {"landed": [landing.path]})
-        return database.columns(connection, "landed")
+        return database.column_types(connection, "landed")
 
 
 def left(shop: SmallMesh) -> list[str]:

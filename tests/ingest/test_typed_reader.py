@@ -61,7 +61,7 @@ def take(folder: Path, name: str, content: str | bytes, types: dict[str, str] = 
     with database.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"create view landed as select * from read_parquet('{target}')")
-        assert database.columns(connection, "landed") == types
+        assert database.column_types(connection, "landed") == types
         return connection.execute("select columns(*)::varchar from landed").fetchall()
 
 

@@ -39,7 +39,7 @@ def test_a_notebook_asks_ports(shell: InteractiveShell) -> None:
 
 
 def test_pins_are_shown_and_moved(shell: InteractiveShell, small: SmallMesh) -> None:
-    version = small.store.pointer("shop").version
+    version = small.store.read_pointer("shop").version
     assert run(shell, "%mesh").rows() == []
     run(shell, "%sql --out x from shop.totals")
     assert run(shell, "%mesh").rows() == [("shop", version, version)]

@@ -9,7 +9,7 @@ import pytest
 
 from kit.core.errors import KitError, NotPublished, UnknownName
 from kit.notebooks import asset
-from kit.storage import snapshots
+from kit.storage import snapshot_lock
 from tests.support.small_mesh import FORECAST, SmallMesh
 
 
@@ -17,9 +17,9 @@ from tests.support.small_mesh import FORECAST, SmallMesh
 def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     """The small mesh, seen from the folder of plan's notebooks, as a kernel started by hand sees it."""
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
-    monkeypatch.setattr(snapshots, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", {})
     yield small  # type: ignore[misc]
-    for lease in snapshots._held.values():
+    for lease in snapshot_lock._held.values():
         lease.close()
 
 

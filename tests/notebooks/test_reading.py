@@ -3,16 +3,16 @@ import pytest
 
 import kit
 from kit.core.errors import NotPublished, UnknownName
-from kit.storage import snapshots
+from kit.storage import snapshot_lock
 from tests.support.small_mesh import SmallMesh
 
 
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshots, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", {})
     yield small  # type: ignore[misc]
-    for lease in snapshots._held.values():
+    for lease in snapshot_lock._held.values():
         lease.close()
 
 
@@ -42,7 +42,7 @@ def test_a_snapshot_scanned_again_is_held_once(mesh: SmallMesh) -> None:
     mesh.publish("shop")
     for _ in range(3):
         kit.scan("shop.totals")
-    assert [product for product, _ in snapshots._held] == ["shop"]
+    assert [product for product, _ in snapshot_lock._held] == ["shop"]
 
 
 def test_a_broken_product_still_serves_its_last_snapshot(mesh: SmallMesh) -> None:

@@ -21,7 +21,7 @@ from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
 from kit.orchestration.assets import asset_key
 from kit.orchestration.definitions import definitions
-from kit.storage.snapshots import Snapshot
+from kit.storage.snapshot import Snapshot
 from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh, descriptor
 

@@ -68,7 +68,7 @@ def test_the_daemon_builds_what_is_missing_and_all_of_it_ends_together(small: Sm
     with dev_server(small.root) as server:
         asleep = small.domains / "plan" / "notebooks" / "asleep"
         server.wait_for(asleep.exists, seconds=240)  # first shop, then plan, which reads it
-        assert small.store.pointer("shop") is not None
+        assert small.store.read_pointer("shop") is not None
         family = server.family()
         assert len(family) >= 7  # itself, code server and its worker, web server, daemon, run, kernel
         server.process.send_signal(signal.SIGTERM)

@@ -207,7 +207,7 @@ def test_a_rule_cannot_leave_its_tables(bench: Bench, tmp_path: Path) -> None:
         if not check.passed
     ]
     assert [check.observed.partition(";")[0] for check in failed] == [
-        "could not be evaluated: '/etc/passwd.csv' is out of bounds: SQL reads its own product's tables and declared inputs, "
+        "could not be evaluated: '/etc/passwd.csv' is not allowed: SQL reads its own product's tables and declared inputs, "
         "and writes only ports"
     ]
 

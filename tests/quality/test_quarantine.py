@@ -259,7 +259,7 @@ def test_a_build_sets_aside_raw_rows_and_rows_of_a_port(small: SmallMesh) -> Non
         "        observed: 1 of 32 rows set aside",
         "        row:      sale_id=31, amount=-5.00",
     ]
-    assert small.store.pointer("shop").version == version  # type: ignore[union-attr]
+    assert small.store.read_pointer("shop").version == version  # type: ignore[union-attr]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from kit.mesh.mesh import Mesh
 from kit.quality.audit import AuditTarget, audit
 from kit.quality.suite import suite
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh
 from tests.system.test_judge import SABOTAGE
@@ -60,7 +60,7 @@ def test_plain_great_expectations_judges_rows_by_the_committed_suite_as_a_build_
     """The rows of every port but the longest, and the daily sales after each sabotage that leaves their columns alone."""
     mesh, store = Mesh.load(ROOT / "domains"), Store(demo)
     ports = {f"{product.name}.{port.name}": port for product in mesh.products for port in product.ports}
-    files = {name: store.snapshot(product, store.pointer(product).version).files(port)  # type: ignore[union-attr]
+    files = {name: store.snapshot(product, store.read_pointer(product).version).files(port)  # type: ignore[union-attr]
              for name in ports for product, _, port in [name.partition(".")]}  # fmt: skip
     given = duckdb.read_parquet([str(file) for file in files["orders.daily_sales"]])
     cases = {name: (name, found) for name, found in files.items() if name != "orders.order_lines"}

@@ -149,7 +149,7 @@ def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMes
     mesh.publish("shop")
     done = mesh.kit("promote", PATH, "--product", "plan", "--port", "tripled", "--json", check=True)
     told = json.loads(done.stdout)
-    assert told["version"] == mesh.store.pointer("plan").version
+    assert told["version"] == mesh.store.read_pointer("plan").version
     assert {name: told[name] for name in ("notebook", "port", "reads", "parameters")} == {
         "notebook": str(mesh.root / PATH), "port": "plan.tripled", "reads": ["shop.totals 1.0.0", "shop.sales 1.0.0"],
         "parameters": {"factor": {"type": "int", "default": 3}},

@@ -15,8 +15,9 @@ import yaml
 
 from kit.core.yaml import read_yaml
 from kit.storage.index import write
-from kit.storage.intake import of_products, of_snapshot
-from kit.storage.snapshots import Snapshot, Store
+from kit.storage.intake import mesh_catalog, snapshot_catalog
+from kit.storage.snapshot import Snapshot
+from kit.storage.store import Store
 from tests.support.small_mesh import SmallMesh
 
 WITHOUT_KIT = """
@@ -93,7 +94,7 @@ def manifest(**ports: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_port_of_several_files_names_each_of_them() -> None:
-    text = of_snapshot(manifest(a={"files": {"b.parquet": "", "a.parquet": ""}}))
+    text = snapshot_catalog(manifest(a={"files": {"b.parquet": "", "a.parquet": ""}}))
     assert yaml.safe_load(text)["data"]["a-snapshot"]["kwargs"] == {
         "url": ["{CATALOG_DIR}/v1/a/a.parquet", "{CATALOG_DIR}/v1/a/b.parquet"]
     }
@@ -114,7 +115,7 @@ HARD = [
 @pytest.mark.parametrize("text", HARD)
 def test_any_description_comes_out_as_it_went_in(tmp_path: Path, text: str) -> None:
     about = {"description": text, "owner": text, "contact": "", "domain": "d", "ports": ["on"]}
-    catalog = of_products({"null": about}, "{CATALOG_DIR}")
+    catalog = mesh_catalog({"null": about}, "{CATALOG_DIR}")
     metadata = yaml.safe_load(catalog)["entries"]["null"]["metadata"]
     assert metadata["description"].removeprefix(" ") == text
     (tmp_path / "c.yaml").write_text(catalog)
@@ -122,7 +123,7 @@ def test_any_description_comes_out_as_it_went_in(tmp_path: Path, text: str) -> N
 
 
 def publish(store: Store, generation: int, parent: str | None) -> Snapshot:
-    with store.building("shop"):
+    with store.build_lock("shop"):
         staging = store.stage("shop", ["a", "b"])
         for port in ("a", "b"):
             for part in ("1", "2"):
@@ -155,7 +156,7 @@ def test_an_intake_reader_never_sees_a_mixture_while_others_publish(tmp_path: Pa
     parent = publish(store, 0, None).version
     about = {"description": "", "owner": "", "contact": "", "domain": "", "ports": ["a", "b"]}
     root = tmp_path / "catalog.yaml"
-    root.write_text(of_products({"shop": about}, "{CATALOG_DIR}/state"))
+    root.write_text(mesh_catalog({"shop": about}, "{CATALOG_DIR}/state"))
     command = [sys.executable, "-c", textwrap.dedent(READ), str(root), str(stop)]
     reader = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=without_kit())
     assert reader.stdout is not None

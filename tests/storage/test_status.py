@@ -7,7 +7,7 @@ import pytest
 from kit.contracts.contract import Sla
 from kit.core.config import Config
 from kit.storage import status
-from kit.storage.status import PortStatus, judge, raw_set_aside, span
+from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses
 from kit.storage.summary import PortSummary, ProductSummary
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ def one(
     card = ProductSummary(
         "shop", ports=(port,), version="v1" if hours else None, confirmed_at=confirmed, note=note, broken=broken
     )
-    (found,) = judge(CONFIG, [card])
+    (found,) = port_statuses(CONFIG, [card])
     return found
 
 
@@ -66,7 +66,7 @@ FAILED = "last build failed: 2 checks failed"
         # A port that is new to a product whose snapshot does not hold it yet.
         ({"rows": None}, "unpublished", "never built", ""),
         ({**NEVER, "broken": "bad YAML"}, "broken", "broken: bad YAML", ""),
-        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot still serves, 3 h old", "13 passed"),
+        ({"broken": "bad YAML"}, "broken", "broken: bad YAML; its last snapshot is still served, 3 h old", "13 passed"),
         ({"note": FAILED, "failed": 2}, "fresh", f"fresh 3 h of 1 d, data 1 d of 2 d; {FAILED}", "13 passed, 2 failed"),
         ({"hours": 60, "note": FAILED}, "late", f"late 2.5 d of 1 d, data 1 d of 2 d; {FAILED}", "13 passed"),
         ({"warned": 1}, "fresh", "fresh 3 h of 1 d, data 1 d of 2 d", "13 passed, 1 warned"),
@@ -74,18 +74,18 @@ FAILED = "last build failed: 2 checks failed"
 )
 def test_every_state_of_a_port(case: dict[str, object], state: str, words: str, checks: str) -> None:
     found = one(**case)
-    assert (found.state, found.in_words().replace("\N{NO-BREAK SPACE}", " "), found.checks()) == (state, words, checks)
+    assert (found.state, found.describe().replace("\N{NO-BREAK SPACE}", " "), found.describe_checks()) == (state, words, checks)
 
 
 def test_a_product_of_which_no_port_is_known_is_one_row() -> None:
-    (found,) = judge(CONFIG, [ProductSummary("bad", broken="has no product.odps.yaml")])
+    (found,) = port_statuses(CONFIG, [ProductSummary("bad", broken="has no product.odps.yaml")])
     assert (found.port.name, found.state, found.version, found.note) == ("", "broken", None, "has no product.odps.yaml")
 
 
 def test_a_moment_with_a_zone_is_held_against_the_clock_in_utc() -> None:
     newest = datetime.fromisoformat("2024-01-08T23:00:00-05:00")
     port = PortSummary("sales", sla=Sla(latency=timedelta(hours=20)), rows=1, newest=newest)
-    (found,) = judge(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    (found,) = port_statuses(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
     assert (found.state, found.data_age) == ("fresh", timedelta(hours=20))
 
 
@@ -117,17 +117,17 @@ def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
         ProductSummary("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}),
         ProductSummary("plan"),
     ]
-    assert raw_set_aside(judge(CONFIG, cards)) == [
-        "shop: 1,200 rows of raw.sales set aside; see `kit read shop.raw.sales__quarantine`"
+    assert format_raw_quarantine(port_statuses(CONFIG, cards)) == [
+        "shop: 1,200 rows of raw.sales quarantined; see `kit read shop.raw.sales__quarantine`"
     ]
 
 
 def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
     port = PortSummary("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
-    (found,) = judge(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
-    assert found.in_words() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
+    (found,) = port_statuses(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
+    assert found.describe() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
     read = replace(found, readers=("demand", "plan"))
-    assert read.deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
+    assert read.describe_deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
     assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
 
 
@@ -144,4 +144,4 @@ def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
     ],
 )
 def test_a_length_of_time_is_said_in_its_largest_unit(length: timedelta, words: str) -> None:
-    assert span(length) == words
+    assert format_duration(length) == words

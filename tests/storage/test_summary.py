@@ -7,7 +7,7 @@ import pytest
 from kit.contracts.contract import Sla
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken
-from kit.storage.summary import Column, PortSummary, ProductSummary
+from kit.storage.summary import ColumnSummary, PortSummary, ProductSummary
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
 
@@ -17,23 +17,23 @@ SHOP_SALES = PortSummary(
     "sales",
     "One row per sales.",
     (
-        Column("sale_id", "bigint", "the sale_id"),
-        Column("item", "varchar", "the item"),
-        Column("amount", "decimal(10,2)", "the amount"),
-        Column("sold_on", "date", "the sold_on"),
+        ColumnSummary("sale_id", "bigint", "the sale_id"),
+        ColumnSummary("item", "varchar", "the item"),
+        ColumnSummary("amount", "decimal(10,2)", "the amount"),
+        ColumnSummary("sold_on", "date", "the sold_on"),
     ),
     Sla(latency=2 * DAY, latency_column="sold_on", frequency=DAY),
 )
 TOTALS = PortSummary(
     "totals",
     "One row per totals.",
-    (Column("item", "varchar", "the item"), Column("amount", "decimal(18,2)", "the amount")),
+    (ColumnSummary("item", "varchar", "the item"), ColumnSummary("amount", "decimal(18,2)", "the amount")),
     Sla(frequency=DAY),
 )
 
 
 def card(small: SmallMesh, name: str = "shop") -> ProductSummary:
-    return ProductSummary.of(small.config, small.product(name))
+    return ProductSummary.from_product(small.config, small.product(name))
 
 
 def test_before_the_first_build_it_holds_only_promises(small: SmallMesh) -> None:
@@ -65,14 +65,14 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
     assert failed.note == "last build failed: 'shop': 2 checks failed, nothing was published"
     assert replace(failed, note="") == confirmed  # what was confirmed stays so
 
-    broken = ProductSummary.of(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
+    broken = ProductSummary.from_product(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
     assert broken == replace(failed, broken="cannot be read")
 
 
 def test_of_a_broken_product_that_was_never_published_only_the_reason_is_known(small: SmallMesh) -> None:
-    assert ProductSummary.of(small.config, Broken("bad", small.domains / "bad", "has no descriptor")) == ProductSummary(
-        "bad", broken="has no descriptor"
-    )
+    assert ProductSummary.from_product(
+        small.config, Broken("bad", small.domains / "bad", "has no descriptor")
+    ) == ProductSummary("bad", broken="has no descriptor")
 
 
 def test_a_pointer_that_cannot_be_read_is_told(small: SmallMesh) -> None:
@@ -95,7 +95,7 @@ FULL = ProductSummary(
         PortSummary(
             "full",
             "One row per day.",
-            (Column("day", "date", "the day"),),
+            (ColumnSummary("day", "date", "the day"),),
             Sla(latency=timedelta(hours=1.5), latency_column="day", frequency=DAY, retention=365 * DAY),
             "1.2.0",
             7,
@@ -119,8 +119,8 @@ def test_as_json_it_comes_back_whole(given: ProductSummary) -> None:
 
 
 def test_a_port_of_a_notebook_says_what_it_can_be_given(small: SmallMesh) -> None:
-    card = ProductSummary.of(small.config, small.product("plan"))
+    card = ProductSummary.from_product(small.config, small.product("plan"))
     assert card.ports[0].parameters == ("factor: float = 2.0 (growth)", "name: str = 'base'")
     assert ProductSummary.from_json(json.loads(to_json(card.to_json()))) == card
     small.notebook("plan", "forecast", [], "factor = today()")
-    assert ProductSummary.of(small.config, small.product("plan")).ports[0].parameters == ()
+    assert ProductSummary.from_product(small.config, small.product("plan")).ports[0].parameters == ()

@@ -23,7 +23,7 @@ from kit.core.config import Config
 from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
 from kit.storage import index
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from kit.sync.sync import sync
 from tests.support import contracts, files, plan, products, shop
 from tests.support.contracts import contract, valid
@@ -82,14 +82,14 @@ class SmallMesh:
             _copy(name, image, self.config.storage)
             self.store.repair_catalogs(name)
             index.update(self.config, self.product(name))
-        version = self.store.pointer(name)
+        version = self.store.read_pointer(name)
         assert version is not None
         return version.version
 
     def _digest(self, name: str) -> str:
         """A digest of everything that the first snapshot of a product is made from."""
         product = self.product(name)
-        inputs = [self.store.pointer(item.product) for item in product.inputs]
+        inputs = [self.store.read_pointer(item.product) for item in product.inputs]
         needs = [port.needs for port in product.ports]
         feed = self.feed.read_bytes() if product.sources else b""
         return hashlib.sha256(repr((name, product.code_digest(), needs, feed, inputs, self.config.as_of)).encode()).hexdigest()

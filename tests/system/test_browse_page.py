@@ -16,16 +16,16 @@ from tests.support.notebooks import notebook
 
 SAYS = {
     "Overview": "What each department will sell", "Schema": "horizon_day", "Sample": "20 of 480 rows",
-    "Profile": "Counted over 480 of 480 rows", "Quality": "Last build", "Lineage": "Look at the whole port",
+    "Profile": "Counted over 480 of 480 rows", "Quality": "Last build", "Lineage": "Lineage of the whole port",
     "History": "executed notebook", "Code": 'frame = kit.read("demand.predicted_sales")',
 }  # fmt: skip
 
 
-THOUSAND = """from kit.storage.summary import Card, PortCard
+THOUSAND = """from kit.storage.summary import PortSummary, ProductSummary
 from kit.catalog import Catalog
 from kit.core.config import Config
-cards = [Card(f"d{number:04d}", owner=f"team {number % 7}", ports=(PortCard("lines"),)) for number in range(1000)]
-Catalog(Config.load(), cards).browse()"""
+products = [ProductSummary(f"d{n:04d}", owner=f"team {n % 7}", ports=(PortSummary("lines"),)) for n in range(1000)]
+Catalog(Config.load(), products).browse()"""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
     field, ports = page.locator(".kit-browse input"), page.locator(".kit-browse select")
     field.fill("sales zebra")
     expect(page.get_by_text("0 of 10 ports", exact=True)).to_be_visible()
-    expect(page.locator(".kit-pane:visible")).to_have_text("nothing speaks of 'sales zebra'; try fewer words, or parts of them")
+    expect(page.locator(".kit-pane:visible")).to_have_text("nothing matches 'sales zebra'; try fewer words, or parts of them")
     field.fill("demand")
     expect(page.get_by_text("2 of 10 ports", exact=True)).to_be_visible()
     expect(ports.locator("option")).to_have_text(["demand.forecast_model", "demand.predicted_sales"])
@@ -85,7 +85,7 @@ def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
 
     page.get_by_role("tab", name="Lineage").click()
     page.get_by_role("button", name="horizon_day").click()
-    expect(page.get_by_alt_text("What demand.predicted_sales.horizon_day is made from")).to_be_visible()
+    expect(page.get_by_alt_text("Lineage of demand.predicted_sales.horizon_day")).to_be_visible()
     page.get_by_role("tab", name="History").click()
     page.get_by_role("button", name="executed notebook").click()
     frame = page.frame_locator(".kit-pane:visible iframe")

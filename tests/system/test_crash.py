@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from kit.core.yaml import read_yaml
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.support.forked import build_until, die, forked
 from tests.support.small_mesh import SmallMesh
 
@@ -41,7 +41,7 @@ READ = """
     import json, sys
     from pathlib import Path
     import polars as pl
-    from kit.storage.snapshots import Store
+    from kit.storage.store import Store
 
     store, stop, reads, torn, seen = Store(Path(sys.argv[1])), Path(sys.argv[2]), 0, [], []
     while not stop.exists():
@@ -68,7 +68,7 @@ def publish(storage: Path, generation: int, point: str = "") -> list[str]:
         if name == point:
             die()
 
-    with store.building("shop"):
+    with store.build_lock("shop"):
         current = store.current("shop")
         staging = store.stage("shop", PORTS)
         for port in PORTS:
@@ -155,9 +155,9 @@ def test_a_build_killed_between_its_steps_leaves_readers_alone_and_the_next_one_
 ) -> None:
     small.publish("shop")
     small.publish("plan")
-    before = small.store.pointer(product)
+    before = small.store.read_pointer(product)
     assert forked(build_until, small.root, product, point) == -signal.SIGKILL
-    after = small.store.pointer(product)
+    after = small.store.read_pointer(product)
     assert (after == before) == (point != "publish done")
     assert small.publish(product, force=True)
 

@@ -17,7 +17,7 @@ import pytest
 from kit.build.build import Outcome, build
 from kit.core.config import Config
 from kit.mesh.mesh import Mesh
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.conftest import ROOT, kit
 
 pytestmark = pytest.mark.slow
@@ -334,14 +334,14 @@ def test_a_sabotaged_feed_is_refused_and_readers_keep_the_last_good_snapshot(
     says: str | tuple[str, ...],
 ) -> None:
     store = Store(workshop.storage)
-    before = store.pointer("orders")
+    before = store.read_pointer("orders")
     feed = tmp_path / "transactions.parquet"
     spoil(raw.sql("from transactions").pl(), feed)
     (workshop.domains / "orders" / "ingest.py").write_text(f"def transactions():\n    return {str(feed)!r}\n")
     outcome = run(workshop, "orders")
     assert outcome.status == "failed"
     assert any(line.startswith(says) for line in outcome.message.splitlines()), outcome.message
-    assert store.pointer("orders") == before
+    assert store.read_pointer("orders") == before
     with store.open("orders") as snapshot:
         assert pl.scan_parquet(snapshot.files("order_lines")).select(pl.len()).collect().item() == 1_469_278
     assert run(workshop, "demand").status == "up to date"

@@ -17,7 +17,7 @@ from kit.core.yaml import read_yaml
 from kit.mesh.mesh import Mesh
 from kit.quality import quarantine
 from kit.quality.quarantine import SplitFile
-from kit.storage.snapshots import Store
+from kit.storage.store import Store
 from tests.conftest import NO_NETWORK, ROOT
 from tests.contracts.test_compatibility import BASE, CASES, DAY, SALE, TABLE, load
 from tests.support.contracts import contract
@@ -125,7 +125,7 @@ def answer(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     store, products = Store(demo), Mesh.load(DOMAINS).products
     tables = {
         f"{product.name}.{port.name}": list(map(str, store.snapshot(product.name, version.version).files(port.name)))
-        for product in products if (version := store.pointer(product.name)) for port in product.ports
+        for product in products if (version := store.read_pointer(product.name)) for port in product.ports
     }  # fmt: skip
     tests = {name: (name.partition(".")[0], promise(name)) for name in tables}
     tests |= {path.name: (path.name.partition(".")[0], read_yaml(path).data) for path in DOMAINS.glob("*/consumes/*")}

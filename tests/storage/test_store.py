@@ -7,7 +7,8 @@ import pytest
 
 from kit.core.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
 from kit.core.yaml import read_yaml
-from kit.storage.snapshots import Snapshot, Store
+from kit.storage.snapshot import Snapshot
+from kit.storage.store import Store
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def publish(store: Store, generation: int, parent: str | None, ports: tuple[str, ...] = ("a", "b")) -> Snapshot:
-    with store.building("shop"):
+    with store.build_lock("shop"):
         staging = store.stage("shop", list(ports))
         for port in ports:
             pl.DataFrame({"generation": [generation]}).write_parquet(staging / port / "data.parquet")
@@ -35,7 +36,7 @@ def generations(snapshot: Snapshot) -> set[int]:
 
 def test_an_unpublished_product_has_no_snapshot(store: Store) -> None:
     assert store.current("shop") is None
-    assert store.pointer("shop") is None
+    assert store.read_pointer("shop") is None
     assert store.versions("shop") == []
     with pytest.raises(NotPublished) as error:
         store.open("shop")
@@ -85,7 +86,7 @@ def test_a_late_build_cannot_move_readers_back(store: Store) -> None:
 def test_only_one_process_builds_a_product(store: Store) -> None:
     import os
 
-    with store.building("shop"), pytest.raises(Busy) as error, store.building("shop"):
+    with store.build_lock("shop"), pytest.raises(Busy) as error, store.build_lock("shop"):
         pass
     assert str(error.value) == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again"
 
@@ -94,7 +95,7 @@ def test_rollback_and_forth(store: Store) -> None:
     first = publish(store, 1, None)
     second = publish(store, 2, first.version)
     store.rollback("shop", first.version)
-    pointer = store.pointer("shop")
+    pointer = store.read_pointer("shop")
     assert pointer is not None
     assert (pointer.version, pointer.by, pointer.rejected) == (first.version, "rollback", ("fingerprint2",))
     with store.open("shop") as snapshot:
@@ -110,7 +111,7 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     with pytest.raises(UnknownName) as unknown:
         store.rollback("shop", "yesterday")
     there = ", ".join(sorted([first.version, second.version], reverse=True))
-    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
+    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; it has: {there}"
     with pytest.raises(KitError) as current:
         store.rollback("shop", second.version)
     assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
@@ -162,7 +163,7 @@ def test_a_lost_version_folder_is_said_with_the_way_out(store: Store) -> None:
         store.current("shop")
     assert str(error.value) == (
         f"the current snapshot {snapshot.version} of 'shop' is missing from {store.folder('shop')}; "
-        "go back with `kit rollback shop VERSION` or build anew with `kit run shop --force`"
+        "roll back with `kit rollback shop VERSION` or build again with `kit run shop --force`"
     )
 
 

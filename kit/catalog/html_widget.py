@@ -1,9 +1,9 @@
-"""A widget that shows HTML, in which code can be copied and what is offered be picked."""
+"""A widget that shows HTML, with buttons to copy code and to pick values."""
 
 import anywidget
 import traitlets
 
-# Nothing is loaded from elsewhere. Without a clipboard, as on a page that is not served safely, the code is selected.
+# Loads nothing from elsewhere. Without a clipboard, as on a page without HTTPS, the code is selected instead.
 _SCRIPT = """
 function select(pre) {
   const range = document.createRange();
@@ -24,7 +24,7 @@ async function copy(pre, button) {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
 
-// The mesh's side of JupyterLab hears this, if it is there, and says so; it inserts nothing when there is no text.
+// The kit's JupyterLab extension, if installed, cancels this event and inserts the text; an empty text only tests for it.
 function insert(text) {
   return !document.dispatchEvent(new CustomEvent("kit:insert", { cancelable: true, detail: text }));
 }
@@ -38,7 +38,7 @@ function button(name, act) {
   return made;
 }
 
-// Keys are for what has the focus in the application, not for JupyterLab's shortcuts.
+// Keys go to the focused element of the application, not to JupyterLab's shortcuts.
 function keepKeys(el) {
   if (!el.isConnected) {
     requestAnimationFrame(() => keepKeys(el));
@@ -113,7 +113,7 @@ _STYLE = """
 
 
 class HtmlWidget(anywidget.AnyWidget):
-    """Shows `html`, which must be safe, as `kit.markup` makes it. `picked` is what was clicked of what it offers."""
+    """Shows `html`, which must be escaped as by `kit.drawing.markup`; `picked` is the value of the last clicked button."""
 
     _esm = _SCRIPT
     _css = _STYLE

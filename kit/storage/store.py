@@ -1,0 +1,267 @@
+"""The snapshots of a storage folder: publish, read, roll back and prune.
+
+    <storage>/products/<product>/<version>/<port>/*.parquet   never changed once published
+    <storage>/products/<product>/<version>/manifest.json      the record of the snapshot: inputs, files, checks
+    <storage>/products/<product>/current.json                 the pointer: the version that readers see
+    <storage>/products/<product>/{catalog,local}.yaml         the Intake catalog of the pointer's snapshot
+
+A publication replaces the pointer atomically, for all ports at once. A reader resolves the pointer once and keeps the
+snapshot it found.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kit.core import (
+    Busy,
+    KitError,
+    NotPublished,
+    PublishConflict,
+    StepCallback,
+    UnknownName,
+    ignore_step,
+    lock,
+    read_json,
+    sha256,
+    sync_path,
+    time_id,
+    to_json,
+    write_durably,
+)
+from kit.storage import intake
+from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Snapshot
+from kit.storage.snapshot_lock import SnapshotLock
+
+POINTER_FILE = "current.json"
+_STAGING = ".staging"
+
+
+class Store:
+    """The published snapshots below one storage folder."""
+
+    def __init__(self, storage: Path) -> None:
+        self.storage = storage
+
+    def folder(self, product: str) -> Path:
+        """Return the folder of the snapshots of one product."""
+        return self.storage / "products" / product
+
+    # Reading
+
+    def read_pointer(self, product: str) -> Pointer | None:
+        """Return the product's pointer, or None when nothing was published yet."""
+        path = self.folder(product) / POINTER_FILE
+        if not path.exists():
+            return None
+        data = read_json(path)
+        return Pointer(data["version"], datetime.fromisoformat(data["moved_at"]), data["by"], tuple(data["rejected"]))
+
+    def current(self, product: str) -> Snapshot | None:
+        """Return the snapshot that readers see now, or None; raises `KitError` when the pointed-to snapshot is missing."""
+        while pointer := self.read_pointer(product):
+            try:
+                return self.snapshot(product, pointer.version)
+            except UnknownName:
+                # Between the two reads the pointer may have moved and its old version may have been pruned.
+                if self.read_pointer(product) == pointer:
+                    raise KitError(
+                        f"the current snapshot {pointer.version} of '{product}' is missing from {self.folder(product)}; "
+                        f"roll back with `kit rollback {product} VERSION` or build again with `kit run {product} --force`"
+                    ) from None
+        return None
+
+    def snapshot(self, product: str, version: str) -> Snapshot:
+        """Return one version by name; raises `UnknownName`, which lists the versions that exist."""
+        folder = self.folder(product) / version
+        if version.startswith(".") or "/" in version or not (folder / MANIFEST_FILE).is_file():
+            known = ", ".join(self.versions(product)) or "none"
+            raise UnknownName(f"'{product}' has no snapshot '{version}'; it has: {known}")
+        return Snapshot(product, version, folder, read_json(folder / MANIFEST_FILE))
+
+    def versions(self, product: str) -> list[str]:
+        """Return the names of all published versions, newest first."""
+        folder = self.folder(product)
+        if not folder.is_dir():
+            return []
+        published = (path for path in folder.iterdir() if not path.name.startswith(".") and (path / MANIFEST_FILE).is_file())
+        return sorted((path.name for path in published), reverse=True)
+
+    def history(self, product: str) -> list[Snapshot]:
+        """Return all published snapshots, newest first."""
+        return [self.snapshot(product, version) for version in self.versions(product)]
+
+    def open(self, product: str, version: str | None = None) -> SnapshotLock:
+        """Lock the current (or the named) snapshot against pruning; raises `NotPublished`, `UnknownName`."""
+        while True:
+            snapshot = self.current(product) if version is None else self.snapshot(product, version)
+            if snapshot is None:
+                raise NotPublished(f"'{product}' has no published snapshot yet; build it with `kit run {product}`")
+            try:
+                return SnapshotLock(snapshot)
+            except (FileNotFoundError, BlockingIOError):
+                if version is not None:
+                    raise UnknownName(f"snapshot '{version}' of '{product}' has just been pruned") from None
+
+    # Writing
+
+    @contextmanager
+    def build_lock(self, product: str) -> Iterator[None]:
+        """Lock held while this process builds the product; raises `Busy`, which names the process that holds it."""
+        path = self.folder(product) / ".build.lock"
+        with lock(path, wait=False) as held:
+            if not held:
+                raise Busy(
+                    f"'{product}' is being built by process {path.read_text() or '?'}; wait for it, or stop it and run again"
+                )
+            yield
+
+    def stage(self, product: str, ports: list[str]) -> Path:
+        """Return an empty folder for the next snapshot, with a folder per port; removes the files of killed builds.
+
+        The caller holds `build_lock`.
+        """
+        staging = self.folder(product) / _STAGING
+        shutil.rmtree(staging, ignore_errors=True)
+        for port in ports:
+            (staging / port).mkdir(parents=True)
+        return staging
+
+    def publish(
+        self, product: str, staging: Path, manifest: dict[str, Any], *, parent: str | None, step: StepCallback = ignore_step
+    ) -> Snapshot:
+        """Make the staged ports the product's current snapshot, all at once and durable against a power loss.
+
+        Adds version, time, files and checksums to `manifest`. `parent` is the version that was current when the build
+        began; raises `PublishConflict`, and publishes nothing, when another version is current now.
+        """
+        step("publish begun")
+        created = datetime.now(UTC)
+        version = time_id(created)
+        for port, entry in manifest["ports"].items():
+            files = sorted((staging / port).glob("*.parquet"))
+            for path in (*files, staging / port):
+                sync_path(path)
+            step(f"{port} synced")
+            entry["files"] = {path.name: sha256(path) for path in files}
+            entry["bytes"] = sum(path.stat().st_size for path in files)
+            step(f"{port} hashed")
+        manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
+        write_durably(staging / MANIFEST_FILE, to_json(manifest), step)
+        with lock(self.folder(product) / ".pointer.lock", wait=True):
+            step("pointer locked")
+            pointer = self.read_pointer(product)
+            current = pointer.version if pointer else None
+            if current != parent:
+                raise PublishConflict(
+                    f"'{product}' moved from snapshot {parent or 'none'} to {current or 'none'} while this build ran; "
+                    f"nothing was published. Run `kit run {product}` again."
+                )
+            step("parent checked")
+            folder = self.folder(product) / version
+            staging.rename(folder)
+            step("version renamed")
+            sync_path(folder.parent)
+            step("version synced")
+            snapshot = Snapshot(product, version, folder, manifest)
+            self._write_pointer(snapshot, "publish", [], step)
+            step("pointer durable")
+        return snapshot
+
+    def rollback(self, product: str, version: str) -> Snapshot:
+        """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
+
+        The fingerprint of the version that was current is recorded as rejected, so that a build without `--force` does not
+        publish the same code and inputs again.
+        """
+        with lock(self.folder(product) / ".pointer.lock", wait=True):
+            target = self.snapshot(product, version)
+            pointer = self.read_pointer(product)
+            if pointer and pointer.version == version:
+                raise KitError(f"'{product}' is already at snapshot {version}; `kit history` lists the others")
+            for port, entry in target.manifest["ports"].items():
+                for name, digest in entry["files"].items():
+                    path = target.folder / port / name
+                    if not path.is_file() or sha256(path) != digest:
+                        raise KitError(f"snapshot {version} of '{product}' is damaged ({port}/{name}); choose another one")
+            rejected = set(pointer.rejected) if pointer else set()
+            if pointer and pointer.version in self.versions(product):
+                rejected.add(self.snapshot(product, pointer.version).fingerprint)
+            self._write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}))
+        return target
+
+    def repair_catalogs(self, product: str) -> None:
+        """Rewrite the product's Intake catalogs where a process was killed between writing the pointer and the catalogs."""
+        with lock(self.folder(product) / ".pointer.lock", wait=True):
+            self._repair_catalogs(product)
+
+    def prune(self, product: str, keep: int) -> list[PruneResult]:
+        """Remove versions beyond the newest `keep`, except the current one and those that are being read.
+
+        Returns one result per version beyond `keep`. Raises `KitError` when `keep` is below 1.
+        """
+        if keep < 1:
+            raise KitError(f"cannot keep {keep} snapshots; keep at least 1")
+        result = []
+        with lock(self.folder(product) / ".pointer.lock", wait=True):
+            for leftover in self.folder(product).glob(".pruned-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            self._repair_catalogs(product)
+            pointer = self.read_pointer(product)
+            for version in self.versions(product)[keep:]:
+                if pointer and version == pointer.version:
+                    result.append(PruneResult(version, "it is current"))
+                    continue
+                folder = self.folder(product) / version
+                with (folder / MANIFEST_FILE).open("rb") as manifest:
+                    try:
+                        fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        result.append(PruneResult(version, "it is being read"))
+                        continue
+                    # Renamed first: a version exists completely or not at all.
+                    removed = folder.rename(folder.with_name(f".pruned-{version}"))
+                shutil.rmtree(removed)
+                result.append(PruneResult(version, None))
+        return result
+
+    def _write_pointer(self, snapshot: Snapshot, by: str, rejected: list[str], step: StepCallback = ignore_step) -> None:
+        manifest = snapshot.manifest
+        ports = {
+            name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
+            for name, entry in manifest["ports"].items()
+        }
+        pointer = {
+            "product": snapshot.product,
+            "version": snapshot.version,
+            "moved_at": datetime.now(UTC).isoformat(),
+            "by": by,
+            "rejected": rejected,
+            "run_id": manifest["run_id"],
+            "inputs": manifest["inputs"],
+            "ports": ports,
+        }
+        write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
+        # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
+        for path, text in self._catalogs(snapshot):
+            write_durably(path, text, step)
+
+    def _repair_catalogs(self, product: str) -> None:
+        try:
+            snapshot = self.current(product)
+        except KitError:
+            return  # the snapshot is missing, which the next build reports
+        for path, text in self._catalogs(snapshot) if snapshot else ():
+            if not path.is_file() or path.read_bytes() != text.encode():
+                write_durably(path, text)
+
+    def _catalogs(self, snapshot: Snapshot) -> list[tuple[Path, str]]:
+        folder = self.folder(snapshot.product)
+        return [
+            (folder / intake.CATALOG, intake.snapshot_catalog(snapshot.manifest)),
+            (folder / intake.LOCAL, intake.snapshot_catalog(snapshot.manifest, str(folder.resolve()))),
+        ]
