@@ -3,7 +3,7 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build.build import DueCheck, Outcome, build, check_due
+from kit.build.build import Outcome, build, check_due
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.notebook_ports import declared_parameters, partition_problems
 from kit.build.plan import BuildPlan, BuildRequest
@@ -16,7 +16,6 @@ __all__ = [
     "HIDDEN",
     "BuildPlan",
     "BuildRequest",
-    "DueCheck",
     "ExpectedCheck",
     "Outcome",
     "Progress",

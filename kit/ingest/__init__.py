@@ -3,8 +3,7 @@
 A source and its contract go in; a landed Parquet file with its digest comes out, or an `IngestError`.
 """
 
-from kit.ingest import landing
 from kit.ingest.inference import SUFFIXES, RawFile, identifier
 from kit.ingest.landing import LandedSource, land, package_file
 
-__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "land", "landing", "package_file"]
+__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "land", "package_file"]

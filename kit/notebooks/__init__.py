@@ -3,7 +3,7 @@
 A notebook and pinned inputs go in; staged ports, an executed copy and findings come out.
 """
 
-from kit.notebooks import asset, executor, lint, reading, sql_cells
+from kit.notebooks import asset, lint, reading, sql_cells
 from kit.notebooks.asset import Inputs, Preview, inputs, output, serving_table
 from kit.notebooks.cells import CodeCell, code_cells
 from kit.notebooks.diff import Difference, differences, lines
@@ -34,7 +34,6 @@ __all__ = [
     "copy",
     "differences",
     "execute",
-    "executor",
     "inputs",
     "lines",
     "lint",

@@ -144,7 +144,7 @@ class ProductAssets:
         found = {}
         for key, node in self.nodes.items():
             port = self.product.port(node.table)
-            about: dict[str, Any] = {"snapshot": snapshot.version, "build": outcome.status}
+            about: dict[str, Any] = {"snapshot": snapshot.version, "build": str(outcome.status)}
             if node.kind == "source":
                 landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
                 about |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}

@@ -15,6 +15,7 @@ from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
+from kit.storage.runs import BuildStatus
 from tests.orchestration.test_definitions import declare, published
 from tests.support.small_mesh import SmallMesh
 
@@ -36,14 +37,16 @@ class Builds:
 
     def check_due(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
         self.checked.append(product.name)
-        return DueCheck(published(product, status="up to date") if product.name in self.settled else None)
+        return DueCheck(published(product, status=BuildStatus.UP_TO_DATE) if product.name in self.settled else None)
 
     def build(self, config: Any, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
         self.built.append((product.name, request))
-        status = self.status.get(product.name, "published")
+        status = self.status.get(product.name, BuildStatus.PUBLISHED)
         if isinstance(status, BaseException):
             raise status
-        return published(product) if status == "published" else Outcome(product.name, status, 1.0, message="gone wrong")
+        return (
+            published(product) if status == BuildStatus.PUBLISHED else Outcome(product.name, status, 1.0, message="gone wrong")
+        )
 
 
 def run(small: SmallMesh, **requests: BuildRequest) -> list[tuple[str, str]]:
@@ -94,7 +97,7 @@ def test_force_builds_without_a_look(small: SmallMesh, monkeypatch: pytest.Monke
 def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Builds(monkeypatch, shop="failed")
+    Builds(monkeypatch, shop=BuildStatus.FAILED)
     assert run(small) == [("shop", "failed"), ("plan", "published")]
     assert recorded(small) == [("FAILURE", set()), ("SUCCESS", {"plan/forecast"})]
 

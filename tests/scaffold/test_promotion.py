@@ -13,7 +13,7 @@ from kit.mesh.product import DataProduct
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
-from kit.storage.runs import Runs
+from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -130,7 +130,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
 
     def fails(now: Mesh, product: DataProduct) -> Outcome:
         seen.append((product.name, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
-        return Outcome("plan", "failed", 0, message="1 check failed")
+        return Outcome("plan", BuildStatus.FAILED, 0, message="1 check failed")
 
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
