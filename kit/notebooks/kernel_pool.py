@@ -1,4 +1,4 @@
-"""Kernels for the notebooks of one build, each started before its notebook is due."""
+"""Kernels for the notebooks of one build, each started ahead of its notebook."""
 
 from collections.abc import Sequence
 from types import TracebackType

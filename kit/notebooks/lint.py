@@ -1,4 +1,4 @@
-"""What is wrong with a notebook as it lies in the repository, told without running it."""
+"""Problems of a notebook in the repository, found without executing it."""
 
 import ast
 import re
@@ -20,15 +20,14 @@ _ABSOLUTE = re.compile(
 
 
 def notebooks(folder: Path) -> list[Path]:
-    """The notebooks in a folder and below, without the copies that JupyterLab keeps."""
+    """Return the notebooks in a folder and below, without the checkpoints of JupyterLab."""
     return sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 
 def problems(path: Path, port: str | None = None) -> Iterator[str]:
-    """What has to be put right before a notebook is committed, each with the file, the cell and what to do.
+    """Yield the problems to correct before a notebook is committed, each with the file, the cell and the correction.
 
-    Of one that makes a `port` more is asked: that it hands it over, and that its parameters are tagged. Cells that are no
-    Python are left out.
+    A notebook that makes a `port` must also hand it over and tag its parameters. Cells that are not Python are ignored.
     """
     try:
         data = read_json(path)
@@ -63,9 +62,9 @@ def _tree(number: int, source: str) -> ast.Module | None:
 
 
 def _parameters(tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None) -> Iterator[str]:
-    if injected := [number for number, found in tags.items() if _INJECTED in found]:
+    if injected := [number for number, names in tags.items() if _INJECTED in names]:
         yield f"{_cells(injected)} was put in by a run; delete it, or take the notebook it was executed from"
-    tagged = [number for number, found in tags.items() if _TAG in found]
+    tagged = [number for number, names in tags.items() if _TAG in names]
     if len(tagged) > 1:
         yield f"{_cells(tagged)} are tagged `{_TAG}`; keep the tag on one of them"
     for number in tagged:
@@ -103,7 +102,7 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 def _is_installed(module: str) -> bool:
     try:
-        return find_spec(module) is not None  # of a name without dots nothing is imported
+        return find_spec(module) is not None  # a name without dots is found without an import
     except ValueError:
         return True
 
@@ -112,8 +111,8 @@ def _paths(tree: ast.Module) -> Iterator[str]:
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         text = node.value if isinstance(node, ast.Constant) and id(node) not in prose else None
-        if isinstance(text, str) and (found := _ABSOLUTE.match(text)):
-            yield f"names '{found[0]}', a place on one machine; name it from the notebook's folder, or take a parameter"
+        if isinstance(text, str) and (path := _ABSOLUTE.match(text)):
+            yield f"names '{path[0]}', a place on one machine; name it from the notebook's folder, or take a parameter"
 
 
 def _cells(numbers: list[int]) -> str:

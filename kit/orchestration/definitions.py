@@ -1,4 +1,4 @@
-"""The mesh as Dagster sees it: one code location with every source, model, notebook and port as an asset."""
+"""The mesh as one Dagster code location: every source, model, notebook and port is an asset."""
 
 import gc
 import logging
@@ -12,15 +12,15 @@ from kit.mesh import Broken, Mesh
 from kit.orchestration import automation
 from kit.orchestration.assets import Builder, ProductAssets
 
-# The build itself keeps what fails a check from being published; Dagster would say of each that it did not gate it.
+# The build itself does not publish what fails a check; Dagster would warn for each check that it does not block.
 logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The code location: the mesh that `KIT_ROOT` or the working directory lies in."""
+    """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
     config = Config.load()
-    # All that is made here stays. Looking for garbage among it, now and later, would cost a quarter of the time.
+    # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
     gc.disable()
     try:
         return definitions(config, Mesh.load(config.domains, config.cache))
@@ -30,10 +30,9 @@ def defs() -> dg.Definitions:
 
 
 def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
-    """Assets, checks, schedules and automation of a mesh.
+    """Return assets, checks, schedules and automation of a mesh.
 
-    `builder` stands in for `kit.build.build` where a person waits for the result: then nothing is retried and nobody
-    queues for a pool.
+    `builder` replaces `kit.build.build` for runs that a person waits for: they do not retry, and do not queue for a pool.
     """
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
@@ -52,7 +51,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
 
 
 def _broken(item: Broken) -> dg.AssetsDefinition:
-    """A domain that cannot be read, as an asset that says why when it is asked for."""
+    """Return an asset for a domain in error; building it fails with the reason."""
 
     @dg.asset(
         key=dg.AssetKey(item.name),
