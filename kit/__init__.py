@@ -1,6 +1,6 @@
-"""A Jupyter-first data mesh kit: domains own data products, contracts stand between them, notebooks are assets.
+"""A Jupyter-first data mesh kit: domains own data products, contracts separate them, notebooks are assets.
 
-Importing it is light; polars, dbt, Great Expectations and papermill are imported where they are used.
+Importing it is light; polars, dbt, Great Expectations and papermill are imported by the functions that use them.
 """
 
 from typing import TYPE_CHECKING
@@ -19,21 +19,21 @@ __all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "prom
 
 
 def promote(notebook: str | None = None) -> "PromoteForm":
-    """A form that makes this notebook, or the named one, a port of a data product, as `kit promote` does."""
+    """Return a form that makes this notebook, or the named one, a port of a data product, as `kit promote` does."""
     from kit.jupyter import promote_form
 
     return promote_form.form(notebook)
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
-    """`%load_ext kit`: SQL over published ports in a notebook."""
+    """`%load_ext kit`: adds SQL on published ports to a notebook."""
     from kit.jupyter import magics
 
     magics.load(shell)
 
 
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
-    """`%unload_ext kit`."""
+    """`%unload_ext kit`: removes it."""
     from kit.jupyter import magics
 
     magics.unload(shell)

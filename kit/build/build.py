@@ -16,7 +16,7 @@ from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
 from kit.mesh import DataProduct
-from kit.quality import subjects
+from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
@@ -107,7 +107,7 @@ class _Run:
         self.progress.seconds = {}
         self.started, self.clock = datetime.now(UTC), time.perf_counter()
         self.run_id = Runs.new_id()
-        folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), subjects(product)
+        folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), audit_targets(product)
         self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
         self.secrets = Secrets()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from kit.build.partition_files import partition_rule
 from kit.dbt.project import Project
 from kit.mesh import DataProduct
-from kit.quality import quarantine, rules, schema_rule, subjects, volume
+from kit.quality import audit_targets, quarantine, rules, schema_rule, volume
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ExpectedCheck:
 def expected_checks(product: DataProduct, project: Project, clock: datetime) -> tuple[ExpectedCheck, ...]:
     """Return the checks of contracts, suites, consumer contracts and dbt tests; raises `InvalidFile` for a bad suite."""
     checks = []
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     for target in raw + ports:
         text = "Columns and types are exactly those of the contract."
         checks.append(ExpectedCheck(target.table, schema_rule(target.contract), "contract", "error", text))
@@ -40,5 +40,5 @@ def expected_checks(product: DataProduct, project: Project, clock: datetime) -> 
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
         checks += [ExpectedCheck(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
-    checks += [ExpectedCheck(test.about, test.name, "dbt", test.severity, test.description) for test in project.tests]
+    checks += [ExpectedCheck(test.table, test.name, "dbt", test.severity, test.description) for test in project.tests]
     return tuple(dict.fromkeys(checks))

@@ -1,6 +1,6 @@
 """The order of work in a workspace: inputs, raw data, models and notebooks of each partition, checks, masks."""
 
-from kit.build.notebook_ports import Parameters, notebook_order, partition_problems, with_partition
+from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
 from kit.build.partition_files import carry_over, partition_file, stray_rows
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace, in_partition
@@ -8,7 +8,7 @@ from kit.contracts import quarantine_table
 from kit.core import NotebookError, TransformError
 from kit.mesh import DataProduct, OutputPort
 from kit.notebooks import KernelPool, NotebookRun
-from kit.quality import quarantining, subjects
+from kit.quality import audit_targets, quarantining, suite
 from kit.storage import Store
 
 
@@ -17,8 +17,9 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
 
     Raises `AuditFailed` when a check blocks, another `KitError` when a port cannot be made.
     """
-    for problem in partition_problems(product):
-        raise NotebookError(problem)
+    for finding in check_partition_parameters(product):
+        raise NotebookError(str(finding))
+    suite.check_committed(product)
     tables = [port.name for port in product.ports] + [quarantine_table(table) for table in quarantining(product)]
     workspace.folder.mkdir(parents=True)
     workspace.staging = Store(workspace.config.storage).stage(product.name, tables)
@@ -39,7 +40,7 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
             files = sorted((workspace.staging / port.name).glob("*.parquet"))
             workspace.tables[port.name] = workspace.tables[port.id] = files
         workspace.record_checks(stray_rows(product, plan, workspace.staging))
-    workspace.check("audit", subjects(product)[1], plan.current)
+    workspace.check("audit", audit_targets(product)[1], plan.current)
     workspace.mask_ports(product)
 
 

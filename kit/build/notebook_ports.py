@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from kit.core import Config, KitError, NotebookError, Secrets, short
+from kit.contracts import Finding
+from kit.core import Config, KitError, NotebookError, Secrets
 from kit.mesh import DataProduct, OutputPort, Parameter, check_parameters, parameters
 
 Parameters = Mapping[str, Any]
@@ -60,17 +61,16 @@ def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -
             )
 
 
-def partition_problems(product: DataProduct) -> Iterator[str]:
-    """A message for each notebook of a partitioned product that does not declare the parameter `partition`."""
+def check_partition_parameters(product: DataProduct) -> Iterator[Finding]:
+    """Find the notebooks of a partitioned product that declare no parameter for their partition."""
     if product.partitions:
         for port in product.ports:
             if port.notebook is not None:
                 declared = parameters(port.notebook).get(PARTITION)
                 if declared is None or declared.type != "str":
-                    yield (
-                        f"{short(port.notebook)}: '{product.name}' is partitioned, so it needs a parameter "
-                        f"`{PARTITION}: str = …` in its cell tagged `parameters`"
-                    )
+                    parameter = f"a parameter `{PARTITION}: str = …` in its cell tagged `parameters`"
+                    message = f"'{product.name}' is partitioned, so it needs {parameter}"
+                    yield Finding(product.name, port.notebook, None, message)
 
 
 def with_partition(product: DataProduct, assigned: Mapping[str, Parameters], key: str) -> dict[str, Parameters]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from kit.contracts import Check, Column, Contract
+from kit.contracts import ROW_COUNT, Check, Column, Contract
 from kit.quality import AuditTarget, rules, schema_rule
 
 HIDDEN = "masked"
@@ -40,8 +40,8 @@ def redact(
     public = {(target.table, schema_rule(target.contract)) for target in targets}
     for target in targets:
         for _, rule in rules(target, clock):
-            counts_rows = rule.type == "expect_table_row_count_to_be_between"
-            if counts_rows or (rule.columns and shown.issuperset(rule.columns)):
+            columns = rule.assertion.columns
+            if rule.assertion.expectation == ROW_COUNT or (columns and shown.issuperset(columns)):
                 public.add((target.table, rule.name))
     return tuple(_redact_check(check, shown, (check.table, check.rule) in public) for check in checks)
 

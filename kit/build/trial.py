@@ -17,7 +17,7 @@ from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import AuditFailed, Config, KitError, Secrets, UnknownName, to_json, write_durably
 from kit.mesh import DataProduct
-from kit.quality import subjects
+from kit.quality import audit_targets
 from kit.storage import Runs
 
 RECORD = "trial.json"
@@ -49,6 +49,11 @@ class Trial:
     rows: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
 
+    @property
+    def passed(self) -> bool:
+        """Whether every port could have been published."""
+        return self.verdict == Verdict.PASSED
+
     def to_json(self) -> dict[str, Any]:
         """The trial as JSON values."""
         return {**vars(self), "seconds": round(self.seconds, 3), "checks": [check.to_json() for check in self.checks]}
@@ -76,7 +81,7 @@ def trials(
 
 def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
     runs, secrets, clock = Runs(config.storage), Secrets.of(config), time.perf_counter()
-    run_id, (raw, ports) = runs.new_id(), subjects(product)
+    run_id, (raw, ports) = runs.new_id(), audit_targets(product)
     verdict, message = Verdict.PASSED, ""
     with product_lock(config, product) as held, watch() as progress:
         folder = runs.folder(product.name, run_id)

@@ -15,7 +15,7 @@ from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, datab
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort
 from kit.notebooks import KernelPool, NotebookLimits, NotebookRun, execute
-from kit.quality import AuditTarget, check_tables, quarantine, subjects
+from kit.quality import AuditTarget, audit_targets, check_tables, quarantine
 from kit.storage import Pin, Snapshot
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Workspace:
         """
         (self.folder / RAW).mkdir(parents=True, exist_ok=True)
         self.tables |= {f"{RAW}.{name}": [source.path] for name, source in landed.items()}
-        raw, _ = subjects(product)
+        raw, _ = audit_targets(product)
         for target in raw:
             file = self.folder / RAW / f"{target.table}.sound.parquet"
             self.tables[target.table] = [self.set_aside(target.table, target.contract, self.tables[target.table][0], file)]
@@ -183,7 +183,7 @@ class Workspace:
 
     def mask_ports(self, product: DataProduct) -> None:
         """Replace the values of masked columns in every port that was made."""
-        for target in subjects(product)[1]:
+        for target in audit_targets(product)[1]:
             if target.contract.masked_columns:
                 for path in self.tables[target.table]:
                     masked = path.with_suffix(".masked")

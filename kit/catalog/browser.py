@@ -13,7 +13,7 @@ from kit.catalog.html_widget import HtmlWidget
 from kit.catalog.port_view import PortView
 from kit.core import Config, KitError, counted
 from kit.drawing import Html, markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 
 TABS: dict[str, Callable[[PortView], Html]] = {
     "Overview": tabs.render_overview,
@@ -22,7 +22,7 @@ TABS: dict[str, Callable[[PortView], Html]] = {
     "Profile": profile_tab.render_profile,
     "Quality": quality_tab.render_quality,
     "Lineage": tabs.render_lineage,
-    "CheckHistory": history_tab.render_history,
+    "History": history_tab.render_history,
     "Code": tabs.render_code,
 }
 """The function that renders each tab, called when the tab is first opened for a port."""
@@ -35,7 +35,7 @@ _STYLE = """<style>
 .kit-browse select option { padding: 3px 8px; }
 .kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
-/* Beside JupyterLab's file browser there is no room for two columns: the list then stands above the tabs. */
+/* Next to JupyterLab's file browser there is no room for two columns: the list is then above the tabs. */
 .kit-browse { container-type: inline-size; }
 @container (max-width: 960px) {
   .kit-browse > .widget-hbox:last-child { flex-direction: column; }
@@ -76,7 +76,7 @@ class Browser:
 
     def __init__(self, catalog: SearchableCatalog, text: str = "") -> None:
         self._catalog = catalog
-        self._mesh = cache(lambda: Mesh.load(catalog.config.domains, catalog.config.cache))
+        self._mesh = cache(lambda: Context(catalog.config).mesh)
         self._listed: list[Entry] = []
         self._selected: Entry | None = None
         self._hints = markup.html("")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kit.catalog.entry import Entry
 from kit.core import Config, KitError, UnknownName, table_lines
 from kit.drawing import markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.storage import PortSummary, ProductSummary, index, port_statuses
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.catalog.browser import Browser
     from kit.drawing import Picture
 
-_SHOWN = 100  # rows of a table
+_MAX_ROWS = 100  # rows of a table
 _HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
 _MERGED = ("product", "port", "owner", "freshness / SLA", "checks", "rows")
 
@@ -30,8 +30,8 @@ def open_catalog(root: Path | None = None) -> "Catalog":
 
     Reads the index that builds maintain. A catalog does not change after it is opened.
     """
-    config = Config.load(root)
-    return Catalog(config, index.load(config))
+    context = Context.load(root)
+    return Catalog(context.config, index.load(context))
 
 
 class Catalog:
@@ -110,7 +110,7 @@ class Catalog:
             return self[port].lineage(column)
         if column is not None:
             raise KitError(f'name the port that has the column \'{column}\': cat.lineage("PRODUCT.PORT", column="{column}")')
-        mesh = Mesh.load(self.config.domains, self.config.cache)
+        mesh = Context(self.config).mesh
         return lineage_diagram.draw_mesh(mesh, [product.name for product in self.products])
 
     def quality(self, port: str | None = None) -> "Picture":
@@ -124,11 +124,11 @@ class Catalog:
         return [Entry(self.config, status) for status in port_statuses(self.config, self.products)]
 
     def __repr__(self) -> str:
-        rows = [[_shortened(text) for text in _row(entry)] for entry in self.port_entries()[:_SHOWN]]
+        rows = [[_shortened(text) for text in _row(entry)] for entry in self.port_entries()[:_MAX_ROWS]]
         return "\n".join([*(table_lines(_HEADER, rows) if rows else ()), *self.hints()])
 
     def _repr_html_(self) -> str:
-        shown = self.port_entries()[:_SHOWN]
+        shown = self.port_entries()[:_MAX_ROWS]
         table = (
             markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], unbroken=["owner", "checks"])
             if shown
@@ -148,7 +148,7 @@ class Catalog:
         if not self.products:
             no_match = f"nothing matches '{self.searched}'; try fewer words, or parts of them"
             return [no_match if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
-        rest = sum(len(product.ports) or 1 for product in self.products) - _SHOWN
+        rest = sum(len(product.ports) or 1 for product in self.products) - _MAX_ROWS
         return [f'and {rest:,} more; filter with cat.search("words")'] if rest > 0 else []
 
     def _unknown(self, port: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.core import Config, KitError, database, table_lines
 from kit.drawing import markup
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.notebooks import reading
 from kit.storage import PortStatus, PortSummary, ProductSummary, format_duration
 
@@ -63,7 +63,7 @@ class Entry:
         """Draw the lineage of the port, or of one of its columns."""
         from kit.catalog import lineage_diagram
 
-        mesh = Mesh.load(self.config.domains, self.config.cache)
+        mesh = Context(self.config).mesh
         if column is None:
             return lineage_diagram.draw_port(mesh, self.id)
         return lineage_diagram.draw_column(self.config, mesh, self.id, column)

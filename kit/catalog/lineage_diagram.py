@@ -6,10 +6,10 @@ from difflib import get_close_matches
 
 from kit.core import Config, UnknownName, counted
 from kit.drawing import GraphNode, Picture, draw_graph
-from kit.lineage import Node, columns, downstream, lineage, upstream, without
+from kit.lineage import LineageNode, column_lineage, downstream, hide_models, hide_nodes, lineage, notebook_columns, upstream
 from kit.mesh import Mesh
 
-_MOST = 60
+_MAX_BOXES = 60
 """The number of boxes in a picture; in a larger one, each other product is one box."""
 
 
@@ -17,16 +17,16 @@ def draw_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
     """Draw the raw sources and ports of the mesh, or of the named products; a large mesh has one box per product."""
     selected = set(products) if products is not None else set(mesh.names)
     graph = {node.id: node for node in lineage(mesh).values() if node.product in selected}
-    graph = without(graph, lambda node: node.kind == "model")
+    graph = hide_models(graph)
     broken = [item.name for item in mesh.broken if item.name in selected]
     notes = [f"Without products in error: {', '.join(broken)}."] if broken else []
     notes += [] if graph or broken else ["There are no data products yet; CONTRIBUTING.md shows how to add one."]
     return _picture(_boxes(graph), _edges(graph), "From raw data to published ports", tuple(notes))
 
 
-def draw_product(graph: dict[str, Node], product: str) -> Picture:
+def draw_product(graph: dict[str, LineageNode], product: str) -> Picture:
     """Draw a product with the ports it reads and the ports that read it; `graph` is the lineage of the mesh."""
-    graph = without(graph, lambda node: node.product != product and node.kind in ("model", "source"))
+    graph = hide_nodes(graph, lambda node: node.product != product and node.kind in ("model", "source"))
     own = {node.id for node in graph.values() if node.product == product}
     inputs = {name for name in own for name in graph[name].reads}
     near = {node.id: node for node in graph.values() if node.id in own | inputs or own.intersection(node.reads)}
@@ -41,7 +41,7 @@ def draw_port(mesh: Mesh, port_id: str) -> Picture:
     """
     mesh.port(port_id)
     own = port_id.partition(".")[0]
-    graph = without(lineage(mesh), lambda node: node.product != own and node.kind in ("model", "source"))
+    graph = hide_nodes(lineage(mesh), lambda node: node.product != own and node.kind in ("model", "source"))
     up, down = upstream(graph, [port_id]), downstream(graph, [port_id])
     near = {node.id: node for node in graph.values() if node.id in up | down}
     broken = sorted(up - near.keys())
@@ -63,11 +63,11 @@ def draw_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Pictur
         raise UnknownName(f"'{port_id}' has no column '{column}'; {hint}")
     own, start = port_id.partition(".")[0], f"{port_id}.{column}"
     products = mesh.select([port_id], upstream=True, downstream=True)
-    made = columns.lineage(config, mesh, products)
+    made = column_lineage(config, mesh, products)
     kinds = {node.id: node.kind for node in lineage(mesh).values()}
     names = dict.fromkeys((start, *made, *(name for origins in made.values() for name in origins)))
     graph = {name: _column(name, kinds, made.get(name, ())) for name in names}
-    graph = without(graph, lambda node: node.product != own and node.kind == "model")
+    graph = hide_nodes(graph, lambda node: node.product != own and node.kind == "model")
     up, down = upstream(graph, [start]), downstream(graph, [start])
     near = {name: node for name, node in graph.items() if name in up | down}
     readers = _notebooks(mesh, down)
@@ -77,10 +77,10 @@ def draw_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Pictur
     return _picture([*boxes, *_boxes(readers)], _edges(near | readers), f"Lineage of {start}", tuple(notes), own, "column")
 
 
-def _column(name: str, kinds: Mapping[str, str], origins: tuple[str, ...]) -> Node:
+def _column(name: str, kinds: Mapping[str, str], origins: tuple[str, ...]) -> LineageNode:
     table, _, _ = name.rpartition(".")
     # A table that the graph does not contain is a port of a broken product.
-    return Node(name, name.partition(".")[0], kinds.get(table, "port"), "", origins)
+    return LineageNode(name, name.partition(".")[0], kinds.get(table, "port"), "", origins)
 
 
 def _gaps(port_id: str, start: str, made: Mapping[str, tuple[str, ...]], kinds: Mapping[str, str]) -> Iterable[str]:
@@ -92,41 +92,41 @@ def _gaps(port_id: str, start: str, made: Mapping[str, tuple[str, ...]], kinds: 
         yield f"{start} is not made from any column: it is a constant or counts rows."
 
 
-def _notebooks(mesh: Mesh, names: set[str]) -> dict[str, Node]:
+def _notebooks(mesh: Mesh, names: set[str]) -> dict[str, LineageNode]:
     """Return the ports whose notebooks read one of the columns, or may read it."""
-    readers: dict[str, Node] = {}
+    readers: dict[str, LineageNode] = {}
     for port in mesh.ports:
         reads: list[str] = []
         for item in port.reads:
             used = sorted(name for name in names if name.rpartition(".")[0] == item.port)
             if port.notebook and used:
-                named = columns.named(port.notebook, [column.name for column in mesh.port(item.port).contract.columns])
+                named = notebook_columns(port.notebook, [column.name for column in mesh.port(item.port).contract.columns])
                 reads += [name for name in used if named is None or name.rpartition(".")[2] in named]
         if reads:
-            readers[port.id] = Node(port.id, port.id.partition(".")[0], "notebook", "", tuple(reads))
+            readers[port.id] = LineageNode(port.id, port.id.partition(".")[0], "notebook", "", tuple(reads))
     return readers
 
 
-def _boxes(graph: Mapping[str, Node], focus: str = "") -> list[GraphNode]:
+def _boxes(graph: Mapping[str, LineageNode], focus: str = "") -> list[GraphNode]:
     return [GraphNode(name, node.table, node.product, node.kind, focus=name == focus) for name, node in graph.items()]
 
 
-def _column_box(node: Node, *, focus: bool) -> GraphNode:
+def _column_box(node: LineageNode, *, focus: bool) -> GraphNode:
     table, _, column = node.table.rpartition(".")
     return GraphNode(node.id, column, node.product, node.kind, table, focus)
 
 
-def _edges(graph: Mapping[str, Node]) -> list[tuple[str, str]]:
+def _edges(graph: Mapping[str, LineageNode]) -> list[tuple[str, str]]:
     return [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
 
 
 def _picture(
     boxes: list[GraphNode], edges: list[tuple[str, str]], title: str, notes: tuple[str, ...], own: str = "", unit: str = "port"
 ) -> Picture:
-    """Return the picture; above `_MOST` boxes each product except `own` is one box, and at most `_MOST` of these are drawn."""
-    if len(boxes) > _MOST:
+    """Return the picture; with too many boxes, each product except `own` is one box, of which `_MAX_BOXES` are drawn."""
+    if len(boxes) > _MAX_BOXES:
         boxes, edges, notes = _folded(boxes, edges, notes, own, unit)
-    listed = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MOST])
+    listed = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MAX_BOXES])
     return Picture(draw_graph(boxes, edges, title, notes=notes), " ".join([f"{title}: {listed or 'nothing'}.", *notes]))
 
 
@@ -139,11 +139,11 @@ def _folded(
     unfolded = [box for box in boxes if box.group == own]
     distances, degrees = _distances([box.id for box in unfolded], edges), Counter(name for edge in edges for name in edge)
     others = sorted(counts.keys() - {own}, key=lambda name: (distances.get(name, 0), -degrees[name], name))
-    if len(others) > _MOST:
+    if len(others) > _MAX_BOXES:
         choice = "nearest of" if own else "products with the most inputs and readers of"
-        shown = f"Shown are the {_MOST} {choice} {len(others):,} products"
+        shown = f"Shown are the {_MAX_BOXES} {choice} {len(others):,} products"
         notes = (*notes, f'{shown}; cat.lineage("PRODUCT.PORT") draws the lineage of a port.')
-        others = others[:_MOST]
+        others = others[:_MAX_BOXES]
     folded = [GraphNode(name, counted(counts[name], unit), name, "port") for name in sorted(others)]
     shown_ids = {box.id for box in (*unfolded, *folded)}
     return [*unfolded, *folded], [edge for edge in edges if shown_ids.issuperset(edge)], notes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kit.catalog.entry import Entry
 from kit.contracts import Contract
 from kit.core import Config, KitError, NotPublished, UnknownName
-from kit.mesh import Mesh
+from kit.mesh import Context, Mesh
 from kit.notebooks import reading
 from kit.storage import Snapshot
 
@@ -45,7 +45,7 @@ class PortView:
                 f"'{self.entry.id}' was never published and has no data; build it with `kit run {self.entry.product.name}`"
             )
         try:
-            snapshot_lock = reading.open_port(self.entry.id, version, self.config)
+            snapshot_lock = reading.open_port(Context(self.config), self.entry.id, version)
         except UnknownName:
             raise KitError(
                 f"the snapshot {version} of '{self.entry.product.name}' has been pruned since this catalog was opened; "

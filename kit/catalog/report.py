@@ -13,10 +13,10 @@ from kit.contracts import Check, Contract, counts
 from kit.core import Config, KitError, __version__, counted, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
-from kit.lineage import columns, lineage
+from kit.lineage import column_use, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
-from kit.quality import subjects
+from kit.quality import audit_targets
 from kit.storage import PortStatus, RunRecord, Runs, format_duration, statuses
 
 _RUNS = 10
@@ -112,7 +112,7 @@ def render_report(config: Config, mesh: Mesh) -> str:
 
 def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
     """Return the sections of the valid products, providers before consumers; `rows` are the statuses of all ports."""
-    graph, uses = lineage(mesh), columns.uses(config, mesh)
+    graph, uses = lineage(mesh), column_use(config, mesh)
     by_port = {f"{row.product.name}.{row.port.name}": row for row in rows}
     quarantined = {row.product.name: row.product.set_aside for row in rows}
     by_product = {score.product: score for score in scores(config, mesh)}
@@ -145,7 +145,7 @@ def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
 
 def _checks_by_table(config: Config, product: DataProduct) -> dict[str, tuple[CheckRow, ...]]:
     """Return the checks of a product by table, those that did not always pass first."""
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     histories = check_histories(checked_builds(config, product.name))
     last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
     rows: dict[str, tuple[CheckRow, ...]] = {}

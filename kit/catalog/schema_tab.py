@@ -7,7 +7,7 @@ from kit.drawing import Html, markup
 from kit.storage import Snapshot
 
 _HEADER = ("column", "type", "null", "rules", "class", "description")
-_LISTED = 6  # values of a value set
+_MAX_VALUES = 6  # values of a value set
 
 
 def render_schema(view: PortView) -> Html:
@@ -36,7 +36,7 @@ def render_schema(view: PortView) -> Html:
         )
         for column in contract.columns
     ]
-    table_rules = [rule for rule in contract.rules if len(rule.columns) != 1]
+    table_rules = [rule for rule in contract.rules if len(rule.assertion.columns) != 1]
     heading = [markup.heading("Rules of the table")] if table_rules else []
     below = (*heading, *(markup.paragraph(_describe_rule(rule)) for rule in table_rules))
     return markup.joined((markup.table(_HEADER, columns, numbers=["null"]), *below))
@@ -60,12 +60,12 @@ def _share(share: float | None) -> str:
 
 
 def _rules(contract: Contract, column: str) -> list[str]:
-    return [_describe_rule(rule, column) for rule in contract.rules if rule.columns == (column,)]
+    return [_describe_rule(rule, column) for rule in contract.rules if rule.assertion.columns == (column,)]
 
 
 def _describe_rule(rule: Rule, column: str = "") -> str:
     name = rule.name.removeprefix(f"{column} ") if column else rule.name
-    values = [str(value) for value in rule.kwargs.get("value_set", ())]
-    listed = f": {', '.join(values[:_LISTED])}{' …' if len(values) > _LISTED else ''}" if values else ""
+    values = [str(value) for value in rule.assertion.kwargs.get("value_set", ())]
+    listed = f": {', '.join(values[:_MAX_VALUES])}{' …' if len(values) > _MAX_VALUES else ''}" if values else ""
     effect = "; a warning" if rule.severity == "warning" else "; rows that break it are quarantined" if rule.quarantines else ""
     return f"{name}{listed}{effect}"

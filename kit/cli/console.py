@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: progress, tables, what to do next."""
+"""Output of commands in a terminal: progress, tables, next steps, JSON."""
 
 import json
 import os
@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kit.build import Progress
-from kit.mesh import Mesh
+from kit.build import Outcome, Progress
+from kit.core import counted
+from kit.mesh import DataProduct, Mesh
+from kit.orchestration.run import RunReporter
 from kit.storage import BuildStatus
 
 if TYPE_CHECKING:
-    from kit.build import Outcome, Trial
+    from kit.build import Trial
     from kit.governance import Score
     from kit.storage import PortStatus
 
@@ -36,36 +38,47 @@ console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_
 errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
-    """A spinner for the step at work, and a line for each that is done."""
-    if quiet:
-        yield Progress()
-        return
-    with console.status("") as spinner:
+class TerminalReporter(RunReporter):
+    """Shows a spinner for the current step, and a line for each step and product that has ended."""
 
-        def begin(product: str, step: str) -> None:
-            spinner.update(f"{product}: {step}")
+    def started(self, products: Sequence[DataProduct]) -> None:
+        """Print which products the run builds."""
+        names = ", ".join(product.name for product in products)
+        console.print(f"{counted(len(products), 'data product')}: {names}", style="bold")
 
-        def end(product: str, step: str, result: str, seconds: float) -> None:
-            console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show the steps of one build."""
+        with console.status("") as spinner:
 
-        yield Progress(begin=begin, end=end)
+            def begin(product: str, step: str) -> None:
+                spinner.update(f"{product}: {step}")
+
+            def end(product: str, step: str, result: str, seconds: float) -> None:
+                console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
+
+            yield Progress(begin=begin, end=end)
+
+    def finished(self, outcome: Outcome) -> None:
+        """Print the status of a product's build and, after a failure, the reason."""
+        style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
+        snapshot = outcome.version or ""
+        if outcome.partitions:
+            snapshot += f", {counted(len(outcome.partitions), 'partition')}"
+        console.print(
+            Text(f"  {outcome.product:<12} {outcome.status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style)
+        )
+        if outcome.message:
+            (errors if outcome.failed else console).print(Text(outcome.message, style=style))
 
 
-def print_outcome(outcome: "Outcome") -> None:
-    """Print how the build of a product ended, and why when it failed."""
-    style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
-    what = outcome.version or ""
-    if outcome.partitions:
-        what += f", {len(outcome.partitions)} partition{'s' * (len(outcome.partitions) > 1)}"
-    console.print(Text(f"  {outcome.product:<12} {outcome.status:<10} {what:<44} {outcome.seconds:6.1f} s", style=style))
-    if outcome.message:
-        (errors if outcome.failed else console).print(Text(outcome.message, style=style))
+def reporter(as_json: bool) -> RunReporter:
+    """Return the reporter of a command: silent when it prints JSON."""
+    return RunReporter() if as_json else TerminalReporter()
 
 
 def print_trials(trials: "Sequence[Trial]") -> None:
-    """Print a line for each combination of parameters that was tried."""
+    """Print one line per combination of parameters."""
     names = list(trials[0].parameters)
     rows = [
         (
@@ -83,7 +96,7 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
-    """Print every port with its owner, rows, snapshot, freshness and checks; broken products last."""
+    """Print every port with its owner, rows, snapshot, freshness and checks, then deprecations and failures."""
     from kit.storage import format_raw_quarantine
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -116,7 +129,7 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
 
 
 def print_scores(scores: "Sequence[Score]") -> None:
-    """Print the score card in per cent, and of each product the cheapest improvement."""
+    """Print the score card in per cent, and the cheapest improvement of each product."""
     from kit.governance import TRAITS
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -125,7 +138,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
         table.add_column(_SHORT.get(trait, trait), justify="right", no_wrap=True)
     for score in scores:
         shares = [score.share(trait) for trait in TRAITS]
-        # Rounded down: 100 says that nothing is left to do.
+        # Rounded down: 100 means that nothing is left to do.
         cells = ["n/a" if share is None else str(int(share * 100)) for share in shares]
         styles = ["dim" if share is None else "green" if share == 1 else "yellow" for share in shares]
         table.add_row(score.product, *map(Text, cells, styles))
@@ -137,7 +150,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
-    """Print three commands worth trying now; first of all those that repair what failed."""
+    """Print three commands to try next, first those that build the failed products again."""
     models = [port for product in mesh.products for port in product.ports if mesh.consumers(product.name) and not port.notebook]
     notebooks = [port for port in mesh.ports if port.notebook]
     steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in (notebooks or mesh.ports)[-1:]]
@@ -154,17 +167,17 @@ def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table; columns that hold only numbers are aligned to the right."""
+    """Print a table; columns of numbers are aligned to the right."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, texts)) for texts in zip(columns, *cells, strict=True)]
-    # Long texts share what the short ones leave, which would else be cut as much.
+    # Long texts share the width that short ones leave; rich would cut both alike.
     long = [width for width in widths if width > _SHORT_TEXT]
-    left = (console.width - sum(widths) + sum(long) - 2 * len(widths)) // (len(long) or 1)
+    share = (console.width - sum(widths) + sum(long) - 2 * len(widths)) // (len(long) or 1)
     for position, (column, width) in enumerate(zip(columns, widths, strict=True)):
         numeric = all(_is_number(row[position]) for row in rows)
-        most = max(left, _SHORT_TEXT) if width > _SHORT_TEXT else None
-        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True, max_width=most)
+        widest = max(share, _SHORT_TEXT) if width > _SHORT_TEXT else None
+        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=True, max_width=widest)
     for row in cells:
         table.add_row(*row)
     console.print(table)

@@ -1,4 +1,4 @@
-"""The commands around asset notebooks: what they can be given, what a run made of them, how two runs differ."""
+"""Commands for asset notebooks: their parameters, their executed copies, differences of two runs."""
 
 import sys
 from collections.abc import Iterable
@@ -12,55 +12,56 @@ from kit.cli import console as terminal
 from kit.cli.console import console
 from kit.cli.options import JsonOption, complete_products
 from kit.core import Config, KitError, UnknownName, short
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.mesh import parameters as declared
 from kit.notebooks import Difference, Executed, copies, copy, differences, lines
 
-app = typer.Typer(help="Look at asset notebooks and their runs.", no_args_is_help=True)
+app = typer.Typer(help="Inspect asset notebooks and their runs.", no_args_is_help=True)
 
-PortOption = Annotated[str | None, typer.Option("--port", help="Which of its notebooks; all without.")]
+PortOption = Annotated[str | None, typer.Option("--port", help="Only the notebook of this port; all without.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, a snapshot, or a path to an .ipynb file.")]
 
 
 @app.command()
 def parameters(
-    target: Annotated[str, typer.Argument(metavar="PRODUCT[.PORT]", help="Whose notebooks.", autocompletion=complete_products)],
+    target: Annotated[
+        str, typer.Argument(metavar="PRODUCT[.PORT]", help="A product, or one of its ports.", autocompletion=complete_products)
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """List what the notebooks of a product can be given with `kit run PRODUCT -p NAME=VALUE`."""
-    config = Config.load()
+    """List the parameters of a product's notebooks, for `kit run PRODUCT -p NAME=VALUE`."""
     name, _, port = target.partition(".")
-    product = Mesh.load(config.domains, config.cache).product(name)
+    product = Context.load().mesh.product(name)
     notebooks = {item.name: item.notebook for item in product.ports if item.notebook and port in ("", item.name)}
     if not notebooks:
-        there = ", ".join(item.id for item in product.ports if item.notebook) or "none"
-        raise UnknownName(f"'{target}' is made by no notebook; those of '{name}' that are: {there}")
-    found = [(f"{name}.{made}", item) for made, path in notebooks.items() for item in declared(path).values()]
+        known = ", ".join(item.id for item in product.ports if item.notebook) or "none"
+        raise UnknownName(f"'{target}' is made by no notebook; ports of '{name}' that are: {known}")
+    listed = [(f"{name}.{made}", item) for made, path in notebooks.items() for item in declared(path).values()]
     if as_json:
-        terminal.print_json([{"port": made, **item.to_json()} for made, item in found])
+        terminal.print_json([{"port": made, **item.to_json()} for made, item in listed])
     else:
-        rows = [(made, item.name, item.type, repr(item.default), item.help) for made, item in found]
+        rows = [(made, item.name, item.type, repr(item.default), item.help) for made, item in listed]
         terminal.print_rows(["port", "parameter", "type", "default", "meaning"], rows)
 
 
 @app.command()
 def show(
     run: RunArgument,
-    port: Annotated[str | None, typer.Option("--port", help="Which of its notebooks, if it has several.")] = None,
+    port: Annotated[str | None, typer.Option("--port", help="The port, if the run has several notebooks.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write it; beside the executed copy without.")
+        Path | None, typer.Option("--output", "-o", help="The file to write; by default beside the executed copy.")
     ] = None,
 ) -> None:
-    """Write an executed notebook as a page that runs nothing and loads nothing, and open it at a terminal."""
+    """Write an executed notebook as a self-contained HTML page without scripts; a terminal opens it."""
     from kit.notebooks import notebook_html
 
-    executed = copy(Config.load(), run, port)
+    executed = copy(Context.load().config, run, port)
     page = output or executed.with_suffix(".html")
     text = notebook_html(executed)
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise KitError(f"{short(page)}: cannot be written: {error.strerror}; say where with --output") from None
+        raise KitError(f"{short(page)}: cannot be written: {error.strerror}; name another file with --output") from None
     console.print(f"written: {short(page)}")
     if output is None and sys.stdout.isatty():
         typer.launch(str(page))
@@ -68,42 +69,49 @@ def show(
 
 @app.command()
 def diff(first: RunArgument, second: RunArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
-    """Compare two runs of a notebook: parameters, inputs, code, what cells show, time."""
-    config = Config.load()
-    pairs = [(Executed.read(mine), Executed.read(theirs)) for mine, theirs in _pairs(config, first, second, port)]
+    """Compare two runs of a notebook: parameters, inputs, code, cell outputs, time."""
+    config = Context.load().config
+    pairs = [(Executed.read(left), Executed.read(right)) for left, right in _pairs(config, first, second, port)]
     if as_json:
         terminal.print_json(
             [
-                {"first": _about(a), "second": _about(b), "differences": [d.to_json() for d in differences(a, b)]}
-                for a, b in pairs
+                {
+                    "first": _to_json(left),
+                    "second": _to_json(right),
+                    "differences": [d.to_json() for d in differences(left, right)],
+                }
+                for left, right in pairs
             ]
         )
         return
-    for one, other in pairs:
-        console.print(Text(one.title, "bold"))
-        for item in (one, other):
+    for left, right in pairs:
+        console.print(Text(left.title, "bold"))
+        for item in (left, right):
             seconds = "" if item.seconds is None else f"{item.seconds:.1f} s"
             console.print(f"  {item.run_id or short(item.path):<24} {seconds:>8}  {item.error or 'ran to its end'}")
-        _print(differences(one, other))
+        _print(differences(left, right))
 
 
 def _pairs(config: Config, first: str, second: str, port: str | None) -> list[tuple[Path, Path]]:
-    """The notebooks two runs have in common, or the one that was asked for."""
+    """Return the pairs of executed copies of the same port, or the pair of `port`."""
     if port or first.endswith(".ipynb") or second.endswith(".ipynb"):
         return [(copy(config, first, port), copy(config, second, port))]
-    mine, theirs = copies(config, first), copies(config, second)
-    common = [name for name in mine if name in theirs]
+    left, right = copies(config, first), copies(config, second)
+    common = [name for name in left if name in right]
     if not common:
-        raise UnknownName(f"'{first}' has the notebooks {', '.join(mine)}, '{second}' {', '.join(theirs)}; none is in both")
-    return [(mine[name], theirs[name]) for name in common]
+        raise UnknownName(f"'{first}' has the notebooks {', '.join(left)}, '{second}' {', '.join(right)}; none is in both")
+    return [(left[name], right[name]) for name in common]
 
 
-def _about(executed: Executed) -> dict[str, object]:
-    about = {"run": executed.run_id, "port": executed.port, "path": str(executed.path)}
-    return {**about, "parameters": executed.parameters, "seconds": executed.seconds, "error": executed.error}
+def _to_json(executed: Executed) -> dict[str, object]:
+    return {
+        "run": executed.run_id, "port": executed.port, "path": str(executed.path), "parameters": executed.parameters,
+        "seconds": executed.seconds, "error": executed.error,
+    }  # fmt: skip
 
 
 def _print(found: Iterable[Difference]) -> None:
+    """Print short differences as a table, changes of text line by line."""
     rows: list[tuple[object, ...]] = []
     longer = []
     for item in found:

@@ -1,62 +1,61 @@
-"""`kit promote`: an exploration notebook becomes a port, on the terminal or as data for the form in a notebook."""
+"""`kit promote`: turns an exploration notebook into a port of a data product."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from kit.build import BuildRequest, Outcome
+from kit.build import Outcome
 from kit.cli import console as terminal
-from kit.cli.console import console, errors
+from kit.cli.console import TerminalReporter, console, errors
 from kit.cli.options import JsonOption, complete_products
-from kit.core import Config
-from kit.mesh import DataProduct, Mesh
-from kit.orchestration.executor import execute
+from kit.mesh import Context, DataProduct
+from kit.orchestration.run import RunReporter, run
 
 if TYPE_CHECKING:
     from kit.scaffold import Promotion
 
+app = typer.Typer()
+
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
+@app.command()
 def promote(
-    notebook: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="The notebook that was explored in, a file .ipynb.")],
-    product: Annotated[str, typer.Option("--product", help="The data product it goes to.", autocompletion=complete_products)],
+    notebook: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="The exploration notebook, a file .ipynb.")],
+    product: Annotated[
+        str, typer.Option("--product", help="The data product that gets the port.", autocompletion=complete_products)
+    ],
     port: Annotated[
-        str | None, typer.Option("--port", help="How the port is called; by default as in kit.output, or as the file.")
+        str | None, typer.Option("--port", help="Name of the port; by default that in kit.output, or of the file.")
     ] = None,
     frame: Annotated[
-        str | None, typer.Option("--frame", help="The name of the table it makes; by default what its last cell ends in.")
+        str | None, typer.Option("--frame", help="Name of the table to publish; by default the result of the last cell.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Run the notebook, show what would change, write nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run the notebook and print the changes, write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a notebook a port: find what it reads, draft its contract, write all files, build the product once.
+    """Make a notebook a port: find its inputs, draft its contract, write all files, build the product once.
 
-    It says what is missing when it cannot; no file is changed then.
+    When it fails no file is changed.
     """
-    from kit.scaffold import plan_promotion, promote
+    from kit.scaffold import plan_promotion
+    from kit.scaffold import promote as write_and_build
 
-    config = Config.load()
+    def report(step: str) -> None:
+        (errors if as_json else console).print(Text(f"  {step} …", style="" if as_json else "dim"))
 
-    def say(text: str) -> None:
-        (errors if as_json else console).print(Text(f"  {text} …", style="" if as_json else "dim"))
+    def build(context: Context, product: str) -> Outcome:
+        report(f"builds {product}")
+        return run(context, [product], reporter=RunReporter() if as_json else _BuildReporter()).outcomes[0]
 
-    def run(mesh: Mesh, product: DataProduct) -> Outcome:
-        say(f"builds {product.name}")
-        return execute(config, mesh, [product], {product.name: BuildRequest()}, lambda: terminal.progress(as_json), tell)[0]
-
-    def tell(outcome: Outcome) -> None:
-        if not outcome.failed and not as_json:
-            terminal.print_outcome(outcome)
-
+    context = Context.load()
     try:
-        promotion = plan_promotion(config, Mesh.load(config.domains, config.cache), notebook, product, port, frame, say)
+        promotion = plan_promotion(context.config, context.mesh, notebook, product, port, frame, report)
         if not as_json:
-            _show(promotion)
-        outcome = None if dry_run else promote(config, promotion, run)
+            _print(promotion)
+        outcome = None if dry_run else write_and_build(context.config, promotion, build)
     except KeyboardInterrupt:
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
@@ -73,12 +72,24 @@ def promote(
         console.print(Text(f"\n{promotion.port} is published: kit read {promotion.port}", style="green"))
 
 
-def _show(promotion: "Promotion") -> None:
-    """What was found, and what changes."""
-    given = ", ".join(f"{item.name}: {item.type} = {item.default!r}" for item in promotion.parameters)
+class _BuildReporter(TerminalReporter):
+    """Shows the steps of the build and its success; the command itself names the product and prints a failure."""
+
+    def started(self, products: Sequence[DataProduct]) -> None:
+        """Print nothing."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Print an outcome that is no failure."""
+        if not outcome.failed:
+            super().finished(outcome)
+
+
+def _print(promotion: "Promotion") -> None:
+    """Print inputs and parameters of the new port, and the changes of files."""
+    parameters = ", ".join(f"{item.name}: {item.type} = {item.default!r}" for item in promotion.parameters)
     console.print(Text(f"\n{promotion.port}", style="bold"))
     console.print(Text(f"  reads       {', '.join(promotion.reads) or 'nothing'}"))
-    console.print(Text(f"  parameters  {given or 'none'}\n"))
+    console.print(Text(f"  parameters  {parameters or 'none'}\n"))
     for line in promotion.diff():
         header = line.startswith(("---", "+++"))
         console.print(Text(line, style="bold" if header else _STYLES.get(line[:1], "")), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal; an answer that cannot be used is asked for again."""
+"""Questions at a terminal, repeated until the answer is valid."""
 
 import sys
 from collections.abc import Callable
@@ -12,25 +12,25 @@ Answer = TypeVar("Answer")
 
 
 def is_interactive() -> bool:
-    """Whether there is a person who can be asked."""
+    """Return whether standard input is a terminal."""
     return sys.stdin.isatty()
 
 
-def ask(question: str, otherwise: str, understand: Callable[[str], Answer], default: str | None = None) -> Answer:
-    """What the person says, as `understand` takes it; what it raises as `KitError` is told, and the question put again.
+def ask(question: str, problem: str, parse: Callable[[str], Answer], default: str | None = None) -> Answer:
+    """Return the answer as `parse` converts it; while that raises a `KitError`, print it and ask again.
 
-    Without a terminal the default is the answer; raises `KitError` with the text `otherwise` when there is none.
+    Without a terminal the default is the answer; raises `KitError` with the text `problem` when there is none.
     """
 
-    def understood(text: str) -> Answer:
+    def parse_or_ask_again(text: str) -> Answer:
         try:
-            return understand(text)
+            return parse(text)
         except KitError as error:
             raise typer.BadParameter(str(error)) from None
 
     if is_interactive():
-        answer: Answer = typer.prompt(question, default, show_default=bool(default), value_proc=understood)
+        answer: Answer = typer.prompt(question, default, show_default=bool(default), value_proc=parse_or_ask_again)
         return answer
     if default is None:
-        raise KitError(otherwise)
-    return understand(default)
+        raise KitError(problem)
+    return parse(default)

@@ -1,27 +1,28 @@
-"""What changed between two versions of a contract, and what each change is to those who read the port."""
+"""Changes between two versions of a contract, and the version bump that each requires."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import SequenceMatcher
-from re import escape, search
 from typing import Any, Literal
 
 from kit.contracts.contract import Column, Contract, Version
-from kit.contracts.implication import QUERY, implies, response, says_the_same, spoken, subject
-from kit.contracts.rule_query import bare
+from kit.contracts.implication import implies, is_same, subject
+from kit.contracts.rule_kinds import QUERY
+from kit.contracts.rule_query import without_values
 from kit.contracts.rules import Rule
 
 Verdict = Literal["major", "minor", "patch", "review"]
-"""What a version must say of a change: major breaks readers, minor promises more, patch is words; a person judges the rest."""
+"""The version bump that a change requires: major breaks readers, minor promises more, patch changes texts only. A person
+decides on a change to review."""
 
-_ALIKE = 0.6
+_RENAMED = 0.6  # the least similarity of the names of a dropped column and the added one that replaces it
 
 
 @dataclass(frozen=True)
 class ContractChange:
-    """One difference: where, in words, what it is to readers, and the columns they notice it by (None: by any)."""
+    """One change: its place, a text, the bump it requires and the columns whose readers it affects (None: all readers)."""
 
     where: str
     text: str
@@ -30,26 +31,26 @@ class ContractChange:
 
 
 def compare(old: Contract, new: Contract) -> tuple[ContractChange, ...]:
-    """Every change of what readers are promised; nothing for two contracts that promise the same in the same words."""
+    """Return every change of a contract: columns, key, rules, service levels and texts."""
     stay = {column.name for column in old.columns} & {column.name for column in new.columns}
     return (
         *_columns(old, new, stay),
         *_key(old, new),
         *_rules(old, new, stay),
         *_service(old, new),
-        *_words(old, new, stay),
+        *_texts(old, new, stay),
     )
 
 
-def demanded(changes: Iterable[ContractChange]) -> Verdict | None:
-    """The kind of version that says all of the changes; None without any. What a person judges is at least a patch."""
-    found = {change.verdict for change in changes}
+def required_bump(changes: Iterable[ContractChange]) -> Verdict | None:
+    """Return the version bump that all changes together require; None without any. A change to review is at least a patch."""
+    verdicts = {change.verdict for change in changes}
     order: tuple[Verdict, ...] = ("major", "minor")
-    return next((verdict for verdict in order if verdict in found), "patch" if found else None)
+    return next((verdict for verdict in order if verdict in verdicts), "patch" if verdicts else None)
 
 
-def least(version: Version, verdict: Verdict | None) -> Version:
-    """The lowest version after `version` that says a change of this kind; `version` itself for None."""
+def bumped(version: Version, verdict: Verdict | None) -> Version:
+    """Return the lowest version after `version` with this bump; `version` itself for None."""
     match verdict:
         case "major":
             return Version(version.major + 1, 0, 0)
@@ -66,13 +67,13 @@ def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractC
     for column in old.columns:
         if column.name in stay:
             continue
-        renamed = _namesake(column, added)
+        renamed = _renamed(column, added)
         if renamed:
             added.remove(renamed)
         text = f"renamed to {renamed.name}" if renamed else "dropped"
         yield ContractChange(f"column {column.name}", text, "major", frozenset({column.name}))
     for column in added:
-        # Nobody reads it yet: even a required one takes nothing from anybody.
+        # Nobody reads it yet, so that even a required one breaks no reader.
         yield ContractChange(f"column {column.name}", f"added, {column.type}", "minor", frozenset({column.name}))
     for column in new.columns:
         if column.name not in stay:
@@ -83,103 +84,103 @@ def _columns(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractC
                 text = f"{name} {getattr(earlier, field) or 'none'} → {getattr(column, field) or 'none'}"
                 yield ContractChange(f"column {column.name}", text, "major", only)
         if earlier.classification != column.classification:
-            # The data is the same; who may see it and how it must be kept is for a person to weigh, either way.
+            # The data is the same; a person decides on access and storage.
             text = f"classification {earlier.classification or 'none'} → {column.classification or 'none'}"
             yield ContractChange(f"column {column.name}", text, "review", only)
         if earlier.mask != column.mask:
-            # Other values are published, which neither compare nor join with those that readers know.
-            others = any(mask and mask.applies for mask in (earlier.mask, column.mask))
+            # Other values are published, which neither equal nor join with the earlier ones.
+            values_change = any(mask and mask.applies for mask in (earlier.mask, column.mask))
             text = f"mask {earlier.mask or 'none'} → {column.mask or 'none'}"
-            yield ContractChange(f"column {column.name}", text, "major" if others else "patch", only)
+            yield ContractChange(f"column {column.name}", text, "major" if values_change else "patch", only)
 
 
-def _namesake(gone: Column, added: Sequence[Column]) -> Column | None:
-    """The added column that is most likely the one that is gone under another name."""
+def _renamed(dropped: Column, added: Sequence[Column]) -> Column | None:
+    """Return the added column that is most likely the dropped one under another name."""
 
-    def likeness(column: Column) -> float:
-        same_words = bool(gone.description) and column.description == gone.description
-        return 1.0 if same_words else SequenceMatcher(None, gone.name, column.name).ratio()
+    def similarity(column: Column) -> float:
+        same_description = bool(dropped.description) and column.description == dropped.description
+        return 1.0 if same_description else SequenceMatcher(None, dropped.name, column.name).ratio()
 
-    alike = [column for column in added if column.type == gone.type and likeness(column) >= _ALIKE]
-    return max(alike, key=likeness, default=None)
+    similar = [column for column in added if column.type == dropped.type and similarity(column) >= _RENAMED]
+    return max(similar, key=similarity, default=None)
 
 
 def _key(old: Contract, new: Contract) -> Iterator[ContractChange]:
     if set(old.key) == set(new.key):
         return
-    # What one row is has changed: a join by the old key may find more rows than one, or none.
+    # A row has another meaning: a join by the old key may return more rows than one, or none.
     text = f"{', '.join(old.key) or 'none'} → {', '.join(new.key) or 'none'}"
     yield ContractChange("key", text, "major" if old.key else "minor")
 
 
 def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
     before, after = _by_subject(old, stay), _by_subject(new, stay)
-    for about in dict.fromkeys((*before, *after)):
-        olds, news = list(before.get(about, ())), list(after.get(about, ()))
+    for topic in dict.fromkeys((*before, *after)):
+        olds, news = list(before.get(topic, ())), list(after.get(topic, ()))
         for rule in list(olds):
-            same = next((other for other in news if says_the_same(other, rule)), None)
+            same = next((other for other in news if is_same(other, rule)), None)
             if same is not None:
                 olds.remove(rule)
                 news.remove(same)
         for was, now in zip(olds, news, strict=False):
-            yield ContractChange(_where(was), _said(was, now), _weighed(was, now), _noticed(was, old))
+            yield ContractChange(_where(was), _difference(was, now), _verdict(was, now), _affected_columns(was, old))
         for rule in olds[len(news) :]:
-            implied = any(implies(other, rule) for other in after.get(about, ()))
+            implied = any(implies(other, rule) for other in after.get(topic, ()))
             text = f"no longer promised: {rule.name}"
-            yield ContractChange(_where(rule), text, "patch" if implied else "major", _noticed(rule, old))
+            yield ContractChange(_where(rule), text, "patch" if implied else "major", _affected_columns(rule, old))
         for rule in news[len(olds) :]:
-            implied = any(implies(other, rule) for other in before.get(about, ()))
+            implied = any(implies(other, rule) for other in before.get(topic, ()))
             verdict: Verdict = "patch" if implied else "minor"
-            yield ContractChange(_where(rule), f"newly promised: {rule.name}", verdict, _noticed(rule, new))
+            yield ContractChange(_where(rule), f"newly promised: {rule.name}", verdict, _affected_columns(rule, new))
 
 
 def _by_subject(contract: Contract, stay: set[str]) -> Mapping[Any, list[Rule]]:
-    """The rules that can be held against each other, those aside that come and go with a column, a type or the key."""
-    found: dict[Any, list[Rule]] = {}
+    """Return the rules by subject, without those that come and go with a column, a type or the key."""
+    rules: dict[Any, list[Rule]] = {}
     floats = tuple(column.name for column in contract.columns if column.type in ("float", "double"))
     for rule in contract.rules:
-        named = spoken(rule)
-        of_key = rule.type.endswith("_to_be_unique") and named == contract.key
-        of_type = rule.columns == floats and "where not isfinite(" in str(rule.kwargs.get("unexpected_rows_query"))
-        if not of_key and not of_type and (rule.type == QUERY or stay.issuperset(named)):
-            found.setdefault(subject(rule), []).append(rule)
-    return found
+        assertion = rule.assertion
+        of_key = assertion.expectation.endswith("_to_be_unique") and assertion.columns == contract.key
+        of_type = assertion.columns == floats and assertion.test is not None and assertion.test.name == "finite"
+        if not of_key and not of_type and (assertion.expectation == QUERY or stay.issuperset(assertion.columns)):
+            rules.setdefault(subject(rule), []).append(rule)
+    return rules
 
 
-def _weighed(old: Rule, new: Rule) -> Verdict:
+def _verdict(old: Rule, new: Rule) -> Verdict:
     kept = implies(new, old)
     if kept is None:
         return "review"
     return "major" if not kept else "patch" if implies(old, new) else "minor"
 
 
-def _said(old: Rule, new: Rule) -> str:
+def _difference(old: Rule, new: Rule) -> str:
     parts = []
-    mine, theirs = new.kwargs.get("value_set"), old.kwargs.get("value_set")
-    if isinstance(mine, list) and isinstance(theirs, list):
+    before, after = old.assertion.kwargs.get("value_set"), new.assertion.kwargs.get("value_set")
+    if isinstance(before, list) and isinstance(after, list):
         parts += [f"{word} {', '.join(map(str, values))}" for word, values in (
-            ("new value", [value for value in mine if value not in theirs]),
-            ("without value", [value for value in theirs if value not in mine]),
+            ("new value", [value for value in after if value not in before]),
+            ("without value", [value for value in before if value not in after]),
         ) if values]  # fmt: skip
     elif old.name != new.name:
         parts.append(f"{old.name} → {new.name}")
-    elif dict(old.kwargs) != dict(new.kwargs):
+    elif dict(old.assertion.kwargs) != dict(new.assertion.kwargs):
         parts.append(f"{new.name}: its text changed")
-    if response(old) != response(new):
-        parts.append(f"{new.name}: {response(old)} → {response(new)}")
+    if old.response != new.response:
+        parts.append(f"{new.name}: {old.response} → {new.response}")
     return "; ".join(parts) or f"{new.name}: written otherwise"
 
 
 def _where(rule: Rule) -> str:
-    named = rule.columns or spoken(rule)
-    return f"column {named[0]}" if len(named) == 1 else "table"
+    columns = rule.assertion.columns
+    return f"column {columns[0]}" if len(columns) == 1 else "table"
 
 
-def _noticed(rule: Rule, contract: Contract) -> frozenset[str] | None:
-    """The columns by which a reader would notice that a rule does not hold; None for all, as of a number of rows."""
-    text = bare(str(rule.kwargs.get("unexpected_rows_query", "")))
-    named = {column.name for column in contract.columns if search(rf"\b{escape(column.name)}\b", text)}
-    return frozenset(named | set(rule.columns or spoken(rule))) or None
+def _affected_columns(rule: Rule, contract: Contract) -> frozenset[str] | None:
+    """Return the columns that a rule is about; None for all, as for a number of rows."""
+    words = set(re.findall(r"\w+", without_values(str(rule.assertion.query or ""))))
+    named = {column.name for column in contract.columns if column.name in words}
+    return frozenset(named | set(rule.assertion.columns)) or None
 
 
 def _service(old: Contract, new: Contract) -> Iterator[ContractChange]:
@@ -206,7 +207,7 @@ def _service(old: Contract, new: Contract) -> Iterator[ContractChange]:
         yield ContractChange("volume", f"{_loss(loss)} → {_loss(now_loss)}", verdict)
     until, now_until = old.end_of_life, new.end_of_life
     if until != now_until:
-        # Said in time, an end takes nothing away. An earlier one does, but no version could say so: readers must agree.
+        # An end announced in time breaks no reader. An earlier one does, but no version announces it: readers must agree.
         sooner = until is not None and now_until is not None and now_until < until
         verdict = "review" if sooner else "patch" if until is None else "minor"
         yield ContractChange("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
@@ -223,7 +224,7 @@ def _span(time: timedelta | None) -> str:
     return f"{hours / 24:g} d" if hours >= 24 else f"{hours:g} h"
 
 
-def _words(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
+def _texts(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractChange]:
     for name, field in (("title", "title"), ("description", "description"), ("team", "team"), ("tags", "tags")):
         if getattr(old, field) != getattr(new, field):
             yield ContractChange(name, "changed", "patch")
@@ -236,43 +237,43 @@ def _words(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractCha
         yield ContractChange("columns", "in another order", "patch")
 
 
-# What `kit.evolution` weighs, or what follows from it.
-_WEIGHED = re.compile(
+# Fields that `compare` covers, or that follow from those.
+_COMPARED = re.compile(
     r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.(majorOf|quarantineLimit|maxRowLoss)\..*|"
     r"schema\.\w+\.(description|quality.*|properties\.\w+(\.(name|description|required|unique|primaryKey|primaryKeyPosition|"
     r"physicalType|logicalType|logicalTypeOptions.*|classification|quality.*|customProperties\.(mask|onFailure)\..*))?)"
 )
-_WORDS = {
+_TEXTS = {
     "domain", "dataProduct", "tenant", "team", "support", "description", "authoritativeDefinitions", "purpose", "usage",
     "limitations", "businessName", "dataGranularityDescription", "examples", "tags",
 }  # fmt: skip
 
 
-def reworded(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
-    """Fields that promise readers nothing: texts and people are a patch; what the kit does not know, a person judges."""
+def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ContractChange]:
+    """Yield the changes of fields that `compare` ignores: texts and people are a patch, unknown fields are to review."""
     if old != new:
-        found = [path for path in _differing(old, new, "") if not _WEIGHED.fullmatch(path)]
-        words = [path for path in found if _WORDS & set(path.split("."))]
+        paths = [path for path in _differing(old, new, "") if not _COMPARED.fullmatch(path)]
+        texts = [path for path in paths if _TEXTS & set(path.split("."))]
         kinds: tuple[tuple[list[str], Verdict], ...] = (
-            (words, "patch"),
-            ([path for path in found if path not in words], "review"),
+            (texts, "patch"),
+            ([path for path in paths if path not in texts], "review"),
         )
-        for paths, verdict in kinds:
-            if paths:
-                yield ContractChange("file", f"{', '.join(paths)} changed", verdict)
+        for changed, verdict in kinds:
+            if changed:
+                yield ContractChange("file", f"{', '.join(changed)} changed", verdict)
 
 
-def _differing(old: Any, new: Any, at: str) -> Iterator[str]:
-    was, now = ({} if value is None else _named(value) for value in (old, new))
+def _differing(old: Any, new: Any, place: str) -> Iterator[str]:
+    was, now = ({} if value is None else _by_name(value) for value in (old, new))
     if was is not None and now is not None:
         for name in dict.fromkeys((*was, *now)):
-            yield from _differing(was.get(name), now.get(name), f"{at}.{name}" if at else name)
+            yield from _differing(was.get(name), now.get(name), f"{place}.{name}" if place else name)
     elif old != new:
-        yield at
+        yield place
 
 
-def _named(value: Any) -> Mapping[str, Any] | None:
-    """A mapping as it is, a list of things with names by these names; None for anything else."""
+def _by_name(value: Any) -> Mapping[str, Any] | None:
+    """Return a mapping as it is, a list of named objects by their names, None for anything else."""
     if isinstance(value, Mapping):
         return value
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):

@@ -68,8 +68,8 @@ class ConsumerContract:
             for column in self.contract.columns if found.get(column.name) != column.type
         ]  # fmt: skip
 
-    def asked(self, rule: Rule) -> Rule:
-        """A rule of the need as the provider's build tells it."""
+    def named(self, rule: Rule) -> Rule:
+        """Return a rule of the contract, named and described as a check of the provider."""
         description = f"{rule.description.rstrip('.')}. {self.note}" if rule.description else self.note
         return replace(rule, name=self._called(rule.name), description=description)
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
@@ -102,7 +103,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Column:
-    """One column as promised; `type` is a DuckDB type in lower case, `classification` also a text that begins with TODO."""
+    """One column as promised; `type` is a DuckDB type in lower case, `classification` also a text that begins with TODO.
+
+    `physical_name` is the column's name in the raw data of a source; empty when it is `name`.
+    """
 
     name: str
     type: str
@@ -111,6 +115,7 @@ class Column:
     required: bool
     classification: str | None
     mask: Mask | None = None
+    physical_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,7 @@ class Contract:
     `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
     `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside;
     `max_row_loss` the highest share that may be missing against the last snapshot, None when the contract says nothing.
+    `csv` is the format of a source's CSV files.
     """
 
     path: Path
@@ -148,6 +154,7 @@ class Contract:
     major_of: str | None = None
     quarantine_limit: float | None = None
     max_row_loss: float | None = None
+    csv: CsvFormat = field(default_factory=CsvFormat)
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
@@ -209,9 +216,12 @@ class _Reader:
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise fail([*at, "properties"], f"the column '{twice[0]}' stands twice; keep one")
+        raw_names = [column.physical_name or column.name for column in columns]
+        if twice := sorted({name for name in raw_names if raw_names.count(name) > 1}):
+            raise fail([*at, "properties"], f"'{twice[0]}' is the physicalName of more than one column; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
-        rules = tuple(self.rules.of(table, properties, key))
+        rules = tuple(self.rules.rules(table, properties, key))
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -229,6 +239,7 @@ class _Reader:
             major_of=major_of(self.document),
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
             max_row_loss=max_row_loss(self.document),
+            csv=CsvFormat.from_document(self.document),
         )
 
     def identifier(self, where: Where, value: object) -> str:
@@ -260,6 +271,7 @@ class _Reader:
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
             mask=mask_of(self.document, where, item, kind),
+            physical_name=item.get("physicalName") or "",
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -309,10 +321,10 @@ def _before_schema(document: Document) -> None:
     rules = RuleReader(document)
     for number, table in enumerate(mappings(document.data.get("schema"))):
         at: Where = ["schema", number]
-        rules.operators([*at, "quality"], table)
+        rules.check_operators([*at, "quality"], table)
         for position, item in enumerate(mappings(table.get("properties"))):
             where: Where = [*at, "properties", position]
             if "logicalType" not in item:
                 allowed = "string, integer, number, boolean, date, timestamp, time, object, array"
                 raise document.error(where, f"'{item.get('name')}' has no logicalType; use one of {allowed}")
-            rules.operators([*where, "quality"], item)
+            rules.check_operators([*where, "quality"], item)

@@ -1,4 +1,4 @@
-"""Custom properties: where the standards leave room, the words that only this kit knows."""
+"""Custom properties: fields of the kit in documents of the standards."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ from kit.core import Document, Where
 
 
 def custom_property(document: Document, where: Where, owner: dict[str, Any], name: str) -> tuple[Where, Any]:
-    """The value of a custom property of `owner`, which stands at `where`, and where it stands itself.
+    """Return the place and the value of a custom property of `owner`, an object at `where`.
 
-    Both are empty when it is not given; raises `InvalidFile` when it is given twice.
+    Both are empty when it has none; raises `InvalidFile` for a property written twice.
     """
-    found: tuple[Where, Any] = ((), None)
+    place: Where = ()
+    value = None
     for position, item in enumerate(owner.get("customProperties") or []):
         if item.get("property") == name:
-            here: Where = (*where, "customProperties", position)
-            if found[0]:
-                raise document.error(here, f"'{name}' stands twice; keep one")
-            found = ((*here, "value"), item.get("value"))
-    return found
+            entry: Where = (*where, "customProperties", position)
+            if place:
+                raise document.error(entry, f"'{name}' is written twice; keep one")
+            place, value = (*entry, "value"), item.get("value")
+    return place, value

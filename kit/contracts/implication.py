@@ -1,76 +1,71 @@
-"""When one rule says all that another says."""
+"""Implication: data that keeps one rule also keeps another."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from kit.contracts.on_failure import BLOCK, QUARANTINE, WARN
+from kit.contracts.rule_kinds import QUERY
 from kit.contracts.rules import Rule
 
-QUERY = "unexpected_rows_expectation"
-_STRENGTH = (WARN, QUARANTINE, BLOCK)
+_STRICTNESS = (WARN, QUARANTINE, BLOCK)
 
 
 def subject(rule: Rule) -> tuple[str, ...]:
-    """What a rule is about: rules of one subject can be held against each other.
+    """Return the subject of a rule: only rules of the same subject can be compared.
 
-    A query is about what its name says, since nothing else tells which one of them it was before its text changed.
+    Of a query that is its name, since its text may change and nothing else identifies it.
     """
-    if rule.type != QUERY:
-        return (rule.type, *spoken(rule))
-    given, colon, _ = rule.name.partition(": ")
-    pattern = rule.columns and rule.name.startswith(f"{rule.columns[0]} matches ")
-    return (rule.type, *rule.columns, "pattern" if pattern else given if colon else "")
+    assertion = rule.assertion
+    if assertion.expectation != QUERY:
+        return (assertion.expectation, *assertion.columns)
+    name, colon, _ = rule.name.partition(": ")
+    is_pattern = assertion.test is not None and assertion.test.name == "matches"
+    return (QUERY, *assertion.columns, "pattern" if is_pattern else name if colon else "")
 
 
-def spoken(rule: Rule) -> tuple[str, ...]:
-    """The columns a rule names in its own fields."""
-    named = [value for key, value in sorted(rule.kwargs.items()) if key.startswith("column")]
-    return tuple(str(name) for value in named for name in (value if isinstance(value, list | tuple) else [value]))
+def is_same(rule: Rule, other: Rule) -> bool:
+    """Return whether two rules differ in nothing but name and description."""
+    if (rule.assertion.expectation, rule.response) != (other.assertion.expectation, other.response):
+        return False
+    return _arguments(rule) == _arguments(other)
 
 
-def response(rule: Rule) -> str:
-    """What happens when a rule is broken: block, quarantine or warn."""
-    return QUARANTINE if rule.quarantines else BLOCK if rule.severity == "error" else WARN
-
-
-def says_the_same(rule: Rule, other: Rule) -> bool:
-    """Whether two rules differ in nothing but their words."""
-    return (rule.type, response(rule), _given(rule)) == (other.type, response(other), _given(other))
-
-
-def _given(rule: Rule) -> dict[str, object]:
-    return {name: value for name, value in rule.kwargs.items() if value is not None}
+def _arguments(rule: Rule) -> dict[str, object]:
+    return {name: value for name, value in rule.assertion.kwargs.items() if value is not None}
 
 
 def implies(rule: Rule, other: Rule) -> bool | None:
-    """Whether all data that keeps `rule` keeps `other`, a rule of the same subject; None when that cannot be told."""
-    if _STRENGTH.index(response(rule)) < _STRENGTH.index(response(other)):
+    """Return whether all data that keeps `rule` keeps `other`, a rule of the same subject; None if that is unknown."""
+    if _STRICTNESS.index(rule.response) < _STRICTNESS.index(other.response):
         return False
-    verdicts = [_field_implies(rule, other, field) for field in {*rule.kwargs, *other.kwargs}]
+    expectation, arguments, others = rule.assertion.expectation, rule.assertion.kwargs, other.assertion.kwargs
+    names = {*arguments, *others}
+    verdicts = [_argument_implies(expectation, name, arguments.get(name), others.get(name)) for name in names]
     return False if False in verdicts else None if None in verdicts else True
 
 
-def _field_implies(rule: Rule, other: Rule, field: str) -> bool | None:
-    mine, theirs = rule.kwargs.get(field), other.kwargs.get(field)
-    if mine == theirs:
+def _argument_implies(expectation: str, name: str, value: Any, other: Any) -> bool | None:
+    """Return whether an expectation with one value of an argument implies the same with another value."""
+    if value == other:
         return True
-    if field == "mostly":
-        share, least = (1 if mine is None else mine), (1 if theirs is None else theirs)
+    if name == "mostly":
+        share, least = (1 if value is None else value), (1 if other is None else other)
         return share >= least if isinstance(share, int | float) and isinstance(least, int | float) else None
-    if field == "value_set" and rule.type.endswith("_in_set") and isinstance(mine, list) and isinstance(theirs, list):
-        narrow, wide = (theirs, mine) if "_not_be_" in rule.type else (mine, theirs)
-        return all(value in wide for value in narrow)
-    if field in ("min_value", "max_value") and rule.type.endswith("_to_be_between"):
-        if mine is None or theirs is None:
-            return theirs is None
-        here, there = _ordered(mine), _ordered(theirs)
-        if here is None or there is None or here[0] != there[0]:
+    if name == "value_set" and expectation.endswith("_in_set") and isinstance(value, list) and isinstance(other, list):
+        narrow, wide = (other, value) if "_not_be_" in expectation else (value, other)
+        return all(item in wide for item in narrow)
+    if name in ("min_value", "max_value") and expectation.endswith("_to_be_between"):
+        if value is None or other is None:
+            return other is None
+        bound, other_bound = _comparable(value), _comparable(other)
+        if bound is None or other_bound is None or bound[0] != other_bound[0]:
             return None
-        return here >= there if field == "min_value" else here <= there
+        return bound >= other_bound if name == "min_value" else bound <= other_bound
     return None
 
 
-def _ordered(bound: object) -> tuple[str, float] | None:
-    """A bound as something that can be compared with its like: numbers as they are, dates as their moment."""
+def _comparable(bound: object) -> tuple[str, float] | None:
+    """Return a bound with its kind, a number or a moment; bounds of the same kind can be compared."""
     if isinstance(bound, int | float):
         return "number", float(bound)
     try:

@@ -1,4 +1,4 @@
-"""What a contract says is to happen when a rule is broken: nothing is published, the rows are set aside, or a warning."""
+"""The response to the violation of a rule: block the publication, quarantine the rows or warn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,23 +7,23 @@ from kit.contracts.custom_properties import custom_property
 from kit.core import Document, Where
 
 BLOCK, QUARANTINE, WARN = "block", "quarantine", "warn"
-_RESPONSES = (BLOCK, QUARANTINE, WARN)  # the gravest first
+_RESPONSES = (BLOCK, QUARANTINE, WARN)  # the strictest first
 _SEVERITIES = {"error": BLOCK, "warning": WARN}
 _PROPERTY, _LIMIT = "onFailure", "quarantineLimit"
 
 
 @dataclass(frozen=True)
 class OnFailure:
-    """One of `block`, `quarantine` and `warn`, and where a contract says so."""
+    """One of `block`, `quarantine` and `warn`, and its place in the contract."""
 
     where: Where
     response: str
 
     @classmethod
-    def of(cls, document: Document, where: Where, item: dict[str, Any]) -> "OnFailure":
-        """What a quality rule, or a column for the rules its fields imply, says; block when it says nothing.
+    def from_item(cls, document: Document, where: Where, item: dict[str, Any]) -> "OnFailure":
+        """Return the response of a quality rule, or of a column for the rules its fields imply; block by default.
 
-        Raises `InvalidFile` for a word that is not known and for a `severity` that says something else.
+        Raises `InvalidFile` for an unknown response and for a `severity` that contradicts it.
         """
         severity = item.get("severity")
         if severity is not None and severity not in _SEVERITIES:
@@ -39,21 +39,24 @@ class OnFailure:
         return cls(at, response)
 
     @staticmethod
-    def gravest(of: "list[OnFailure]") -> "OnFailure":
-        """The one of several that speak of one rule which lets least pass."""
-        return min(of, key=lambda one: _RESPONSES.index(one.response))
+    def strictest(responses: "list[OnFailure]") -> "OnFailure":
+        """Return the strictest of several responses to the same rule."""
+        return min(responses, key=lambda item: _RESPONSES.index(item.response))
 
 
 def quarantine_limit(document: Document, needed: bool) -> float | None:
-    """The highest share of a table's rows that may be set aside; `needed` as soon as one of its rules sets any aside."""
+    """Return the highest share of a table's rows that may be set aside; `needed` if a rule of the contract quarantines.
+
+    Raises `InvalidFile` for a limit that is missing, not needed or not between 0 and 1.
+    """
     at, limit = custom_property(document, [], document.data, _LIMIT)
     form = f"customProperties: [{{property: {_LIMIT}, value: 0.01}}]"
     if needed and not at:
-        problem = f"a rule sets rows aside, but nothing says how many may be; write {form}, a share between 0 and 1"
+        problem = f"a rule sets rows aside, but there is no limit for their share; write {form}, a share between 0 and 1"
         raise document.error([], problem)
     if at and not needed:
         raise document.error(
-            at, f"{_LIMIT}: no rule sets rows aside; give one '{_PROPERTY}: {QUARANTINE}', or delete the limit"
+            at, f"{_LIMIT}: no rule sets rows aside; write '{_PROPERTY}: {QUARANTINE}' at a rule, or delete the limit"
         )
     if at and (type(limit) not in (int, float) or not 0 < limit < 1):
         raise document.error(
@@ -63,5 +66,5 @@ def quarantine_limit(document: Document, needed: bool) -> float | None:
 
 
 def quarantine_table(table: str) -> str:
-    """The name of the table that holds the rows set aside of `table`."""
+    """Return the name of the table with the rows set aside from `table`."""
     return f"{table}__quarantine"

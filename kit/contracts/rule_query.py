@@ -1,94 +1,85 @@
-"""The SQL of a rule with the places of its table kept apart, so that no value in it is ever taken for such a place."""
+"""The SQL query of a rule, with the places of its table kept apart from its text."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any
 
 TABLE = "${table}"
 _BATCH = "{batch}"
-_QUERY = "unexpected_rows_query"
-# Names in quotes, comments and strings, in which a query says nothing; and the table, where it stands outside of them.
+# Quoted names, comments and strings, in which nothing is replaced; and the table outside of them.
 _TOKENS = re.compile(
-    r"""(?P<name>"[^"]*")|(?P<comment>--[^\n]*)|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|\be'(?:\\.|''|[^'\\])*'|'[^']*'|"""
+    r"""(?P<name>"[^"]*")|(?P<comment>--[^\n]*|/\*.*?\*/)|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|\be'(?:\\.|''|[^'\\])*'|'[^']*'|"""
     r"(?P<table>\$\{table\})",
     re.IGNORECASE | re.DOTALL,
 )
-# What SQLAlchemy's text() takes for a parameter, and for a colon that is none.
+# SQLAlchemy's text() reads `:word` as a parameter and `\:` as a colon.
 _PARAMETER = re.compile(r"(?<![:\w\\]):\w+(?![:\w])|\\:\w*(?![:\w])")
-_COLON = re.compile(r"\\(:\w*)(?![:\w])")
+_ESCAPED_COLON = re.compile(r"\\(:\w*)(?![:\w])")
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query as `parts`, the texts between the places of its table; what they hold is never searched for places again."""
+    """A query as `parts`, the texts between the places of its table. Text inside a part is never replaced."""
 
     parts: tuple[str, ...]
 
     @classmethod
-    def rows(cls, condition: str) -> "Query":
-        """Return the query for the rows of the table that fulfil a condition."""
+    def rows_where(cls, condition: str) -> "Query":
+        """Return the query for the rows of the table that meet a condition."""
         return cls(("select * from ", f" where {condition}"))
 
     @classmethod
-    def of_contract(cls, text: str) -> "Query":
-        """Read a query of a contract: `${table}` is the table, but not in strings, quoted names and comments."""
+    def from_contract(cls, text: str) -> "Query":
+        """Parse a query of a contract: `${table}` is the table, except in strings, quoted names and comments."""
         parts, start = [], 0
-        for found in _TOKENS.finditer(text):
-            if found["table"]:
-                parts.append(text[start : found.start()])
-                start = found.end()
+        for token in _TOKENS.finditer(text):
+            if token["table"]:
+                parts.append(text[start : token.start()])
+                start = token.end()
         return cls((*parts, text[start:]))
 
     @classmethod
-    def of_suite(cls, text: str) -> "Query | None":
-        """Read a query as Great Expectations takes it: `{batch}` is the table, and so is `${table}` as in a contract.
+    def from_suite(cls, text: str) -> "Query | None":
+        """Parse a query of an expectation suite: the table is `{batch}`, or `${table}` as in a contract.
 
         Return None for braces that Great Expectations could not fill in.
         """
         parts = [""]
         try:
-            for piece, field, form, conversion in Formatter().parse(_BATCH.join(map(_kept, cls.of_contract(text).parts))):
-                parts[-1] += piece
+            filled = _BATCH.join(map(_escaped, cls.from_contract(text).parts))
+            for literal, field, form, conversion in Formatter().parse(filled):
+                parts[-1] += literal
                 if field is not None:
                     if (field, form, conversion) != ("batch", "", None):
                         return None
                     parts.append("")
         except ValueError:
             return None
-        return cls(tuple(_COLON.sub(r"\1", part) for part in parts))
+        return cls(tuple(_ESCAPED_COLON.sub(r"\1", part) for part in parts))
 
-    def of(self, table: str) -> str:
-        """Return the SQL that asks a table, which is given as SQL."""
+    def sql(self, table: str) -> str:
+        """Return the SQL of the query on a table, given as SQL."""
         return table.join(self.parts)
 
-    def of_batch(self, table: str = _BATCH) -> str:
-        """Return the text that Great Expectations and SQLAlchemy turn into this query of a table, by default the batch's."""
+    def suite_text(self, table: str = _BATCH) -> str:
+        """Return the text that Great Expectations and SQLAlchemy turn into the query on a table, by default the batch."""
         escaped = (part.replace("{", "{{").replace("}", "}}") for part in self.parts)
         return table.join(_PARAMETER.sub(r"\\\g<0>", part) for part in escaped)
 
-    def within(self, before: str, after: str) -> "Query":
+    def wrapped(self, before: str, after: str) -> "Query":
         """Return the query with SQL before and after it."""
-        inner = Query((before + self.parts[0], *self.parts[1:]))
-        return Query((*inner.parts[:-1], inner.parts[-1] + after))
+        first = Query((before + self.parts[0], *self.parts[1:]))
+        return Query((*first.parts[:-1], first.parts[-1] + after))
 
     def __str__(self) -> str:
-        return self.of(TABLE)
+        return self.sql(TABLE)
 
 
-def taken_apart(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of an expectation with its query, if it has one that can be filled in, as a `Query`."""
-    given = kwargs.get(_QUERY)
-    query = Query.of_suite(given) if isinstance(given, str) else None
-    return {**kwargs, _QUERY: query} if query else dict(kwargs)
+def without_values(sql: str) -> str:
+    """Return SQL without its comments and with its strings empty, to search it for the names it uses."""
+    return _TOKENS.sub(lambda token: token["name"] or token["table"] or ("" if token["comment"] else "''"), sql)
 
 
-def bare(sql: str) -> str:
-    """Return a query without its comments and with its strings empty: what it does, apart from the values it names."""
-    return _TOKENS.sub(lambda found: found["name"] or found["table"] or ("" if found["comment"] else "''"), sql)
-
-
-def _kept(part: str) -> str:
-    """The text between two tables, in which what looks like a table is text to Great Expectations."""
+def _escaped(part: str) -> str:
+    """Return text between two tables so that Great Expectations reads `${table}` in it as text."""
     return part.replace(TABLE, "${{table}}")

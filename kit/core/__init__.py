@@ -26,12 +26,11 @@ from kit.core.files import (
     IDENTIFIER,
     StepCallback,
     ignore_step,
-    inside,
     make_folder,
     read_json,
     read_text,
+    resolve_inside,
     sha256,
-    short,
     sync_path,
     time_id,
     to_json,
@@ -40,9 +39,9 @@ from kit.core.files import (
 from kit.core.git import current_commit, merge_base_mesh
 from kit.core.locks import SingleInstance, lock
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
-from kit.core.text import counted, table_lines
+from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
@@ -68,6 +67,7 @@ __all__ = [
     "Processes",
     "PublishConflict",
     "Secrets",
+    "Server",
     "SingleInstance",
     "SqlError",
     "StepCallback",
@@ -84,7 +84,6 @@ __all__ = [
     "free_port",
     "git",
     "ignore_step",
-    "inside",
     "literal",
     "lock",
     "make_folder",
@@ -92,9 +91,11 @@ __all__ = [
     "merge_base_mesh",
     "normal_type",
     "parse_yaml",
+    "place",
     "read_json",
     "read_text",
     "read_yaml",
+    "resolve_inside",
     "sandbox",
     "sha256",
     "short",

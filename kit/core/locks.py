@@ -1,4 +1,4 @@
-"""Locks between processes, and the lock of a program that runs once per mesh and records its address."""
+"""Locks between processes, and the lock of a program that runs at most once per mesh and publishes its address."""
 
 import fcntl
 import os
@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.core.errors import KitError
+from kit.core.errors import Busy, KitError
 from kit.core.files import make_folder, write_durably
 
 
 @contextmanager
 def lock(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold an exclusive lock between processes; yields whether it was had (always, when waiting for it).
+    """Hold an exclusive lock between processes; yields whether it was acquired (always, when waiting for it).
 
-    The operating system frees it when the process ends, however it ends. The file holds the owner's process id.
+    The operating system releases it when the process ends, however it ends. The file contains the holder's process id.
+    Raises `KitError` when the file cannot be written.
     """
     try:
         make_folder(path.parent)
@@ -36,37 +37,41 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
 
 @dataclass(frozen=True)
 class SingleInstance:
-    """The place in `folder` of a program that runs at most once."""
+    """The program `name` of a mesh, of which at most one process runs; its lock and address are in `folder`."""
 
+    name: str
     folder: Path
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Be the one until the block ends; yields False when another process is. What was told is then no longer true."""
-        with lock(self._lock, wait=False) as held:
+    def held(self) -> Iterator[None]:
+        """Run as the only instance until the block ends; raises `Busy` while another process does."""
+        with lock(self._lock, wait=False) as acquired:
+            if not acquired:
+                state = f"runs already for this mesh at {self.address}" if self.address else "starts or stops for this mesh"
+                advice = "stop it first" if self.address else "try again"
+                raise Busy(f"{self.name} {state} (process {self.process}); {advice}")
             try:
-                yield held
+                yield
             finally:
-                if held:
-                    self._note.unlink(missing_ok=True)
+                self._address_file.unlink(missing_ok=True)
 
-    def tell(self, address: str) -> None:
-        """Note where it is found."""
-        write_durably(self._note, address)
+    def set_address(self, address: str) -> None:
+        """Publish the address of the running instance."""
+        write_durably(self._address_file, address)
 
     @property
-    def told(self) -> str | None:
-        """Where the one that runs is found; None while nothing runs or it is not ready yet."""
+    def address(self) -> str | None:
+        """The address of the running instance; None while none runs or it is not ready yet."""
         try:
-            address = self._note.read_text(encoding="utf-8")
+            address = self._address_file.read_text(encoding="utf-8")
         except OSError:
             return None
-        with lock(self._lock, wait=False) as ended:  # killed, it left its note
-            return None if ended else address
+        with lock(self._lock, wait=False) as acquired:  # an instance that was killed has left the file behind
+            return None if acquired else address
 
     @property
     def process(self) -> str:
-        """The process id of the one that runs, or `?`."""
+        """The process id of the running instance, or `?`."""
         return (self._lock.read_text(encoding="utf-8") if self._lock.is_file() else "") or "?"
 
     @property
@@ -74,5 +79,5 @@ class SingleInstance:
         return self.folder / "lock"
 
     @property
-    def _note(self) -> Path:
+    def _address_file(self) -> Path:
         return self.folder / "address"

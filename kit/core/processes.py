@@ -1,4 +1,4 @@
-"""Child processes that are watched together and ended together."""
+"""Child processes that are watched and ended together, and the servers made of them."""
 
 import ctypes
 import os
@@ -7,28 +7,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from kit.core.config import Config
 from kit.core.errors import KitError
+from kit.core.locks import SingleInstance
 
 HOST = "127.0.0.1"
-"""Where whatever the kit starts listens."""
+"""The address on which every server of the kit listens."""
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10
+_WATCH_SECONDS = 0.3
+_LOG_LINES = 12
 
 
 def end_by_interrupt() -> None:
-    """From now on this process takes being asked to end, in whatever way, as a `KeyboardInterrupt`."""
+    """Raise `KeyboardInterrupt` in this process on SIGTERM and SIGHUP too, from now on."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
 class Processes:
-    """Runs of this very Python in the root of the mesh, each with a log in the folder `logs`."""
+    """Processes of this Python interpreter in the root of the mesh, each with a log in the folder `logs`."""
 
     def __init__(self, config: Config, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
@@ -42,25 +46,25 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def spawn(self, name: str, arguments: Sequence[str]) -> None:
-        """Start one by the arguments Python takes."""
+        """Start a process with these arguments of the interpreter."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("wb") as log:
-            # A session of its own: Ctrl-C reaches this process only, which then ends the others in order.
+            # In a session of its own: Ctrl-C reaches this process only, which then ends the others in order.
             self._running[name] = subprocess.Popen(
                 [sys.executable, *arguments], cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=end_with_parent,
             )  # fmt: skip
 
     def check(self) -> None:
-        """Raises `KitError` with what a process said at its end, if one has ended."""
+        """Raise `KitError` with the end of its log if a process has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
                 log = self.logs / f"{name}.log"
-                said = log.read_text(errors="replace").strip().splitlines()[-12:]
-                raise KitError(f"the {name} process ended with code {process.returncode}; its log, {log}:\n" + "\n".join(said))
+                lines = log.read_text(errors="replace").strip().splitlines()[-_LOG_LINES:]
+                raise KitError(f"the {name} process ended with code {process.returncode}; its log, {log}:\n" + "\n".join(lines))
 
     def wait_for(self, name: str, port: int) -> None:
-        """Wait until the process listens; raises `KitError` when it does not or ends."""
+        """Wait until a process listens on `port`; raises `KitError` when it ends or does not listen in time."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             self.check()
@@ -72,26 +76,65 @@ class Processes:
         raise KitError(f"the {name} process did not answer within {_START_SECONDS} s; its log: {self.logs / name}.log")
 
     def stop(self, how: signal.Signals = signal.SIGINT, seconds: float = _STOP_SECONDS) -> None:
-        """Ask each to end, the last started first; those that do not go within so many seconds are killed."""
+        """Send a signal to each process, the last started first; kill those that still run after so many seconds."""
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(how)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
-            # What it started in turn (run workers above all) ends with it.
+            # Its own children (run workers above all) end with it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
+class Server:
+    """A server of the mesh at one `address`: its `processes` are started, watched and stopped together.
+
+    Subclasses start the processes in `start`.
+    """
+
+    def __init__(self, address: str, processes: Processes) -> None:
+        self.address = address
+        self.processes = processes
+
+    def start(self) -> None:
+        """Start all processes and wait until `address` answers; raises `KitError` when one ends or does not answer."""
+        raise NotImplementedError
+
+    @contextmanager
+    def running(self, place: SingleInstance) -> Iterator[Self]:
+        """Run the server, with its address published in `place`, until the block ends."""
+        try:
+            self.start()
+            place.set_address(self.address)
+            yield self
+        finally:
+            self.stop()
+
+    def watch(self) -> None:
+        """Wait for ever; raises `KitError` when a process ends."""
+        while True:
+            self.processes.check()
+            self.maintain()
+            time.sleep(_WATCH_SECONDS)
+
+    def maintain(self) -> None:
+        """Do the regular work of the server; called several times a second."""
+
+    def stop(self) -> None:
+        """End all processes."""
+        self.processes.stop()
+
+
 def end_with_parent() -> None:
-    """Ask Linux to end this process when the one that started it is killed, since that can then no longer do so."""
+    """Let Linux kill this process when its parent dies, which can then no longer stop it; has no effect elsewhere."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def free_port(wanted: int) -> int:
-    """`wanted` if nobody listens there, else any free port of loopback."""
+    """Return `wanted` if no process listens there, else any free port of loopback."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kit.contracts import Contract, DocumentReader
-from kit.core import Config, ContentCache, KitError, TransformError, read_text
+from kit.core import Config, ContentCache, KitError, TransformError, read_text, short
 from kit.core import database as work
 from kit.dbt.renderer import DATABASE, HOOKS, CompiledStatement, RenderedProject, hook_texts
 from kit.dbt.runner import dbt_arguments
@@ -108,7 +108,8 @@ def _compile(
 
 
 def _hook(project: RenderedProject, name: str, path: Path, text: str) -> CompiledStatement:
-    """A hook, which `dbt compile` leaves as it is written; one that only dbt can render keeps its template."""
-    with suppress(TransformError):
-        text = project.hook(text)
-    return CompiledStatement(name, "hook", path, text)
+    """A hook, whose template `dbt compile` does not render; raises `TransformError` for one that only a run of dbt renders."""
+    try:
+        return CompiledStatement(name, "hook", path, project.hook(text))
+    except TransformError as error:
+        raise TransformError(f"{short(path)}: the hook '{' '.join(text.split())[:60]}' needs a run of dbt: {error}") from None

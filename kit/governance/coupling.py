@@ -5,23 +5,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.contracts import TABLE, Contract, Query, Rule
-from kit.core import Config, KitError, short
-from kit.dbt.compiler import statements
+from kit.contracts import TABLE, Contract, Finding, Rule
+from kit.core import Config, KitError
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
-from kit.lineage import PythonReads, ingest_reads, notebook_reads, reaches
+from kit.lineage import PythonReads, SqlReader, ingest_reads, notebook_reads, sql_references
 from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
-from kit.quality import read_suite
+from kit.quality import suite
 
 _SELF = "kit table"  # what ${table} goes by; nothing of a contract can be called so
 
 
 @dataclass(frozen=True)
 class RuleReferences:
-    """`tables` are those that rules name beside their own; `problems` say what they ask that they must not."""
+    """`tables` are those that rules name beside their own; `findings` report the ones they must not name."""
 
     tables: frozenset[str]
-    problems: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,20 @@ def asked(config: Config, product: DataProduct) -> RuleReferences:
     """What the rules of a product's contracts and suites, and those it states as needs, ask."""
     queries = tuple(_queries(product))
     tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
-    problems = []
-    found = reaches(config.cache / "asked" / product.name, [(query.sql, False) for query in queries])
-    for query, reached in zip(queries, found, strict=True):
-        where = f"{short(query.path)}: '{query.rule}'"
-        problems += [f"{where} {fault}" for fault in reached.faults]
+    findings = []
+    reader = SqlReader(config.cache / "asked" / product.name)
+    for query in queries:
+        reached = reader.read(query.sql)
+        findings += [Finding(product.name, query.path, None, f"'{query.rule}' {fault}") for fault in reached.faults]
         for table in reached.tables:
             if table.lower() in query.others:
                 tables.add(table)
             elif table != _SELF:
                 allowed = ", ".join((TABLE, *sorted(query.others)))
-                problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
-    return RuleReferences(frozenset(tables), tuple(problems))
+                message = f"'{query.rule}' asks '{table}'; it may ask: {allowed}"
+                findings.append(Finding(product.name, query.path, None, message))
+    reader.save()
+    return RuleReferences(frozenset(tables), tuple(findings))
 
 
 def _contracts(product: DataProduct) -> list[Contract]:
@@ -63,28 +64,27 @@ def _queries(product: DataProduct) -> Iterator[_Query]:
         yield from _of(source.contract.path, source.contract.rules, before)
     for port in product.ports:
         yield from _of(port.contract.path, port.contract.rules, after)
-        if port.suite:
+        if port.extra_suite:
             with suppress(KitError):  # `kit check` tells of every suite that cannot be read
-                yield from _of(port.suite, read_suite(port.suite), after)
+                yield from _of(port.extra_suite, suite.extra_rules(port.extra_suite), after)
     for need in product.needs:
         yield from _of(need.contract.path, need.contract.rules, frozenset())
 
 
 def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
     for rule in rules:
-        query = rule.kwargs.get("unexpected_rows_query")
-        if isinstance(query, Query) and rule.foreign_key is None:
-            yield _Query(path, rule.name, query.of(f'"{_SELF}"'), others)
+        query = rule.assertion.query
+        if query:
+            yield _Query(path, rule.name, query.sql(f'"{_SELF}"'), others)
 
 
 _OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
 
 
-def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """What each product reads without declaring it, or declares without reading it, as pairs of product and message."""
+def check_coupling(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find the tables, ports and files each product reads without declaring them, and the input ports it never reads."""
     for product in mesh.products:
-        for message in dict.fromkeys(_product(config, mesh, product)):
-            yield product.name, message
+        yield from dict.fromkeys(_product(config, mesh, product))
 
 
 @dataclass
@@ -95,51 +95,50 @@ class _Seen:
     all: bool = False
 
 
-def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
+def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
     seen = _Seen(set())
     yield from _sql(config, mesh, product, seen)
     yield from _python(config, mesh, product, seen)
     rules = asked(config, product)
     seen.names |= {table.lower() for table in rules.tables}
-    yield from rules.problems
+    yield from rules.findings
     for item in product.inputs:
         if not seen.all and item.name not in seen.names:
-            where = short(product.folder / DESCRIPTOR)
-            yield f"{where}: declares '{item.name}' but nothing reads it; delete the input port"
+            message = f"declares '{item.name}' but nothing reads it"
+            yield Finding(product.name, product.folder / DESCRIPTOR, None, message, "delete the input port")
 
 
-def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
     yield from _unprovable(product)
     try:
-        texts = statements(config, product)
+        texts = sql_references(config, product)
     except KitError as error:
         seen.all = True
-        yield f"{short(product.folder)}: cannot tell what its models read: {error}"
+        yield Finding(product.name, product.folder, None, f"cannot tell what its models read: {error}")
         return
     own = {model.name.lower() for model in Project.read(product.folder).models}
-    reached = reaches(config.cache / "reach" / product.name, [(text.sql, text.kind == "hook") for text in texts])
-    for text, found in zip(texts, reached, strict=True):
+    for text, found in texts.items():
         seen.names |= {table.lower() for table in found.tables}
-        where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
+        hook = "a hook " if text.kind == "hook" else ""
+        seen.all = seen.all or not found.parsed
         for fault in found.faults:
-            seen.all = seen.all or "cannot be understood" in fault
-            yield f"{where} {fault}"
+            yield Finding(product.name, text.path, None, f"{hook}{fault}")
         for table in found.tables:
             if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
-                yield f"{where} reads {problem}"
+                yield Finding(product.name, text.path, None, f"{hook}reads {problem}")
 
 
-def _unprovable(product: DataProduct) -> Iterator[str]:
+def _unprovable(product: DataProduct) -> Iterator[Finding]:
     """Files dbt would run whose reads nobody can prove."""
     settings = read_loosely(product.folder / "dbt_project.yml")
-    for key, default, suffix, what in (
-        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved; write SQL, or a notebook port"),
-        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version; delete it"),
+    for key, default, suffix, kind, fix in (
+        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved", "write SQL, or a notebook port"),
+        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version", "delete it"),
     ):
         for part in folder_names(settings, key, default) if settings else ():
             for path, _ in files_below(product.folder / part):
                 if path.suffix == suffix:
-                    yield f"{short(path)}: is {what}"
+                    yield Finding(product.name, path, None, f"is {kind}", fix)
 
 
 def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str | None:
@@ -150,8 +149,6 @@ def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str |
         return None
     if not dot:
         return f"'{table}', which is no model, seed or input of '{product.name}'; use ref() or source()"
-    if "/" in table or "*" in table or table.rpartition(".")[2].lower() in ("parquet", "csv", "json", "duckdb", "db"):
-        return f"the file '{table}' in place of a table; declare what it holds in {DESCRIPTOR}"
     if schema.lower() in _OF_THE_DATABASE:
         return f"'{table}', the database's own catalog; read tables only"
     return foreign(mesh, product, table)
@@ -181,19 +178,19 @@ def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
     return {**found, config.storage: "the storage of the mesh"}
 
 
-def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
     places = forbidden(config, mesh, product.name)
-    yield from (f"{item.where}: {item.problem}" for item in ingest_reads(product.folder, places).faults)
+    yield from ingest_reads(product.name, product.folder, places).faults
     for port in product.ports:
         if port.notebook is None:
             continue
         try:
-            found: PythonReads = notebook_reads(port.notebook, product.folder, places)
+            found: PythonReads = notebook_reads(port.notebook, product.name, product.folder, places)
         except KitError as error:
             seen.all = True
-            yield str(error)
+            yield Finding.from_error(product.name, error)
             continue
-        yield from (f"{item.where}: {item.problem}" for item in found.faults)
+        yield from found.faults
         inputs = {item.name for item in port.reads}
         seen.all = seen.all or found.escapes
         for where, pattern in found.reads:
@@ -206,4 +203,4 @@ def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> It
                 problem = f"'{name}', which is no input of '{port.id}'; add it to inputContracts of that port"
             else:
                 problem = foreign(mesh, product, name)
-            yield f"{where}: reads {problem}"
+            yield where.finding(product.name, f"reads {problem}")

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Contract, ContractChange, DocumentReader, Version, compare, demanded, least, reworded
+from kit.contracts import Contract, ContractChange, DocumentReader, Version, bumped, compare, document_changes, required_bump
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.governance.consumer_contracts import lost, stated
-from kit.lineage import columns
-from kit.mesh import DESCRIPTOR, Mesh, folders, versions
+from kit.lineage import column_use
+from kit.mesh import DESCRIPTOR, Context, Mesh, folders, versions
 
 _KIND = ".odcs.yaml"
 _GRAVE = ("major", "review")
@@ -52,7 +52,7 @@ class PortDiff:
     @property
     def wanted(self) -> Version | None:
         """The lowest version that says the changes; None where there are not two to compare."""
-        return least(self.old, demanded(self.changes)) if self.old and self.new else None
+        return bumped(self.old, required_bump(self.changes)) if self.old and self.new else None
 
     @property
     def hit(self) -> tuple[Consumer, ...]:
@@ -144,7 +144,7 @@ class _Trees:
         if old is None:
             change = ContractChange("contract", "was not valid before, so that it cannot be compared", "review")
             return PortDiff(port, None, new.version, (change,), ())
-        weighed = (*compare(old, new), *reworded(read_yaml(old.path).data, read_yaml(path).data))
+        weighed = (*compare(old, new), *document_changes(read_yaml(old.path).data, read_yaml(path).data))
         found = PortDiff(port, old.version, new.version, weighed, tuple(self.consumers(port, port, old, new, weighed)))
         if found.wanted is None or new.version >= found.wanted:
             return found
@@ -170,7 +170,7 @@ class _Trees:
         old, new = (Version.parse(_descriptor(config, name).get("version")) for config in (self.old, self.new))
         if old is None or new is None:
             return ""
-        wanted = least(old, demanded(change for port in ports for change in port.changes))
+        wanted = bumped(old, required_bump(change for port in ports for change in port.changes))
         if new >= wanted:
             return ""
         return f"the product {name} is version {new}, after {old}; the changes of its ports need {wanted} or higher"
@@ -215,12 +215,12 @@ class _Trees:
     @cached_property
     def mesh(self) -> Mesh:
         """The mesh as it was: who reads what has changed may be broken by that now."""
-        return Mesh.load(self.old.domains, self.old.cache)
+        return Context(self.old).mesh
 
     @cached_property
     def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consuming product used; None for all."""
-        return columns.uses(self.old, self.mesh)
+        return column_use(self.old, self.mesh)
 
 
 def _contracts(config: Config) -> dict[str, Path]:

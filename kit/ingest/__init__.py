@@ -1,9 +1,11 @@
-"""Raw data: call a source in `ingest.py`, read the file with the types of its contract, and land it as Parquet.
+"""Raw data: call the function of a source in `ingest.py`, read its file in the types of the contract, land it as Parquet.
 
-A source and its contract go in; a landed Parquet file with its digest comes out, or an `IngestError`.
+A source with its contract goes in; a Parquet file with its digest comes out, or an `IngestError`. A file without a contract
+goes into `RawFile`; names, types and a CSV format for a first contract come out.
 """
 
-from kit.ingest.inference import SUFFIXES, RawFile, identifier
+from kit.ingest.inference import RawFile, identifier
 from kit.ingest.landing import LandedSource, land, package_file
+from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
-__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "land", "package_file"]
+__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "is_raw_file", "land", "package_file"]

@@ -1,4 +1,4 @@
-"""SQL that turns values into a column type, and tells which of them it would not keep exactly."""
+"""SQL that casts values to a column type, exactly, and finds the values that a cast would change."""
 
 from kit.core import database
 
@@ -9,7 +9,7 @@ _NUMBERS = {
 _FLOATS = {"float", "double"}
 _MOMENTS = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}
 
-# What a text must look like. DuckDB reads more: 1_000, 0x10, an offset that it drops, a year before Christ.
+# The patterns of texts. DuckDB reads more: 1_000, 0x10, an offset that it drops, a year before Christ.
 _NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
 _FLOAT = rf"{_NUMBER}|[-+]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)"
 # 1.0 is a whole number, as is 1e3; 1.000 may be a thousand.
@@ -31,72 +31,69 @@ FORMS = {
     "timestamp": "2024-01-31 12:30:00, in UTC",
     "timestamp with time zone": "2024-01-31 12:30:00+01:00",
 }
-"""How a text must be written to be of a type, where that is not obvious."""
+"""The form of a text in types where it is not obvious."""
 
 
-def turns_into(found: str, kind: str) -> bool:
-    """Whether values of one column type may be taken for another at all; text may be for any."""
-    if found in (kind, "varchar"):
+def is_castable(source: str, target: str) -> bool:
+    """Whether values of the column type `source` can be of the type `target`; text can be of any type."""
+    if source in (target, "varchar"):
         return True
-    if found.endswith("[]") and kind.endswith("[]"):
-        return turns_into(found[:-2], kind[:-2])
-    if kind == "varchar":
-        return _base(found) in _NUMBERS | {"uuid", "json"}
-    # A time without zone is no moment before somebody says of which zone it is.
-    moments = found in _MOMENTS and kind in _MOMENTS - {"timestamp with time zone"}
-    return moments or {_base(found), _base(kind)} <= _NUMBERS
+    if source.endswith("[]") and target.endswith("[]"):
+        return is_castable(source[:-2], target[:-2])
+    if target == "varchar":
+        return _base(source) in _NUMBERS | {"uuid", "json"}
+    # A time without a zone names no moment.
+    moments = source in _MOMENTS and target in _MOMENTS - {"timestamp with time zone"}
+    return moments or {_base(source), _base(target)} <= _NUMBERS
 
 
-def turned(column: str, found: str, kind: str) -> str:
-    """SQL for a column in another type; an error stops the query at a value that does not fit."""
+def cast(column: str, source: str, target: str) -> str:
+    """SQL for a column of the type `source` in the type `target`; an error stops the query at a value that does not fit."""
     name = database.quoted(column)
-    condition = fits(column, found, kind)
-    value = name if found == kind else f"try_cast({name} as {kind})"
-    # The error is about the value, else DuckDB would raise it before it has seen one.
+    condition = fits(column, source, target)
+    value = name if source == target else f"try_cast({name} as {target})"
+    # The error takes the value as its text, else DuckDB would raise it before it reads a row.
     return f"case when {name} is null or {condition} then {value} else error({name}::varchar) end" if condition else value
 
 
-def fits(column: str, found: str, kind: str) -> str:
-    """SQL that is true where a value keeps all it says in another type and lies within the calendar: a year from 1 to 9999.
-
-    Empty when every value does.
-    """
+def fits(column: str, source: str, target: str) -> str:
+    """SQL that is true where a cast loses nothing of a value and its year is from 1 to 9999; empty when it always is."""
     name = database.quoted(column)
-    value = name if found == kind else f"try_cast({name} as {kind})"
+    value = name if source == target else f"try_cast({name} as {target})"
     conditions = []
-    if found == "varchar" and kind != "varchar":
-        conditions.append(_text_fits(name, value, kind))
-    elif found != kind:
-        # Between floats and decimals rounding is what the contract asks for.
-        rounded = _base(found) in _FLOATS and _base(kind) in _FLOATS | {"decimal"}
-        conditions.append(f"{value} is not null" if rounded else f"try_cast({value} as {found}) = {name}")
-    if kind in _MOMENTS:
-        conditions.append(f"{value} >= '0001-01-01'::{kind} and {value} < '10000-01-01'::{kind}")
-    if kind == "time":
+    if source == "varchar" and target != "varchar":
+        conditions.append(_text_fits(name, value, target))
+    elif source != target:
+        # From floats to floats or decimals, the contract asks for rounded values.
+        is_rounded = _base(source) in _FLOATS and _base(target) in _FLOATS | {"decimal"}
+        conditions.append(f"{value} is not null" if is_rounded else f"try_cast({value} as {source}) = {name}")
+    if target in _MOMENTS:
+        conditions.append(f"{value} >= '0001-01-01'::{target} and {value} < '10000-01-01'::{target}")
+    if target == "time":
         conditions.append(f"{value} < '24:00:00'::time")
     return f"coalesce({' and '.join(conditions)}, false)" if conditions else ""
 
 
-def _text_fits(name: str, value: str, kind: str) -> str:
-    base, text = _base(kind), f"trim({name})"
+def _text_fits(name: str, value: str, target: str) -> str:
+    base, text = _base(target), f"trim({name})"
     if base.endswith("[]"):
-        alike = f"replace({value}::varchar, ' ', '') = replace({name}, ' ', '')"
-        return f"{value} is not null" if base == "varchar[]" else alike
+        same_text = f"replace({value}::varchar, ' ', '') = replace({name}, ' ', '')"
+        return f"{value} is not null" if base == "varchar[]" else same_text
     if base in _FLOATS or base not in _PATTERNS.keys() | _NUMBERS or base == "boolean":
         pattern = _PATTERNS.get(base)
         return f"{value} is not null" + (f" and regexp_full_match({text}, {database.literal(pattern)})" if pattern else "")
     exact = f"{value} is not null"
     if base == "decimal":
-        exact = f"try_cast({name} as {_wide(kind)}) = {value}"
+        exact = f"try_cast({name} as {_wider_decimal(target)}) = {value}"
     elif base in _NUMBERS:
         exact = f"try_cast({name} as decimal(38,9)) = {value}"
-    # Most values are written as DuckDB would write them, which costs less to see than a pattern.
-    like = f"regexp_full_match({text}, {database.literal(_PATTERNS.get(base, _WHOLE))})"
-    return f"case when {value}::varchar = {name} then true when {like} then {exact} else false end"
+    # Most values have the form in which DuckDB writes them, and that comparison costs less than a pattern.
+    matches = f"regexp_full_match({text}, {database.literal(_PATTERNS.get(base, _WHOLE))})"
+    return f"case when {value}::varchar = {name} then true when {matches} then {exact} else false end"
 
 
-def _wide(kind: str) -> str:
-    """A decimal that shows what another one would round off."""
+def _wider_decimal(kind: str) -> str:
+    """A decimal type with digits that the given one rounds off."""
     precision, scale = (int(part) for part in kind.removeprefix("decimal(").removesuffix(")").split(","))
     return f"decimal(38,{min(scale + 9, 38 - precision + scale)})"
 

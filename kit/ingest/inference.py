@@ -1,174 +1,122 @@
-"""A CSV or Parquet file that somebody starts from: its columns named, and typed by all of its values."""
+"""The schema of a raw file without a contract: names that a contract can have, and the narrowest type of each column."""
 
-import csv
-import gzip
 import re
 import unicodedata
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from kit.contracts import CsvFormat
 from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type, short
+from kit.ingest.csv_table import CsvFile, CsvTable
+from kit.ingest.raw_table import RawTable, parquet_columns
+from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
-_AT_ONCE = 20  # columns looked at in one query; hundreds take gigabytes
-_DELIMITERS = (",", ";", "\t", "|")
-# Which texts a type takes, the narrowest type first. Digits that begin with 0 identify something and stay text.
-_SHAPES = (
+_COLUMNS_AT_ONCE = 20  # one query over hundreds of columns takes gigabytes
+_DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
+# The patterns of texts, the narrowest type first. Digits that start with 0 are identifiers and stay text.
+_PATTERNS = (
     ("boolean", "true|false|True|False|TRUE|FALSE"),
     ("bigint", r"[+-]?(0|[1-9][0-9]{0,17})"),
     ("decimal(18,6)", r"[+-]?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?"),
     ("double", r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
-    ("date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
-    ("timestamp", r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"),
+    ("date", _DAY),
+    ("timestamp", rf"{_DAY}[ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?"),
 )
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """The file. `names` are its columns, as it calls them, with the names they get; `delimiter` is None for Parquet."""
+    """A Parquet or CSV file without a contract. `names` are the names of its columns in the file, by the name proposed."""
 
     path: Path
-    names: dict[str, str]
-    delimiter: str | None
+    names: Mapping[str, str]
+    csv: CsvFormat
 
     @classmethod
-    def of(cls, path: Path) -> "RawFile":
-        """Look at the file's header; raises `IngestError` in one sentence for whatever cannot be used."""
+    def from_path(cls, path: Path) -> "RawFile":
+        """Read the names of the columns and, for a CSV file, its delimiter; raises `IngestError` with one sentence."""
+        import duckdb
+
         if path.is_dir():
-            raise IngestError(f"{short(path)} is a folder; name one file, {_allowed()}")
+            raise IngestError(f"{short(path)} is a folder; name one file, {', '.join(SUFFIXES)}")
         if not path.is_file():
             raise IngestError(f"there is no file {short(path)}")
-        if path.stat().st_size == 0:
-            raise IngestError(f"{short(path)} is empty; a port needs at least columns")
-        if path.suffix == ".parquet":
-            with _reading(path) as connection:
-                database.add_views(connection, {"given": [path]})
-                header, delimiter = [name for name, *_ in connection.execute("describe given").fetchall()], None
-        else:
-            header, delimiter = _header(path)
-        return cls(path, _names(path, header), delimiter)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether `kit.ingest` reads the file as it stands: names that a contract can have, commas in between."""
-        return self.delimiter in (None, ",") and all(name == given for given, name in self.names.items())
+        if not is_raw_file(path):
+            raise IngestError(f"{short(path)} is none of {', '.join(SUFFIXES)}")
+        if path.suffix.lower() != ".parquet":
+            file = CsvFile.from_path(path, None, short(path))
+            return cls(path, _proposed_names(path, file.header), file.format)
+        try:
+            with database.connect() as connection:
+                return cls(path, _proposed_names(path, list(parquet_columns(connection, path))), CsvFormat())
+        except duckdb.Error as error:
+            raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
 
     def write(self, target: Path) -> None:
-        """Write the rows as Parquet under the new names, each column in the narrowest type that holds all its values.
+        """Write the rows as Parquet under the proposed names, each column in the narrowest type that holds all its values.
 
-        Raises `IngestError` for a file that cannot be read to its end, has no rows or types no contract knows.
+        The rows are those that a source with these names, types and format lands. Raises `IngestError` for a file that
+        cannot be read to its end, has no rows, or has a type that no contract can have.
         """
-        with _reading(self.path) as connection:
-            if self.delimiter is None:
-                database.add_views(connection, {"given": [self.path]})
-                types = dict(self._declared(connection))
-            else:
-                text = ", ".join(f"{database.literal(name)}: 'varchar'" for name in self.names)
-                connection.execute(
-                    f"create view given as select * from read_csv({database.literal(str(self.path))}, columns = {{{text}}}, "
-                    f"header = true, auto_detect = false, delim = {database.literal(self.delimiter)}, quote = '\"', "
-                    "escape = '\"', strict_mode = true)"
-                )
-                types = dict(self._seen(connection))
-            casts = ", ".join(f"{_id(given)}::{types[given]} as {_id(name)}" for given, name in self.names.items())
-            (rows,) = connection.execute("select count(*) from given").fetchone() or (0,)
+        with open_table(short(self.path), self.path, self.names, self.csv) as table:
+            (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
             if not rows:
-                raise IngestError(f"{short(self.path)} has no rows, so nobody can tell its types; give it at least one")
-            connection.execute(f"copy (select {casts} from given) to {database.literal(str(target))} (format parquet)")
+                raise IngestError(f"{short(self.path)} has no rows, so that its types cannot be inferred; give it at least one")
+            is_text = isinstance(table, CsvTable)
+            table.write(dict(self._inferred_types(table) if is_text else self._declared_types(table)), target)
 
-    def _declared(self, connection: Any) -> Iterator[tuple[str, str]]:
-        for name, given, *_ in connection.execute("describe given").fetchall():
-            kind = normal_type(
-                "timestamp" if given.startswith("TIMESTAMP_") else "varchar" if given.startswith("ENUM") else given
-            )
+    def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
+        for column, found in table.types.items():
+            kind = "timestamp" if found.startswith("timestamp_") else normal_type(found)
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
-                    f"{short(self.path)}: the column '{name}' is {given}, which no contract can promise; "
+                    f"{short(self.path)}: the column '{self.names[column]}' is {found}, which no contract can promise; "
                     f"cast it to one of {allowed}"
                 )
-            yield name, kind
+            yield column, kind
 
-    def _seen(self, connection: Any) -> Iterator[tuple[str, str]]:
-        every = list(self.names)
-        for start in range(0, len(every), _AT_ONCE):
-            names = every[start : start + _AT_ONCE]
+    def _inferred_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
+        columns = list(self.names)
+        for start in range(0, len(columns), _COLUMNS_AT_ONCE):
+            some = columns[start : start + _COLUMNS_AT_ONCE]
             tests = []
-            for name in map(_id, names):
+            for column in some:
+                name = database.quoted(column)
                 tests.append(f"max(length(split_part({name}, '.', 2)))")
-                for kind, shape in _SHAPES:
-                    test = f"regexp_full_match({name}, {database.literal(shape)}) and try_cast({name} as {kind}) is not null"
+                for kind, pattern in _PATTERNS:
+                    test = f"regexp_full_match({name}, {database.literal(pattern)}) and try_cast({name} as {kind}) is not null"
                     tests.append(f"bool_and({test}) filter ({name} is not null)")
-            found = iter(connection.execute(f"select {', '.join(tests)} from given").fetchone() or ())
-            for name in names:
-                scale = next(found)
-                fits = [kind for kind, _ in _SHAPES if next(found)]
-                kind = fits[0] if fits else "varchar"
-                yield name, f"decimal(18,{scale})" if kind.startswith("decimal") else kind
+            results = iter(table.connection.execute(f"select {', '.join(tests)} from raw").fetchone() or ())
+            for column in some:
+                scale = next(results)
+                fitting = [kind for kind, _ in _PATTERNS if next(results)]
+                kind = fitting[0] if fitting else "varchar"
+                yield column, f"decimal(18,{scale})" if kind.startswith("decimal") else kind
 
 
 def identifier(text: str) -> str:
-    """A name made of a text: `Store Nr.` becomes `store_nr`; empty when nothing of it can stay."""
+    """A name made of a text: `Store Nr.` becomes `store_nr`; empty when no character of it can stay."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     return (f"n{name}" if name[:1].isdigit() else name)[:63]
 
 
-def _names(path: Path, header: list[str]) -> dict[str, str]:
+def _proposed_names(path: Path, header: Sequence[str]) -> dict[str, str]:
+    """The names in the file by those proposed; raises `IngestError` for a name that is missing or there twice."""
     names: dict[str, str] = {}
-    for position, given in enumerate(header, 1):
-        name = given if IDENTIFIER.fullmatch(given) else identifier(given) or f"column_{position}"
-        if not given.strip():
+    for position, raw_name in enumerate(header, 1):
+        name = raw_name if IDENTIFIER.fullmatch(raw_name) else identifier(raw_name) or f"column_{position}"
+        if not raw_name.strip():
             raise IngestError(f"{short(path)}: the column {position} has no name in the first line; give it one")
-        if given in names:
-            raise IngestError(f"{short(path)}: the column '{given}' stands twice; rename one of them")
-        if name in names.values():
-            (other,) = [key for key, value in names.items() if value == name]
+        if raw_name in names.values():
+            raise IngestError(f"{short(path)}: the column '{raw_name}' is there twice; rename one of them")
+        if name in names:
             raise IngestError(
-                f"{short(path)}: the columns '{other}' and '{given}' would both be called '{name}'; rename one of them"
+                f"{short(path)}: the columns '{names[name]}' and '{raw_name}' would both be called '{name}'; rename one of them"
             )
-        names[given] = name
+        names[name] = raw_name
+    if not names:
+        raise IngestError(f"{short(path)} is empty; a port needs at least columns")
     return names
-
-
-def _header(path: Path) -> tuple[list[str], str]:
-    """The names in the first line of a CSV file, and what stands between them."""
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            start = file.read(1_000_000)
-    except (OSError, EOFError, zlib.error) as error:
-        raise IngestError(f"{short(path)} cannot be read: {error}") from None
-    except UnicodeDecodeError:
-        raise IngestError(f"{short(path)} is not UTF-8 text; save it as UTF-8") from None
-    line = start.splitlines()[0] if start.strip() else ""
-    delimiter = max(_DELIMITERS, key=line.count)
-    try:
-        return next(csv.reader(start.splitlines(keepends=True), delimiter=delimiter), []), delimiter
-    except csv.Error as error:
-        raise IngestError(f"{short(path)} is not readable CSV: {error}") from None
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    """A connection for one file, whose errors become one sentence."""
-    import duckdb
-
-    try:
-        with database.connect() as connection:
-            yield connection
-    except duckdb.Error as error:
-        raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
-
-
-def _id(name: str) -> str:
-    """One name as an SQL identifier, dots and all."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _allowed() -> str:
-    return ", ".join(SUFFIXES)

@@ -1,24 +1,23 @@
-"""Landing raw data: each source read with the types of its contract, kept once per content."""
+"""Landing of raw data: each source is read in the types of its contract and kept once for each content."""
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from kit.core import IngestError, database, sha256, short, sync_path
-from kit.ingest.typed_reader import convert
+from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
 
 @dataclass(frozen=True)
 class LandedSource:
-    """Raw data of one source as it was taken in. `digest` is that of its content."""
+    """The raw data of one source as Parquet. `digest` is that of its content and of the schema it was read with."""
 
     source: str
     digest: str
@@ -45,37 +44,37 @@ def package_file(package: str, path: str) -> Path:
 
 
 def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
-    """Take in one source: call the function of its name in `ingest.py` and keep what it returns as typed Parquet.
+    """Call the function of a source in `ingest.py`, and write the data it returns below `raw` as typed Parquet.
 
-    The function returns the path of a Parquet or CSV file, absolute or from the domain folder, or a polars frame. Nothing
-    is guessed: columns and types are those of the contract, and the same content lands at the same place, once. Raises
-    `IngestError`.
+    The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, or a polars frame.
+    Columns, types and the CSV format are those of the contract; none of them is guessed. The same content lands once, at
+    the same place. Raises `IngestError`.
     """
-    given, name = _call(product, source.name), f"{product.name}.raw.{source.name}"
-    types = {column.name: column.type for column in source.contract.columns}
+    returned, label = _call(product, source.name), f"{product.name}.raw.{source.name}"
+    schema = FileSchema.from_contract(source.contract)
     folder = raw / product.name / source.name
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.parquet"
     try:
-        if isinstance(given, str | os.PathLike):
-            origin = product.folder / given
-            if not origin.is_file():
-                problem = "is no file, but a folder or a device" if origin.exists() else "is not there"
-                raise IngestError(f"{name}: {origin} {problem}; return the path of a file")
-            stamp = _stamp(origin)
-            # The types are part of what is kept: another contract lands the same bytes anew.
-            digest = f"{sha256(origin)[:32]}-{_types_digest(types)}"
+        if isinstance(returned, str | os.PathLike):
+            path = product.folder / returned
+            if not path.is_file():
+                problem = "is no file, but a folder or a device" if path.exists() else "is not there"
+                raise IngestError(f"{label}: {path} {problem}; return the path of a file")
+            stamp = _stamp(path)
+            # Another contract reads the same bytes in another way.
+            digest = f"{sha256(path)[:32]}-{schema.digest()}"
             target = folder / f"{digest}.parquet"
             if not target.exists():
-                convert(f"{name}: {origin.name}", types, origin, temporary)
-                if _stamp(origin) != stamp:
-                    raise IngestError(f"{name}: {origin.name} changed while it was read; give it its name once it is complete")
-                _keep(temporary, target)
+                convert(f"{label}: {path.name}", schema, path, temporary)
+                if _stamp(path) != stamp:
+                    raise IngestError(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
+                _move_into_place(temporary, target)
         else:
-            _write_frame(name, types, given, temporary)
-            digest = f"{sha256(temporary)[:32]}-{_types_digest(types)}"
+            _write_frame(label, schema, returned, temporary)
+            digest = f"{sha256(temporary)[:32]}-{schema.digest()}"
             target = folder / f"{digest}.parquet"
-            _keep(temporary, target)
+            _move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
     # No bound parameter: for one DuckDB would import pandas.
@@ -86,21 +85,16 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """What differs after a file was written to or replaced."""
+    """Values of which one differs after a file was written or replaced."""
     state = path.stat()
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def _keep(temporary: Path, target: Path) -> None:
-    """Move landed data into place whole: it is never looked at again, so a power loss must not halve it."""
+def _move_into_place(temporary: Path, target: Path) -> None:
+    """Move landed data to its place, whole even after a power loss: nothing checks it again."""
     sync_path(temporary)
     temporary.replace(target)
     sync_path(target.parent)
-
-
-def _types_digest(types: Mapping[str, str]) -> str:
-    text = ",".join(f"{column} {kind}" for column, kind in types.items())
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _call(product: DataProduct, name: str) -> Any:
@@ -110,18 +104,18 @@ def _call(product: DataProduct, name: str) -> Any:
         if not callable(function):
             raise IngestError(f"{short(path)}: has no function '{name}'; write one that returns the raw data's path or frame")
         try:
-            # Standard output belongs to the command.
+            # Only the command writes to standard output.
             with contextlib.redirect_stdout(sys.stderr):
                 return function()
         except IngestError:
             raise
         except (Exception, SystemExit) as error:
-            raise IngestError(f"{short(path)}: {name}() failed: {_told(error)}") from error
+            raise IngestError(f"{short(path)}: {name}() failed: {_brief(error)}") from error
 
 
 @contextlib.contextmanager
 def _importing(folder: Path) -> Iterator[None]:
-    """Let a domain's `ingest.py` import the files beside it, and forget them afterwards; leave no `__pycache__`."""
+    """Let a domain's `ingest.py` import the files beside it; afterwards no module of the folder is loaded or cached."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     try:
@@ -145,30 +139,28 @@ def _load(path: Path, name: str) -> ModuleType:
     except IngestError:
         raise
     except (Exception, SystemExit) as error:
-        raise IngestError(f"{short(path)}: fails on import: {_told(error)}") from error
+        raise IngestError(f"{short(path)}: fails on import: {_brief(error)}") from error
     return module
 
 
-def _write_frame(name: str, types: Mapping[str, str], frame: Any, target: Path) -> None:
+def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> None:
     write = getattr(frame, "sink_parquet", None) or getattr(frame, "write_parquet", None)
     if write is None:
         kind = type(frame)
-        what = (
-            "nothing" if frame is None else f"a {'' if kind.__module__ == 'builtins' else kind.__module__ + '.'}{kind.__name__}"
-        )
-        raise IngestError(f"{name}: returned {what}; return a path or a polars frame")
+        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        raise IngestError(f"{label}: returned {'nothing' if frame is None else f'a {name}'}; return a path or a polars frame")
     loose = target.with_suffix(".loose.parquet")
     try:
         try:
             write(loose)
         except Exception as error:
-            raise IngestError(f"{name}: the frame cannot be written: {_told(error)}") from error
-        convert(f"{name}: the frame", types, loose, target)
+            raise IngestError(f"{label}: the frame cannot be written: {_brief(error)}") from error
+        convert(f"{label}: the frame", schema, loose, target)
     finally:
         loose.unlink(missing_ok=True)
 
 
-def _told(error: BaseException) -> str:
-    """An exception as part of a sentence."""
+def _brief(error: BaseException) -> str:
+    """The type of an error and the start of the first line of its message."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}"

@@ -1,4 +1,4 @@
-"""`%%sql`, `%sql` and `%mesh` in a notebook, and what Tab completes there."""
+"""`%%sql`, `%sql` and `%mesh` in a notebook, and their completion with Tab."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +7,9 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from kit.core import KitError
 from kit.jupyter.completion import complete
-from kit.jupyter.session_pins import Pinned
-from kit.jupyter.sql_session import Session, frame_columns
+from kit.jupyter.session_pins import PinnedSnapshot
+from kit.jupyter.sql_session import SqlSession, frame_columns
+from kit.mesh import Context
 from kit.notebooks import sql_cells
 
 if TYPE_CHECKING:
@@ -20,15 +21,15 @@ _USAGE = "%mesh, %mesh pin [PRODUCT [VERSION]] or %mesh refresh [PRODUCT]"
 
 @magics_class
 class MeshMagics(Magics):
-    """The magics of one kernel, over a session that begins with the first of them."""
+    """The magics of one kernel; its SQL session begins with the first of them."""
 
-    _session: Session | None = None
+    _session: SqlSession | None = None
 
     @property
-    def session(self) -> Session:
-        """The session of this kernel; raises `KitError` outside a mesh."""
+    def session(self) -> SqlSession:
+        """The SQL session of this kernel; raises `KitError` outside a mesh."""
         if self._session is None:
-            self._session = Session.open()
+            self._session = SqlSession.open(Context.load)
         return self._session
 
     @property
@@ -38,23 +39,23 @@ class MeshMagics(Magics):
         return names
 
     def close(self) -> None:
-        """Let the snapshots go."""
+        """Release the snapshots."""
         if self._session is not None:
             self._session.pins.close()
 
     @no_var_expand
     @line_cell_magic
     def sql(self, line: str, cell: str | None = None) -> "pl.DataFrame | None":
-        """Ask published ports in SQL; the result is a polars DataFrame.
+        """Query published ports in SQL; the result is a polars DataFrame.
 
         %%sql [--out NAME]
         select department, sum(sales_value) from orders.daily_sales where business_date >= $since group by all
 
-        --out keeps the result as a variable and shows nothing. A frame of the notebook is asked by its name, another
-        variable is handed over as $name. Each product is read from the snapshot it had when it was first asked; see %mesh.
+        --out stores the result in a variable and shows nothing. A query uses a frame of the notebook by its name, another
+        variable as $name. Each product is read from the snapshot that was current at its first query; see %mesh.
         """
         text = sql_cells.parse(line, cell)
-        frame = self.session.ask(text.query, self._names, None if cell is None else text.row)
+        frame = self.session.query(text.query, self._names, None if cell is None else text.row)
         if text.out is None:
             return frame
         self._names[text.out] = frame
@@ -63,12 +64,12 @@ class MeshMagics(Magics):
     @no_var_expand
     @line_magic
     def mesh(self, line: str) -> "pl.DataFrame":
-        """Show which snapshots %%sql reads, or move them.
+        """Show or change the snapshots that %%sql reads.
 
-        %mesh                          shows them, and which are current by now
+        %mesh                          shows them beside the current snapshots
         %mesh pin                      pins every product to its current snapshot
-        %mesh pin PRODUCT [VERSION]    pins one product to its current snapshot, or to the named one
-        %mesh refresh [PRODUCT]        moves all that is pinned, or one product, to the current snapshot
+        %mesh pin PRODUCT [VERSION]    pins one product to its current, or the named snapshot
+        %mesh refresh [PRODUCT]        pins all pinned products, or one, to their current snapshot
         """
         import polars as pl
 
@@ -82,39 +83,41 @@ class MeshMagics(Magics):
                 pins.refresh(*rest)
             case _:
                 raise KitError(f"'%mesh {line}' is not understood; write {_USAGE}")
-        return pl.DataFrame(pins.list(), schema=dict.fromkeys(Pinned._fields, pl.String), orient="row")
+        return pl.DataFrame(pins.list(), schema=dict.fromkeys(PinnedSnapshot._fields, pl.String), orient="row")
 
     @context_matcher(identifier="kit")  # type: ignore[untyped-decorator]
     def matcher(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Ports, products, frames and columns, where SQL or the name of a port is being typed."""
+        """Complete ports, products, frames and columns in SQL and in names of ports."""
         lines = context.full_text.split("\n")[: context.cursor_line + 1]
         before = "\n".join([*lines[:-1], context.text_until_cursor])
-        found = complete(before, context.full_text, self._tables)
-        if found is None:
+        completion = complete(before, context.full_text, self._tables)
+        if completion is None:
             return {"completions": [], "suppress": False}
-        fragment, names = found
+        fragment, names = completion
         completions = [SimpleCompletion(text, type=kind) for text, kind in names]
         return {"completions": completions, "matched_fragment": fragment, "suppress": bool(names), "ordered": True}
 
     def _tables(self) -> dict[str, list[str]]:
-        """Ports and frames with their columns; none outside a mesh, which whoever runs the cell is told."""
+        """Return ports and frames with their columns; outside a mesh only frames, running the cell shows the error."""
         try:
-            cards = self.session.pins.cards()
+            summaries = self.session.pins.summaries()
         except KitError:
-            cards = []
-        tables = {f"{card.name}.{port.name}": [column.name for column in port.columns] for card in cards for port in card.ports}
+            summaries = []
+        tables = {
+            f"{item.name}.{port.name}": [column.name for column in port.columns] for item in summaries for port in item.ports
+        }
         return tables | {name: columns for name, columns in frame_columns(self._names).items() if not name.startswith("_")}
 
 
 def load(shell: "InteractiveShell") -> None:
-    """Give a kernel the magics and the completion."""
+    """Register the magics and their completion in a kernel."""
     magics = MeshMagics(shell)
     shell.register_magics(magics)
     shell.Completer.custom_matchers.append(magics.matcher)
 
 
 def unload(shell: "InteractiveShell") -> None:
-    """Take both away again, and let the snapshots go."""
+    """Remove both, and release the snapshots."""
     magics = shell.magics_manager.registry.pop(MeshMagics.__name__)
     shell.Completer.custom_matchers.remove(magics.matcher)
     for kind, names in magics.magics.items():

@@ -1,48 +1,46 @@
-"""What a person sees of builds in a notebook: a table that grows in the output of the cell, without a widget."""
+"""Progress of builds in a notebook: a table that grows in the output of the cell, without a widget."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kit.build import Progress
+from kit.build import Outcome, Progress
 from kit.drawing import markup
-
-if TYPE_CHECKING:
-    from kit.build import Outcome
+from kit.orchestration.run import RunReporter
 
 
 def in_notebook() -> bool:
-    """Whether a kernel runs this, whose cells can show more than lines."""
+    """Return whether a kernel runs this code, whose cells can show HTML."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return getattr(shell, "kernel", None) is not None
 
 
-class CellProgress:
-    """The steps of builds that are done, and the one at work; each is written into the same output as it comes."""
+class CellProgress(RunReporter):
+    """The finished steps of builds and the current one; each change replaces the same output of the cell."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []
-        self.working = ""
+        self.current = ""
         self._handle: Any = None
 
     @contextmanager
-    def watch(self) -> Iterator[Progress]:
-        """Listen to one build."""
+    def progress(self) -> Iterator[Progress]:
+        """Show the steps of one build."""
         yield Progress(begin=self._begin, end=self._end)
 
-    def tell(self, outcome: "Outcome") -> None:
-        """Hear how a build ended; of one that did not fail `kit.run` gives the rest."""
+    def finished(self, outcome: Outcome) -> None:
+        """Show a failure; other outcomes are in the result of `kit.run`."""
         if outcome.failed:
             self._end(outcome.product, outcome.status, outcome.message.partition("\n")[0], outcome.seconds)
 
     def _begin(self, product: str, step: str) -> None:
-        self.working = f"{product}: {step} …"
+        self.current = f"{product}: {step} …"
         self._show()
 
     def _end(self, product: str, step: str, result: str, seconds: float) -> None:
         self.rows.append((product, step, result, f"{seconds:.1f}"))
-        self.working = ""
+        self.current = ""
         self._show()
 
     def _show(self) -> None:
@@ -55,9 +53,9 @@ class CellProgress:
 
     def __repr__(self) -> str:
         lines = [f"{product:<12} {step:<10} {result:<44} {seconds:>6} s" for product, step, result, seconds in self.rows]
-        return "\n".join([*lines, *filter(None, [self.working])])
+        return "\n".join([*lines, *filter(None, [self.current])])
 
     def _repr_html_(self) -> str:
         rows = [(product, markup.colour_states(step), result, seconds) for product, step, result, seconds in self.rows]
         table = markup.table(("product", "step", "result", "seconds"), rows, ["seconds"]) if rows else ""
-        return table + (markup.paragraph(self.working) if self.working else "")
+        return table + (markup.paragraph(self.current) if self.current else "")

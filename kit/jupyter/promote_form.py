@@ -1,128 +1,128 @@
-"""The form that promotes a notebook from within: `kit promote` behind two buttons, with what it says and the diff below."""
+"""The form that promotes the notebook it is shown in: `kit promote` with two buttons."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import chdir
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from kit.core import Config, KitError, short
+from kit.build import Outcome
+from kit.core import KitError, short
 from kit.drawing import Html, markup
 from kit.ingest import identifier
-from kit.jupyter.current_notebook import OwnNotebook
-from kit.mesh import Mesh
+from kit.jupyter.current_notebook import CurrentNotebook
+from kit.mesh import Context
+from kit.orchestration.run import run
+
+if TYPE_CHECKING:
+    from kit.scaffold import Promotion
 
 _COLOURS = {"+": markup.GOOD, "-": markup.BAD, "@": markup.QUIET}
-_PAGE = "max-height:440px;overflow:auto;line-height:1.35"
+_DIFF_STYLE = "max-height:440px;overflow:auto;line-height:1.35"
 
 
 def form(notebook: str | None = None) -> "PromoteForm":
-    """The form for the notebook this is called in, or the named one; raises `KitError` when it cannot be told."""
-    own = OwnNotebook.now() if notebook is None else OwnNotebook(Path(notebook).resolve(), None, ())
-    return PromoteForm(Config.load(), own)
+    """Return the form for the named notebook, or the one that calls this; raises `KitError` when that is unknown."""
+    current = CurrentNotebook.from_kernel() if notebook is None else CurrentNotebook(Path(notebook).resolve(), None, ())
+    return PromoteForm(Context.load(), current)
 
 
 class PromoteForm:
-    """Shown as the value of a cell it is the form; where no kernel is at work, the command that does the same."""
+    """The form as the value of a cell; without a kernel it shows the equivalent command."""
 
-    def __init__(self, config: Config, notebook: OwnNotebook) -> None:
-        self._config = config
+    def __init__(self, context: Context, notebook: CurrentNotebook) -> None:
+        self._config = context.config
         self._notebook = notebook
-        names = Mesh.load(config.domains, config.cache).names
+        names = context.mesh.names
         wide = {"style": {"description_width": "70px"}, "layout": widgets.Layout(width="360px")}
         self._product = widgets.Dropdown(
             options=[("choose one", ""), *zip(names, names, strict=True)], description="Product", **wide
         )
         self._port = widgets.Text(value=identifier(notebook.file.stem), description="Port", **wide)
-        self._frame = widgets.Text(placeholder="what the last cell hands over", description="Frame", **wide)
-        self._look = widgets.Button(description="Show the changes", tooltip="Runs the notebook once and writes nothing")
+        self._frame = widgets.Text(placeholder="result of the last cell", description="Frame", **wide)
+        self._show = widgets.Button(description="Show the changes", tooltip="Runs the notebook once and writes nothing")
         self._promote = widgets.Button(
             description="Promote", button_style="primary", tooltip="Writes the files and builds once"
         )
-        self._said = widgets.HTML()
-        self._look.on_click(lambda _: self._start(dry_run=True))
-        self._promote.on_click(lambda _: self._start(dry_run=False))
-        buttons = widgets.HBox([self._look, self._promote], layout=widgets.Layout(margin="4px 0 4px 76px"))
-        self.widget = widgets.VBox([self._product, self._port, self._frame, buttons, self._said])
+        self._report = widgets.HTML()
+        self._show.on_click(lambda _: self.run(dry_run=True))
+        self._promote.on_click(lambda _: self.run(dry_run=False))
+        buttons = widgets.HBox([self._show, self._promote], layout=widgets.Layout(margin="4px 0 4px 76px"))
+        self.widget = widgets.VBox([self._product, self._port, self._frame, buttons, self._report])
         self.widget.add_class("kit-promote")
 
     def run(self, *, dry_run: bool) -> None:
-        """What a button does; it takes as long as the notebook, and more when the product is built."""
-        self._look.disabled = self._promote.disabled = True
+        """Run the notebook, show the changes and, unless it is a dry run, write them and build the product.
+
+        The kernel is busy meanwhile, as with `kit.run()` in a cell: dbt and Dagster work in one thread, and interrupting
+        the kernel stops the build.
+        """
+        self._show.disabled = self._promote.disabled = True
+        steps: list[str] = []
+
+        def report(step: str) -> None:
+            steps.append(step)
+            self._report.value = _lines(steps)
+
         try:
-            self._tell(self._command(self._notebook.saved(), dry_run))
+            with chdir(self._config.root):  # messages name files relative to it
+                promotion, outcome = self._run(dry_run, report)
+                self._report.value = markup.joined([_lines(steps), promotion_html(promotion, outcome)])
         except KitError as error:
-            self._said.value = _toned(str(error), markup.BAD)
-        except Exception as error:  # in a thread nobody else would tell
-            self._said.value = _toned(f"{type(error).__name__}: {error}", markup.BAD)
+            self._report.value = markup.joined([_lines(steps), _toned(str(error), markup.BAD)])
+        except KeyboardInterrupt:
+            self._report.value = markup.joined([_lines(steps), _toned("interrupted; nothing was written", markup.BAD)])
+        except Exception as error:  # a widget shows no traceback
+            self._report.value = markup.joined([_lines(steps), _toned(f"{type(error).__name__}: {error}", markup.BAD)])
         finally:
-            self._look.disabled = self._promote.disabled = False
+            self._show.disabled = self._promote.disabled = False
 
-    def _start(self, *, dry_run: bool) -> None:
-        Thread(target=self.run, kwargs={"dry_run": dry_run}, daemon=True).start()
+    def _run(self, dry_run: bool, report: Callable[[str], None]) -> tuple["Promotion", Outcome | None]:
+        from kit.scaffold import plan_promotion, promote
 
-    def _command(self, path: Path, dry_run: bool) -> list[str]:
+        path = self._notebook.saved_file()
         if not self._product.value:
-            raise KitError("choose the product that it goes to")
-        options = {"product": self._product.value, "port": self._port.value, "frame": self._frame.value}
-        given = [f"--{name}={value.strip()}" for name, value in options.items() if value and value.strip()]
-        return [str(path), *given, *(["--dry-run"] if dry_run else [])]
+            raise KitError("choose the product that gets the port")
+        report(f"{path.name}, saved {datetime.fromtimestamp(path.stat().st_mtime):%H:%M:%S}")
 
-    def _tell(self, arguments: list[str]) -> None:
-        """Run the command in a process of its own, which leaves this kernel as it is, and show what it says."""
-        path = Path(arguments[0])
-        said = [f"{path.name}, saved {datetime.fromtimestamp(path.stat().st_mtime):%H:%M:%S}"]
-        self._said.value = _lines(said)
-        environment = {**os.environ, "KIT_ROOT": str(self._config.root)}
-        environment.pop("FORCE_COLOR", None)  # Jupyter sets it for its terminals
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as made:
-            command = [sys.executable, "-m", "kit", "promote", *arguments, "--json"]
-            with subprocess.Popen(
-                command, cwd=self._config.root, env=environment, stdout=made, stderr=subprocess.PIPE, text=True
-            ) as process:
-                for line in process.stderr or ():
-                    said.append(line.rstrip())
-                    self._said.value = _lines(said)
-            if process.returncode:
-                wrong = next((number for number, line in enumerate(said) if line.startswith("error: ")), 1)
-                text = "\n".join(said[wrong:]).removeprefix("error: ")
-                self._said.value = markup.joined([_lines(said[:wrong]), _toned(text, markup.BAD)])
-                return
-            made.seek(0)
-            self._said.value = markup.joined([_lines(said), told(json.load(made))])
+        def report_step(step: str) -> None:
+            report(f"  {step} …")
+
+        def build(context: Context, product: str) -> Outcome:
+            report_step(f"builds {product}")
+            return run(context, [product]).outcomes[0]
+
+        mesh = Context(self._config).mesh
+        port, frame = self._port.value.strip() or None, self._frame.value.strip() or None
+        promotion = plan_promotion(self._config, mesh, str(path), self._product.value, port, frame, report_step)
+        return promotion, None if dry_run else promote(self._config, promotion, build)
 
     def __repr__(self) -> str:
         return f"kit promote {short(self._notebook.file)} --product PRODUCT --port {self._port.value}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_(**options)
-        says = markup.lines(
-            "Where no kernel runs there is no form; in a terminal, this does the same:", markup.code(repr(self))
-        )
-        return {**bundle, "text/plain": repr(self), "text/html": markup.paragraph(says)}
+        text = markup.lines("The form needs a running kernel. The same command in a terminal:", markup.code(repr(self)))
+        return {**bundle, "text/plain": repr(self), "text/html": markup.paragraph(text)}
 
 
-def told(promotion: dict[str, Any]) -> Html:
-    """What `kit promote --json` gave, as HTML."""
-    port, version = promotion["port"], promotion["version"]
-    done = f'{port} is published, snapshot {version}: kit.read("{port}")' if version else "Nothing was written yet."
-    given = [f"{name}: {item['type']} = {item['default']!r}" for name, item in promotion["parameters"].items()]
-    facts = {"notebook": promotion["place"], "reads": ", ".join(promotion["reads"]), "parameters": ", ".join(given)}
-    points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion["open_points"]]
+def promotion_html(promotion: "Promotion", outcome: Outcome | None) -> Html:
+    """Return a promotion as HTML; `outcome` is that of the build, None when nothing was written."""
+    port = promotion.port
+    published = outcome is not None
+    result = f'{port} is published, snapshot {outcome.version}: kit.read("{port}")' if outcome else "Nothing was written yet."
+    parameters = [f"{item.name}: {item.type} = {item.default!r}" for item in promotion.parameters]
+    facts = {"notebook": short(promotion.place), "reads": ", ".join(promotion.reads), "parameters": ", ".join(parameters)}
+    points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion.open_points]
     parts = [
-        _toned(done, markup.GOOD if version else "inherit"),
+        _toned(result, markup.GOOD if published else "inherit"),
         markup.fact_table({name: text or "none" for name, text in facts.items()}),
         markup.heading("Changes"),
-        diff(promotion["diff"]),
+        diff_html(promotion.diff()),
         markup.heading("Written by kit sync"),
-        _lines(promotion["generated"]),
+        _lines(promotion.generated()),
         markup.heading("Still to be written or decided"),
         Html(f"<ul style='margin:0;padding-left:18px'>{markup.joined(points)}</ul>")
         if points
@@ -131,14 +131,14 @@ def told(promotion: dict[str, Any]) -> Html:
     return markup.joined(parts)
 
 
-def diff(lines: Iterable[str]) -> Html:
-    """A unified diff in colours."""
+def diff_html(lines: Iterable[str]) -> Html:
+    """Return a unified diff in colours."""
     shown = []
     for line in lines:
         weight = ";font-weight:bold" if line.startswith(("---", "+++")) else ""
         colour = "inherit" if weight else _COLOURS.get(line[:1], "inherit")
         shown.append(Html(f"<span style='color:{colour}{weight}'>{markup.html(line)}</span>"))
-    return Html(f"<pre style='{_PAGE}'>{markup.joined(shown, chr(10))}</pre>")
+    return Html(f"<pre style='{_DIFF_STYLE}'>{markup.joined(shown, chr(10))}</pre>")
 
 
 def _lines(lines: Iterable[str]) -> Html:

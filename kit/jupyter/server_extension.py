@@ -1,4 +1,4 @@
-"""What the server of `kit lab` does for the mesh: Dagster below its own address, and new notebooks."""
+"""Extension of the Jupyter server of `kit lab`: Dagster below its address, and new notebooks."""
 
 import atexit
 import html
@@ -10,6 +10,7 @@ from tornado import web
 
 from kit.core import Config, KitError, Processes
 from kit.jupyter import lab
+from kit.mesh import Context
 from kit.orchestration import dev_server
 from kit.orchestration.instance import WEB_ROOT
 from kit.scaffold import new_blank_notebook
@@ -27,8 +28,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Called by Jupyter as it starts."""
-    config = Config.load()
+    """Add the handlers; Jupyter calls this when it starts."""
+    config = Context.load().config
     dagster = Dagster(config)
     atexit.register(dagster.stop)
     base = server.web_app.settings["base_url"].rstrip("/")
@@ -37,21 +38,21 @@ def _load_jupyter_server_extension(server: Any) -> None:
         [
             (f"{base}{WEB_ROOT}(/.*)", _Proxy, {"dagster": dagster}),
             (f"{base}{WEB_ROOT}", AddSlashHandler),
-            (f"{base}/kit/notebooks", _Notebooks, {"mesh": config}),
+            (f"{base}/kit/notebooks", _Notebooks, {"mesh_config": config}),
         ],
     )
 
 
 class Dagster:
-    """The mesh's Dagster: the one of `kit dev` if that runs, else one of this server's own, started when asked for."""
+    """Dagster of the mesh: that of a running `kit dev`, else one that this server starts at the first request."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._own: Processes | None = None
 
     def address(self) -> str | None:
-        """Where it answers; None while it starts. Raises `KitError` with what it said if it cannot start."""
-        if address := dev_server.place(self._config).told:
+        """Return its address, None while it starts; raises `KitError` with the end of its log when it cannot start."""
+        if address := dev_server.place(self._config).address:
             return address
         if self._own is None:
             self._own = Processes(self._config, lab.place(self._config).folder, {})
@@ -59,36 +60,36 @@ class Dagster:
         try:
             self._own.check()
         except KitError:
-            self._own = None  # whoever asks again starts another
+            self._own = None  # the next request starts another one
             raise
         return None
 
     def stop(self) -> None:
-        """End the one of its own."""
+        """End the Dagster that this server has started."""
         if self._own:
             self._own.stop()
 
 
 class _Proxy(ProxyHandler):  # type: ignore[misc]
-    """Dagster below Lab's address, for whoever is logged in there."""
+    """Dagster below the address of JupyterLab, for users who are logged in there."""
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST")
 
     def initialize(self, dagster: Dagster) -> None:
         self.dagster = dagster
         self.proxy_base, self.absolute_url = WEB_ROOT, True
-        self.there = ""
+        self.dagster_host = ""
 
     async def http_get(self, path: str) -> None:
         try:
             address = self.dagster.address()
         except KitError as error:
             self.set_status(503)
-            self._tell(f"<p>Dagster did not start. <a href=''>Try again</a></p><pre>{html.escape(str(error))}</pre>")
+            self._show(f"<p>Dagster did not start. <a href=''>Try again</a></p><pre>{html.escape(str(error))}</pre>")
             return
         if address is None:
             self.set_status(202)
-            self._tell("<p>Dagster is starting …</p>", '<meta http-equiv="refresh" content="1">')
+            self._show("<p>Dagster is starting …</p>", '<meta http-equiv="refresh" content="1">')
         else:
             await self.proxy(*self._at(address), path)
 
@@ -102,37 +103,37 @@ class _Proxy(ProxyHandler):  # type: ignore[misc]
             await self.proxy_open(*self._at(address), path)
 
     def proxy_request_headers(self) -> Any:
-        """The guard before Dagster knows its own host and origin only, so those of Lab are given as these.
+        """Return the headers with Dagster's host and origin in place of Lab's, since its guard accepts only its own.
 
-        Jupyter has turned foreign hosts away by now; a foreign origin stays as it is, and the guard refuses it.
+        Jupyter has refused foreign hosts already; a foreign origin is passed on, and the guard refuses it.
         """
         headers = super().proxy_request_headers()
         if headers.get("Origin") == f"{self.request.protocol}://{self.request.host}":
-            headers["Origin"] = f"http://{self.there}"
-        headers["Host"] = self.there
-        for name in ("Cookie", "Authorization"):  # they are about Lab
+            headers["Origin"] = f"http://{self.dagster_host}"
+        headers["Host"] = self.dagster_host
+        for name in ("Cookie", "Authorization"):  # they belong to Lab
             headers.pop(name, None)
         return headers
 
     def _at(self, address: str) -> tuple[str, int]:
-        self.there = address.removeprefix("http://")
-        host, _, port = self.there.partition(":")
+        self.dagster_host = address.removeprefix("http://")
+        host, _, port = self.dagster_host.partition(":")
         return host, int(port)
 
-    def _tell(self, body: str, refresh: str = "") -> None:
+    def _show(self, body: str, refresh: str = "") -> None:
         self.finish(_PAGE.format(body=body, refresh=refresh))
 
 
 class _Notebooks(APIHandler):
-    """Makes a notebook that can become a port."""
+    """Creates a notebook that can become a port."""
 
-    def initialize(self, mesh: Config) -> None:
-        self.mesh = mesh
+    def initialize(self, mesh_config: Config) -> None:
+        self.mesh_config = mesh_config
 
     @web.authenticated
     def post(self) -> None:
         try:
-            self.finish({"path": str(new_blank_notebook(self.mesh).relative_to(self.mesh.root))})
+            self.finish({"path": str(new_blank_notebook(self.mesh_config).relative_to(self.mesh_config.root))})
         except KitError as error:
             self.set_status(400)
             self.finish({"message": str(error)})

@@ -1,4 +1,4 @@
-"""Which snapshot of each product the SQL of a session reads: pinned when it is first asked, until it is refreshed."""
+"""The snapshot of each product that the SQL of a notebook reads: pinned at the first query, until it is refreshed."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.core import Config, KitError, UnknownName
-from kit.mesh import DESCRIPTOR
+from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks import Inputs, serving_table
 from kit.storage import ProductSummary, Snapshot, SnapshotLock, Store, index
 
 
-class Pinned(NamedTuple):
-    """One product, or input of a build, as the session reads it, and the snapshot that is `current` by now."""
+class PinnedSnapshot(NamedTuple):
+    """The `pinned` snapshot of a product, or of an input of a build, and the `current` one."""
 
     name: str
     pinned: str
     current: str | None
 
 
-class Pins:
-    """All published ports; those of one product are read from one snapshot, which is not pruned meanwhile.
+class SessionPins:
+    """All published ports. The ports of one product are read from one snapshot, which is not pruned meanwhile.
 
-    In a domain folder its declared inputs are served in the versions it declares, as in a build.
+    In a domain folder the declared inputs are read in their declared versions, as in a build.
     """
 
     def __init__(self, config: Config) -> None:
@@ -31,7 +31,7 @@ class Pins:
         self._held: dict[str, SnapshotLock] = {}
 
     def files(self, port: str) -> Sequence[Path] | None:
-        """The Parquet files of a port, whose product is pinned from now on; None for a name that is no published port."""
+        """Return the Parquet files of a port and pin its product; None for a name that is no published port."""
         product, _, name = port.partition(".")
         if product not in self._held:
             if self._store.read_pointer(product) is None:
@@ -42,37 +42,37 @@ class Pins:
             name = serving_table(self._config, port, snapshot)
         return snapshot.files(name) if name in snapshot.manifest["ports"] else None
 
-    def cards(self) -> list[ProductSummary]:
-        """The cards of all products that are published."""
-        return [card for card in index.load(self._config) if card.version]
+    def summaries(self) -> list[ProductSummary]:
+        """Return the summaries of all published products."""
+        return [summary for summary in self._all_summaries() if summary.version]
 
-    def unknown(self, name: str) -> str:
-        """What there is to say about a name in a query that is no port."""
+    def describe_unknown(self, name: str) -> str:
+        """Return the message for a name in a query that is no port."""
         product, dot, port = name.partition(".")
         if dot and product in self._held:
             snapshot = self._held[product].snapshot
-            there = sorted(snapshot.manifest["ports"])
-            if port in there:
+            known = sorted(snapshot.manifest["ports"])
+            if port in known:
                 return f'\'{name}\' is one name; write {name} without quotes, or "{product}"."{port}"'
-            near = get_close_matches(port, there, n=2)
-            return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_near(near) or _listed(there)}"
-        if dot and product in (card.name for card in index.load(self._config)):
+            near = get_close_matches(port, known, n=2)
+            return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_suggest(near) or _enumerate(known)}"
+        if dot and product in (summary.name for summary in self._all_summaries()):
             return f"'{product}' has no published snapshot yet; build it with `kit run {product}`"
-        ports = [f"{card.name}.{item.name}" for card in self.cards() for item in card.ports]
+        ports = [f"{summary.name}.{item.name}" for summary in self.summaries() for item in summary.ports]
         near = [item for item in ports if item.partition(".")[2] == name] or get_close_matches(name, ports, n=3)
-        hint = _near(near) or "kit.open() lists the ports there are"
+        hint = _suggest(near) or "kit.open() lists all ports"
         return f"there is no {'port' if dot else 'port or frame'} '{name}'; {hint}"
 
-    def list(self) -> list[Pinned]:
-        """What is pinned, by product."""
+    def list(self) -> list[PinnedSnapshot]:
+        """Return the pinned snapshots, by product."""
         return [self._pinned(self._held[product].snapshot) for product in sorted(self._held)]
 
     def pin(self, product: str | None = None, version: str | None = None) -> None:
-        """Pin a product to its current (or the named) snapshot, without a name all; raises `KitError`."""
-        names = [card.name for card in self.cards()]
+        """Pin a product to its current (or the named) snapshot, without a name all products; raises `KitError`."""
+        names = [summary.name for summary in self.summaries()]
         if product is not None and self._store.read_pointer(product) is None:
             raise UnknownName(
-                f"no product '{product}' is published; {_near(get_close_matches(product, names)) or _listed(names)}"
+                f"no product '{product}' is published; {_suggest(get_close_matches(product, names)) or _enumerate(names)}"
             )
         for name in names if product is None else [product]:
             self._move(name, version)
@@ -85,47 +85,50 @@ class Pins:
             self._move(name, None)
 
     def close(self) -> None:
-        """Let all snapshots go."""
+        """Release all snapshots."""
         while self._held:
             self._held.popitem()[1].close()
+
+    def _all_summaries(self) -> tuple[ProductSummary, ...]:
+        return index.load(Context(self._config))
 
     def _move(self, product: str, version: str | None) -> None:
         try:
             lease = self._store.open(product, version)
         except OSError as error:
             raise KitError(f"cannot hold the snapshot of '{product}': {error.strerror}; pin fewer products") from None
-        before = self._held.get(product)
+        previous = self._held.get(product)
         self._held[product] = lease
-        if before:
-            before.close()
+        if previous:
+            previous.close()
 
-    def _pinned(self, snapshot: Snapshot) -> Pinned:
+    def _pinned(self, snapshot: Snapshot) -> PinnedSnapshot:
         pointer = self._store.read_pointer(snapshot.product)
-        return Pinned(snapshot.product, snapshot.version, pointer.version if pointer else None)
+        return PinnedSnapshot(snapshot.product, snapshot.version, pointer.version if pointer else None)
 
 
 class BuildPins:
-    """The declared inputs of an asset notebook in a build: nothing else can be read, and nothing moves."""
+    """The declared inputs of an asset notebook during a build: only they can be read, at the snapshots the build pinned."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
 
     def files(self, port: str) -> Sequence[Path] | None:
-        """The Parquet files the build pinned for an input, None for a name that is no declared input."""
+        """Return the Parquet files of an input; None for a name that is no declared input."""
         return self._inputs.files.get(port)
 
-    def cards(self) -> list[ProductSummary]:
-        """Nobody types in a build, so nothing is there to be completed."""
+    def summaries(self) -> list[ProductSummary]:
+        """Return nothing: a build completes no names."""
         return []
 
-    def unknown(self, name: str) -> str:
-        """What there is to say about a name in a query that is no declared input."""
-        there = ", ".join(sorted(self._inputs.files)) or "none"
-        return f"'{name}' is no declared input; there are: {there}. Declare it in {DESCRIPTOR}"
+    def describe_unknown(self, name: str) -> str:
+        """Return the message for a name in a query that is no declared input."""
+        known = ", ".join(sorted(self._inputs.files)) or "none"
+        return f"'{name}' is no declared input; there are: {known}. Declare it in {DESCRIPTOR}"
 
-    def list(self) -> list[Pinned]:
-        """The inputs, by name."""
-        return [Pinned(name, version, None) for name, version in sorted(self._inputs.versions.items())]
+    def list(self) -> list[PinnedSnapshot]:
+        """Return the pinned inputs, by name."""
+        return [PinnedSnapshot(name, version, None) for name, version in sorted(self._inputs.versions.items())]
 
     def pin(self, product: str | None = None, version: str | None = None) -> None:
         """Refused: raises `KitError`."""
@@ -136,12 +139,12 @@ class BuildPins:
         self.pin()
 
     def close(self) -> None:
-        """The build holds them, and lets them go."""
+        """Do nothing: the build releases its inputs."""
 
 
-def _near(names: Sequence[str]) -> str:
+def _suggest(names: Sequence[str]) -> str:
     return f"did you mean {' or '.join(names[:3])}?" if names else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def _enumerate(names: Sequence[str]) -> str:
     return f"there are: {', '.join(names) or 'none'}"

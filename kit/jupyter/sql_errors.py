@@ -1,4 +1,4 @@
-"""What went wrong with a query, in one message: the line, the place in it, and what may have been meant."""
+"""Errors of queries as one message: the line, the position in it, and similar names."""
 
 import json
 import re
@@ -19,32 +19,35 @@ _KEYWORDS = (
 _WIDTH = 100
 
 
-def explained(error: str, query: str, row: int | None, columns: Iterable[str], unknown: Callable[[str], str]) -> SqlError:
-    """The error for what DuckDB said, as JSON, about a query that begins in line `row` of its cell, if it has more than one.
+def explain(
+    error: str, query: str, row: int | None, columns: Iterable[str], describe_unknown: Callable[[str], str]
+) -> SqlError:
+    """Return the error for a message of DuckDB, as JSON, about a query that begins in line `row` of its cell.
 
-    `columns` are those of the tables the query names; `unknown` says what there is to say about a name that is no table.
+    `row` is None for a cell of one line. `columns` are those of the tables that the query names; `describe_unknown` returns
+    the message for a name that is no table.
     """
-    said = _said(error)
-    text, position = said["exception_message"], int(said["position"]) if "position" in said else None
+    details = _parse(error)
+    text, position = details["exception_message"], int(details["position"]) if "position" in details else None
     if table := _TABLE.match(text):
-        problem = unknown(table[1].lower())
+        problem = describe_unknown(table[1].lower())
     elif column := _COLUMN.search(text):
         name = column[1] or column[2]
-        there = sorted(set(columns))
-        hint = _meant(get_close_matches(name.lower(), there, n=3)) or f"; there are: {', '.join(there) or 'none'}"
+        known = sorted(set(columns))
+        hint = _suggest(get_close_matches(name.lower(), known, n=3)) or f"; there are: {', '.join(known) or 'none'}"
         problem = f"there is no column '{name}'{hint}"
     elif path := _OUTSIDE.search(text):
         problem = f"'{path[1]}' is out of reach: a query reads ports, and frames of the notebook; read the file into a frame"
-    elif said.get("error_subtype") == "SYNTAX_ERROR":
+    elif details.get("error_subtype") == "SYNTAX_ERROR":
         problem = _syntax(text, query, position)
     else:
-        # What follows are all the ways a function could have been called.
+        # The rest lists all signatures of the function.
         problem = " ".join(takewhile(lambda line: "Candidate functions" not in line, text.split("\n"))).strip()
-    return pointed(problem, query, row, position)
+    return point_at(problem, query, row, position)
 
 
-def pointed(problem: str, query: str, row: int | None, position: int | None) -> SqlError:
-    """A problem with the line it is in, and a caret; `position` counts the bytes of the query, as DuckDB does."""
+def point_at(problem: str, query: str, row: int | None, position: int | None) -> SqlError:
+    """Return the error with its line and a caret; `position` counts the bytes of the query, as DuckDB does."""
     if position is None:
         return SqlError(problem)
     before = query.encode()[:position].decode(errors="ignore")
@@ -57,26 +60,28 @@ def pointed(problem: str, query: str, row: int | None, position: int | None) -> 
     return SqlError(f"{where}{problem}\n    {first}{line[cut : cut + _WIDTH]}{last}\n    {caret}^")
 
 
-def _said(error: str) -> dict[str, str]:
-    """What DuckDB said: the message and, if it can tell, the position."""
+def _parse(error: str) -> dict[str, str]:
+    """Return DuckDB's message and, if known, its position."""
     kind, _, text = error.partition(": ")
     try:
-        said: dict[str, str] = json.loads(text)
+        details: dict[str, str] = json.loads(text)
     except ValueError:
         return {"exception_message": text or kind}
-    return said
+    return details
 
 
 def _syntax(text: str, query: str, position: int | None) -> str:
-    found = _NEAR.search(text)
-    if found is None or position is None:
+    near_text = _NEAR.search(text)
+    if near_text is None or position is None:
         return text  # the query ends too early
     before = query.encode()[:position].decode(errors="ignore")
-    # A misspelt keyword is taken for a name, and what follows it for the mistake.
-    words = [*re.findall(r"\w+", before.lower())[-1:], found[1].lower()]
-    near = [word for given in words if given not in _KEYWORDS for word in get_close_matches(given, _KEYWORDS, n=1, cutoff=0.75)]
-    return f"syntax error at '{found[1]}'{_meant(near[:1])}"
+    # DuckDB takes a misspelt keyword for a name, and the next word for the error.
+    words = [*re.findall(r"\w+", before.lower())[-1:], near_text[1].lower()]
+    similar = [
+        match for word in words if word not in _KEYWORDS for match in get_close_matches(word, _KEYWORDS, n=1, cutoff=0.75)
+    ]
+    return f"syntax error at '{near_text[1]}'{_suggest(similar[:1])}"
 
 
-def _meant(near: list[str]) -> str:
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+def _suggest(similar: list[str]) -> str:
+    return f"; did you mean {' or '.join(similar)}?" if similar else ""

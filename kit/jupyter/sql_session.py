@@ -1,14 +1,15 @@
-"""The SQL of one notebook: each query runs in a database of its own that holds what it names, and reaches nothing else."""
+"""The SQL of one notebook: each query runs in its own database, which contains only the tables that the query names."""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from kit.core import Config, KitError, SqlError, database, sandbox
-from kit.jupyter.session_pins import BuildPins, Pins
-from kit.jupyter.sql_errors import explained
+from kit.core import KitError, SqlError, database, sandbox
+from kit.jupyter.session_pins import BuildPins, SessionPins
+from kit.jupyter.sql_errors import explain
+from kit.mesh import Context
 from kit.notebooks import RUN_FILE, asset
 
 if TYPE_CHECKING:
@@ -22,47 +23,47 @@ _READING = ("SELECT", "EXPLAIN")
 _IN_NO_FRAME = re.compile(r"\b(INTERVAL|UNION)\b")
 
 
-class Session:
-    """The ports a notebook asks in SQL, at the snapshots of its `pins`."""
+class SqlSession:
+    """Runs the queries of one notebook on ports, at the snapshots of its `pins`."""
 
-    def __init__(self, pins: Pins | BuildPins) -> None:
+    def __init__(self, pins: SessionPins | BuildPins) -> None:
         self.pins = pins
 
     @classmethod
-    def open(cls) -> "Session":
-        """Over all published ports of the mesh at hand; in a build over the inputs it pinned. Raises `KitError`."""
+    def open(cls, load: Callable[[], Context]) -> "SqlSession":
+        """Return a session on all published ports of the loaded mesh; in a build on its pinned inputs. Raises `KitError`."""
         if RUN_FILE in os.environ:
             return cls(BuildPins(asset.inputs()))
-        return cls(Pins(Config.load()))
+        return cls(SessionPins(load().config))
 
-    def ask(self, query: str, names: Mapping[str, Any], row: int | None = 1) -> "pl.DataFrame":
-        """The rows of one query, which begins in line `row` of its cell, None when it is a single line.
+    def query(self, query: str, names: Mapping[str, Any], row: int | None = 1) -> "pl.DataFrame":
+        """Return the rows of one query, which begins in line `row` of its cell; None for a cell of one line.
 
-        Ports go by `product.port`; of `names`, frames go by their name and other values by `$name`. Raises `SqlError` for
-        what is no query or fails, `KitError` for a snapshot that cannot be read.
+        Tables are ports `product.port` and the frames among the variables `names`; other variables are `$name`. Raises
+        `SqlError` for text that is no query, or fails, `KitError` for a snapshot that cannot be read.
         """
         import duckdb
 
         query = query.rstrip()
         with database.connect() as connection:
             connection.execute("set errors_as_json = true")
-            connection.execute("set enable_progress_bar = false")  # a widget that no saved notebook shows
+            connection.execute("set enable_progress_bar = false")  # it would be a widget, which no saved notebook shows
             values: dict[str, Any] = {}
             try:
                 values |= self._values(connection, query, names)
-                self._lay_out(connection, query, names)
+                self._create_tables(connection, query, names)
                 return _frame(connection, query, values)
             except duckdb.Error as error:
-                said = _detailed(connection, query, values, error)
-                raise explained(said, query, row, _columns(connection), self.pins.unknown) from None
-            except RuntimeError as error:  # what DuckDB makes of a KeyboardInterrupt
+                details = _error_json(connection, query, values, error)
+                raise explain(details, query, row, _columns(connection), self.pins.describe_unknown) from None
+            except RuntimeError as error:  # DuckDB's form of a KeyboardInterrupt
                 raise SqlError(str(error)) from None
 
     def _values(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> dict[str, Any]:
-        """What the query asks for with `$name`, once it is known to be one query that only reads."""
-        found = connection.extract_statements(query)
+        """Return the values of the `$name` parameters; raises `SqlError` unless the text is one query that only reads."""
+        extracted = connection.extract_statements(query)
         # A pivot without `in` becomes two statements, which have no text.
-        statements = [item for item in found if item.query.strip()] or found[-1:]
+        statements = [item for item in extracted if item.query.strip()] or extracted[-1:]
         if len(statements) != 1:
             raise SqlError(f"{len(statements) or 'no'} queries; write one in each cell")
         kind = statements[0].type.name
@@ -77,11 +78,11 @@ class Session:
             if name not in names:
                 raise SqlError(f"${name} is no variable of the notebook; assign it in a cell before")
             if _is_frame(names[name]):
-                raise SqlError(f"${name} is a frame; ask it by its name, without the $")
+                raise SqlError(f"${name} is a frame; use its name without the $")
         return {name: _plain(names[name]) for name in statements[0].named_parameters}
 
-    def _lay_out(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> None:
-        """Make the tables that the text names, and shut the rest of the world out."""
+    def _create_tables(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> None:
+        """Create the tables that the text names, and confine the connection to their files."""
         tables = {}
         for product, port in dict.fromkeys(_QUALIFIED.findall(query.lower())):
             files = self.pins.files(f"{product}.{port}")
@@ -91,28 +92,28 @@ class Session:
         for name in dict.fromkeys(_WORD.findall(query)):
             if _is_frame(names.get(name)):
                 if find_spec("pyarrow") is None:
-                    raise KitError(f"to ask '{name}' in SQL, pyarrow must be installed; run `pip install pyarrow`")
+                    raise KitError(f"to query '{name}' in SQL, pyarrow must be installed; run `pip install pyarrow`")
                 connection.register(name, names[name])
         sandbox.confine(connection, (path for files in tables.values() for path in files))
 
 
 def _frame(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[str, Any]) -> "pl.DataFrame":
-    """The rows as a frame, made without pyarrow; raises `SqlError` for columns that no frame can hold."""
+    """Return the rows as a frame, without pyarrow; raises `SqlError` for columns that no frame can hold."""
     import polars as pl
 
     relation = connection.sql(query, params=dict(values) or None)
     for name, kind in zip(relation.columns, map(str, relation.types), strict=True):
         if relation.columns.count(name) > 1:
             raise SqlError(f"two columns of the result are called '{name}'; name one of them with `as`")
-        if found := _IN_NO_FRAME.search(kind):
+        if unsupported := _IN_NO_FRAME.search(kind):
             raise SqlError(
-                f"the column '{name}' is of type {found[0].lower()}, which no frame can hold; cast it, as to varchar"
+                f"the column '{name}' is of type {unsupported[0].lower()}, which no frame can hold; cast it, as to varchar"
             )
     return pl.DataFrame(relation)
 
 
-def _detailed(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[str, Any], error: Exception) -> str:
-    """The error as JSON: of a query that cannot be bound, DuckDB tells the place only when it is executed."""
+def _error_json(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[str, Any], error: Exception) -> str:
+    """Return the error as JSON; for a query that cannot be bound DuckDB adds the position only when it is executed."""
     import duckdb
 
     if "{" not in str(error):
@@ -128,7 +129,7 @@ def _columns(connection: "duckdb.DuckDBPyConnection") -> list[str]:
 
 
 def frame_columns(names: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The frames among some variables, with their columns; those of a lazy frame are not worked out."""
+    """Return the frames among some variables with their columns; a lazy frame has none, its schema is not computed."""
     frames = {name: value for name, value in names.items() if _is_frame(value)}
     return {
         name: [] if type(value).__name__ == "LazyFrame" else list(map(str, value.columns)) for name, value in frames.items()
@@ -136,7 +137,7 @@ def frame_columns(names: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _is_frame(value: object) -> bool:
-    """Whether it is a frame of polars or pandas, told without importing either."""
+    """Return whether a value is a frame of polars or pandas, without importing either."""
     return type(value).__name__ in ("DataFrame", "LazyFrame") and type(value).__module__.partition(".")[0] in (
         "polars",
         "pandas",
@@ -144,7 +145,7 @@ def _is_frame(value: object) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A value as DuckDB takes it: lists for series, arrays and sets, Python's numbers for numpy's."""
+    """Convert a value for DuckDB: lists for series, arrays and sets, Python numbers for those of numpy."""
     for method in ("to_list", "tolist"):
         if hasattr(value, method):
             return getattr(value, method)()

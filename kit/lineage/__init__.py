@@ -1,25 +1,39 @@
-"""Lineage of tables and columns, from the SQL and Python of the products without running either.
+"""Lineage of tables and columns, read from the SQL and Python of the products, of which nothing is run.
 
-A mesh goes in; graphs of tables and columns, and the tables that SQL or Python reads, come out.
+A mesh goes in; graphs of tables and columns come out, and everything that a text of SQL or Python refers to.
 """
 
-from kit.lineage import columns
-from kit.lineage.graph import Node, downstream, lineage, nodes, picture, upstream, without, without_models
-from kit.lineage.python_reads import PythonReads, ingest_reads, notebook_reads
-from kit.lineage.sql_tables import reaches
+from kit.lineage.columns import column_lineage, column_use, notebook_columns
+from kit.lineage.graph import (
+    LineageNode,
+    downstream,
+    hide_models,
+    hide_nodes,
+    lineage,
+    lineage_svg,
+    product_nodes,
+    upstream,
+)  # fmt: skip
+from kit.lineage.product_sql import sql_references
+from kit.lineage.python_reads import CodePlace, PythonReads, ingest_reads, notebook_reads
+from kit.lineage.sql import SqlReader
 
 __all__ = [
-    "Node",
+    "CodePlace",
+    "LineageNode",
     "PythonReads",
-    "columns",
+    "SqlReader",
+    "column_lineage",
+    "column_use",
     "downstream",
+    "hide_models",
+    "hide_nodes",
     "ingest_reads",
     "lineage",
-    "nodes",
+    "lineage_svg",
+    "notebook_columns",
     "notebook_reads",
-    "picture",
-    "reaches",
+    "product_nodes",
+    "sql_references",
     "upstream",
-    "without",
-    "without_models",
 ]

@@ -1,4 +1,4 @@
-"""What is made from what, from raw file to port, across all products."""
+"""Lineage of tables: a graph from raw data to published ports, across all products."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from kit.mesh import RAW, DataProduct, Mesh
 
 
 @dataclass(frozen=True)
-class Node:
+class LineageNode:
     """One table on the way from raw data to a port.
 
     `id` is `PRODUCT.NAME`, or `PRODUCT.raw.SOURCE` for raw data; `kind` is source, model, port (made by a dbt model) or
-    notebook (a port made by a notebook). `reads` are the ids of what it is made from.
+    notebook (a port made by a notebook). `reads` are the ids of the tables it is made from.
     """
 
     id: str
@@ -28,88 +28,87 @@ class Node:
         return self.id.partition(".")[2]
 
 
-def nodes(product: DataProduct, project: Project) -> tuple[Node, ...]:
-    """What a product is made of, raw sources first; `project` is its dbt project."""
-    found = [
-        Node(f"{product.name}.{RAW}.{source.name}", product.name, "source", source.contract.description)
+def product_nodes(product: DataProduct, project: Project) -> tuple[LineageNode, ...]:
+    """The tables of a product, raw sources first; `project` is its dbt project."""
+    nodes = [
+        LineageNode(f"{product.name}.{RAW}.{source.name}", product.name, "source", source.contract.description)
         for source in product.sources
     ]
     models = {model.name: model for model in project.models}
-    known = {*models, *(port.name for port in product.ports), *(f"{RAW}.{source.name}" for source in product.sources)}
+    own = {*models, *(port.name for port in product.ports), *(f"{RAW}.{source.name}" for source in product.sources)}
+    inputs = {item.name: item.port for item in product.inputs}
 
-    served = {item.name: item.port for item in product.inputs}
-
-    def node(table: str) -> str:
-        """The id of what a model calls `table`."""
-        return f"{product.name}.{table}" if table in known else served.get(table, table)
+    def node_id(table: str) -> str:
+        """The id of the table that a model calls `table`."""
+        return f"{product.name}.{table}" if table in own else inputs.get(table, table)
 
     ports = {port.name: port for port in product.ports}
     for model in models.values():
         if model.name not in ports:
-            reads = tuple(node(table) for table in model.reads)
-            found.append(Node(node(model.name), product.name, "model", model.description, reads))
-    inputs = (*(f"{product.name}.{RAW}.{source.name}" for source in product.sources), *(item.port for item in product.inputs))
+            reads = tuple(map(node_id, model.reads))
+            nodes.append(LineageNode(node_id(model.name), product.name, "model", model.description, reads))
+    everything = (*(node.id for node in nodes if node.kind == "source"), *inputs.values())
     for port in product.ports:
         if port.notebook is not None:
-            found.append(Node(port.id, product.name, "notebook", port.description, tuple(item.port for item in port.reads)))
-            continue
-        # A mart whose file cannot be found may read any of the inputs.
-        reads = tuple(node(table) for table in models[port.name].reads) if port.name in models else inputs
-        found.append(Node(port.id, product.name, "port", port.description, reads))
-    return tuple(found)
+            kind, reads = "notebook", tuple(item.port for item in port.reads)
+        else:
+            # A mart whose file cannot be found may read any of the inputs.
+            kind, reads = "port", tuple(map(node_id, models[port.name].reads)) if port.name in models else everything
+        nodes.append(LineageNode(port.id, product.name, kind, port.description, reads))
+    return tuple(nodes)
 
 
-def lineage(mesh: Mesh) -> dict[str, Node]:
+def lineage(mesh: Mesh) -> dict[str, LineageNode]:
     """Every node of the mesh by id, providers before consumers."""
-    return {node.id: node for product in mesh.products for node in nodes(product, Project.read(product.folder))}
+    return {node.id: node for product in mesh.products for node in product_nodes(product, Project.read(product.folder))}
 
 
-def upstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
-    """The ids of all that `start` is made from, itself included."""
-    return _reached(start, lambda name: graph[name].reads if name in graph else ())
+def upstream(graph: dict[str, LineageNode], start: Iterable[str]) -> set[str]:
+    """The ids of `start` and of all nodes these are made from, directly or through others."""
+    return _reachable(start, lambda name: graph[name].reads if name in graph else ())
 
 
-def downstream(graph: dict[str, Node], start: Iterable[str]) -> set[str]:
-    """The ids of all that is made from `start`, itself included."""
+def downstream(graph: dict[str, LineageNode], start: Iterable[str]) -> set[str]:
+    """The ids of `start` and of all nodes made from these, directly or through others."""
     readers: dict[str, list[str]] = {}
     for node in graph.values():
         for name in node.reads:
             readers.setdefault(name, []).append(node.id)
-    return _reached(start, lambda name: readers.get(name, ()))
+    return _reachable(start, lambda name: readers.get(name, ()))
 
 
-def _reached(start: Iterable[str], beside: Callable[[str], Iterable[str]]) -> set[str]:
-    found: set[str] = set()
-    todo = list(start)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += beside(name)
-    return found
+def _reachable(start: Iterable[str], neighbours: Callable[[str], Iterable[str]]) -> set[str]:
+    reached: set[str] = set()
+    pending = list(start)
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending += neighbours(name)
+    return reached
 
 
-def without(graph: dict[str, Node], hidden: Callable[[Node], bool]) -> dict[str, Node]:
-    """The graph without the hidden nodes; the others read what they read through these."""
+def hide_nodes(graph: dict[str, LineageNode], hidden: Callable[[LineageNode], bool]) -> dict[str, LineageNode]:
+    """The graph without the hidden nodes; a node that read one of them reads, instead, the visible nodes before it."""
 
-    def through(names: Iterable[str]) -> Iterator[str]:
+    def visible(names: Iterable[str]) -> Iterator[str]:
         for name in names:
             if name in graph and hidden(graph[name]):
-                yield from through(graph[name].reads)
+                yield from visible(graph[name].reads)
             else:
                 yield name
 
     kept = (node for node in graph.values() if not hidden(node))
-    return {node.id: replace(node, reads=tuple(dict.fromkeys(through(node.reads)))) for node in kept}
+    return {node.id: replace(node, reads=tuple(dict.fromkeys(visible(node.reads)))) for node in kept}
 
 
-def without_models(graph: dict[str, Node]) -> dict[str, Node]:
-    """Sources and ports only."""
-    return without(graph, lambda node: node.kind == "model")
+def hide_models(graph: dict[str, LineageNode]) -> dict[str, LineageNode]:
+    """The graph of sources and ports only."""
+    return hide_nodes(graph, lambda node: node.kind == "model")
 
 
-def picture(graph: dict[str, Node], title: str) -> str:
-    """The graph as SVG, framed by product. What a product in error would have offered is left out."""
+def lineage_svg(graph: dict[str, LineageNode], title: str) -> str:
+    """The graph as SVG, framed by product. Ports of broken products, which are no nodes, are left out."""
     boxes = [drawing.GraphNode(node.id, node.table, node.product, node.kind) for node in graph.values()]
     edges = [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
     return drawing.draw_graph(boxes, edges, title)

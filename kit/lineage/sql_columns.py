@@ -1,94 +1,36 @@
-"""One SQL query taken apart: the tables it names, what its columns are made from, and all columns it uses."""
+"""The columns of one parsed SQL query: what those of its result are made from, and all that it touches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Tables = Mapping[str, list[str]]
-"""Column names by table, as SQL knows it: `PRODUCT.PORT`, `raw.SOURCE` or `MODEL`."""
+TableColumns = Mapping[str, Sequence[str]]
+"""Column names by table, as SQL names it: `PRODUCT.PORT`, `raw.SOURCE` or `MODEL`."""
 
 Column = tuple[str, str]
 """A column by table and name."""
 
 
 @dataclass(frozen=True)
-class Query:
-    """`made` gives for each column of the result those it is directly made from; `used` is every column that is touched."""
+class ColumnReferences:
+    """`origins` are, for each column of the result, the columns it is directly made from; `used` are all that are touched."""
 
-    made: dict[str, tuple[Column, ...]]
+    origins: Mapping[str, tuple[Column, ...]]
     used: frozenset[Column]
 
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> "Query":
-        """What `data()` gave."""
-        made = {name: tuple((table, column) for table, column in origins) for name, origins in data["made"].items()}
-        return cls(made, frozenset((table, column) for table, column in data["used"]))
 
-    def data(self) -> dict[str, Any]:
-        """Itself as JSON knows values."""
-        return {"made": self.made, "used": sorted(self.used)}
-
-
-def understand(queries: Mapping[str, str], tables: Tables) -> dict[str, Query | None]:
-    """Queries by the name their result has for the others, over `tables`; None for one that cannot be understood."""
-    known: dict[str, list[str]] = dict(tables)
-    found: dict[str, Query | None] = {}
-
-    def learn(name: str) -> None:
-        found[name] = None  # also ends a circle
-        tree = _parsed(queries[name])
-        if tree is None:
-            return
-        for table in {table.name for table in _tables(tree)}:
-            if table in queries and table not in found:
-                learn(table)
-        found[name] = query = _taken_apart(tree, known)
-        if query is not None:
-            known[name] = list(query.made)
-
-    for name in queries:
-        if name not in found:
-            learn(name)
-    return found
-
-
-def _parsed(sql: str) -> Any:
-    """The query with tables under one flat name, since own models have no schema; None when it is no single query."""
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except (SqlglotError, RecursionError):
-        return None
-    if not isinstance(tree, exp.Query):
-        return None
-    for table in _tables(tree):
-        if table.db:
-            if not table.alias:  # columns go by it
-                table.set("alias", exp.TableAlias(this=table.this.copy()))
-            table.set("this", exp.to_identifier(f"{table.db}.{table.name}", quoted=True))
-            table.set("db", None)
-    for column in tree.find_all(exp.Column):
-        column.set("db", None)
-    return tree
-
-
-def _tables(tree: Any) -> list[Any]:
-    from sqlglot import exp
-
-    return list(tree.find_all(exp.Table))
-
-
-def _taken_apart(tree: Any, known: Tables) -> Query | None:
+def resolve_columns(tree: Any, columns: TableColumns) -> ColumnReferences | None:
+    """The columns of one query over tables of which all columns are known; None where they cannot be resolved."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.pushdown_projections import pushdown_projections
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    schema: dict[str, object] = {f'"{table}"': dict.fromkeys(columns, "varchar") for table, columns in known.items()}
+    if not isinstance(tree, exp.Query):
+        return None
+    tree = _with_flat_names(tree)
+    schema: dict[str, object] = {f'"{table}"': dict.fromkeys(names, "varchar") for table, names in columns.items()}
 
     def qualified(*, expand: bool) -> Any:
         return qualify(
@@ -99,49 +41,67 @@ def _taken_apart(tree: Any, known: Tables) -> Query | None:
     try:
         whole = qualified(expand=True)
         root = build_scope(whole)
-        if root is None or any(column.is_star for column in whole.selects):
+        if root is None or any(column.is_star for query in whole.find_all(exp.Query) for column in query.selects):
             return None
-        made = {name: tuple(dict.fromkeys(_origins(root, name))) for name in whole.named_selects}
-        if _is_opaque(tree) or whole.find(exp.TableColumn):  # a whole row by the name of its table
-            return Query(made, frozenset(_every(tree, known)))
-        everything, unclear = _columns(whole)
-        named, vague = _columns(qualified(expand=False))
-        passed_on, _ = _columns(pushdown_projections(whole.copy()))
+        origins = {name: tuple(dict.fromkeys(_origins(root, name))) for name in whole.named_selects}
+        if _chooses_columns(tree) or whole.find(exp.TableColumn):  # a whole row by the name of its table
+            return ColumnReferences(origins, frozenset(_every_column(tree, columns)))
+        everything, unclear = _used(whole)
+        named, ambiguous = _used(qualified(expand=False))
+        passed_on, _ = _used(pushdown_projections(whole.copy()))
     except (SqlglotError, RecursionError):
         return None
     # A name that could belong to several tables counts for all of them.
-    doubtful = {column for column in everything if column[1] in vague} | {
-        (table, name) for table, name in _every(tree, known) if name in unclear
+    doubtful = {column for column in everything if column[1] in ambiguous} | {
+        (table, name) for table, name in _every_column(tree, columns) if name in unclear
     }
-    return Query(made, frozenset(named | passed_on | doubtful))
+    return ColumnReferences(origins, frozenset(named | passed_on | doubtful))
 
 
-def _is_opaque(tree: Any) -> bool:
-    """Whether columns are chosen by what only running it tells."""
+def _with_flat_names(tree: Any) -> Any:
+    """A copy in which each table has one name without a schema, since models have none."""
+    from sqlglot import exp
+
+    tree = tree.copy()
+    for table in tree.find_all(exp.Table):
+        if table.db:
+            if not table.alias:  # columns go by it
+                table.set("alias", exp.TableAlias(this=table.this.copy()))
+            table.set("this", exp.to_identifier(f"{table.db}.{table.name}", quoted=True))
+            table.set("db", None)
+    for column in tree.find_all(exp.Column):
+        column.set("db", None)
+    return tree
+
+
+def _chooses_columns(tree: Any) -> bool:
+    """Whether the text leaves it to its run which columns are read."""
     from sqlglot import exp
 
     natural = any(str(join.args.get("method") or "").upper() == "NATURAL" for join in tree.find_all(exp.Join))
     return natural or tree.find(exp.Columns, exp.Pivot) is not None
 
 
-def _every(tree: Any, known: Tables) -> set[Column]:
-    return {(table.name, column) for table in _tables(tree) for column in known.get(table.name, ())}
+def _every_column(tree: Any, columns: TableColumns) -> set[Column]:
+    from sqlglot import exp
+
+    return {(table.name, column) for table in tree.find_all(exp.Table) for column in columns.get(table.name, ())}
 
 
-def _columns(tree: Any) -> tuple[set[Column], set[str]]:
-    """The columns of tables a qualified query touches, and the names that nobody can place."""
+def _used(tree: Any) -> tuple[set[Column], set[str]]:
+    """The columns of tables in a qualified query, and the names that belong to no known table."""
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
 
-    found, unclear = set(), set()
+    used, unclear = set(), set()
     for scope in traverse_scope(tree):
         for column in scope.columns:
             source = scope.sources.get(column.table)
             if isinstance(source, exp.Table):
-                found.add((source.name, column.name))
+                used.add((source.name, column.name))
             elif not column.table:
                 unclear.add(column.name)
-    return found, unclear
+    return used, unclear
 
 
 def _origins(scope: Any, name: str) -> Iterator[Column]:

@@ -4,6 +4,7 @@ The folder `domains/` goes in; a `Mesh` of `DataProduct`s with resolved inputs c
 """
 
 from kit.mesh import versions
+from kit.mesh.context import Context
 from kit.mesh.mesh import Broken, Mesh, folders
 from kit.mesh.parameters import TYPES, Parameter, assignments, check_parameters, parameters, tagged
 from kit.mesh.partitions import Partitions
@@ -14,6 +15,7 @@ __all__ = [
     "RAW",
     "TYPES",
     "Broken",
+    "Context",
     "DataProduct",
     "InputPort",
     "Mesh",

@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import ConsumerContract, Contract, DocumentReader, Version, custom_property, foreign_key_checks
-from kit.core import IDENTIFIER, Document, InvalidFile, Where, inside, read_yaml, sha256, short
+from kit.core import IDENTIFIER, Document, InvalidFile, Where, read_yaml, resolve_inside, sha256, short
 from kit.mesh import versions
 from kit.mesh.partitions import Partitions
 from kit.mesh.schedule import is_cron
@@ -56,7 +56,8 @@ class OutputPort:
     """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
 
     `reads` are the ports its notebook gets as inputs, those of its own product included; `needs` what its readers state
-    they need of it, which only a whole mesh knows.
+    they need of it, which only a whole mesh knows. `suite` is the expectation suite that `kit sync` writes from its
+    contract, `extra_suite` the one that its team writes.
     """
 
     id: str
@@ -65,7 +66,8 @@ class OutputPort:
     contract: Contract
     notebook: Path | None
     reads: tuple[InputPort, ...]
-    suite: Path | None
+    suite: Path
+    extra_suite: Path | None
     needs: tuple[ConsumerContract, ...] = ()
 
 
@@ -135,10 +137,10 @@ class _Reader:
 
     def product(self) -> DataProduct:
         if problem := name_problem(self.folder.name):
-            raise InvalidFile(f"{short(self.folder)}: {problem}")
+            raise InvalidFile(problem, self.folder)
         path = self.folder / DESCRIPTOR
         if not path.is_file():
-            raise InvalidFile(f"{short(self.folder)}: has no {DESCRIPTOR}, which says who owns it and what it offers")
+            raise InvalidFile(f"has no {DESCRIPTOR}, which says who owns it and what it offers", self.folder)
         document = self.documents.read(path, "odps")
         data = document.data
         name, folder_name = data["name"], self.folder.name
@@ -204,14 +206,14 @@ class _Reader:
         read = [item.port for item in inputs]
         raw = {f"{RAW}.{source.name}": source.contract for source in sources}
         for source in sources:
-            foreign_key_checks.check(source.contract, read, raw)
+            foreign_key_checks.check_tables(source.contract, read, raw)
         for port in ports:
-            foreign_key_checks.check(port.contract, read, raw | {port.id: port.contract for port in ports})
+            foreign_key_checks.check_tables(port.contract, read, raw | {port.id: port.contract for port in ports})
 
     def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[ConsumerContract]:
         for item in inputs:
             name = f"{NEEDS}/{item.port}.odcs.yaml"
-            if inside(self.folder, name).is_file():
+            if resolve_inside(self.folder, name).is_file():
                 path, consumer = self.folder / name, self.folder.name
                 yield ConsumerContract.load(path, consumer, owner, contact, item.port, item.version, self.documents)
 
@@ -225,7 +227,7 @@ class _Reader:
         identifier = f"{self.folder.name}.{name}"
         contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
         notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None
-        suite = self.folder / "expectations" / f"{name}.extra.json"
+        extra_suite = self.folder / "expectations" / f"{name}.extra.json"
         reads = self.reads(document, where, item, inputs)
         return OutputPort(
             id=identifier,
@@ -234,7 +236,8 @@ class _Reader:
             contract=contract,
             notebook=notebook,
             reads=reads if notebook else (),
-            suite=suite if suite.is_file() else None,
+            suite=self.folder / "expectations" / f"{name}.json",
+            extra_suite=extra_suite if extra_suite.is_file() else None,
         )
 
     def reads(
@@ -268,7 +271,7 @@ class _Reader:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
         if "__" in name:
             raise document.error(where, f"'{name}' holds '__', which names rows set aside; write one _ instead")
-        path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
+        path = resolve_inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
             raise document.error(where, f"there is no {missing}; write the contract of '{name}' there")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
 from kit.core import Config, KitError, UnknownName, database
-from kit.mesh import DESCRIPTOR, DataProduct, InputPort, Mesh
+from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.quality import AuditTarget, check_tables, quarantine
 from kit.storage import Snapshot, Store, hold_until_exit, serving_port
@@ -94,8 +94,8 @@ def inputs() -> Inputs:
         pins = run["inputs"]
         files = {port: tuple(map(Path, pin["files"])) for port, pin in pins.items()}
         return Inputs(files, {port: pin["version"] for port, pin in pins.items()})
-    config = Config.load()
-    return _current_inputs(config, _own_product(config))
+    context = Context.load()
+    return _current_inputs(context.config, _own_product(context))
 
 
 def output(port: str, frame: Any) -> Preview | None:
@@ -115,10 +115,11 @@ def output(port: str, frame: Any) -> Preview | None:
         # A preview has no contract yet: the contract is drafted from the staged table.
         _write(table, Contract.load(Path(run["contract"])) if run["contract"] else None, target)
         return None
-    config = Config.load()
+    context = Context.load()
+    config = context.config
     if _own_folder(config) is None:
         return Preview(port, table, None)
-    product = _own_product(config)
+    product = _own_product(context)
     declared = product.port(port)
     if declared is None or declared.notebook is None:
         known = ", ".join(p.name for p in product.ports if p.notebook) or "none"
@@ -129,8 +130,8 @@ def output(port: str, frame: Any) -> Preview | None:
         _write(table, declared.contract, split.stays)
         tables = {**_current_inputs(config, product).files, port: [split.stays]}
         quarantine.set_aside(declared.contract, split.stays, tables, split)
-        audited = AuditTarget(port, declared.contract, declared.suite)
-        checks = check_tables([audited], tables, {port: [split]}, config.clock(), last.manifest if last else None)
+        manifest = last.manifest if last else None
+        checks = check_tables([AuditTarget.from_port(declared)], tables, {port: [split]}, config.clock(), manifest)
     return Preview(declared.id, table, tuple(merged(checks)))
 
 
@@ -155,12 +156,12 @@ def _own_folder(config: Config) -> Path | None:
     return next((folder for folder in folders if (folder / DESCRIPTOR).is_file()), None)
 
 
-def _own_product(config: Config) -> DataProduct:
-    folder = _own_folder(config)
+def _own_product(context: Context) -> DataProduct:
+    folder = _own_folder(context.config)
     if folder is None:
         current = Path.cwd().resolve()
         raise KitError(f"{current} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
-    return Mesh.load(config.domains, config.cache).product(folder.name)
+    return context.mesh.product(folder.name)
 
 
 def _current_inputs(config: Config, product: DataProduct) -> Inputs:

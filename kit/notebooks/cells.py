@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.core import InvalidFile, SqlError, read_json, short
+from kit.core import InvalidFile, SqlError, read_json
 from kit.notebooks import sql_cells
 from kit.notebooks.sql_cells import SqlText
 
@@ -34,7 +34,7 @@ def code_cells(path: Path) -> tuple[CodeCell, ...]:
             (number, "".join(cell["source"]), cell["cell_type"]) for number, cell in enumerate(read_json(path)["cells"], 1)
         ]
     except (KeyError, TypeError):
-        raise InvalidFile(f"{short(path)}: not a notebook with cells; save it from JupyterLab") from None
+        raise InvalidFile("not a notebook with cells; save it from JupyterLab", path) from None
     for number, source, kind in cells:
         if kind != "code":
             continue
@@ -42,8 +42,8 @@ def code_cells(path: Path) -> tuple[CodeCell, ...]:
             result.append(parsed(number, source))
         except (SyntaxError, ValueError, RecursionError, SqlError) as error:
             where = f"cell {number}, line {getattr(error, 'lineno', None) or 1}"
-            problem = str(error) if isinstance(error, SqlError) else f"not Python: {getattr(error, 'msg', error)}"
-            raise InvalidFile(f"{short(path)}: {where}: {problem}") from None
+            what = str(error) if isinstance(error, SqlError) else f"not Python: {getattr(error, 'msg', error)}"
+            raise InvalidFile(what, path, field=where) from None
     return tuple(result)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
-from kit.mesh import DESCRIPTOR, Mesh
+from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks.asset import inputs, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
 from kit.storage import SnapshotLock, Store, hold_until_exit
@@ -48,26 +48,25 @@ def files(port: str, version: str | None = None, config: Config | None = None) -
 
 
 def _open_files(port: str, version: str | None, config: Config | None) -> tuple[SnapshotLock, list[Path]]:
-    config = config or Config.load()
-    lease = open_port(port, version, config)
+    context = Context(config) if config else Context.load()
+    lease = open_port(context, port, version)
     try:
         return lease, lease.snapshot.files(
-            serving_table(config, port, lease.snapshot) if version is None else port.partition(".")[2]
+            serving_table(context.config, port, lease.snapshot) if version is None else port.partition(".")[2]
         )
     except KitError:
         lease.close()
         raise
 
 
-def open_port(port: str, version: str | None = None, config: Config | None = None) -> SnapshotLock:
+def open_port(context: Context, port: str, version: str | None = None) -> SnapshotLock:
     """Return the snapshot of a port, held until closed; raises as `read` does."""
     if RUN_FILE in os.environ:
         raise KitError(f"in a build, read '{port}' with kit.read or kit.scan, and declare it in {DESCRIPTOR}")
-    config = config or Config.load()
     product, _, name = port.partition(".")
-    store = Store(config.storage)
+    store = Store(context.config.storage)
     if not name or store.read_pointer(product) is None:
-        _explain(config, port)
+        _explain(context, port)
     lease = store.open(product, version)
     try:
         lease.snapshot.port(name)
@@ -77,10 +76,9 @@ def open_port(port: str, version: str | None = None, config: Config | None = Non
     return lease
 
 
-def _explain(config: Config, port: str) -> None:
+def _explain(context: Context, port: str) -> None:
     """Raise for a port that is not in the mesh. Called last, since snapshots of broken products can still be read."""
-    mesh = Mesh.load(config.domains, config.cache)
     try:
-        mesh.port(port)
+        context.mesh.port(port)
     except MeshError as error:
         raise UnknownName(f"'{port}' was never published, and {error}") from None

@@ -16,10 +16,10 @@ from kit.build import BuildRequest, ExpectedCheck, Outcome, expected_checks
 from kit.contracts import Check, Contract
 from kit.core import Config
 from kit.dbt.project import Project
-from kit.lineage import Node, nodes
+from kit.lineage import LineageNode, product_nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
-from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, show_life
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, hold_run_lock
 from kit.storage import NOTHING_TO_DO, Snapshot
 
 PREFIX = "build_"
@@ -50,7 +50,7 @@ class ProductAssets:
         self.attended = attended
         self.builder = builder
         project = Project.read(product.folder)
-        self.nodes = {asset_key(node.id): node for node in nodes(product, project)}
+        self.nodes = {asset_key(node.id): node for node in product_nodes(product, project)}
         self.code_version = product.code_digest()[:12]
         self.partitions = automation.partitions(config, product)
         self.checks = _checks(product, expected_checks(product, project, config.clock()), self.nodes)
@@ -72,7 +72,7 @@ class ProductAssets:
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
-            show_life(self.config, context.run.run_id)
+            hold_run_lock(self.config, context.run.run_id)
             step_config = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():
@@ -81,7 +81,7 @@ class ProductAssets:
 
         return step
 
-    def spec(self, node: Node) -> dg.AssetSpec:
+    def spec(self, node: LineageNode) -> dg.AssetSpec:
         """Return the definition of one asset."""
         product = self.product
         port = product.port(node.table)
@@ -245,7 +245,7 @@ def _columns(contract: Contract) -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
-def _source_contract(product: DataProduct, node: Node) -> Contract | None:
+def _source_contract(product: DataProduct, node: LineageNode) -> Contract | None:
     return next((source.contract for source in product.sources if node.table == f"raw.{source.name}"), None)
 
 

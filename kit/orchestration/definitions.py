@@ -8,22 +8,23 @@ import dagster as dg
 
 from kit.build import build
 from kit.core import Config, KitError
-from kit.mesh import Broken, Mesh
+from kit.mesh import Broken, Context, Mesh
 from kit.orchestration import automation
 from kit.orchestration.assets import Builder, ProductAssets
+from kit.orchestration.dagster_internals import STEP_LOGGER
 
-# The build itself does not publish what fails a check; Dagster would warn for each check that it does not block.
-logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+# The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
+logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
-    config = Config.load()
+    context = Context.load()
     # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
     gc.disable()
     try:
-        return definitions(config, Mesh.load(config.domains, config.cache))
+        return definitions(context.config, context.mesh)
     finally:
         gc.freeze()
         gc.enable()
@@ -42,7 +43,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
         try:
             assets.append(ProductAssets(config, mesh, product, attended, builder).assets())
         except (KitError, dg.DagsterError) as error:
-            broken.append(Broken(product.name, product.folder, str(error)))
+            broken.append(Broken.from_error(product.folder, error))
             continue
         if product.schedule:
             schedules.append(automation.schedule(config, product))
@@ -56,11 +57,11 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(item.name),
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
-        description=f"This domain is in error:\n\n{item.message}",
+        description=f"This domain is in error:\n\n{item.finding}",
         kinds={"broken"},
         automation_condition=automation.once(),
     )
     def broken() -> None:
-        raise dg.Failure(item.message, allow_retries=False)
+        raise dg.Failure(str(item.finding), allow_retries=False)
 
     return broken

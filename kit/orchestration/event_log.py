@@ -1,21 +1,22 @@
-"""Dagster's SQLite event log with its connections kept open."""
+"""Dagster's SQLite event log with connections that stay open."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
+
+from kit.orchestration.dagster_internals import SqliteEventLogStorage
 
 _OPEN = 8
 
 
 class PooledSqliteEventLog(SqliteEventLogStorage):
-    """The same tables in the same files, written at a quarter of the cost.
+    """The same tables in the same files, at a quarter of the time per event.
 
-    Dagster makes a new engine for every statement, so that each event opens its file and compiles its SQL anew, which for
-    the hundreds of checks of one run takes longer than the checks. Here the engines of the most recent files stay.
+    Dagster creates an engine for every statement, so each event opens its file and compiles its SQL again, which takes
+    longer than the hundreds of checks of a run. Here the engines of the files used last stay open.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -24,7 +25,7 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "PooledSqliteEventLog":
-        """Make the storage `dagster.yaml` asks for."""
+        """Return the storage that `dagster.yaml` configures."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
@@ -49,11 +50,11 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
 
     def wipe(self) -> None:
         """Delete every event."""
-        self._close()  # or what is written next would go to the deleted files
+        self._close()  # open connections would write to the deleted files
         super().wipe()
 
     def dispose(self) -> None:
-        """Close everything."""
+        """Close all connections."""
         self._close()
         super().dispose()
 
@@ -64,5 +65,5 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
 
 
 def _settings(connection: Any, _: object) -> None:
-    # With a write-ahead log this never corrupts; a power loss may cost the last events, never a snapshot.
+    # With a write-ahead log this never corrupts the file; a power loss may lose the last events, never a snapshot.
     connection.execute("pragma synchronous = normal")

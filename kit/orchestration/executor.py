@@ -69,8 +69,9 @@ def _run(
     import dagster as dg
 
     from kit.dbt.project import Project
-    from kit.lineage import nodes
+    from kit.lineage import product_nodes
     from kit.orchestration.assets import PREFIX, asset_key
+    from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import definitions
     from kit.orchestration.instance import instance
 
@@ -89,10 +90,9 @@ def _run(
             raise
         return outcomes[product.name]
 
-    assets = {asset_key(node.id) for product in products for node in nodes(product, Project.read(product.folder))}
-    everything = definitions(config, mesh, requested).resolve_implicit_global_asset_job_def()
+    assets = {asset_key(node.id) for product in products for node in product_nodes(product, Project.read(product.folder))}
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
-    job = everything.get_subset(asset_selection=assets, asset_check_selection=frozenset())
+    job = asset_job(definitions(config, mesh, requested), assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):

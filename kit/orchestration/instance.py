@@ -1,4 +1,4 @@
-"""Dagster's home below the storage folder: made alone, and cleared of what killed processes left behind."""
+"""Dagster's home below the storage folder: created by one process, and cleared of runs of killed processes."""
 
 import fcntl
 import logging
@@ -14,110 +14,91 @@ from kit.core import Config, lock, make_folder, write_durably
 if TYPE_CHECKING:
     import dagster as dg
 
-# Written once; from then on the file is the platform team's, to point at PostgreSQL or another run launcher.
-_SETTINGS = """\
-telemetry: {enabled: false}
-nux: {enabled: false}
-run_storage: {module: dagster._core.storage.runs, class: SqliteRunStorage, config: {base_dir: history}}
-event_log_storage: {module: kit.orchestration.event_log, class: PooledSqliteEventLog, config: {base_dir: history/runs}}
-schedule_storage: {module: dagster._core.storage.schedules, class: SqliteScheduleStorage, config: {base_dir: schedules}}
-local_artifact_storage: {module: dagster._core.storage.root, class: LocalArtifactStorage, config: {base_dir: .}}
-compute_logs: {module: dagster._core.storage.local_compute_log_manager, class: LocalComputeLogManager, config: {base_dir: logs}}
-concurrency:
-  pools: {default_limit: 1, granularity: op}
-  runs: {max_concurrent_runs: 4}
-freshness: {enabled: true}
-run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 10, free_slots_after_run_end_seconds: 5}
-retention:
-  schedule: {purge_after_days: 30}
-  sensor: {purge_after_days: 7}
-"""
-
 _EVENT_LOG = "module: kit.orchestration.event_log,"
-_OLD_EVENT_LOG = "module: kit.event_log,"  # as homes made by kit 0.1 have it
+_OLD_EVENT_LOG = "module: kit.event_log,"  # in homes created before the kit had packages
 
 LOCATION = "mesh"
-"""The name of the mesh's code location."""
+"""Name of the code location of the mesh."""
 
 WEB_ROOT = "/dagster"
-"""Where the web UI lies on its server, so that it may be one part of another server just the same."""
+"""Path of the web UI on its server, the same when another server proxies it."""
 
 NOTEBOOK_PAGE = f"{WEB_ROOT}/notebook"
-"""Where it shows an executed notebook."""
+"""Path of the page that shows an executed notebook."""
 
 _STARTING = timedelta(seconds=40)
-_shown: dict[str, int] = {}
-"""The signs of life this process gives, by run."""
+_LOCKS = "alive"
+_held: dict[str, int] = {}
+"""Open descriptors of the locked files of this process, by run."""
 
 
 def home(config: Config) -> Path:
-    """The folder Dagster keeps its history in."""
+    """Return the folder of Dagster's configuration and history."""
     return config.storage / "dagster"
 
 
 @contextmanager
 def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
-    """Dagster's instance over a home that is complete, with no run or pool slot left to a dead process."""
-    import dagster as dg
+    """Open Dagster's instance after creating its home and ending the runs of dead processes."""
+    from kit.orchestration import dagster_internals
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = home(config)
-    # Several processes that first open a new home together leave its databases broken for good.
+    # Several processes that open a new home at the same time leave its databases broken for good.
     with lock(folder / ".lock", wait=True):
         settings = folder / "dagster.yaml"
         if not settings.is_file():
-            write_durably(settings, _absolute(folder))
+            # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
+            write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
         elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
             write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
-        opened = dg.DagsterInstance.from_config(str(folder))
-        opened.event_log_storage.get_maximum_record_id()
-        opened.get_runs_count()
-        opened.all_instigator_state()
+        opened = dagster_internals.open_instance(folder)
     with opened:
         sweep(config, opened)
         yield opened
 
 
-def _absolute(folder: Path) -> str:
-    return _SETTINGS.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
+def _absolute(settings: str, folder: Path) -> str:
+    return settings.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
 
 
-def show_life(config: Config, run_id: str) -> None:
-    """Show, until this process ends (however it ends), that it works at a run."""
-    if run_id in _shown:
+def hold_run_lock(config: Config, run_id: str) -> None:
+    """Hold a lock that shows, until this process ends (however it ends), that it executes a run."""
+    if run_id in _held:
         return
-    path = _sign_of_life(config, run_id)
+    path = _lock_file(config, run_id)
     make_folder(path.parent)
     # A bare descriptor: it is never closed, the lock ends with the process.
-    _shown[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(_shown[run_id], fcntl.LOCK_SH)
+    _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(_held[run_id], fcntl.LOCK_SH)
 
 
 def sweep(config: Config, opened: "dg.DagsterInstance") -> list[str]:
-    """Fail the runs whose process is gone and free their pool slots; returns their ids."""
+    """Fail the runs whose process has ended and free their pool slots; returns their ids."""
     import dagster as dg
 
-    gone = []
+    from kit.orchestration.dagster_internals import fail_run
+
+    ended = []
     unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     for record in opened.get_run_records(dg.RunsFilter(statuses=unfinished)):
         run = record.dagster_run
-        if _is_alive(_sign_of_life(config, run.run_id), record.update_timestamp):
+        if _is_alive(_lock_file(config, run.run_id), record.update_timestamp):
             continue
-        opened.report_run_failed(run, "The process that ran this is gone; readers keep the snapshots they had.")
-        opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        gone.append(run.run_id)
-    signs = home(config) / "alive"
-    for path in signs.iterdir() if signs.is_dir() else ():
+        fail_run(opened, run, "The process that ran this has ended; readers keep the snapshots they had.")
+        ended.append(run.run_id)
+    locks = home(config) / _LOCKS
+    for path in locks.iterdir() if locks.is_dir() else ():
         if not _is_alive(path, datetime.now(UTC)):
             path.unlink(missing_ok=True)
-    return gone
+    return ended
 
 
-def _is_alive(sign: Path, since: datetime) -> bool:
-    """Whether a process holds its sign of life, or is too young to have given one."""
-    if not sign.is_file():
+def _is_alive(lock_file: Path, since: datetime) -> bool:
+    """Return whether a process holds the lock of its run, or may not have taken it yet."""
+    if not lock_file.is_file():
         return datetime.now(UTC) - since < _STARTING
-    with sign.open("a", encoding="utf-8") as file:
+    with lock_file.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -125,5 +106,5 @@ def _is_alive(sign: Path, since: datetime) -> bool:
     return False
 
 
-def _sign_of_life(config: Config, run_id: str) -> Path:
-    return home(config) / "alive" / run_id
+def _lock_file(config: Config, run_id: str) -> Path:
+    return home(config) / _LOCKS / run_id

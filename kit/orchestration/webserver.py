@@ -1,16 +1,16 @@
-"""Dagster's web server on loopback, behind a guard: it has no login, so only pages of its own may talk to it."""
+"""Dagster's web server on loopback, behind a guard: it has no login, so it accepts only requests of its own pages."""
 
 import argparse
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from kit.core import HOST, Config, InvalidFile, UnknownName
+from kit.core import HOST, InvalidFile, UnknownName
+from kit.mesh import Context
 from kit.notebooks import notebook_html
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
 
@@ -21,10 +21,10 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class NotebookApp:
-    """Answers `NOTEBOOK_PAGE?path=…` for the executed copies below a storage folder, and leaves all else to another app.
+    """Serves `NOTEBOOK_PAGE?path=…` for the executed copies below a storage folder, and passes all else to another app.
 
-    Dagster's own page for them is made without cleaning what a notebook shows, reaches for scripts of other servers, and
-    knows only files below the root of the mesh.
+    Dagster's own page for them does not sanitize outputs, loads scripts from other servers, and serves only files below
+    the root of the mesh.
     """
 
     def __init__(self, app: App, storage: Path) -> None:
@@ -32,45 +32,45 @@ class NotebookApp:
         self.runs = (storage / "runs").resolve()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, a wrong one with a sentence."""
+        """Answer a request; a file that cannot be shown is status 404 with the reason."""
         if scope["type"] != "http" or scope["path"] != NOTEBOOK_PAGE:
             await self.app(scope, receive, send)
             return
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("path", [""])[0]
+        path = parse_qs(scope["query_string"].decode("latin-1")).get("path", [""])[0]
         status, kind = 200, "text/html"
         try:
-            text = await asyncio.to_thread(self.page, given)
+            text = await asyncio.to_thread(self.page, path)
         except (UnknownName, InvalidFile) as error:
             status, kind, text = 404, "text/plain", f"{error}\n"
         headers = [(b"content-type", f"{kind}; charset=utf-8".encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})
 
-    def page(self, given: str) -> str:
-        """The page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for one that is broken."""
-        path = Path(given.replace("\0", "")).resolve()
-        if not path.is_relative_to(self.runs) or path.suffix != ".ipynb" or not path.is_file():
+    def page(self, path: str) -> str:
+        """Return the page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for a broken one."""
+        file = Path(path.replace("\0", "")).resolve()
+        if not file.is_relative_to(self.runs) or file.suffix != ".ipynb" or not file.is_file():
             raise UnknownName("no executed notebook of this mesh; its run may have been pruned")
-        return notebook_html(path)
+        return notebook_html(file)
 
 
 _NAMES = (HOST, "localhost")
 _ONCE = ("host", "origin", "content-type")
-# Nothing a page asks for may leave this machine, and no other page may frame it.
+# A page loads nothing from other machines, and no other page may frame it.
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: data: blob:; frame-ancestors 'self'; form-action 'self'"
 )
-# An executed notebook holds whatever its data said; it is shown, never run.
+# An executed notebook may contain hostile text from its data: it is shown, its scripts never run.
 _NOTEBOOK_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 
 
 class Guard:
-    """Refuses requests that did not come from a page of this very server, or that change something the wrong way.
+    """Refuses requests that do not come from a page of this server, and methods other than GET, HEAD and POST of JSON.
 
-    A page elsewhere can make a browser send requests here (cross-site request forgery, DNS rebinding). So the `Host` must
-    be this server, an `Origin`, if there is one, must be its own, and what changes something must be a POST of JSON,
-    which a browser does not send across origins unasked.
+    A foreign page can make a browser send requests here (cross-site request forgery, DNS rebinding). So the `Host` must
+    be this server, an `Origin`, if present, must be its own, and a change must be a POST of JSON, which a browser does not
+    send to another origin without asking it.
     """
 
     def __init__(self, app: App, port: int) -> None:
@@ -78,7 +78,7 @@ class Guard:
         self.hosts = {f"{name}:{port}" for name in _NAMES}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it with a sentence; answers are kept from loading anything from elsewhere."""
+        """Pass a request on, or refuse it with a reason; add the content security policy to each answer."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -94,11 +94,11 @@ class Guard:
             await self.app(scope, receive, _with_header(send, b"content-security-policy", policy.encode()))
 
     def refusal(self, scope: Message) -> tuple[int, str]:
-        """The status and reason a request is refused with; an empty reason for one that may pass."""
+        """Return status and reason of the refusal; an empty reason for a request that may pass."""
         headers: dict[str, str] = {}
         for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]):
             if name in headers and name in _ONCE:
-                return 400, f"the header '{name}' stands twice"
+                return 400, f"the header '{name}' occurs twice"
             headers[name] = value
         host, origin = headers.get("host", ""), headers.get("origin")
         allowed = ", ".join(sorted(self.hosts))
@@ -127,30 +127,19 @@ def _with_header(send: Send, name: bytes, value: bytes) -> Send:
     return sending
 
 
-@contextlib.asynccontextmanager
-async def _lifespan(app: Any) -> AsyncIterator[None]:
-    with contextlib.suppress(asyncio.CancelledError):
-        yield
-
-
-def serve(home: str, port: int, code_port: int) -> None:
-    """Serve the web UI of the instance in `home` for the code server at `code_port`, until stopped."""
+def serve(context: Context, home: str, port: int, code_port: int) -> None:
+    """Serve the web UI of the instance in `home` for the code server that listens on `code_port`, until stopped."""
     import uvicorn
-    from dagster import DagsterInstance
-    from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._core.workspace.load_target import GrpcServerTarget
-    from dagster_webserver.app import create_app_from_workspace_process_context
 
-    code = GrpcServerTarget(host=HOST, port=code_port, socket=None, location_name=LOCATION)
-    with DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code) as workspace:
-        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
-        app: Any = create_app_from_workspace_process_context(workspace, WEB_ROOT, lifespan=_lifespan)
-        uvicorn.run(Guard(NotebookApp(app, Config.load().storage), port), host=HOST, port=port, log_level="warning")
+    from kit.orchestration.dagster_internals import web_app
+
+    with web_app(home, WEB_ROOT, HOST, code_port, LOCATION) as app:
+        uvicorn.run(Guard(NotebookApp(app, context.config.storage), port), host=HOST, port=port, log_level="warning")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--code-port", type=int, required=True)
-    given = parser.parse_args(sys.argv[1:])
-    serve(os.environ["DAGSTER_HOME"], given.port, given.code_port)
+    arguments = parser.parse_args(sys.argv[1:])
+    serve(Context.load(), os.environ["DAGSTER_HOME"], arguments.port, arguments.code_port)

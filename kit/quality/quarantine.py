@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kit.contracts import SAMPLES, Check, Column, Contract, Rule, breaking, counts
+from kit.contracts import SAMPLES, Check, Column, Contract, Rule, counts
 from kit.core import InvalidFile, database, sandbox
 
 COLUMNS = (
@@ -50,10 +50,15 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
         files = {given, *(path for paths in others.values() for path in paths)}
         sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
-            query = breaking(rule.type, rule.kwargs)
-            rows = query.of(_TABLE) if query else ""
+            violations = rule.assertion.violations
+            rows = violations.sql(_TABLE) if violations else ""
             try:
-                connection.execute(f"insert into broken select distinct {_ROW}, {position} from ({rows})")
+                statements = connection.extract_statements(
+                    f"insert into broken select distinct {_ROW}, {position} from (\n{rows}\n)"
+                )
+                if len(statements) != 1:
+                    raise InvalidFile(f"{contract.id}: '{rule.name}' is {len(statements)} statements; write one query")
+                connection.execute(statements[0])
             except duckdb.Error as error:
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
@@ -141,8 +146,8 @@ _NOTHING = (
 def _told(contract: Contract, rule: Rule, position: int) -> str:
     """The rows that break a rule, as the quarantine tells them."""
     by_name = {column.name: column for column in contract.columns}
-    values = [_in_words(by_name[column]) for column in rule.columns if column in by_name]
-    twice = database.literal(" in more than one row" if rule.type.endswith("to_be_unique") else "")
+    values = [_in_words(by_name[column]) for column in rule.assertion.columns if column in by_name]
+    twice = database.literal(" in more than one row" if rule.assertion.expectation.endswith("to_be_unique") else "")
     observed = " || ', ' || ".join(values)
     reason = f"{observed} || {twice}" if values else database.literal(rule.description or rule.name)
     return (
@@ -179,5 +184,5 @@ def _in_json(column: Column) -> str:
 
 
 def _sample(contract: Contract, rule: Rule, payload: dict[str, Any], number: int) -> dict[str, Any]:
-    wanted = dict.fromkeys((*contract.key, *rule.columns))
+    wanted = dict.fromkeys((*contract.key, *rule.assertion.columns))
     return {column: payload[column] for column in wanted if column in payload} or {"row_number": number}

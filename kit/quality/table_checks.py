@@ -7,7 +7,8 @@ from typing import Any
 from kit.contracts import Check
 from kit.core import database
 from kit.quality import quarantine, volume
-from kit.quality.audit import AuditTarget, audit
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
 from kit.quality.quarantine import SplitFile
 
 

@@ -1,15 +1,15 @@
-"""Volume: a delivery cut short looks right row by row, but is small beside the last snapshot."""
+"""Volume: the number of rows against the last snapshot, since a delivery cut short looks right row by row."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kit.contracts import PROPERTY, Check, Contract
+from kit.contracts import PROPERTY, ROW_COUNT, Check, Contract
 from kit.core import database
 from kit.mesh import RAW
-from kit.quality.audit import AuditTarget
+from kit.quality.audit_target import AuditTarget
 
 ROW_LOSS = 0.5
-"""The share of its rows a raw source may lose when its contract says nothing of how many there must be."""
+"""The share of its rows that a raw source may lose by default, if its contract has no lower bound of the row count."""
 
 NOTE = (
     "A delivery cut short looks like this. If so few rows are right, say so in the contract by the custom property "
@@ -17,49 +17,45 @@ NOTE = (
 )
 
 
-def row_loss(subject: AuditTarget) -> float | None:
-    """The share of its rows that a table may lose; None when it may lose all."""
-    given = subject.contract.max_row_loss
-    if given is None and subject.table.startswith(f"{RAW}.") and not _has_least(subject.contract):
-        given = ROW_LOSS
-    return None if given == 1 else given
+def row_loss(target: AuditTarget) -> float | None:
+    """Return the share of its rows that a table may lose; None when it may lose all."""
+    share = target.contract.max_row_loss
+    if share is None and target.table.startswith(f"{RAW}.") and not _has_lower_bound(target.contract):
+        share = ROW_LOSS
+    return None if share == 1 else share
 
 
 def rule(share: float) -> str:
-    """How the check of a table's volume is called."""
+    """Return the name of the check of a table's volume."""
     return f"has rows, at least {(1 - share) * 100:g} % as many as in the last snapshot"
 
 
-def checks(subjects: Sequence[AuditTarget], tables: database.Tables, manifest: Mapping[str, Any] | None) -> tuple[Check, ...]:
-    """Whether the tables have lost too many rows; `manifest` is the last snapshot's, None when there is none."""
+def checks(targets: Sequence[AuditTarget], tables: database.Tables, manifest: Mapping[str, Any] | None) -> tuple[Check, ...]:
+    """Check that no table lost too many rows; `manifest` is that of the last snapshot, None before the first."""
     found = []
     with database.connect() as connection:
-        for subject in subjects:
-            share = row_loss(subject)
+        for target in targets:
+            share = row_loss(target)
             if share is not None:
-                database.add_views(connection, {subject.table: tables[subject.table]})
-                (rows,) = connection.execute(f"select count(*) from {database.quoted(subject.table)}").fetchone() or (0,)
-                before = _rows(manifest or {}, subject.table)
+                database.add_views(connection, {target.table: tables[target.table]})
+                (rows,) = connection.execute(f"select count(*) from {database.quoted(target.table)}").fetchone() or (0,)
+                before = _rows(manifest or {}, target.table)
                 passed = rows >= max(1, (1 - share) * before)
-                found.append(Check(subject.table, rule(share), "contract", passed, observed=_told(rows, before), note=NOTE))
+                observed = f"{rows:,} of {before:,} rows" if before else f"{rows:,} rows"
+                found.append(Check(target.table, rule(share), "contract", passed, observed=observed, note=NOTE))
     return tuple(found)
 
 
-def _has_least(contract: Contract) -> bool:
-    """Whether a contract says how many rows there must be at least, which is more exact."""
-    return any(
-        rule.type == "expect_table_row_count_to_be_between" and rule.kwargs["min_value"] is not None for rule in contract.rules
-    )
+def _has_lower_bound(contract: Contract) -> bool:
+    """Return whether a rule of the contract bounds the row count from below, which is more exact."""
+    assertions = (rule.assertion for rule in contract.rules)
+    return any(item.expectation == ROW_COUNT and item.kwargs.get("min_value") is not None for item in assertions)
 
 
 def _rows(manifest: Mapping[str, Any], table: str) -> int:
-    """How many rows a table had, without those that were set aside; 0 when it was not there."""
+    """Return the number of rows of a table without those set aside; 0 for a table that is not in the manifest."""
     kind, _, name = table.rpartition(".")
     if kind:
         landed = manifest.get("sources", {}).get(name, {})
         return int(landed.get("rows", 0)) - int(landed.get("quarantined") or 0)
     return int(manifest.get("ports", {}).get(name, {}).get("rows", 0))
-
-
-def _told(rows: int, before: int) -> str:
-    return f"{rows:,} of {before:,} rows" if before else f"{rows:,} rows"

@@ -1,4 +1,4 @@
-"""An ordinary notebook turned into an asset notebook: what it makes, and its parameters. What it reads stays as it is."""
+"""An exploration notebook turned into an asset notebook: its output and its parameters; its reads stay as they are."""
 
 import ast
 import json
@@ -15,11 +15,13 @@ from kit.notebooks import KERNEL, CodeCell, code_cells
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": KERNEL}
+"""The kernel that asset notebooks declare."""
 
 
 @dataclass(frozen=True)
 class AssetNotebook:
-    """The notebook as it goes into the domain, the port it makes, and both notebooks as text to compare."""
+    """The asset notebook as JSON text, the port it makes, and the lines of both notebooks, `before` and `after`."""
 
     text: str
     port: str
@@ -31,22 +33,22 @@ def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = N
     """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
 
     Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
-    tagged `parameters` when none is. It hands over the named `frame`, or what its `kit.output` names, or else what
-    its last cell ends in, as `port` (without one, by the name in its `kit.output` or of the file). Raises `NotebookError`
-    in one sentence for what cannot be told, and `InvalidFile` for what is no notebook.
+    tagged `parameters` when none is. The asset notebook outputs the frame of the name `frame`, else that of its own
+    `kit.output`, else the last expression of its last cell. The port is `port`, else that of its `kit.output`, else the
+    name of the file. Raises `NotebookError` where that is ambiguous, and `InvalidFile` for a file that is no notebook.
     """
     notebook = _read(path)
     before = tuple(script(notebook))
-    seen = {cell.number: cell for cell in code_cells(path)}
-    code = [_Code(cell, seen[number]) for number, cell in enumerate(notebook["cells"], 1) if number in seen]
+    parsed = {cell.number: cell for cell in code_cells(path)}
+    code = [_EditedCell(cell, parsed[number]) for number, cell in enumerate(notebook["cells"], 1) if number in parsed]
     forms = [id(item.cell) for item in code if _is_form(item.tree)]
     notebook["cells"] = [cell for cell in notebook["cells"] if id(cell) not in forms]
     code = [item for item in code if id(item.cell) not in forms]
-    made = _hand_over(path, notebook, code, port, frame)
+    made = _add_output(path, notebook, code, port, frame)
     _tag_parameters(code)
     for item in code:
         item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
+    notebook["metadata"] = {"kernelspec": KERNELSPEC}
     return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
 
 
@@ -69,30 +71,32 @@ def variable(port: str, taken: tuple[str, ...]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     notebook: Any = read_json(path)
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    known = isinstance(cells, list) and all(isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys() for cell in cells)
-    if not known or notebook.get("nbformat") != 4:
+    is_notebook = isinstance(cells, list) and all(
+        isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys() for cell in cells
+    )
+    if not is_notebook or notebook.get("nbformat") != 4:
         raise NotebookError(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
     language = ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language", "python")
     if language != "python":
         raise NotebookError(f"{short(path)}: its language is {language}; asset notebooks are Python")
-    found: dict[str, Any] = notebook
-    return found
+    valid: dict[str, Any] = notebook
+    return valid
 
 
-class _Code:
-    """A code cell on its way: its JSON, what is known of its Python, and the source it gets."""
+class _EditedCell:
+    """A code cell: its JSON, its parsed code, and the source that replaces the present one."""
 
-    def __init__(self, cell: dict[str, Any], seen: CodeCell) -> None:
+    def __init__(self, cell: dict[str, Any], parsed: CodeCell) -> None:
         self.cell = cell
-        self.seen = seen
+        self.parsed = parsed
         self.source = "".join(cell["source"])
 
     @property
     def tree(self) -> ast.Module:
-        return self.seen.tree
+        return self.parsed.tree
 
     def replace(self, node: ast.expr, text: str) -> None:
-        """Exchange the text of one node; positions in a line are bytes."""
+        """Replace the text of one node; positions in a line are bytes."""
         lines = self.source.splitlines(keepends=True)
         assert node.end_lineno is not None and node.end_col_offset is not None
         first, last = lines[node.lineno - 1].encode(), lines[node.end_lineno - 1].encode()
@@ -102,7 +106,7 @@ class _Code:
 
 
 def _is_form(tree: ast.Module) -> bool:
-    """Whether a cell does nothing but show the form of `kit.promote()`."""
+    """Whether a cell only shows the form of `kit.promote()`."""
     *before, last = tree.body or [ast.Pass()]
     return (
         isinstance(last, ast.Expr)
@@ -111,51 +115,51 @@ def _is_form(tree: ast.Module) -> bool:
     )
 
 
-def _hand_over(path: Path, notebook: dict[str, Any], code: list[_Code], port: str | None, frame: str | None) -> str:
-    """Let the notebook hand over its table, if it does not yet; gives the name of its port."""
+def _add_output(path: Path, notebook: dict[str, Any], code: list[_EditedCell], port: str | None, frame: str | None) -> str:
+    """Add a call of `kit.output` where there is none; return the name of the port."""
     calls = [(item, node) for item in code for node in ast.walk(item.tree) if isinstance(node, ast.Call)]
     outputs = [(item, port_name) for item, call in calls if _called(call) == "kit.output" and (port_name := _port(call))]
     if len(outputs) > 1:
-        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; a notebook makes one port, so keep one")
+        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; keep one: a notebook makes one port")
     if outputs and frame is not None:
-        raise NotebookError(f"{short(path)}: says with kit.output what it hands over; leave --frame out")
+        raise NotebookError(f"{short(path)}: calls kit.output itself; leave --frame out")
     named = outputs[0][1].value if outputs and isinstance(outputs[0][1], ast.Constant) else None
     made = str(port or named or path.stem.lower().replace("-", "_"))
     if not IDENTIFIER.fullmatch(made):
-        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; say how it is called with --port")
+        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; choose a name with --port")
     for item, name in outputs:
         item.replace(name, json.dumps(made))
     if not outputs:
         imported = any(isinstance(node, ast.Import) and _imports_kit(node) for item in code for node in item.tree.body)
         head = "" if imported else "import kit\n\n"
         if frame is None:
-            _hand_over_last(path, code, made, head)
+            _output_last_value(path, code, made, head)
         else:
-            _hand_over_named(path, notebook, code, f'{head}kit.output("{made}", {frame})', frame)
+            _output_frame(path, notebook, code, f'{head}kit.output("{made}", {frame})', frame)
     return made
 
 
-def _hand_over_last(path: Path, code: list[_Code], port: str, head: str) -> None:
-    """Hand over what the last cell ends in."""
+def _output_last_value(path: Path, code: list[_EditedCell], port: str, head: str) -> None:
+    """Output the value of the last expression of the last cell."""
     item = next((item for item in reversed(code) if item.source.strip()), None)
     last = item.tree.body[-1] if item and item.tree.body else None
     text = ast.get_source_segment(item.source, last.value) if item and isinstance(last, ast.Expr) else None
-    timed = item and last and last.lineno in (row for row, _ in item.seen.magics)
-    if not item or not isinstance(last, ast.Expr) or not text or timed:
+    is_timed = item and last and last.lineno in (row for row, _ in item.parsed.magics)
+    if not item or not isinstance(last, ast.Expr) or not text or is_timed:
         names = ", ".join(_names(code)[:_MOST_NAMED])
-        hint = f", or choose with --frame among what it made last: {names}" if names else ""
+        hint = f", or choose one of its last values with --frame: {names}" if names else ""
         raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line{hint}')
     item.replace(last.value, f'kit.output("{port}", {text})')
     magic, line, rest = item.source.partition("\n") if item.source.startswith("%%") else ("", "", item.source)
     item.source = f"{magic}{line}{head}{rest}"
 
 
-def _hand_over_named(path: Path, notebook: dict[str, Any], code: list[_Code], source: str, frame: str) -> None:
-    """Hand over, in a cell of its own, what has a name."""
+def _output_frame(path: Path, notebook: dict[str, Any], code: list[_EditedCell], source: str, frame: str) -> None:
+    """Output a frame by its name, in a cell of its own."""
     names = _names(code)
     if frame not in names:
-        there = ", ".join(names[:_MOST_NAMED]) or "none"
-        raise NotebookError(f"{short(path)}: gives no value to '{frame}'; the last names that get one: {there}")
+        last = ", ".join(names[:_MOST_NAMED]) or "none"
+        raise NotebookError(f"{short(path)}: assigns nothing to '{frame}'; its last values are: {last}")
     cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
     if notebook.get("nbformat_minor", 0) >= 5:
         cell["id"] = "output"
@@ -163,12 +167,12 @@ def _hand_over_named(path: Path, notebook: dict[str, Any], code: list[_Code], so
 
 
 def _port(output: ast.Call) -> ast.expr | None:
-    """The port that `kit.output` is given."""
+    """The argument of `kit.output` that names the port."""
     return next(iter([*output.args[:1], *(item.value for item in output.keywords if item.arg == "port")]), None)
 
 
 def _called(node: ast.AST) -> str:
-    """What is called, `kit.read` for `kit.read(…)`; empty for anything else."""
+    """The name of a called function, `kit.read` for `kit.read(…)`; empty for any other node."""
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
 
 
@@ -176,18 +180,18 @@ def _imports_kit(node: ast.Import) -> bool:
     return any(alias.name == "kit" and alias.asname is None for alias in node.names)
 
 
-def _names(code: list[_Code]) -> list[str]:
-    """The names that get a value at the top of cells, the latest first."""
+def _names(code: list[_EditedCell]) -> list[str]:
+    """The names assigned at the top level of cells, the latest first."""
     names: list[str] = []
     for item in reversed(code):
-        names += [query.out for query in item.seen.queries if query.out]
-        given = [node for node in reversed(item.tree.body) if isinstance(node, ast.Assign)]
-        names += [target.id for node in given for target in node.targets if isinstance(target, ast.Name)]
+        names += [query.out for query in item.parsed.queries if query.out]
+        assignments = [node for node in reversed(item.tree.body) if isinstance(node, ast.Assign)]
+        names += [target.id for node in assignments for target in node.targets if isinstance(target, ast.Name)]
     return list(dict.fromkeys(names))
 
 
-def _tag_parameters(code: list[_Code]) -> None:
-    """Tag the first cell of nothing but plain values, unless a cell is tagged; each value's type is written beside its name."""
+def _tag_parameters(code: list[_EditedCell]) -> None:
+    """Tag the first cell of plain values only, unless a cell is tagged, and annotate its names with their types."""
     if any("parameters" in ((item.cell.get("metadata") or {}).get("tags") or ()) for item in code):
         return
     for item in code:
@@ -201,7 +205,7 @@ def _tag_parameters(code: list[_Code]) -> None:
 
 
 def _plain(statement: ast.stmt) -> tuple[ast.Name, str] | None:
-    """The name that a statement gives a plain value, and the type of the value; None for any other statement."""
+    """The name and the type of a plain value that a statement assigns; None for any other statement."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target, value = statement.targets[0], statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:

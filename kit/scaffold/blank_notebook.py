@@ -1,27 +1,26 @@
-"""A blank notebook that can become a port: a parameter, a port that is read, a table at the end."""
+"""A first notebook to explore in and to promote: a parameter, a port that is read, a table at the end."""
 
 from itertools import count
 from pathlib import Path
 
 from kit.core import Config, KitError, NotPublished, short, to_json
-from kit.mesh import Mesh
-from kit.notebooks import KERNEL
-from kit.scaffold.asset_notebook import variable
+from kit.mesh import Context
+from kit.scaffold.asset_notebook import KERNELSPEC, variable
 from kit.storage import Store
 
 _NAME = "new_asset"
 _ABOUT = """\
-What the table holds, who it is for, and what one row stands for. Run the cells and change them. When the table is right,
+What the table holds, its readers, and the meaning of one row. Run the cells and change them. When the table is right,
 `kit promote notebooks/{name}.ipynb --product PRODUCT` makes it a port of a product; `kit.promote()` in a cell does the same."""
 
 
 def new_blank_notebook(config: Config) -> Path:
-    """Write a notebook of which every cell runs into `notebooks/`, under a name of its own, and return where it lies.
+    """Write a notebook into `notebooks/` under a new name, and return its path; each of its cells runs.
 
-    It reads a port that is published; raises `NotPublished` when there is none.
+    It reads a published port; raises `NotPublished` when there is none.
     """
     store = Store(config.storage)
-    ports = Mesh.load(config.domains, config.cache).ports
+    ports = Context(config).mesh.ports
     port = next((port.id for port in ports if store.read_pointer(port.id.partition(".")[0])), None)
     if port is None:
         raise NotPublished("no port is published yet that a notebook could read; build the mesh with `kit run`")
@@ -38,7 +37,7 @@ def new_blank_notebook(config: Config) -> Path:
                 continue
     except OSError as error:
         raise KitError(f"{short(folder)} cannot be written: {error.strerror}") from None
-    raise AssertionError("numbers do not end")
+    raise AssertionError("count() does not end")
 
 
 def _notebook(name: str, port: str) -> str:
@@ -50,11 +49,10 @@ def _notebook(name: str, port: str) -> str:
         _cell(
             "code",
             "output",
-            f"# The table this notebook ends in is what the port will hold.\nframe = {table}.head(rows)\nframe",
+            f"# The value of the last line becomes the table of the port.\nframe = {table}.head(rows)\nframe",
         ),
     ]
-    kernel = {"display_name": "Python 3", "language": "python", "name": KERNEL}
-    return to_json({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    return to_json({"cells": cells, "metadata": {"kernelspec": KERNELSPEC}, "nbformat": 4, "nbformat_minor": 5})
 
 
 def _cell(kind: str, name: str, source: str, **metadata: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Changes to files: looked at before they are made, and made all together or not at all."""
+"""Changes to files: shown before they are made, and made all together or not at all."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from kit.mesh import DESCRIPTOR
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file as it is, None where there is none, and as it shall be; `generated` is what `kit sync` writes."""
+    """A file before the change, None for a new one, and after it; `generated` is true of files that `kit sync` writes."""
 
     path: Path
     before: bytes | None
@@ -20,8 +20,8 @@ class FileChange:
     generated: bool = False
 
     @classmethod
-    def of(cls, path: Path, after: bytes, *, generated: bool = False) -> "FileChange":
-        """A change of the file as it is now."""
+    def from_file(cls, path: Path, after: bytes, *, generated: bool = False) -> "FileChange":
+        """A change of the file as it is on disk."""
         return cls(path, path.read_bytes() if path.exists() else None, after, generated)
 
     def diff(self) -> list[str]:
@@ -30,14 +30,14 @@ class FileChange:
         old, new = ((text or b"").decode(errors="replace").splitlines() for text in (self.before, self.after))
         return list(difflib.unified_diff(old, new, name if self.before is not None else "/dev/null", name, lineterm=""))
 
-    def counted(self) -> str:
-        """How many lines come and go, such as `+12 -3`."""
+    def line_counts(self) -> str:
+        """The numbers of added and removed lines, such as `+12 -3`."""
         lines = self.diff()[2:]
         return f"+{sum(line[0] == '+' for line in lines)} -{sum(line[0] == '-' for line in lines)}"
 
 
 def apply_changes(changes: Iterable[FileChange]) -> Callable[[], None]:
-    """Make changes, new files first and a descriptor, which makes them count, last; gives what undoes all of them.
+    """Make changes, new files first and the descriptor that declares them last; return a function that undoes all of them.
 
     Raises `KitError` when one of them cannot be made, and then every file is as it was.
     """
@@ -57,23 +57,23 @@ def apply_changes(changes: Iterable[FileChange]) -> Callable[[], None]:
 def _make(change: FileChange, undo: ExitStack) -> None:
     path = change.path
     if path.is_symlink() or (path.read_bytes() if path.exists() else None) != change.before:
-        there = "is there already" if change.before is None else "was changed meanwhile"
-        raise KitError(f"{short(path)} {there}; nothing was written")
+        problem = "is there already" if change.before is None else "was changed meanwhile"
+        raise KitError(f"{short(path)} {problem}; nothing was written")
     for parent in reversed(path.parents):
         if not parent.exists():
             parent.mkdir()
-            undo.callback(_removed, parent)
-    undo.callback(_restored, path, change.before)
+            undo.callback(_remove, parent)
+    undo.callback(_restore, path, change.before)
     write_durably(path, change.after)
 
 
-def _restored(path: Path, content: bytes | None) -> None:
+def _restore(path: Path, content: bytes | None) -> None:
     if content is None:
         path.unlink(missing_ok=True)
     elif path.read_bytes() != content:
         write_durably(path, content)
 
 
-def _removed(folder: Path) -> None:
-    with suppress(OSError):  # somebody else keeps a file there
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # another program has put a file there
         folder.rmdir()

@@ -1,10 +1,11 @@
-"""A first contract for data that has none: what its Parquet files show, for a person to judge, correct and describe."""
+"""A draft of a contract, derived from the rows of Parquet files, for a person to check, correct and describe."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import combinations
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,31 +27,34 @@ _LARGEST = Decimal(10) ** 15  # beyond it numbers are identifiers, or not exact
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One column as found. `least` and `most` are those of its values, of text those of its length; None without values."""
+class _Profile:
+    """Facts about the values of one column: the numbers of values and of distinct ones, the smallest and the largest.
+
+    `minimum` and `maximum` are texts, of a text column those of its lengths; None without values.
+    """
 
     name: str
     type: str
-    given: int
+    values: int
     distinct: int
-    least: str | None
-    most: str | None
+    minimum: str | None
+    maximum: str | None
 
 
 def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa: A002 (the contract's own word)
-    """A contract in YAML that the rows of Parquet files keep; the last part of `id` is the table's name.
+    """Return a contract in YAML that the rows of Parquet files fulfil; the last part of `id` is the table's name.
 
-    Proposed are types, what is required (no null was seen), a key, bounds rounded outwards, small sets of values, lengths
-    and the number of rows, half to double. Every description and classification begins with `TODO`. Raises `KitError` for
-    files that are no Parquet, and for columns whose name or type no contract can have.
+    It proposes types, required columns (those without nulls), a key, bounds rounded outwards, small sets of values, lengths
+    and a number of rows from half to double. Every description and classification begins with `TODO`. Raises `KitError`
+    for files that are no Parquet, and for columns whose name or type no contract can have.
     """
     import duckdb
 
     with database.connect() as connection:
         try:
             database.add_views(connection, {"data": files})
-            types = _types(connection, id)
-            rows, columns = _look(connection, types)
+            types = _column_types(connection, id)
+            rows, columns = _profile(connection, types)
             key = _key(connection, rows, columns)
             contract = _contract(connection, id, status, rows, columns, key)
         except duckdb.Error as error:
@@ -58,7 +62,7 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
     return "\n".join(yaml_writer.block(contract)) + "\n"
 
 
-def _types(connection: "duckdb.DuckDBPyConnection", id: str) -> dict[str, str]:  # noqa: A002
+def _column_types(connection: "duckdb.DuckDBPyConnection", id: str) -> dict[str, str]:  # noqa: A002
     types = database.column_types(connection, "data")
     for name, kind in types.items():
         if not IDENTIFIER.fullmatch(name):
@@ -74,9 +78,9 @@ def _types(connection: "duckdb.DuckDBPyConnection", id: str) -> dict[str, str]: 
     return types
 
 
-def _look(connection: "duckdb.DuckDBPyConnection", types: dict[str, str]) -> tuple[int, list[_Seen]]:
-    """How many rows there are, and each column as found, in one pass over the data."""
-    wanted = ["count(*)"]
+def _profile(connection: "duckdb.DuckDBPyConnection", types: dict[str, str]) -> tuple[int, list[_Profile]]:
+    """The number of rows and the profile of each column, in one pass over the data."""
+    selected = ["count(*)"]
     for name, kind in types.items():
         column = database.quoted(name)
         # Bounds are compared as doubles, and to a double the text of a float is another number.
@@ -85,13 +89,13 @@ def _look(connection: "duckdb.DuckDBPyConnection", types: dict[str, str]) -> tup
             measured = f"length({column})"
         bounds = [f"min({measured})::varchar", f"max({measured})::varchar"] if _is_bounded(kind) else ["null", "null"]
         distinct = f"count(distinct {column})" if not kind.endswith("[]") else "0"
-        wanted += [f"count({column})", distinct, *bounds]
-    rows, *found = connection.execute(f"select {', '.join(wanted)} from data").fetchone() or (0,)
-    return rows, [_Seen(name, kind, *found[4 * i : 4 * i + 4]) for i, (name, kind) in enumerate(types.items())]
+        selected += [f"count({column})", distinct, *bounds]
+    rows, *facts = connection.execute(f"select {', '.join(selected)} from data").fetchone() or (0,)
+    return rows, [_Profile(name, kind, *facts[4 * i : 4 * i + 4]) for i, (name, kind) in enumerate(types.items())]
 
 
 def _family(kind: str) -> str:
-    """Types that are treated alike."""
+    """The family of a type: types with the same kind of proposals."""
     if _INTEGER.fullmatch(kind):
         return "integer"
     if kind in ("float", "double"):
@@ -103,24 +107,21 @@ def _is_bounded(kind: str) -> bool:
     return _family(kind) in ("integer", "double", "decimal", "date", "timestamp", "varchar")
 
 
-def _key(connection: "duckdb.DuckDBPyConnection", rows: int, columns: Sequence[_Seen]) -> tuple[str, ...]:
-    """The smallest set of columns without nulls that no two rows share, leading ones first; empty when there is none."""
-    fit = [
+def _key(connection: "duckdb.DuckDBPyConnection", rows: int, columns: Sequence[_Profile]) -> tuple[str, ...]:
+    """The smallest set of columns without nulls that is unique, with the first columns preferred; empty without one."""
+    candidates = [
         column
         for column in columns
         if rows
-        and column.given == rows
+        and column.values == rows
         and _family(column.type) in ("integer", "varchar", "date", "timestamp", "uuid", "boolean")
     ][:_KEY_COLUMNS]
     for size in range(1, _KEY_SIZE + 1):
-        for chosen in combinations(fit, size):
-            together = 1
-            for column in chosen:
-                together *= column.distinct
-            if together < rows:
+        for chosen in combinations(candidates, size):
+            if prod(column.distinct for column in chosen) < rows:
                 continue
             names = ", ".join(database.quoted(column.name) for column in chosen)
-            # Most sets fail within the first rows already.
+            # The first rows already show that most sets are not unique.
             if all(_unique(connection, names, source) for source in (f"(from data limit {_SAMPLE})", "data")):
                 return tuple(column.name for column in chosen)
     return ()
@@ -137,7 +138,7 @@ def _contract(
     id: str,  # noqa: A002
     status: str,
     rows: int,
-    columns: Sequence[_Seen],
+    columns: Sequence[_Profile],
     key: tuple[str, ...],
 ) -> dict[str, Any]:
     name = id.rpartition(".")[2]
@@ -150,71 +151,71 @@ def _contract(
     if rows:
         low, high = int(_outward(Decimal(rows) / 2, up=False)), int(_outward(Decimal(rows) * 2, up=True))
         volume = {"name": "row_count", "type": "library", "metric": "rowCount", "mustBeBetween": [low, high]}
-        table["quality"] = [{**volume, "description": f"{TODO}{rows:,} rows were seen; how many may there be?"}]
+        table["quality"] = [{**volume, "description": f"{TODO}the data has {rows:,} rows; how many may there be?"}]
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
     daily = {"property": "frequency", "value": 1, "unit": "d", "description": f"{TODO}how often it is published"}
     return {**head, "schema": [table], "slaProperties": [daily]}
 
 
-def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Seen, key: tuple[str, ...]) -> dict[str, Any]:
+def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, key: tuple[str, ...]) -> dict[str, Any]:
     kind = column.type
-    found: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "name": column.name,
         "logicalType": "array" if kind.endswith("[]") else _LOGICAL.get(_family(kind), _plain_type(kind)),
         "physicalType": kind,
         "description": f"{TODO}what it means, in which unit",
-        "required": bool(rows) and column.given == rows,
+        "required": bool(rows) and column.values == rows,
         "classification": f"{TODO}{', '.join(CLASSIFICATIONS)}?",
     }
     if column.name in key:
-        found |= {"primaryKey": True, "primaryKeyPosition": key.index(column.name) + 1}
+        entry |= {"primaryKey": True, "primaryKeyPosition": key.index(column.name) + 1}
     values = _values(connection, column)
     if values:
-        found["quality"] = [{"type": "library", "metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}]
+        entry["quality"] = [{"type": "library", "metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}]
     elif options := dict(_options(column, key)):
-        found["logicalTypeOptions"] = options
-    return found
+        entry["logicalTypeOptions"] = options
+    return entry
 
 
 def _plain_type(kind: str) -> str:
     return "integer" if _family(kind) == "integer" else "string"
 
 
-def _values(connection: "duckdb.DuckDBPyConnection", column: _Seen) -> list[str]:
-    """The values of text that has few of them, each on average ten times; empty otherwise."""
-    few = 0 < column.distinct <= min(_MOST_VALUES, column.given // 10)
-    if column.type != "varchar" or not few or int(column.most or 0) > _LONGEST_VALUE:
+def _values(connection: "duckdb.DuckDBPyConnection", column: _Profile) -> list[str]:
+    """The distinct values of a text column with few of them, each on average ten times; empty for any other column."""
+    has_few = 0 < column.distinct <= min(_MOST_VALUES, column.values // 10)
+    if column.type != "varchar" or not has_few or int(column.maximum or 0) > _LONGEST_VALUE:
         return []
     name = database.quoted(column.name)
-    found = connection.execute(f"select distinct {name} from data where {name} is not null order by 1").fetchall()
-    return [value for (value,) in found]
+    rows = connection.execute(f"select distinct {name} from data where {name} is not null order by 1").fetchall()
+    return [value for (value,) in rows]
 
 
-def _options(column: _Seen, key: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Bounds of what was seen, rounded outwards: numbers to one digit, dates to whole years, text by its length."""
-    if column.least is None or column.most is None:
+def _options(column: _Profile, key: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """The bounds of the values, rounded outwards: numbers to one digit, dates to whole years, lengths of text."""
+    if column.minimum is None or column.maximum is None:
         return
     family = _family(column.type)
     if family in ("date", "timestamp"):
-        first, last = _YEAR.fullmatch(column.least), _YEAR.fullmatch(column.most)
+        first, last = _YEAR.fullmatch(column.minimum), _YEAR.fullmatch(column.maximum)
         midnight = " 00:00:00" if family == "timestamp" else ""
         if first and int(first[1]) > 0:
             yield "minimum", f"{first[1]}-01-01{midnight}"
         if last and int(last[1]) < 9999:
             yield "maximum", f"{int(last[1]) + 1:04}-01-01{midnight}" if midnight else f"{last[1]}-12-31"
         return
-    least, most = Decimal(column.least), Decimal(column.most)
+    minimum, maximum = Decimal(column.minimum), Decimal(column.maximum)
     if family == "varchar":
-        yield from {"minLength": 1}.items() if least else ()
-        yield "maxLength", max(int(_outward(most, up=True)), 1)
-    elif max(abs(least), abs(most)) < _LARGEST:
-        yield "minimum", _number(_outward(least, up=False))
-        if column.name not in key:  # numbers that identify go on growing
-            yield "maximum", _number(_outward(most, up=True))
+        yield from {"minLength": 1}.items() if minimum else ()
+        yield "maxLength", max(int(_outward(maximum, up=True)), 1)
+    elif max(abs(minimum), abs(maximum)) < _LARGEST:
+        yield "minimum", _number(_outward(minimum, up=False))
+        if column.name not in key:  # identifiers go on growing
+            yield "maximum", _number(_outward(maximum, up=True))
 
 
 def _outward(value: Decimal, *, up: bool) -> Decimal:
-    """The value rounded to its first digit, at most six behind the point, never towards what lies between the bounds."""
+    """The value rounded to its first digit, at most six decimals, away from the values between the bounds."""
     step = Decimal(1).scaleb(max(value.adjusted(), -6)) if value else Decimal(1)
     return value.quantize(step, rounding=ROUND_CEILING if up else ROUND_FLOOR)
 

@@ -32,12 +32,18 @@ def mesh_copy(config: Config, name: str) -> Iterator[Config]:
                 shutil.copytree(config.domains / name, there.domains / name, symlinks=True, ignore=_NOT_COPIED)
             yield there
         except KitError as error:
-            raise type(error)(original_path(config, there, str(error))) from None
+            place = original_path(config, there, error.path), error.line, error.field
+            raise type(error)(_original_names(config, there, error.problem), *place) from None
         except OSError as error:
             raise KitError(f"{short(config.domains)}: nothing was written: {error.strerror or error}") from None
 
 
-def original_path(config: Config, there: Config, text: str) -> str:
-    """A message about files of the mirror `there` that names their real places."""
+def original_path(config: Config, there: Config, path: Path | None) -> Path | None:
+    """The path that a file of the copy `there` has in the mesh itself."""
+    return config.root / path.relative_to(there.root) if path and path.is_relative_to(there.root) else path
+
+
+def _original_names(config: Config, there: Config, text: str) -> str:
+    """A text in which files of the copy `there` are named as in the mesh itself."""
     home = short(config.root)
     return text.replace(f"{there.root}/", "" if home == "." else f"{home}/")

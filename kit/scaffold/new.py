@@ -22,7 +22,7 @@ from kit.core import (
     yaml_writer,
 )
 from kit.ingest import land
-from kit.mesh import DESCRIPTOR, DataProduct, Mesh, name_problem
+from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
 from kit.scaffold.mesh_copy import mesh_copy
@@ -80,12 +80,12 @@ def new_domain(
         if origin is None:
             check_port_name(port or "tea_sales")
             names |= {"tea_sales": port or "tea_sales", templates.MACROS: _macros(config)}
-            for path, text in templates.whole(names).items():
+            for path, text in templates.sample_files(names).items():
                 _write(folder / path, text)
             made, changes = f"{name}.{port or 'tea_sales'}", _changes(config, there, name)
         else:
             piece = piece_of(config, mesh, name, port, origin, folder)
-            for path, text in templates.base(names).items():
+            for path, text in templates.empty_product(names).items():
                 _write(folder / path, text)
             made, changes = str(piece.output["contractId"]), grown(config, there, mesh, name, piece)
     apply_changes(changes)
@@ -166,7 +166,7 @@ def grown(config: Config, there: Config, mesh: Mesh, name: str, piece: PortFiles
 
 def _changes(config: Config, there: Config, name: str) -> tuple[FileChange, ...]:
     """What is other in the mirror than in the mesh, once the generated files are in step."""
-    mesh = Mesh.load(there.domains, there.cache)
+    mesh = Context(there).mesh
     folder = mesh.product(name).folder
     generated = {}
     for path, text in wanted(there, mesh).items():
@@ -176,7 +176,7 @@ def _changes(config: Config, there: Config, name: str) -> tuple[FileChange, ...]
             generated[path] = text.encode()
     by_hand = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path not in generated}
     found = [
-        FileChange.of(config.root / path.relative_to(there.root), content, generated=path in generated)
+        FileChange.from_file(config.root / path.relative_to(there.root), content, generated=path in generated)
         for path, content in {**by_hand, **generated}.items()
     ]
     return tuple(change for change in found if change.before != change.after)

@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from kit.contracts import Finding
 from kit.core import short
+from kit.lineage import CodePlace
 from kit.notebooks import code_cells
 
 _READER = re.compile(r"open|(read|scan)_(?!sql|database)\w+|loadtxt|genfromtxt")
@@ -13,24 +15,27 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+]{1,9}://")
 _NETWORK = {"requests", "httpx", "aiohttp", "urllib", "urllib3", "boto3", "s3fs", "gcsfs", "ftplib", "paramiko", "socket"}
 
 
-def external_reads(path: Path, folder: Path) -> Iterator[str]:
-    """Each place where a notebook that is to lie in `folder` reads a file or the network itself, with what to do instead.
+def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
+    """Find the places where a notebook that is to lie in `folder` reads a file or the network itself.
 
     Raises `InvalidFile` for what is no notebook.
     """
     for cell in code_cells(path):
         for node in ast.walk(cell.tree):
-            where = f"cell {cell.number}, line {getattr(node, 'lineno', 0)}"
+            place = CodePlace(path, getattr(node, "lineno", None), cell.number)
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
                 for module in (name.partition(".")[0] for name in names):
                     if module in _NETWORK:
-                        yield f"{where}: imports {module}, but an asset reads ports only; bring it in as a source (ingest.py)"
+                        message = f"imports {module}, but an asset reads ports only"
+                        yield place.finding(product, message, "bring it in as a source (ingest.py)")
                     elif (path.parent / f"{module}.py").is_file() and not (folder / f"{module}.py").is_file():
-                        yield f"{where}: imports {module}.py, which lies beside it; copy that to {short(folder)} first"
+                        message = f"imports {module}.py, which lies beside it"
+                        yield place.finding(product, message, f"copy that to {short(folder)} first")
             elif isinstance(node, ast.Call) and (text := _read(node)):
                 what = "the network" if _REMOTE.match(text) else "a file"
-                yield f"{where}: reads {what}, '{text}'; make a port of it (kit new NAME --from FILE) and read that"
+                fix = "make a port of it (kit new NAME --from FILE) and read that"
+                yield place.finding(product, f"reads {what}, '{text}'", fix)
 
 
 def _read(call: ast.Call) -> str:

@@ -1,16 +1,16 @@
 """What a new port is made from: a raw file, a port or a notebook, and what that adds to a product."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.build import preview_notebook
+from kit.contracts import CsvFormat
 from kit.core import IDENTIFIER, Config, KitError, NotebookError, parse_yaml, short, yaml_writer
 from kit.governance import forbidden
-from kit.ingest import SUFFIXES, RawFile, identifier
+from kit.ingest import SUFFIXES, RawFile, identifier, is_raw_file
 from kit.lineage import notebook_reads
 from kit.mesh import RAW, Mesh, OutputPort
 from kit.scaffold import templates
@@ -47,7 +47,7 @@ def piece_of(config: Config, mesh: Mesh, product: str, port: str | None, origin:
         return _from_port(mesh, product, port or found.name, found)
     if path.suffix == ".ipynb":
         return from_notebook(config, mesh, product, to_asset_notebook(path, port), path, folder)
-    return _from_file(product, port, RawFile.of(path))
+    return _from_file(product, port, RawFile.from_path(path))
 
 
 def file_of(origin: str) -> Path | None:
@@ -55,7 +55,7 @@ def file_of(origin: str) -> Path | None:
     path = Path(origin).expanduser()
     if path.is_dir():
         raise KitError(f"{origin} is a folder; name one file ({', '.join(SUFFIXES)}, .ipynb) or a port")
-    if path.name.endswith((*SUFFIXES, ".ipynb")):
+    if is_raw_file(path) or path.suffix == ".ipynb":
         if not path.is_file():
             raise KitError(f"there is no file {origin}")
         return path.resolve()
@@ -64,63 +64,53 @@ def file_of(origin: str) -> Path | None:
     return None
 
 
-def _from_file(product: str, port: str | None, given: RawFile) -> PortFiles:
+def _from_file(product: str, port: str | None, raw: RawFile) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
-    source = identifier(given.path.name.partition(".")[0])
+    source = identifier(raw.path.name.partition(".")[0])
     port = port or source
     check_port_name(port)
     check_port_name(source)
     with TemporaryDirectory(prefix="kit-") as folder:
-        given.write(Path(folder) / "given.parquet")
-        contract = draft([Path(folder) / "given.parquet"], f"{product}.{port}")
-    properties = parse_yaml(given.path, contract).data["schema"][0]["properties"]
+        typed = Path(folder) / "typed.parquet"
+        raw.write(typed)
+        contract = draft([typed], f"{product}.{port}")
+    properties = parse_yaml(raw.path, contract).data["schema"][0]["properties"]
     columns = {item["name"]: item["physicalType"] for item in properties}
     key = sorted((item for item in properties if item.get("primaryKey")), key=lambda item: int(item["primaryKeyPosition"]))
-    copied = given.path.stat().st_size <= LARGEST_COPY
-    place = f"data/{given.path.name}" if copied else str(given.path)
+    is_copied = raw.path.stat().st_size <= LARGEST_COPY
+    place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     files: dict[str, str | Path] = {
         f"contracts/{port}.odcs.yaml": contract,
-        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", given),
+        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", raw),
         f"models/staging/stg_{source}.sql": templates.staging(source, columns),
         f"models/marts/{port}.sql": templates.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
     }
-    files |= {place: given.path} if copied else {}
+    files |= {place: raw.path} if is_copied else {}
     return PortFiles(
         output=_output(product, port, "dbt"),
         inputs=({"name": f"{RAW}.{source}", "version": "1.0.0", "contractId": f"{product}.{RAW}.{source}"},),
         files=files,
-        ingest=_ingest(source, place, given),
-        reads=(RAW, source, f"{given.path.name} as delivered."),
+        ingest=templates.ingest_function(source, place, raw.path.name),
+        reads=(RAW, source, f"{raw.path.name} as delivered."),
     )
 
 
-def _source_contract(contract: str, id: str, given: RawFile) -> str:  # noqa: A002
-    """The contract of a source: that of the port made from it, described by what the file itself tells."""
-    data = parse_yaml(given.path, contract).data | {"id": id}
+def _source_contract(contract: str, id: str, raw: RawFile) -> str:  # noqa: A002
+    """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
+    data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
-    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {given.path.name}, as delivered."}
-    theirs = {name: header for header, name in given.names.items()}
+    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {raw.path.name}, as delivered."}
     for item in table["properties"]:
-        item["description"] = f"The column {theirs[item['name']]} of {given.path.name}."
+        raw_name = raw.names[item["name"]]
+        item["description"] = f"The column {raw_name} of {raw.path.name}."
+        if raw_name != item["name"]:
+            item["physicalName"] = raw_name
     for rule in table.get("quality") or []:
         rule["description"] = "As many rows as may come in one delivery."
+    if raw.csv != CsvFormat():
+        data["customProperties"] = [raw.csv.to_property()]
     return "\n".join(yaml_writer.block(data)) + "\n"
-
-
-def _ingest(source: str, place: str, given: RawFile) -> str:
-    head = f'def {source}():\n    """{given.path.name} as delivered'
-    if given.is_plain:
-        return f'{head}: a path, here from this folder, or a polars frame."""\n    return {yaml_writer.scalar(place)}\n'
-    names = "".join(
-        f"        {yaml_writer.scalar(theirs)}: {yaml_writer.scalar(ours)},\n" for theirs, ours in given.names.items()
-    )
-    scan = f", separator={yaml_writer.scalar(given.delimiter)}, infer_schema=False" if given.delimiter else ""
-    return (
-        f'{head}, its columns under names a contract can have."""\n    from pathlib import Path\n\n    import polars as pl\n\n'
-        f"    names = {{\n{names}    }}\n    path = Path(__file__).parent / {yaml_writer.scalar(place)}\n"
-        f"    return pl.scan_{'csv' if given.delimiter else 'parquet'}(path{scan}).rename(names)\n"
-    )
 
 
 def _from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) -> PortFiles:
@@ -193,22 +183,19 @@ def from_notebook(config: Config, mesh: Mesh, product: str, adopted: AssetNotebo
 
 def _reads(config: Config, mesh: Mesh, product: str, path: Path, folder: Path) -> list[str]:
     """The ports read by a notebook that is to lie in `folder`, told from its text."""
-    found = notebook_reads(path, path.parent, forbidden(config, mesh, product))
-    problems = [f"{item.where}: {item.problem}" for item in found.faults] + list(external_reads(path, folder))
+    found = notebook_reads(path, product, path.parent, forbidden(config, mesh, product))
+    findings = [*found.faults, *external_reads(product, path, folder)]
     reads: dict[str, None] = {}
     for where, pattern in found.reads:
         if ".*" in pattern.pattern:
-            problems.append(f"{where}: works out what to read; write the name of the port, as in kit.read('product.port')")
+            fix = "write the name of the port, as in kit.read('product.port')"
+            findings.append(where.finding(product, "works out what to read", fix))
         reads[pattern.pattern.replace("\\", "")] = None
-    if problems:
-        told = sorted((text.removeprefix(f"{short(path)}: ") for text in problems), key=_position)
-        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *told]))
+    if findings:
+        findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
+        texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
     return list(reads)
-
-
-def _position(problem: str) -> list[int]:
-    """The cell and the line that a problem names."""
-    return [int(number) for number in re.findall(r"\d+", problem.partition(":")[0])]
 
 
 def _output(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:

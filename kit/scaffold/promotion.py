@@ -2,14 +2,14 @@
 
 import difflib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
 from kit.core import Config, KitError, UnknownName, short
-from kit.governance import check
-from kit.mesh import DataProduct, Mesh, Parameter, parameters
+from kit.governance import check_mesh
+from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
 from kit.scaffold.mesh_copy import mesh_copy, original_path
@@ -48,7 +48,7 @@ class Promotion:
 
     def generated(self) -> Iterator[str]:
         """The changes to what `kit sync` writes, a line each."""
-        return (f"{short(change.path)}  {change.counted()}" for change in self.changes if change.generated)
+        return (f"{short(change.path)}  {change.line_counts()}" for change in self.changes if change.generated)
 
     def to_json(self) -> dict[str, Any]:
         """As data for scripts."""
@@ -100,28 +100,28 @@ def plan_promotion(
 
 
 def _open_points(config: Config, there: Config, product: str, changes: tuple[FileChange, ...]) -> Iterator[str]:
-    """What `kit check` will say of the new files."""
-    whole = Mesh.load(there.domains, there.cache)
+    """Yield the findings of `kit check` in the new files."""
+    whole = Context(there).mesh
     mine = whole.product(product)
     providers = [item for item in whole.products if any(port.product == item.name for port in mine.inputs)]
-    new = tuple(str(change.path) for change in changes if change.before is None)
-    for name, message in check.problems(there, Mesh((*providers, mine), ())):
-        if name == product and message.replace(str(there.root), str(config.root), 1).startswith(new):
-            yield original_path(config, there, message)
+    new = {change.path for change in changes if change.before is None}
+    for finding in check_mesh(there, Mesh((*providers, mine), ())):
+        path = original_path(config, there, finding.path)
+        if finding.product == product and path in new:
+            yield str(replace(finding, path=path))
 
 
-def promote(config: Config, promotion: Promotion, run: Callable[[Mesh, DataProduct], Outcome]) -> Outcome:
-    """Write the files and `run` the product once. When that fails every file is as it was, and `KitError` says why."""
+def promote(config: Config, promotion: Promotion, build: Callable[[Context, str], Outcome]) -> Outcome:
+    """Write the files and `build` the product once. When that fails every file is as it was, and `KitError` says why."""
     undo = apply_changes(promotion.changes)
     name = promotion.port.partition(".")[0]
     try:
-        mesh = Mesh.load(config.domains, config.cache)
-        outcome = run(mesh, mesh.product(name))
+        outcome = build(Context(config), name)
         if outcome.failed:
             raise KitError(f"{outcome.message}\nnothing was written: the product could not be built with the new port")
     except BaseException:
         undo()
-        mesh = Mesh.load(config.domains, config.cache)
+        mesh = Context(config).mesh
         index.write(config, mesh)
         check_due(config, mesh.product(name), BuildRequest())  # the product is what it was, and its last record says so
         raise

@@ -1,6 +1,6 @@
-"""What new products and ports consist of: files of the sample domain under other names, over other columns.
+"""The files of new products and ports: those of the sample domain under other names and with other columns.
 
-The sample (`kit/sample/tearoom`) is a whole domain, which tests build as it stands.
+The sample (`sample/tearoom`) is a whole domain, which tests build unchanged.
 """
 
 import json
@@ -26,28 +26,34 @@ _KEPT_FIELDS = (
 _TAKEN = ("kit", "pl", "inputs", "frame")
 
 
-def whole(names: Mapping[str, str]) -> dict[str, str]:
-    """Every file of the sample, by its path, with names exchanged in paths and texts."""
+def sample_files(names: Mapping[str, str]) -> dict[str, str]:
+    """Every file of the sample by its path, with names replaced in paths and texts."""
     paths = (path for path in sorted(SAMPLE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {renamed(str(path.relative_to(SAMPLE)), names): renamed(read_text(path), names) for path in paths}
 
 
-def base(names: Mapping[str, str]) -> dict[str, str]:
-    """A product that neither reads nor offers anything yet."""
+def empty_product(names: Mapping[str, str]) -> dict[str, str]:
+    """The files of a product without inputs and ports."""
     descriptor = re.sub(r"(?ms)^inputPorts:.*?^(?=team:)", "", read_text(SAMPLE / DESCRIPTOR))
     return {DESCRIPTOR: renamed(descriptor, names), "README.md": renamed(read_text(SAMPLE / "README.md"), names)}
 
 
 def dbt_project(names: Mapping[str, str]) -> str:
-    """The dbt project of a product."""
+    """The `dbt_project.yml` of a product."""
     return renamed(read_text(SAMPLE / "dbt_project.yml"), names)
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
-    """A text with whole names exchanged, all at once."""
+    """A text with whole names replaced, all at once."""
     longest_first = sorted(names, key=len, reverse=True)
     pattern = "|".join(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])" for name in longest_first)
     return re.sub(pattern, lambda match: names[match[0]], text) if names else text
+
+
+def ingest_function(source: str, place: str, file_name: str) -> str:
+    """The function of `ingest.py` that returns the raw file of a source."""
+    docstring = f'"""{file_name} as delivered: a path, here from this folder, or a polars frame."""'
+    return f"def {source}():\n    {docstring}\n    return {yaml_writer.scalar(place)}\n"
 
 
 def staging(source: str, columns: Iterable[str]) -> str:
@@ -60,7 +66,7 @@ def staging(source: str, columns: Iterable[str]) -> str:
 def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
     """The mart of a port: each column in the type of its contract, the rows in the order of the key.
 
-    `reads` is what it is made from, as dbt writes it: `ref('a')` or `source('a', 'b')`.
+    `reads` is the relation it selects from, as dbt writes it: `ref('a')` or `source('a', 'b')`.
     """
     lines = ",\n".join(f"    cast({_sql_name(name)} as {kind}) as {_sql_name(name)}" for name, kind in columns.items())
     order = ", ".join(map(_sql_name, key)) or "all"
@@ -70,7 +76,7 @@ def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
 
 
 def notebook(port: str, reads: Iterable[OutputPort]) -> str:
-    """An asset notebook that reads ports and hands over the first of them, column by column."""
+    """An asset notebook that reads ports and outputs the columns of the first of them."""
     data = json.loads(renamed(read_text(SAMPLE / f"notebooks/{_ASSET}.ipynb"), {_ASSET: port}))
     tables: dict[str, str] = {}
     for item in reads:
@@ -90,22 +96,22 @@ def notebook(port: str, reads: Iterable[OutputPort]) -> str:
 
 
 def contract_of(port: OutputPort, identifier: str) -> str:
-    """A contract for a port with the columns of another one; rules in which that one speaks of its own inputs are left out."""
-    theirs = read_yaml(port.contract.path).data
-    table = theirs["schema"][0]
-    mine: dict[str, Any] = {
-        "apiVersion": theirs["apiVersion"], "kind": "DataContract", "id": identifier, "version": "1.0.0", "status": "draft",
+    """A contract with the columns of another port; its quality rules, which may name its own inputs, are left out."""
+    source = read_yaml(port.contract.path).data
+    table = source["schema"][0]
+    contract: dict[str, Any] = {
+        "apiVersion": source["apiVersion"], "kind": "DataContract", "id": identifier, "version": "1.0.0", "status": "draft",
     }  # fmt: skip
     properties = [{name: item[name] for name in _KEPT_FIELDS if name in item} for item in table["properties"]]
-    mine["schema"] = [
+    contract["schema"] = [
         {
             "name": identifier.partition(".")[2], "physicalType": "table", "description": table["description"],
             "properties": properties,
         }
     ]  # fmt: skip
-    levels = [item for item in theirs.get("slaProperties") or [] if item["property"] in ("frequency", "retention")]
-    mine |= {"slaProperties": levels} if levels else {}
-    return "\n".join(yaml_writer.block(mine)) + "\n"
+    levels = [item for item in source.get("slaProperties") or [] if item["property"] in ("frequency", "retention")]
+    contract |= {"slaProperties": levels} if levels else {}
+    return "\n".join(yaml_writer.block(contract)) + "\n"
 
 
 def _sql_name(name: str) -> str:
@@ -114,7 +120,7 @@ def _sql_name(name: str) -> str:
 
 @cache
 def _keywords() -> frozenset[str]:
-    """The names that SQL takes for words of its own."""
+    """The names that SQL reserves."""
     with database.connect() as connection:
         query = "select keyword_name from duckdb_keywords() where keyword_category <> 'unreserved'"
         return frozenset(name for (name,) in connection.execute(query).fetchall())

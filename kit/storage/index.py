@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from kit.core import Config, KitError, lock, read_json, write_durably
-from kit.mesh import Broken, DataProduct, Mesh, folders
+from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
 from kit.storage.summary import ProductSummary
 
@@ -12,14 +12,15 @@ INDEX = "index.json"
 _FORM = 1  # version of the file's format; an index of another version is rebuilt
 
 
-def load(config: Config) -> tuple[ProductSummary, ...]:
+def load(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries of all products, sorted by name; rebuilds an index that is missing, damaged or outdated.
 
     An index is outdated when it names other domains than there are. Raises `MeshError` when there are no domains.
     """
+    config = context.config
     summaries = _read(config)
     if set(summaries) != {folder.name for folder in folders(config.domains)}:
-        mesh = Mesh.load(config.domains, config.cache)
+        mesh = context.mesh
         try:
             return write(config, mesh)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call

@@ -80,7 +80,7 @@ class Store:
         folder = self.folder(product) / version
         if version.startswith(".") or "/" in version or not (folder / MANIFEST_FILE).is_file():
             known = ", ".join(self.versions(product)) or "none"
-            raise UnknownName(f"'{product}' has no snapshot '{version}'; it has: {known}")
+            raise UnknownName(f"'{product}' has no snapshot '{version}'; there are: {known}")
         return Snapshot(product, version, folder, read_json(folder / MANIFEST_FILE))
 
     def versions(self, product: str) -> list[str]:

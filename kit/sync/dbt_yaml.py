@@ -3,19 +3,22 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kit.contracts import TABLE, Contract, Query, Rule, bare, breaking
-from kit.core import KitError, mappings, parse_yaml, read_text, short, yaml_writer
+from kit.contracts import TABLE, Column, Rule, without_values
+from kit.core import KitError, mappings, parse_yaml, read_text, yaml_writer
 from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
 
 # What dbt would run, and the ends of lines that Jinja would change.
 _JINJA = re.compile(r"\{[{%#]|^\s*(env_var|ref|var|source|doc)\s*\(|\r|\n\Z")
+
+_LONGEST_NAME = 80
 
 
 def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
@@ -37,7 +40,7 @@ def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
 def _said_once(name: str, path: Path, others: Sequence[Path]) -> None:
     for other in others:
         if other != path and any(item.get("name") == name for item in mappings(read_loosely(other).get("models"))):
-            raise KitError(f"{short(other)}: describes the model '{name}', which {path.name} does; delete its entry there")
+            raise KitError(f"describes the model '{name}', which {path.name} does; delete its entry there", other)
 
 
 def placed(path: Path, name: str, generated: Sequence[str]) -> str:
@@ -46,19 +49,19 @@ def placed(path: Path, name: str, generated: Sequence[str]) -> str:
     An entry written by hand is replaced if it holds no more than a name and a description.
     """
     if path.is_symlink():
-        raise KitError(f"{short(path)}: is a link; put a file in its place")
+        raise KitError("is a link; put a file in its place", path)
     lines = lines_of(read_text(path)) if path.exists() else []
     try:
         place = marked(lines) or _place(lines, name)
     except KitError as error:
-        raise KitError(f"{short(path)}: {error}") from None
+        raise KitError(str(error), path) from None
     head = [] if place else ["models:\n"]
     first, last = place or (0, 0)
     rest = lines[last:] if place else [*(["\n"] if lines else []), *lines]
     text = "".join([*lines[:first], *head, *(f"{line}\n" for line in generated), *rest])
     found = [item for item in mappings(parse_yaml(path, text).data.get("models")) if item.get("name") == name]
     if len(found) != 1:
-        raise KitError(f"{short(path)}: describes '{name}' {len(found)} times; keep what stands between the markers only")
+        raise KitError(f"describes '{name}' {len(found)} times; keep what stands between the markers only", path)
     return text
 
 
@@ -89,115 +92,102 @@ def _place(lines: list[str], name: str) -> tuple[int, int] | None:
 
 
 def block(product: DataProduct, port: OutputPort) -> list[str]:
-    """The generated lines: one entry of the list `models`, open at its end for more tests and keys."""
+    """Return the generated lines: one entry of the list `models`, open at its end for more tests and keys."""
     contract = port.contract
-    gathered: dict[str, list[dict[str, str | list[str]]]] = {}
-    tests: dict[str, list[dict[str, Any]]] = {}
-    left: list[str] = []
-    reads: set[str] = set()
-    others = {other.name: other.notebook for other in product.ports if other != port}
+    tests: dict[str | None, list[_Test]] = {}
+    names: set[str] = set()
+    left = []
     for rule in contract.rules:
-        # Without the kit nobody sets rows aside, so that such a rule only speaks.
-        severity = "warn" if rule.quarantines or rule.severity == "warning" else "error"
-        if own := _own_test(rule):
-            column, test = own
-            tests.setdefault(column, []).append({**test, "config": _config(severity)})
-            continue
-        query = _breaks(rule)
-        named = set(re.findall(r"\w+", bare(str(query))))
-        read = {name for name in others if name in named} - {c.name for c in contract.columns}
-        if query is None or any(others[name] for name in read):
+        test, arguments = rule.assertion.test, _arguments(product, port, rule)
+        if test is None or arguments is None:
             left.append(rule.name)
             continue
-        reads |= read
-        gathered.setdefault(severity, []).append({"rule": _raw(rule.name.replace("\0", "")), "breaks": _placed(query)})
-    entry = {
-        "name": port.name,
-        "description": contract.description,
-        "config": {"contract": {"enforced": True}},
-        "columns": [_column(contract, index, tests) for index in range(len(contract.columns))],
-        "data_tests": [
-            {
-                "name": f"{port.name}_keeps_contract{'_warnings' if severity == 'warn' else ''}",
-                "test_name": "keeps_contract",
-                "arguments": {"rules": rules, **({"reads": [f"ref('{name}')" for name in sorted(reads)]} if reads else {})},
-                "config": _config(severity),
-            }
-            for severity, rules in (gathered or {"error": []}).items()
-        ],
-    }
+        # Without the kit no rows are set aside, so that such a rule only warns.
+        warns = rule.quarantines or rule.severity == "warning"
+        config = {"tags": [TAG], **({"severity": "warn"} if warns else {})}
+        name = _name(f"{port.name} {rule.name.partition(': ')[0]}", names)
+        details = {"name": name, "arguments": arguments, "config": config}
+        tests.setdefault(test.column, []).append((test.name, {key: value for key, value in details.items() if value}))
     return [
         f"  # {BEGIN} {contract.id}. Written from its contract: edit that, not this.",
         *(f"  # only in expectations/{port.name}.json: {' '.join(name.split())}" for name in left),
-        *_lines([entry], "  "),
+        f"  - name: {yaml_writer.inline(port.name)}",
+        f"    description: {yaml_writer.inline(contract.description)}",
+        "    config: {contract: {enforced: true}}",
+        "    columns:",
+        *(line for column in contract.columns for line in _column(column, tests.get(column.name, []))),
+        "    data_tests:" if None in tests else "    data_tests: []",
+        *_test_lines(tests.get(None, []), "      "),
         f"    # {END}. Below: more tests, then other keys of the model.",
     ]
 
 
-def _column(contract: Contract, index: int, tests: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    column = contract.columns[index]
-    found: dict[str, Any] = {"name": column.name, "quote": True, "data_type": column.type, "description": column.description}
+_Test = tuple[str, dict[str, Any]]
+"""A generic test: its name in dbt and its fields."""
+
+
+def _column(column: Column, tests: list[_Test]) -> Iterator[str]:
+    facts: dict[str, Any] = {"quote": True, "data_type": column.type, "description": column.description}
     if column.required:
-        # Declared for whoever reads the schema; the audit enforces it, which can show or set aside the rows that break it.
-        found["constraints"] = [{"type": "not_null"}]
-    return found | ({"data_tests": tests[column.name]} if column.name in tests else {})
+        # Declared for readers of the schema; the audit enforces it, which can show or set aside the violating rows.
+        facts["constraints"] = [{"type": "not_null"}]
+    yield f"      - name: {yaml_writer.inline(column.name)}"
+    yield from (f"        {name}: {yaml_writer.inline(value)}" for name, value in facts.items())
+    if tests:
+        yield "        data_tests:"
+        yield from _test_lines(tests, "          ")
 
 
-def _config(severity: str) -> dict[str, Any]:
-    return {"tags": [TAG], **({"severity": "warn"} if severity == "warn" else {})}
+def _test_lines(tests: list[_Test], indent: str) -> Iterator[str]:
+    """Yield a test a line; the SQL of a rule has lines of its own."""
+    for kind, details in tests:
+        arguments = details.get("arguments", {})
+        query = arguments.get("query")
+        if isinstance(query, str) and query == query.strip() and all(line.isprintable() for line in query.split("\n")):
+            yield f"{indent}- {kind}:"
+            yield f"{indent}    name: {yaml_writer.inline(details['name'])}"
+            yield f"{indent}    arguments:"
+            yield f"{indent}      query: |-"
+            yield from (f"{indent}        {line}" if line else "" for line in query.split("\n"))
+            others = {name: value for name, value in arguments.items() if name != "query"}
+            yield from (f"{indent}      {name}: {yaml_writer.inline(value)}" for name, value in others.items())
+            yield f"{indent}    config: {yaml_writer.inline(details['config'])}"
+        else:
+            yield f"{indent}- {kind}: {yaml_writer.inline(details)}"
 
 
-def _own_test(rule: Rule) -> tuple[str, dict[str, Any]] | None:
-    """The column and the test that dbt itself has for a rule."""
-    column = str(rule.kwargs.get("column"))
-    if rule.type == "expect_column_values_to_be_unique" and rule.kwargs.keys() == {"column"}:
-        return column, {"test_name": "unique"}
-    if rule.type == "expect_column_values_to_be_in_set" and rule.kwargs.keys() == {"column", "value_set"}:
-        values = rule.kwargs["value_set"]
-        if all(isinstance(value, str) and "\0" not in value for value in values):
-            quoted = [_raw(value.replace("'", "''")) for value in values]  # dbt puts them between quotes as they are
-            return column, {"test_name": "accepted_values", "arguments": {"values": quoted}}
-    return None
+def _arguments(product: DataProduct, port: OutputPort, rule: Rule) -> dict[str, Any] | None:
+    """Return the arguments of the dbt test of a rule; None if it reads a port that a notebook makes."""
+    if rule.assertion.test is None:
+        return None
+    arguments = dict(rule.assertion.test.arguments)
+    reads: set[str] = set()
+    if key := rule.foreign_key:
+        reads = {key.table.removeprefix(f"{product.name}.")} & {other.name for other in product.ports}
+        arguments["to"] = next((f"ref('{name}')" for name in reads), key.table)
+    elif query := arguments.get("query"):
+        words = set(re.findall(r"\w+", without_values(str(query)))) - {column.name for column in port.contract.columns}
+        reads = words & {other.name for other in product.ports if other != port}
+        held = any(TABLE in part for part in query.parts)  # as text
+        arguments["query"] = list(query.parts) if held else str(query)
+        arguments |= {"reads": [f"ref('{name}')" for name in sorted(reads)]} if reads else {}
+    if any(other.notebook for other in product.ports if other.name in reads):
+        return None
+    return {name: value if name in ("to", "reads") else _plain(value) for name, value in arguments.items()}
 
 
-def _breaks(rule: Rule) -> Query | None:
-    """A query whose rows tell that a rule is broken; None for an expectation that only Great Expectations can judge."""
-    kwargs = rule.kwargs
-    if rule.type == "expect_table_row_count_to_be_between" and kwargs.keys() == {"min_value", "max_value"}:
-        bounds = {"<": kwargs["min_value"], ">": kwargs["max_value"]}
-        outside = [f"count(*) {sign} {bound}" for sign, bound in bounds.items() if bound is not None]
-        return Query(("select count(*) as observed from ", f" having {' or '.join(outside)}"))
-    if rule.type == "expect_column_values_to_not_be_null" and kwargs.keys() == {"column", "mostly"}:
-        column = kwargs["column"]
-        return Query((f'select count("{column}") from ', f' having count("{column}") < {kwargs["mostly"]!r} * count(*)'))
-    if rule.type == "unexpected_rows_expectation" and kwargs.keys() == {"unexpected_rows_query"}:
-        query = kwargs["unexpected_rows_query"]
-        return query if isinstance(query, Query) else None
-    return breaking(rule.type, kwargs)
+def _plain(value: Any) -> Any:
+    """Return a value that dbt does not take for a template: text that looks like one becomes a template of that text."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str) and _JINJA.search(value):
+        return f"{{{{ {json.dumps(value, ensure_ascii=False)} }}}}"
+    return value
 
 
-def _placed(query: Query) -> str | list[str]:
-    """A query as the test of dbt takes it: with `${table}` for the model or, where it holds that as text, its parts."""
-    held = any(TABLE in part for part in query.parts)
-    return [_raw(part) for part in query.parts] if held else _raw(str(query))
-
-
-def _raw(text: str) -> str:
-    """A text that dbt is not to take for a template; one that looks like one is written as a template that gives the text."""
-    return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}" if _JINJA.search(text) else text
-
-
-def _lines(value: Any, indent: str) -> Iterator[str]:
-    """YAML with lists of mappings and their fields one a line, also below `arguments`."""
-    for item in value:
-        first = True
-        for name, field in item.items():
-            lead, first = (f"{indent}- " if first else f"{indent}  "), False
-            if name == "arguments" and "rules" in field:
-                yield f"{lead}{name}:"
-                yield from yaml_writer.block(field, f"{indent}    ")
-            elif name in ("columns", "data_tests"):
-                yield f"{lead}{name}:"
-                yield from _lines(field, f"{indent}    ")
-            else:
-                yield f"{lead}{yaml_writer.key(name)}: {yaml_writer.inline(field)}"
+def _name(text: str, names: set[str]) -> str:
+    """Return a name for a test in dbt's alphabet that is none of `names`, and add it to them."""
+    name = re.sub(r"\W+", "_", text.lower(), flags=re.ASCII).strip("_")[:_LONGEST_NAME].strip("_")
+    unique = next(item for item in chain([name], (f"{name}_{number}" for number in count(2))) if item not in names)
+    names.add(unique)
+    return unique

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from kit.build.progress import Progress
-from kit.storage.retention import prune
 from kit.storage.runs import Runs
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
@@ -258,7 +257,7 @@ def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMe
     outcome = small.build("copier", progress=Progress(step=write_over))
     assert (outcome.status, outcome.message.partition(", which")[0]) == (
         "failed",
-        f"'copier': a model wrote over its input {pinned}",
+        f"'copier': a model overwrote its input {pinned}",
     )
     assert small.store.read_pointer("copier") is None
 
@@ -307,18 +306,6 @@ def test_the_executed_notebook_is_kept_per_run_also_on_failure(small: SmallMesh)
     notebook = small.domains / "plan/notebooks/forecast.ipynb"
     assert outcome.message == f"{notebook}: cell 6 failed: ValueError: no more\nexecuted copy: {record.notebooks['forecast']}"
     assert small.store.current("plan") is None
-
-
-def test_prune_removes_raw_data_and_runs_that_no_snapshot_needs(small: SmallMesh) -> None:
-    for number in range(3):
-        small.feed_rows([row.replace("1,tea,1.50,", f"1,tea,{number}.70,") if row.startswith("1,") else row for row in SALES])
-        small.publish("shop")
-    raw = small.config.storage / "raw/shop/sales"
-    runs = Runs(small.config.storage)
-    assert (len(list(raw.iterdir())), len(runs.ids("shop")), len(small.store.versions("shop"))) == (3, 3, 3)
-    prune(small.config, small.mesh, keep=1)
-    assert (len(list(raw.iterdir())), len(runs.ids("shop")), len(small.store.versions("shop"))) == (1, 1, 1)
-    assert small.build("shop").status == "up to date"
 
 
 def test_a_build_leaves_nothing_in_the_domain_folder(small: SmallMesh) -> None:
@@ -439,11 +426,3 @@ def test_a_path_may_hold_quotes_brackets_and_spaces(tmp_path: Path) -> None:
     mesh = SmallMesh(tmp_path / "it's [1] mesh")
     mesh.publish("shop")
     mesh.publish("plan")
-
-
-def test_prune_leaves_a_product_at_work_alone(small: SmallMesh) -> None:
-    small.publish("shop")
-    small.publish("shop", force=True)
-    with small.store.build_lock("shop"):
-        result = prune(small.config, small.mesh, keep=1)
-    assert [item.kept_because for item in result["shop"]] == ["the product is being built"]

@@ -4,7 +4,7 @@ import pytest
 
 from kit.build.redaction import redact
 from kit.contracts.check import Check
-from kit.quality.audit import subjects
+from kit.quality.audit_target import audit_targets
 from tests.support.small_mesh import SmallMesh
 
 CLOCK = datetime(2024, 1, 10)
@@ -13,7 +13,7 @@ CLOCK = datetime(2024, 1, 10)
 def told(small: SmallMesh, check: Check) -> tuple[str, tuple[dict[str, object], ...]]:
     """What a check of `shop` observes and shows."""
     product = small.product("shop")
-    raw, ports = subjects(product)
+    raw, ports = audit_targets(product)
     [found] = redact(raw + ports, CLOCK, [check])
     assert (found.table, found.rule, found.origin, found.passed) == (check.table, check.rule, check.origin, check.passed)
     return found.observed, found.samples

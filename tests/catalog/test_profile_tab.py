@@ -5,6 +5,8 @@ import pytest
 from kit.catalog import profile_tab
 from kit.catalog.profile_tab import Profile, profiles
 from kit.core import database
+from tests.support.small_mesh import SmallMesh
+from tests.support.tab_page import render
 
 
 @pytest.fixture
@@ -56,7 +58,15 @@ def test_one_value_and_no_row(file: Path) -> None:
 
 
 def test_of_a_large_table_a_sample_is_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_tab, "_MOST", 50_000)
+    monkeypatch.setattr(profile_tab, "_MAX_ROWS", 50_000)
     (found,) = profiles(write(file, "select i from range(200000) t(i)"))
     assert 0 < found.rows < 200_000
     assert sum(found.bars) == found.distinct == found.rows
+
+
+def test_a_profile_has_a_picture_for_each_column(shop: SmallMesh) -> None:
+    page = render(profile_tab.render_profile, shop)
+    assert page.texts[0].startswith("Counted over 30 of 30 rows of snapshot ")
+    assert page.rows[1] == ["sale_id; bigint", "none", "30", "; 1 … 30, median 15"]
+    assert page.rows[2] == ["item; varchar", "none", "2", " tea 66.7 %;  cake 33.3 %"]
+    assert page.pictures[0] == "15 bars from 1 to 30, the highest 2 rows"

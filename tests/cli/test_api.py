@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +6,8 @@ import pytest
 import kit
 from kit.build.build import Outcome
 from kit.build.plan import BuildRequest
-from kit.cli.api import BuildResult, requests
-from kit.core.errors import KitError, NotebookError, UnknownName
-from kit.jupyter import progress as live
+from kit.core.errors import KitError
+from kit.jupyter import progress as cell_progress
 from kit.notebooks.notebook_run import RUN_FILE
 from kit.orchestration import executor
 from kit.storage import index
@@ -18,7 +16,7 @@ from tests.support.small_mesh import SmallMesh, write
 
 @pytest.fixture
 def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What `execute` is asked for; `plan` fails when it is told to."""
+    """The requests that `execute` receives; the products in `failing` fail."""
     monkeypatch.chdir(small.root)
     seen: dict[str, Any] = {"failing": ()}
 
@@ -40,7 +38,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
-def test_it_builds_what_was_selected_and_tells_it_like_the_command_line(
+def test_the_selection_is_built_with_the_output_of_the_command_line(
     built: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = kit.run("shop", downstream=True, force=True, parameters={"factor": 3.0})
@@ -56,7 +54,7 @@ def test_it_builds_what_was_selected_and_tells_it_like_the_command_line(
     assert "  shop         audit      3 checks passed" in capsys.readouterr().out
 
 
-def test_a_failure_is_raised_after_all_were_built(built: dict[str, Any], small: SmallMesh) -> None:
+def test_a_failure_is_raised_after_all_products_are_built(built: dict[str, Any], small: SmallMesh) -> None:
     built["failing"] = ("shop",)
     with pytest.raises(KitError) as error:
         kit.run()
@@ -69,13 +67,7 @@ def test_a_failure_is_raised_after_all_were_built(built: dict[str, Any], small: 
     assert len(kit.run("plan", "shop")) == 2
 
 
-def test_what_cannot_be_asked_is_refused(built: dict[str, Any], small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnknownName, match="there is no data product 'nobody'"):
-        kit.run("nobody")
-    with pytest.raises(NotebookError, match="no notebook of shop has a parameter 'factor'"):
-        kit.run("shop", parameters={"factor": 1.0})
-    with pytest.raises(UnknownName, match="none of plan, shop has partitions; leave the partition out"):
-        requests(small.config, [small.product("plan"), small.product("shop")], {}, ("tea",), False)
+def test_a_build_starts_no_other_build(built: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUN_FILE, "run.json")
     with pytest.raises(KitError, match="a build cannot start another one"):
         kit.run("shop")
@@ -88,16 +80,16 @@ def test_in_a_notebook_the_steps_are_written_into_one_output(built: dict[str, An
     written: list[str] = []
 
     class Handle:
-        def update(self, shown: live.CellProgress) -> None:
+        def update(self, shown: cell_progress.CellProgress) -> None:
             written.append(repr(shown))
 
-    def display(shown: live.CellProgress, *, display_id: bool) -> Handle:
+    def display(shown: cell_progress.CellProgress, *, display_id: bool) -> Handle:
         assert display_id
         written.append(repr(shown))
         return Handle()
 
     monkeypatch.setattr(IPython.display, "display", display)
-    monkeypatch.setattr(live, "in_notebook", lambda: True)
+    monkeypatch.setattr(cell_progress, "in_notebook", lambda: True)
     built["failing"] = ("plan",)
     with pytest.raises(KitError):
         kit.run("shop", "plan")
@@ -107,23 +99,6 @@ def test_in_a_notebook_the_steps_are_written_into_one_output(built: dict[str, An
     assert [step[:4] for step in steps] == [
         ["shop", "audit", "3", "checks"], ["plan", "audit", "3", "checks"], ["plan", "failed", "'plan':", "1"],
     ]  # fmt: skip
-
-
-def test_what_is_shown_is_a_plain_table_and_escaped() -> None:
-    shown = live.CellProgress()
-    with_tag = Outcome("shop", "failed", 2.0, message="<script>\nmore")
-    shown.rows.append(("shop", "audit", "<b>3</b>", "0.1"))
-    shown.working = "shop: <i>"
-    html = shown._repr_html_() + BuildResult((with_tag,))._repr_html_()
-    assert [tag for tag in ("<b>3", "<i>", "<script") if tag in html] == []
-    assert html.count("<table>") == 2
-    assert "more" not in html
-
-
-def test_a_plain_python_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not live.in_notebook()
-    monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    assert not live.in_notebook()
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallM
     assert Contract.load(path).id == "shop.items"
     again = CliRunner().invoke(app, [*call, "--write"]).exception
     assert isinstance(again, KitError)
-    assert str(again) == "domains/shop/contracts/items.odcs.yaml: is there already; a draft never replaces a contract"
+    assert str(again) == "domains/shop/contracts/items.odcs.yaml: exists already; a draft never replaces a contract"
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallM
     [
         (
             "shop.gone",
-            "'shop.gone' has no snapshot to look at, and 'shop' has no model 'gone'; or name Parquet files with --file",
+            "'shop.gone' has no snapshot, and 'shop' has no model 'gone'; or name Parquet files with --file",
         ),
         (
             "nobody.totals",
-            "'nobody.totals' has no snapshot to look at, and there is no data product 'nobody'; there are: plan, shop; "
+            "'nobody.totals' has no snapshot, and there is no data product 'nobody'; there are: plan, shop; "
             "or name Parquet files with --file",
         ),
         ("../x.y", "'../x.y' is no port; write PRODUCT.PORT"),
@@ -52,9 +52,7 @@ def test_a_port_is_declared_after_its_draft(small: SmallMesh, monkeypatch: pytes
     monkeypatch.chdir(small.root)
     (small.domains / "shop/contracts/totals.odcs.yaml").unlink()
     says = str(CliRunner().invoke(app, ["draft", "shop.totals"]).exception)
-    assert says.startswith(
-        "'shop.totals' has no snapshot to look at, and the data product 'shop' is broken: domains/shop/product"
-    )
+    assert says.startswith("'shop.totals' has no snapshot, and the data product 'shop' is broken: domains/shop/product")
     assert says.endswith("; declare the port after that, or name Parquet files with --file")
 
 

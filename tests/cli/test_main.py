@@ -15,6 +15,7 @@ import typer.main
 
 from kit.cli.console import print_rows
 from kit.cli.main import app, main
+from kit.core.version import __version__
 from tests.support.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
@@ -44,6 +45,12 @@ def test_there_is_a_command_for_each_thing_and_each_has_help() -> None:
     for command in group.commands.values():  # type: ignore[attr-defined]
         assert command.help
         assert all(getattr(parameter, "help", "") for parameter in command.params), command.name
+
+
+def test_the_version_is_printed_anywhere(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kit", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"kit {__version__}\n"
 
 
 def test_help_tells_the_exit_codes(small: SmallMesh) -> None:
@@ -260,6 +267,7 @@ def test_doctor_names_what_is_wrong_and_the_fix(small: SmallMesh) -> None:
             "what": "snapshot shop",
             "seen": f"1 files are missing, first {lost}",
             "fix": "build it anew with `kit run shop --force`",
+            "severity": "error",
         }
     }
 
@@ -356,6 +364,7 @@ def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -
             "what": "snapshots of plan",
             "seen": "there is no such domain",
             "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+            "severity": "error",
         }
     ]
 

@@ -82,7 +82,7 @@ def test_parameters_are_listed_with_type_default_and_meaning(mesh: SmallMesh) ->
     ]
     with pytest.raises(UnknownName) as error:
         say("parameters", "shop.sales")
-    assert str(error.value) == "'shop.sales' is made by no notebook; those of 'shop' that are: none"
+    assert str(error.value) == "'shop.sales' is made by no notebook; ports of 'shop' that are: none"
 
 
 def test_two_runs_are_compared(mesh: SmallMesh) -> None:

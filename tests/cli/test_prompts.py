@@ -60,7 +60,7 @@ def test_a_person_may_stop_answering(small: SmallMesh) -> None:
     ("arguments", "says"),
     [
         ([], "say what to make: kit new NAME, or kit new port PRODUCT.PORT"),
-        (["tearoom"], "nobody says who owns it; write --owner 'Name <mail>', or set user.name and user.email in git"),
+        (["tearoom"], "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"),
         (["port", "shop.more"], "say what 'shop.more' is made from: --from FILE or --from PORT"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.contracts.compatibility import ContractChange as Change
-from kit.contracts.compatibility import compare, demanded, least
+from kit.contracts.compatibility import bumped, compare, required_bump
 from kit.contracts.contract import Contract, Version
 from tests.conftest import examples
 from tests.support.edit import ABSENT, edited
@@ -285,6 +285,12 @@ def test_a_rule_that_another_one_says_already_is_not_missed(tmp_path: Path) -> N
     assert compare(two, one) == (Change("table", "no longer promised: wide: rows are between 1 and 1000", "patch"),)
 
 
+def test_a_value_that_is_called_like_a_column_is_not_that_column(tmp_path: Path) -> None:
+    rule = {**BALANCE, "name": "no amounts", "query": "select count(*) from ${table} where item = 'amount'"}
+    (change,) = compare(*changed(tmp_path, (f"{TABLE} quality 2", rule)))
+    assert change.columns == {"item"}
+
+
 def test_more_rows_set_aside_are_a_loss(tmp_path: Path) -> None:
     aside = edited(BASE, f"{ITEM} customProperties", [{"property": "onFailure", "value": "quarantine"}])
     old, new = (
@@ -374,8 +380,8 @@ def test_what_is_won_one_way_is_lost_the_other(tmp_path_factory: pytest.TempPath
     assert {change.where for change in there if change.verdict != "patch"} == {
         change.where for change in back if change.verdict != "patch"
     } or any("renamed" in change.text for change in there + back)
-    if demanded(there) == "minor":
-        assert demanded(back) == "major"
+    if required_bump(there) == "minor":
+        assert required_bump(back) == "major"
 
 
 @pytest.mark.parametrize(
@@ -389,5 +395,5 @@ def test_what_is_won_one_way_is_lost_the_other(tmp_path_factory: pytest.TempPath
     ],
 )
 def test_the_version_says_the_gravest_change(verdicts: Any, kind: Any, version: str) -> None:
-    assert demanded(Change("", "", verdict) for verdict in verdicts) == kind
-    assert str(least(Version(1, 2, 3), kind)) == version
+    assert required_bump(Change("", "", verdict) for verdict in verdicts) == kind
+    assert str(bumped(Version(1, 2, 3), kind)) == version

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kit.contracts.rule_kinds import not_null
 from kit.contracts.rules import Rule
 from kit.core.errors import InvalidFile
 from kit.mesh.product import DataProduct
@@ -29,10 +30,10 @@ def test_a_need_says_who_relies_on_what(small: SmallMesh) -> None:
     assert need.columns_rule == "needed by plan: has the columns and types it reads (1)"
     note = "plan owner (o@example.com) states it in plan/consumes/shop.totals.odcs.yaml"
     assert need.note == note
-    rule = Rule("amount is required", "expect_column_values_to_not_be_null", {"column": "amount"}, ("amount",))
+    rule = Rule("amount is required", not_null("amount"))
     assert need.contract.rules[0] == rule
-    assert need.asked(rule) == replace(rule, name="needed by plan: amount is required", description=note)
-    assert need.asked(replace(rule, description="We divide by it.")).description == f"We divide by it. {note}"
+    assert need.named(rule) == replace(rule, name="needed by plan: amount is required", description=note)
+    assert need.named(replace(rule, description="We divide by it.")).description == f"We divide by it. {note}"
 
 
 def test_columns_beside_those_needed_are_nobodys_business(small: SmallMesh) -> None:

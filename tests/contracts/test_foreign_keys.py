@@ -20,7 +20,7 @@ def things(folder: Path, column: list[Any] = (), table: list[Any] = (), **more: 
 
 
 def quick(rule: Rule) -> tuple[str, str, tuple[str, ...], str, bool]:
-    return rule.name, rule.type, rule.columns, rule.severity, rule.quarantines
+    return rule.name, rule.assertion.expectation, rule.assertion.columns, rule.severity, rule.quarantines
 
 
 def test_relationships_are_rules(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_orphans_are_rows_that_refer_to_nothing_but_nulls(tmp_path: Path) -> Non
         connection.execute(
             "create table things as from (values (1, 'a'), (1, 'b'), (3, 'c'), (null, 'c'), (3, null)) t(id, kind)"
         )
-        found = connection.execute(rule.foreign_key.orphans.of("things") + " order by all").fetchall()
+        found = connection.execute(rule.foreign_key.orphans.sql("things") + " order by all").fetchall()
     assert found == [(1, "b"), (3, "c")]
 
 
@@ -69,7 +69,7 @@ def test_a_port_of_the_same_product_goes_by_its_short_name(tmp_path: Path) -> No
         ([{"to": "schema/customers/properties/id"}], [], "properties.0.relationships.0.to: 'schema/customers/properties/id' is "
          "no column of a table; write PRODUCT.PORT.COLUMN or raw.SOURCE.COLUMN"),
         ([{"to": ["a.b.c", "a.b.d"]}], [], "properties.0.relationships.0.to: has 2 columns for 1; write one for each of id"),
-        ([], [{"from": ["things.id", "things.kind"], "to": ["a.b.id", "a.c.kind"]}], "relationships.0.to: leads to a.b and "
+        ([], [{"from": ["things.id", "things.kind"], "to": ["a.b.id", "a.c.kind"]}], "relationships.0.to: refers to a.b and "
          "a.c; all columns must be of one table"),
         ([], [{"from": "things.no", "to": "a.b.id"}], "relationships.0.from: 'things.no' is no column of 'things'; write "
          "things.COLUMN with one of: id, kind"),

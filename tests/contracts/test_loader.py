@@ -201,7 +201,7 @@ def test_messages_are_the_same_from_memory(small: SmallMesh) -> None:
     assert Mesh.load(small.domains, cache).broken == ()
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"name": "amount"', '"name": "Amount"')
     small.replace("domains/plan/product.odps.yaml", '"contractId": "plan.forecast"', '"contractId": "plan.other"')
-    said = [[item.message for item in Mesh.load(small.domains, folder).broken] for folder in (None, cache, cache)]
+    said = [[str(item.finding) for item in Mesh.load(small.domains, folder).broken] for folder in (None, cache, cache)]
     expected = [
         "domains/plan/product.odps.yaml:22: outputPorts.0.contractId: 'plan.other' must be 'plan.forecast'",
         "domains/shop/contracts/totals.odcs.yaml:23: schema.0.properties.1.name: 'Amount' is not a name; use a-z, 0-9 and _, "

@@ -20,10 +20,10 @@ from kit.contracts.contract import Contract
 from kit.contracts.rule_query import Query
 from kit.core.config import Config
 from kit.core.database import literal
-from kit.core.files import to_json
 from kit.mesh.mesh import Mesh
-from kit.quality.audit import AuditTarget, audit
-from kit.quality.suite import suite
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
+from kit.quality.suite import from_contract, to_text
 from kit.sync.sync import sync
 from tests.conftest import ROOT
 from tests.quality.test_quarantine import ASIDE, split
@@ -102,30 +102,36 @@ def test_rows_that_keep_a_rule_are_not_set_aside(tmp_path: Path, things: Contrac
     assert set(aside["rule"]) == {rule.name for rule in things.quarantining if rule.name != "id is required"}
 
 
-def test_an_audit_by_contract_and_by_the_suite_made_of_it_gives_the_same(tmp_path: Path, things: Contract) -> None:
-    (tmp_path / "things.json").write_text(to_json(suite(things)), encoding="utf-8")
-    subject = AuditTarget("things", things, tmp_path / "things.json")
-    found = judged(tmp_path, subject, good())
+def test_an_audit_without_a_suite_by_the_committed_one_and_by_one_of_the_team_gives_the_same(
+    tmp_path: Path, things: Contract
+) -> None:
+    path = tmp_path / "things.json"
+    path.write_text(to_text(from_contract(things)), encoding="utf-8")
+    target = AuditTarget("things", things, path, path)
+    found = judged(tmp_path, target, good())
     assert [rule for rule, passed in found.items() if not passed] == []
     assert len([origin for origin, _ in found if origin == "suite"]) == len(things.rules)
-    failed = {rule for rule, passed in judged(tmp_path, subject, broken()).items() if not passed}
+    failed = {rule for rule, passed in judged(tmp_path, target, broken()).items() if not passed}
     assert set(found) - failed == {
         ("contract", "has the contract's 4 columns and types"),
         ("contract", "id is required"),
         ("suite", "column values to not be null: column=id"),
     }
+    for frame in (good(), broken()):
+        committed, memory = (judged(tmp_path, AuditTarget("things", things, suite), frame) for suite in (path, None))
+        assert committed == memory
 
 
 def test_only_a_query_has_a_table(tmp_path: Path) -> None:
     rule = custom("expect_column_values_to_match_regex", column="id", regex="${table} {batch}")
     write(tmp_path / "things.odcs.yaml", contract("shop.things", "things", [("id", "varchar", {})], [rule]))
-    (found,) = suite(Contract.load(tmp_path / "things.odcs.yaml"))["expectations"]
+    (found,) = from_contract(Contract.load(tmp_path / "things.odcs.yaml"))["expectations"]
     assert found["kwargs"] == {"column": "id", "regex": "${table} {batch}"}
 
 
 @pytest.mark.slow
 def test_plain_great_expectations_gives_the_same(tmp_path: Path, things: Contract) -> None:
-    (tmp_path / "things.json").write_text(to_json(suite(things)), encoding="utf-8")
+    (tmp_path / "things.json").write_text(to_text(from_contract(things)), encoding="utf-8")
     question = {}
     for name, frame in (("good", good()), ("broken", broken())):
         frame.write_parquet(tmp_path / f"{name}.parquet")
@@ -168,10 +174,12 @@ def test_dbt_gives_the_same(tmp_path: Path) -> None:
         finally:
             DuckDBConnectionManager.close_all_connections()
         found[name] = {node.node.name: node.failures for node in done.result}
-    assert found == {
-        "good": {"unique_things__id_": 0, "things_keeps_contract": 0, "things_keeps_contract_warnings": 0},
-        "broken": {"unique_things__id_": 1, "things_keeps_contract": 2, "things_keeps_contract_warnings": 3},
-    }
+    values = "table_a_table_b_batch_table_x_x_x_endraw_0_a_a_s_a_s_100_a"
+    failures = {
+        "things_id_is_required": 0, "things_id_is_unique": 1, f"things_{values}_a_a_x_a_a_a_b": 1,
+        f"things_shape_matches_{values}": 1, "things_table": 1, "things_in": 1, "things_max": 1,
+    }  # fmt: skip
+    assert found == {"good": dict.fromkeys(failures, 0), "broken": failures}
 
 
 TEXTS = """"${table}", $$ ${table} $$, $a$ '${table} $a$, e'\\'${table}'"""
@@ -188,14 +196,14 @@ TEXTS = """"${table}", $$ ${table} $$, $a$ '${table} $a$, e'\\'${table}'"""
     ],
 )  # fmt: skip
 def test_the_table_of_a_query_is_none_of_its_texts(text: str, parts: tuple[str, ...]) -> None:
-    assert Query.of_contract(text) == Query(parts)
+    assert Query.from_contract(text) == Query(parts)
 
 
 @pytest.mark.parametrize("value", VALUES)
 def test_what_great_expectations_is_given_is_read_back(value: str) -> None:
-    query = Query.rows(f"a = {literal(value)}")
-    assert Query.of_suite(query.of_batch()) == query
-    assert Query.of_contract(str(query)) == query
+    query = Query.rows_where(f"a = {literal(value)}")
+    assert Query.from_suite(query.suite_text()) == query
+    assert Query.from_contract(str(query)) == query
     assert duckdb.sql(f"select {literal(value)}").fetchone() == (value,)
 
 
@@ -206,16 +214,16 @@ ENGINE = create_engine("duckdb://")
 @given(st.lists(PIECES | st.sampled_from(VALUES) | st.characters(exclude_categories=["Cs"]), max_size=8).map("".join))
 def test_any_value_reaches_the_database(value: str) -> None:
     query = Query(("select x from ", f" as t where x = {literal(value)}"))
-    assert Query.of_suite(query.of_batch()) == query
-    assert str(text(query.of_batch().format(batch="t")).compile(ENGINE)) == query.of("t")
-    assert duckdb.execute(query.of("(select ? as x)"), [value]).fetchall() == [(value,)]
+    assert Query.from_suite(query.suite_text()) == query
+    assert str(text(query.suite_text().format(batch="t")).compile(ENGINE)) == query.sql("t")
+    assert duckdb.execute(query.sql("(select ? as x)"), [value]).fetchall() == [(value,)]
 
 
 @pytest.mark.parametrize("text", ["from {x}", "from {batch", "from {0}", "from {batch!r}", "from }"])
 def test_a_query_that_great_expectations_cannot_fill_in(text: str) -> None:
-    assert Query.of_suite(text) is None
+    assert Query.from_suite(text) is None
 
 
 def test_a_query_by_hand_holds_table_and_batch() -> None:
     text = "select * from ${table} where a in (select '{{x}} ${table} \\:b' from {batch})"
-    assert Query.of_suite(text) == Query(("select * from ", " where a in (select '{x} ${table} :b' from ", ")"))
+    assert Query.from_suite(text) == Query(("select * from ", " where a in (select '{x} ${table} :b' from ", ")"))

@@ -1,23 +1,55 @@
+import subprocess
+import sys
 from pathlib import Path
 
-from kit.core.locks import SingleInstance
+import pytest
+
+from kit.core.errors import Busy
+from kit.core.locks import SingleInstance, lock
 
 
-def test_what_is_told_holds_as_long_as_the_one_runs(tmp_path: Path) -> None:
-    single, other = SingleInstance(tmp_path / "place"), SingleInstance(tmp_path / "place")
-    assert (other.told, other.process) == (None, "?")
-    with single.held() as held:
-        assert held
-        assert other.told is None  # it is not ready yet
-        single.tell("http://127.0.0.1:1")
-        with other.held() as second:
-            assert not second
-        assert other.told == "http://127.0.0.1:1"
+def test_a_lock_has_one_holder_and_the_file_names_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lock"
+    with lock(path, wait=False) as first, lock(path, wait=False) as second:
+        assert (first, second) == (True, False)
+        assert path.read_text().isdigit()
+    with lock(path, wait=False) as again:
+        assert again
+
+
+def test_a_killed_process_releases_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import sys, time; from pathlib import Path; from kit.core.locks import lock\n"
+        "with lock(Path(sys.argv[1]), wait=True): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with lock(path, wait=False) as acquired:
+            assert not acquired
+        assert path.read_text() == str(holder.pid)
+        holder.kill()
+        with lock(path, wait=True) as acquired:
+            assert acquired
+
+
+def test_the_address_is_known_while_the_instance_runs(tmp_path: Path) -> None:
+    instance, other = (SingleInstance("Lab", tmp_path / "place") for _ in range(2))
+    assert (other.address, other.process) == (None, "?")
+    with instance.held():
+        assert other.address is None  # it is not ready yet
+        with pytest.raises(Busy, match=r"^Lab starts or stops for this mesh \(process \d+\); try again$"), other.held():
+            raise AssertionError("two instances")
+        instance.set_address("http://127.0.0.1:1")
+        assert other.address == "http://127.0.0.1:1"
         assert other.process.isdigit()
-    assert other.told is None
+        with pytest.raises(Busy, match=r"runs already for this mesh at http://127\.0\.0\.1:1 "), other.held():
+            raise AssertionError("two instances")
+    assert other.address is None
 
 
-def test_what_one_that_was_killed_has_told_does_not_count(tmp_path: Path) -> None:
-    single = SingleInstance(tmp_path)
-    single.tell("http://127.0.0.1:1")
-    assert single.told is None
+def test_the_address_of_a_killed_instance_does_not_count(tmp_path: Path) -> None:
+    instance = SingleInstance("Lab", tmp_path)
+    instance.set_address("http://127.0.0.1:1")
+    assert instance.address is None

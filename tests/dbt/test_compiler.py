@@ -55,6 +55,9 @@ def test_dbt_compiles_a_project_once_and_its_error_is_reported(small: SmallMesh,
     with monkeypatch.context() as patch:
         patch.setattr(module.subprocess, "run", None)
         assert statements(small.config, small.product("shop")) == first
+    write(totals, "{{ config(alias='sums', post_hook=\"{{ drop_old(run_query('select 1')) }}\") }}select 1 as one")
+    with pytest.raises(TransformError, match=r"totals.sql: the hook '{{ drop_old\(run_query\('select 1'\)\) }}' needs a run"):
+        statements(small.config, small.product("shop"))
     write(totals, "select * from {{ ref('nobody') }}")
     with pytest.raises(TransformError, match=r"'shop': dbt cannot compile the project: .*depends on a node named 'nobody'"):
         statements(small.config, small.product("shop"))

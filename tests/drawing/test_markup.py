@@ -1,5 +1,4 @@
 from kit.drawing import markup
-from kit.drawing.bars import bar_chart, horizontal_bar, verdict_squares
 from kit.drawing.markup import Html
 
 
@@ -44,14 +43,3 @@ def test_numbers_stand_to_the_right() -> None:
         f"<table><thead><tr><th style='{left}'>name</th><th style='{right}'>rows</th></tr></thead>"
         f"<tbody><tr><td style='{left}'>a</td><td style='{right}'>1</td></tr></tbody></table>"
     )
-
-
-def test_bars_are_pictures_with_words_for_who_cannot_see_them() -> None:
-    picture = bar_chart([0, 1, 100], "3 bars")
-    heights = ["1", "0.00", "1.50", "36.00"]  # the line they stand on, then each of them
-    assert [part.split('"')[1] for part in picture.svg.split(" height=")[2:]] == heights
-    assert markup.image(picture) == f'<img src="{picture.uri}" alt="3 bars" style="max-width:100%">'
-    assert 'width="30.0"' in horizontal_bar(0.5).svg
-    found = verdict_squares(["passed", "failed", "", "warned"])
-    assert found.alt == "passed, failed, not reached, warned"
-    assert found.svg.count("<path") == found.svg.count("<circle") == 1

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from kit.governance.coupling import problems
+from kit.governance.coupling import check_coupling
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, write
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in problems(small.config, small.mesh)]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.config, small.mesh))]
 
 
 def rule(query: str) -> dict[str, Any]:
@@ -34,7 +35,12 @@ ALL = "${table}, raw.sales, sales, shop.sales, shop.totals, totals"
         ("contracts/sales", "select 0 from stg", f"asks 'stg'; it may ask: {ALL}"),
         ("contracts/sales", "select 0 from ${table}, checkpoint()", "takes rows from checkpoint(), which reads"),
         ("contracts/sales", "select current_setting('threads')", "calls current_setting(), which leads out of the tables"),
-        ("contracts/sales", "select count(*) from", "cannot be understood in line 3: Expected"),
+        ("contracts/sales", "select 0 from 'x.parquet'", "reads the file 'x.parquet' in place of a table"),
+        ("contracts/sales", "select 0; select 1", "is 2 statements; write one query"),
+        ("contracts/sales", "call enable_logging(storage = 'file')", "runs 'call', which is no query of tables"),
+        ("contracts/sales", "select $$'$$ from enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
+        ("sources/sales", "select * from getenv('HOME')", "takes rows from getenv(), which reads what is no table"),
+        ("contracts/sales", "select count(*) from", "cannot be understood in line 1: Expected table name"),
     ],
 )  # fmt: skip
 def test_a_rule_asks_tables_of_its_own_product(small: SmallMesh, path: str, query: str, says: str) -> None:
@@ -49,14 +55,22 @@ def test_a_rule_may_ask_whatever_its_product_reads_and_makes(small: SmallMesh) -
     assert found(small) == []
 
 
-def test_a_suite_is_proved_too(small: SmallMesh) -> None:
-    query = "select item from plan.forecast except select item from {batch}"
-    suite = {"expectations": [{"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": query}}]}
+@pytest.mark.parametrize("more", [{}, {"mostly": 0.5}])
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("select item from plan.forecast except select item from {batch}", "asks 'plan.forecast'; it may ask:"),
+        ("select item from {batch}, read_text('x')", "takes rows from read_text(), which reads what is no table"),
+        ("attach 'x.db'", "runs 'attach', which is no query of tables"),
+    ],
+)
+def test_a_suite_is_proved_too(small: SmallMesh, query: str, says: str, more: dict[str, Any]) -> None:
+    kwargs = {"unexpected_rows_query": query, **more}
+    suite = {"expectations": [{"type": "unexpected_rows_expectation", "kwargs": kwargs}]}
     write(small.domains / "shop/expectations/sales.extra.json", json.dumps(suite))
     ((_, message),) = found(small)
-    assert message.startswith(
-        f"shop/expectations/sales.extra.json: 'unexpected rows expectation: {query}' asks 'plan.forecast'"
-    )
+    assert message.startswith("shop/expectations/sales.extra.json: 'unexpected rows expectation: ")
+    assert says in message
 
 
 @pytest.mark.parametrize("table", ["raw.sales", "sales", "totals", "shop.totals"])
@@ -70,6 +84,14 @@ def test_a_need_asks_nothing_but_its_port(small: SmallMesh, table: str) -> None:
             f"plan/consumes/shop.totals.odcs.yaml: 'asks: its query gives = 0' asks '{table}'; it may ask: ${{table}}",
         )
     ]
+
+
+@pytest.mark.parametrize("query", ["select count(*) from 'x.csv'", "select count(*) from glob('*')", "pragma version"])
+def test_a_need_stays_in_its_table(small: SmallMesh, query: str) -> None:
+    small.need([("item", "varchar", {})], [rule(query)])
+    ((name, message),) = found(small)
+    assert name == "plan"
+    assert message.startswith("plan/consumes/shop.totals.odcs.yaml: 'asks: its query gives = 0' ")
 
 
 def test_an_input_that_only_a_rule_reads_is_read(small: SmallMesh) -> None:

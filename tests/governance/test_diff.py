@@ -1,9 +1,7 @@
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,6 @@ from kit.cli.diff_text import lines, markdown
 from kit.contracts.compatibility import ContractChange
 from kit.contracts.contract import Version
 from kit.core.config import Config
-from kit.core.errors import KitError
-from kit.core.git import merge_base_mesh
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from tests.support.small_mesh import SmallMesh
 
@@ -151,53 +147,6 @@ def test_words_are_a_patch_and_the_unknown_is_for_a_person(small: SmallMesh, the
         ContractChange("file", "price.priceAmount changed", "review"),
     )
     assert (found.problems, found.reviews) == ((), 1)
-
-
-def git(root: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=n", "-c", "user.email=n@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
-
-
-def committed(small: SmallMesh) -> None:
-    (small.root / ".gitignore").write_text("state\n")
-    git(small.root, "init", "-b", "main")
-    git(small.root, "add", ".")
-    git(small.root, "commit", "-m", "first")
-
-
-def test_the_other_side_is_where_the_branch_parted(small: SmallMesh) -> None:
-    committed(small)
-    git(small.root, "switch", "-c", "mine")
-    first = (small.root / TOTALS).read_text()
-    git(small.root, "switch", "main")
-    edit(small, TOTALS, lambda data: data.update(name="theirs"))
-    git(small.root, "commit", "-am", "theirs")
-    git(small.root, "switch", "mine")
-    with merge_base_mesh(small.config, "main") as then:
-        assert (then.root / TOTALS).read_text() == first
-        assert then.storage == small.config.storage
-    assert not then.root.exists()
-
-
-def test_git_that_cannot_help_is_one_sentence(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def said(ref: str) -> str:
-        with pytest.raises(KitError) as caught, merge_base_mesh(small.config, ref):
-            pass
-        return str(caught.value)
-
-    assert said("main") == (
-        f"{small.root} is not in a git repository, so there is no other revision to compare with; run `git init`"
-    )
-    git(small.root, "init", "-b", "main")
-    git(small.root, "commit", "--allow-empty", "-m", "empty")
-    assert said("origin/main") == (
-        "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
-        "`--against origin/main`, or name a branch, tag or commit that is there"
-    )
-    assert "git knows no revision '--upload-pack=x' here" in said("--upload-pack=x")
-    assert said("main").endswith("has no folder 'domains'; name one that has, with --against")
-    monkeypatch.setenv("PATH", "")
-    assert said("main") == "git is not installed; it knows the contracts to compare with"
 
 
 FOUND = (

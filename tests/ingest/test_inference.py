@@ -3,6 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from kit.contracts.csv_format import CsvFormat
 from kit.core.errors import IngestError
 from kit.ingest.inference import RawFile, identifier
 from tests.support.small_mesh import write
@@ -11,7 +12,7 @@ from tests.support.small_mesh import write
 def typed(path: Path, folder: Path) -> dict[str, str]:
     import duckdb
 
-    RawFile.of(path).write(folder / "typed.parquet")
+    RawFile.from_path(path).write(folder / "typed.parquet")
     return {name: kind for name, kind, *_ in duckdb.sql(f"describe from '{folder}/typed.parquet'").fetchall()}
 
 
@@ -26,6 +27,7 @@ def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
         "day": ("2024-02-29", "2024-03-01"),
         "no_day": ("2024-02-30", "2024-03-01"),
         "moment": ("2024-02-29 10:00", "2024-02-29T10:00:01"),
+        "year_zero": ("0000-01-01", "2024-03-01"),
         "gap": ("", "7"),
         "empty": ("", ""),
     }
@@ -33,15 +35,16 @@ def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "\n".join(rows) + "\n")
     assert typed(tmp_path / "a.csv", tmp_path) == {
         "flag": "BOOLEAN", "number": "BIGINT", "late_text": "VARCHAR", "zip": "VARCHAR", "price": "DECIMAL(18,3)",
-        "share": "DOUBLE", "day": "DATE", "no_day": "VARCHAR", "moment": "TIMESTAMP", "gap": "BIGINT", "empty": "VARCHAR",
+        "share": "DOUBLE", "day": "DATE", "no_day": "VARCHAR", "moment": "TIMESTAMP", "year_zero": "VARCHAR", "gap": "BIGINT",
+        "empty": "VARCHAR",
     }  # fmt: skip
 
 
 def test_names_become_those_a_contract_can_have(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "\ufeffVisit Nr;2nd,line;Größe;ok\n1;a;b;c\n")
-    given = RawFile.of(tmp_path / "a.csv")
-    assert given.names == {"Visit Nr": "visit_nr", "2nd,line": "n2nd_line", "Größe": "groe", "ok": "ok"}
-    assert (given.delimiter, given.is_plain) == (";", False)
+    raw = RawFile.from_path(tmp_path / "a.csv")
+    assert raw.names == {"visit_nr": "Visit Nr", "n2nd_line": "2nd,line", "groe": "Größe", "ok": "ok"}
+    assert raw.csv == CsvFormat(";")
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
@@ -53,13 +56,17 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.csv", b"", "a.csv is empty; a port needs at least columns"),
-        ("a.csv", b"a,b\n", "a.csv has no rows, so nobody can tell its types; give it at least one"),
-        ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' stands twice; rename one of them"),
+        ("a.csv", b"a,b\n", "a.csv has no rows, so that its types cannot be inferred; give it at least one"),
+        ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' is there twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
         ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one"),
-        ("a.csv", b"\xff\xfe\x00", "a.csv is not UTF-8 text; save it as UTF-8"),
-        ("a.csv", b"a,b\n1,2,3\n", "a.csv cannot be read: Invalid Input Error: CSV Error on Line: 2"),
-        ("a.csv.gz", b"plain", "a.csv.gz cannot be read: Not a gzipped file (b'pl')"),
+        ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8"),
+        ("a.csv", b"\n\n", "a.csv is empty; a port needs at least columns"),
+        ("a.txt", b"a,b\n1,2\n", "a.txt is none of .parquet, .csv, .csv.gz"),
+        ("a.csv", b"a,b\n1\n", "a.csv, line 2: has 1 field, the header has 2"),
+        ("a.csv", b"a,b\n1,2\r\n3,4\n", "a.csv cannot be read: its lines must all end the same way"),
+        ("a.csv", b"a,b\n1,2,3\n", "a.csv, line 2: has 3 fields, the header has 2"),
+        ("a.csv.gz", b"plain", "a.csv.gz is not a whole gzip archive: Not a gzipped file (b'pl')"),
         ("a.parquet", b"nonsense", "a.parquet cannot be read: "),
     ],
 )
@@ -69,7 +76,7 @@ def test_what_cannot_be_used_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(IngestError) as caught:
-        RawFile.of(tmp_path / name).write(tmp_path / "typed.parquet")
+        RawFile.from_path(tmp_path / name).write(tmp_path / "typed.parquet")
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "typed.parquet").exists()

@@ -1,3 +1,4 @@
+import json
 import os
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest import typed_reader
 from kit.ingest.landing import LandedSource, land, package_file
+from kit.ingest.typed_reader import FileSchema
 from tests.support.small_mesh import SmallMesh, contract, write
 
 COLUMNS = [
@@ -125,9 +127,9 @@ def test_what_is_no_file_is_named(shop: SmallMesh, body: str, problem: str) -> N
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def convert(name: str, types: dict[str, str], origin: Path, target: Path) -> None:
-        typed_reader.convert(name, types, origin, target)
-        with origin.open("a") as file:
+    def convert(label: str, schema: FileSchema, path: Path, target: Path) -> None:
+        typed_reader.convert(label, schema, path, target)
+        with path.open("a") as file:
             file.write(ROW)
 
     monkeypatch.setattr("kit.ingest.landing.convert", convert)
@@ -245,6 +247,16 @@ def test_the_same_content_lands_anew_under_another_contract(shop: SmallMesh) -> 
     second = take(shop, "feed.csv", HEADER + ROW)
     assert second.path != first.path
     assert columns(second)["number"] == "integer"
+
+
+def test_the_contract_says_how_columns_are_called_and_parted_in_the_file(shop: SmallMesh) -> None:
+    path = shop.domains / "shop/sources/feed.odcs.yaml"
+    data = json.loads(contract("shop.raw.feed", "feed", [("code", "varchar", {"physicalName": "Code Nr."}), *COLUMNS[1:]]))
+    write(path, json.dumps(data | {"customProperties": [{"property": "csv", "value": {"delimiter": ";"}}]}))
+    content = (HEADER.replace("code", "Code Nr.") + ROW).replace(",", ";")
+    assert text_rows(take(shop, "feed.csv", content)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
+    frame = FRAME.replace("'code'", "'Code Nr.'") + "\n"
+    assert text_rows(ingest(shop, frame)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
 
 
 def test_a_file_of_a_package_is_found() -> None:

@@ -11,11 +11,13 @@ import polars as pl
 import pytest
 
 from kit.contracts.contract import Contract
+from kit.contracts.csv_format import CsvFormat
 from kit.core import database
 from kit.core.errors import IngestError
-from kit.ingest.typed_reader import convert
+from kit.ingest.typed_reader import FileSchema, convert
 from kit.quality import volume
-from kit.quality.audit import AuditTarget, audit
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
 from tests.support.small_mesh import contract, valid, write
 
 TYPES = {
@@ -53,21 +55,28 @@ def query(folder: Path, text: str) -> bytes:
     return made.read_bytes()
 
 
-def take(folder: Path, name: str, content: str | bytes, types: dict[str, str] = TYPES) -> list[tuple[Any, ...]]:
+def schema(types: dict[str, str] = TYPES) -> FileSchema:
+    """These columns, called in the file as in the contract."""
+    return FileSchema(types, {name: name for name in types})
+
+
+def take(folder: Path, name: str, content: str | bytes, wanted: FileSchema | None = None) -> list[tuple[Any, ...]]:
     """The rows, as text, that a file of this name and content is turned into."""
+    wanted = wanted or schema()
     origin, target = folder / name, folder / "landed"
     origin.write_bytes(content.encode() if isinstance(content, str) else content)
-    convert(name, types, origin, target)
+    convert(name, wanted, origin, target)
     with database.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"create view landed as select * from read_parquet('{target}')")
-        assert database.column_types(connection, "landed") == types
+        assert database.column_types(connection, "landed") == wanted.types
         return connection.execute("select columns(*)::varchar from landed").fetchall()
 
 
-def refused(folder: Path, name: str, content: str | bytes) -> str:
+def refused(folder: Path, name: str, content: str | bytes, wanted: FileSchema | None = None) -> str:
     with pytest.raises(IngestError) as caught:
-        take(folder, name, content)
+        take(folder, name, content, wanted)
+    assert not (folder / "landed").exists()
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) <= 300
@@ -145,11 +154,11 @@ RFC = " cannot be read: its lines must all end the same way, and a quote within 
 ALL_BUT = "'code', 'amount', 'number' and 10 more are missing"
 TWO_LINES, PLAIN, WIDE = line(code='"a\nb"'), line(more="", list="x"), ",".join(f"c{i}" for i in range(10_000))
 FILES: list[tuple[str, str | bytes, str]] = [
-    ("feed.csv", f"{HEADER}\n{ROW}\n{ROW},\n", ", line 3: has 14 fields, the contract says 13"),
-    ("feed.csv", f"{HEADER}\n{ROW},x\n", ", line 2: has 14 fields, the contract says 13"),
-    ("feed.csv", f"{HEADER}\n{ROW},,,\n", ", line 2: has 16 fields, the contract says 13"),
-    ("feed.csv", f"{HEADER}\n{ROW}\n7\n", ", line 3: has 1 field, the contract says 13"),
-    ("feed.csv", f"{HEADER}\n{TWO_LINES}\n\n{ROW},\n", ", line 5: has 14 fields, the contract says 13"),
+    ("feed.csv", f"{HEADER}\n{ROW}\n{ROW},\n", ", line 3: has 14 fields, the header has 13"),
+    ("feed.csv", f"{HEADER}\n{ROW},x\n", ", line 2: has 14 fields, the header has 13"),
+    ("feed.csv", f"{HEADER}\n{ROW},,,\n", ", line 2: has 16 fields, the header has 13"),
+    ("feed.csv", f"{HEADER}\n{ROW}\n7\n", ", line 3: has 1 field, the header has 13"),
+    ("feed.csv", f"{HEADER}\n{TWO_LINES}\n\n{ROW},\n", ", line 5: has 14 fields, the header has 13"),
     ("feed.csv", "", f": {ALL_BUT}"),
     ("feed.csv", f"{ROW}\n", f": {ALL_BUT}; '007', '1.50', '12' and 10 more are not in the contract"),
     ("feed.csv", FILE.replace(",list\n", "\n"), ": 'list' is missing"),
@@ -161,13 +170,13 @@ FILES: list[tuple[str, str | bytes, str]] = [
     ("feed.csv", FILE.replace("code,", "code,code,"), ": 'code' is there more than once"),
     ("feed.csv", FILE.replace("code,amount", "code,code"), ": 'amount' is missing; 'code' is there more than once"),
     ("feed.csv", HEADER.replace(",", ";") + "\n", f": {ALL_BUT}; 'code;amount;number;small;share;day;at;zo…' is not in the "
-     "contract; separate its fields by commas"),
+     "contract; separate its fields by ',', or declare another delimiter in the contract"),
     ("feed.csv", HEADER.replace(",", "\t") + "\n", f": {ALL_BUT}; 'code\\tamount\\tnumber\\tsmall\\tshare\\tday\\tat\\tzo…' is "
-     "not in the contract; separate its fields by commas"),
+     "not in the contract; separate its fields by ',', or declare another delimiter in the contract"),
     ("feed.csv", f"{HEADER},{WIDE}\n", ": 'c0', 'c1', 'c2' and 9,997 more are not in the contract"),
     ("feed.csv", "x" * 200_000, " is not readable CSV: field larger than field limit (131072)"),
     ("feed.csv", FILE.encode() + b"caf\xe9,1\n", " is not UTF-8: line 3 holds the byte 0xe9"),
-    ("feed.csv", FILE.encode() + b"caf\xc3", " is not UTF-8: it ends amid a letter, on line 3"),
+    ("feed.csv", FILE.encode() + b"caf\xc3", " is not UTF-8: it ends inside a character, on line 3"),
     ("feed.csv", FILE.encode("utf-16"), " is UTF-16; save it as UTF-8"),
     ("feed.csv", FILE.encode("utf-16-le"), " is no text: line 1 holds a NUL byte"),
     ("feed.csv", f"{FILE}\0\n", " is no text: line 3 holds a NUL byte"),
@@ -304,6 +313,73 @@ def test_an_odd_file_is_read_whole(tmp_path: Path, name: str, content: str | byt
     assert take(tmp_path, name, content) == [tuple(SEEN.values())]
 
 
+RENAMED = {"my_id": "My Id", "b": "b"}
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("my_id,b", FileSchema({"my_id": "bigint", "b": "varchar"}, {"my_id": "my_id", "b": "b"})),
+        ("My Id,b", FileSchema({"my_id": "bigint", "b": "varchar"}, RENAMED)),
+        ("b,My Id", FileSchema({"b": "varchar", "my_id": "bigint"}, RENAMED)),
+        ("My Id;b", FileSchema({"my_id": "bigint", "b": "varchar"}, RENAMED, CsvFormat(";"))),
+        ("My Id\tb", FileSchema({"my_id": "bigint", "b": "varchar"}, RENAMED, CsvFormat("\t"))),
+    ],
+)
+def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(tmp_path: Path, header: str, wanted: FileSchema) -> None:
+    sign = wanted.csv.delimiter
+    rows = [["1", "x"], [], ["2", f'"y{sign}"'], ["", "z"], ["4", '""']]
+    is_turned = header.startswith("b")
+    content = "\n".join(sign.join(reversed(row) if is_turned else row) for row in rows)
+    landed = take(tmp_path, "feed.csv", f"{header}\n{content}\n", wanted)
+    assert [tuple(reversed(row)) if is_turned else row for row in landed] == [
+        ("1", "x"), ("2", f"y{sign}"), (None, "z"), ("4", None),
+    ]  # fmt: skip
+
+
+def test_columns_of_other_names_are_refused_by_their_names_in_the_file(tmp_path: Path) -> None:
+    wanted = FileSchema({"my_id": "bigint", "b": "bigint"}, RENAMED)
+    assert refused(tmp_path, "feed.csv", "my_id,b\n1,2\n", wanted) == (
+        "feed.csv: 'My Id' is missing; 'my_id' is not in the contract"
+    )
+    assert refused(tmp_path, "feed.csv", "My Id,b\n1,x\n", wanted) == "feed.csv, line 2: b is 'x', the contract says bigint"
+    made = query(tmp_path, """select 1 as "my.id", 'x' as b""")
+    assert refused(tmp_path, "feed.parquet", made, FileSchema(wanted.types, {"my_id": "my.id", "b": "b"})) == (
+        "feed.parquet, row 1: b is 'x', the contract says bigint"
+    )
+
+
+def test_a_parquet_file_is_renamed(tmp_path: Path) -> None:
+    made = query(tmp_path, """select 'x' as "a.b", 1::bigint as "My ""Id" """)
+    wanted = FileSchema({"my_id": "bigint", "b": "varchar"}, {"my_id": 'My "Id', "b": "a.b"})
+    assert take(tmp_path, "feed.parquet", made, wanted) == [("1", "x")]
+
+
+def test_a_csv_file_of_texts_is_written_as_parquet(tmp_path: Path) -> None:
+    texts = schema({"carrier": "varchar", "name": "varchar"})
+    assert take(tmp_path, "feed.csv", "carrier,name\n9E,Endeavor\n", texts) == [("9E", "Endeavor")]
+
+
+@pytest.mark.parametrize(("mark", "end"), [("", "\n"), ("", "\r\n"), ("", "\r"), ("\ufeff", "\n")])
+def test_the_header_after_empty_lines_is_no_row(tmp_path: Path, mark: str, end: str) -> None:
+    texts = schema({"carrier": "varchar", "name": "varchar"})
+    content = f"{mark}{end}{end}carrier,name{end}9E,Endeavor{end}"
+    assert take(tmp_path, "feed.csv", content, texts) == [("9E", "Endeavor")]
+
+
+def test_all_that_decides_on_how_a_file_is_read_is_in_the_digest() -> None:
+    names = {"a": "a", "b": "b"}
+    schemas = [
+        FileSchema({"a": "date", "b": "date"}, names),
+        FileSchema({"a": "date", "b": "time"}, names),
+        FileSchema({"b": "date", "a": "date"}, names),
+        FileSchema({"a": "date", "b": "date"}, {"a": "b", "b": "a"}),
+        FileSchema({"a": "date", "b": "date"}, names, CsvFormat(";")),
+    ]
+    assert len({item.digest() for item in schemas}) == len(schemas)
+    assert schemas[0].digest() == "88942f8e"  # data landed by older releases keeps its place
+
+
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     assert take(tmp_path, "feed.csv", f"{HEADER}\n") == []
 
@@ -333,7 +409,7 @@ def test_a_parquet_file_of_the_contracts_types_is_kept_byte_for_byte(tmp_path: P
 def test_a_column_without_values_has_any_type(tmp_path: Path) -> None:
     made = tmp_path / "made.parquet"
     pl.DataFrame({"day": [None]}).write_parquet(made)
-    assert take(tmp_path, "feed.parquet", made.read_bytes(), {"day": "date"}) == [(None,)]
+    assert take(tmp_path, "feed.parquet", made.read_bytes(), schema({"day": "date"})) == [(None,)]
 
 
 VISITS: list[tuple[str, str, dict[str, Any]]] = [
@@ -361,7 +437,7 @@ def delivered(folder: Path, visits: AuditTarget, rows: list[str], before: int) -
     """What is said against a delivery by what comes after the gate; the last snapshot had `before` rows."""
     types = {column.name: column.type for column in visits.contract.columns}
     (folder / "visits.csv").write_text("\n".join([",".join(types), *rows]) + "\n", encoding="utf-8")
-    convert("visits.csv", types, folder / "visits.csv", folder / "visits.parquet")
+    convert("visits.csv", schema(types), folder / "visits.csv", folder / "visits.parquet")
     pl.DataFrame({"id": [1, 2]}).write_parquet(folder / "customers.parquet")
     tables = {"raw.visits": [folder / "visits.parquet"], "crm.customers": [folder / "customers.parquet"]}
     found = audit([visits], tables, datetime(2024, 1, 10))

@@ -5,74 +5,110 @@ import pytest
 from playwright.sync_api import expect
 
 import kit
+from kit.build.build import Outcome
 from kit.core.errors import KitError
-from kit.jupyter.current_notebook import OwnNotebook
-from kit.jupyter.promote_form import PromoteForm, told
+from kit.jupyter.current_notebook import CurrentNotebook
+from kit.jupyter.promote_form import PromoteForm, promotion_html
+from kit.mesh.context import Context
+from kit.mesh.parameters import Parameter
+from kit.scaffold.asset_notebook import AssetNotebook
+from kit.scaffold.changes import FileChange
+from kit.scaffold.promotion import Promotion
+from kit.storage.snapshot import Snapshot
 from tests.support.lab import SECONDS, LabPage, needs_browser
 from tests.support.small_mesh import SmallMesh, notebook, write
-
-PROMOTION = {
-    "notebook": "a.ipynb", "port": "plan.a", "place": "domains/plan/notebooks/a.ipynb", "reads": ["shop.totals 1.0.0"],
-    "parameters": {"days": {"type": "int", "default": 7}}, "diff": ["--- <a>", "+++ b", "@@ -1 +1 @@", "-x", "+y"],
-    "generated": ["catalog.yaml  +1 -0"], "open_points": ["a.yaml:9: TODO"], "version": None,
-}  # fmt: skip
 
 
 @pytest.fixture
 def form(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> PromoteForm:
     monkeypatch.chdir(small.root)
     write(small.root / "notebooks/Day 1.ipynb", json.dumps(notebook(["x = 1"])))
-    return PromoteForm(small.config, OwnNotebook(small.root / "notebooks/Day 1.ipynb", None, ("x = 1",)))
+    return PromoteForm(Context(small.config), CurrentNotebook(small.root / "notebooks/Day 1.ipynb", None, ("x = 1",)))
 
 
-def test_where_no_kernel_runs_the_form_is_a_command(form: PromoteForm) -> None:
+def test_without_a_kernel_the_form_is_a_command(form: PromoteForm) -> None:
     bundle = form._repr_mimebundle_()
     assert bundle["text/plain"] == "kit promote notebooks/Day 1.ipynb --product PRODUCT --port day_1"
     assert f"<pre>{bundle['text/plain']}</pre>" in bundle["text/html"]
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == form.widget.model_id
 
 
-def test_a_button_says_what_is_missing(form: PromoteForm) -> None:
+def test_a_button_reports_missing_input(form: PromoteForm) -> None:
     form.run(dry_run=True)
-    assert "choose the product that it goes to" in form._said.value
+    assert "choose the product that gets the port" in form._report.value
     form._product.value = "plan"
     form.run(dry_run=True)
-    assert "does not end in a table; write kit.output(&quot;day_1&quot;, frame) as its last line" in form._said.value
-    assert "Day 1.ipynb, saved " in form._said.value
-    assert not (form._look.disabled or form._promote.disabled)
+    assert "does not end in a table; write kit.output(&quot;day_1&quot;, frame) as its last line" in form._report.value
+    assert "Day 1.ipynb, saved " in form._report.value
+    assert not (form._show.disabled or form._promote.disabled)
 
 
-def test_what_changes_is_shown_in_colours() -> None:
-    html = told(PROMOTION)
+def test_a_promotion_is_shown_with_its_changes_in_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    place, contract = tmp_path / "plan/a.ipynb", tmp_path / "<a>.yaml"
+    promotion = Promotion(
+        path=tmp_path / "a.ipynb", port="plan.a", place=place, reads=("shop.totals 1.0.0",),
+        parameters=(Parameter("days", "int", 7, ""),), adopted=AssetNotebook("", "a", ("x",), ("y",)),
+        changes=(
+            FileChange(contract, b"old\n", b"new\n"), FileChange(tmp_path / "catalog.yaml", None, b"1\n", generated=True),
+        ),
+        open_points=("a.yaml:9: TODO",),
+    )  # fmt: skip
+    html = promotion_html(promotion, None)
     assert "<b>Nothing was written yet.</b>" in html
-    assert "<span style='color:inherit;font-weight:bold'>--- &lt;a&gt;</span>\n" in html
-    assert "<span style='color:#d73a49'>-x</span>\n<span style='color:#278a45'>+y</span>" in html
+    assert "<span style='color:inherit;font-weight:bold'>--- &lt;a&gt;.yaml</span>\n" in html
+    assert "<span style='color:#d73a49'>-old</span>\n<span style='color:#278a45'>+new</span>" in html
     assert "<td style='vertical-align:top;text-align:left'>days: int = 7</td>" in html
+    assert "catalog.yaml  +1 -0" in html
     assert "<li>a.yaml:9: TODO</li>" in html
-    assert "plan.a is published, snapshot 2024: kit.read(&quot;plan.a&quot;)" in told({**PROMOTION, "version": "2024"})
+    published = promotion_html(promotion, Outcome("plan", "published", 1.0, snapshot=Snapshot("plan", "2024", tmp_path, {})))
+    assert "plan.a is published, snapshot 2024: kit.read(&quot;plan.a&quot;)" in published
 
 
-def test_the_notebook_is_known_by_its_cell_also_when_it_was_renamed(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_button_in_a_kernel_writes_and_builds(small: SmallMesh) -> None:
+    """In the thread of the kernel, as `kit.run()` in a cell; the notebook it promotes runs in a kernel of its own."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    small.publish("shop")
+    cells = ["import kit", "totals = kit.read('shop.totals')\ntotals"]
+    write(small.root / "notebooks/best.ipynb", json.dumps(notebook(cells)))
+    code = (
+        "import kit\nform = kit.promote('best.ipynb')\nform._product.value = 'plan'\n"
+        "form._promote.click()\nprint(form._report.value)"
+    )
+    caller = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(caller, timeout=300, resources={"metadata": {"path": str(small.root / "notebooks")}}).execute()
+    text = "".join(output.get("text", "") for output in caller.cells[0].outputs)
+    assert "plan.best is published, snapshot " in text, text
+    assert "  builds plan …" in text
+    assert ">domains/plan/notebooks/best.ipynb<" in text
+    pointer = small.store.read_pointer("plan")
+    assert pointer is not None
+    assert pointer.version in text
+    assert small.mesh.port("plan.best").notebook == small.domains / "plan/notebooks/best.ipynb"
+
+
+def test_the_notebook_is_found_by_its_cell_also_when_it_was_renamed(tmp_path: Path) -> None:
     data = notebook(["x = 1", "kit.promote()"])
     old, other = tmp_path / "old.ipynb", tmp_path / "a.ipynb"
-    own = OwnNotebook(old, "cell2", ("x = 1", "kit.promote()"))
+    current = CurrentNotebook(old, "cell2", ("x = 1", "kit.promote()"))
     with pytest.raises(KitError, match="there is no notebook"):
-        own.saved()
+        current.saved_file()
     write(other, "no notebook")
     write(old, json.dumps(notebook(["x = 2", "kit.promote()"])))
-    with pytest.raises(
-        KitError, match=r"^old\.ipynb is not saved as it was run; save it \(Ctrl\+S\) and press the button again$"
-    ):
-        own.saved()
+    with pytest.raises(KitError, match=r"^old\.ipynb is not saved since its last cell ran; "):
+        current.saved_file()
     write(other, json.dumps(data))
-    assert own.saved() == other
+    assert current.saved_file() == other
     write(old, json.dumps(data))
-    assert own.saved() == old
+    assert current.saved_file() == old
 
 
-def test_outside_of_jupyter_it_asks_for_the_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_of_jupyter_the_name_is_needed(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    with pytest.raises(KitError, match="which notebook this is cannot be told; name it"):
+    with pytest.raises(KitError, match="the current notebook is unknown; name it"):
         kit.promote()
     assert repr(kit.promote("x.ipynb")) == "kit promote x.ipynb --product PRODUCT --port x"
 

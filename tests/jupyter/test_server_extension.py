@@ -51,7 +51,7 @@ def test_dagster_is_started_once_when_asked_for_and_ended(small: SmallMesh, star
 
 def test_one_that_runs_already_is_used(small: SmallMesh, started: list[Started]) -> None:
     with dev_server.place(small.config).held():
-        dev_server.place(small.config).tell("http://127.0.0.1:3000")
+        dev_server.place(small.config).set_address("http://127.0.0.1:3000")
         assert Dagster(small.config).address() == "http://127.0.0.1:3000"
     assert started == []
 

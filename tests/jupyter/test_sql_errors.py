@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kit.jupyter.sql_errors import explained, pointed
+from kit.jupyter.sql_errors import explain, point_at
 
 
 def said(text: str, position: int | None = None, **more: Any) -> str:
@@ -48,12 +48,12 @@ def said(text: str, position: int | None = None, **more: Any) -> str:
     ],
 )
 def test_what_duckdb_said_is_told_in_one_message(error: str, query: str, message: str) -> None:
-    assert str(explained(error, query, 2, ["item", "amount"], lambda name: f"unknown {name}")) == message
+    assert str(explain(error, query, 2, ["item", "amount"], lambda name: f"unknown {name}")) == message
 
 
 def test_positions_are_bytes_and_long_lines_are_cut() -> None:
-    assert str(pointed("here", "select 'äöü', x", 1, 17)) == "line 1: here\n    select 'äöü', x\n                  ^"
+    assert str(point_at("here", "select 'äöü', x", 1, 17)) == "line 1: here\n    select 'äöü', x\n                  ^"
     query = "select " + "1+" * 100 + "x from y"
-    shown, caret = str(pointed("here", query, 1, 207)).splitlines()[1:]
+    shown, caret = str(point_at("here", query, 1, 207)).splitlines()[1:]
     assert shown == "    …" + "1+" * 25 + "x from y"
     assert shown[caret.index("^")] == "x"

@@ -9,31 +9,32 @@ import polars as pl
 import pytest
 
 from kit.core.errors import SqlError
-from kit.jupyter.session_pins import Pins
-from kit.jupyter.sql_session import Session
+from kit.jupyter.session_pins import SessionPins
+from kit.jupyter.sql_session import SqlSession
+from kit.mesh.context import Context
 from tests.support.small_mesh import SmallMesh
 
 
 @pytest.fixture
-def session(small: SmallMesh) -> Iterator[Session]:
+def session(small: SmallMesh) -> Iterator[SqlSession]:
     small.publish("shop")
-    session = Session(Pins(small.config))
+    session = SqlSession(SessionPins(small.config))
     yield session
     session.pins.close()
 
 
-def rows(session: Session, query: str, **names: Any) -> list[tuple[Any, ...]]:
-    return session.ask(query, names).rows()
+def rows(session: SqlSession, query: str, **names: Any) -> list[tuple[Any, ...]]:
+    return session.query(query, names).rows()
 
 
-def test_ports_are_asked_by_name(session: Session) -> None:
+def test_ports_are_asked_by_name(session: SqlSession) -> None:
     assert rows(session, "select item, amount::int from shop.totals order by item") == [("cake", 170), ("tea", 310)]
     assert rows(session, 'select count(*) from "shop"."sales" s join Shop.Totals using (item)') == [(30,)]
-    assert session.ask("describe shop.totals", {})["column_name"].to_list() == ["item", "amount"]
-    assert session.ask("pivot shop.sales on item using count(*)", {}).columns[-2:] == ["cake", "tea"]
+    assert session.query("describe shop.totals", {})["column_name"].to_list() == ["item", "amount"]
+    assert session.query("pivot shop.sales on item using count(*)", {}).columns[-2:] == ["cake", "tea"]
 
 
-def test_frames_and_values_of_the_notebook(session: Session) -> None:
+def test_frames_and_values_of_the_notebook(session: SqlSession) -> None:
     mine = pl.DataFrame({"item": ["tea"], "price": [3]})
     names = {"mine": mine, "pandas_frame": pd.DataFrame({"item": ["cake"]}), "lazy": mine.lazy(), "shop": mine}
     assert rows(session, "select price from mine join shop.totals using (item)", **names) == [(3,)]
@@ -63,7 +64,7 @@ def test_frames_and_values_of_the_notebook(session: Session) -> None:
         ("select $missing", "$missing is no variable of the notebook; assign it in a cell before"),
         ("select ?", "a value without a name; write $name"),
         ("select $thing", "Unable to transform python value of type"),
-        ("select $mine", "$mine is a frame; ask it by its name, without the $"),
+        ("select $mine", "$mine is a frame; use its name without the $"),
         ("select 1 as a, 2 as a", "two columns of the result are called 'a'; name one of them with `as`"),
         ("select interval 1 day as i", "the column 'i' is of type interval, which no frame can hold; cast it, as to varchar"),
         ("from '/etc/passwd'", "line 1: there is no port or frame '/etc/passwd'"),
@@ -71,21 +72,21 @@ def test_frames_and_values_of_the_notebook(session: Session) -> None:
         ("from glob('/*')", "line 1: '/*' is out of reach"),
     ],
 )
-def test_what_a_query_may_not_do_or_gets_wrong(session: Session, query: str, says: str) -> None:
+def test_what_a_query_may_not_do_or_gets_wrong(session: SqlSession, query: str, says: str) -> None:
     with pytest.raises(SqlError) as error:
-        session.ask(query, {"thing": object(), "mine": pl.DataFrame()})
+        session.query(query, {"thing": object(), "mine": pl.DataFrame()})
     assert says in str(error.value)
 
 
-def test_nothing_but_the_named_files_can_be_read(session: Session, small: SmallMesh) -> None:
+def test_nothing_but_the_named_files_can_be_read(session: SqlSession, small: SmallMesh) -> None:
     other = next(small.config.storage.glob("products/shop/*/sales/*.parquet"))
     with pytest.raises(SqlError, match="is out of reach"):
-        session.ask(f"select (select count(*) from shop.totals) from read_parquet('{other}')", {})
+        session.query(f"select (select count(*) from shop.totals) from read_parquet('{other}')", {})
 
 
 def test_a_session_outside_a_domain_reads_what_is_published(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     small.publish("shop")
-    session = Session.open()
+    session = SqlSession.open(Context.load)
     with closing(session.pins):
         assert rows(session, "select count(*) from shop.sales") == [(30,)]

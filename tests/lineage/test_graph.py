@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from kit.dbt.project import Project
-from kit.lineage.graph import Node, lineage, nodes, upstream
+from kit.lineage.graph import LineageNode, lineage, product_nodes, upstream
 from kit.mesh.mesh import Mesh
 from tests.support.small_mesh import SmallMesh
 
@@ -10,24 +10,24 @@ ROOT = Path(__file__).parents[2]
 
 def test_what_a_product_is_made_of(small: SmallMesh) -> None:
     shop = small.product("shop")
-    assert nodes(shop, Project.read(shop.folder)) == (
-        Node("shop.raw.sales", "shop", "source", "One row per sales."),
-        Node("shop.sales", "shop", "port", "One row per sales.", ("shop.raw.sales",)),
-        Node("shop.totals", "shop", "port", "One row per totals.", ("shop.sales",)),
+    assert product_nodes(shop, Project.read(shop.folder)) == (
+        LineageNode("shop.raw.sales", "shop", "source", "One row per sales."),
+        LineageNode("shop.sales", "shop", "port", "One row per sales.", ("shop.raw.sales",)),
+        LineageNode("shop.totals", "shop", "port", "One row per totals.", ("shop.sales",)),
     )
-    assert [node.table for node in nodes(shop, Project.read(shop.folder))] == ["raw.sales", "sales", "totals"]
+    assert [node.table for node in product_nodes(shop, Project.read(shop.folder))] == ["raw.sales", "sales", "totals"]
 
 
 def test_a_port_whose_model_cannot_be_found_may_read_any_input(small: SmallMesh) -> None:
     shop = small.product("shop")
-    assert [(node.id, node.reads) for node in nodes(shop, Project((), ()))] == [
+    assert [(node.id, node.reads) for node in product_nodes(shop, Project((), ()))] == [
         ("shop.raw.sales", ()), ("shop.sales", ("shop.raw.sales",)), ("shop.totals", ("shop.raw.sales",)),
     ]  # fmt: skip
 
 
 def test_upstream_follows_every_edge_once_and_ends_at_what_is_unknown() -> None:
     graph = {
-        name: Node(name, "p", "model", "", reads)
+        name: LineageNode(name, "p", "model", "", reads)
         for name, reads in {"a": ("b", "c"), "b": ("d",), "c": ("d",), "d": ("a", "x")}.items()
     }
     assert upstream(graph, ["b"]) == {"a", "b", "c", "d", "x"}

@@ -45,7 +45,7 @@ def test_a_product_is_read_whole(small: SmallMesh) -> None:
         ("shop.sales", "sales", "One row per sales.", None, ()),
         ("shop.totals", "totals", "One row per totals.", None, ()),
     ]
-    assert [port.suite for port in shop.ports] == [shop.folder / "expectations/sales.extra.json", None]
+    assert [port.extra_suite for port in shop.ports] == [shop.folder / "expectations/sales.extra.json", None]
 
 
 def test_a_notebook_port_reads_every_input_unless_it_says_which(small: SmallMesh) -> None:

@@ -111,7 +111,7 @@ def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[Sm
     assert second.stderr == (
         f"error: Dagster runs already for this mesh at {server.address} (process {server.process.pid}); stop it first\n"
     )
-    assert place(small.config).told == server.address
+    assert place(small.config).address == server.address
     assert free_port(server.port) != server.port
 
 

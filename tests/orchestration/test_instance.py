@@ -86,7 +86,7 @@ def test_a_run_of_a_killed_process_fails_and_frees_its_slot(small: SmallMesh) ->
     assert list((home(small.config) / "alive").iterdir()) == []
 
 
-def test_a_run_too_young_to_show_life_is_left_alone(small: SmallMesh, monkeypatch: object) -> None:
+def test_a_run_that_may_not_have_its_lock_yet_is_left_alone(small: SmallMesh, monkeypatch: object) -> None:
     with instance(small.config) as opened:
         job = dg.Definitions(assets=[dg.asset(lambda: 1, name="a")]).resolve_implicit_global_asset_job_def()
         run = opened.create_run_for_job(job)

@@ -13,7 +13,8 @@ import pytest
 from kit.contracts.contract import Contract
 from kit.core.errors import InvalidFile
 from kit.quality import quarantine
-from kit.quality.audit import AuditTarget, audit
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
 from kit.quality.quarantine import SplitFile
 from tests.support.small_mesh import SmallMesh, contract, valid, write
 
@@ -174,13 +175,13 @@ SCALAR = {"type": "sql", "query": "select count(*) from ${table}", "mustBe": 3}
 @pytest.mark.parametrize(
     ("options", "quality", "limit", "says"),
     [
-        (column(**RANGE), [], None, "a rule sets rows aside, but nothing says how many may be; write customProperties: "),
+        (column(**RANGE), [], None, "write customProperties: [{property: quarantineLimit, value: 0.01}]"),
         (column(**RANGE), [], 1, "quarantineLimit: 1 is not a share between 0 and 1 such as 0.01"),
         (column(**RANGE), [], "1 %", "quarantineLimit: '1 %' is not a share between 0 and 1"),
-        (RANGE, [], 0.1, "quarantineLimit: no rule sets rows aside; give one 'onFailure: quarantine', or delete the limit"),
-        (RANGE, [{**ROWS, "customProperties": [ASIDE]}], 0.1, "'rows are between 3 and 3' tells no rows to set aside; only"),
-        (RANGE, [{**SCALAR, "customProperties": [ASIDE]}], 0.1, "'its query gives = 3' tells no rows to set aside; only"),
-        ({"quality": [{**NULLS, "customProperties": [ASIDE]}]}, [], 0.1, "'at most 5 % of n are null' tells no rows"),
+        (RANGE, [], 0.1, "customProperties.0.value: quarantineLimit: no rule sets rows aside"),
+        (RANGE, [{**ROWS, "customProperties": [ASIDE]}], 0.1, "'rows are between 3 and 3' selects no rows to set aside; only"),
+        (RANGE, [{**SCALAR, "customProperties": [ASIDE]}], 0.1, "'its query gives = 3' selects no rows to set aside; only"),
+        ({"quality": [{**NULLS, "customProperties": [ASIDE]}]}, [], 0.1, "'at most 5 % of n are null' selects no rows"),
         (RANGE, [{**ROWS, "customProperties": [{**ASIDE, "value": "stop"}]}], None, "'stop' is not one of block, quarantine"),
         (
             {"quality": [{**valid("a"), "severity": "warning", "customProperties": [ASIDE]}]}, [], 0.1,
@@ -281,7 +282,7 @@ def test_what_was_set_aside_is_no_port(small: SmallMesh) -> None:
     small.replace("domains/plan/product.odps.yaml", "shop.totals", "shop.totals__quarantine")
     small.replace("domains/shop/product.odps.yaml", '"name": "totals"', '"name": "to__tals"')
     small.replace("domains/shop/product.odps.yaml", '"shop.totals"', '"shop.to__tals"')
-    messages = {item.name: item.message.partition("product.odps.yaml:")[2].partition(": ")[2] for item in small.mesh.broken}
+    messages = {item.name: item.finding.message for item in small.mesh.broken}
     assert messages == {
         "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: what '__' is in holds rows set aside; "
         "read 'shop.totals'",

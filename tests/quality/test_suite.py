@@ -2,24 +2,30 @@ import json
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from kit.contracts.rules import Rule
+from kit.core.errors import InvalidFile
+from kit.core.files import read_json
 from kit.mesh.mesh import Mesh
-from kit.quality.audit import AuditTarget, audit
-from kit.quality.suite import suite
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
+from kit.quality.suite import contract_rules, extra_rules, from_contract, to_text
 from kit.storage.store import Store
 from tests.conftest import ROOT
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SmallMesh, write
 from tests.system.test_judge import SABOTAGE
 
 
 def test_the_suite_says_what_the_contract_says(small: SmallMesh) -> None:
     contract = small.product("shop").ports[1].contract
-    found = suite(contract)
+    found = from_contract(contract)
     assert [item["meta"]["rule"] for item in found["expectations"]] == [rule.name for rule in contract.rules]
     assert found["expectations"][-1]["kwargs"]["unexpected_rows_query"] == (
         "select observed from (\nselect (select sum(amount) from {batch}) - (select sum(amount) from raw.sales)\n"
@@ -27,10 +33,54 @@ def test_the_suite_says_what_the_contract_says(small: SmallMesh) -> None:
     )
 
 
+def test_the_rules_of_a_committed_suite_are_those_of_its_contract(small: SmallMesh) -> None:
+    for port in (*small.product("shop").ports, *small.product("plan").ports):
+        rules = contract_rules(port.contract, port.suite)
+        assert rules == contract_rules(port.contract)
+        assert list(map(facts, rules)) == list(map(facts, port.contract.rules))
+
+
+def facts(rule: Rule) -> tuple[Any, ...]:
+    """What an audit takes of a rule."""
+    assertion = rule.assertion
+    kwargs = {name: value for name, value in assertion.kwargs.items() if value is not None}
+    return rule.name, rule.severity, rule.description, assertion.expectation, kwargs, assertion.columns
+
+
+def test_a_suite_has_an_expectation_a_line(small: SmallMesh) -> None:
+    port = small.product("shop").ports[0]
+    lines = port.suite.read_text().splitlines()
+    assert lines[:5] == [
+        "{",
+        ' "name": "shop.sales",',
+        ' "meta": {"contract": "shop.sales", "version": "1.0.0", "written_by": "kit sync"},',
+        ' "expectations": [',
+        '  {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "sale_id"}, "severity": "critical", '
+        '"meta": {"rule": "sale_id is required"}},',
+    ]
+    assert [json.loads(line.rstrip(",")) for line in lines[4:-2]] == read_json(port.suite)["expectations"]
+
+
+def test_a_suite_without_rules_is_json(small: SmallMesh) -> None:
+    contract = replace(small.product("shop").ports[0].contract, rules=())
+    assert json.loads(to_text(from_contract(contract)))["expectations"] == []
+
+
+@pytest.mark.parametrize("old", ["critical", "sale_id is required", '"max_value": 1000', "\n"])
+def test_a_committed_suite_that_is_not_the_one_of_its_contract_is_refused(small: SmallMesh, old: str) -> None:
+    port = small.product("shop").ports[0]
+    port.suite.write_text(port.suite.read_text().replace(old, f"{old} ", 1))
+    with pytest.raises(InvalidFile, match=r"expectations/sales\.json: differs from .*sales\.odcs\.yaml; run `kit sync`$"):
+        contract_rules(port.contract, port.suite)
+    port.suite.unlink()
+    with pytest.raises(InvalidFile, match=r"expectations/sales\.json: is missing; run `kit sync`$"):
+        contract_rules(port.contract, port.suite)
+
+
 def test_plain_great_expectations_loads_it_whole(small: SmallMesh) -> None:
     import great_expectations as gx
 
-    found = suite(small.product("shop").ports[0].contract)
+    found = from_contract(small.product("shop").ports[0].contract)
     assert len(gx.ExpectationSuite(**found).expectations) == len(found["expectations"])
 
 
@@ -60,7 +110,7 @@ def test_plain_great_expectations_judges_rows_by_the_committed_suite_as_a_build_
     """The rows of every port but the longest, and the daily sales after each sabotage that leaves their columns alone."""
     mesh, store = Mesh.load(ROOT / "domains"), Store(demo)
     ports = {f"{product.name}.{port.name}": port for product in mesh.products for port in product.ports}
-    files = {name: store.snapshot(product, store.read_pointer(product).version).files(port)  # type: ignore[union-attr]
+    files = {name: store.snapshot(product, store.pointer(product).version).files(port)  # type: ignore[union-attr]
              for name in ports for product, _, port in [name.partition(".")]}  # fmt: skip
     given = duckdb.read_parquet([str(file) for file in files["orders.daily_sales"]])
     cases = {name: (name, found) for name, found in files.items() if name != "orders.order_lines"}
@@ -96,3 +146,28 @@ def test_plain_great_expectations_judges_rows_by_the_committed_suite_as_a_build_
         "a sale below zero": ["sales_value is between 0 and 100000"],
         "a week less": ["no_day_missing: its query gives <= 1"],
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("[]", "must hold a suite with a non-empty list 'expectations'"),
+        ('{"expectations": []}', "must hold a suite with a non-empty list 'expectations'"),
+        ('{"expectations": [{"type": "expect_x", "kwargs": [1]}]}', "expectations.0: 'kwargs' and 'meta' must be mappings"),
+        ('{"expectations": [{"kwargs": {}}]}', "expectations.0: must hold a 'type' such as expect_…"),
+        (
+            '{"expectations": [{"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "from {x}"}}]}',
+            "expectations.0.kwargs.unexpected_rows_query: must be a query on {batch}, with other braces doubled: {{ }}",
+        ),
+        (
+            '{"expectations": [{"type": "expect_x", "severity": "bad"}]}',
+            "expectations.0.severity: 'bad' is not one of critical, warning, info",
+        ),
+    ],
+)
+def test_a_broken_suite_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    write(tmp_path / "x.json", text)
+    with pytest.raises(InvalidFile) as error:
+        extra_rules(tmp_path / "x.json")
+    assert str(error.value) == f"{tmp_path / 'x.json'}: {message}"

@@ -10,7 +10,7 @@ from kit.contracts.check import Check
 from kit.contracts.contract import Contract
 from kit.dbt.project import Project
 from kit.quality import volume
-from kit.quality.audit import AuditTarget
+from kit.quality.audit_target import AuditTarget
 from tests.support.small_mesh import SmallMesh, contract, write
 
 LEAST = {"type": "library", "metric": "rowCount", "mustBeGreaterThan": 9}

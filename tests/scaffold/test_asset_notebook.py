@@ -83,15 +83,15 @@ def test_kit_is_imported_where_it_was_not(tmp_path: Path) -> None:
         (
             ["x = 1\nx, y = 1, 2\ny = 3"], None,
             'does not end in a table; write kit.output("nb", frame) as its last line, '
-            "or choose with --frame among what it made last: y, x",
+            "or choose one of its last values with --frame: y, x",
         ),
         ([], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
         (["%time x"], None, 'does not end in a table; write kit.output("nb", frame) as its last line'),
         (["x = ("], None, "cell 1, line 1: not Python: '(' was never closed"),
-        (["kit.output('a', x)\nkit.output('b', x)"], None, "calls kit.output 2 times; a notebook makes one port, so keep one"),
-        (["kit.output('No port', x)"], None, "'No port' cannot name a port; say how it is called with --port"),
-        (["kit.output('a', x)"], "x", "says with kit.output what it hands over; leave --frame out"),
-        (["y = 1"], "x", "gives no value to 'x'; the last names that get one: y"),
+        (["kit.output('a', x)\nkit.output('b', x)"], None, "calls kit.output 2 times; keep one: a notebook makes one port"),
+        (["kit.output('No port', x)"], None, "'No port' cannot name a port; choose a name with --port"),
+        (["kit.output('a', x)"], "x", "calls kit.output itself; leave --frame out"),
+        (["y = 1"], "x", "assigns nothing to 'x'; its last values are: y"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_one_sentence(

@@ -23,7 +23,7 @@ def test_it_reads_a_published_port_and_ends_in_a_table(small: SmallMesh) -> None
     assert sources(path)[1:] == [
         "rows: int = 10  # how many rows to keep",
         'import kit\n\nsales = kit.read("shop.sales")\nsales',
-        "# The table this notebook ends in is what the port will hold.\nframe = sales.head(rows)\nframe",
+        "# The value of the last line becomes the table of the port.\nframe = sales.head(rows)\nframe",
     ]
 
 

@@ -10,10 +10,11 @@ from tests.support.small_mesh import write
 def test_changes_are_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "old.txt", "a\nb\n")
-    old, new = FileChange.of(tmp_path / "old.txt", b"a\nc\nd\n"), FileChange.of(tmp_path / "x/y/new.txt", b"\xff\n")
+    old = FileChange.from_file(tmp_path / "old.txt", b"a\nc\nd\n")
+    new = FileChange.from_file(tmp_path / "x/y/new.txt", b"\xff\n")
     assert old.diff() == ["--- old.txt", "+++ old.txt", "@@ -1,2 +1,3 @@", " a", "-b", "+c", "+d"]
     assert new.diff() == ["--- /dev/null", "+++ x/y/new.txt", "@@ -0,0 +1 @@", "+\ufffd"]
-    assert (old.counted(), new.counted()) == ("+2 -1", "+1 -0")
+    assert (old.line_counts(), new.line_counts()) == ("+2 -1", "+1 -0")
     undo = apply_changes([old, new])
     assert [(tmp_path / name).read_bytes() for name in ("old.txt", "x/y/new.txt")] == [b"a\nc\nd\n", b"\xff\n"]
     undo()
@@ -24,7 +25,7 @@ def test_changes_are_made_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_somebody_else_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "old.txt", "a")
-    changes = [FileChange.of(tmp_path / "new.txt", b"n"), FileChange.of(tmp_path / "old.txt", b"b")]
+    changes = [FileChange.from_file(tmp_path / "new.txt", b"n"), FileChange.from_file(tmp_path / "old.txt", b"b")]
     write(tmp_path / "old.txt", "theirs")
     with pytest.raises(KitError, match=r"^old\.txt was changed meanwhile; nothing was written$"):
         apply_changes(changes)

@@ -15,7 +15,8 @@ from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.yaml import read_yaml
 from kit.mesh.mesh import Mesh
-from kit.quality.audit import AuditTarget, audit
+from kit.quality.audit import audit
+from kit.quality.audit_target import AuditTarget
 from kit.scaffold.contract_draft import draft
 from kit.sync.sync import sync
 from tests.conftest import examples
@@ -114,7 +115,7 @@ schema:
         type: library
         metric: rowCount
         mustBeBetween: [20, 80]
-        description: "TODO: 40 rows were seen; how many may there be?"
+        description: "TODO: the data has 40 rows; how many may there be?"
 slaProperties:
   - property: frequency
     value: 1
@@ -205,7 +206,8 @@ def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path
         mesh = Mesh.load(root / "domains")
         sync(Config.load(root, {}), mesh)
         promise = mesh.product("shop").ports[0].contract
-        subjects.append(AuditTarget(root.name, promise, shop / "expectations/sales.json" if promise.rules else None))
+        suite = shop / "expectations/sales.json"
+        subjects.append(AuditTarget(root.name, promise, suite, suite if promise.rules else None))
         assert broken_in_dbt(shop / "models/sales.yml", root / "sales.parquet") == []
 
     take()

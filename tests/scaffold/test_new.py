@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from kit.core import database
 from kit.core.errors import KitError
 from kit.core.files import write_durably
 from kit.core.policy import Policy
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
+from kit.ingest.landing import land
 from kit.scaffold.new import Owner, check_new, new_domain, new_notebook, new_port
 from kit.scaffold.templates import SAMPLE
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 ANN = Owner("Ann Lee", "ann@example.com")
@@ -37,7 +40,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
     made.pop("catalog.yaml")
     made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
     assert made == {name: text for name, text in tree(SAMPLE).items() if "__pycache__" not in name}
-    assert problems(mesh.config, mesh.mesh) == [
+    assert pairs(check_mesh(mesh.config, mesh.mesh)) == [
         ("tearoom", f"domains/tearoom/{message}")
         for message in (
             "product.odps.yaml:9: description.purpose: still to be written (TODO: what the data is, and for whom)",
@@ -65,13 +68,27 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
     assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
 
 
+@pytest.mark.parametrize("text", ["my_id,b\n1,x\n\n2,y\n,z\n4,\"\"\n", "My Id,b\n1,x\n\n2,y\n,z\n4,\"\"\n",
+                                  "My Id;b\n1;x\n\n2;y\n;z\n4;\"\"\n"])  # fmt: skip
+def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: SmallMesh, text: str) -> None:
+    write(mesh.root / "VISITS.CSV", text)
+    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "VISITS.CSV", None)
+    product = mesh.product("walkin")
+    assert (product.folder / "ingest.py").read_text().endswith(
+        'def visits():\n    """VISITS.CSV as delivered: a path, here from this folder, or a polars frame."""\n'
+        '    return "data/VISITS.CSV"\n'
+    )  # fmt: skip
+    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    assert database.relation([landed.path]).fetchall() == [(1, "x"), (2, "y"), (None, "z"), (4, None)]
+
+
 @pytest.mark.parametrize("origin", ["tills.csv", "sums.ipynb"])
 def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origin: str) -> None:
     write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
     new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", origin, None)
     strict = replace(mesh.config, policy=Policy.of({}))
-    found = [message for name, message in problems(strict, mesh.mesh) if name == "walkin"]
+    found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
         len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]
@@ -116,7 +133,7 @@ def test_a_notebook_hands_over_what_it_reads(mesh: SmallMesh) -> None:
     assert [item.port for item in mesh.product("plan").inputs] == ["shop.totals", "shop.sales"]
 
 
-FILES = ".csv, .csv.gz, .parquet, .ipynb"
+FILES = ".parquet, .csv, .csv.gz, .ipynb"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +231,7 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     shutil.rmtree(mesh.domains / "plan")
     shutil.rmtree(mesh.domains / "shop")
     shutil.copytree(SAMPLE, mesh.domains / "tearoom", ignore=shutil.ignore_patterns("__pycache__"))
-    macros = os.path.relpath(SAMPLE.parents[1] / "dbt/macros", mesh.domains / "tearoom")
+    macros = os.path.relpath(SAMPLE.parents[2] / "dbt/macros", mesh.domains / "tearoom")
     mesh.replace("domains/tearoom/dbt_project.yml", "../../kit/dbt/macros", macros)
     write(mesh.root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2017-11-12\n')
     new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)

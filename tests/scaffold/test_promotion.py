@@ -8,8 +8,7 @@ import pytest
 from kit.build.build import Outcome, check_due
 from kit.build.plan import BuildRequest
 from kit.core.errors import KitError
-from kit.mesh.mesh import Mesh
-from kit.mesh.product import DataProduct
+from kit.mesh.context import Context
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
@@ -123,13 +122,13 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     mesh.publish("plan")
     descriptor = mesh.domains / "plan/product.odps.yaml"
     text = descriptor.read_bytes()
-    changes = (FileChange.of(descriptor, text + b"\n"), FileChange.of(mesh.domains / "plan/more/new.txt", b"new"))
+    changes = (FileChange.from_file(descriptor, text + b"\n"), FileChange.from_file(mesh.domains / "plan/more/new.txt", b"new"))
     place = mesh.domains / "plan/notebooks/tripled.ipynb"
     promotion = Promotion(mesh.root / PATH, "plan.tripled", place, (), (), to_asset_notebook(mesh.root / PATH), changes, ())
     seen = []
 
-    def fails(now: Mesh, product: DataProduct) -> Outcome:
-        seen.append((product.name, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
+    def fails(now: Context, product: str) -> Outcome:
+        seen.append((product, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
         return Outcome("plan", BuildStatus.FAILED, 0, message="1 check failed")
 
     before = tree(mesh.root)

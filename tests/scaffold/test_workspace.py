@@ -19,7 +19,7 @@ def test_one_product_can_be_changed_and_the_mesh_is_as_it_was(small: SmallMesh, 
         descriptor = there.domains / "plan/product.odps.yaml"
         descriptor.write_text("kind: [")
         (broken,) = Mesh.load(there.domains).broken
-        raise UnknownName(broken.message)
+        raise UnknownName(str(broken.finding))
     assert str(caught.value).startswith("domains/plan/product.odps.yaml:2: not valid YAML")
     assert tree(small.root) == before
     assert not there.root.exists()

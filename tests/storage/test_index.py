@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kit.core.config import Config
+from kit.mesh.context import Context
 from kit.storage import index
 from kit.storage.summary import ProductSummary
 from tests.support.small_mesh import SmallMesh
@@ -57,7 +58,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
 def test_cards_survive_the_file(small: SmallMesh) -> None:
     small.publish("shop")
     cards = index.write(small.config, small.mesh)
-    assert index.load(small.config) == cards
+    assert index.load(Context(small.config)) == cards
     assert cards == tuple(ProductSummary.from_json(json.loads(json.dumps(card.to_json(), default=str))) for card in cards)
 
 
@@ -96,22 +97,22 @@ def test_a_damaged_index_is_made_anew_from_the_files(small: SmallMesh, damage: s
     cards = index.write(small.config, small.mesh)
     path = small.config.storage / "index.json"
     path.write_text(damage)
-    assert index.load(small.config) == cards
+    assert index.load(Context(small.config)) == cards
     assert stored(small)["shop"]["version"] == version
     path.unlink()
-    assert index.load(small.config) == cards
+    assert index.load(Context(small.config)) == cards
 
 
 def test_a_domain_that_comes_or_goes_is_noticed(small: SmallMesh) -> None:
     index.write(small.config, small.mesh)
     (small.domains / "bad").mkdir()
-    assert [(card.name, bool(card.broken)) for card in index.load(small.config)] == [
+    assert [(card.name, bool(card.broken)) for card in index.load(Context(small.config))] == [
         ("bad", True),
         ("plan", False),
         ("shop", False),
     ]
     (small.domains / "bad").rmdir()
-    assert [card.name for card in index.load(small.config)] == ["plan", "shop"]
+    assert [card.name for card in index.load(Context(small.config))] == ["plan", "shop"]
 
 
 def test_a_broken_product_keeps_the_facts_of_the_snapshot_it_serves(small: SmallMesh) -> None:
@@ -128,7 +129,7 @@ def test_a_storage_that_cannot_be_written_is_still_read(small: SmallMesh, monkey
         raise PermissionError
 
     monkeypatch.setattr(index, "write", refuse)
-    assert [card.name for card in index.load(small.config)] == ["plan", "shop"]
+    assert [card.name for card in index.load(Context(small.config))] == ["plan", "shop"]
     assert not (small.config.storage / "index.json").exists()
 
 
@@ -157,7 +158,7 @@ def test_updates_at_the_same_time_lose_nothing_and_are_never_seen_half(small: Sm
 def thousand(small: SmallMesh) -> Config:
     """An index of a thousand products; their folders are empty, so that nothing could be made from them."""
     small.publish("shop")
-    (card,) = (card for card in index.load(small.config) if card.name == "shop")
+    (card,) = (card for card in index.load(Context(small.config)) if card.name == "shop")
     cards = []
     for number in range(1000):
         (small.domains / f"p{number:03}").mkdir()

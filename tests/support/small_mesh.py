@@ -24,6 +24,7 @@ from kit.build.progress import Progress
 from kit.core.config import Config
 from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
+from kit.quality import suite
 from kit.storage import index
 from kit.storage.store import Store
 from kit.sync.sync import sync
@@ -69,10 +70,17 @@ class SmallMesh:
         return self.mesh.product(name)
 
     def build(self, name: str, *, progress: Progress | None = None, **request: Any) -> Outcome:
+        self.write_suites(name)
         return build(self.config, self.product(name), BuildRequest(**request), progress=progress)
+
+    def write_suites(self, name: str) -> None:
+        """Write the suites of a product whose contracts a test changed, as `kit sync` does."""
+        for path, text in suite.files(self.product(name)).items():
+            write(path, text)
 
     def publish(self, name: str, **options: Any) -> str:
         """Build a product and return the version of its snapshot; a first snapshot is copied where it was built before."""
+        self.write_suites(name)
         first = not options and not any((self.config.storage / kind / name).exists() for kind in _COPIED)
         image = Path(_images.name, self._digest(name)) if first else None
         if image is None or not image.is_dir():

@@ -135,7 +135,7 @@ CATALOGS: dict[str, tuple[ContractChange, str]] = {
     "unknown part": (catalog("metadata: {}\nuser", "metadata: {}\nplugins: [os]\nuser"), "the key 'plugins' is passed on to code"),
     "alias bomb": (text(CATALOG, "a: &a [x]\nb: [*a, *a]\n"), "catalog.yaml:1: anchors and aliases (&, *) are not allowed"),
     "deep nesting": (text(CATALOG, "{a: " * 100_000), "catalog.yaml:1: nested deeper than 40 levels"),
-    "huge file": (text(CATALOG, b"# " + b"x" * 2_000_000), "catalog.yaml: larger than 1,000,000 bytes, which no file of a domain"),
+    "huge file": (text(CATALOG, b"# " + b"x" * 2_000_000), "catalog.yaml: larger than 1,000,000 bytes, the limit for files of a domain"),
     "duplicate keys": (catalog("version: 2", "version: 2\nversion: 1"), "catalog.yaml:3: the key 'version' stands twice; keep one"),
     "not UTF-8": (text(CATALOG, b"\xff\xfe"), "catalog.yaml: not UTF-8 text (byte 0); save it as UTF-8"),
     "NUL byte": (text(CATALOG, b"version: 2\0\n"), "catalog.yaml:1: not valid YAML: unacceptable character #x0000"),

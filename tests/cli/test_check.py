@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from kit.cli.diff_text import MARK
 from kit.cli.main import app
 from tests.conftest import ROOT
-from tests.governance.test_diff import TOTALS, committed, drop_amount, edit
+from tests.governance.test_diff import TOTALS, drop_amount, edit
+from tests.support.repository import commit_all
 from tests.support.small_mesh import SmallMesh
 
 WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.yml").read_text())
@@ -20,7 +21,7 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.y
 @pytest.fixture
 def dropped(small: SmallMesh) -> SmallMesh:
     """A work tree that drops a column of a port since the last commit."""
-    committed(small)
+    commit_all(small)
     edit(small, TOTALS, drop_amount)
     return small
 
@@ -48,7 +49,7 @@ def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
 
 
 def test_a_review_fails_only_when_asked_to(small: SmallMesh) -> None:
-    committed(small)
+    commit_all(small)
     edit(small, TOTALS, lambda data: data.update(price={"priceAmount": 3}, version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version="1.0.1"))

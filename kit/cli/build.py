@@ -1,0 +1,143 @@
+"""Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from kit.build import trials
+from kit.cli import console as terminal
+from kit.cli.console import console, errors
+from kit.cli.options import JsonOption, complete_products
+from kit.core import NotebookError
+from kit.mesh import Context
+from kit.orchestration.run import run as run_selection
+from kit.storage import Store, index, statuses
+from kit.storage import prune as prune_mesh
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    selection: Annotated[
+        list[str] | None, typer.Argument(help="Products or ports; all without.", autocompletion=complete_products)
+    ] = None,
+    downstream: Annotated[bool, typer.Option("--downstream", help="Also build the products that read them.")] = False,
+    upstream: Annotated[bool, typer.Option("--upstream", help="Also build the products that they read.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build even when nothing changed.")] = False,
+    parameter: Annotated[list[str] | None, typer.Option("-p", "--param", help="NAME=VALUE for their notebooks.")] = None,
+    partition: Annotated[list[str] | None, typer.Option("--partition", help="Build only this partition.")] = None,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Build one product with every combination of the given values, publish nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
+    context = Context.load()
+    values = _values(parameter or ())
+    partitions = tuple(partition or ())
+    if trial:
+        _try(context, selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
+        return
+    if several := next((name for name, texts in values.items() if len(texts) > 1), None):
+        raise NotebookError(
+            f"'{several}' is given {len(values[several])} values, and a product is published with one; "
+            "leave one, or try them all with --trial"
+        )
+    try:
+        result = run_selection(
+            context, selection or (), upstream=upstream, downstream=downstream, force=force,
+            parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
+            reporter=terminal.reporter(as_json),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        errors.print("interrupted; readers keep the snapshots they had")
+        raise typer.Exit(130) from None
+    if as_json:
+        terminal.print_json(result.to_json())
+    else:
+        for item in result.broken:
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
+        if not selection:
+            console.print()
+            terminal.print_status(statuses(context.config, context.mesh))
+            terminal.print_next(context.mesh, [outcome.product for outcome in result.failed])
+    if not result.succeeded:
+        raise typer.Exit(1)
+
+
+def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
+    """Return the distinct values of each parameter; raises `BadParameter` for text that is not NAME=VALUE."""
+    values: dict[str, list[str]] = {}
+    for text in parameter:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"'{text}' is not NAME=VALUE", param_hint="-p")
+        if value not in values.setdefault(name, []):
+            values[name].append(value)
+    return values
+
+
+def _try(
+    context: Context, selection: Iterable[str], values: dict[str, list[str]], partitions: tuple[str, ...], as_json: bool, *,
+    upstream: bool, downstream: bool,
+) -> None:  # fmt: skip
+    """Try one product with each combination of values, and print the result of each."""
+    products = context.mesh.select(selection, upstream=upstream, downstream=downstream)
+    finished = []
+    try:
+        for trial in trials(context.config, products, values, partitions, terminal.reporter(as_json).progress):
+            finished.append(trial)
+            if trial.message and not as_json:
+                parameters = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
+                errors.print(Text(f"{parameters}: {trial.message}" if parameters else trial.message, style="red"))
+    except KeyboardInterrupt:
+        errors.print("interrupted; nothing was published")
+        raise typer.Exit(130) from None
+    if as_json:
+        terminal.print_json([trial.to_json() for trial in finished])
+    else:
+        terminal.print_trials(finished)
+    if any(not trial.passed for trial in finished):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    product: Annotated[str, typer.Argument(help="A product.", autocompletion=complete_products)],
+    version: Annotated[str, typer.Argument(help="A snapshot, as listed by `kit history`.")],
+) -> None:
+    """Make another published snapshot of a product the current one, for all its ports at once."""
+    context = Context.load()
+    store = Store(context.config.storage)
+    if store.read_pointer(product) is None:
+        context.mesh.product(product)
+    snapshot = store.rollback(product, version)
+    index.write(context.config, context.mesh)
+    age = datetime.now(UTC) - snapshot.created_at
+    console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option("--keep", help="How many snapshots of each product to keep.", min=1)],
+    as_json: JsonOption = False,
+) -> None:
+    """Delete old snapshots; never the current one nor one that is being read."""
+    context = Context.load()
+    result = prune_mesh(context.config, context.mesh, keep)
+    if as_json:
+        terminal.print_json(
+            {
+                name: [{"version": item.version, "kept_because": item.kept_because} for item in items]
+                for name, items in result.items()
+            }
+        )
+        return
+    for name, items in result.items():
+        deleted = [item for item in items if item.kept_because is None]
+        kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
+        console.print(f"{name}: {len(deleted)} snapshots deleted{kept}")

@@ -1,0 +1,113 @@
+"""Commands that check the files of the mesh: `kit check`, `kit sync`, `kit diff`, `kit doctor`."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from kit.cli import console as terminal
+from kit.cli import diff_text
+from kit.cli.console import console, errors
+from kit.cli.options import JsonOption
+from kit.core import merge_base_mesh
+from kit.governance import check_mesh, examine, scores
+from kit.governance import diff as compare
+from kit.mesh import Context
+from kit.sync import check_writable, drifts
+from kit.sync import sync as sync_files
+
+app = typer.Typer()
+
+
+@app.command()
+def check(as_json: JsonOption = False) -> None:
+    """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
+    context = Context.load()
+    mesh = context.mesh
+    findings = check_mesh(context.config, mesh)
+    if as_json:
+        problems = [finding.to_json() for finding in findings]
+        terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context.config, mesh)]})
+    else:
+        for finding in findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red"))
+        if not findings:
+            console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
+        terminal.print_scores(scores(context.config, mesh))
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sync(
+    as_json: JsonOption = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; print the differences and fail when there are any.")
+    ] = False,
+) -> None:
+    """Write the generated files that are committed: dbt YAML, suites and tables of contracts, catalogs, the lineage picture."""
+    context = Context.load()
+    config, mesh = context.config, context.mesh
+    refused = check_writable(mesh)
+    if check:
+        differences = drifts(config, mesh) + [str(finding) for finding in (*refused, *(item.finding for item in mesh.broken))]
+        if as_json:
+            terminal.print_json({"differs": differences})
+        else:
+            for text in differences:
+                typer.echo(text)
+        raise typer.Exit(1 if differences else 0)
+    written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
+    if as_json:
+        terminal.print_json({"written": written, "broken": {item.name: str(item.finding) for item in mesh.broken}})
+    else:
+        for name in written:
+            console.print(f"written: {name}")
+        for item in mesh.broken:
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
+        for finding in refused:
+            errors.print(Text(str(finding), style="red"))
+        if not written and not mesh.broken and not refused:
+            console.print("all generated files are up to date", style="green")
+    if mesh.broken or refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    against: Annotated[str, typer.Option("--against", help="A branch, tag or commit.")] = "main",
+    strict: Annotated[bool, typer.Option("--strict", help="Also fail while a change needs the judgement of a person.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare contracts with a branch: changes, affected consumers and columns; fails until the versions are bumped."""
+    config = Context.load().config
+    with merge_base_mesh(config, against) as old:
+        products = compare(old, config)
+    if as_json:
+        terminal.print_json([product.to_json() for product in products])
+    elif as_markdown:
+        typer.echo(diff_text.markdown(products), nl=False)
+    else:
+        for line in diff_text.lines(products):
+            console.print(line)
+    if any(product.problems or (strict and product.reviews) for product in products):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Find problems of this machine and this mesh, and print how to fix each."""
+    findings = examine(Context.load)
+    if as_json:
+        terminal.print_json(
+            [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]
+        )
+    else:
+        for finding in findings:
+            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
+            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
+            if finding.fix:
+                console.print(f"       fix: {finding.fix}")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)

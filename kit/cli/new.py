@@ -1,0 +1,130 @@
+"""`kit new`: makes a data product, a port or a notebook that runs at once."""
+
+import subprocess
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.cli.console import console, errors
+from kit.cli.options import complete_ports
+from kit.cli.prompts import ask, is_interactive
+from kit.core import KitError, short
+from kit.mesh import Context
+
+if TYPE_CHECKING:
+    from kit.scaffold import Scaffolded
+
+app = typer.Typer()
+
+
+@app.command()
+def new(
+    what: Annotated[str | None, typer.Argument(metavar="NAME | port | notebook", help="A new product, or what to add.")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="PRODUCT.PORT", help="The new port, after port or notebook.")] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Its source: a .csv, .parquet or .ipynb file, or a port. Without it a new product is a small example.",
+            autocompletion=complete_ports,
+        ),
+    ] = None,
+    reads: Annotated[
+        list[str] | None, typer.Option("--reads", help="Ports a new notebook reads.", autocompletion=complete_ports)
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="'Name <mail>'; by default user.name and user.email of git.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", help="The business domain of a product; by default its name.")
+    ] = None,
+    port: Annotated[str | None, typer.Option("--port", help="Name of the port of a new product.")] = None,
+) -> None:
+    """Make a data product, or add a port or notebook to one, that runs at once. A terminal asks for missing arguments.
+
+    Without a terminal a missing argument is an error. No file is overwritten.
+    """
+    details = {"owner": owner, "domain": domain, "port": port}
+    try:
+        _print(_make(Context.load(), what, target, origin, tuple(reads or ()), details))
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("\ninterrupted; nothing was written")
+        raise typer.Exit(130) from None
+
+
+def _make(
+    context: Context,
+    what: str | None,
+    target: str | None,
+    origin: str | None,
+    reads: tuple[str, ...],
+    details: dict[str, str | None],
+) -> "Scaffolded":
+    from kit.scaffold import new as scaffold
+
+    config, mesh = context.config, context.mesh
+
+    def check_name(text: str) -> str:
+        scaffold.check_new(config, text)
+        return text
+
+    usage = "say what to make: kit new NAME, or kit new port PRODUCT.PORT"
+    what = what or ask("Name of the data product", usage, check_name)
+    if what in scaffold.COMMANDS:
+        if target is None:
+            raise KitError(f"'kit new {what}' takes the new port; write kit new {what} PRODUCT.PORT")
+        if unused := [name for name, value in details.items() if value is not None]:
+            raise KitError(f"--{unused[0]} is for a new product; '{target}' belongs to one that has it")
+        if what == "notebook":
+            if origin:
+                product, _, port = target.partition(".")
+                raise KitError(f"an existing notebook is promoted: kit promote {origin} --product {product} --port {port}")
+            return scaffold.new_notebook(config, mesh, target, reads)
+        _refuse_reads(reads)
+        scaffold.check_new_port(mesh, target)
+        origin = origin or ask(
+            "Made from (a .csv or .parquet file, or a port)",
+            f"say what '{target}' is made from: --from FILE or --from PORT",
+            lambda text: scaffold.check_origin(mesh, text),
+        )
+        return scaffold.new_port(config, mesh, target, origin)
+    _refuse_reads(reads)
+    if target is not None:
+        raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
+    check_name(what)
+    parse = scaffold.Owner.parse
+    no_owner = "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"
+    owner = parse(details["owner"]) if details["owner"] else ask("Owner, as Name <mail>", no_owner, parse, _git_user())
+    domain = details["domain"] or ask("Business domain", "", str, what)
+    if origin is None and details["owner"] is None and is_interactive():
+        question = "Made from (a file or a port; nothing for a small example)"
+        origin = ask(question, "", lambda text: scaffold.check_origin(mesh, text) if text else None, "")
+    return scaffold.new_domain(config, mesh, what, owner, domain, origin, details["port"])
+
+
+def _refuse_reads(reads: tuple[str, ...]) -> None:
+    if reads:
+        raise KitError("--reads is for 'kit new notebook'; use --from PORT")
+
+
+def _git_user() -> str | None:
+    """Return `Name <mail>` from the settings of git, None when it has none."""
+    values = []
+    for name in ("user.name", "user.email"):
+        try:
+            done = subprocess.run(["git", "config", name], capture_output=True, text=True, check=False, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        values.append(done.stdout.strip())
+    return f"{values[0]} <{values[1]}>" if all(values) else None
+
+
+def _print(made: "Scaffolded") -> None:
+    """Print the files that were written, and the next steps."""
+    for path in made.files:
+        console.print(f"written: {short(path)}")
+    product = made.port.partition(".")[0]
+    console.print("\nNext", style="bold")
+    console.print(f"  1. replace each TODO below {short(made.folder)}; `kit check` lists them")
+    console.print(f"  2. kit run {product}")
+    console.print(f"  3. kit read {made.port}")

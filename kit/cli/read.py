@@ -1,0 +1,110 @@
+"""Commands that show published data: `kit status`, `kit read`, `kit history`, `kit report`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kit.cli import console as terminal
+from kit.cli.console import console
+from kit.cli.options import JsonOption, PortArgument
+from kit.core import KitError, database, short
+from kit.mesh import Context
+from kit.notebooks import open_port
+from kit.storage import Store, statuses
+
+app = typer.Typer()
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
+    context = Context.load()
+    rows = statuses(context.config, context.mesh)
+    if as_json:
+        terminal.print_json([row.to_json() for row in rows])
+    else:
+        terminal.print_status(rows)
+
+
+@app.command()
+def read(
+    port: PortArgument,
+    sql: Annotated[str | None, typer.Option("--sql", help="A query to run; the port is a table with the port's name.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="An older snapshot instead of the current one.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Number of rows to print.", min=1)] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Print rows of a published port, or of a query on it."""
+    import duckdb
+
+    name = port.partition(".")[2]
+    with open_port(Context.load(), port, version) as snapshot, database.connect() as connection:
+        names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
+        database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+        try:
+            query = sql or f"select * from {database.quoted(name)}"
+            relation = connection.sql(f"select * from (\n{query.strip().rstrip('; ')}\n)")
+            rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
+        except (duckdb.Error, AttributeError) as error:
+            raise KitError(f"the query failed: {error}") from None
+    if as_json:
+        terminal.print_json([dict(zip(relation.columns, row, strict=True)) for row in rows[:limit]])
+        return
+    terminal.print_rows(relation.columns, rows[:limit])
+    more = f", first {limit} rows" if len(rows) > limit else ""
+    console.print(f"{port} {snapshot.version}{more}", style="dim")
+
+
+@app.command()
+def history(port: PortArgument, as_json: JsonOption = False) -> None:
+    """List the published snapshots of a port, newest first."""
+    context = Context.load()
+    product, _, name = port.partition(".")
+    store = Store(context.config.storage)
+    snapshots = [snapshot for snapshot in store.history(product) if name in snapshot.manifest["ports"]]
+    if not snapshots:
+        context.mesh.port(port)
+    pointer = store.read_pointer(product)
+    rows = [
+        {
+            "version": snapshot.version,
+            "current": pointer is not None and snapshot.version == pointer.version,
+            "published": snapshot.created_at.isoformat(timespec="seconds"),
+            "rows": snapshot.port(name)["rows"],
+            "contract": snapshot.port(name)["contract_version"],
+            "checks": snapshot.port(name)["checks"],
+            "commit": snapshot.manifest["git_commit"],
+            "inputs": {port: entry["version"] for port, entry in snapshot.manifest["inputs"].items()},
+        }
+        for snapshot in snapshots
+    ]
+    if as_json:
+        terminal.print_json(rows)
+    elif rows:
+        columns = ["", "snapshot", "published", "rows", "contract", "checks", "commit"]
+        terminal.print_rows(columns, [_history_row(row) for row in rows])
+    else:
+        console.print(f"{port} has no published snapshot yet; build it with `kit run {product}`")
+
+
+def _history_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    checks = ", ".join(f"{count} {kind}" for kind, count in row["checks"].items() if count)
+    digest, dash, dirty = (row["commit"] or "").partition("-")
+    current = "current" if row["current"] else ""
+    return current, row["version"], row["published"], row["rows"], row["contract"], checks, f"{digest[:8]}{dash}{dirty}"
+
+
+@app.command()
+def report(
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; by default report.html in the storage folder.")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page about the mesh: catalog, contracts, checks, lineage, runs."""
+    from kit.catalog import write_report
+
+    context = Context.load()
+    with console.status(f"writing about {len(context.mesh.products)} data products"):
+        path = write_report(context.config, context.mesh, output or context.config.storage / "report.html")
+    console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,57 @@
+"""Commands that run servers until Ctrl-C: `kit dev` and `kit lab`."""
+
+from contextlib import AbstractContextManager
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from kit.cli.console import console
+from kit.core import Server
+from kit.mesh import Context
+
+app = typer.Typer()
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option("--port", help="Port of the web UI, on loopback.", min=1, max=65535)] = 3000,
+) -> None:
+    """Run Dagster for the mesh: web UI, schedules and automation, until Ctrl-C."""
+    from kit.orchestration.dev_server import dagster
+
+    server = dagster(Context.load().config, port)
+    console.print("Starting Dagster (code server, web server, daemon) …")
+    _serve(server)
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option("--port", help="Port of JupyterLab, on loopback.", min=1, max=65535)] = 8888,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Run JupyterLab for the mesh until Ctrl-C; prints the address when it runs already."""
+    from kit.jupyter import lab as jupyterlab
+
+    config = Context.load().config
+    if address := jupyterlab.place(config).address:
+        console.print("JupyterLab runs already for this mesh:")
+        _print_address(address)
+        return
+    console.print("Starting JupyterLab …")
+    _serve(jupyterlab.lab(config, port, browser=not no_browser))
+
+
+def _serve(server: AbstractContextManager[Server]) -> None:
+    """Run a server until it is interrupted."""
+    try:
+        with server as running:
+            _print_address(running.address)
+            console.print(f"Ctrl-C stops it. Logs: {running.processes.logs}", style="dim")
+            running.watch()
+    except KeyboardInterrupt:
+        console.print("stopped", style="dim")
+
+
+def _print_address(address: str) -> None:
+    console.print(Text(f"\n  {address}\n", style="bold green"))

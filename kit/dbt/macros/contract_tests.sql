@@ -1,0 +1,72 @@
+{#- Generic tests for the rules of contracts; `kit sync` writes the calls. A row that a test returns violates the rule. -#}
+
+{% test in_range(model, column_name, min=none, max=none) %}
+select * from {{ model }} where {{ contract_outside(column_name, min, max) }}
+{% endtest %}
+
+{% test text_length(model, column_name, min=none, max=none) %}
+select * from {{ model }} where {{ contract_outside("length(" ~ column_name ~ ")", min, max) }}
+{% endtest %}
+
+{% test row_count(model, min=none, max=none) %}
+select count(*) as observed from {{ model }} having {{ contract_outside("count(*)", min, max) }}
+{% endtest %}
+
+{% test mostly_not_null(model, column_name, at_least) %}
+select count({{ column_name }}) as observed from {{ model }} having count({{ column_name }}) < {{ at_least }} * count(*)
+{% endtest %}
+
+{#- The whole text matches the regular expression. -#}
+{% test matches(model, column_name, pattern) %}
+select * from {{ model }} where not regexp_full_match({{ column_name }}, {{ contract_value(pattern) }})
+{% endtest %}
+
+{#- Neither NaN nor infinite. -#}
+{% test finite(model, columns) %}
+select * from {{ model }} where not isfinite({{ columns | map('tojson') | join(") or not isfinite(") }})
+{% endtest %}
+
+{% test unique_together(model, columns) %}
+{%- set key = columns | map('tojson') | join(", ") %}
+select * from {{ model }}
+semi join (select {{ key }} from {{ model }} group by {{ key }} having count(*) > 1) using ({{ key }})
+{% endtest %}
+
+{#- `to` is a relation, or the name of a table as SQL of the kit knows it: PRODUCT.PORT or raw.SOURCE. -#}
+{% test refers_to(model, columns, to, keys) %}
+select * from {{ model }} as child
+where not exists (
+  select 1 from {{ to.split('.') | map('tojson') | join(".") if to is string else to }} as parent
+  where true {%- for column in columns %} and parent.{{ keys[loop.index0] | tojson }} = child.{{ column | tojson }}{% endfor %}
+) {%- for column in columns %} and child.{{ column | tojson }} is not null{% endfor %}
+{% endtest %}
+
+{#- In a query `${table}` is the model; a query in parts has the model between them. `reads` are other models in it. -#}
+{% test query_returns(model, query, expected, reads=[]) %}
+select observed from (
+{{ contract_query(model, query) }}
+) as rule(observed) where not coalesce(observed {{ expected }}, false)
+{% endtest %}
+
+{% test returns_no_rows(model, query, reads=[]) %}
+{{ contract_query(model, query) }}
+{% endtest %}
+
+{% macro contract_query(model, query) -%}
+{{ (query.split('${table}') if query is string else query) | join(model | string) }}
+{%- endmacro %}
+
+{% macro contract_outside(measured, min, max) -%}
+{%- if min is not none %}{{ measured }} < {{ contract_value(min) }}{% endif -%}
+{%- if min is not none and max is not none %} or {% endif -%}
+{%- if max is not none %}{{ measured }} > {{ contract_value(max) }}{% endif -%}
+{%- if min is none and max is none %}false{% endif -%}
+{%- endmacro %}
+
+{#- A value as SQL: a fraction is a double, and a query of DuckDB ends at a NUL. -#}
+{% macro contract_value(value) -%}
+{%- if value is string -%} ('{{ value | replace("'", "''") | replace("\0", "' || chr(0) || '") }}')
+{%- elif value is float -%} {{ value }}::double
+{%- else -%} {{ value }}
+{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,82 @@
+"""The parts of Dagster outside its public API that the kit uses; no other module of the kit imports or names them.
+
+`tests/orchestration/test_dagster_internals.py` checks each of them against the installed version.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+__all__ = [
+    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "fail_run", "open_instance", "web_app",
+]  # fmt: skip
+
+DAEMON_MODULE = "dagster._daemon"
+"""`python -m` this module runs the daemon."""
+
+STEP_LOGGER = "dagster._core.execution.plan.active"
+"""The logger that reports each failed check as one that blocked nothing."""
+
+SETTINGS = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_storage: {module: dagster._core.storage.runs, class: SqliteRunStorage, config: {base_dir: history}}
+event_log_storage: {module: kit.orchestration.event_log, class: PooledSqliteEventLog, config: {base_dir: history/runs}}
+schedule_storage: {module: dagster._core.storage.schedules, class: SqliteScheduleStorage, config: {base_dir: schedules}}
+local_artifact_storage: {module: dagster._core.storage.root, class: LocalArtifactStorage, config: {base_dir: .}}
+compute_logs: {module: dagster._core.storage.local_compute_log_manager, class: LocalComputeLogManager, config: {base_dir: logs}}
+concurrency:
+  pools: {default_limit: 1, granularity: op}
+  runs: {max_concurrent_runs: 4}
+freshness: {enabled: true}
+run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 10, free_slots_after_run_end_seconds: 5}
+retention:
+  schedule: {purge_after_days: 30}
+  sensor: {purge_after_days: 7}
+"""
+"""`dagster.yaml` of a new home."""
+
+
+def open_instance(folder: Path) -> dg.DagsterInstance:
+    """Open the instance of a home and create or migrate its databases, which else happens at the first use of each."""
+    instance = dg.DagsterInstance.from_config(str(folder))
+    instance.event_log_storage.get_maximum_record_id()
+    instance.get_runs_count()
+    instance.all_instigator_state()
+    return instance
+
+
+def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    """Mark a run as failed and free the pool slots that it holds."""
+    instance.report_run_failed(run, message)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def asset_job(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.JobDefinition:
+    """Return the job that materializes some assets, without their checks as steps of their own."""
+    everything = definitions.resolve_implicit_global_asset_job_def()
+    return everything.get_subset(asset_selection=set(assets), asset_check_selection=frozenset())
+
+
+@contextmanager
+def web_app(home: str, path_prefix: str, host: str, code_port: int, location: str) -> Iterator[Any]:
+    """Yield the ASGI application of Dagster's web UI, below a path, for the code server that listens on `code_port`."""
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import GrpcServerTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+
+    code_server = GrpcServerTarget(host=host, port=code_port, socket=None, location_name=location)
+    with dg.DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code_server) as workspace:
+        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
+        yield create_app_from_workspace_process_context(workspace, path_prefix, lifespan=_lifespan)
+
+
+@asynccontextmanager
+async def _lifespan(app: Any) -> AsyncIterator[None]:
+    with suppress(asyncio.CancelledError):
+        yield

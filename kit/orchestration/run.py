@@ -1,0 +1,138 @@
+"""A run: builds a selection of products, for `kit run`, `kit.run()` and promotions alike."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from kit.build import BuildRequest, Outcome, Progress, declared_parameters
+from kit.core import Config, NotebookError, UnknownName, table_lines
+from kit.drawing import markup
+from kit.mesh import Broken, Context, DataProduct
+from kit.orchestration import executor
+from kit.storage import index
+
+_HEADER = ("product", "result", "snapshot", "seconds", "message")
+
+
+class RunReporter:
+    """Receives the events of a run. This one ignores them; a terminal and a notebook cell show them."""
+
+    def started(self, products: Sequence[DataProduct]) -> None:
+        """The run begins with these products, in build order."""
+
+    def progress(self) -> AbstractContextManager[Progress]:
+        """Return the listener for the steps of one build."""
+        return nullcontext(Progress())
+
+    def finished(self, outcome: Outcome) -> None:
+        """The build of one product has ended."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Outcomes of a run in build order; after a run of the whole mesh also the domains that cannot be read."""
+
+    outcomes: tuple[Outcome, ...]
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The outcomes of the builds that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether no build failed and every domain can be read."""
+        return not self.failed and not self.broken
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The outcomes as JSON values."""
+        return [
+            {
+                "product": outcome.product,
+                "status": outcome.status,
+                "version": outcome.version,
+                "seconds": round(outcome.seconds, 3),
+                "message": outcome.message,
+                "checks": [check.to_json() for check in outcome.checks],
+            }
+            for outcome in self.outcomes
+        ]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def __repr__(self) -> str:
+        return "\n".join(table_lines(_HEADER, self._rows()))
+
+    def _repr_html_(self) -> str:
+        rows = [(name, markup.colour_states(status), *rest) for name, status, *rest in self._rows()]
+        return markup.table(_HEADER, rows, ["seconds"])
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (item.product, item.status, item.version or "", f"{item.seconds:.1f}", item.message.partition("\n")[0])
+            for item in self.outcomes
+        ]
+
+
+def run(
+    context: Context,
+    selection: Sequence[str] = (),
+    *,
+    upstream: bool = False,
+    downstream: bool = False,
+    force: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    partitions: Sequence[str] = (),
+    reporter: RunReporter | None = None,
+) -> RunResult:
+    """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
+
+    Products that are up to date are skipped, unless forced. `parameters` go, by name, to the notebooks that declare them.
+    A failed build is part of the result and stops no other. Raises `UnknownName` or `MeshError` for a name that cannot be
+    built, `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
+    """
+    config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
+    products = mesh.select(selection, upstream=upstream, downstream=downstream)
+    requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
+    reporter.started(products)
+    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
+    if selection:
+        return RunResult(outcomes)
+    index.write(config, mesh)
+    return RunResult(outcomes, mesh.broken)
+
+
+def build_requests(
+    config: Config, products: Sequence[DataProduct], parameters: Mapping[str, Any], partitions: tuple[str, ...], force: bool
+) -> dict[str, BuildRequest]:
+    """Return the request of each product: the parameters that its notebooks declare and the partitions it is divided into.
+
+    Raises `NotebookError` for a parameter that no notebook declares, `UnknownName` for a partition that does not exist.
+    """
+    accepted = {product.name: _accepted(product, parameters) for product in products}
+    if unknown := sorted(set(parameters) - {name for values in accepted.values() for name in values}):
+        selected = ", ".join(product.name for product in products)
+        raise NotebookError(f"no notebook of {selected} has a parameter '{unknown[0]}'")
+    keys = _partition_keys(config, products, partitions)
+    return {name: BuildRequest(values, keys[name], force) for name, values in accepted.items()}
+
+
+def _accepted(product: DataProduct, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a notebook of the product declares."""
+    declared = declared_parameters(product) if parameters else {}
+    return {name: value for name, value in parameters.items() if any(name in known for known in declared.values())}
+
+
+def _partition_keys(config: Config, products: Iterable[DataProduct], partitions: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the requested partitions of each product; raises `UnknownName` for one that does not exist."""
+    keys: dict[str, tuple[str, ...]] = {product.name: () for product in products}
+    divided = {product.name: product.partitions for product in products if product.partitions}
+    if partitions and not divided:
+        raise UnknownName(f"none of {', '.join(keys)} has partitions; leave the partition out")
+    return keys | {name: known.select(name, partitions, config.clock()) for name, known in divided.items() if partitions}

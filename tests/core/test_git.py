@@ -1,0 +1,89 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from kit.core.config import Config
+from kit.core.errors import KitError
+from kit.core.git import Commit, current_commit, log, merge_base_mesh
+from tests.support.files import write
+from tests.support.repository import git
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A mesh of one file in a repository with one commit."""
+    write(tmp_path / "pyproject.toml", "[tool.kit]\nstorage = 'state'\n")
+    write(tmp_path / "domains/shop/product.odps.yaml", "first\n")
+    git(tmp_path, "init", "-b", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    return Config.load(tmp_path, {})
+
+
+def test_the_commits_of_a_file_newest_first(config: Config) -> None:
+    path = config.domains / "shop/product.odps.yaml"
+    for number in range(3):
+        write(path, f"{number}\n")
+        git(config.root, "commit", "-am", f"change {number}: a | b", author="Ann Óther")
+    write(config.root / "other", "")
+    git(config.root, "add", ".")
+    git(config.root, "commit", "-m", "another file")
+    newest = git(config.root, "log", "-1", "--format=%h", "--", str(path))
+    commits = log(config, path, most=2)
+    assert commits[0] == Commit(newest, str(date.today()), "Ann Óther", "change 2: a | b")
+    assert [commit.subject for commit in commits] == ["change 2: a | b", "change 1: a | b"]
+    assert log(config, config.root / "nothing") == ()
+
+
+def test_the_mesh_at_the_merge_base_has_the_files_of_the_branch_point(config: Config) -> None:
+    path = config.domains / "shop/product.odps.yaml"
+    git(config.root, "switch", "-c", "mine")
+    git(config.root, "switch", "main")
+    write(path, "theirs\n")
+    git(config.root, "commit", "-am", "theirs")
+    git(config.root, "switch", "mine")
+    write(path, "not committed\n")
+    with merge_base_mesh(config, "main") as past:
+        assert (past.domains / "shop/product.odps.yaml").read_text() == "first\n"
+        assert past.storage == config.storage
+    assert not past.root.exists()
+    assert path.read_text() == "not committed\n"
+
+
+def test_git_that_cannot_help_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "pyproject.toml", "[tool.kit]\n")
+    config = Config.load(tmp_path, {})
+
+    def message(ref: str) -> str:
+        with pytest.raises(KitError) as caught, merge_base_mesh(config, ref):
+            pass
+        return str(caught.value)
+
+    assert message("main") == (
+        f"{tmp_path} is not in a git repository, so there is no other revision to compare with; run `git init`"
+    )
+    git(tmp_path, "init", "-b", "main")
+    git(tmp_path, "commit", "--allow-empty", "-m", "empty")
+    assert message("origin/main") == (
+        "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
+        "`--against origin/main`, or name an existing branch, tag or commit"
+    )
+    assert "git knows no revision '--upload-pack=x' here" in message("--upload-pack=x")
+    assert message("main").endswith("has no folder 'domains'; name another one with --against")
+    monkeypatch.setenv("PATH", "")
+    assert message("main") == "git is not installed; install it to compare with another revision"
+
+
+def test_the_current_commit_says_whether_files_differ(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = git(config.root, "rev-parse", "HEAD")
+    assert current_commit(config.root) == commit
+    git(config.root, "tag", "v1")
+    write(config.domains / "shop/product.odps.yaml", "changed\n")
+    assert current_commit(config.root) == f"{commit}-dirty"
+    monkeypatch.setenv("PATH", "")
+    assert current_commit(config.root) is None
+
+
+def test_without_a_repository_there_is_no_current_commit(tmp_path: Path) -> None:
+    assert current_commit(tmp_path) is None

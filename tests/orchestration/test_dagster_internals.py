@@ -1,0 +1,120 @@
+"""What the kit uses of Dagster beyond its public API. A failure here names what an upgrade of Dagster has changed."""
+
+import inspect
+import logging
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.workspace.load_target import GrpcServerTarget
+
+from kit.orchestration import dagster_internals
+from tests.conftest import ROOT
+
+INSTANCE = "dagster:DagsterInstance"
+NAMES = [
+    # the instance of a home (open_instance, fail_run)
+    f"{INSTANCE}.from_config", f"{INSTANCE}.event_log_storage", f"{INSTANCE}.get_runs_count",
+    f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_failed", f"{INSTANCE}.optimize_for_webserver",
+    # a job without planned checks (asset_job), and the failures it reports (executor)
+    "dagster:Definitions.resolve_implicit_global_asset_job_def", "dagster:JobDefinition.get_subset",
+    "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
+    # the configuration and the run of a step (assets)
+    "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # the event log (event_log)
+    *(
+        f"dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.{name}"
+        for name in (
+            "_connect", "_initdb", "conn_string_for_shard", "from_config_value", "wipe", "dispose", "get_maximum_record_id",
+            "free_concurrency_slots_for_run",
+        )
+    ),
+    # the web server (web_app)
+    "dagster._core.workspace.context:WorkspaceProcessContext", "dagster._core.workspace.load_target:GrpcServerTarget",
+    "dagster_webserver.app:create_app_from_workspace_process_context",
+]  # fmt: skip
+"""`module:name.attribute` of each name."""
+
+PARAMETERS = {
+    "dagster._core.workspace.context:WorkspaceProcessContext": ("instance", "workspace_load_target"),
+    "dagster_webserver.app:create_app_from_workspace_process_context": (
+        "workspace_process_context", "path_prefix", "kwargs",
+    ),
+    "dagster:JobDefinition.get_subset": ("asset_selection", "asset_check_selection"),
+    f"{INSTANCE}.optimize_for_webserver": ("statement_timeout", "pool_recycle", "max_overflow"),
+}  # fmt: skip
+"""Parameters that the kit passes, by name."""
+
+
+def find(path: str) -> object:
+    """The object at `module:name.attribute`; fails with a message that names it."""
+    module, _, names = path.partition(":")
+    try:
+        item: object = import_module(module)
+        for name in names.split("."):
+            item = getattr(item, name)
+    except (ImportError, AttributeError) as error:
+        pytest.fail(f"this version of Dagster has no {path}: {error}; adapt kit/orchestration/dagster_internals.py")
+    return item
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_dagster_has(path: str) -> None:
+    find(path)
+
+
+@pytest.mark.parametrize("path", PARAMETERS)
+def test_dagster_takes_the_parameters_of(path: str) -> None:
+    item = find(path)
+    assert callable(item)
+    missing = set(PARAMETERS[path]) - set(inspect.signature(item).parameters)
+    assert not missing, f"{path} has no parameter {', '.join(sorted(missing))}; adapt kit/orchestration/dagster_internals.py"
+
+
+def test_the_event_log_keeps_its_lock_and_its_initialized_files(tmp_path: Path) -> None:
+    storage = SqliteEventLogStorage(str(tmp_path))
+    for name in ("_db_lock", "_initialized_dbs"):
+        assert hasattr(storage, name), f"SqliteEventLogStorage has no {name}; adapt kit/orchestration/event_log.py"
+    storage.dispose()
+
+
+def test_the_settings_name_classes_of_dagster() -> None:
+    settings = yaml.safe_load(dagster_internals.SETTINGS)
+    places = {f"{item['module']}:{item['class']}" for item in settings.values() if "class" in item}
+    assert len(places) == 5
+    for place in places:
+        find(place)
+
+
+def test_the_daemon_is_a_module_and_the_code_server_a_command() -> None:
+    assert find_spec(f"{dagster_internals.DAEMON_MODULE}.__main__"), f"{dagster_internals.DAEMON_MODULE} cannot be run"
+    command = [sys.executable, "-m", "dagster", "code-server", "start", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "200"}).stdout
+    options = ("--module-name", "--host", "--port", "--location-name", "--working-directory", "--log-level")
+    assert [option for option in (*options, "--use-python-environment-entry-point") if option not in text] == []
+
+
+def test_the_logger_of_steps_exists() -> None:
+    module = find(f"{dagster_internals.STEP_LOGGER}:logger")
+    assert isinstance(module, logging.Logger)
+    assert module.name == dagster_internals.STEP_LOGGER
+
+
+def test_a_code_server_is_named_by_host_and_port() -> None:
+    target = GrpcServerTarget(host="127.0.0.1", port=1, socket=None, location_name="mesh")
+    assert (target.host, target.port, target.location_name) == ("127.0.0.1", 1, "mesh")
+
+
+def test_no_other_module_names_an_internal_of_dagster() -> None:
+    """Nor another module's own copy of a name: `dagster._…`, or the web server's app."""
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "kit").rglob("*.py")
+        if any(text in path.read_text() for text in ("dagster._", "dagster_webserver.", "dagster_graphql"))
+    ]
+    assert users == ["kit/orchestration/dagster_internals.py"]

@@ -1,0 +1,29 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kit.core.errors import UnknownName
+from kit.storage.snapshot import Snapshot
+
+SNAPSHOT = Snapshot(
+    "shop", "20240131T080000Z-000000", Path("store/shop/1"),
+    {
+        "created_at": "2024-01-31T08:00:00+00:00", "fingerprint": "abc",
+        "ports": {"sales": {"rows": 3, "files": {"b.parquet": "2", "a.parquet": "1"}}, "totals": {"rows": 1, "files": {}}},
+    },
+)  # fmt: skip
+
+
+def test_a_snapshot_reads_its_manifest() -> None:
+    assert SNAPSHOT.created_at == datetime(2024, 1, 31, 8, tzinfo=UTC)
+    assert SNAPSHOT.fingerprint == "abc"
+    assert SNAPSHOT.port("sales")["rows"] == 3
+    assert SNAPSHOT.files("sales") == [Path("store/shop/1/sales/a.parquet"), Path("store/shop/1/sales/b.parquet")]
+    assert SNAPSHOT.files("totals") == []
+
+
+def test_an_unknown_port_lists_the_ports() -> None:
+    with pytest.raises(UnknownName) as error:
+        SNAPSHOT.files("c")
+    assert str(error.value) == "snapshot 20240131T080000Z-000000 of 'shop' has no port 'c'; it has: sales, totals"
