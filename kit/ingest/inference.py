@@ -72,8 +72,8 @@ class RawFile:
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
-                    f"{short(self.path)}: the column '{self.names[column]}' is {found}, which no contract can promise; "
-                    f"cast it to one of {allowed}"
+                    f"the column '{self.names[column]}' is {found}, which no contract can promise; cast it to one of {allowed}",
+                    self.path,
                 )
             yield column, kind
 
@@ -109,12 +109,12 @@ def _proposed_names(path: Path, header: Sequence[str]) -> dict[str, str]:
     for position, raw_name in enumerate(header, 1):
         name = raw_name if IDENTIFIER.fullmatch(raw_name) else identifier(raw_name) or f"column_{position}"
         if not raw_name.strip():
-            raise IngestError(f"{short(path)}: the column {position} has no name in the first line; give it one")
+            raise IngestError(f"the column {position} has no name in the first line; give it one", path)
         if raw_name in names.values():
-            raise IngestError(f"{short(path)}: the column '{raw_name}' is there twice; rename one of them")
+            raise IngestError(f"the column '{raw_name}' is there twice; rename one of them", path)
         if name in names:
             raise IngestError(
-                f"{short(path)}: the columns '{names[name]}' and '{raw_name}' would both be called '{name}'; rename one of them"
+                f"the columns '{names[name]}' and '{raw_name}' would both be called '{name}'; rename one of them", path
             )
         names[name] = raw_name
     if not names:

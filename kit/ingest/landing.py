@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, sha256, short, sync_path
+from kit.core import IngestError, database, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -102,7 +102,7 @@ def _call(product: DataProduct, name: str) -> Any:
     with _importing(product.folder):
         function = getattr(_load(path, f"kit_ingest_{product.name}"), name, None)
         if not callable(function):
-            raise IngestError(f"{short(path)}: has no function '{name}'; write one that returns the raw data's path or frame")
+            raise IngestError(f"has no function '{name}'; write one that returns the raw data's path or frame", path)
         try:
             # Only the command writes to standard output.
             with contextlib.redirect_stdout(sys.stderr):
@@ -110,7 +110,7 @@ def _call(product: DataProduct, name: str) -> Any:
         except IngestError:
             raise
         except (Exception, SystemExit) as error:
-            raise IngestError(f"{short(path)}: {name}() failed: {_brief(error)}") from error
+            raise IngestError(f"{name}() failed: {_brief(error)}", path) from error
 
 
 @contextlib.contextmanager
@@ -131,7 +131,7 @@ def _importing(folder: Path) -> Iterator[None]:
 def _load(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise IngestError(f"{short(path)}: cannot be loaded as Python")
+        raise IngestError("cannot be loaded as Python", path)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -139,7 +139,7 @@ def _load(path: Path, name: str) -> ModuleType:
     except IngestError:
         raise
     except (Exception, SystemExit) as error:
-        raise IngestError(f"{short(path)}: fails on import: {_brief(error)}") from error
+        raise IngestError(f"fails on import: {_brief(error)}", path) from error
     return module
 
 

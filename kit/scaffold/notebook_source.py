@@ -33,7 +33,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
     for provider in providers:
         check_acyclic(context.mesh, product, provider)
     if place.exists():
-        raise KitError(f"{short(place)} is there already; nothing was written")
+        raise KitError("exists already; nothing was written", place)
     place.parent.mkdir(exist_ok=True)
     place.write_text(asset.text, encoding="utf-8")
     try:
@@ -56,17 +56,15 @@ def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str
     """The ports that a notebook reads which is to lie in `folder`, from its text."""
     found = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
     findings = [*found.faults, *external_reads(product, path, folder)]
-    reads: dict[str, None] = {}
-    for where, pattern in found.reads:
-        if ".*" in pattern.pattern:
-            fix = "write the name of the port, as in kit.read('product.port')"
-            findings.append(where.finding(product, "works out what to read", fix))
-        reads[pattern.pattern.replace("\\", "")] = None
+    for read in found.reads:
+        if not read.is_exact:
+            fix = "write it out, as in kit.read('product.port')"
+            findings.append(read.place.finding(product, "computes the name of a port", fix))
     if findings:
         findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
         texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
         raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
-    return list(reads)
+    return list(dict.fromkeys(read.name for read in found.reads))
 
 
 def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
