@@ -26,7 +26,7 @@ class LandedSource:
 
 
 def package_file(package: str, path: str) -> Path:
-    """A file shipped inside an installed Python package, found without importing the package.
+    """Return the path of a file that is shipped inside a Python package, without an import of the package.
 
     Raises `IngestError` when package or file is missing.
     """
@@ -37,10 +37,10 @@ def package_file(package: str, path: str) -> Path:
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise IngestError(f"the package '{package}' is not installed; install it with `pip install {package}`")
-    found = Path(folders[0]) / path
-    if not found.is_file():
+    file = Path(folders[0]) / path
+    if not file.is_file():
         raise IngestError(f"the package '{package}' has no file {path}")
-    return found
+    return file
 
 
 def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
@@ -59,7 +59,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
         if isinstance(returned, str | os.PathLike):
             path = product.folder / returned
             if not path.is_file():
-                problem = "is no file, but a folder or a device" if path.exists() else "is not there"
+                problem = "is no file, but a folder or a device" if path.exists() else "does not exist"
                 raise IngestError(f"{label}: {path} {problem}; return the path of a file")
             stamp = _stamp(path)
             # Another contract reads the same bytes in another way.
@@ -77,7 +77,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
             _move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    # No bound parameter: for one DuckDB would import pandas.
+    # DuckDB imports pandas for a bound parameter.
     query = f"select sum(num_rows)::bigint from parquet_file_metadata({database.literal(str(target))})"
     with database.connect() as connection:
         (rows,) = connection.execute(query).fetchone() or (0,)

@@ -40,7 +40,7 @@ def test_a_bad_answer_is_asked_again(small: SmallMesh) -> None:
         "'Big' cannot name a data product",
         "domains/shop: exists already",
         "'port' is a word of this command",
-        "'Ann' does not say who owns it",
+        "'Ann' is not an owner",
         "there is no file gone.csv",
         "'shop' has no port 'nothing'",
     ]
