@@ -119,12 +119,12 @@ def _git_user() -> str | None:
     return f"{values[0]} <{values[1]}>" if all(values) else None
 
 
-def _print(made: "Scaffolded") -> None:
+def _print(created: "Scaffolded") -> None:
     """Print the files that were written, and the next steps."""
-    for path in made.files:
+    for path in created.files:
         console.print(f"written: {short(path)}")
-    product = made.port.partition(".")[0]
+    product = created.port.partition(".")[0]
     console.print("\nNext", style="bold")
-    console.print(f"  1. replace each TODO below {short(made.folder)}; `kit check` lists them")
+    console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
     console.print(f"  2. kit run {product}")
-    console.print(f"  3. kit read {made.port}")
+    console.print(f"  3. kit read {created.port}")

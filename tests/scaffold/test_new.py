@@ -88,7 +88,7 @@ def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origi
     write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
     new_product(Context(mesh.config), "walkin", ANN, "retail", origin, None)
-    strict = replace(mesh.config, policy=Policy.of({}))
+    strict = replace(mesh.config, policy=Policy.from_settings({}))
     found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
