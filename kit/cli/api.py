@@ -33,7 +33,7 @@ def run(
     )  # fmt: skip
     if not result.succeeded:
         messages = [outcome.message for outcome in result.failed]
-        raise KitError("\n".join([*messages, *(f"{item.name} is broken: {item.message}" for item in result.broken)]))
+        raise KitError("\n".join([*messages, *(f"{item.name} is broken: {item.finding}" for item in result.broken)]))
     return result
 
 

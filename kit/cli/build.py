@@ -60,7 +60,7 @@ def run(
         terminal.print_json(result.to_json())
     else:
         for item in result.broken:
-            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
         if not selection:
             console.print()
             terminal.print_status(statuses(context.config, context.mesh))
@@ -101,7 +101,7 @@ def _try(
         terminal.print_json([trial.to_json() for trial in finished])
     else:
         terminal.print_trials(finished)
-    if any(trial.verdict != "passed" for trial in finished):
+    if any(not trial.passed for trial in finished):
         raise typer.Exit(1)
 
 

@@ -10,10 +10,10 @@ from kit.cli import diff_text
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption
 from kit.core import merge_base_mesh
+from kit.governance import check_mesh, examine, scores
 from kit.governance import diff as compare
-from kit.governance import examine, problems, scores
 from kit.mesh import Context
-from kit.sync import drifts, refused
+from kit.sync import check_writable, drifts
 from kit.sync import sync as sync_files
 
 app = typer.Typer()
@@ -24,17 +24,17 @@ def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     context = Context.load()
     mesh = context.mesh
-    found = problems(context.config, mesh)
+    findings = check_mesh(context.config, mesh)
     if as_json:
-        listed = [{"product": name, "problem": message} for name, message in found]
-        terminal.print_json({"problems": listed, "score_card": [score.to_json() for score in scores(context.config, mesh)]})
+        problems = [finding.to_json() for finding in findings]
+        terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context.config, mesh)]})
     else:
-        for name, message in found:
-            console.print(Text(f"{name}: {message}", style="red"))
-        if not found:
+        for finding in findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red"))
+        if not findings:
             console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
         terminal.print_scores(scores(context.config, mesh))
-    if found:
+    if findings:
         raise typer.Exit(1)
 
 
@@ -48,8 +48,9 @@ def sync(
     """Write the generated files that are committed: dbt YAML, suites and tables of contracts, catalogs, the lineage picture."""
     context = Context.load()
     config, mesh = context.config, context.mesh
+    refused = check_writable(mesh)
     if check:
-        differences = drifts(config, mesh) + refused(mesh) + [item.message for item in mesh.broken]
+        differences = drifts(config, mesh) + [str(finding) for finding in (*refused, *(item.finding for item in mesh.broken))]
         if as_json:
             terminal.print_json({"differs": differences})
         else:
@@ -58,17 +59,17 @@ def sync(
         raise typer.Exit(1 if differences else 0)
     written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
     if as_json:
-        terminal.print_json({"written": written, "broken": {item.name: item.message for item in mesh.broken}})
+        terminal.print_json({"written": written, "broken": {item.name: str(item.finding) for item in mesh.broken}})
     else:
         for name in written:
             console.print(f"written: {name}")
         for item in mesh.broken:
-            errors.print(Text(f"{item.name} is broken: {item.message}", style="red"))
-        for problem in refused(mesh):
-            errors.print(Text(problem, style="red"))
-        if not written and not mesh.broken and not refused(mesh):
+            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
+        for finding in refused:
+            errors.print(Text(str(finding), style="red"))
+        if not written and not mesh.broken and not refused:
             console.print("all generated files are up to date", style="green")
-    if mesh.broken or refused(mesh):
+    if mesh.broken or refused:
         raise typer.Exit(1)
 
 
@@ -99,12 +100,14 @@ def doctor(as_json: JsonOption = False) -> None:
     """Find problems of this machine and this mesh, and print how to fix each."""
     findings = examine(Context.load)
     if as_json:
-        terminal.print_json([finding.__dict__ for finding in findings])
+        terminal.print_json(
+            [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]
+        )
     else:
         for finding in findings:
-            mark = Text("wrong", style="red") if finding.fix else Text("ok   ", style="green")
-            console.print(Text.assemble(mark, f"  {finding.what:<16} {finding.seen}"))
+            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
+            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")
-    if any(finding.fix for finding in findings):
+    if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)

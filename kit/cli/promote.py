@@ -52,7 +52,7 @@ def promote(
 
     context = Context.load()
     try:
-        promotion = plan_promotion(context.config, context.mesh, notebook, product, port, frame, report)
+        promotion = plan_promotion(context, notebook, product, port, frame, report)
         if not as_json:
             _print(promotion)
         outcome = None if dry_run else write_and_build(context.config, promotion, build)
@@ -80,7 +80,7 @@ class _BuildReporter(TerminalReporter):
 
     def finished(self, outcome: Outcome) -> None:
         """Print an outcome that is no failure."""
-        if outcome.status != "failed":
+        if not outcome.failed:
             super().finished(outcome)
 
 

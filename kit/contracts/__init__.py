@@ -1,6 +1,7 @@
 """Data contracts in the Open Data Contract Standard: columns, rules, masks, foreign keys, compatibility of two versions.
 
-A contract file goes in; a `Contract` with its `Rule`s comes out. A `Check` is the outcome of one rule on one table.
+A contract file goes in; a `Contract` with its `Rule`s comes out. A `Check` is the outcome of one rule on one table,
+a `Finding` one problem that a check of files reports.
 """
 
 from kit.contracts import foreign_key_checks
@@ -10,6 +11,7 @@ from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
 from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
+from kit.contracts.finding import Finding
 from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
@@ -35,6 +37,7 @@ __all__ = [
     "CsvFormat",
     "DbtTest",
     "DocumentReader",
+    "Finding",
     "Query",
     "Rule",
     "Sla",

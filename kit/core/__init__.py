@@ -15,6 +15,7 @@ from kit.core.errors import (
     KitError,
     MaskError,
     MeshError,
+    NotATable,
     NotebookError,
     NotPublished,
     PublishConflict,
@@ -26,12 +27,11 @@ from kit.core.files import (
     IDENTIFIER,
     StepCallback,
     ignore_step,
-    inside,
     make_folder,
     read_json,
     read_text,
+    resolve_inside,
     sha256,
-    short,
     sync_path,
     time_id,
     to_json,
@@ -42,7 +42,7 @@ from kit.core.locks import SingleInstance, lock
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
-from kit.core.text import counted, table_lines
+from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
@@ -62,6 +62,7 @@ __all__ = [
     "KitError",
     "MaskError",
     "MeshError",
+    "NotATable",
     "NotPublished",
     "NotebookError",
     "Policy",
@@ -85,7 +86,6 @@ __all__ = [
     "free_port",
     "git",
     "ignore_step",
-    "inside",
     "literal",
     "lock",
     "make_folder",
@@ -93,9 +93,11 @@ __all__ = [
     "merge_base_mesh",
     "normal_type",
     "parse_yaml",
+    "place",
     "read_json",
     "read_text",
     "read_yaml",
+    "resolve_inside",
     "sandbox",
     "sha256",
     "short",

@@ -1,8 +1,22 @@
 """Errors for users: each message names the problem, the value, what is allowed and what to do."""
 
+from pathlib import Path
+
+from kit.core.text import place
+
 
 class KitError(Exception):
-    """Base class of all errors of the kit; its text is the whole message, printed without a traceback."""
+    """Base class of all errors of the kit; its text, printed without a traceback, is `path:line: field: problem`.
+
+    `path` is a file or folder, `line` counts from 1, `field` names a part of the file; unknown ones are left out.
+    """
+
+    def __init__(self, problem: str, path: Path | None = None, line: int | None = None, field: str = "") -> None:
+        super().__init__(problem, path, line, field)
+        self.problem, self.path, self.line, self.field = problem, path, line, field
+
+    def __str__(self) -> str:
+        return "".join(f"{part}: " for part in (place(self.path, self.line), self.field) if part) + self.problem
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython prints instead of a traceback."""
@@ -14,7 +28,7 @@ class ConfigError(KitError):
 
 
 class InvalidFile(KitError):
-    """A file of a domain folder is invalid; the text starts with `path:line: field:`."""
+    """A file of a domain folder is invalid."""
 
 
 class MeshError(KitError):
@@ -42,7 +56,16 @@ class TransformError(KitError):
 
 
 class NotebookError(KitError):
-    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel."""
+    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel.
+
+    `exception` is the name of the exception that a cell raised; empty when none did.
+    """
+
+    exception = ""
+
+
+class NotATable(KitError):
+    """The value given to `kit.output` is neither a polars nor a pandas DataFrame."""
 
 
 class AuditFailed(KitError):

@@ -15,26 +15,18 @@ MAX_BYTES = 1_000_000
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-def short(path: Path) -> str:
-    """Return a path for messages: relative to the working directory for a path below it, else absolute."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
 def read_text(path: Path) -> str:
     """Return the UTF-8 text of a file of at most `MAX_BYTES`; raises `InvalidFile`."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise InvalidFile(f"{short(path)}: larger than {MAX_BYTES:,} bytes, the limit for files of a domain")
+            raise InvalidFile(f"larger than {MAX_BYTES:,} bytes, the limit for files of a domain", path)
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidFile(f"{short(path)}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise InvalidFile(f"not UTF-8 text (byte {error.start}); save it as UTF-8", path) from None
     except OSError as error:
-        raise InvalidFile(f"{short(path)}: cannot be read: {error.strerror}") from None
+        raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
 
 
 def time_id(moment: datetime) -> str:
@@ -42,14 +34,14 @@ def time_id(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ-%f}"
 
 
-def inside(folder: Path, relative: str) -> Path:
+def resolve_inside(folder: Path, relative: str) -> Path:
     """Return `folder / relative` with links resolved; raises `InvalidFile` for a path outside of the folder."""
     try:
         path = (folder / relative).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, or an invalid path
-        raise InvalidFile(f"{short(folder)}: the path '{relative}' is invalid: {error}") from None
+        raise InvalidFile(f"the path '{relative}' is invalid: {error}", folder) from None
     if not path.is_relative_to(folder.resolve()):
-        raise InvalidFile(f"{short(folder)}: the path '{relative}' leaves the folder; keep files inside it")
+        raise InvalidFile(f"the path '{relative}' leaves the folder; keep files inside it", folder)
     return path
 
 
@@ -69,9 +61,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise InvalidFile(f"{short(path)}: cannot be read: {error.strerror}") from None
+        raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
     except (ValueError, RecursionError) as error:
-        raise InvalidFile(f"{short(path)}: not valid JSON: {error}") from None
+        raise InvalidFile(f"not valid JSON: {error}", path) from None
 
 
 StepCallback = Callable[[str], None]

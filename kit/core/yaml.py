@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kit.core.errors import InvalidFile
-from kit.core.files import read_text, short
+from kit.core.files import read_text
 
 MAX_DEPTH = 40
 
@@ -31,11 +31,8 @@ class Document:
 
     def error(self, where: Where, problem: str) -> InvalidFile:
         """An `InvalidFile` for the field at `where` (keys and list positions from the top)."""
-        field = ".".join(str(part) for part in where)
-        at = f"{short(self.path)}:{_line(yaml.compose(self.text, Loader=_Loader), where)}"
-        text = f"{at}: {field}: {problem}" if field else f"{at}: {problem}"
-        # A value of the file must neither break the sentence nor act on the terminal.
-        return InvalidFile("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text))
+        line = _line(yaml.compose(self.text, Loader=_Loader), where)
+        return InvalidFile(_printable(problem), self.path, line, _printable(".".join(map(str, where))))
 
 
 def read_yaml(path: Path) -> Document:
@@ -51,7 +48,7 @@ def parse_yaml(path: Path, text: str) -> Document:
     """
 
     def bad(mark: Any, problem: str) -> InvalidFile:
-        return InvalidFile(f"{short(path)}:{mark.line + 1 if mark else 1}: {problem}")
+        return InvalidFile(problem, path, mark.line + 1 if mark else 1)
 
     try:
         depth = 0
@@ -89,8 +86,13 @@ def parse_yaml(path: Path, text: str) -> Document:
 
     data = convert(node) if node is not None else None
     if not isinstance(data, dict):
-        raise InvalidFile(f"{short(path)}:1: must hold a mapping of keys to values")
+        raise InvalidFile("must hold a mapping of keys to values", path, 1)
     return Document(path, text, data)
+
+
+def _printable(text: str) -> str:
+    """A text in which a value of the file can neither break the sentence nor act on the terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _line(node: Any, where: Where) -> int:

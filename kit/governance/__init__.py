@@ -1,10 +1,9 @@
 """Judgement of a mesh without building it: `kit check`, the contract diff, the policy, the score card and the doctor.
 
-A mesh goes in; problems, changes and scores come out.
+A mesh goes in; findings, changes and scores come out.
 """
 
-from kit.governance import check
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from kit.governance.coupling import forbidden
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from kit.governance.doctor import examine
@@ -16,10 +15,9 @@ __all__ = [
     "PortDiff",
     "ProductDiff",
     "Score",
-    "check",
+    "check_mesh",
     "diff",
     "examine",
     "forbidden",
-    "problems",
     "scores",
 ]

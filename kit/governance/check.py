@@ -3,48 +3,48 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from kit.build import partition_problems
+from kit.build import check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
-from kit.contracts import foreign_key_checks
-from kit.core import Config, KitError, inside, short
+from kit.contracts import Finding, foreign_key_checks
+from kit.core import Config, KitError, resolve_inside
 from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
-from kit.mesh import DataProduct, Mesh, OutputPort
+from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
 from kit.quality import suite
-from kit.sync import sync_problems, texts
+from kit.sync import check_generated, texts
 
 NOTEBOOKS = "notebooks"
 """Where notebooks lie, in a domain and, those that belong to none, beside the domains."""
 
 
-def problems(config: Config, mesh: Mesh) -> list[tuple[str, str]]:
-    """All problems found, as pairs of product (or file) name and message."""
-    found = [(item.name, item.message) for item in mesh.broken]
+def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
+    """Run every check that needs no build."""
+    found = [item.finding for item in mesh.broken]
     for product in mesh.products:
-        found += [(product.name, message) for message in (*_product(product), *_foreign_keys(mesh, product))]
-    found += [*policy.problems(config.policy, mesh), *coupling.problems(config, mesh)]
-    found += masks.problems(config, mesh)
+        found += [*_product(product), *_foreign_keys(mesh, product)]
+    found += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
+    found += masks.check_masks(config, mesh)
     for path in lint.notebooks(config.root / NOTEBOOKS):
-        found += [(NOTEBOOKS, message) for message in lint.problems(path)]
-    found += [*deprecation.problems(mesh, config.clock()), *consumer_contracts.problems(mesh)]
-    return found + list(sync_problems(config, mesh))
+        found += lint.check_notebook(NOTEBOOKS, path)
+    found += [*deprecation.check_deprecation(mesh, config.clock()), *consumer_contracts.check_consumer_contracts(mesh)]
+    return found + list(check_generated(config, mesh))
 
 
-def _product(product: DataProduct) -> Iterator[str]:
-    yield from _links(product.folder)
-    yield from texts.templates(product)
-    yield from texts.unfinished(product)
+def _product(product: DataProduct) -> Iterator[Finding]:
+    yield from _links(product)
+    yield from texts.check_templates(product)
+    yield from texts.check_unfinished(product)
     for port in product.ports:
         if port.extra_suite is not None:
-            yield from _suite(port, port.extra_suite)
+            yield from _suite(product, port, port.extra_suite)
     yield from _notebooks(product)
     try:
-        yield from partition_problems(product)
+        yield from check_partition_parameters(product)
     except KitError as error:
-        yield str(error)
-    for path in Project.read(product.folder).python:
-        yield f"{short(path)}: {PYTHON_MODEL}"
+        yield Finding.from_error(product.name, error)
+    for path in Project.read(product.folder).python_models:
+        yield Finding(product.name, path, None, PYTHON_MODEL)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
@@ -55,40 +55,43 @@ def _product(product: DataProduct) -> Iterator[str]:
     ):
         for path in sorted((product.folder / folder).glob(pattern)):
             if path.name.removesuffix(pattern[1:]) not in known:
-                yield f"{short(path)}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
+                message = f"belongs to nothing in {DESCRIPTOR}"
+                yield Finding(product.name, path, None, message, "declare it there or delete the file")
 
 
-def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[str]:
+def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
     offered = {port.id: port.contract for port in mesh.ports}
     read = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
     for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
-        yield from map(str, foreign_key_checks.column_errors(contract, read))
+        for error in foreign_key_checks.column_errors(contract, read):
+            yield Finding.from_error(product.name, error)
 
 
-def _links(folder: Path) -> Iterator[str]:
+def _links(product: DataProduct) -> Iterator[Finding]:
     """Links that leave the domain folder: what they lead to would be published as the domain's own."""
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(product.folder.rglob("*")):
         if path.is_symlink():
             try:
-                inside(folder, str(path.relative_to(folder)))
+                resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
-                yield str(error)
+                yield Finding.from_error(product.name, error)
 
 
-def _suite(port: OutputPort, path: Path) -> Iterator[str]:
+def _suite(product: DataProduct, port: OutputPort, path: Path) -> Iterator[Finding]:
     try:
         rules = suite.extra_rules(path)
     except KitError as error:
-        yield str(error)
+        yield Finding.from_error(product.name, error)
         return
     columns = {column.name for column in port.contract.columns}
     for rule in rules:
         for column in rule.assertion.columns:
             if column not in columns:
-                yield f"{short(path)}: '{rule.name}' speaks of '{column}'; the columns are: {', '.join(sorted(columns))}"
+                message = f"'{rule.name}' names the column '{column}'; the columns are: {', '.join(sorted(columns))}"
+                yield Finding(product.name, path, None, message)
 
 
-def _notebooks(product: DataProduct) -> Iterator[str]:
+def _notebooks(product: DataProduct) -> Iterator[Finding]:
     made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
     for path in sorted({*made, *lint.notebooks(product.folder / NOTEBOOKS)}):
-        yield from lint.problems(path, made.get(path))
+        yield from lint.check_notebook(product.name, path, made.get(path))

@@ -5,9 +5,20 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from kit.contracts import FOLDER, ConsumerContract, Contract, ContractChange, DocumentReader, Rule, compare, implies, subject
+from kit.contracts import (
+    FOLDER,
+    ConsumerContract,
+    Contract,
+    ContractChange,
+    DocumentReader,
+    Finding,
+    Rule,
+    compare,
+    implies,
+    subject,
+)
 from kit.core import Config, KitError, short
-from kit.mesh import Mesh, OutputPort, folders
+from kit.mesh import Mesh, folders
 
 _KIND = ".odcs.yaml"
 _MORE_OR_LESS = {"minor": "needs more: ", "major": "needs less: "}
@@ -56,13 +67,15 @@ def _contract(files: Mapping[tuple[str, str], Path], key: tuple[str, str], docum
     return None
 
 
-def problems(mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """What each provider would have to promise, as pairs of its name and a message."""
+def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:
+    """Find the contracts that promise less than a consumer contract of their port asks for."""
     for product in mesh.products:
         for port in product.ports:
             for need in port.needs:
                 for change in unmet(need, port.contract):
-                    yield product.name, _problem(port, need, change)
+                    message = f"promises less than '{need.consumer}' needs: {change.where}: {change.text}"
+                    fix = f"promise it, or agree with {need.owner} ({need.contact}) on {short(need.contract.path)}"
+                    yield Finding(product.name, port.contract.path, None, message, fix)
 
 
 def unmet(need: ConsumerContract, contract: Contract) -> tuple[ContractChange, ...]:
@@ -82,13 +95,6 @@ def _way(need: ConsumerContract, contract: Contract, known: Contract) -> tuple[C
     columns = (replace(column, mask=column.mask or masks.get(column.name)) for column in need.contract.columns)
     rules = (rule for rule in need.contract.rules if rule.severity == "error" and not _promised(rule, contract))
     return compare(replace(need.contract, columns=tuple(columns), rules=tuple(rules)), contract)
-
-
-def _problem(port: OutputPort, need: ConsumerContract, change: ContractChange) -> str:
-    return (
-        f"{short(port.contract.path)}: promises less than '{need.consumer}' needs: {change.where}: {change.text}; "
-        f"promise it, or agree with {need.owner} ({need.contact}) on {short(need.contract.path)}"
-    )
 
 
 def _promised(rule: Rule, contract: Contract) -> bool:

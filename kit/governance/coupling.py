@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.contracts import TABLE, Contract, Rule
-from kit.core import Config, KitError, short
+from kit.contracts import TABLE, Contract, Finding, Rule
+from kit.core import Config, KitError
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
 from kit.lineage import PythonReads, SqlReader, ingest_reads, notebook_reads, sql_references
 from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
@@ -17,10 +17,10 @@ _SELF = "kit table"  # what ${table} goes by; nothing of a contract can be calle
 
 @dataclass(frozen=True)
 class RuleReferences:
-    """`tables` are those that rules name beside their own; `problems` say what they ask that they must not."""
+    """`tables` are those that rules name beside their own; `findings` report the ones they must not name."""
 
     tables: frozenset[str]
-    problems: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ def asked(config: Config, product: DataProduct) -> RuleReferences:
     """What the rules of a product's contracts and suites, and those it states as needs, ask."""
     queries = tuple(_queries(product))
     tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
-    problems = []
+    findings = []
     reader = SqlReader(config.cache / "asked" / product.name)
     for query in queries:
         reached = reader.read(query.sql)
-        where = f"{short(query.path)}: '{query.rule}'"
-        problems += [f"{where} {fault}" for fault in reached.faults]
+        findings += [Finding(product.name, query.path, None, f"'{query.rule}' {fault}") for fault in reached.faults]
         for table in reached.tables:
             if table.lower() in query.others:
                 tables.add(table)
             elif table != _SELF:
                 allowed = ", ".join((TABLE, *sorted(query.others)))
-                problems.append(f"{where} asks '{table}'; it may ask: {allowed}")
+                message = f"'{query.rule}' asks '{table}'; it may ask: {allowed}"
+                findings.append(Finding(product.name, query.path, None, message))
     reader.save()
-    return RuleReferences(frozenset(tables), tuple(problems))
+    return RuleReferences(frozenset(tables), tuple(findings))
 
 
 def _contracts(product: DataProduct) -> list[Contract]:
@@ -81,11 +81,10 @@ def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_
 _OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
 
 
-def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """What each product reads without declaring it, or declares without reading it, as pairs of product and message."""
+def check_coupling(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find the tables, ports and files each product reads without declaring them, and the input ports it never reads."""
     for product in mesh.products:
-        for message in dict.fromkeys(_product(config, mesh, product)):
-            yield product.name, message
+        yield from dict.fromkeys(_product(config, mesh, product))
 
 
 @dataclass
@@ -96,50 +95,50 @@ class _Seen:
     all: bool = False
 
 
-def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[str]:
+def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
     seen = _Seen(set())
     yield from _sql(config, mesh, product, seen)
     yield from _python(config, mesh, product, seen)
     rules = asked(config, product)
     seen.names |= {table.lower() for table in rules.tables}
-    yield from rules.problems
+    yield from rules.findings
     for item in product.inputs:
         if not seen.all and item.name not in seen.names:
-            where = short(product.folder / DESCRIPTOR)
-            yield f"{where}: declares '{item.name}' but nothing reads it; delete the input port"
+            message = f"declares '{item.name}' but nothing reads it"
+            yield Finding(product.name, product.folder / DESCRIPTOR, None, message, "delete the input port")
 
 
-def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
     yield from _unprovable(product)
     try:
-        texts = sql_references(config, mesh, product)
+        texts = sql_references(config, product)
     except KitError as error:
         seen.all = True
-        yield f"{short(product.folder)}: cannot tell what its models read: {error}"
+        yield Finding(product.name, product.folder, None, f"cannot tell what its models read: {error}")
         return
     own = {model.name.lower() for model in Project.read(product.folder).models}
-    for text, found in texts:
+    for text, found in texts.items():
         seen.names |= {table.lower() for table in found.tables}
-        where = f"{short(text.path)}:" + (" a hook" if text.kind == "hook" else "")
+        hook = "a hook " if text.kind == "hook" else ""
         seen.all = seen.all or not found.parsed
         for fault in found.faults:
-            yield f"{where} {fault}"
+            yield Finding(product.name, text.path, None, f"{hook}{fault}")
         for table in found.tables:
             if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
-                yield f"{where} reads {problem}"
+                yield Finding(product.name, text.path, None, f"{hook}reads {problem}")
 
 
-def _unprovable(product: DataProduct) -> Iterator[str]:
+def _unprovable(product: DataProduct) -> Iterator[Finding]:
     """Files dbt would run whose reads nobody can prove."""
     settings = read_loosely(product.folder / "dbt_project.yml")
-    for key, default, suffix, what in (
-        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved; write SQL, or a notebook port"),
-        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version; delete it"),
+    for key, default, suffix, kind, fix in (
+        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved", "write SQL, or a notebook port"),
+        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version", "delete it"),
     ):
         for part in folder_names(settings, key, default) if settings else ():
             for path, _ in files_below(product.folder / part):
                 if path.suffix == suffix:
-                    yield f"{short(path)}: is {what}"
+                    yield Finding(product.name, path, None, f"is {kind}", fix)
 
 
 def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str | None:
@@ -179,19 +178,19 @@ def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
     return {**found, config.storage: "the storage of the mesh"}
 
 
-def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[str]:
+def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
     places = forbidden(config, mesh, product.name)
-    yield from (f"{item.where}: {item.problem}" for item in ingest_reads(product.folder, places).faults)
+    yield from ingest_reads(product.name, product.folder, places).faults
     for port in product.ports:
         if port.notebook is None:
             continue
         try:
-            found: PythonReads = notebook_reads(port.notebook, product.folder, places)
+            found: PythonReads = notebook_reads(port.notebook, product.name, product.folder, places)
         except KitError as error:
             seen.all = True
-            yield str(error)
+            yield Finding.from_error(product.name, error)
             continue
-        yield from (f"{item.where}: {item.problem}" for item in found.faults)
+        yield from found.faults
         inputs = {item.name for item in port.reads}
         seen.all = seen.all or found.escapes
         for where, pattern in found.reads:
@@ -204,4 +203,4 @@ def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> It
                 problem = f"'{name}', which is no input of '{port.id}'; add it to inputContracts of that port"
             else:
                 problem = foreign(mesh, product, name)
-            yield f"{where}: reads {problem}"
+            yield where.finding(product.name, f"reads {problem}")

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+from kit.contracts import Finding
 from kit.core import Config, KitError
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from kit.mesh import Context, Mesh
 from kit.storage import POINTER_FILE, Store
 
@@ -18,50 +19,51 @@ _MINIMUM_FREE_GB = 2
 _DISTRIBUTION = "data-mesh-kit"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `fix` is empty when it is well."""
-
-    what: str
-    seen: str
-    fix: str = ""
-
-
 def examine(load: Callable[[], Context]) -> list[Finding]:
-    """Look at everything a build needs, cheapest first; that there is no mesh to `load` is one of the findings."""
+    """Check everything that a build needs, cheapest first; a missing mesh to `load` is one of the findings.
+
+    Parts that are in order are findings of severity `info`.
+    """
     return list(_findings(load))
+
+
+def _well(name: str, seen: str) -> Finding:
+    return Finding(name, None, None, seen, severity="info")
+
+
+def _wrong(name: str, seen: str, fix: str) -> Finding:
+    return Finding(name, None, None, seen, fix)
 
 
 def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer")
+    yield _well("Python", version) if sys.version_info >= (3, 11) else _wrong("Python", version, "install Python 3.11 or newer")
     yield _packages()
-    yield Finding(
-        "git", shutil.which("git") or "not found", "" if shutil.which("git") else "install git; snapshots note its commit"
-    )
+    git = shutil.which("git")
+    yield _well("git", git) if git else _wrong("git", "not found", "install git; snapshots note its commit")
     try:
         context = load()
     except KitError as error:
-        yield Finding("mesh", "none", str(error))
+        yield Finding.from_error("mesh", error)
         return
     config = context.config
-    yield Finding("mesh", str(config.root))
+    yield _well("mesh", str(config.root))
     storage = _storage(config.storage)
     yield storage
-    if not storage.fix:
+    if storage.severity == "info":
         yield _disk(config.storage)
-    yield from _kernels()
+    yield _kernel()
     try:
         mesh = context.mesh
     except KitError as error:
-        yield Finding("domains", "none", str(error))
+        yield Finding.from_error("domains", error)
         return
-    wrong = problems(config, mesh)
-    names = {name for name, _ in wrong}
+    found = check_mesh(config, mesh)
+    names = {finding.product for finding in found}
     healthy = [product.name for product in mesh.products if product.name not in names]
-    yield Finding("domains", ", ".join(healthy) or "none")
-    for name, message in wrong:
-        yield Finding(f"domain {name}" if name in mesh.names else name, "has a problem", message)
+    yield _well("domains", ", ".join(healthy) or "none")
+    for finding in found:
+        yield replace(finding, product=f"domain {finding.product}") if finding.product in mesh.names else finding
     yield from _snapshots(config, mesh)
 
 
@@ -72,7 +74,7 @@ def _packages() -> Finding:
     try:
         wanted = [Requirement(text) for text in importlib.metadata.requires(_DISTRIBUTION) or ()]
     except importlib.metadata.PackageNotFoundError:
-        return Finding("packages", "the kit is not installed", "run `make install`")
+        return _wrong("packages", "the kit is not installed", "run `make install`")
     needed = [item for item in wanted if item.marker is None or item.marker.evaluate({"extra": ""})]
     wrong = []
     for item in needed:
@@ -83,7 +85,9 @@ def _packages() -> Finding:
             continue
         if not item.specifier.contains(found, prereleases=True):
             wrong.append(f"{item.name} is {found}, wanted {item.specifier}")
-    return Finding("packages", "; ".join(wrong) or f"{len(needed)} as asked for", "run `make install`" if wrong else "")
+    if wrong:
+        return _wrong("packages", "; ".join(wrong), "run `make install`")
+    return _well("packages", f"{len(needed)} as asked for")
 
 
 def _storage(storage: Path) -> Finding:
@@ -94,23 +98,24 @@ def _storage(storage: Path) -> Finding:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         probe.rename(probe.with_suffix(".moved")).unlink()
     except OSError as error:
-        return Finding("storage", f"{storage}: {error.strerror}", "make the folder writable, or set storage in [tool.kit]")
-    return Finding("storage", f"{storage}: writable, with locks")
+        return _wrong("storage", f"{storage}: {error.strerror}", "make the folder writable, or set storage in [tool.kit]")
+    return _well("storage", f"{storage}: writable, with locks")
 
 
 def _disk(storage: Path) -> Finding:
     free = shutil.disk_usage(storage).free / 1e9
-    fix = "" if free >= _MINIMUM_FREE_GB else f"free at least {_MINIMUM_FREE_GB} GB, for instance with `kit prune --keep 1`"
-    return Finding("disk", f"{free:.0f} GB free", fix)
+    if free >= _MINIMUM_FREE_GB:
+        return _well("disk", f"{free:.0f} GB free")
+    fix = f"free at least {_MINIMUM_FREE_GB} GB, for instance with `kit prune --keep 1`"
+    return _wrong("disk", f"{free:.0f} GB free", fix)
 
 
-def _kernels() -> Iterator[Finding]:
+def _kernel() -> Finding:
     try:
-        found = importlib.metadata.version("ipykernel")
+        version = importlib.metadata.version("ipykernel")
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("notebook kernel", "ipykernel is missing", "run `make install`")
-        return
-    yield Finding("notebook kernel", f"ipykernel {found}, {sys.executable}")
+        return _wrong("notebook kernel", "ipykernel is missing", "run `make install`")
+    return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
 
 
 def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
@@ -119,16 +124,16 @@ def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
     for folder in sorted(published.iterdir()) if published.is_dir() else ():
         if folder.name not in mesh.names:
             fix = f"delete {folder} when nobody reads it any more, or bring back domains/{folder.name}"
-            yield Finding(f"snapshots of {folder.name}", "there is no such domain", fix)
+            yield _wrong(f"snapshots of {folder.name}", "there is no such domain", fix)
     for product in mesh.products:
         try:
             snapshot = store.current(product.name)
         except KitError as error:
-            yield Finding(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
+            yield _wrong(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
             continue
         if snapshot is None:
             continue
         lost = [path for port in snapshot.manifest["ports"] for path in snapshot.files(port) if not path.is_file()]
         if lost:
             fix = f"build it anew with `kit run {product.name} --force`"
-            yield Finding(f"snapshot {product.name}", f"{len(lost)} files are missing, first {lost[0]}", fix)
+            yield _wrong(f"snapshot {product.name}", f"{len(lost)} files are missing, first {lost[0]}", fix)

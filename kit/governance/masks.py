@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from kit.contracts import Column, Contract
-from kit.core import Config, InvalidFile, Where, read_yaml
+from kit.contracts import Column, Contract, Finding
+from kit.core import Config, Where, read_yaml
 from kit.lineage import column_lineage
-from kit.mesh import Mesh, OutputPort
+from kit.mesh import DataProduct, Mesh, OutputPort
 
 _AT: Where = ["schema", 0, "properties"]
 
 
-def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """Columns masked twice, or not masked although they say so, as pairs of product name and message."""
+def check_masks(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find columns that are masked twice, and those declared `inherited` whose origins are not masked."""
     contracts = {source.contract.id: source.contract for product in mesh.products for source in product.sources}
     contracts |= {port.id: port.contract for port in mesh.ports}
     promised = {f"{key}.{column.name}": column for key, contract in contracts.items() for column in contract.columns}
@@ -21,8 +21,8 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
     for product in mesh.products:
         for source in product.sources:
             for position, column in _inherited(source.contract):
-                told = f"'{column.name}' is raw data, which nothing masked before; write hmac, drop or generalise"
-                yield product.name, str(_error(source.contract, position, told))
+                message = f"'{column.name}' is raw data, which nothing masked before"
+                yield _finding(product, source.contract, position, message, "write hmac, drop or generalise")
         for port in product.ports:
             for position, column in enumerate(port.contract.columns):
                 if column.mask is None or column.mask.kind not in ("inherited", "hmac"):
@@ -31,21 +31,27 @@ def problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
                     origins = _origins(f"{port.id}.{column.name}", product.name, promised, made)
                 else:
                     origins = _namesakes(port, column, promised)
-                if told := _told(column, origins):
-                    yield product.name, str(_error(port.contract, position, told))
+                if problem := _problem(column, origins):
+                    yield _finding(product, port.contract, position, *problem)
 
 
-def _told(column: Column, origins: dict[str, Column] | None) -> str:
-    """What is wrong with a mask; `origins` are the promised columns its values come from, None when that is not known."""
-    assert column.mask is not None
-    if column.mask.kind == "hmac":
+def _problem(column: Column, origins: dict[str, Column] | None) -> tuple[str, str] | None:
+    """The message and the fix for a mask that is wrong; None for one that is right.
+
+    `origins` are the columns of contracts that its values come from, None when they are not known.
+    """
+    if column.mask is not None and column.mask.kind == "hmac":
         tokens = [name for name, origin in (origins or {}).items() if _is_token(origin)]
-        twice = "tokens of tokens join with nothing; write inherited"
-        return f"'{column.name}' comes from {tokens[0]}, which is masked already: {twice}" if tokens else ""
+        if tokens:
+            message = f"'{column.name}' comes from {tokens[0]}, which is masked already: tokens of tokens join with nothing"
+            return message, "write inherited"
+        return None
     if not origins:
-        return f"it cannot be told where '{column.name}' comes from, so that nothing shows it is masked; mask it itself"
+        return f"the origin of '{column.name}' is not known, so nothing shows that it is masked", "mask it itself"
     plain = [name for name, origin in origins.items() if origin.mask is None]
-    return f"'{column.name}' inherits no mask from {plain[0]}; mask it there, or mask this column itself" if plain else ""
+    if plain:
+        return f"'{column.name}' inherits no mask from {plain[0]}", "mask it there, or mask this column itself"
+    return None
 
 
 def _is_token(column: Column) -> bool:
@@ -86,5 +92,6 @@ def _inherited(contract: Contract) -> list[tuple[int, Column]]:
     return [(i, column) for i, column in enumerate(contract.columns) if column.mask and column.mask.kind == "inherited"]
 
 
-def _error(contract: Contract, position: int, problem: str) -> InvalidFile:
-    return read_yaml(contract.path).error([*_AT, position, "customProperties"], problem)
+def _finding(product: DataProduct, contract: Contract, position: int, message: str, fix: str) -> Finding:
+    error = read_yaml(contract.path).error([*_AT, position, "customProperties"], message)
+    return Finding.from_error(product.name, error, fix)

@@ -78,7 +78,7 @@ def scores(config: Config, mesh: Mesh) -> list[Score]:
             facts += _published(product, port, states[product.name, port.name], snapshot)
         found.append(Score(product.name, tuple(facts)))
     valid = "its files follow ODPS and ODCS"
-    return found + [Score(item.name, (Fact("interoperable", valid, False, item.message),)) for item in mesh.broken]
+    return found + [Score(item.name, (Fact("interoperable", valid, False, str(item.finding)),)) for item in mesh.broken]
 
 
 def _product(product: DataProduct, listed: set[str]) -> Iterator[Fact]:

@@ -15,10 +15,11 @@ from kit.lineage.graph import (
     upstream,
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
-from kit.lineage.python_reads import PythonReads, ingest_reads, notebook_reads
+from kit.lineage.python_reads import CodePlace, PythonReads, ingest_reads, notebook_reads
 from kit.lineage.sql import SqlReader
 
 __all__ = [
+    "CodePlace",
     "LineageNode",
     "PythonReads",
     "SqlReader",

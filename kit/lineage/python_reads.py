@@ -3,10 +3,11 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kit.core import KitError, read_text, short
+from kit.contracts import Finding
+from kit.core import KitError, read_text
 from kit.lineage.sql import read_sql
 from kit.notebooks import SqlText, code_cells
 
@@ -45,60 +46,71 @@ _ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A way around the declared inputs; `where` is file, cell and line."""
+class CodePlace:
+    """A line of a Python file or, counted from 1 in its `cell`, of a notebook."""
 
-    where: str
-    problem: str
+    path: Path
+    line: int | None
+    cell: int | None = None
+
+    def finding(self, product: str, message: str, fix: str = "") -> Finding:
+        """The finding at this place."""
+        return Finding(product, self.path, self.line, message, fix, cell=self.cell)
 
 
 @dataclass(frozen=True)
 class PythonReads:
-    """`reads` are the names of inputs as far as they can be told; `escapes`: the inputs are handed on, so any may be read."""
+    """`reads` are the names of inputs as far as they can be told; `escapes`: the inputs are handed on, so any may be read.
 
-    reads: tuple[tuple[str, re.Pattern[str]], ...]
-    faults: tuple[Fault, ...]
+    `faults` are the ways around the declared inputs.
+    """
+
+    reads: tuple[tuple[CodePlace, re.Pattern[str]], ...]
+    faults: tuple[Finding, ...]
     escapes: bool
 
 
-def notebook_reads(path: Path, folder: Path, places: Mapping[Path, str]) -> PythonReads:
+def notebook_reads(path: Path, product: str, folder: Path, places: Mapping[Path, str]) -> PythonReads:
     """What a notebook and the modules beside it read; `places` are forbidden. Raises `InvalidFile` for what is no Python."""
-    looker = _ReadVisitor(folder, places, _UNPINNED)
+    looker = _ReadVisitor(product, folder, places, _UNPINNED)
     for cell in code_cells(path):
-        where = f"{short(path)}: cell {cell.number}"
+        where = CodePlace(path, None, cell.number)
         for row, line in cell.magics:
             if not line.lstrip().startswith(_HARMLESS):
-                problem = f"'{line.strip()[:40]}' runs what cannot be checked; write Python"
-                looker.faults.append(Fault(f"{where}, line {row}", problem))
+                looker.fault(replace(where, line=row), f"'{line.strip()[:40]}' runs what cannot be checked", "write Python")
                 if line.startswith("%%"):
                     break
         for query in cell.queries:
-            looker.ask(query, f"{where}, line {query.row}")
+            looker.ask(query, replace(where, line=query.row))
         looker.look(cell.tree, where, path.parent)
     return looker.found()
 
 
-def ingest_reads(folder: Path, places: Mapping[Path, str]) -> PythonReads:
+def ingest_reads(product: str, folder: Path, places: Mapping[Path, str]) -> PythonReads:
     """What `ingest.py` reads, if there is one; what is no Python is left to who runs it."""
-    looker = _ReadVisitor(folder, places, _UNPINNED | _READERS | {"kit.open"})
+    looker = _ReadVisitor(product, folder, places, _UNPINNED | _READERS | {"kit.open"})
     looker.look_into(folder / "ingest.py")
     return looker.found()
 
 
 class _ReadVisitor:
-    def __init__(self, folder: Path, places: Mapping[Path, str], unpinned: Set[str]) -> None:
+    def __init__(self, product: str, folder: Path, places: Mapping[Path, str], unpinned: Set[str]) -> None:
+        self.product = product
         self.folder = folder
         self.unpinned = unpinned
         self.places = {place.resolve(): name for place, name in places.items()}
         self.names: dict[str, str] = {}  # what a name stands for, as a dotted path from a module
         self.texts: dict[str, str] = {}  # names that stand for a text
-        self.reads: list[tuple[str, re.Pattern[str]]] = []
-        self.faults: list[Fault] = []
+        self.reads: list[tuple[CodePlace, re.Pattern[str]]] = []
+        self.faults: list[Finding] = []
         self.escapes = False
         self.looked: set[Path] = set()
 
     def found(self) -> PythonReads:
         return PythonReads(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.escapes)
+
+    def fault(self, where: CodePlace, message: str, fix: str = "") -> None:
+        self.faults.append(where.finding(self.product, message, fix))
 
     def look_into(self, path: Path) -> None:
         """A module of the domain itself, once."""
@@ -109,15 +121,16 @@ class _ReadVisitor:
             tree = ast.parse(read_text(path))
         except (KitError, SyntaxError, ValueError, RecursionError):
             return
-        self.look(tree, short(path), path.parent)
+        self.look(tree, CodePlace(path, None), path.parent)
 
-    def ask(self, query: SqlText, here: str) -> None:
+    def ask(self, query: SqlText, here: CodePlace) -> None:
         """The ports a query names; a name without a product is a frame of the notebook, or nothing at all."""
         found = read_sql(query.query)
-        self.faults += [Fault(here, fault) for fault in found.faults]
+        for fault in found.faults:
+            self.fault(here, fault)
         self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
 
-    def look(self, tree: ast.Module, where: str, beside: Path) -> None:
+    def look(self, tree: ast.Module, where: CodePlace, beside: Path) -> None:
         nodes = list(ast.walk(tree))
         for node in nodes:
             self.learn(node, beside)
@@ -127,7 +140,7 @@ class _ReadVisitor:
         kept = {id(node.value) for node in nodes if isinstance(node, ast.Assign | ast.Expr | ast.Subscript)}
         kept |= {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         for node in nodes:
-            here = f"{where}, line {getattr(node, 'lineno', 0)}"
+            here = replace(where, line=getattr(node, "lineno", None))
             if isinstance(node, ast.Call):
                 self.call(node, here)
             if isinstance(node, ast.ImportFrom | ast.Import):
@@ -187,23 +200,23 @@ class _ReadVisitor:
             return f"kit.open()[{self.literal(node.slice) or _ANY}]"
         return ""
 
-    def judge(self, name: str, here: str) -> None:
+    def judge(self, name: str, here: CodePlace) -> None:
         """Reading something outside of what the build pins, or in a way nobody can follow."""
         if internal := _internal(name):
-            self.faults.append(Fault(here, f"uses {internal}, which is internal to the kit; {_ADVICE}"))
+            self.fault(here, f"uses {internal}, which is internal to the kit", _ADVICE)
             return
         for part in _prefixes(name):
             if part in self.unpinned:
-                self.faults.append(Fault(here, f"uses {part}, which reads what the build does not pin; {_ADVICE}"))
+                self.fault(here, f"uses {part}, which reads what the build does not pin", _ADVICE)
                 return
             if part == "domains":
-                self.faults.append(Fault(here, f"imports '{name}', code of a domain; read its ports"))
+                self.fault(here, f"imports '{name}', code of a domain", "read its ports")
                 return
             if part in _UNSEEN:
-                self.faults.append(Fault(here, f"uses {part}, which runs what cannot be checked; write it out"))
+                self.fault(here, f"uses {part}, which runs what cannot be checked", "write it out")
                 return
 
-    def call(self, node: ast.Call, here: str) -> None:
+    def call(self, node: ast.Call, here: CodePlace) -> None:
         function = self.dotted(node.func)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         source, _, method = function.rpartition(".")
@@ -213,11 +226,11 @@ class _ReadVisitor:
             self.reads.append((here, _pattern(_ANY if text is None else text)))
             # A relation over a port takes a connection; the others only ever a version.
             if arguments and method != "to_duckdb" and source != "kit.inputs()":
-                self.faults.append(Fault(here, f"{method}() names a version, but a build pins its own; leave it out"))
+                self.fault(here, f"{method}() names a version, but a build pins its own", "leave it out")
         elif function in ("kit.inputs().files", "kit.inputs().versions"):
             self.escapes = True
         elif function in _IMPORTERS and not self.dotted(node):
-            self.faults.append(Fault(here, f"{function}() of a name that cannot be told; import the module by its name"))
+            self.fault(here, f"{function}() of a name that cannot be told", "import the module by its name")
 
     def literal(self, node: ast.AST) -> str | None:
         """A text as far as it can be told, `_ANY` for each part that cannot; None when no part can."""
@@ -236,19 +249,18 @@ class _ReadVisitor:
             return self.literal(node.args[0])
         return None
 
-    def leads_out(self, text: str | None, here: str, beside: Path) -> bool:
+    def leads_out(self, text: str | None, here: CodePlace, beside: Path) -> bool:
         """Note what a text names that the product has no business with; whether there is any."""
         count = len(self.faults)
         for word in _PATH.findall(text or ""):
             if word in _SECRETS:
-                self.faults.append(Fault(here, f"asks for {word}, {_SECRETS[word]}; read declared ports with kit.read"))
+                self.fault(here, f"asks for {word}, {_SECRETS[word]}", "read declared ports with kit.read")
             known = word.partition(_ANY)[0].partition("*")[0].removeprefix("file://")
             if "/" not in known or "://" in known:
                 continue
             places = (self._place(base / known) for base in (beside, self.folder, self.folder.parent.parent))
             if place := next(filter(None, places), None):
-                problem = f"names '{word.replace(_ANY, '…')}' in {place}; read a declared port with kit.read"
-                self.faults.append(Fault(here, problem))
+                self.fault(here, f"names '{word.replace(_ANY, '…')}' in {place}", "read a declared port with kit.read")
         return len(self.faults) > count
 
     def _place(self, path: Path) -> str | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from kit.contracts import ConsumerContract, DocumentReader
-from kit.core import KitError, MeshError, UnknownName, short
+from kit.contracts import ConsumerContract, DocumentReader, Finding
+from kit.core import KitError, MeshError, UnknownName, Where, read_yaml, short
 from kit.mesh import versions
 from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
 
@@ -46,11 +46,16 @@ def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
 
 @dataclass(frozen=True)
 class Broken:
-    """A domain folder that cannot be used, and why."""
+    """A domain folder that cannot be used, and the reason."""
 
     name: str
     folder: Path
-    message: str
+    finding: Finding
+
+    @classmethod
+    def from_error(cls, folder: Path, error: Exception) -> "Broken":
+        """The product in a folder that an error makes unusable."""
+        return cls(folder.name, folder, Finding.from_error(folder.name, error))
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Mesh:
             try:
                 healthy[folder.name] = DataProduct.load(folder, documents)
             except (KitError, OSError) as error:
-                broken[folder.name] = Broken(folder.name, folder, str(error))
+                broken[folder.name] = Broken.from_error(folder, error)
         documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
@@ -90,7 +95,7 @@ class Mesh:
                 return product
         for item in self.broken:
             if item.name == name:
-                raise MeshError(f"the data product '{name}' is broken: {item.message}")
+                raise MeshError(f"the data product '{name}' is broken: {item.finding}")
         raise UnknownName(f"there is no data product '{name}'; there are: {_list(self.names)}")
 
     def port(self, port: str) -> OutputPort:
@@ -173,7 +178,6 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
     """
     for product in list(healthy.values()):
         for port in product.inputs:
-            where = f"{short(product.folder / DESCRIPTOR)}: inputPorts: '{port.port}'"
             provider = healthy.get(port.product)
             if provider is None and port.product in broken:
                 continue
@@ -181,14 +185,14 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
             serving = served(port, provider) if provider else None
             if offered is None:
                 there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
-                message = f"{where} is offered by nobody; there are: {there}"
+                problem = f"'{port.port}' is offered by nobody; there are: {there}"
             elif serving is None:
-                message = f"{where} is wanted in version {port.version}, but {offered.contract.version} is offered"
+                problem = f"'{port.port}' is wanted in version {port.version}, but {offered.contract.version} is offered"
             elif serving != port.port and serving in (other.port for other in product.inputs):
-                message = f"{where} in version {port.version} is '{serving}', which is declared too; keep one of them"
+                problem = f"'{port.port}' in version {port.version} is '{serving}', which is declared too; keep one of them"
             else:
                 continue
-            broken[product.name] = Broken(product.name, product.folder, message)
+            broken[product.name] = _broken(product, problem, port)
     for name in broken:
         healthy.pop(name, None)
 
@@ -203,8 +207,15 @@ def _break_cycles(healthy: dict[str, DataProduct], broken: dict[str, Broken]) ->
             path = " → ".join(cycle)
             for name in set(cycle):
                 product = healthy.pop(name)
-                message = f"{short(product.folder / DESCRIPTOR)}: inputPorts: products read each other in a circle: {path}"
-                broken[name] = Broken(name, product.folder, message)
+                broken[name] = _broken(product, f"products read each other in a circle: {path}")
+
+
+def _broken(product: DataProduct, problem: str, item: InputPort | None = None) -> Broken:
+    """A product that cannot be built because of one of its input ports, or of all of them."""
+    document = read_yaml(product.folder / DESCRIPTOR)
+    names = [entry["name"] for entry in document.data["inputPorts"]]
+    where: Where = ["inputPorts", names.index(item.port)] if item else ["inputPorts"]
+    return Broken.from_error(product.folder, document.error(where, problem))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import InvalidFile, NotebookError, mappings, read_json, short
+from kit.core import InvalidFile, NotebookError, mappings, read_json
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -55,19 +55,19 @@ def parameters(path: Path) -> dict[str, Parameter]:
     try:
         notebook = read_json(path)
     except InvalidFile as error:
-        raise NotebookError(f"{short(path)}: not a notebook that can be read: {error}") from None
+        raise NotebookError(f"not a notebook that can be read: {error}", path) from None
     cells = mappings(notebook.get("cells") if isinstance(notebook, dict) else None)
     try:
         declared = list(assignments(next(tagged(cells, "parameters"), "")))
     except SyntaxError as error:
-        raise NotebookError(f"{short(path)}: its cell tagged `parameters` is not Python: {error.msg}") from None
+        raise NotebookError(f"its cell tagged `parameters` is not Python: {error.msg}", path) from None
     result = {}
     for item in declared:
         try:
             default = ast.literal_eval(item.value)
         except ValueError:
             raise NotebookError(
-                f"{short(path)}: the default of parameter '{item.name}' is {ast.unparse(item.value)}; write a plain value"
+                f"the default of parameter '{item.name}' is {ast.unparse(item.value)}; write a plain value", path
             ) from None
         kind = item.annotation if item.annotation in TYPES else type(default).__name__
         result[item.name] = Parameter(item.name, kind, default, item.comment)
@@ -108,7 +108,7 @@ def check_parameters(path: Path, declared: Mapping[str, Parameter], given: Mappi
     for name, value in given.items():
         if name not in declared or not _NAME.fullmatch(name):
             allowed = ", ".join(f"{p.name}: {p.type}" for p in declared.values()) or "none"
-            raise NotebookError(f"{short(path)}: has no parameter '{name}'; there are: {allowed}")
+            raise NotebookError(f"has no parameter '{name}'; there are: {allowed}", path)
         checked[name] = _value(path, declared[name], value)
     return checked
 
@@ -120,5 +120,5 @@ def _value(path: Path, parameter: Parameter, value: Any) -> Any:
             value = json.loads(value.lower() if kind == "bool" else value)
     allowed = TYPES.get(kind, object)
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
-        raise NotebookError(f"{short(path)}: the parameter '{parameter.name}' is {value!r}; it must be of type {kind}")
+        raise NotebookError(f"the parameter '{parameter.name}' is {value!r}; it must be of type {kind}", path)
     return value

@@ -1,4 +1,4 @@
-"""What is wrong with a notebook as it lies in the repository, told without running it."""
+"""Problems of a notebook in the repository, found without executing it."""
 
 import ast
 import re
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from kit.core import KitError, SqlError, read_json, short
+from kit.contracts import Finding
+from kit.core import KitError, SqlError, read_json
 from kit.notebooks.cells import parsed
 from kit.notebooks.executor import KERNEL
 
@@ -20,15 +21,15 @@ _ABSOLUTE = re.compile(
 
 
 def notebooks(folder: Path) -> list[Path]:
-    """The notebooks in a folder and below, without the copies that JupyterLab keeps."""
+    """Return the notebooks in a folder and below, without the checkpoints of JupyterLab."""
     return sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 
-def problems(path: Path, port: str | None = None) -> Iterator[str]:
-    """What has to be put right before a notebook is committed, each with the file, the cell and what to do.
+def check_notebook(product: str, path: Path, port: str | None = None) -> Iterator[Finding]:
+    """Find what must be put right before a notebook is committed.
 
-    Of one that makes a `port` more is asked: that it hands it over, and that its parameters are tagged. Cells that are no
-    Python are left out.
+    A notebook that makes a `port` must also call `kit.output` for it and tag its parameters. Cells that are no Python are
+    left out.
     """
     try:
         data = read_json(path)
@@ -36,23 +37,25 @@ def problems(path: Path, port: str | None = None) -> Iterator[str]:
         cells = [(number, cell, "".join(cell["source"])) for number, cell in enumerate(data["cells"], 1)]
         code = [(number, cell, source) for number, cell, source in cells if cell["cell_type"] == "code"]
     except KitError as error:
-        yield str(error)
+        yield Finding.from_error(product, error)
         return
     except (KeyError, TypeError):
-        yield f"{short(path)}: not a notebook with cells and a kernel; save it from JupyterLab"
+        yield Finding(product, path, None, "not a notebook with cells and a kernel", "save it from JupyterLab")
         return
     if kernel != KERNEL:
-        yield f"{short(path)}: its kernel is '{kernel}'; notebooks use '{KERNEL}'"
+        yield Finding(product, path, None, f"its kernel is '{kernel}'", f"notebooks use '{KERNEL}'")
     if full := [number for number, cell, _ in code if cell.get("outputs") or cell.get("execution_count")]:
-        yield f"{short(path)}: {_cells(full)} holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
+        fix = "clear them before you commit (Edit, Clear Outputs of All Cells)"
+        yield Finding(product, path, None, f"{_cells(full)} holds outputs", fix)
     trees = {number: tree for number, _, source in code if (tree := _tree(number, source)) is not None}
     tags = {number: cell.get("metadata", {}).get("tags", ()) for number, cell, _ in cells}
-    yield from (f"{short(path)}: {problem}" for problem in _parameters(tags, trees, port))
+    for message, fix in _parameters(tags, trees, port):
+        yield Finding(product, path, None, message, fix)
     if port and not re.search(rf"""output\(\s*["']{port}["']""", "\n".join(source for _, _, source in code)):
-        yield f'{short(path)}: never calls kit.output("{port}", frame)'
+        yield Finding(product, path, None, f'never calls kit.output("{port}", frame)')
     for number, tree in trees.items():
-        for problem in (*_imports(tree, path.parent), *_paths(tree)):
-            yield f"{short(path)}: cell {number} {problem}"
+        for line, message, fix in (*_imports(tree, path.parent), *_paths(tree)):
+            yield Finding(product, path, line, message, fix, cell=number)
 
 
 def _tree(number: int, source: str) -> ast.Module | None:
@@ -62,24 +65,26 @@ def _tree(number: int, source: str) -> ast.Module | None:
         return None
 
 
-def _parameters(tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None) -> Iterator[str]:
-    if injected := [number for number, found in tags.items() if _INJECTED in found]:
-        yield f"{_cells(injected)} was put in by a run; delete it, or take the notebook it was executed from"
-    tagged = [number for number, found in tags.items() if _TAG in found]
+def _parameters(
+    tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None
+) -> Iterator[tuple[str, str]]:
+    if injected := [number for number, names in tags.items() if _INJECTED in names]:
+        yield f"{_cells(injected)} was put in by a run", "delete it, or take the notebook it was executed from"
+    tagged = [number for number, names in tags.items() if _TAG in names]
     if len(tagged) > 1:
-        yield f"{_cells(tagged)} are tagged `{_TAG}`; keep the tag on one of them"
+        yield f"{_cells(tagged)} are tagged `{_TAG}`", "keep the tag on one of them"
     for number in tagged:
         if number not in trees:
-            yield f"cell {number} is tagged `{_TAG}`, but is no Python; tag the cell that assigns them"
+            yield f"cell {number} is tagged `{_TAG}`, but is no Python", "tag the cell that assigns them"
     if port and not tagged:
         for number, tree in trees.items():
             if tree.body and all(
                 isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant) for line in tree.body
             ):
-                yield f"cell {number} looks like parameters; tag it `{_TAG}`, so that a run can set them"
+                yield f"cell {number} looks like parameters", f"tag it `{_TAG}`, so that a run can set them"
 
 
-def _imports(tree: ast.Module, beside: Path) -> Iterator[str]:
+def _imports(tree: ast.Module, beside: Path) -> Iterator[tuple[int, str, str]]:
     optional = {
         id(inner)
         for node in ast.walk(tree)
@@ -94,7 +99,8 @@ def _imports(tree: ast.Module, beside: Path) -> Iterator[str]:
         names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
         for module in dict.fromkeys(name.partition(".")[0] for name in names):
             if not (beside / f"{module}.py").is_file() and not (beside / module).is_dir() and not _is_installed(module):
-                yield f"imports '{module}', which is not installed; run `pip install {module}` and add it to pyproject.toml"
+                fix = f"run `pip install {module}` and add it to pyproject.toml"
+                yield getattr(node, "lineno", 1), f"imports '{module}', which is not installed", fix
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
@@ -103,17 +109,19 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 def _is_installed(module: str) -> bool:
     try:
-        return find_spec(module) is not None  # of a name without dots nothing is imported
+        return find_spec(module) is not None  # a name without dots is found without an import
     except ValueError:
         return True
 
 
-def _paths(tree: ast.Module) -> Iterator[str]:
+def _paths(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) and id(node) not in prose else None
-        if isinstance(text, str) and (found := _ABSOLUTE.match(text)):
-            yield f"names '{found[0]}', a place on one machine; name it from the notebook's folder, or take a parameter"
+        if not isinstance(node, ast.Constant) or id(node) in prose:
+            continue
+        if isinstance(node.value, str) and (found := _ABSOLUTE.match(node.value)):
+            fix = "name it from the notebook's folder, or take a parameter"
+            yield node.lineno, f"names '{found[0]}', a place on one machine", fix
 
 
 def _cells(numbers: list[int]) -> str:

@@ -46,9 +46,9 @@ def contract_rules(contract: Contract, committed: Path | None = None) -> tuple[R
     suite = from_contract(contract)
     if committed is not None:
         if not committed.is_file():
-            raise InvalidFile(f"{short(committed)}: is missing; run `kit sync`")
+            raise InvalidFile("is missing; run `kit sync`", committed)
         if read_text(committed) != to_text(suite):
-            raise InvalidFile(f"{short(committed)}: differs from {short(contract.path)}; run `kit sync`")
+            raise InvalidFile(f"differs from {short(contract.path)}; run `kit sync`", committed)
         suite = read_json(committed)
     return tuple(_to_rule(item) for item in suite["expectations"])
 
@@ -63,8 +63,8 @@ def extra_rules(path: Path) -> tuple[Rule, ...]:
     """Return the rules of a suite that people write; raises `InvalidFile`."""
     suite = read_json(path)
     if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list) or not suite["expectations"]:
-        raise InvalidFile(f"{short(path)}: must hold a suite with a non-empty list 'expectations'")
-    return tuple(_extra_rule(item, f"{short(path)}: expectations.{i}") for i, item in enumerate(suite["expectations"]))
+        raise InvalidFile("must hold a suite with a non-empty list 'expectations'", path)
+    return tuple(_extra_rule(item, path, f"expectations.{i}") for i, item in enumerate(suite["expectations"]))
 
 
 def to_expectation(rule: Rule, table: str = "{batch}") -> dict[str, Any]:
@@ -91,19 +91,19 @@ def _to_rule(item: dict[str, Any]) -> Rule:
     return Rule(meta["rule"], replace(assertion, columns=columns), severity, meta.get("notes", ""))
 
 
-def _extra_rule(item: Any, place: str) -> Rule:
+def _extra_rule(item: Any, path: Path, field: str) -> Rule:
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-        raise InvalidFile(f"{place}: must hold a 'type' such as expect_…")
+        raise InvalidFile("must hold a 'type' such as expect_…", path, field=field)
     severity = item.get("severity", "critical")
     if severity not in ("critical", "warning", "info"):
-        raise InvalidFile(f"{place}.severity: '{severity}' is not one of critical, warning, info")
+        raise InvalidFile(f"'{severity}' is not one of critical, warning, info", path, field=f"{field}.severity")
     kwargs, meta = item.get("kwargs") or {}, item.get("meta") or {}
     if not isinstance(kwargs, dict) or not isinstance(meta, dict):
-        raise InvalidFile(f"{place}: 'kwargs' and 'meta' must be mappings")
+        raise InvalidFile("'kwargs' and 'meta' must be mappings", path, field=field)
     try:
         assertion = Assertion.from_expectation(item["type"], kwargs)
     except ValueError as error:
-        raise InvalidFile(f"{place}.kwargs.unexpected_rows_query: {error}") from None
+        raise InvalidFile(str(error), path, field=f"{field}.kwargs.unexpected_rows_query") from None
     return Rule(
         name=_name(item["type"], kwargs),
         assertion=assertion,

@@ -4,6 +4,6 @@ A mesh goes in; the wanted text of each file, and its difference from the one on
 """
 
 from kit.sync import texts
-from kit.sync.sync import drifts, refused, sync, sync_problems, wanted
+from kit.sync.sync import check_generated, check_writable, drifts, sync, wanted
 
-__all__ = ["drifts", "refused", "sync", "sync_problems", "texts", "wanted"]
+__all__ = ["check_generated", "check_writable", "drifts", "sync", "texts", "wanted"]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kit.contracts import TABLE, Column, Rule, without_values
-from kit.core import KitError, mappings, parse_yaml, read_text, short, yaml_writer
+from kit.core import KitError, mappings, parse_yaml, read_text, yaml_writer
 from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
@@ -40,7 +40,7 @@ def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
 def _said_once(name: str, path: Path, others: Sequence[Path]) -> None:
     for other in others:
         if other != path and any(item.get("name") == name for item in mappings(read_loosely(other).get("models"))):
-            raise KitError(f"{short(other)}: describes the model '{name}', which {path.name} does; delete its entry there")
+            raise KitError(f"describes the model '{name}', which {path.name} does; delete its entry there", other)
 
 
 def placed(path: Path, name: str, generated: Sequence[str]) -> str:
@@ -49,19 +49,19 @@ def placed(path: Path, name: str, generated: Sequence[str]) -> str:
     An entry written by hand is replaced if it holds no more than a name and a description.
     """
     if path.is_symlink():
-        raise KitError(f"{short(path)}: is a link; put a file in its place")
+        raise KitError("is a link; put a file in its place", path)
     lines = lines_of(read_text(path)) if path.exists() else []
     try:
         place = marked(lines) or _place(lines, name)
     except KitError as error:
-        raise KitError(f"{short(path)}: {error}") from None
+        raise KitError(str(error), path) from None
     head = [] if place else ["models:\n"]
     first, last = place or (0, 0)
     rest = lines[last:] if place else [*(["\n"] if lines else []), *lines]
     text = "".join([*lines[:first], *head, *(f"{line}\n" for line in generated), *rest])
     found = [item for item in mappings(parse_yaml(path, text).data.get("models")) if item.get("name") == name]
     if len(found) != 1:
-        raise KitError(f"{short(path)}: describes '{name}' {len(found)} times; keep what stands between the markers only")
+        raise KitError(f"describes '{name}' {len(found)} times; keep what stands between the markers only", path)
     return text
 
 
@@ -105,7 +105,7 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         # Without the kit no rows are set aside, so that such a rule only warns.
         warns = rule.quarantines or rule.severity == "warning"
         config = {"tags": [TAG], **({"severity": "warn"} if warns else {})}
-        name = _name(f"{port.name} {rule.name.partition(': ')[0]}", names)
+        name = unique_name(f"{port.name} {rule.name.partition(': ')[0]}", names)
         details = {"name": name, "arguments": arguments, "config": config}
         tests.setdefault(test.column, []).append((test.name, {key: value for key, value in details.items() if value}))
     return [
@@ -116,14 +116,19 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         "    config: {contract: {enforced: true}}",
         "    columns:",
         *(line for column in contract.columns for line in _column(column, tests.get(column.name, []))),
-        "    data_tests:" if None in tests else "    data_tests: []",
-        *_test_lines(tests.get(None, []), "      "),
+        "    data_tests:",
+        *_test_lines(tests.get(None) or [_any_rows(port.name)], "      "),
         f"    # {END}. Below: more tests, then other keys of the model.",
     ]
 
 
 _Test = tuple[str, dict[str, Any]]
 """A generic test: its name in dbt and its fields."""
+
+
+def _any_rows(name: str) -> _Test:
+    """Return a test that any table passes: in dbt the list to which people add their tests must not be empty."""
+    return "row_count", {"name": f"{name}_can_be_read", "arguments": {"min": 0}, "config": {"tags": [TAG]}}
 
 
 def _column(column: Column, tests: list[_Test]) -> Iterator[str]:
@@ -185,7 +190,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _name(text: str, names: set[str]) -> str:
+def unique_name(text: str, names: set[str]) -> str:
     """Return a name for a test in dbt's alphabet that is none of `names`, and add it to them."""
     name = re.sub(r"\W+", "_", text.lower(), flags=re.ASCII).strip("_")[:_LONGEST_NAME].strip("_")
     unique = next(item for item in chain([name], (f"{name}_{number}" for number in count(2))) if item not in names)

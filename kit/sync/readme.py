@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kit.contracts import Sla
-from kit.core import KitError, read_text, short
+from kit.core import KitError, read_text
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
 
@@ -23,13 +23,13 @@ def file(product: DataProduct) -> tuple[Path, str | KitError]:
 def placed(product: DataProduct, path: Path) -> str:
     """The text of a README with the table in its place, which is under the first heading; raises `KitError`."""
     if path.is_symlink():
-        raise KitError(f"{short(path)}: is a link; put a file in its place")
+        raise KitError("is a link; put a file in its place", path)
     given = read_text(path) if path.exists() else f"# {product.name}\n\n{product.description}\n"
     lines, generated = lines_of(given), [f"{line}\n" for line in table(product)]
     try:
         place = marked(lines)
     except KitError as error:
-        raise KitError(f"{short(path)}: {error}") from None
+        raise KitError(str(error), path) from None
     if place:
         return "".join([*lines[: place[0]], *generated, *lines[place[1] :]])
     below = next((number + 1 for number, line in enumerate(lines) if line.startswith("# ")), 0)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, KitError, inside, make_folder, read_text, short, write_durably
+from kit.contracts import Finding
+from kit.core import Config, KitError, make_folder, read_text, resolve_inside, short, write_durably
 from kit.lineage import hide_models, lineage, lineage_svg
 from kit.mesh import DataProduct, Mesh, folders
 from kit.quality import suite
@@ -17,6 +18,7 @@ from kit.sync.intake_safety import hazard
 PICTURE = "lineage.svg"
 HEADER = "# Written by `kit sync` for plain Intake. Do not edit: `kit check` compares it.\n"
 
+_FIX = "run `kit sync`"
 _SHOWN = 12  # lines of a diff among other problems
 
 
@@ -57,40 +59,40 @@ def drifts(config: Config, mesh: Mesh) -> list[str]:
     return [text for text in found if text]
 
 
-def sync_problems(config: Config, mesh: Mesh) -> Iterator[tuple[str, str]]:
-    """What is wrong with the generated files, as pairs of product (or file) name and message.
+def check_generated(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find the generated files that differ from the text the kit would write, or that it cannot write.
 
     No catalog is opened with Intake, which would run what a dangerous one tells it to.
     """
     expected = _generated(config, mesh)
     drawn = config.domains / PICTURE
     if drawn in expected and (drawn.is_symlink() or not drawn.is_file() or drawn.read_bytes() != expected[drawn].encode()):
-        yield PICTURE, f"{short(drawn)}: does not show what the products read and offer; run `kit sync`"
+        yield Finding(PICTURE, drawn, None, "differs from the lineage of the products", _FIX)
     for path in (config.root / intake.CATALOG, *(folder / intake.CATALOG for folder in folders(config.domains))):
         name = path.parent.name if path.parent != config.root else intake.CATALOG
         try:
-            found = _wrong(path, expected.get(path), (config.root, config.storage))
+            if finding := _wrong(name, path, expected.get(path), (config.root, config.storage)):
+                yield finding
         except KitError as error:
-            found = str(error)
-        if found:
-            yield name, found
+            yield Finding.from_error(name, error)
     for product in mesh.products:
         for path, text in _promised(product).items():
             if isinstance(text, KitError):
-                yield product.name, str(text)
+                yield Finding.from_error(product.name, text)
             elif drift := _drift(path, text):
                 lines = drift.splitlines()[2:]
                 more = [f"… {len(lines) - _SHOWN} more lines; `kit sync --check` shows all"] if len(lines) > _SHOWN else []
                 shown = "\n".join([*lines[:_SHOWN], *more])
-                yield product.name, f"{short(path)}: differs from what the contract says; run `kit sync`\n{shown}"
+                yield Finding(product.name, path, None, "differs from the contract", _FIX, detail=shown)
 
 
-def refused(mesh: Mesh) -> list[str]:
-    """Why some generated parts cannot be written, in a sentence each."""
-    found = [problem for product in mesh.products for problem in texts.templates(product)]
-    return found + [
-        str(text) for product in mesh.products for text in _promised(product).values() if isinstance(text, KitError)
-    ]
+def check_writable(mesh: Mesh) -> list[Finding]:
+    """Find what keeps generated files from being written."""
+    found = [finding for product in mesh.products for finding in texts.check_templates(product)]
+    for product in mesh.products:
+        errors = (text for text in _promised(product).values() if isinstance(text, KitError))
+        found += [Finding.from_error(product.name, error) for error in errors]
+    return found
 
 
 def _promised(product: DataProduct) -> dict[Path, str | KitError]:
@@ -103,8 +105,8 @@ def _promised(product: DataProduct) -> dict[Path, str | KitError]:
     for path in wanted:
         try:
             if path.is_symlink():
-                raise KitError(f"{short(path)}: is a link; put a file in its place")
-            inside(product.folder, str(path.relative_to(product.folder)))
+                raise KitError("is a link; put a file in its place", path)
+            resolve_inside(product.folder, str(path.relative_to(product.folder)))
         except KitError as error:
             wanted[path] = error
     return wanted
@@ -112,7 +114,7 @@ def _promised(product: DataProduct) -> dict[Path, str | KitError]:
 
 def _runs(product: DataProduct) -> bool:
     """Whether generated files would hand a template on to dbt or Intake."""
-    return next(texts.templates(product), None) is not None
+    return next(texts.check_templates(product), None) is not None
 
 
 def _drift(path: Path, text: str) -> str:
@@ -122,15 +124,15 @@ def _drift(path: Path, text: str) -> str:
     return "\n".join(lines) or ("" if now == text else f"{short(path)}: the ends of lines differ")
 
 
-def _wrong(path: Path, expected: str | None, allowed: tuple[Path, ...]) -> str | None:
+def _wrong(name: str, path: Path, expected: str | None, allowed: tuple[Path, ...]) -> Finding | None:
     """What is wrong with one catalog; None is `expected` where a broken product leaves that open."""
     if not path.exists() and not path.is_symlink():
-        return f"{short(path)}: is missing; run `kit sync`" if expected else None
+        return Finding(name, path, None, "is missing", _FIX) if expected else None
     if not path.is_symlink() and read_text(path) == expected:
         return None
     if found := hazard(path, allowed):
-        return found
-    return f"{short(path)}: differs from what product.odps.yaml and pyproject.toml say; run `kit sync`" if expected else None
+        return Finding(name, None, None, found)
+    return Finding(name, path, None, "differs from product.odps.yaml and pyproject.toml", _FIX) if expected else None
 
 
 def _generated(config: Config, mesh: Mesh) -> dict[Path, str]:

@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import TODO
-from kit.core import KitError, Where, parse_yaml, read_text, read_yaml, short
+from kit.contracts import TODO, Finding
+from kit.core import KitError, Where, parse_yaml, read_text, read_yaml
 from kit.mesh import DESCRIPTOR, DataProduct
 from kit.sync.markers import lines_of, marked
 
@@ -17,8 +17,8 @@ _MOST_UNFINISHED = 20
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\{\w+\(")
 
 
-def templates(product: DataProduct) -> Iterator[str]:
-    """Templates in descriptor and contracts, whose texts end up in files that dbt or Intake would run."""
+def check_templates(product: DataProduct) -> Iterator[Finding]:
+    """Find templates in descriptor and contracts: their texts end up in files that dbt or Intake would run."""
     for path in _documents(product):
         text = read_text(path)
         if not _TEMPLATE.search(text) and "\\" not in text:  # an escape may hide one
@@ -27,16 +27,17 @@ def templates(product: DataProduct) -> Iterator[str]:
         # In rules braces have their own meaning.
         for where, value in _texts(document.data, (), without=("quality", "logicalTypeOptions")):
             if found := _TEMPLATE.search(value):
-                yield str(document.error(where, f"'{found[0]}' begins a template, which others would run; write plain text"))
+                error = document.error(where, f"'{found[0]}' begins a template, which dbt or Intake would run")
+                yield Finding.from_error(product.name, error, "write plain text")
 
 
-def unfinished(product: DataProduct) -> Iterator[str]:
-    """What begins with TODO in descriptor, contracts and README; of each file as much as a person reads at once."""
+def check_unfinished(product: DataProduct) -> Iterator[Finding]:
+    """Find texts that begin with TODO in descriptor, contracts and README, the first 20 of each file."""
     for path in _documents(product):
-        yield from _first(path, _unfinished(path))
+        yield from _first(product, path, _unfinished(product, path))
     readme = product.folder / "README.md"
     if readme.is_file():
-        yield from _first(readme, _unfinished_lines(readme))
+        yield from _first(product, readme, _unfinished_lines(product, readme))
 
 
 def _documents(product: DataProduct) -> list[Path]:
@@ -54,24 +55,24 @@ def _texts(value: Any, where: Where, *, without: Collection[str] = ()) -> Iterat
             yield from _texts(item, (*where, key), without=without)
 
 
-def _unfinished(path: Path) -> Iterator[str]:
+def _unfinished(product: DataProduct, path: Path) -> Iterator[Finding]:
     document = read_yaml(path)
     for where, text in _texts(document.data, ()):
         if text.startswith(_UNFINISHED):
-            yield str(document.error(where, f"still to be written ({text})"))
+            yield Finding.from_error(product.name, document.error(where, f"still to be written ({text})"))
 
 
-def _unfinished_lines(path: Path) -> Iterator[str]:
+def _unfinished_lines(product: DataProduct, path: Path) -> Iterator[Finding]:
     lines = lines_of(read_text(path))
     with suppress(KitError):  # what is wrong with the markers `kit sync` says
         first, last = marked(lines) or (0, 0)
         lines[first:last] = [""] * (last - first)  # generated from the contracts, where it is to be written
     for number, line in enumerate(map(str.rstrip, lines), 1):
         if _UNFINISHED in line:
-            yield f"{short(path)}:{number}: still to be written ({line[line.index(_UNFINISHED) :]})"
+            yield Finding(product.name, path, number, f"still to be written ({line[line.index(_UNFINISHED) :]})")
 
 
-def _first(path: Path, unfinished: Iterator[str]) -> Iterator[str]:
+def _first(product: DataProduct, path: Path, unfinished: Iterator[Finding]) -> Iterator[Finding]:
     yield from islice(unfinished, _MOST_UNFINISHED)
     if next(unfinished, None):
-        yield f"{short(path)}: more is still to be written"
+        yield Finding(product.name, path, None, "more is still to be written")

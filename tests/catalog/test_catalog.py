@@ -13,7 +13,7 @@ import kit
 from kit.catalog import catalog as catalog_module
 from kit.catalog import entry as catalog_entry
 from kit.core.errors import KitError, NotPublished, UnknownName
-from kit.notebooks.asset import RUN_FILE
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.storage import index, snapshot_lock
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh
@@ -224,7 +224,7 @@ def test_as_text_it_is_an_aligned_table(mesh: SmallMesh) -> None:
 
 
 def test_a_long_catalog_is_cut_and_says_so(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "_SHOWN", 2)
+    monkeypatch.setattr(catalog_module, "_MAX_ROWS", 2)
     assert repr(kit.open()).splitlines()[-1] == 'and 1 more; filter with cat.search("words")'
     assert "and 1 more; filter with cat.search(&quot;words&quot;)" in kit.open()._repr_html_()
 

@@ -6,9 +6,10 @@ import pytest
 
 from kit.contracts import foreign_key_checks
 from kit.core.errors import MeshError
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from kit.lineage.columns import column_use
 from kit.sync.sync import sync
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 
@@ -51,10 +52,10 @@ LIMIT = f'{ACTIVE} "customProperties": [{{"property": "quarantineLimit", "value"
 def test_check_knows_the_columns_of_inputs(small: SmallMesh) -> None:
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
     sync(small.config, small.mesh)
-    assert list(problems(small.config, small.mesh)) == []
+    assert list(pairs(check_mesh(small.config, small.mesh))) == []
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.no")
     sync(small.config, small.mesh)
-    ((product, message),) = problems(small.config, small.mesh)
+    ((product, message),) = pairs(check_mesh(small.config, small.mesh))
     assert (product, message.partition(".to: ")[2]) == (
         "plan",
         "'no' is no column of 'shop.totals'; there are: amount, item",

@@ -8,7 +8,7 @@ import pytest
 
 from kit.contracts import loader
 from kit.contracts.loader import DocumentReader
-from kit.core import cache as remembered
+from kit.core import cache
 from kit.core.errors import InvalidFile
 from kit.core.yaml import Document
 from kit.mesh.mesh import Mesh
@@ -165,7 +165,7 @@ def test_the_cache_of_another_kit_is_passed_over_and_made_anew(
     here: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(remembered, "_edition", lambda: "another")
+        patch.setattr(cache, "_code_digest", lambda: "another")
         read(here)
     read(here)
     read(here)
@@ -201,7 +201,7 @@ def test_messages_are_the_same_from_memory(small: SmallMesh) -> None:
     assert Mesh.load(small.domains, cache).broken == ()
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"name": "amount"', '"name": "Amount"')
     small.replace("domains/plan/product.odps.yaml", '"contractId": "plan.forecast"', '"contractId": "plan.other"')
-    said = [[item.message for item in Mesh.load(small.domains, folder).broken] for folder in (None, cache, cache)]
+    said = [[str(item.finding) for item in Mesh.load(small.domains, folder).broken] for folder in (None, cache, cache)]
     expected = [
         "domains/plan/product.odps.yaml:22: outputPorts.0.contractId: 'plan.other' must be 'plan.forecast'",
         "domains/shop/contracts/totals.odcs.yaml:23: schema.0.properties.1.name: 'Amount' is not a name; use a-z, 0-9 and _, "

@@ -9,8 +9,9 @@ import pytest
 
 from kit.core import database as work
 from kit.core import sandbox
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from tests.support.files import write
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 BOUNDS = "is not allowed: SQL reads its own product's tables and declared inputs, and writes only ports; declare"
@@ -119,7 +120,7 @@ def test_models_cannot_leave_their_product(small: SmallMesh) -> None:
         "sets.sql": "changes the setting 'enable_external_access', which is fixed during a build; remove it",
         "writes.sql": f"'ROOT/written.csv' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
     }
-    assert told["overwrites.sql"].endswith("the option use_tmp_file would let a model write over its inputs; remove it")
+    assert told["overwrites.sql"].endswith("the option use_tmp_file lets a model overwrite its inputs; remove it")
     assert sorted(path.name for path in small.root.iterdir()) == [
         "catalog.yaml", "domains", "feed", "pyproject.toml", "state",
     ]  # fmt: skip
@@ -130,5 +131,5 @@ def test_a_model_in_python_is_refused(small: SmallMesh) -> None:
     says = (
         "domains/shop/models/free.py: a model in Python could read anything; write it in SQL, or make the port with a notebook"
     )
-    assert any(message.endswith(says) for _, message in problems(small.config, small.mesh))
+    assert any(message.endswith(says) for _, message in pairs(check_mesh(small.config, small.mesh)))
     assert small.build("shop").message.endswith(says)

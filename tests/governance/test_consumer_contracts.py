@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from kit.governance.check import problems as lint
-from kit.governance.consumer_contracts import problems, unmet
+from kit.governance.check import check_mesh
+from kit.governance.consumer_contracts import check_consumer_contracts, unmet
 from kit.governance.diff import diff
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, valid
 
 KEY = {"primaryKey": True, "primaryKeyPosition": 1}
@@ -80,17 +81,17 @@ def test_the_provider_is_told_who_needs_more(small: SmallMesh) -> None:
         "domains/shop/contracts/totals.odcs.yaml: promises less than 'plan' needs: column sold_on: dropped; promise it, or "
         "agree with plan owner (o@example.com) on domains/plan/consumes/shop.totals.odcs.yaml"
     )
-    assert list(problems(small.mesh)) == [("shop", message)]
-    assert lint(small.config, small.mesh) == [("shop", message)]
+    assert pairs(check_consumer_contracts(small.mesh)) == [("shop", message)]
+    assert pairs(check_mesh(small.config, small.mesh)) == [("shop", message)]
 
 
 def test_only_a_change_that_hits_a_need_is_a_problem(small: SmallMesh) -> None:
     small.need([("item", "varchar", {"required": True})])
     contract = Path("domains/shop/contracts/totals.odcs.yaml")
     small.replace(str(contract), '"name": "amount"', '"name": "value"')
-    assert list(problems(small.mesh)) == []
+    assert pairs(check_consumer_contracts(small.mesh)) == []
     small.replace(str(contract), '"name": "item"', '"name": "good"')
-    assert [message.partition("needs: ")[2].partition(";")[0] for _, message in problems(small.mesh)] == [
+    assert [finding.message.partition("needs: ")[2] for finding in check_consumer_contracts(small.mesh)] == [
         "column item: renamed to good"
     ]
 
@@ -98,7 +99,7 @@ def test_only_a_change_that_hits_a_need_is_a_problem(small: SmallMesh) -> None:
 def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> None:
     path = small.need([("amount", AMOUNT, {})])
     path.rename(path.with_name("shop.sales.odcs.yaml"))
-    assert lint(small.config, small.mesh) == [
+    assert pairs(check_mesh(small.config, small.mesh)) == [
         (
             "plan",
             "domains/plan/consumes/shop.sales.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or "

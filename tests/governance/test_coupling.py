@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.governance.coupling import problems
+from kit.governance.coupling import check_coupling
 from kit.lineage import python_reads
+from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in problems(small.config, small.mesh)]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.config, small.mesh))]
 
 
 def test_a_mesh_that_reads_what_it_declares_is_proved(small: SmallMesh) -> None:
@@ -164,10 +165,10 @@ def test_a_module_beside_a_notebook_is_looked_into(small: SmallMesh) -> None:
     write(small.domains / "plan/notebooks/helper.py", "import kit.storage\ndef get(): return kit.read('shop.stg')\n")
     small.notebook("plan", "forecast", ["import helper", *FORECAST])
     assert found(small) == [
-        ("plan", f"plan/notebooks/helper.py, line 1: uses kit.storage, {INTERNAL}"),
+        ("plan", f"plan/notebooks/helper.py:1: uses kit.storage, {INTERNAL}"),
         (
             "plan",
-            "plan/notebooks/helper.py, line 2: reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals",
+            "plan/notebooks/helper.py:2: reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals",
         ),
     ]
 
@@ -195,15 +196,15 @@ def test_inputs_handed_on_may_be_read_anywhere(small: SmallMesh, cell: str) -> N
     [
         (
             "def sales():\n    return '../plan/notebooks/x.csv'\n",
-            "line 2: names '../plan/notebooks/x.csv' in the folder of 'plan'",
+            "2: names '../plan/notebooks/x.csv' in the folder of 'plan'",
         ),
-        ("import kit\ndef sales():\n    return kit.read('plan.forecast')\n", f"line 3: uses kit.read, {UNPINNED}"),
+        ("import kit\ndef sales():\n    return kit.read('plan.forecast')\n", f"3: uses kit.read, {UNPINNED}"),
     ],
 )
 def test_ingest_reads_raw_data_only(small: SmallMesh, code: str, says: str) -> None:
     write(small.domains / "shop/ingest.py", code)
     ((name, message),) = found(small)
-    assert (name, message.partition(";")[0]) == ("shop", f"shop/ingest.py, {says.partition(';')[0]}")
+    assert (name, message.partition(";")[0]) == ("shop", f"shop/ingest.py:{says.partition(';')[0]}")
 
 
 def test_the_demo_is_proved(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_the_demo_is_proved(tmp_path: Path) -> None:
     from tests.conftest import ROOT
 
     config = Config.load(ROOT, {"KIT_STORAGE": str(tmp_path)})
-    assert list(problems(config, Mesh.load(config.domains))) == []
+    assert pairs(check_coupling(config, Mesh.load(config.domains))) == []
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:

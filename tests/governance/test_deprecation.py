@@ -2,7 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from kit.governance.deprecation import problems
+from kit.governance.deprecation import check_deprecation
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 LAST_DAY = datetime(2024, 3, 31, 23)
@@ -15,15 +16,15 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_until_its_last_day_is_over_an_old_version_is_no_problem(small: SmallMesh) -> None:
-    assert list(problems(small.mesh, LAST_DAY)) == []
+    assert pairs(check_deprecation(small.mesh, LAST_DAY)) == []
 
 
 def test_after_its_last_day_provider_and_readers_are_told(small: SmallMesh) -> None:
-    assert list(problems(small.mesh, datetime(2024, 4, 1))) == [
+    assert pairs(check_deprecation(small.mesh, datetime(2024, 4, 1))) == [
         (
             "shop",
-            "domains/shop/contracts/totals_v1.odcs.yaml:40: slaProperties: 'shop.totals_v1' ended on 2024-03-31: it is still "
-            "read by plan (plan owner, o@example.com); let them move, then delete the port, its model and this contract",
+            "domains/shop/contracts/totals_v1.odcs.yaml:40: slaProperties: 'shop.totals_v1' ended on 2024-03-31, and is "
+            "still read by plan (plan owner, o@example.com); let them move, then delete the port, its model and this contract",
         ),
         (
             "plan",
@@ -39,5 +40,5 @@ def test_what_nobody_reads_is_to_be_deleted(small: SmallMesh) -> None:
         '"version": "1.0.0",\n   "contractId": "shop',
         '"version": "2.0.0",\n   "contractId": "shop',
     )
-    ((_, message),) = problems(small.mesh, datetime(2024, 4, 1))
-    assert message.endswith("'shop.totals_v1' ended on 2024-03-31: delete the port, its model and this contract")
+    ((_, message),) = pairs(check_deprecation(small.mesh, datetime(2024, 4, 1)))
+    assert message.endswith("'shop.totals_v1' ended on 2024-03-31; delete the port, its model and this contract")

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from kit.governance.masks import problems
+from kit.governance.masks import check_masks
 from kit.mesh.mesh import Mesh
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, contract, descriptor, write
 
 
@@ -24,7 +25,7 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     mesh = Mesh.load(small.domains)
     assert mesh.broken == ()
-    return [(name, message.partition("customProperties: ")[2]) for name, message in problems(small.config, mesh)]
+    return [(name, message.partition("customProperties: ")[2]) for name, message in pairs(check_masks(small.config, mesh))]
 
 
 def test_what_is_masked_before_is_inherited(small: SmallMesh) -> None:
@@ -50,7 +51,7 @@ def test_tokens_of_tokens_and_untrue_inheritance_are_refused(small: SmallMesh) -
         ("club", "'sale_id' comes from shop.sales.sale_id, which is masked already: tokens of tokens join with nothing; "
          "write inherited"),
         ("plan", "'item' inherits no mask from shop.totals.item; mask it there, or mask this column itself"),
-        ("plan", "it cannot be told where 'gain' comes from, so that nothing shows it is masked; mask it itself"),
+        ("plan", "the origin of 'gain' is not known, so nothing shows that it is masked; mask it itself"),
         ("shop", "'item' is raw data, which nothing masked before; write hmac, drop or generalise"),
     ]  # fmt: skip
 

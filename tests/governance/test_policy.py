@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from kit.core.policy import Policy
-from kit.governance.policy import problems
+from kit.governance.policy import check_policy
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, contract, write
 
 FREE = Policy(classified=False)
@@ -23,12 +24,16 @@ def forecast(small: SmallMesh, *columns: tuple[str, str, dict[str, Any]], **more
 
 def found(small: SmallMesh, policy: Policy) -> list[str]:
     """What is wrong with `plan`."""
-    return [message.partition("forecast.odcs.yaml:")[2] for name, message in problems(policy, small.mesh) if name == "plan"]
+    return [
+        message.partition("forecast.odcs.yaml:")[2]
+        for name, message in pairs(check_policy(policy, small.mesh))
+        if name == "plan"
+    ]
 
 
 def test_without_a_policy_nothing_is_asked(small: SmallMesh) -> None:
-    assert list(problems(None, small.mesh)) == []
-    assert list(problems(FREE, small.mesh)) == []
+    assert pairs(check_policy(None, small.mesh)) == []
+    assert pairs(check_policy(FREE, small.mesh)) == []
 
 
 def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
@@ -44,7 +49,7 @@ def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
     assert [message.partition(": ")[2] for message in found(small, Policy())] == [
         f"{at}.3: 4 of 5 columns have a description, the policy asks for 100%; describe: open",
         f"{at}.3: without a classification: open; write public, internal, confidential or personal",
-        "slaProperties: states no frequency; add '{property: frequency, value: 1, unit: d}' with what is true",
+        "slaProperties: states no frequency; add '{property: frequency, value: 1, unit: d}' with the true value",
         f"{at}.0.name: 'nr' does not match .+_id, as the name of a key does; rename it",
         f"{at}.3.name: 'open' does not match (is|has)_.+, as the name of a boolean column does; rename it",
         f"{at}.4.name: 'seen' does not match .+_at, as the name of a timestamp column does; rename it",
@@ -58,16 +63,16 @@ def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
 def test_a_port_has_a_key_and_an_owner_an_address(small: SmallMesh) -> None:
     forecast(small, ("item", "varchar", {}))
     small.replace("domains/plan/product.odps.yaml", "o@example.com", "the planners")
-    owner, key = [message for name, message in problems(FREE, small.mesh) if name == "plan"]
+    owner, key = [message for name, message in pairs(check_policy(FREE, small.mesh)) if name == "plan"]
     assert owner.startswith("domains/plan/product.odps.yaml:")
     assert owner.endswith(": team: 'the planners' is no e-mail address; write the owner's as username")
     assert key.endswith("no column is marked as its key; write 'primaryKey: true' at those that tell rows apart")
-    assert list(problems(Policy(False, classified=False, keys=False), small.mesh)) == []
+    assert pairs(check_policy(Policy(False, classified=False, keys=False), small.mesh)) == []
 
 
 def test_an_exemption_of_nothing_is_to_be_deleted(small: SmallMesh) -> None:
     forecast(small, ("person_id", "bigint", {"primaryKey": True, "classification": "personal"}))
     policy = Policy(classified=False, unmasked={"*.person_id": "a pseudonym", "*.name": "a pen name"})
-    assert list(problems(policy, small.mesh)) == [
+    assert pairs(check_policy(policy, small.mesh)) == [
         ("pyproject.toml", "[tool.kit.policy] unmasked: '*.name' exempts no column that is personal and not masked; delete it")
     ]

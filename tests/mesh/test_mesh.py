@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.contracts.finding import Finding
 from kit.core.errors import MeshError, UnknownName
 from kit.mesh.mesh import Broken, Mesh
 from tests.support.small_mesh import SmallMesh, contract, descriptor, notebook, write
@@ -33,7 +34,7 @@ def names(mesh: Mesh) -> list[str]:
 
 
 def messages(mesh: Mesh) -> dict[str, str]:
-    return {broken.name: broken.message for broken in mesh.broken}
+    return {broken.name: broken.finding.message for broken in mesh.broken}
 
 
 def chain(domains: Path) -> Mesh:
@@ -78,12 +79,17 @@ def test_a_broken_domain_leaves_the_others_healthy(domains: Path) -> None:
         Broken(
             "m",
             domains / "m",
-            "domains/m/product.odps.yaml:2: not valid YAML: while parsing a flow sequence, did not find expected ',' or ']'",
+            Finding(
+                "m",
+                domains / "m/product.odps.yaml",
+                2,
+                "not valid YAML: while parsing a flow sequence, did not find expected ',' or ']'",
+            ),
         ),
         Broken(
             "new",
             domains / "new",
-            "domains/new: has no product.odps.yaml, which says who owns it and what it offers",
+            Finding("new", domains / "new", None, "has no product.odps.yaml, which says who owns it and what it offers"),
         ),
     )
 
@@ -103,9 +109,7 @@ def test_the_consumer_of_a_broken_provider_stays_healthy(domains: Path) -> None:
     (domains / "b/notebooks/out.ipynb").unlink()
     mesh = Mesh.load(domains)
     assert names(mesh) == ["c", "m", "a", "z"]
-    assert messages(mesh) == {
-        "b": "domains/b/product.odps.yaml:19: outputPorts.0: no notebook makes it; write notebooks/out.ipynb"
-    }
+    assert messages(mesh) == {"b": "outputPorts.0: no notebook makes it; write notebooks/out.ipynb"}
 
 
 def test_an_input_of_no_product_breaks_its_reader_only(domains: Path) -> None:
@@ -113,22 +117,18 @@ def test_an_input_of_no_product_breaks_its_reader_only(domains: Path) -> None:
     add(domains, "b", "a.out")
     mesh = Mesh.load(domains)
     assert names(mesh) == ["b"]
-    assert messages(mesh) == {"a": "domains/a/product.odps.yaml: inputPorts: 'gone.out' is offered by nobody; there are: b.out"}
+    assert messages(mesh) == {"a": "inputPorts.0: 'gone.out' is offered by nobody; there are: b.out"}
 
 
 def test_an_input_that_is_no_port_of_its_product_breaks_its_reader(domains: Path) -> None:
     add(domains, "a", "b.other")
     add(domains, "b")
-    assert messages(Mesh.load(domains)) == {
-        "a": "domains/a/product.odps.yaml: inputPorts: 'b.other' is offered by nobody; there are: b.out"
-    }
+    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: 'b.other' is offered by nobody; there are: b.out"}
 
 
 def test_the_only_product_is_told_that_there_are_no_ports(domains: Path) -> None:
     add(domains, "a", "gone.out")
-    assert messages(Mesh.load(domains)) == {
-        "a": "domains/a/product.odps.yaml: inputPorts: 'gone.out' is offered by nobody; there are: none"
-    }
+    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: 'gone.out' is offered by nobody; there are: none"}
 
 
 @pytest.mark.parametrize("offered", ["0.9.0", "2.0.0"])
@@ -137,9 +137,7 @@ def test_a_version_nobody_offers_breaks_its_reader(domains: Path, offered: str) 
     add(domains, "b", offers=offered)
     mesh = Mesh.load(domains)
     assert names(mesh) == ["b"]
-    assert messages(mesh) == {
-        "a": f"domains/a/product.odps.yaml: inputPorts: 'b.out' is wanted in version 1.0.0, but {offered} is offered"
-    }
+    assert messages(mesh) == {"a": f"inputPorts.0: 'b.out' is wanted in version 1.0.0, but {offered} is offered"}
 
 
 def test_a_newer_version_of_the_same_major_serves(domains: Path) -> None:
@@ -156,8 +154,8 @@ def test_two_products_in_a_circle_are_both_broken(domains: Path) -> None:
     assert names(mesh) == ["c"]
     circle = "products read each other in a circle: a → b → a"
     assert messages(mesh) == {
-        "a": f"domains/a/product.odps.yaml: inputPorts: {circle}",
-        "b": f"domains/b/product.odps.yaml: inputPorts: {circle}",
+        "a": f"inputPorts: {circle}",
+        "b": f"inputPorts: {circle}",
     }
 
 
@@ -187,9 +185,7 @@ def test_two_folders_of_one_name_break_the_one_that_is_not_called_so(domains: Pa
     shutil.copytree(domains / "a", domains / "b")
     mesh = Mesh.load(domains)
     assert names(mesh) == ["a"]
-    assert messages(mesh) == {
-        "b": "domains/b/product.odps.yaml:5: name: 'a' must be the folder's name, 'b'; 'a' is already the product in domains/a"
-    }
+    assert messages(mesh) == {"b": "name: 'a' must be the folder's name, 'b'; 'a' is already the product in domains/a"}
 
 
 def test_products_and_ports_are_found_by_name(small: SmallMesh) -> None:

@@ -27,7 +27,7 @@ def test_a_reader_of_a_version_that_nobody_keeps_is_broken(small: SmallMesh) -> 
     small.two_majors()
     small.dbt_reader("eager", "value", "3.0.0")
     (broken,) = small.mesh.broken
-    assert broken.message.endswith("inputPorts: 'shop.totals' is wanted in version 3.0.0, but 2.0.0 is offered")
+    assert broken.finding.message.endswith("'shop.totals' is wanted in version 3.0.0, but 2.0.0 is offered")
 
 
 def test_the_same_port_is_declared_once(small: SmallMesh) -> None:
@@ -35,8 +35,8 @@ def test_the_same_port_is_declared_once(small: SmallMesh) -> None:
     both = '"inputPorts": [{"name": "shop.totals_v1", "version": "1.0.0", "contractId": "shop.totals_v1"},'
     small.replace("domains/plan/product.odps.yaml", '"inputPorts": [', both)
     (broken,) = small.mesh.broken
-    assert broken.message.endswith(
-        "inputPorts: 'shop.totals' in version 1.0.0 is 'shop.totals_v1', which is declared too; keep one of them"
+    assert broken.finding.message.endswith(
+        "'shop.totals' in version 1.0.0 is 'shop.totals_v1', which is declared too; keep one of them"
     )
 
 

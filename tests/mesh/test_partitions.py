@@ -116,7 +116,7 @@ def test_a_product_with_partitions_masks_its_sources_not_its_ports(small: SmallM
     assert not small.mesh.broken
     small.mask("shop/contracts/sales.odcs.yaml", amount={"generalise": 10})
     [broken] = small.mesh.broken
-    assert broken.message.endswith(
+    assert broken.finding.message.endswith(
         "'sales.amount' is masked, but this product has partitions; mask the column in the contract of its source or in the "
         "provider, and write `mask: inherited` here"
     )

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from kit.governance.check import problems as of_mesh
-from kit.notebooks.lint import notebooks, problems
+from kit.governance.check import check_mesh
+from kit.notebooks.lint import check_notebook, notebooks
 from tests.conftest import ROOT
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 URL = "file://" + "/var/x"
@@ -25,7 +26,7 @@ def given(folder: Path, *cells: str, tags: tuple[tuple[str, ...], ...] = (), **c
 
 
 def found(folder: Path, path: Path, port: str | None = None) -> list[str]:
-    return [message.removeprefix(f"{path}: ") for message in problems(path, port)]
+    return [message.removeprefix(f"{path}: ") for _, message in pairs(check_notebook("plan", path, port))]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,10 @@ def found(folder: Path, path: Path, port: str | None = None) -> list[str]:
     ],
 )
 def test_what_works_on_one_machine_only(tmp_path: Path, cell: str, says: str) -> None:
-    (message,) = found(tmp_path, given(tmp_path, "1", cell))
-    assert message.startswith(f"cell 2 {says}")
+    path = given(tmp_path, "1", cell)
+    (finding,) = check_notebook("plan", path)
+    assert (finding.product, finding.path, finding.line, finding.cell) == ("plan", path, cell.count("\n") + 1, 2)
+    assert f"{finding.message}; {finding.fix}".startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monk
         given(small.root / folder, "1", execution_count=4)
     assert [path.name for path in notebooks(small.root / "notebooks")] == ["nb.ipynb"]
     says = "cell 1 holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
-    assert of_mesh(small.config, small.mesh) == [
+    assert pairs(check_mesh(small.config, small.mesh)) == [
         ("shop", f"domains/shop/notebooks/nb.ipynb: {says}"),
         ("notebooks", f"notebooks/deep/nb.ipynb: {says}"),
     ]
@@ -103,4 +106,4 @@ def test_the_commit_hook_strips_a_notebook_and_keeps_its_tags(tmp_path: Path) ->
 
 def test_the_notebooks_of_the_repository_are_in_order() -> None:
     for path in notebooks(ROOT / "notebooks"):
-        assert list(problems(path)) == []
+        assert pairs(check_notebook("plan", path)) == []

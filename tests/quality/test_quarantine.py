@@ -282,7 +282,7 @@ def test_what_was_set_aside_is_no_port(small: SmallMesh) -> None:
     small.replace("domains/plan/product.odps.yaml", "shop.totals", "shop.totals__quarantine")
     small.replace("domains/shop/product.odps.yaml", '"name": "totals"', '"name": "to__tals"')
     small.replace("domains/shop/product.odps.yaml", '"shop.totals"', '"shop.to__tals"')
-    messages = {item.name: item.message.partition("product.odps.yaml:")[2].partition(": ")[2] for item in small.mesh.broken}
+    messages = {item.name: item.finding.message for item in small.mesh.broken}
     assert messages == {
         "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: what '__' is in holds rows set aside; "
         "read 'shop.totals'",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kit.contracts.contract import Sla
+from kit.core.errors import KitError
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken
 from kit.storage.summary import ColumnSummary, PortSummary, ProductSummary
@@ -65,14 +66,14 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
     assert failed.note == "last build failed: 'shop': 2 checks failed, nothing was published"
     assert replace(failed, note="") == confirmed  # what was confirmed stays so
 
-    broken = ProductSummary.from_product(small.config, Broken("shop", small.domains / "shop", "cannot be read"))
+    unreadable = Broken.from_error(small.domains / "shop", KitError("cannot be read"))
+    broken = ProductSummary.from_product(small.config, unreadable)
     assert broken == replace(failed, broken="cannot be read")
 
 
 def test_of_a_broken_product_that_was_never_published_only_the_reason_is_known(small: SmallMesh) -> None:
-    assert ProductSummary.from_product(
-        small.config, Broken("bad", small.domains / "bad", "has no descriptor")
-    ) == ProductSummary("bad", broken="has no descriptor")
+    broken = Broken.from_error(small.domains / "bad", KitError("has no descriptor"))
+    assert ProductSummary.from_product(small.config, broken) == ProductSummary("bad", broken="has no descriptor")
 
 
 def test_a_pointer_that_cannot_be_read_is_told(small: SmallMesh) -> None:

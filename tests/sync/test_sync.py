@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.core.yaml import read_yaml
-from kit.governance import check
-from kit.sync.sync import drifts, refused, sync, sync_problems
+from kit.governance.check import check_mesh
+from kit.sync.sync import check_generated, check_writable, drifts, sync
 from tests.conftest import examples
 from tests.contracts.test_compatibility import contracts
 from tests.storage.test_intake import plain_intake
+from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 
 
@@ -33,7 +34,7 @@ def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMe
         (small.root / name).unlink()
     assert written(small) == names
     assert {name: (small.root / name).read_bytes() for name in names} == before
-    assert list(sync_problems(small.config, small.mesh)) == []
+    assert list(pairs(check_generated(small.config, small.mesh))) == []
 
 
 def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(small: SmallMesh) -> None:
@@ -57,10 +58,10 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
 )
 def test_a_storage_elsewhere_is_led_to(small: SmallMesh, storage: str, url: str) -> None:
     small.replace("pyproject.toml", '"state"', json.dumps(storage))
-    assert [message for _, message in sync_problems(small.config, small.mesh)]
+    assert [message for _, message in pairs(check_generated(small.config, small.mesh))]
     sync(small.config, small.mesh)
     assert urls(small.root / "catalog.yaml")[1] == url
-    assert list(sync_problems(small.config, small.mesh)) == []
+    assert list(pairs(check_generated(small.config, small.mesh))) == []
 
 
 def test_plain_intake_reads_a_storage_beside_the_mesh(small: SmallMesh) -> None:
@@ -100,16 +101,16 @@ def test_nothing_is_written_of_a_product_with_a_template(small: SmallMesh, path:
     before = files()
     assert written(small) == ["domains/plan/catalog.yaml"]
     assert {file.name for file, text in files().items() if before[file] != text} == {"catalog.yaml"}
-    says = f"/domains/shop/{where}: '{{{{' begins a template, which others would run; write plain text"
-    (refusal,) = refused(small.mesh)
+    says = f"/domains/shop/{where}: '{{{{' begins a template, which dbt or Intake would run; write plain text"
+    (refusal,) = map(str, check_writable(small.mesh))
     assert refusal.endswith(says)
     assert drifts(small.config, small.mesh) == []
-    assert [message for _, message in check.problems(small.config, small.mesh) if "template" in message] == [refusal]
+    assert [message for _, message in pairs(check_mesh(small.config, small.mesh)) if "template" in message] == [refusal]
 
 
 def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -> None:
     small.replace("domains/shop/product.odps.yaml", '"shop owner"', '"another"')
-    says = "differs from what product.odps.yaml and pyproject.toml say; run `kit sync`"
+    says = "differs from product.odps.yaml and pyproject.toml; run `kit sync`"
     done = small.kit("check")
     assert (done.returncode, done.stdout.partition("\n\n")[0].splitlines()) == (
         1,
@@ -120,7 +121,7 @@ def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -
 
 
 def drifted(small: SmallMesh) -> list[str]:
-    return [name for name, _ in sync_problems(small.config, small.mesh)]
+    return [name for name, _ in pairs(check_generated(small.config, small.mesh))]
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"<svg/>\n", b"\xff"])
@@ -185,13 +186,13 @@ def test_a_link_in_the_place_of_a_generated_file_is_replaced_not_followed(small:
 def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
     (small.domains / "lineage.svg").write_text("")
     done = small.kit("check")
-    says = "lineage.svg: domains/lineage.svg: does not show what the products read and offer; run `kit sync`"
+    says = "lineage.svg: domains/lineage.svg: differs from the lineage of the products; run `kit sync`"
     assert (done.returncode, done.stdout.partition("\n\n")[0]) == (1, says)
 
 
 def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
-    (message,) = [message for _, message in sync_problems(small.config, small.mesh)]
+    (message,) = [message for _, message in pairs(check_generated(small.config, small.mesh))]
     assert message.splitlines()[1:] == [
         "@@ -16,3 +16,3 @@",
         "         quote: true",
@@ -223,7 +224,7 @@ def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: 
     path.symlink_to(elsewhere)
     assert written(small) == []
     assert elsewhere.read_text() == "mine"
-    assert [name for name, _ in sync_problems(small.config, small.mesh)] == ["shop"]
+    assert [name for name, _ in pairs(check_generated(small.config, small.mesh))] == ["shop"]
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=30)

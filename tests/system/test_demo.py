@@ -358,7 +358,7 @@ def test_a_broken_domain_stands_beside_four_healthy_ones(workshop: Config) -> No
     try:
         mesh = Mesh.load(workshop.domains)
         assert [item.name for item in mesh.broken] == ["products"]
-        assert "'bigger' is not a column type; use one of" in mesh.broken[0].message
+        assert "'bigger' is not a column type; use one of" in str(mesh.broken[0].finding)
         assert [product.name for product in mesh.products] == ["customers", "orders", "demand", "marketing"]
         assert {run(workshop, name).status for name in ("customers", "demand", "marketing")} == {"up to date"}
     finally:

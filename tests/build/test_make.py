@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from kit.build.progress import Progress
-from kit.governance.check import problems
+from kit.governance.check import check_mesh
 from kit.sync.sync import sync
+from tests.support.findings import pairs
 from tests.support.forked import build_until, forked
 from tests.support.small_mesh import FORECAST, SmallMesh
 
@@ -188,7 +189,7 @@ def test_a_notebook_gets_its_partition(small: SmallMesh) -> None:
     assert {path.name: pl.read_parquet(path).rows() for path in plan.files("forecast")} == {
         "cake.parquet": [("cake", 510.0)], "tea.parquet": [("tea", 930.0)],
     }  # fmt: skip
-    assert problems(small.config, small.mesh) == []
+    assert pairs(check_mesh(small.config, small.mesh)) == []
 
 
 @pytest.mark.parametrize("parameters", ["", "factor: float = 2.0\n", "partition: int = 1\n"])
@@ -196,7 +197,7 @@ def test_a_notebook_that_cannot_be_told_its_partition(small: SmallMesh, paramete
     path = small.notebook("plan", "forecast", FORECAST, parameters)
     small.partition("plan", "item", keys=["tea"])
     says = f"{path}: 'plan' is partitioned, so it needs a parameter `partition: str = …` in its cell tagged `parameters`"
-    assert problems(small.config, small.mesh) == [("plan", says)]
+    assert pairs(check_mesh(small.config, small.mesh)) == [("plan", says)]
 
 
 def test_a_build_with_a_notebook_that_cannot_be_told_its_partition_fails(small: SmallMesh) -> None:

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kit.scaffold.notebook_io import external_reads
+from kit.scaffold.notebook_source import external_reads
 from tests.support.small_mesh import notebook, write
 
 
@@ -24,5 +25,5 @@ def test_files_and_the_network_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("helper.py", "there_already.py", "there/there_already.py"):
         write(tmp_path / name, "")
     write(tmp_path / "nb.ipynb", json.dumps(notebook([cell])))
-    found = list(external_reads(Path("nb.ipynb"), Path("there")))
-    assert [text.partition(";")[0] for text in found] == [f"cell 1, {text}".partition(";")[0] for text in says]
+    found = [replace(item, path=None) for item in external_reads("plan", Path("nb.ipynb"), Path("there"))]
+    assert [str(item).partition(";")[0] for item in found] == [f"cell 1, {text}".partition(";")[0] for text in says]
