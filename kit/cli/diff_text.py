@@ -1,21 +1,22 @@
-"""A diff of contracts as people read it: in a terminal, and in a comment on a pull request."""
+"""The text of a contract diff: for the terminal, and as Markdown for a comment on a pull request."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from rich.text import Text
 
+from kit.core import counted
 from kit.governance import Consumer, PortDiff, ProductDiff
 
 MARK = "<!-- kit diff -->"
-"""What the comment begins with, so that the next one takes its place."""
+"""First line of the comment, by which the next run finds and replaces it."""
 
 _STYLES = {"major": "red", "minor": "green", "review": "yellow", "patch": ""}
 _NOTHING = "No contract has changed."
 
 
 def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
-    """The diff for a terminal, what must be put right last."""
+    """Yield the lines of a diff for the terminal, problems last."""
     ports = [port for product in products for port in product.ports]
     if not ports:
         yield Text(_NOTHING)
@@ -25,10 +26,10 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
         for change in (*port.changes, *port.needs):
             style = _STYLES[change.verdict]
             yield Text.assemble("  ", (f"{change.verdict:<7}", style), f" {change.where:<{width}}  {change.text}")
-        for consumer in port.hit:
-            yield Text(f"  hits    {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
-        if port.grave and not port.hit:
-            yield Text("  no consumer is hit")
+        for consumer in port.affected:
+            yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_use(consumer))}")
+        if port.is_breaking and not port.affected:
+            yield Text("  affects no consumer")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
     if products:
@@ -36,7 +37,7 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
 
 
 def markdown(products: Sequence[ProductDiff]) -> str:
-    """The diff as GitHub's Markdown, what must be put right first."""
+    """Return a diff as GitHub's Markdown, problems first."""
     return "\n".join([MARK, "### Contracts", "", *_markdown(products)]) + "\n"
 
 
@@ -54,22 +55,22 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
             yield from ("| verdict | where | change |", "|---|---|---|")
         for change in changes:
             yield f"| {change.verdict} | {_plain(change.where)} | {_plain(change.text)} |"
-        if port.hit:
-            yield from ("", "Hits:", "")
-        elif port.grave:
-            yield from ("", "No consumer is hit.")
-        for item in port.hit:
-            yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
+        if port.affected:
+            yield from ("", "Affects:", "")
+        elif port.is_breaking:
+            yield from ("", "Affects no consumer.")
+        for item in port.affected:
+            yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_use(item)))}"
 
 
 def _versions(port: PortDiff) -> str:
     if port.old is None or port.new is None:
         return str(port.new or port.old or "")
-    said = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
-    return said if port.wanted is None or port.wanted <= port.new else f"{said}, must be {port.wanted}"
+    text = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
+    return text if port.required is None or port.required <= port.new else f"{text}, must be {port.required}"
 
 
-def _through(consumer: Consumer) -> Iterator[str]:
+def _use(consumer: Consumer) -> Iterator[str]:
     yield f"through {', '.join(consumer.columns) if consumer.columns is not None else 'any column'}"
     if consumer.notebooks:
         yield f"in notebook{'s' * (len(consumer.notebooks) > 1)} {', '.join(consumer.notebooks)}"
@@ -78,12 +79,12 @@ def _through(consumer: Consumer) -> Iterator[str]:
 def _verdict(products: Sequence[ProductDiff]) -> str:
     problems = sum(len(product.problems) for product in products)
     reviews = sum(product.reviews for product in products)
-    said = f"{problems} thing{'s' * (problems != 1)} must be put right" if problems else "The versions say what has changed"
-    return f"{said}; {reviews} change{'s' * (reviews != 1)} for a person to judge." if reviews else f"{said}."
+    text = f"{counted(problems, 'problem')} to correct" if problems else "The versions follow the changes"
+    return f"{text}; {counted(reviews, 'change')} for a person to judge." if reviews else f"{text}."
 
 
 def _plain(text: str) -> str:
-    """Text of somebody's file that neither breaks a table nor becomes markup."""
+    """Return text of a file of the mesh with markup escaped."""
     for sign in "\\`*_[]|~":
         text = text.replace(sign, f"\\{sign}")
     return escape(" ".join(text.split()), quote=False)

@@ -27,7 +27,7 @@ def shown(found: tuple[ProductDiff, ...]) -> list[str]:
     (product,) = found
     (port,) = product.ports
     assert (product.problems, port.port, port.changes, port.consumers) == ((), "shop.totals", (), ())
-    assert port.old == port.new == port.wanted
+    assert port.old == port.new == port.required
     assert {(change.where, change.verdict) for change in port.needs} == {("need of plan", "patch")}
     return [change.text for change in port.needs]
 
@@ -37,7 +37,7 @@ def shown(found: tuple[ProductDiff, ...]) -> list[str]:
     [
         ([AMOUNT, ITEM], ["needs more: column item added, varchar"]),
         ([ITEM], ["needs less: column amount dropped", "needs more: column item added, varchar"]),
-        ([("amount", "decimal(18,2)", {"required": True})], ["needs more: column amount newly needed: amount is required"]),
+        ([("amount", "decimal(18,2)", {"required": True})], ["needs more: column amount new rule: amount is required"]),
     ],
 )
 def test_what_is_stated_otherwise_is_said(small: SmallMesh, then: Config, columns: list[Any], texts: list[str]) -> None:
