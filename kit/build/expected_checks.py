@@ -40,5 +40,5 @@ def expected_checks(product: DataProduct, project: Project, clock: datetime) -> 
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
         found += [ExpectedCheck(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
-    found += [ExpectedCheck(test.about, test.name, "dbt", test.severity, test.description) for test in project.tests]
+    found += [ExpectedCheck(test.table, test.name, "dbt", test.severity, test.description) for test in project.tests]
     return tuple(dict.fromkeys(found))

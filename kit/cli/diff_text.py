@@ -1,4 +1,4 @@
-"""The text of a contract diff: for the terminal, and as Markdown for a comment on a pull request."""
+"""Text of a contract diff: for a terminal, and for the comment on a pull request."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -16,7 +16,7 @@ _NOTHING = "No contract has changed."
 
 
 def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
-    """Yield the lines of a diff for the terminal, problems last."""
+    """Yield the diff for a terminal, problems last."""
     ports = [port for product in products for port in product.ports]
     if not ports:
         yield Text(_NOTHING)
@@ -27,9 +27,9 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
             style = _STYLES[change.verdict]
             yield Text.assemble("  ", (f"{change.verdict:<7}", style), f" {change.where:<{width}}  {change.text}")
         for consumer in port.affected:
-            yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_use(consumer))}")
+            yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
         if port.is_breaking and not port.affected:
-            yield Text("  affects no consumer")
+            yield Text("  no consumer is affected")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
     if products:
@@ -37,7 +37,7 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
 
 
 def markdown(products: Sequence[ProductDiff]) -> str:
-    """Return a diff as GitHub's Markdown, problems first."""
+    """Return the diff as GitHub's Markdown, problems first."""
     return "\n".join([MARK, "### Contracts", "", *_markdown(products)]) + "\n"
 
 
@@ -58,19 +58,19 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
         if port.affected:
             yield from ("", "Affects:", "")
         elif port.is_breaking:
-            yield from ("", "Affects no consumer.")
+            yield from ("", "No consumer is affected.")
         for item in port.affected:
-            yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_use(item)))}"
+            yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
 
 
 def _versions(port: PortDiff) -> str:
     if port.old is None or port.new is None:
         return str(port.new or port.old or "")
-    text = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
-    return text if port.required is None or port.required <= port.new else f"{text}, must be {port.required}"
+    change = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
+    return change if port.required is None or port.required <= port.new else f"{change}, must be {port.required}"
 
 
-def _use(consumer: Consumer) -> Iterator[str]:
+def _through(consumer: Consumer) -> Iterator[str]:
     yield f"through {', '.join(consumer.columns) if consumer.columns is not None else 'any column'}"
     if consumer.notebooks:
         yield f"in notebook{'s' * (len(consumer.notebooks) > 1)} {', '.join(consumer.notebooks)}"
@@ -79,12 +79,12 @@ def _use(consumer: Consumer) -> Iterator[str]:
 def _verdict(products: Sequence[ProductDiff]) -> str:
     problems = sum(len(product.problems) for product in products)
     reviews = sum(product.reviews for product in products)
-    text = f"{counted(problems, 'problem')} to correct" if problems else "The versions follow the changes"
-    return f"{text}; {counted(reviews, 'change')} for a person to judge." if reviews else f"{text}."
+    result = f"{counted(problems, 'problem')} to fix" if problems else "All versions are bumped as required"
+    return f"{result}; {counted(reviews, 'change')} to be judged by a person." if reviews else f"{result}."
 
 
 def _plain(text: str) -> str:
-    """Return text of a file of the mesh with markup escaped."""
+    """Return text of a file escaped, so that it neither breaks a table nor becomes markup."""
     for sign in "\\`*_[]|~":
         text = text.replace(sign, f"\\{sign}")
     return escape(" ".join(text.split()), quote=False)

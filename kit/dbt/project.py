@@ -1,4 +1,4 @@
-"""A dbt project as its files tell it, read without dbt: models, what each reads, and its tests."""
+"""A dbt project read from its files, without dbt: its models, the tables each reads, and its tests."""
 
 import json
 import os
@@ -13,10 +13,10 @@ import yaml
 from kit.core import mappings
 
 PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
-"""Why the models of `Project.python` are not run."""
+"""Why the models of `Project.python_models` are not run."""
 
 TAG = "contract"
-"""Marks the tests that `kit sync` wrote from a contract: the audit judges the same rules, so that builds leave them out."""
+"""Tag of the tests that `kit sync` generates from a contract: builds leave them out, since the audit checks the same rules."""
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_ARGUMENTS = {
@@ -36,133 +36,133 @@ class Model:
 
 
 @dataclass(frozen=True)
-class DbtTest:
-    """A data or unit test. `about` is the table it judges; for a test in SQL of its own that is the first model it reads."""
+class ProjectTest:
+    """A data or unit test. `table` is the one it tests; for a singular test, the first model it reads."""
 
     name: str
-    about: str
+    table: str
     severity: str
     description: str
 
 
 @dataclass(frozen=True)
 class Project:
-    """The models and tests of one dbt project; `python` are models in Python, which the kit refuses to run.
+    """The models and tests of one dbt project; `python_models` are files that the kit refuses to run.
 
-    What only running Jinja would tell (a name put together by a macro, a test added by a package) is not seen here;
-    a build sees it.
+    Names that only rendering gives (a `ref` in a macro, a test of a package) are missing here, but not in a build.
     """
 
     models: tuple[Model, ...]
-    tests: tuple[DbtTest, ...]
-    python: tuple[Path, ...] = ()
+    tests: tuple[ProjectTest, ...]
+    python_models: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "Project":
-        """The project in a folder; empty when there is none. Files that dbt will refuse are passed over."""
+        """Return the project in a folder, empty if there is none. Files that dbt refuses are left out."""
         return _read(folder)
 
 
 def test_name(kind: str, column: str | None, arguments: Mapping[str, Any]) -> str:
-    """How a generic test is called: `sale_id: unique`, `item: accepted_values {"values": ["tea", "cake"]}`."""
-    given = {str(key): value for key, value in arguments.items() if key not in ("model", "column_name")}
+    """Return the name of a generic test: `sale_id: unique`, `item: accepted_values {"values": ["tea", "cake"]}`."""
+    others = {str(key): value for key, value in arguments.items() if key not in ("model", "column_name")}
     name = f"{column}: {kind}" if column else kind
-    text = json.dumps(dict(sorted(given.items())), default=str, ensure_ascii=False, skipkeys=True)
-    return f"{name} {text}" if given else name
+    text = json.dumps(dict(sorted(others.items())), default=str, ensure_ascii=False, skipkeys=True)
+    return f"{name} {text}" if others else name
 
 
 def _read(folder: Path) -> Project:
     settings = read_loosely(folder / "dbt_project.yml")
     if not settings:
         return Project((), ())
-    sources = [folder / part for part in folder_names(settings, "model-paths", "models")]
-    seeds = [folder / part for part in folder_names(settings, "seed-paths", "seeds")]
-    texts = [
+    model_folders = [folder / part for part in folder_names(settings, "model-paths", "models")]
+    seed_folders = [folder / part for part in folder_names(settings, "seed-paths", "seeds")]
+    documents = [
         (place, read_loosely(path))
-        for top in (*sources, *seeds)
+        for top in (*model_folders, *seed_folders)
         for path, place in files_below(top)
         if path.suffix in (".yml", ".yaml")
     ]
-    entries = {
-        kind: {str(item.get("name")): (place, item) for place, data in texts for item in mappings(data.get(kind))}
-        for kind in ("models", "seeds")
-    }
-    found: dict[str, list[Model]] = {"models": [], "seeds": []}
-    for kind, tops, suffix in (("seeds", seeds, ".csv"), ("models", sources, ".sql")):
+    nodes: dict[str, list[Model]] = {"models": [], "seeds": []}
+    tests: list[ProjectTest] = []
+    for kind, tops, suffix in (("models", model_folders, ".sql"), ("seeds", seed_folders, ".csv")):
+        entries = {str(item.get("name")): (place, item) for place, data in documents for item in mappings(data.get(kind))}
         for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
-            _, item = entries[kind].get(path.stem, ((), {}))
-            reads, inside = _template(path) if kind == "models" else ((), {})
-            if _enabled(_settings(settings, kind, (*place, path.stem)), item.get("config"), inside):
-                found[kind].append(Model(path.stem, path, str(item.get("description") or ""), reads))
-    tests: list[DbtTest] = []
-    for kind, made in found.items():
-        for name in (model.name for model in made if model.name in entries[kind]):
-            place, item = entries[kind][name]
-            tests += _generic(item, name, _settings(settings, "data_tests", place))
-    for place, data in texts:
+            yaml_place, entry = entries.get(path.stem, (None, {}))
+            reads, config = _template(path) if kind == "models" else ((), {})
+            if _enabled(_settings(settings, kind, (*place, path.stem)), entry.get("config"), config):
+                nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads))
+                if yaml_place is not None:
+                    tests += _generic_tests(entry, path.stem, _settings(settings, "data_tests", yaml_place))
+    names = {node.name for node in nodes["models"]}
+    for place, data in documents:
         for source in mappings(data.get("sources")):
             for table in mappings(source.get("tables")):
                 if _enabled(source.get("config"), table.get("config")):
                     name = f"{source.get('name')}.{table.get('name')}"
-                    tests += _generic(table, name, _settings(settings, "data_tests", place))
+                    tests += _generic_tests(table, name, _settings(settings, "data_tests", place))
         for unit in mappings(data.get("unit_tests")):
-            if _enabled(unit.get("config")) and str(unit.get("model")) in (model.name for model in found["models"]):
-                about, text = str(unit.get("model")), str(unit.get("description") or "")
-                tests.append(DbtTest(f"unit test {unit.get('name')}", about, "error", text))
+            if _enabled(unit.get("config")) and str(unit.get("model")) in names:
+                name, description = f"unit test {unit.get('name')}", str(unit.get("description") or "")
+                tests.append(ProjectTest(name, str(unit.get("model")), "error", description))
+    for path, place in singular_tests(folder, settings):
+        tests += _singular_test(path, _settings(settings, "data_tests", (*place, path.stem)))
+    python_models = tuple(path for top in model_folders for path, _ in files_below(top) if path.suffix == ".py")
+    return Project((*nodes["seeds"], *nodes["models"]), tuple(tests), python_models)
+
+
+def singular_tests(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield the files of tests that are a query, each with the folders between."""
     for part in folder_names(settings, "test-paths", "tests"):
         for path, place in files_below(folder / part):
             if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
-                tests += _singular(path, _settings(settings, "data_tests", (*place, path.stem)))
-    python = tuple(path for top in sources for path, _ in files_below(top) if path.suffix == ".py")
-    return Project((*found["seeds"], *found["models"]), tuple(tests), python)
+                yield path, place
 
 
-def _generic(item: dict[str, Any], table: str, settings: Mapping[str, Any]) -> Iterator[DbtTest]:
-    """The generic tests of a table and its columns."""
-    columns: list[tuple[str | None, dict[str, Any]]] = [(None, item)]
-    columns += [(_column(column), column) for column in mappings(item.get("columns"))]
-    for column, owner in columns:
-        given = owner.get("data_tests") or owner.get("tests")
-        for test in given if isinstance(given, list) else ():
+def _generic_tests(entry: dict[str, Any], table: str, settings: Mapping[str, Any]) -> Iterator[ProjectTest]:
+    """The generic tests in the YAML entry of a table, its own and those of its columns."""
+    owners: list[tuple[str | None, dict[str, Any]]] = [(None, entry)]
+    owners += [(_column_name(column), column) for column in mappings(entry.get("columns"))]
+    for column, owner in owners:
+        items = owner.get("data_tests") or owner.get("tests")
+        for item in items if isinstance(items, list) else ():
             # Either `KIND`, `{KIND: {…}}` or `{test_name: KIND, …}`.
-            named = {"test_name": test} if isinstance(test, str) else test if isinstance(test, dict) else {}
-            if "test_name" not in named and len(named) == 1:
-                kind, more = next(iter(named.items()))
-                named = {**_mapping(more), "test_name": kind}
-            if not named.get("test_name") or not _enabled(settings, named.get("config"), named):
+            test = {"test_name": item} if isinstance(item, str) else item if isinstance(item, dict) else {}
+            if "test_name" not in test and len(test) == 1:
+                kind, more = next(iter(test.items()))
+                test = {**_mapping(more), "test_name": kind}
+            if not test.get("test_name") or not _enabled(settings, test.get("config"), test):
                 continue
-            if TAG in (_mapping(named.get("config")).get("tags") or ()):
+            if TAG in (_mapping(test.get("config")).get("tags") or ()):
                 continue
-            kind = str(named["test_name"]).rpartition(".")[2]
-            arguments = {key: value for key, value in named.items() if key not in _NOT_ARGUMENTS} | _mapping(
-                named.get("arguments")
-            )
-            severity = _severity(settings, named.get("config"), named)
-            about = column or arguments.get("column_name")
-            yield DbtTest(test_name(kind, about, arguments), table, severity, str(named.get("description") or ""))
+            kind = str(test["test_name"]).rpartition(".")[2]
+            arguments = {key: value for key, value in test.items() if key not in _NOT_ARGUMENTS}
+            arguments |= _mapping(test.get("arguments"))
+            severity = _severity(settings, test.get("config"), test)
+            name = test_name(kind, column or arguments.get("column_name"), arguments)
+            yield ProjectTest(name, table, severity, str(test.get("description") or ""))
 
 
-def _singular(path: Path, settings: Mapping[str, Any]) -> Iterator[DbtTest]:
-    """A test that is a query of its own."""
-    reads, inside = _template(path)
+def _singular_test(path: Path, settings: Mapping[str, Any]) -> Iterator[ProjectTest]:
+    """The test in one file, unless it is disabled."""
+    reads, config = _template(path)
     models_first = sorted(reads, key=lambda name: "." in name)
-    if _enabled(settings, inside):
-        yield DbtTest(path.stem, models_first[0] if models_first else "", _severity(settings, inside), "")
+    if _enabled(settings, config):
+        yield ProjectTest(path.stem, models_first[0] if models_first else "", _severity(settings, config), "")
 
 
-def _column(column: Mapping[str, Any]) -> str:
+def _column_name(column: Mapping[str, Any]) -> str:
     return f'"{column.get("name")}"' if column.get("quote") is True else str(column.get("name"))
 
 
 def _enabled(*settings: object) -> bool:
-    """Whether dbt uses something, by settings of which the later ones win."""
-    return [True, *(given["enabled"] for given in map(_mapping, settings) if "enabled" in given)][-1] is not False
+    """Return whether dbt uses a node, by settings of which the later ones win."""
+    return [True, *(item["enabled"] for item in map(_mapping, settings) if "enabled" in item)][-1] is not False
 
 
 def _severity(*settings: object) -> str:
-    """How grave a failed test is, by settings of which the later ones win."""
-    given = ["error", *(str(given["severity"]) for given in map(_mapping, settings) if "severity" in given)]
-    return "warning" if given[-1].lower() == "warn" else "error"
+    """Return the severity of a test, by settings of which the later ones win."""
+    values = ["error", *(str(item["severity"]) for item in map(_mapping, settings) if "severity" in item)]
+    return "warning" if values[-1].lower() == "warn" else "error"
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -170,23 +170,23 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _settings(project: Mapping[str, Any], kind: str, place: tuple[str, ...]) -> dict[str, Any]:
-    """What dbt_project.yml says of a node at a place, its folders and name; what stands deeper wins."""
-    found: dict[str, Any] = {}
+    """Return the settings in dbt_project.yml for a node at a place, its folders and name; deeper ones win."""
+    settings: dict[str, Any] = {}
     level = _mapping(project.get(kind) or (project.get("tests") if kind == "data_tests" else None))
     for part in (str(project.get("name")), *place, ""):
-        found |= {str(key).removeprefix("+"): value for key, value in level.items() if not isinstance(value, dict)}
+        settings |= {str(key).removeprefix("+"): value for key, value in level.items() if not isinstance(value, dict)}
         level = _mapping(level.get(part))
-    return found
+    return settings
 
 
 def folder_names(settings: Mapping[str, Any], key: str, default: str) -> tuple[str, ...]:
-    """The folders that dbt_project.yml gives under a key such as `model-paths`."""
-    given = settings.get(key) or [default]
-    return tuple(str(part) for part in (given if isinstance(given, list) else [given]))
+    """Return the folders that dbt_project.yml lists under a key such as `model-paths`."""
+    value = settings.get(key) or [default]
+    return tuple(str(part) for part in (value if isinstance(value, list) else [value]))
 
 
 def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
-    """The files below a folder that dbt looks at, each with the folders between."""
+    """Return the files below a folder that dbt reads, each with the folders between."""
     return sorted(
         (Path(root, name), Path(root).relative_to(top).parts)
         for root, _, names in os.walk(top) for name in names if not name.startswith((".", "#", "~"))
@@ -194,7 +194,7 @@ def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 
 def read_loosely(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file of dbt; empty for whatever dbt will refuse."""
+    """Return the mapping in a YAML file of dbt; an empty one for a file that dbt refuses."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
@@ -210,7 +210,7 @@ def _environment() -> Any:
 
 
 def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """What SQL reads through `ref` and `source`, in order of appearance, and the plain values it gives to `config`."""
+    """Return the tables that SQL names in `ref` and `source`, in order, and the plain values of its `config`."""
     import jinja2
     from jinja2 import nodes
 
@@ -218,15 +218,15 @@ def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
         tree = _environment().parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, jinja2.TemplateSyntaxError):
         return (), {}
-    found: list[str] = []
+    reads: list[str] = []
     config: dict[str, Any] = {}
     for call in tree.find_all(nodes.Call):
         name = getattr(call.node, "name", None)
-        given = [arg.value for arg in call.args if isinstance(arg, nodes.Const) and isinstance(arg.value, str)]
-        if name == "ref" and given:
-            found.append(given[-1])
-        elif name == "source" and len(given) == 2:
-            found.append(".".join(given))
+        texts = [arg.value for arg in call.args if isinstance(arg, nodes.Const) and isinstance(arg.value, str)]
+        if name == "ref" and texts:
+            reads.append(texts[-1])
+        elif name == "source" and len(texts) == 2:
+            reads.append(".".join(texts))
         elif name == "config":
             config |= {item.key: item.value.value for item in call.kwargs if isinstance(item.value, nodes.Const)}
-    return tuple(dict.fromkeys(found)), config
+    return tuple(dict.fromkeys(reads)), config

@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.core import Config, TransformError, mappings, read_text
 from kit.core import database as work
-from kit.dbt.project import Project, files_below, folder_names, read_loosely
+from kit.dbt.project import Project, files_below, folder_names, read_loosely, singular_tests
 from kit.dbt.templates import DbtValue, Templates
 from kit.mesh import DataProduct
 
@@ -79,10 +79,8 @@ class RenderedProject:
             if path.suffix == ".sql":
                 names = {"this": relation(name), "model": DbtValue(name=name)}
                 yield CompiledStatement(name, "model", path, self._render(path, names))
-        for part in folder_names(self.settings, "test-paths", "tests"):
-            for path, place in files_below(self.product.folder / part):
-                if path.suffix == ".sql" and place[:1] not in (("generic",), ("fixtures",)):
-                    yield CompiledStatement(path.stem, "test", path, self._render(path, {}))
+        for path, _ in singular_tests(self.product.folder, self.settings):
+            yield CompiledStatement(path.stem, "test", path, self._render(path, {}))
         documents = {self.product.folder / "dbt_project.yml": self.settings, **self.described}
         for path, value in [*self.hooks, *((path, hook) for path, data in documents.items() for hook in _hooks(data))]:
             for text in hook_texts(value):

@@ -1,4 +1,4 @@
-"""Running a product's dbt project in this process, over a work database."""
+"""Runs the dbt project of a product in this process, on a work database."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _PROFILES = Path(__file__).parent
 
 @dataclass(frozen=True)
 class TransformResult:
-    """What a dbt build did: the models it made and the outcome of every dbt test and unit test."""
+    """The models that a dbt build made, and the outcome of every dbt test and unit test."""
 
     models: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -36,22 +36,22 @@ def transform(
     partition: str | None = None,
     only: str = "",
 ) -> TransformResult:
-    """Build the product's models: marts as Parquet below `staging`, everything else in `database`.
+    """Build the models of a product: marts as Parquet below `staging`, all others in `database`.
 
-    They can read `inputs`, the files behind the views of the database, and their own seeds, and write below `staging`.
-    `target` is dbt's own folder for this run, where compiled SQL, manifest and results are kept. With a `partition` only
-    that one is made; models get its key as the variable `partition`. `on_model` is called with each model that was made,
-    before anything reads it; what it raises fails the model. With `only` nothing runs but this model, port or not, and what
-    it is made from, without tests. Failed tests are returned as checks; a model that fails or a
-    project that cannot be parsed raises `TransformError`.
+    Models read `inputs` (the files behind the views of the database) and their own seeds, and write only below `staging`.
+    dbt keeps compiled SQL, manifest and results in the folder `target`. With a `partition`, only that one is built; models
+    get its key as the variable `partition`. With `only`, that model is built with the models it reads, without tests.
+    `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
+    it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
+    and for a project that dbt cannot parse.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     def listen(event: Any) -> None:
         if event.info.name == "SQLQuery" and "use_tmp_file" in event.data.sql.lower():
-            # The one way to write over a file that may be read, which DuckDB cannot tell apart.
-            raise TransformError("the option use_tmp_file would let a model write over its inputs; remove it")
+            # The one way to overwrite an input: DuckDB's list of allowed files makes no difference between read and write.
+            raise TransformError("the option use_tmp_file lets a model overwrite its inputs; remove it")
         if event.info.name == "NodeFinished":
             node = event.data.node_info
             if node.resource_type == "model" and node.node_status == "success":
@@ -61,7 +61,7 @@ def transform(
     ports = ",".join([*(port.name for port in product.ports if port.notebook is None), only])
     files = list(inputs)
     sandbox.declare(database, [*files, *_seeds(product)], [staging])
-    before = list(map(_state, files))
+    before = list(map(_fingerprint, files))
     with _environment(KIT_WORK_DATABASE=str(database), KIT_STAGING=str(staging), KIT_PORTS=ports, KIT_FILE=partition or "data"):
         try:
             selected = ["--select", f"+{only}", "--exclude-resource-type", "test", "unit_test"] if only else []
@@ -72,18 +72,18 @@ def transform(
             DuckDBConnectionManager.close_all_connections()
     if isinstance(result.exception, KeyboardInterrupt | SystemExit):
         raise result.exception
-    if changed := [path for path, state in zip(files, before, strict=True) if _state(path) != state]:
+    if changed := [path for path, old in zip(files, before, strict=True) if _fingerprint(path) != old]:
         raise TransformError(
-            f"'{product.name}': a model wrote over its input {short(changed[0])}, which readers share; correct the model, and "
-            "build the product the file is of anew with `kit run PRODUCT --force`"
+            f"'{product.name}': a model overwrote its input {short(changed[0])}, a published file; correct the model, and "
+            "rebuild the product of that file with `kit run PRODUCT --force`"
         )
     nodes = list(getattr(result.result, "results", None) or ())
     if not nodes:
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
-    broken = [node for node in nodes if node.status == "error"]
-    if broken:
-        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in broken)
-        raise TransformError(f"'{product.name}': dbt failed at {len(broken)} of {len(nodes)} nodes\n{details}")
+    failed = [node for node in nodes if node.status == "error"]
+    if failed:
+        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in failed)
+        raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes\n{details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
@@ -92,7 +92,7 @@ def transform(
 
 
 def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
-    """What dbt is called with; the environment names the work database and where marts go."""
+    """Return the arguments of a dbt command; the environment names the work database and the folder of marts."""
     arguments = [
         command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
@@ -103,25 +103,25 @@ def dbt_arguments(command: str, product: DataProduct, target: Path, partition: s
 
 
 def _seeds(product: DataProduct) -> list[Path]:
-    """The files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox would hold."""
+    """Return the files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox confines."""
     project = Project.read(product.folder)
-    if project.python:
-        raise TransformError(f"'{product.name}': {short(project.python[0])}: {PYTHON_MODEL}")
+    if project.python_models:
+        raise TransformError(f"'{product.name}': {short(project.python_models[0])}: {PYTHON_MODEL}")
     return [model.path.resolve() for model in project.models if model.path.suffix == ".csv"]
 
 
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+def _fingerprint(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _check(node: Any, connection: Any) -> Check:
     test = node.node
-    table = _about(test)
+    table = tested_table(test)
     passed = node.status in ("pass", "success", "skipped")
     declared = str(getattr(test.config, "severity", "error")).lower()
     severity = "warning" if node.status == "warn" or (passed and declared == "warn") else "error"
-    name = _name(test)
+    name = check_name(test)
     if passed:
         return Check(table, name, "dbt", True, severity)
     if test.resource_type == "unit_test":
@@ -132,15 +132,15 @@ def _check(node: Any, connection: Any) -> Check:
     return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
 
 
-def _name(test: Any) -> str:
-    """What a test is called, as `kit.project` names it."""
+def check_name(test: Any) -> str:
+    """Return the name of a test of dbt's manifest, as `ProjectTest.name`."""
     if generic := getattr(test, "test_metadata", None):
         return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
     return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
 
 
-def _about(test: Any) -> str:
-    """The table a test judges, as `kit.project` names it."""
+def tested_table(test: Any) -> str:
+    """Return the table that a test of dbt's manifest tests, as `ProjectTest.table`."""
     node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
     reads = list(test.depends_on.nodes)
     if not getattr(test, "test_metadata", None):

@@ -7,7 +7,7 @@ from pathlib import Path
 from kit.build import check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import Config, KitError, inside, read_yaml, short
+from kit.core import Config, KitError, read_yaml, resolve_inside, short
 from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import coupling, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
@@ -86,7 +86,7 @@ def _product(product: DataProduct) -> Iterator[Finding]:
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
-    for path in Project.read(product.folder).python:
+    for path in Project.read(product.folder).python_models:
         yield Finding(product.name, path, None, PYTHON_MODEL)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
@@ -115,7 +115,7 @@ def _links(product: DataProduct) -> Iterator[Finding]:
     for path in sorted(product.folder.rglob("*")):
         if path.is_symlink():
             try:
-                inside(product.folder, str(path.relative_to(product.folder)))
+                resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
                 yield Finding.from_error(product.name, error)
 

@@ -111,13 +111,13 @@ def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[Findi
 def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
     yield from _unprovable(product)
     try:
-        texts = sql_references(config, mesh, product)
+        texts = sql_references(config, product)
     except KitError as error:
         seen.all = True
         yield Finding(product.name, product.folder, None, f"cannot tell what its models read: {error}")
         return
     own = {model.name.lower() for model in Project.read(product.folder).models}
-    for text, found in texts:
+    for text, found in texts.items():
         seen.names |= {table.lower() for table in found.tables}
         hook = "a hook " if text.kind == "hook" else ""
         seen.all = seen.all or not found.parsed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kit.contracts import foreign_key_checks
 from kit.core import Config, KitError
-from kit.lineage.product_sql import sql_references
+from kit.lineage.product_sql import column_references
 from kit.lineage.sql import names_in
 from kit.mesh import DataProduct, Mesh
 from kit.notebooks import code_cells
@@ -23,10 +23,10 @@ def column_lineage(config: Config, mesh: Mesh, products: Iterable[DataProduct] |
     for product in mesh.products if products is None else products:
         ports = {item.name: item.port for item in product.inputs}
         try:
-            references = sql_references(config, mesh, product)
+            references = column_references(config, mesh, product)
         except KitError:
             continue
-        for text, read in references:
+        for text, read in references.items():
             if text.kind == "model" and read.columns is not None:
                 for column, origins in read.columns.origins.items():
                     ids = [f"{ports.get(table) or f'{product.name}.{table}'}.{origin}" for table, origin in origins]
@@ -42,7 +42,7 @@ def column_use(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str]
     use: dict[str, dict[str, frozenset[str] | None]] = {port.id: {} for port in mesh.ports}
     for product in mesh.products:
         try:
-            queries = [read.columns for text, read in sql_references(config, mesh, product) if text.kind != "hook"]
+            queries = [read.columns for read in column_references(config, mesh, product).values()]
         except KitError:
             queries = [None]
         contracts = [source.contract for source in product.sources] + [port.contract for port in product.ports]

@@ -8,38 +8,43 @@ from kit.dbt.compiler import statements
 from kit.dbt.project import Project
 from kit.dbt.renderer import CompiledStatement
 from kit.lineage.sql import SqlReader, SqlReferences
-from kit.lineage.sql_columns import TableColumns
 from kit.mesh import RAW, DataProduct, Mesh
 
-References = tuple[tuple[CompiledStatement, SqlReferences], ...]
+References = dict[CompiledStatement, SqlReferences]
 
 
-def sql_references(config: Config, mesh: Mesh, product: DataProduct) -> References:
-    """Each model, SQL test and hook of a product with its references; raises `TransformError` when dbt refuses the project.
-
-    Columns are resolved through the models of the product, but not for hooks, nor when an input belongs to a broken product,
-    whose last snapshot has columns that no contract states.
-    """
-    texts = statements(config, product)
+def sql_references(config: Config, product: DataProduct) -> References:
+    """Each model, SQL test and hook of a product with the tables it reads; raises `TransformError` when dbt refuses it."""
     reader = SqlReader(config.cache / "sql" / product.name)
-    models = {text.name: text for text in texts if text.kind == "model"}
+    references = {text: reader.read(text.sql, may_change=text.kind == "hook") for text in statements(config, product)}
+    reader.save()
+    return references
+
+
+def column_references(config: Config, mesh: Mesh, product: DataProduct) -> References:
+    """Each model and SQL test of a product with the columns it reads, resolved through its models; raises as `sql_references`.
+
+    No columns are known when an input belongs to a broken product, whose last snapshot has columns that no contract states.
+    """
+    queries = {text: read for text, read in sql_references(config, product).items() if text.kind != "hook"}
     columns = _known_columns(mesh, product)
-    read: dict[CompiledStatement, SqlReferences] = {}
+    if columns is None:
+        return queries
+    reader = SqlReader(config.cache / "columns" / product.name)
+    models = {text.name: text for text in queries if text.kind == "model"}
+    references: References = {}
 
-    def read_statement(text: CompiledStatement) -> SqlReferences:
-        if text not in read:
-            read[text] = references = reader.read(text.sql, may_change=text.kind == "hook")  # also ends a circle of models
-            if columns is not None and text.kind != "hook":
-                read[text] = reader.read(text.sql, columns=columns_of(references.tables, columns))
-        return read[text]
+    def resolve(text: CompiledStatement) -> SqlReferences:
+        if text not in references:
+            references[text] = queries[text]  # for models that read each other
+            made = {table: resolve(models[table]).columns for table in queries[text].tables if table in models}
+            known = {table: columns[table] for table in queries[text].tables if table in columns}
+            known |= {table: list(model.origins) for table, model in made.items() if model}
+            references[text] = reader.read(text.sql, columns=known)
+        return references[text]
 
-    def columns_of(tables: tuple[str, ...], known: TableColumns) -> TableColumns:
-        made = {table: read_statement(models[table]).columns for table in tables if table in models}
-        return {table: known[table] for table in tables if table in known} | {
-            table: list(columns.origins) for table, columns in made.items() if columns
-        }
-
-    references = tuple((text, read_statement(text)) for text in texts)
+    for text in queries:
+        resolve(text)
     reader.save()
     return references
 

@@ -120,7 +120,7 @@ def test_models_cannot_leave_their_product(small: SmallMesh) -> None:
         "sets.sql": "changes the setting 'enable_external_access', which is fixed during a build; remove it",
         "writes.sql": f"'ROOT/written.csv' {BOUNDS} the port it belongs to as an input in product.odps.yaml",
     }
-    assert told["overwrites.sql"].endswith("the option use_tmp_file would let a model write over its inputs; remove it")
+    assert told["overwrites.sql"].endswith("the option use_tmp_file lets a model overwrite its inputs; remove it")
     assert sorted(path.name for path in small.root.iterdir()) == [
         "catalog.yaml", "domains", "feed", "pyproject.toml", "state",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kit.dbt.project import TAG, DbtTest, Project
+from kit.dbt.project import TAG, Project, ProjectTest
 from kit.dbt.project import test_name as generic_name
 from tests.support.small_mesh import write
 
@@ -111,7 +111,7 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    from kit.dbt.runner import _PROFILES, _about, _environment, _name
+    from kit.dbt.runner import _PROFILES, _environment, check_name, tested_table
 
     arguments = [
         "parse", "--project-dir", str(folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
@@ -138,11 +138,11 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     ]
     severity = {"warn": "warning", "error": "error"}
     return nodes, sorted(
-        (_about(item), _name(item), severity[getattr(item.config, "severity", "error").lower()]) for item in tests
+        (tested_table(item), check_name(item), severity[getattr(item.config, "severity", "error").lower()]) for item in tests
     )
 
 
-def test_a_project_is_read_as_dbt_would(tmp_path: Path) -> None:
+def test_a_project_is_read_as_dbt_reads_it(tmp_path: Path) -> None:
     project = Project.read(lay_out(tmp_path, NASTY))
     assert [(model.name, model.path, model.description, model.reads) for model in project.models] == [
         ("seeded", tmp_path / "data/seeded.csv", "What was sown.", ()),
@@ -152,26 +152,26 @@ def test_a_project_is_read_as_dbt_would(tmp_path: Path) -> None:
         ("d", tmp_path / "more/models/d.sql", "", ("c",)),
     ]
     assert project.tests == (
-        DbtTest("positive", "a", "error", ""),
-        DbtTest('unique_pair {"columns": ["id", "kind"]}', "a", "warning", ""),
-        DbtTest("id: unique", "a", "error", "Said why."),
-        DbtTest("id: not_null", "a", "error", ""),
-        DbtTest("""id: relationships {"field": "id", "to": "ref('b')"}""", "a", "error", ""),
-        DbtTest('id: accepted_values {"quote": false, "values": [1, 2.5, true]}', "a", "warning", ""),
-        DbtTest("id: not_null", "a", "error", ""),
-        DbtTest('"kind": accepted_values {"values": ["x", "ü"]}', "a", "error", ""),
-        DbtTest("id: positive", "b", "error", ""),
-        DbtTest("positive", "seeded", "error", ""),
-        DbtTest("id: unique", "seeded", "error", ""),
-        DbtTest("id: not_null", "seeded", "warning", ""),
-        DbtTest("positive", "raw.things", "error", ""),
-        DbtTest("id: unique", "raw.things", "error", ""),
-        DbtTest("""id: relationships {"field": "id", "to": "ref('seeded')"}""", "raw.things", "error", ""),
-        DbtTest("unit test tiny", "c", "error", "Nothing comes of nothing."),
-        DbtTest("agree", "b", "error", ""),
-        DbtTest("soft", "a", "warning", ""),
-        DbtTest("alone", "", "error", ""),
-        DbtTest("warned", "raw.things", "warning", ""),
+        ProjectTest("positive", "a", "error", ""),
+        ProjectTest('unique_pair {"columns": ["id", "kind"]}', "a", "warning", ""),
+        ProjectTest("id: unique", "a", "error", "Said why."),
+        ProjectTest("id: not_null", "a", "error", ""),
+        ProjectTest("""id: relationships {"field": "id", "to": "ref('b')"}""", "a", "error", ""),
+        ProjectTest('id: accepted_values {"quote": false, "values": [1, 2.5, true]}', "a", "warning", ""),
+        ProjectTest("id: not_null", "a", "error", ""),
+        ProjectTest('"kind": accepted_values {"values": ["x", "ü"]}', "a", "error", ""),
+        ProjectTest("id: positive", "b", "error", ""),
+        ProjectTest("positive", "seeded", "error", ""),
+        ProjectTest("id: unique", "seeded", "error", ""),
+        ProjectTest("id: not_null", "seeded", "warning", ""),
+        ProjectTest("positive", "raw.things", "error", ""),
+        ProjectTest("id: unique", "raw.things", "error", ""),
+        ProjectTest("""id: relationships {"field": "id", "to": "ref('seeded')"}""", "raw.things", "error", ""),
+        ProjectTest("unit test tiny", "c", "error", "Nothing comes of nothing."),
+        ProjectTest("agree", "b", "error", ""),
+        ProjectTest("soft", "a", "warning", ""),
+        ProjectTest("alone", "", "error", ""),
+        ProjectTest("warned", "raw.things", "warning", ""),
     )
 
 
@@ -184,7 +184,7 @@ def test_dbt_sees_the_same_models_and_tests(tmp_path: Path, name: str) -> None:
     if name == "nasty":
         made["c"].insert(0, "a")  # in the branch that is not taken
     assert models(project) == made
-    assert sorted((test.about, test.name, test.severity) for test in project.tests) == tests
+    assert sorted((test.table, test.name, test.severity) for test in project.tests) == tests
 
 
 SEVERAL = {"dbt_project.yml": SETTINGS, "models/a.sql": "select 1 as id\n"}

@@ -1,14 +1,25 @@
 import pytest
 
 from kit.lineage import sql
-from kit.lineage.product_sql import sql_references
+from kit.lineage.product_sql import column_references, sql_references
 from kit.lineage.sql_columns import ColumnReferences
 from tests.support.small_mesh import SmallMesh, write
 
 
 def columns(small: SmallMesh, product: str = "shop") -> dict[str, ColumnReferences | None]:
-    references = sql_references(small.config, small.mesh, small.product(product))
-    return {text.name: read.columns for text, read in references}
+    references = column_references(small.config, small.mesh, small.product(product))
+    return {text.name: read.columns for text, read in references.items()}
+
+
+def test_every_text_has_its_tables(small: SmallMesh) -> None:
+    small.replace("domains/shop/models/marts/totals.sql", "select", "{{ config(post_hook=\"copy sales to 'x'\") }}select")
+    references = sql_references(small.config, small.product("shop"))
+    assert {(text.kind, text.name): (read.tables, len(read.faults)) for text, read in references.items()} == {
+        ("model", "sales"): (("raw.sales",), 0),
+        ("model", "totals"): (("sales",), 0),
+        ("hook", "totals"): ((), 1),
+    }
+    assert {text.kind for text in column_references(small.config, small.mesh, small.product("shop"))} == {"model"}
 
 
 def test_columns_are_resolved_through_own_models_in_any_order(small: SmallMesh) -> None:

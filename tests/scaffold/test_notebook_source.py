@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.scaffold.notebook_io import external_reads
+from kit.scaffold.notebook_source import external_reads
 from tests.support.small_mesh import notebook, write
 
 

@@ -1,0 +1,168 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.contracts.check import Check
+from kit.core import database
+from kit.core.errors import TransformError
+from kit.dbt.runner import TransformResult, dbt_arguments, transform
+from tests.support.small_mesh import SmallMesh, write
+
+
+class Bench:
+    """The product `shop` beside a work database with three sales."""
+
+    def __init__(self, small: SmallMesh) -> None:
+        self.product = small.product("shop")
+        self.database, self.staging = small.root / "work.duckdb", small.root / "staging"
+        self.raw = small.root / "sales.parquet"
+        self.staging.mkdir()
+        for path in self.product.folder.glob("models/marts/*.yml"):
+            path.unlink()
+        rows = "(values (1, 'tea', 1), (2, 'cake', 2), (3, 'tea', 3)) as t(sale_id, item, amount)"
+        with database.connect(self.database) as connection:
+            connection.execute(f"copy (from {rows}) to '{self.raw}'")
+            database.add_views(connection, {"raw.sales": [self.raw]})
+
+    def write(self, path: str, text: str) -> None:
+        write(self.product.folder / path, text)
+
+    def transform(self, **options: Any) -> TransformResult:
+        for port in self.product.ports:
+            (self.staging / port.name).mkdir(exist_ok=True)
+        return transform(self.product, self.database, [self.raw], self.staging, self.staging.parent / "dbt", **options)
+
+    def error(self, **options: Any) -> str:
+        with pytest.raises(TransformError) as raised:
+            self.transform(**options)
+        return str(raised.value)
+
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        with database.connect(self.database, read_only=True) as connection:
+            return connection.execute(f"from {table}").fetchall()
+
+    def staged(self) -> list[str]:
+        return sorted(path.relative_to(self.staging).as_posix() for path in self.staging.rglob("*.parquet"))
+
+
+@pytest.fixture
+def bench(small: SmallMesh) -> Bench:
+    return Bench(small)
+
+
+def test_marts_are_staged_and_tests_become_checks(bench: Bench) -> None:
+    bench.write(
+        "models/staging/stg_teas.sql", "{{ config(materialized='view') }}select * from {{ ref('sales') }} where item = 'tea'"
+    )
+    bench.write(
+        "models/staging/stg_teas.yml",
+        "models: [{name: stg_teas, columns: [{name: item, data_tests: [unique, not_null, {accepted_values: {arguments: "
+        "{values: [cake]}, config: {severity: warn}}}]}]}]\n",
+    )
+    bench.write("tests/amounts.sql", "select sale_id, amount from {{ ref('stg_teas') }} where amount > 2")
+    nodes: list[str] = []
+    models: list[str] = []
+    result = bench.transform(on_node=nodes.append, on_model=models.append)
+    assert sorted(result.models) == ["sales", "stg_teas", "totals"]
+    assert bench.staged() == ["sales/data.parquet", "totals/data.parquet"]
+    assert [row[0] for row in bench.rows("stg_teas")] == [1, 3]
+    assert {check.rule: check for check in result.checks} == {
+        "item: unique": Check(
+            "stg_teas", "item: unique", "dbt", False, "error", "1 rows", 1, ({"unique_field": "tea", "n_records": "2"},), ""
+        ),
+        "item: not_null": Check("stg_teas", "item: not_null", "dbt", True, "error"),
+        'item: accepted_values {"values": ["cake"]}': Check(
+            "stg_teas", 'item: accepted_values {"values": ["cake"]}', "dbt", False, "warning", "1 rows", 1,
+            ({"value_field": "tea", "n_records": "2"},), "",
+        ),
+        "amounts": Check("stg_teas", "amounts", "dbt", False, "error", "1 rows", 1, ({"sale_id": "3", "amount": "3"},), ""),
+    }  # fmt: skip
+    assert models == [name for name in nodes if name in result.models]
+    assert models[0] == "sales"
+    assert len(nodes) == 7
+
+
+def test_a_unit_test_is_a_check(bench: Bench) -> None:
+    bench.write(
+        "models/marts/unit.yml",
+        "unit_tests: [{name: doubles, model: totals, given: [{input: ref('sales'), rows: [{item: tea, amount: 1}]}], "
+        "expect: {rows: [{item: tea, amount: 2}]}}]\n",
+    )
+    (check,) = (check for check in bench.transform().checks if check.rule == "unit test doubles")
+    assert (check.table, check.passed, check.severity) == ("totals", False, "error")
+    assert "actual differs from expected" in check.observed
+
+
+def test_only_one_model_and_those_it_reads_are_built(bench: Bench) -> None:
+    bench.write("tests/never.sql", "select 1 from {{ ref('sales') }}")
+    result = bench.transform(only="sales")
+    assert result == TransformResult(("sales",), ())
+    assert bench.staged() == ["sales/data.parquet"]
+
+
+def test_a_partition_is_a_variable_and_the_name_of_a_file(bench: Bench) -> None:
+    bench.write("models/marts/sales.sql", "select * from {{ source('raw', 'sales') }} where item = '{{ var('partition') }}'")
+    bench.transform(partition="cake")
+    assert bench.staged() == ["sales/cake.parquet", "totals/cake.parquet"]
+    assert [row[0] for row in bench.rows("sales")] == [2]
+
+
+def test_a_model_that_fails_is_named_with_its_reason(bench: Bench) -> None:
+    bench.write("models/marts/totals.sql", "select nobody from {{ ref('sales') }}")
+    message = bench.error()
+    assert message.startswith("'shop': dbt failed at 1 of 2 nodes\nmodels/marts/totals.sql: ")
+    assert "nobody" in message
+
+
+def test_an_error_of_the_listener_fails_its_model(bench: Bench) -> None:
+    def refuse(name: str) -> None:
+        raise TransformError(f"{name} is refused")
+
+    assert "is refused" in bench.error(on_model=refuse)
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        ("copy (select 1) to 'elsewhere.csv'", "'elsewhere.csv' is not allowed"),
+        ("create table t as from read_text('/etc/passwd')", "'/etc/passwd' is not allowed"),
+        ("set threads = 2", "changes the setting 'threads'"),
+    ],
+)
+def test_models_are_confined(bench: Bench, hook: str, reason: str) -> None:
+    bench.write("models/marts/totals.sql", f'{{{{ config(pre_hook="{hook}") }}}}select 1 as one')
+    assert f"models/marts/totals.sql: {reason}" in bench.error()
+
+
+def test_an_input_that_changes_meanwhile_ends_the_build(bench: Bench) -> None:
+    assert "a model overwrote its input" in bench.error(on_model=lambda _: os.utime(bench.raw, (0, 0)))
+
+
+def test_a_project_that_dbt_cannot_parse_is_refused(bench: Bench) -> None:
+    bench.write("models/marts/totals.sql", "select * from {{ ref('nobody') }}")
+    assert bench.error().startswith("'shop': dbt could not run the project: Compilation Error")
+
+
+def test_a_model_in_python_is_refused_before_dbt_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbt.cli.main.dbtRunner", None)
+    bench.write("models/marts/extra.py", "")
+    assert "models/marts/extra.py: a model in Python could read anything" in bench.error()
+
+
+def test_nothing_is_left_open_after_a_build(bench: Bench) -> None:
+    before = dict(os.environ)
+    bench.transform()
+    assert dict(os.environ) == before
+    with database.connect(bench.database) as connection:  # another connection of this process could not write
+        assert connection.execute("create table more as select 1") is not None
+
+
+def test_arguments_of_dbt(small: SmallMesh, tmp_path: Path) -> None:
+    shop = small.product("shop")
+    build, compiled = (dbt_arguments(command, shop, tmp_path, "2024-01") for command in ("build", "compile"))
+    assert build[-2:] == ["--vars", '{"partition": "2024-01"}']
+    assert build[build.index("--exclude") + 1] == "tag:contract"
+    assert "--exclude" not in compiled
+    assert dbt_arguments("build", shop, tmp_path) == build[:-2]
