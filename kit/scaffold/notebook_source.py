@@ -40,8 +40,10 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
         with preview_notebook(context.config, product, place, asset.port, [provider.id for provider in providers]) as staged:
             contract = draft([staged], f"{product}.{asset.port}")
     except NotebookError as error:
-        hint = "; --frame NAME says which frame it makes" if error.exception == NotATable.__name__ else ""
-        raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
+        error.path = path if error.path == place else error.path
+        if error.exception == NotATable.__name__:
+            error.problem += "; --frame NAME chooses another frame"
+        raise
     finally:
         place.unlink()
     return PortFiles(

@@ -112,7 +112,7 @@ def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: Small
         planned(mesh)
     assert str(caught.value) == (
         f"{PATH}: cell 2 failed: NotATable: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
-        "--frame NAME says which frame it makes"
+        "--frame NAME chooses another frame"
     )
     assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
 
