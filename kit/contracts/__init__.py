@@ -15,7 +15,7 @@ from kit.contracts.finding import Finding
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
-from kit.contracts.rule_kinds import ROW_COUNT, Assertion, DbtTest, columns_of
+from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query, without_values
 from kit.contracts.rules import Rule
 
@@ -34,7 +34,6 @@ __all__ = [
     "Contract",
     "ContractChange",
     "CsvFormat",
-    "DbtTest",
     "DocumentReader",
     "Finding",
     "Query",

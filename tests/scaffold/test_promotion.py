@@ -12,7 +12,7 @@ from kit.mesh.context import Context
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
-from kit.storage.runs import Runs
+from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -82,7 +82,7 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             "plan", "a", ["import requests\nkit.read(name)\n!ls", "pl.read_csv('x.csv')"],
             f"{PATH} cannot be an asset as it stands:\n"
             "  cell 2, line 1: imports requests, but an asset reads ports only; bring it in as a source (ingest.py)\n"
-            "  cell 2, line 2: works out what to read; write the name of the port, as in kit.read('product.port')\n"
+            "  cell 2, line 2: computes the name of a port; write it out, as in kit.read('product.port')\n"
             "  cell 2, line 3: '!ls' runs what cannot be checked; write Python\n"
             "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
         ),
@@ -129,7 +129,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
 
     def fails(now: Context, product: str) -> Outcome:
         seen.append((product, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
-        return Outcome("plan", "failed", 0, message="1 check failed")
+        return Outcome("plan", BuildStatus.FAILED, 0, message="1 check failed")
 
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
