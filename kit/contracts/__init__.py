@@ -12,7 +12,6 @@ from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Cont
 from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
-from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
@@ -49,11 +48,9 @@ __all__ = [
     "document_changes",
     "explain",
     "foreign_key_checks",
-    "implies",
     "is_whole",
     "merged",
     "quarantine_table",
     "required_bump",
-    "subject",
     "without_values",
 ]

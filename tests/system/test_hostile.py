@@ -188,7 +188,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "query of a path": (
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from '/etc/passwd.csv'", "mustBe": 1}),
-        "'its query gives = 1' asks '/etc/passwd.csv'; it may ask: ${table}, ",
+        "'its query gives = 1' reads the file '/etc/passwd.csv' in place of a table",
     ),
     "custom rule that reads a file": (
         CONTRACT,
