@@ -10,12 +10,11 @@ from kit.contracts import CsvFormat
 from kit.core import IDENTIFIER, Config, KitError, NotebookError, parse_yaml, short, yaml_writer
 from kit.governance import forbidden
 from kit.ingest import SUFFIXES, RawFile, identifier, is_raw_file
-from kit.lineage import notebook_reads
+from kit.lineage import external_reads, notebook_reads
 from kit.mesh import RAW, Mesh, OutputPort
 from kit.scaffold import templates
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.contract_draft import draft
-from kit.scaffold.notebook_io import external_reads
 from kit.scaffold.notebook_preview import preview_notebook
 
 LARGEST_COPY = 10_000_000

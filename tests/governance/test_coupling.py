@@ -5,7 +5,7 @@ import pytest
 
 import kit
 from kit.governance.coupling import check_coupling
-from kit.lineage import python_reads
+from kit.lineage import python
 from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
@@ -217,4 +217,4 @@ def test_the_demo_is_proved(tmp_path: Path) -> None:
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:
-    assert set(kit.__all__) == python_reads.PUBLIC
+    assert set(kit.__all__) == python.PUBLIC
