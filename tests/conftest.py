@@ -16,23 +16,23 @@ from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
 
-# dbt parses its own five hundred macros anew for each project, half of a small build; its own tests do without, too.
+# dbt parses its own five hundred macros again for each project, half of the time of a small build; its own tests cache them.
 enable_test_caching()
 
-# A test run always tries the same examples, `make fuzz` others each time; what that finds becomes an `@example`.
+# A test run always tries the same examples, `make fuzz` others each time; a failure found there becomes an `@example`.
 settings.register_profile("ci", derandomize=True, database=None, deadline=None)
 settings.register_profile("fuzz", max_examples=2000, database=None, deadline=None, print_blob=True)
 settings.load_profile("ci")
 
 
 def examples(number: int) -> int:
-    """How many examples a slow property is tried with, of the hundred that others are; in `make fuzz` as many times more."""
+    """Return the number of examples of a slow property, out of a hundred; `make fuzz` multiplies it."""
     return number * settings.default.max_examples // 100
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the module that takes longest: begun last, all the other workers would wait for it in the end."""
-    items.sort(key=lambda item: item.path.name != "test_dev.py")
+    """Start the longest module first: at the end, all other workers would wait for it."""
+    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def small(tmp_path: Path) -> SmallMesh:
     return SmallMesh(tmp_path)
 
 
-# Runs a command in a network namespace of its own with loopback down, so that nothing can be reached. 77: not allowed to.
+# Runs a command in a network namespace of its own, without loopback; exits with 77 when that is not permitted.
 NO_NETWORK = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -61,19 +61,19 @@ def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.Comp
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo mesh, built from nothing with the network cut off; once for all the workers of a test run."""
+    """The demo mesh, built without network; once for all workers of a test run."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
-    storage, told = folder / "storage", folder / "told.json"
+    storage, result = folder / "storage", folder / "result.json"
     with lock(folder / ".lock", wait=True):
-        if not told.exists():
-            told.write_text(json.dumps(vars(kit("run", storage=storage, network=False))))
-    return storage, subprocess.CompletedProcess(**json.loads(told.read_text()))
+        if not result.exists():
+            result.write_text(json.dumps(vars(kit("run", storage=storage, network=False))))
+    return storage, subprocess.CompletedProcess(**json.loads(result.read_text()))
 
 
 @pytest.fixture(scope="session")
 def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The storage of the demo mesh, for this worker alone; without Dagster's home, whose settings name its own folder."""
+    """A copy of the demo mesh's storage for this worker, without Dagster's home, whose settings contain its own path."""
     built, done = first_run
     if done.returncode == 77:
         with lock(built.parent / ".lock", wait=True):

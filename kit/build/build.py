@@ -86,7 +86,7 @@ def _build(
     status, snapshot, passing = "failed", None, False
     secrets = Secrets()
     try:
-        secrets = Secrets.of(config)
+        secrets = Secrets.from_environment(config)
         begun = plan(config, product, request, held, progress, landings)
         status, snapshot = begun.status, begun.current
         message = _MESSAGES.get(status, "")

@@ -187,7 +187,7 @@ class Candidate:
         limits = executor.NotebookLimits(self.config.cell_timeout_seconds, output_mb)
         with self.progress.of(self.product.name, "notebook") as say:
             try:
-                executor.execute(sheet, parameters, limits, kernels, Secrets.of(self.config))
+                executor.execute(sheet, parameters, limits, kernels, Secrets.from_environment(self.config))
                 if not self._made(port, key):
                     raise NotebookError(f'{short(sheet.notebook)}: ended without kit.output("{port.name}", frame)')
             except NotebookError as error:

@@ -132,7 +132,7 @@ def assign_parameters(config: Config, product: DataProduct, given: Parameters) -
     """
     if not given:
         return {}
-    _refuse_secrets(product, given, Secrets.of(config))
+    _refuse_secrets(product, given, Secrets.from_environment(config))
     known = declared_parameters(product)
     for key in given:
         if not any(key in declared for declared in known.values()):

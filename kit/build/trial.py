@@ -63,7 +63,12 @@ def trials(
 
 
 def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
-    store, runs, secrets, clock = Store(config.storage), Runs(config.storage), Secrets.of(config), time.perf_counter()
+    store, runs, secrets, clock = (
+        Store(config.storage),
+        Runs(config.storage),
+        Secrets.from_environment(config),
+        time.perf_counter(),
+    )
     run_id = runs.new_id()
     verdict, message = "passed", ""
     with store.build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held, watch() as progress:

@@ -35,7 +35,7 @@ _STYLE = """<style>
 .kit-browse select option { padding: 3px 8px; }
 .kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
-/* Beside JupyterLab's file browser there is no room for two columns: the list then stands above the tabs. */
+/* Next to JupyterLab's file browser there is no room for two columns: the list is then above the tabs. */
 .kit-browse { container-type: inline-size; }
 @container (max-width: 960px) {
   .kit-browse > .widget-hbox:last-child { flex-direction: column; }

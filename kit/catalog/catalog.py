@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.catalog.browser import Browser
     from kit.drawing import Picture
 
-_SHOWN = 100  # rows of a table
+_MAX_ROWS = 100  # rows of a table
 _HEADER = ("product", "port", "description", "owner", "freshness / SLA", "checks", "rows")
 _MERGED = ("product", "port", "owner", "freshness / SLA", "checks", "rows")
 
@@ -124,11 +124,11 @@ class Catalog:
         return [Entry(self.config, status) for status in port_statuses(self.config, self.products)]
 
     def __repr__(self) -> str:
-        rows = [[_shortened(text) for text in _row(entry)] for entry in self.port_entries()[:_SHOWN]]
+        rows = [[_shortened(text) for text in _row(entry)] for entry in self.port_entries()[:_MAX_ROWS]]
         return "\n".join([*(table_lines(_HEADER, rows) if rows else ()), *self.hints()])
 
     def _repr_html_(self) -> str:
-        shown = self.port_entries()[:_SHOWN]
+        shown = self.port_entries()[:_MAX_ROWS]
         table = (
             markup.table(_MERGED, map(_cells, shown, [None, *shown]), numbers=["rows"], unbroken=["owner", "checks"])
             if shown
@@ -148,7 +148,7 @@ class Catalog:
         if not self.products:
             no_match = f"nothing matches '{self.searched}'; try fewer words, or parts of them"
             return [no_match if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
-        rest = sum(len(product.ports) or 1 for product in self.products) - _SHOWN
+        rest = sum(len(product.ports) or 1 for product in self.products) - _MAX_ROWS
         return [f'and {rest:,} more; filter with cat.search("words")'] if rest > 0 else []
 
     def _unknown(self, port: str) -> str:

@@ -12,7 +12,7 @@ from kit.drawing import Html, markup
 from kit.notebooks import notebook_html
 from kit.storage import Runs, Snapshot, Store, format_duration
 
-_MOST = 50
+_MAX_SNAPSHOTS = 50
 _HEADER = ("snapshot", "published", "rows", "checks", "contract", "contract changes", "commit")
 
 
@@ -42,7 +42,7 @@ def _snapshots(view: PortView) -> Html:
         raise NotPublished(f"'{view.entry.id}' was never published; build it with `kit run {product}`")
     pointer, now = store.read_pointer(product), datetime.now(UTC)
     rows = []
-    for snapshot, previous in zip_longest(snapshots[:_MOST], snapshots[1 : _MOST + 1]):
+    for snapshot, previous in zip_longest(snapshots[:_MAX_SNAPSHOTS], snapshots[1 : _MAX_SNAPSHOTS + 1]):
         port = snapshot.port(view.name)
         current = pointer is not None and snapshot.version == pointer.version
         label = "rolled back to" if current and pointer and pointer.by == "rollback" else "current"
@@ -55,7 +55,7 @@ def _snapshots(view: PortView) -> Html:
             markup.lines(*_changes(previous.port(view.name), port)) if previous else "",
             (snapshot.manifest.get("git_commit") or "")[:8],
         ))  # fmt: skip
-    rest = [markup.paragraph(f"and {len(snapshots) - _MOST:,} older ones")] if len(snapshots) > _MOST else []
+    rest = [markup.paragraph(f"and {len(snapshots) - _MAX_SNAPSHOTS:,} older ones")] if len(snapshots) > _MAX_SNAPSHOTS else []
     return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))
 
 

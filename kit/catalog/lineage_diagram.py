@@ -9,7 +9,7 @@ from kit.drawing import GraphNode, Picture, draw_graph
 from kit.lineage import LineageNode, column_lineage, downstream, hide_models, hide_nodes, lineage, notebook_columns, upstream
 from kit.mesh import Mesh
 
-_MOST = 60
+_MAX_BOXES = 60
 """The number of boxes in a picture; in a larger one, each other product is one box."""
 
 
@@ -123,10 +123,10 @@ def _edges(graph: Mapping[str, LineageNode]) -> list[tuple[str, str]]:
 def _picture(
     boxes: list[GraphNode], edges: list[tuple[str, str]], title: str, notes: tuple[str, ...], own: str = "", unit: str = "port"
 ) -> Picture:
-    """Return the picture; above `_MOST` boxes each product except `own` is one box, and at most `_MOST` of these are drawn."""
-    if len(boxes) > _MOST:
+    """Return the picture; with too many boxes, each product except `own` is one box, of which `_MAX_BOXES` are drawn."""
+    if len(boxes) > _MAX_BOXES:
         boxes, edges, notes = _folded(boxes, edges, notes, own, unit)
-    listed = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MOST])
+    listed = "; ".join(" → ".join(edge) for edge in sorted(edges)[:_MAX_BOXES])
     return Picture(draw_graph(boxes, edges, title, notes=notes), " ".join([f"{title}: {listed or 'nothing'}.", *notes]))
 
 
@@ -139,11 +139,11 @@ def _folded(
     unfolded = [box for box in boxes if box.group == own]
     distances, degrees = _distances([box.id for box in unfolded], edges), Counter(name for edge in edges for name in edge)
     others = sorted(counts.keys() - {own}, key=lambda name: (distances.get(name, 0), -degrees[name], name))
-    if len(others) > _MOST:
+    if len(others) > _MAX_BOXES:
         choice = "nearest of" if own else "products with the most inputs and readers of"
-        shown = f"Shown are the {_MOST} {choice} {len(others):,} products"
+        shown = f"Shown are the {_MAX_BOXES} {choice} {len(others):,} products"
         notes = (*notes, f'{shown}; cat.lineage("PRODUCT.PORT") draws the lineage of a port.')
-        others = others[:_MOST]
+        others = others[:_MAX_BOXES]
     folded = [GraphNode(name, counted(counts[name], unit), name, "port") for name in sorted(others)]
     shown_ids = {box.id for box in (*unfolded, *folded)}
     return [*unfolded, *folded], [edge for edge in edges if shown_ids.issuperset(edge)], notes

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
-BARS = 24
-TOP = 6
-_MOST = 5_000_000  # counted rows; a larger table is sampled to about this number
+_BARS = 24
+_TOP_VALUES = 6
+_MAX_ROWS = 5_000_000  # counted rows; a larger table is sampled to about this number
 _MOMENTS = ("date", "timestamp")
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "float",
             "double", "decimal")  # fmt: skip
@@ -49,8 +49,8 @@ def profiles(files: Iterable[Path]) -> tuple[Profile, ...]:
         kinds = {name: str(kind).lower() for name, kind in zip(whole.columns, whole.types, strict=True)}
         (rows,) = whole.aggregate("count(*)").fetchone() or (0,)
         whole.create_view("port")
-        if rows > _MOST:
-            share = f"{_MOST / rows * 100:.4f} percent (system, 1)"
+        if rows > _MAX_ROWS:
+            share = f"{_MAX_ROWS / rows * 100:.4f} percent (system, 1)"
             connection.execute(f"create temp table counted as from port using sample {share}")
         else:
             connection.execute("create view counted as from port")
@@ -95,8 +95,8 @@ def _finite(column: str, kind: str) -> str:
 def _bars(connection: "duckdb.DuckDBPyConnection", name: str, kind: str, least: float, most: float) -> tuple[int, ...]:
     column, unit = database.quoted(name), _unit(kind)
     # Whole numbers and days need whole steps; otherwise some bars cover one value more than others.
-    step = unit * ceil(((most - least) / unit + 1) / BARS) if unit else (most - least) / BARS
-    number = int((most - least) / step) + 1 if unit else BARS
+    step = unit * ceil(((most - least) / unit + 1) / _BARS) if unit else (most - least) / _BARS
+    number = int((most - least) / step) + 1 if unit else _BARS
     finite = f"and isfinite({column})" if _finite(column, kind) else ""
     # Literals, because DuckDB imports pandas for query parameters.
     place = f"floor(({_number(column, kind)} - {least!r}::double) / {step!r}::double)"
@@ -115,7 +115,7 @@ def _top(connection: "duckdb.DuckDBPyConnection", name: str) -> tuple[tuple[str,
     column = database.quoted(name)
     query = (
         f"select {column}::varchar, count(*) as rows from counted where {column} is not null "
-        f"group by {column} order by rows desc, 1 limit {TOP}"
+        f"group by {column} order by rows desc, 1 limit {_TOP_VALUES}"
     )
     values = connection.execute(query).fetchall()
     return tuple(values) if len(values) == 1 or values[0][1] > 1 else ()

@@ -9,10 +9,10 @@ from kit.contracts import Check, counts
 from kit.core import Config, counted
 from kit.drawing import GridCell, GridRow, Picture, draw_grid
 
-_BUILDS = 7
-_ROWS = 60
+_MAX_BUILDS = 7
+_MAX_ROWS = 60
 """The number of ports in a picture; of more ports, those with a failure or warning come first."""
-_CHECKS = 25
+_MAX_CHECKS = 25
 """The number of checks in a picture; of more checks, those that always passed are only counted."""
 _NOT_REACHED = GridCell("none", "not reached")
 _COLUMNS_NOTE = "Each column is one build{}, the newest on the left; times are UTC."
@@ -25,7 +25,7 @@ def draw_mesh(config: Config, ports: Iterable[str]) -> Picture:
     for port in ports:
         product, _, name = port.partition(".")
         if product not in builds:
-            builds[product] = checked_builds(config, product, _BUILDS)
+            builds[product] = checked_builds(config, product, _MAX_BUILDS)
         cells = [_build_cell(build, name) for build in builds[product]] or [GridCell("none", "never built")]
         rows.append(GridRow(name, product, cells))
     title, total = "Results of the newest builds", len(rows)
@@ -43,8 +43,10 @@ def draw_mesh(config: Config, ports: Iterable[str]) -> Picture:
 
 def draw_port(config: Config, port_id: str) -> Picture:
     """Draw the results of each check of `PRODUCT.PORT` in the newest builds; raises `UnknownName`."""
-    quality = port_quality(config, port_id, _BUILDS)
-    rows = _folded(quality) if len(quality.checks) > _CHECKS else [_row(history, quality.builds) for history in quality.checks]
+    quality = port_quality(config, port_id, _MAX_BUILDS)
+    rows = (
+        _folded(quality) if len(quality.checks) > _MAX_CHECKS else [_row(history, quality.builds) for history in quality.checks]
+    )
     title = f"Results of the checks of {port_id}"
     notes = [_COLUMNS_NOTE.format("")] if rows else []
     if not quality.builds:
@@ -107,9 +109,9 @@ def _check_cell(check: Check) -> GridCell:
 
 
 def _shortened(rows: list[GridRow]) -> list[GridRow]:
-    """Return at most `_ROWS` rows in their order, those that did not always pass before others."""
-    if len(rows) <= _ROWS:
+    """Return at most `_MAX_ROWS` rows in their order, those that did not always pass before others."""
+    if len(rows) <= _MAX_ROWS:
         return rows
     passed = [all(cell is None or cell.state == "passed" for cell in row.cells) for row in rows]
-    first = sorted(range(len(rows)), key=lambda position: passed[position])[:_ROWS]
+    first = sorted(range(len(rows)), key=lambda position: passed[position])[:_MAX_ROWS]
     return [rows[position] for position in sorted(first)]

@@ -12,7 +12,7 @@ from kit.lineage import product_nodes, upstream
 from kit.mesh import DataProduct
 from kit.storage import Runs, Store
 
-MOST = 20
+MAX_BUILDS = 20
 """The number of builds in a history."""
 
 
@@ -65,8 +65,8 @@ class PortQuality:
     checks: tuple[CheckHistory, ...]
 
 
-def port_quality(config: Config, port_id: str, most: int = MOST) -> PortQuality:
-    """Return the results of the checks of `PRODUCT.PORT` in the newest builds, at most `most`.
+def port_quality(config: Config, port_id: str, limit: int = MAX_BUILDS) -> PortQuality:
+    """Return the results of the checks of `PRODUCT.PORT` in the newest builds, at most `limit`.
 
     These are the checks of its contract, its suite and its consumer contracts, and of the raw sources and models of its own
     product from which it is made. Raises `UnknownName`, or `KitError` for a record that cannot be read.
@@ -75,7 +75,7 @@ def port_quality(config: Config, port_id: str, most: int = MOST) -> PortQuality:
     tables = tables_of_ports(config, product).get(port)
     if tables is None:
         raise UnknownName(f"there is no port '{port_id}'; `kit status` lists all ports")
-    builds = checked_builds(config, product, most)
+    builds = checked_builds(config, product, limit)
     return PortQuality(port_id, builds, tuple(history for history in check_histories(builds) if history.table in tables))
 
 
@@ -88,16 +88,16 @@ def check_histories(builds: Iterable[CheckedBuild]) -> tuple[CheckHistory, ...]:
     return tuple(CheckHistory(*key, tuple(results)) for key, results in histories.items())
 
 
-def checked_builds(config: Config, product: str, most: int = MOST) -> tuple[CheckedBuild, ...]:
+def checked_builds(config: Config, product: str, limit: int = MAX_BUILDS) -> tuple[CheckedBuild, ...]:
     """Return the newest builds of a product with checks; a snapshot replaces a run record that was pruned."""
-    records = islice(Runs(config.storage).history(product, ("published", "failed")), most)
+    records = islice(Runs(config.storage).history(product, ("published", "failed")), limit)
     builds = [
         CheckedBuild(record.run_id, record.finished_at, record.status, record.version, record.message, record.checks)
         for record in records
     ]
     known = {build.run_id for build in builds}
     store = Store(config.storage)
-    for version in store.versions(product)[:most]:
+    for version in store.versions(product)[:limit]:
         try:
             snapshot = store.snapshot(product, version)
         except UnknownName:
@@ -105,7 +105,7 @@ def checked_builds(config: Config, product: str, most: int = MOST) -> tuple[Chec
         if snapshot.manifest["run_id"] not in known:
             checks = tuple(map(Check.from_json, snapshot.manifest["checks"]))
             builds.append(CheckedBuild(snapshot.manifest["run_id"], snapshot.created_at, "published", version, "", checks))
-    return tuple(sorted(builds, key=lambda build: build.at, reverse=True)[:most])
+    return tuple(sorted(builds, key=lambda build: build.at, reverse=True)[:limit])
 
 
 def tables_of_ports(config: Config, product: str) -> dict[str, frozenset[str]]:

@@ -7,7 +7,7 @@ from kit.drawing import Html, markup
 from kit.storage import Snapshot
 
 _HEADER = ("column", "type", "null", "rules", "class", "description")
-_LISTED = 6  # values of a value set
+_MAX_VALUES = 6  # values of a value set
 
 
 def render_schema(view: PortView) -> Html:
@@ -66,6 +66,6 @@ def _rules(contract: Contract, column: str) -> list[str]:
 def _describe_rule(rule: Rule, column: str = "") -> str:
     name = rule.name.removeprefix(f"{column} ") if column else rule.name
     values = [str(value) for value in rule.assertion.kwargs.get("value_set", ())]
-    listed = f": {', '.join(values[:_LISTED])}{' …' if len(values) > _LISTED else ''}" if values else ""
+    listed = f": {', '.join(values[:_MAX_VALUES])}{' …' if len(values) > _MAX_VALUES else ''}" if values else ""
     effect = "; a warning" if rule.severity == "warning" else "; rows that break it are quarantined" if rule.quarantines else ""
     return f"{name}{listed}{effect}"

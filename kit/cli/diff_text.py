@@ -1,21 +1,22 @@
-"""A diff of contracts as people read it: in a terminal, and in a comment on a pull request."""
+"""Text of a contract diff: for a terminal, and for the comment on a pull request."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from rich.text import Text
 
+from kit.core import counted
 from kit.governance import Consumer, PortDiff, ProductDiff
 
 MARK = "<!-- kit diff -->"
-"""What the comment begins with, so that the next one takes its place."""
+"""First line of the comment, by which the next run finds and replaces it."""
 
 _STYLES = {"major": "red", "minor": "green", "review": "yellow", "patch": ""}
 _NOTHING = "No contract has changed."
 
 
 def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
-    """The diff for a terminal, what must be put right last."""
+    """Yield the diff for a terminal, problems last."""
     ports = [port for product in products for port in product.ports]
     if not ports:
         yield Text(_NOTHING)
@@ -26,9 +27,9 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
             style = _STYLES[change.verdict]
             yield Text.assemble("  ", (f"{change.verdict:<7}", style), f" {change.where:<{width}}  {change.text}")
         for consumer in port.hit:
-            yield Text(f"  hits    {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
+            yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
         if port.grave and not port.hit:
-            yield Text("  no consumer is hit")
+            yield Text("  no consumer is affected")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
     if products:
@@ -36,7 +37,7 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
 
 
 def markdown(products: Sequence[ProductDiff]) -> str:
-    """The diff as GitHub's Markdown, what must be put right first."""
+    """Return the diff as GitHub's Markdown, problems first."""
     return "\n".join([MARK, "### Contracts", "", *_markdown(products)]) + "\n"
 
 
@@ -55,9 +56,9 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
         for change in changes:
             yield f"| {change.verdict} | {_plain(change.where)} | {_plain(change.text)} |"
         if port.hit:
-            yield from ("", "Hits:", "")
+            yield from ("", "Affects:", "")
         elif port.grave:
-            yield from ("", "No consumer is hit.")
+            yield from ("", "No consumer is affected.")
         for item in port.hit:
             yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
 
@@ -65,8 +66,8 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
 def _versions(port: PortDiff) -> str:
     if port.old is None or port.new is None:
         return str(port.new or port.old or "")
-    said = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
-    return said if port.wanted is None or port.wanted <= port.new else f"{said}, must be {port.wanted}"
+    change = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
+    return change if port.wanted is None or port.wanted <= port.new else f"{change}, must be {port.wanted}"
 
 
 def _through(consumer: Consumer) -> Iterator[str]:
@@ -78,12 +79,12 @@ def _through(consumer: Consumer) -> Iterator[str]:
 def _verdict(products: Sequence[ProductDiff]) -> str:
     problems = sum(len(product.problems) for product in products)
     reviews = sum(product.reviews for product in products)
-    said = f"{problems} thing{'s' * (problems != 1)} must be put right" if problems else "The versions say what has changed"
-    return f"{said}; {reviews} change{'s' * (reviews != 1)} for a person to judge." if reviews else f"{said}."
+    result = f"{counted(problems, 'problem')} to fix" if problems else "All versions are bumped as required"
+    return f"{result}; {counted(reviews, 'change')} to be judged by a person." if reviews else f"{result}."
 
 
 def _plain(text: str) -> str:
-    """Text of somebody's file that neither breaks a table nor becomes markup."""
+    """Return text of a file escaped, so that it neither breaks a table nor becomes markup."""
     for sign in "\\`*_[]|~":
         text = text.replace(sign, f"\\{sign}")
     return escape(" ".join(text.split()), quote=False)

@@ -62,10 +62,10 @@ def _make(
 ) -> "Scaffolded":
     from kit.scaffold import new as scaffold
 
-    config, mesh = context.config, context.mesh
+    mesh = context.mesh
 
     def check_name(text: str) -> str:
-        scaffold.check_new(config, text)
+        scaffold.check_new_product(context.config, text)
         return text
 
     usage = "say what to make: kit new NAME, or kit new port PRODUCT.PORT"
@@ -79,7 +79,7 @@ def _make(
             if origin:
                 product, _, port = target.partition(".")
                 raise KitError(f"an existing notebook is promoted: kit promote {origin} --product {product} --port {port}")
-            return scaffold.new_notebook(config, mesh, target, reads)
+            return scaffold.new_notebook(context, target, reads)
         _refuse_reads(reads)
         scaffold.check_new_port(mesh, target)
         origin = origin or ask(
@@ -87,7 +87,7 @@ def _make(
             f"say what '{target}' is made from: --from FILE or --from PORT",
             lambda text: scaffold.check_origin(mesh, text),
         )
-        return scaffold.new_port(config, mesh, target, origin)
+        return scaffold.new_port(context, target, origin)
     _refuse_reads(reads)
     if target is not None:
         raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
@@ -99,7 +99,7 @@ def _make(
     if origin is None and details["owner"] is None and is_interactive():
         question = "Made from (a file or a port; nothing for a small example)"
         origin = ask(question, "", lambda text: scaffold.check_origin(mesh, text) if text else None, "")
-    return scaffold.new_domain(config, mesh, what, owner, domain, origin, details["port"])
+    return scaffold.new_product(context, what, owner, domain, origin, details["port"])
 
 
 def _refuse_reads(reads: tuple[str, ...]) -> None:
@@ -119,12 +119,12 @@ def _git_user() -> str | None:
     return f"{values[0]} <{values[1]}>" if all(values) else None
 
 
-def _print(made: "Scaffolded") -> None:
+def _print(created: "Scaffolded") -> None:
     """Print the files that were written, and the next steps."""
-    for path in made.files:
+    for path in created.files:
         console.print(f"written: {short(path)}")
-    product = made.port.partition(".")[0]
+    product = created.port.partition(".")[0]
     console.print("\nNext", style="bold")
-    console.print(f"  1. replace each TODO below {short(made.folder)}; `kit check` lists them")
+    console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
     console.print(f"  2. kit run {product}")
-    console.print(f"  3. kit read {made.port}")
+    console.print(f"  3. kit read {created.port}")

@@ -36,11 +36,11 @@ def parameters(
     if not notebooks:
         known = ", ".join(item.id for item in product.ports if item.notebook) or "none"
         raise UnknownName(f"'{target}' is made by no notebook; ports of '{name}' that are: {known}")
-    listed = [(f"{name}.{made}", item) for made, path in notebooks.items() for item in declared(path).values()]
+    listed = [(f"{name}.{port_name}", item) for port_name, path in notebooks.items() for item in declared(path).values()]
     if as_json:
-        terminal.print_json([{"port": made, **item.to_json()} for made, item in listed])
+        terminal.print_json([{"port": port_id, **item.to_json()} for port_id, item in listed])
     else:
-        rows = [(made, item.name, item.type, repr(item.default), item.help) for made, item in listed]
+        rows = [(port_id, item.name, item.type, repr(item.default), item.help) for port_id, item in listed]
         terminal.print_rows(["port", "parameter", "type", "default", "meaning"], rows)
 
 
@@ -110,11 +110,11 @@ def _to_json(executed: Executed) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _print(found: Iterable[Difference]) -> None:
+def _print(changes: Iterable[Difference]) -> None:
     """Print short differences as a table, changes of text line by line."""
     rows: list[tuple[object, ...]] = []
     longer = []
-    for item in found:
+    for item in changes:
         if item.kind in ("parameter", "input", "end", "table", "picture"):
             rows.append((item.kind, item.where, item.first, item.second, item.change))
         else:

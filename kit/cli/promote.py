@@ -52,7 +52,7 @@ def promote(
 
     context = Context.load()
     try:
-        promotion = plan_promotion(context.config, context.mesh, notebook, product, port, frame, report)
+        promotion = plan_promotion(context, notebook, product, port, frame, report)
         if not as_json:
             _print(promotion)
         outcome = None if dry_run else write_and_build(context.config, promotion, build)

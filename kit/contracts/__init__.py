@@ -16,7 +16,7 @@ from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
-from kit.contracts.rule_kinds import ROW_COUNT, Assertion, DbtTest, columns_of
+from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query, without_values
 from kit.contracts.rules import Rule
 
@@ -35,7 +35,6 @@ __all__ = [
     "Contract",
     "ContractChange",
     "CsvFormat",
-    "DbtTest",
     "DocumentReader",
     "Finding",
     "Query",

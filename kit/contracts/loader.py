@@ -45,8 +45,9 @@ def _schema_digest(standard: Standard) -> str:
 
 @cache
 def _schema(standard: Standard) -> dict[str, Any]:
-    whole: dict[str, Any] = json.loads(contract_schema().read_bytes()) if standard == "odcs" else _product_schema()
-    return whole
+    file = contract_schema() if standard == "odcs" else Path(__file__).with_name("odps.schema.json")
+    schema: dict[str, Any] = json.loads(file.read_bytes())
+    return schema
 
 
 @cache
@@ -72,85 +73,6 @@ def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
     if "$ref" in schema:
         parts.append(whole["$defs"].get(schema["$ref"].removeprefix("#/$defs/"), {}))
     return names.union(*(_declared(part, whole) for part in parts))
-
-
-def _product_schema() -> dict[str, Any]:
-    """The parts of the ODPS 1.0 descriptor that the kit reads; the standard's other parts are passed over."""
-    text = {"type": "string", "minLength": 1}
-    contract = {
-        "type": "object",
-        "required": ["id", "version"],
-        "properties": {"id": text, "version": text},
-        "additionalProperties": False,
-    }
-    port = {"name": text, "version": text, "contractId": text}
-    member = {"type": "object", "required": ["username"], "properties": dict.fromkeys(("username", "name", "role"), text)}
-    return {
-        "$schema": "https://json-schema.org/draft/2019-09/schema",
-        "type": "object",
-        "required": ["apiVersion", "kind", "id", "status", "name", "version", "outputPorts", "team"],
-        "additionalProperties": False,
-        "properties": {
-            "apiVersion": {"enum": ["v1.0.0"]},
-            "kind": {"enum": ["DataProduct"]},
-            "id": text,
-            "name": text,
-            "version": text,
-            "status": {"enum": ["proposed", "draft", "active", "deprecated", "retired"]},
-            "domain": text,
-            "tenant": text,
-            "description": {
-                "type": "object",
-                "properties": dict.fromkeys(("purpose", "limitations", "usage"), text),
-            },
-            "tags": {"type": "array", "items": text},
-            "inputPorts": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["name", "version", "contractId"],
-                    "properties": port,
-                    "additionalProperties": False,
-                },
-            },
-            "outputPorts": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name", "version", "contractId", "type"],
-                    "properties": {
-                        **port,
-                        "type": {"enum": ["dbt", "notebook"]},
-                        "description": text,
-                        "sbom": {"type": "array"},
-                        "inputContracts": {"type": "array", "items": contract},
-                    },
-                    "additionalProperties": False,
-                },
-            },
-            "managementPorts": {"type": "array"},
-            "support": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["channel", "url"],
-                    "properties": dict.fromkeys(("channel", "url", "description", "tool", "scope"), text),
-                },
-            },
-            "team": {"type": "array", "minItems": 1, "items": member},
-            "authoritativeDefinitions": {"type": "array"},
-            "customProperties": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["property", "value"],
-                    "properties": {"property": text},
-                },
-            },
-            "productCreatedTs": text,
-        },
-    }
 
 
 class DocumentReader:

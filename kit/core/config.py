@@ -1,4 +1,4 @@
-"""`[tool.kit]` of pyproject.toml and the environment, read once."""
+"""Settings of a mesh: `[tool.kit]` of its pyproject.toml and environment variables."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from kit.core.errors import ConfigError
 from kit.core.policy import Policy
 
 MASK_KEY = "KIT_MASK_KEY"
-"""The environment variable of the key that columns are masked with; no file holds it."""
+"""Environment variable of the key for masking columns; no file contains it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
@@ -27,11 +27,10 @@ _VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
 
 @dataclass(frozen=True)
 class Config:
-    """Where the mesh lives and the limits it runs under.
+    """Folders and limits of one mesh.
 
-    `as_of` is the mesh's data clock: the moment against which the age of data is measured. None means now;
-    a fixed date lets a historical data set be judged as it was on that day. `secrets` are names of environment variables, or
-    patterns of them. `policy` is None where there is no such table.
+    `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
+    means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
     """
 
     root: Path
@@ -45,15 +44,16 @@ class Config:
 
     @classmethod
     def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
-        """Read the settings of the mesh that `root`, `KIT_ROOT` or the working directory lies in.
+        """Read the settings of the mesh that contains `root`, else `KIT_ROOT`, else the working directory.
 
-        A setting `name` can be overridden by the environment variable `KIT_NAME`. Raises `ConfigError`.
+        The environment variable `KIT_NAME` overrides the setting `name`. Raises `ConfigError` when there is no mesh, or a
+        setting is unknown or wrong.
         """
         root = _find_root(root or Path(environ.get("KIT_ROOT") or Path.cwd()))
         with (root / "pyproject.toml").open("rb") as file:
-            given: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
-        policy = Policy.of(given.pop("policy")) if "policy" in given else None
-        for name in given:
+            table: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
+        policy = Policy.from_settings(table.pop("policy")) if "policy" in table else None
+        for name in table:
             if name not in _SETTINGS:
                 raise ConfigError(
                     f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join([*_SETTINGS, 'policy'])}"
@@ -63,23 +63,23 @@ class Config:
             variable = f"KIT_{name.upper()}"
             if environ.get(variable):
                 settings[name] = _parse(variable, environ[variable], kind)
-            elif name in given:
-                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", given[name], kind)
+            elif name in table:
+                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
         settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
         return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:
-        """The folder that holds one folder per data product."""
+        """The folder with one folder per data product."""
         return self.root / "domains"
 
     @property
     def cache(self) -> Path:
-        """The folder of what can be had again at any time and is kept only to save time."""
+        """The folder of files that can be deleted at any time and are rebuilt when needed."""
         return self.storage / "cache"
 
     def clock(self) -> datetime:
-        """The moment data is judged at: the start of `as_of`, or now; UTC without zone."""
+        """Return the moment against which data is judged: the start of `as_of`, or now; UTC without a time zone."""
         return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)
 
 

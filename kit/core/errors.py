@@ -56,7 +56,16 @@ class TransformError(KitError):
 
 
 class NotebookError(KitError):
-    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel."""
+    """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel.
+
+    `exception` is the name of the exception that a cell raised; empty when none did.
+    """
+
+    exception = ""
+
+
+class NotATable(KitError):
+    """The value given to `kit.output` is neither a polars nor a pandas DataFrame."""
 
 
 class AuditFailed(KitError):

@@ -34,7 +34,7 @@ def time_id(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ-%f}"
 
 
-def inside(folder: Path, relative: str) -> Path:
+def resolve_inside(folder: Path, relative: str) -> Path:
     """Return `folder / relative` with links resolved; raises `InvalidFile` for a path outside of the folder."""
     try:
         path = (folder / relative).resolve()

@@ -24,9 +24,9 @@ class Commit(NamedTuple):
     subject: str
 
 
-def log(config: Config, path: Path, most: int = 20) -> tuple[Commit, ...]:
+def log(config: Config, path: Path, limit: int = 20) -> tuple[Commit, ...]:
     """Return the newest commits that changed a file; raises `KitError` outside of a git repository or without git."""
-    lines = _git(config.root, "log", f"--max-count={most}", "--format=%h%x00%as%x00%an%x00%s", "--", str(path)) or b""
+    lines = _git(config.root, "log", f"--max-count={limit}", "--format=%h%x00%as%x00%an%x00%s", "--", str(path)) or b""
     return tuple(Commit(*line.split("\0")) for line in lines.decode(errors="replace").splitlines())
 
 

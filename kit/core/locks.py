@@ -11,6 +11,7 @@ from kit.core.errors import Busy, KitError
 from kit.core.files import make_folder, write_durably
 
 
+# flock itself: filelock has no shared locks, which readers of snapshots hold, nor a public descriptor for the process id.
 @contextmanager
 def lock(path: Path, *, wait: bool) -> Iterator[bool]:
     """Hold an exclusive lock between processes; yields whether it was acquired (always, when waiting for it).
@@ -22,7 +23,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
         make_folder(path.parent)
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
-        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; `kit doctor` tells more") from None
+        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; run `kit doctor`") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,4 +1,4 @@
-"""`[tool.kit.policy]` of pyproject.toml: what the platform asks of every data product."""
+"""The rules of a mesh for every data product: `[tool.kit.policy]` of pyproject.toml."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,15 +17,16 @@ _NAMES = {
     "date": r".+_(date|on|from|to)",
     "timestamp": r".+_at",
 }
-"""Patterns a whole name must match: of ports, of keys that are bigint, of columns by type."""
+"""Patterns for whole names: of ports, of keys that are bigint, of columns by type."""
 
 
 @dataclass(frozen=True)
 class Policy:
     """The rules of a mesh; a mesh without the table has none.
 
-    `described` is the least share of a port's columns with a description, `service_levels` are what every port promises,
-    `names` patterns by kind of name. `unmasked` exempts personal columns `PRODUCT.PORT.COLUMN`, `*` for any, with reasons.
+    `described` is the minimum share of a port's columns with a description, from 0 to 1. `service_levels` are required in
+    every contract. `names` are patterns by kind of name. `unmasked` gives the reason why personal columns
+    `PRODUCT.PORT.COLUMN`, with `*` for any text, are published without a mask.
     """
 
     owner_email: bool = True
@@ -37,18 +38,18 @@ class Policy:
     unmasked: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Any) -> "Policy":
-        """The policy a table of pyproject.toml says, over the defaults; raises `ConfigError` naming setting and value."""
-        if not isinstance(given, dict):
-            raise ConfigError(f"{_TABLE} is {given!r}; it must be a table of settings")
+    def from_settings(cls, table: Any) -> "Policy":
+        """Return the policy of a table in pyproject.toml, with defaults; raises `ConfigError` with the setting and value."""
+        if not isinstance(table, dict):
+            raise ConfigError(f"{_TABLE} is {table!r}; it must be a table of settings")
         known = [item.name for item in fields(cls)]
-        for name in given:
+        for name in table:
             if name not in known:
                 raise ConfigError(f"{_TABLE} has no setting '{name}'; there are: {', '.join(known)}")
-        return cls(**{name: _SETTINGS[name](name, value) for name, value in given.items()})
+        return cls(**{name: _SETTINGS[name](name, value) for name, value in table.items()})
 
     def exemption(self, column: str) -> str | None:
-        """The pattern that exempts the personal column `PRODUCT.PORT.COLUMN` from being masked, or None."""
+        """Return the pattern that exempts the personal column `PRODUCT.PORT.COLUMN` from masking, or None."""
         return next((pattern for pattern in self.unmasked if fnmatchcase(column, pattern)), None)
 
 
@@ -71,28 +72,28 @@ def _levels(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _patterns(name: str, value: Any) -> dict[str, str]:
-    found = _texts(name, value, "regular expressions")
-    for kind, pattern in found.items():
+    patterns = _texts(name, value, "regular expressions")
+    for kind, pattern in patterns.items():
         if kind not in _NAMES:
             raise ConfigError(f"{_TABLE} {name} has no '{kind}'; there are: {', '.join(_NAMES)}")
         try:
             re.compile(pattern)
         except re.error as error:
             raise ConfigError(f"{_TABLE} {name}.{kind} is {pattern!r}, no regular expression: {error}") from None
-    return _NAMES | found
+    return _NAMES | patterns
 
 
 def _reasons(name: str, value: Any) -> dict[str, str]:
-    found = _texts(name, value, "reasons, each under PRODUCT.PORT.COLUMN or a pattern of it such as '*.household_id'")
-    for pattern, reason in found.items():
+    reasons = _texts(name, value, "reasons, each under PRODUCT.PORT.COLUMN or a pattern of it such as '*.household_id'")
+    for pattern, reason in reasons.items():
         if not reason.strip():
             raise ConfigError(f"{_TABLE} {name} gives no reason for '{pattern}'; say why it may be read by everybody")
-    return found
+    return reasons
 
 
-def _texts(name: str, value: Any, what: str) -> dict[str, str]:
+def _texts(name: str, value: Any, content: str) -> dict[str, str]:
     if not isinstance(value, dict) or any(not isinstance(text, str) for text in value.values()):
-        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a table of {what}")
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a table of {content}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Secrets: environment variables whose values no record of a run may show."""
+"""Secrets: environment variables whose values never appear in records of runs."""
 
 import html
 import json
@@ -15,42 +15,42 @@ from kit.core.config import MASK_KEY, Config
 from kit.core.errors import ConfigError
 
 SHORTEST = 6
-"""Characters; a shorter value could not be told from other text."""
+"""Minimum length of a secret in characters; a shorter value would match ordinary text."""
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """The values of secrets by their names. Code reads them from its environment; what is kept of a run shows `[NAME]`.
+    """The values of secrets by name. Code reads them from its environment; records of a run contain `[NAME]` instead.
 
-    What code derives from a value is not recognised, unless it is the value as a URL, HTML, JSON or Python writes it.
+    A value is recognised as it is and as URL, HTML, JSON or Python escape it, but not when code derives another from it.
     """
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, config: Config, environ: Mapping[str, str] = os.environ) -> "Secrets":
-        """Those that the settings of the mesh name or match, and always the key of masked columns.
+    def from_environment(cls, config: Config, environ: Mapping[str, str] = os.environ) -> "Secrets":
+        """Return the variables whose names the settings list or match, and always the key for masking.
 
-        Raises `ConfigError` for one that is named and too short; one that is only matched is then no secret.
+        Raises `ConfigError` for a listed one that is too short; a matched one that is too short is no secret.
         """
-        found = {MASK_KEY: config.mask_key} if len(config.mask_key) >= SHORTEST else {}
+        values = {MASK_KEY: config.mask_key} if len(config.mask_key) >= SHORTEST else {}
         for name, value in environ.items():
             if value and any(fnmatchcase(name, pattern) for pattern in config.secrets):
                 if len(value) >= SHORTEST:
-                    found[name] = value
+                    values[name] = value
                 elif name in config.secrets:
                     raise ConfigError(
-                        f"the secret {name} has only {len(value)} characters and could not be told from other text; "
+                        f"the secret {name} has only {len(value)} characters and would match ordinary text; "
                         f"give it at least {SHORTEST}, or take it out of `secrets` in [tool.kit]"
                     )
-        return cls(found)
+        return cls(values)
 
     def scrubbed(self, value: Any) -> Any:
-        """A text, or whatever lists and mappings hold, with a name in the place of each secret."""
+        """Return a text, or nested lists and mappings of texts, with `[NAME]` in place of each secret."""
         if not self.values:
             return value
         if isinstance(value, str):
-            return self._pattern.sub(lambda found: f"[{self._names[found[0]]}]", value)
+            return self._pattern.sub(lambda match: f"[{self._names[match[0]]}]", value)
         if isinstance(value, list):
             return [self.scrubbed(item) for item in value]
         if isinstance(value, dict):
@@ -58,13 +58,13 @@ class Secrets:
         return value
 
     def found_in(self, value: Any) -> str | None:
-        """The name of a secret that a value holds, or None."""
-        found = self._pattern.search(str(value)) if self.values else None
-        return self._names[found[0]] if found else None
+        """Return the name of a secret that a value contains, or None."""
+        match = self._pattern.search(str(value)) if self.values else None
+        return self._names[match[0]] if match else None
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        """The name of each secret by every form its value is written in; of one of several lines each counts."""
+        """The name of each secret by every form of its value; each line of a value counts by itself."""
         return {
             form: name
             for name, value in self.values.items()

@@ -60,11 +60,11 @@ def text_width(text: str, size: float = SIZE) -> float:
     return units * size / 1_000 * 1.05
 
 
-def truncate(text: str, most: float, size: float = SIZE) -> str:
-    """Return the text, shortened with an ellipsis when it is wider than `most` pixels."""
-    if text_width(text, size) <= most:
+def truncate(text: str, width: float, size: float = SIZE) -> str:
+    """Return the text, shortened with an ellipsis when it is wider than `width` pixels."""
+    if text_width(text, size) <= width:
         return text
-    while text and text_width(text + "…", size) > most:
+    while text and text_width(text + "…", size) > width:
         text = text[:-1]
     return text.rstrip() + "…"
 

@@ -12,7 +12,7 @@ from kit.drawing.graph_layout import FRAME, Box, layout
 KINDS = {"source": "raw source", "model": "model", "port": "published port", "notebook": "notebook"}
 """The kinds of node, with their names in the legend."""
 
-_MOST = 200.0
+_MAX_LABEL = 200.0
 _PAD = 14.0
 _LEGEND = 40.0
 
@@ -71,7 +71,7 @@ def _check(nodes: Sequence[GraphNode], edges: Sequence[tuple[str, str]]) -> None
         if node.kind not in KINDS:
             raise KitError(f"node '{node.id}' is of kind '{node.kind}'; allowed are: {', '.join(KINDS)}")
         if node.id in ids:
-            raise KitError(f"node '{node.id}' is given twice; an id names one node")
+            raise KitError(f"node '{node.id}' occurs twice; an id names one node")
         ids.add(node.id)
     for edge in edges:
         for name in edge:
@@ -137,4 +137,4 @@ def _legend(kinds: set[str]) -> tuple[str, float]:
 
 
 def _truncate(text: str) -> str:
-    return truncate(text, _MOST)
+    return truncate(text, _MAX_LABEL)

@@ -6,7 +6,7 @@ from pathlib import Path
 from kit.build import check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import Config, KitError, inside
+from kit.core import Config, KitError, resolve_inside
 from kit.dbt.project import PYTHON_MODEL, Project
 from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
@@ -72,7 +72,7 @@ def _links(product: DataProduct) -> Iterator[Finding]:
     for path in sorted(product.folder.rglob("*")):
         if path.is_symlink():
             try:
-                inside(product.folder, str(path.relative_to(product.folder)))
+                resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
                 yield Finding.from_error(product.name, error)
 

@@ -94,9 +94,8 @@ class PromoteForm:
             report_step(f"builds {product}")
             return run(context, [product]).outcomes[0]
 
-        mesh = Context(self._config).mesh
         port, frame = self._port.value.strip() or None, self._frame.value.strip() or None
-        promotion = plan_promotion(self._config, mesh, str(path), self._product.value, port, frame, report_step)
+        promotion = plan_promotion(Context(self._config), str(path), self._product.value, port, frame, report_step)
         return promotion, None if dry_run else promote(self._config, promotion, build)
 
     def __repr__(self) -> str:

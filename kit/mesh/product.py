@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import ConsumerContract, Contract, DocumentReader, Version, custom_property, foreign_key_checks
-from kit.core import IDENTIFIER, Document, InvalidFile, Where, inside, read_yaml, sha256, short
+from kit.core import IDENTIFIER, Document, InvalidFile, Where, read_yaml, resolve_inside, sha256, short
 from kit.mesh import versions
 from kit.mesh.partitions import Partitions
 from kit.mesh.schedule import is_cron
@@ -213,7 +213,7 @@ class _Reader:
     def needs(self, inputs: tuple[InputPort, ...], owner: str, contact: str) -> Iterator[ConsumerContract]:
         for item in inputs:
             name = f"{NEEDS}/{item.port}.odcs.yaml"
-            if inside(self.folder, name).is_file():
+            if resolve_inside(self.folder, name).is_file():
                 path, consumer = self.folder / name, self.folder.name
                 yield ConsumerContract.load(path, consumer, owner, contact, item.port, item.version, self.documents)
 
@@ -271,7 +271,7 @@ class _Reader:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
         if "__" in name:
             raise document.error(where, f"'{name}' holds '__', which names rows set aside; write one _ instead")
-        path = inside(self.folder, f"{kind}/{name}.odcs.yaml")
+        path = resolve_inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
             raise document.error(where, f"there is no {missing}; write the contract of '{name}' there")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import Config, KitError, UnknownName, database, read_json
+from kit.core import Config, KitError, NotATable, UnknownName, database, read_json
 from kit.mesh import DESCRIPTOR, Context, DataProduct
 from kit.quality import quarantine
 from kit.storage import Snapshot, Store, hold_until_exit, serving_port
@@ -201,7 +201,7 @@ def _table(frame: Any) -> "pl.DataFrame":
         return frame
     name, module = type(frame).__name__, type(frame).__module__
     if name != "DataFrame" or module.partition(".")[0] != "pandas":
-        raise KitError(f"kit.output takes a polars or pandas DataFrame, not a {name}; {_INSTEAD.get(name, 'make it one')}")
+        raise NotATable(f"kit.output takes a polars or pandas DataFrame, not a {name}; {_INSTEAD.get(name, 'make it one')}")
     if index := [str(level) for level in frame.index.names if level is not None]:
         raise KitError(f"the index of the frame holds {', '.join(index)}, which a port would lose; reset_index() first")
     return pl.DataFrame(frame)

@@ -42,7 +42,9 @@ def execute(
             output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
-        raise NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}") from None
+        failure = NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}")
+        failure.exception = error.ename
+        raise failure from None
     except CellTimeoutError:
         raise NotebookError(
             f"{short(path)}: a cell ran longer than {limits.cell_timeout_seconds} s and was stopped; "

@@ -35,7 +35,7 @@ def preview_notebook(config: Config, path: Path, port: str, reads: Sequence[str]
         )
         limits = NotebookLimits(config.cell_timeout_seconds, config.notebook_output_mb)
         sheet = NotebookRun(path, Path(folder) / "executed.ipynb", {RUN_FILE: str(run_file)})
-        secrets = Secrets.of(config)
+        secrets = Secrets.from_environment(config)
         with masking.mask_key_hidden(), KernelPool([sheet]) as kernels:
             execute(sheet, {}, limits, kernels, secrets)
         if not staged.is_file():

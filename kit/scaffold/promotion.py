@@ -1,4 +1,4 @@
-"""An exploration notebook becomes a port of a data product: planned in a mirror of the mesh, then written and built."""
+"""An exploration notebook becomes a port of a data product: planned in a copy of the mesh, then written and built."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
+from kit.contracts import Finding
 from kit.core import Config, KitError, UnknownName, short
 from kit.governance import check_mesh
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
-from kit.scaffold.mesh_copy import mesh_copy, original_path
-from kit.scaffold.new import check_new_port, grown
-from kit.scaffold.port_source import file_of, from_notebook
+from kit.scaffold.mesh_copy import MeshCopy, mesh_copy
+from kit.scaffold.new import add_port, check_new_port
+from kit.scaffold.notebook_source import files_from_notebook
+from kit.scaffold.port_source import origin_file
 from kit.storage import index
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Receives one step of the work as a text."""
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """What it takes that the notebook at `path` makes a port.
+    """All changes by which the notebook at `path` makes a port; `place` is that of its copy in the domain folder.
 
-    `reads` are ports with the version of their contract, `open_points` what a person still has to write or decide, each
-    with its place.
+    `reads` are ports with the version of their contract, `open_points` the texts and decisions that are left to a person.
     """
 
     path: Path
@@ -33,25 +35,25 @@ class Promotion:
     place: Path
     reads: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    adopted: AssetNotebook
+    asset: AssetNotebook
     changes: tuple[FileChange, ...]
-    open_points: tuple[str, ...]
+    open_points: tuple[Finding, ...]
 
     def diff(self) -> Iterator[str]:
-        """The changes to what people write, as a unified diff; the asset notebook is compared with the one explored."""
+        """The changes to files that people write, as a unified diff; the asset notebook is compared with the explored one."""
         for change in self.changes:
             if change.path == self.place:
                 names = short(self.path), short(self.place)
-                yield from difflib.unified_diff(self.adopted.before, self.adopted.after, *names, lineterm="")
+                yield from difflib.unified_diff(self.asset.before, self.asset.after, *names, lineterm="")
             elif not change.generated:
                 yield from change.diff()
 
     def generated(self) -> Iterator[str]:
-        """The changes to what `kit sync` writes, a line each."""
+        """The changes to generated files, a line each."""
         return (f"{short(change.path)}  {change.line_counts()}" for change in self.changes if change.generated)
 
     def to_json(self) -> dict[str, Any]:
-        """As data for scripts."""
+        """Return the promotion as JSON values."""
         return {
             "notebook": str(self.path),
             "port": self.port,
@@ -60,19 +62,20 @@ class Promotion:
             "parameters": {item.name: {"type": item.type, "default": item.default} for item in self.parameters},
             "diff": list(self.diff()),
             "generated": list(self.generated()),
-            "open_points": list(self.open_points),
+            "open_points": [str(finding) for finding in self.open_points],
         }
 
 
 def plan_promotion(
-    config: Config, mesh: Mesh, notebook: str, product: str, port: str | None, frame: str | None, say: Say
+    context: Context, notebook: str, product: str, port: str | None, frame: str | None, report: Report
 ) -> Promotion:
-    """Find out what it takes that a notebook makes a port of a product; nothing is written, but the notebook is run once.
+    """Find all changes by which a notebook makes a port of a product; runs the notebook once and writes nothing.
 
-    The port is called `port`, else as its `kit.output` says or as the file; it gets the `frame` of that name, else what
-    the `kit.output` or the last cell hands over. Raises `KitError` with what is missing.
+    The port is `port`, else that of its `kit.output`, else the name of the file; see `to_asset_notebook` for `frame`.
+    `report` receives each step. Raises `KitError` for missing facts.
     """
-    path = file_of(notebook)
+    mesh = context.mesh
+    path = origin_file(notebook)
     if path is None or path.suffix != ".ipynb":
         raise KitError(f"'{notebook}' is no notebook; name a file .ipynb")
     if product not in mesh.names:
@@ -83,36 +86,37 @@ def plan_promotion(
         raise KitError(
             f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"
         )
-    adopted = to_asset_notebook(path, port, frame)
-    check_new_port(mesh, f"{product}.{adopted.port}")
-    with mesh_copy(config, product) as there:
-        say(f"looks at {short(path)} and runs it once")
-        piece = from_notebook(config, mesh, product, adopted, path, there.domains / product)
-        say("drafts the contract, adds the port")
-        changes = grown(config, there, mesh, product, piece)
-        place = there.domains / product / "notebooks" / f"{adopted.port}.ipynb"
+    asset = to_asset_notebook(path, port, frame)
+    check_new_port(mesh, f"{product}.{asset.port}")
+    with mesh_copy(context.config, product) as copy:
+        report(f"checks {short(path)} and runs it once")
+        files = files_from_notebook(context, product, asset, path, copy.folder)
+        report("drafts the contract, adds the port")
+        changes = add_port(copy, mesh, files)
+        place = copy.folder / "notebooks" / f"{asset.port}.ipynb"
         return Promotion(
-            path=path, port=f"{product}.{adopted.port}", place=config.root / place.relative_to(there.root),
-            reads=tuple(f"{item['id']} {item['version']}" for item in piece.output["inputContracts"]),
-            parameters=tuple(parameters(place).values()), adopted=adopted, changes=changes,
-            open_points=tuple(_open_points(config, there, product, changes)),
+            path=path, port=f"{product}.{asset.port}", place=copy.original_path(place),
+            reads=tuple(f"{item['id']} {item['version']}" for item in files.output["inputContracts"]),
+            parameters=tuple(parameters(place).values()), asset=asset, changes=changes,
+            open_points=tuple(_open_points(copy, changes)),
         )  # fmt: skip
 
 
-def _open_points(config: Config, there: Config, product: str, changes: tuple[FileChange, ...]) -> Iterator[str]:
+def _open_points(copy: MeshCopy, changes: tuple[FileChange, ...]) -> Iterator[Finding]:
     """Yield the findings of `kit check` in the new files."""
-    whole = Context(there).mesh
-    mine = whole.product(product)
-    providers = [item for item in whole.products if any(port.product == item.name for port in mine.inputs)]
+    whole = Context(copy.config).mesh
+    product = whole.product(copy.product)
+    providers = [item for item in whole.products if any(port.product == item.name for port in product.inputs)]
     new = {change.path for change in changes if change.before is None}
-    for finding in check_mesh(there, Mesh((*providers, mine), ())):
-        path = original_path(config, there, finding.path)
-        if finding.product == product and path in new:
-            yield str(replace(finding, path=path))
+    for finding in check_mesh(copy.config, Mesh((*providers, product), ())):
+        if finding.product == product.name and finding.path and finding.path.is_relative_to(copy.config.root):
+            path = copy.original_path(finding.path)
+            if path in new:
+                yield replace(finding, path=path)
 
 
 def promote(config: Config, promotion: Promotion, build: Callable[[Context, str], Outcome]) -> Outcome:
-    """Write the files and `build` the product once. When that fails every file is as it was, and `KitError` says why."""
+    """Write the files and `build` the product once. When that fails, restore every file and raise `KitError`."""
     undo = apply_changes(promotion.changes)
     name = promotion.port.partition(".")[0]
     try:
@@ -123,6 +127,6 @@ def promote(config: Config, promotion: Promotion, build: Callable[[Context, str]
         undo()
         mesh = Context(config).mesh
         index.write(config, mesh)
-        check_due(config, mesh.product(name), BuildRequest())  # the product is what it was, and its last record says so
+        check_due(config, mesh.product(name), BuildRequest())  # so that the last record is of the restored product
         raise
     return outcome

@@ -16,9 +16,10 @@ from kit.scaffold.asset_notebook import variable
 
 SAMPLE = Path(__file__).parent / "sample" / "tearoom"
 OWNER, MAIL, DOMAIN = "Sample Owner", "owner@example.com", "hospitality"
+PORT = "tea_sales"
 MACROS = "../../kit/dbt/macros"
 
-_SOURCE, _STAGING, _MART, _ASSET = "tea_receipts", "stg_tea_receipts", "tea_sales", "tea_per_day"
+_SOURCE, _STAGING, _ASSET = "tea_receipts", "stg_tea_receipts", "tea_per_day"
 _KEPT_FIELDS = (
     "name", "logicalType", "physicalType", "description", "primaryKey", "primaryKeyPosition", "required", "unique",
     "classification", "tags", "logicalTypeOptions",
@@ -70,7 +71,7 @@ def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
     """
     lines = ",\n".join(f"    cast({_sql_name(name)} as {kind}) as {_sql_name(name)}" for name, kind in columns.items())
     order = ", ".join(map(_sql_name, key)) or "all"
-    text = read_text(SAMPLE / f"models/marts/{_MART}.sql").replace(f"ref('{_STAGING}')", reads)
+    text = read_text(SAMPLE / f"models/marts/{PORT}.sql").replace(f"ref('{_STAGING}')", reads)
     text = re.sub(r"(?s)(select\n).*?(\nfrom)", lambda match: f"{match[1]}{lines}{match[2]}", text)
     return re.sub(r"order by .*", f"order by {order}", text)
 

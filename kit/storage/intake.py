@@ -19,8 +19,8 @@ def mesh_catalog(products: Mapping[str, Mapping[str, Any]], storage: str, header
     Each entry refers to the catalog that the product's publications replace.
     """
     metadata = {
-        name: {**_ownership(about), "domain": about["domain"], "ports": list(about["ports"])}
-        for name, about in products.items()
+        name: {**_ownership(facts), "domain": facts["domain"], "ports": list(facts["ports"])}
+        for name, facts in products.items()
     }
     catalog = LOCAL if ".." in storage.split("/") else CATALOG
     urls = {name: f"{storage}/products/{name}/{catalog}" for name in products}
@@ -34,31 +34,31 @@ def snapshot_catalog(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}")
     """
     product = _ownership(manifest.get("about", {}))
     version, ports, urls = manifest["version"], {}, {}
-    for name, entry in manifest["ports"].items():
-        if "quarantine_of" in entry:
+    for name, port in manifest["ports"].items():
+        if "quarantine_of" in port:
             continue
-        facts = entry.get("about", {})
+        facts = port.get("about", {})
         ports[name] = {
             **product,
             "description": facts.get("description", ""),
-            "contract_version": entry["contract_version"],
+            "contract_version": port["contract_version"],
             "snapshot_version": version,
             "sla": facts.get("sla", {}),
             **({"deprecated_until": facts["end_of_life"]} if "end_of_life" in facts else {}),
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
-            **({"quarantined": entry["quarantined"]} if "quarantined" in entry else {}),
+            **({"quarantined": port["quarantined"]} if "quarantined" in port else {}),
         }
-        urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(entry["files"])]
+        urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(port["files"])]
     # File names are literal, even those that look like patterns.
     return _catalog("snapshot", product | {"snapshot_version": version}, ports, urls, {"glob": False})
 
 
-def _ownership(about: Mapping[str, Any]) -> dict[str, Any]:
+def _ownership(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return description, owner and contact; early snapshots contain none of them."""
     return {
-        "description": about.get("description", ""),
-        "owner": about.get("owner", ""),
-        "owner_contact": about.get("contact", ""),
+        "description": facts.get("description", ""),
+        "owner": facts.get("owner", ""),
+        "owner_contact": facts.get("contact", ""),
     }
 
 
@@ -80,10 +80,10 @@ def _catalog(
             "reader": READERS[kind],
             "output_instance": OUTPUTS[kind],
             "kwargs": {"args": [f"{{data({name}-{kind})}}"], **options},
-            "metadata": _plain(about),
+            "metadata": _plain(facts),
             "user_parameters": {},
         }
-        for name, about in entries.items()
+        for name, facts in entries.items()
     }
     catalog = {
         "version": 2,

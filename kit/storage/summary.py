@@ -81,10 +81,10 @@ class ProductSummary:
             snapshot, problem = None, str(error)
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):
-            about = snapshot.manifest.get("about", {}) if snapshot else {}
+            facts = snapshot.manifest.get("about", {}) if snapshot else {}
             ports = {name: entry.get("about", {}) for name, entry in published.items() if "quarantine_of" not in entry}
         else:
-            about = product_facts(product)
+            facts = product_facts(product)
             ports = {port.name: port_facts(port) for port in product.ports}
         runs = Runs(config.storage)
         last = runs.last(product.name)
@@ -92,13 +92,13 @@ class ProductSummary:
             problem = f"last build failed: {last.message.splitlines()[0]}"
         return cls(
             name=product.name,
-            ports=tuple(_port(name, facts, published.get(name), last) for name, facts in ports.items()),
+            ports=tuple(_port(name, port, published.get(name), last) for name, port in ports.items()),
             version=snapshot.version if snapshot else None,
             confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
             note=problem,
             broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
-            **{**about, "tags": tuple(about.get("tags", ()))},
+            **{**facts, "tags": tuple(facts.get("tags", ()))},
         )
 
     def to_json(self) -> dict[str, Any]:

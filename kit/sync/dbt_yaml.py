@@ -105,7 +105,7 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         # Without the kit no rows are set aside, so that such a rule only warns.
         warns = rule.quarantines or rule.severity == "warning"
         config = {"tags": [TAG], **({"severity": "warn"} if warns else {})}
-        name = _name(f"{port.name} {rule.name.partition(': ')[0]}", names)
+        name = unique_name(f"{port.name} {rule.name.partition(': ')[0]}", names)
         details = {"name": name, "arguments": arguments, "config": config}
         tests.setdefault(test.column, []).append((test.name, {key: value for key, value in details.items() if value}))
     return [
@@ -116,14 +116,19 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         "    config: {contract: {enforced: true}}",
         "    columns:",
         *(line for column in contract.columns for line in _column(column, tests.get(column.name, []))),
-        "    data_tests:" if None in tests else "    data_tests: []",
-        *_test_lines(tests.get(None, []), "      "),
+        "    data_tests:",
+        *_test_lines(tests.get(None) or [_any_rows(port.name)], "      "),
         f"    # {END}. Below: more tests, then other keys of the model.",
     ]
 
 
 _Test = tuple[str, dict[str, Any]]
 """A generic test: its name in dbt and its fields."""
+
+
+def _any_rows(name: str) -> _Test:
+    """Return a test that any table passes: in dbt the list to which people add their tests must not be empty."""
+    return "row_count", {"name": f"{name}_can_be_read", "arguments": {"min": 0}, "config": {"tags": [TAG]}}
 
 
 def _column(column: Column, tests: list[_Test]) -> Iterator[str]:
@@ -185,7 +190,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _name(text: str, names: set[str]) -> str:
+def unique_name(text: str, names: set[str]) -> str:
     """Return a name for a test in dbt's alphabet that is none of `names`, and add it to them."""
     name = re.sub(r"\W+", "_", text.lower(), flags=re.ASCII).strip("_")[:_LONGEST_NAME].strip("_")
     unique = next(item for item in chain([name], (f"{name}_{number}" for number in count(2))) if item not in names)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, inside, make_folder, read_text, short, write_durably
+from kit.core import Config, KitError, make_folder, read_text, resolve_inside, short, write_durably
 from kit.lineage import hide_models, lineage, lineage_svg
 from kit.mesh import DataProduct, Mesh, folders
 from kit.quality import suite
@@ -106,7 +106,7 @@ def _promised(product: DataProduct) -> dict[Path, str | KitError]:
         try:
             if path.is_symlink():
                 raise KitError("is a link; put a file in its place", path)
-            inside(product.folder, str(path.relative_to(product.folder)))
+            resolve_inside(product.folder, str(path.relative_to(product.folder)))
         except KitError as error:
             wanted[path] = error
     return wanted

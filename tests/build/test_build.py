@@ -5,8 +5,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from kit.build.build import build
 from kit.build.progress import Progress
 from kit.storage.runs import Runs
+from kit.sync.sync import sync
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
 
@@ -426,3 +428,17 @@ def test_a_path_may_hold_quotes_brackets_and_spaces(tmp_path: Path) -> None:
     mesh = SmallMesh(tmp_path / "it's [1] mesh")
     mesh.publish("shop")
     mesh.publish("plan")
+
+
+@pytest.mark.parametrize("path", ["contracts/sales.odcs.yaml", "expectations/sales.json"])
+def test_a_build_refuses_a_suite_that_is_not_the_one_of_its_contract(small: SmallMesh, path: str) -> None:
+    small.publish("shop")
+    small.replace(f"domains/shop/{path}", "1000", "10")  # the maximum of an amount
+    outcome = build(small.config, small.product("shop"))
+    assert outcome.status == "failed"
+    assert outcome.message.endswith(
+        "expectations/sales.json: differs from " + str(small.domains / "shop/contracts/sales.odcs.yaml") + "; run `kit sync`"
+    )
+    assert outcome.checks == ()
+    sync(small.config, small.mesh)
+    assert build(small.config, small.product("shop")).status == ("failed" if path.startswith("contracts") else "up to date")

@@ -224,7 +224,7 @@ def test_as_text_it_is_an_aligned_table(mesh: SmallMesh) -> None:
 
 
 def test_a_long_catalog_is_cut_and_says_so(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "_SHOWN", 2)
+    monkeypatch.setattr(catalog_module, "_MAX_ROWS", 2)
     assert repr(kit.open()).splitlines()[-1] == 'and 1 more; filter with cat.search("words")'
     assert "and 1 more; filter with cat.search(&quot;words&quot;)" in kit.open()._repr_html_()
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_told_of_a_column_is_said(small: SmallMesh) -> None:
 
 
 def test_too_many_boxes_become_one_per_product(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.catalog.lineage_diagram._MOST", 3)
+    monkeypatch.setattr("kit.catalog.lineage_diagram._MAX_BOXES", 3)
     assert drawn(draw_mesh(small.mesh)) == ({"shop", "plan"}, {"shop → plan"}, [])
     boxes, edges, ringed = drawn(draw_port(small.mesh, "shop.totals"))
     assert boxes == {"shop.raw.sales", "shop.sales", "shop.totals", "plan"}
@@ -111,7 +111,7 @@ def test_of_too_many_products_the_most_connected_or_nearest_are_shown(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.dbt_reader("other", "amount", "1.0.0")
-    monkeypatch.setattr("kit.catalog.lineage_diagram._MOST", 1)
+    monkeypatch.setattr("kit.catalog.lineage_diagram._MAX_BOXES", 1)
     picture = draw_mesh(small.mesh)
     assert drawn(picture) == ({"shop"}, set(), [])
     assert "Shown are the 1 products with the most inputs and readers of 3 products" in words(picture)

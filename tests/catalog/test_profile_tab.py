@@ -58,7 +58,7 @@ def test_one_value_and_no_row(file: Path) -> None:
 
 
 def test_of_a_large_table_a_sample_is_counted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_tab, "_MOST", 50_000)
+    monkeypatch.setattr(profile_tab, "_MAX_ROWS", 50_000)
     (found,) = profiles(write(file, "select i from range(200000) t(i)"))
     assert 0 < found.rows < 200_000
     assert sum(found.bars) == found.distinct == found.rows

@@ -41,11 +41,11 @@ def test_each_port_by_builds(small: SmallMesh) -> None:
 
 def test_in_a_large_mesh_ports_that_did_not_pass_come_first(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     builds(small)
-    monkeypatch.setattr("kit.catalog.quality_grid._ROWS", 1)
+    monkeypatch.setattr("kit.catalog.quality_grid._MAX_ROWS", 1)
     words = texts(draw_mesh(small.config, ["plan.forecast", "shop.totals", "shop.sales"]))
     assert ("forecast" in words, "sales" in words) == (True, False)
     record(small, 3, UNIQUE, SUM, status="published", version="v2")
-    monkeypatch.setattr("kit.catalog.quality_grid._BUILDS", 1)
+    monkeypatch.setattr("kit.catalog.quality_grid._MAX_BUILDS", 1)
     words = texts(draw_mesh(small.config, ["shop.totals", "plan.forecast"]))
     assert ("forecast" in words, words[-1]) == (True, SHORTENED)
 
@@ -62,7 +62,7 @@ def test_each_check_of_a_port_by_builds(small: SmallMesh) -> None:
 
 
 def test_of_many_checks_those_that_always_passed_are_counted(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.catalog.quality_grid._CHECKS", 3)
+    monkeypatch.setattr("kit.catalog.quality_grid._MAX_CHECKS", 3)
     raw = [Check("raw.sales", f"rule {number}", "contract", True) for number in range(3)]
     record(small, 1, *raw, UNIQUE, status="published", version="v1")
     record(small, 2, *raw, BROKEN)

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from kit.cli.diff_text import MARK
 from kit.cli.main import app
 from tests.conftest import ROOT
-from tests.governance.test_diff import TOTALS, committed, drop_amount, edit
+from tests.governance.test_diff import TOTALS, drop_amount, edit
+from tests.support.repository import commit_all
 from tests.support.small_mesh import SmallMesh
 
 WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.yml").read_text())
@@ -20,12 +21,12 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/contracts.y
 @pytest.fixture
 def dropped(small: SmallMesh) -> SmallMesh:
     """A work tree that drops a column of a port since the last commit."""
-    committed(small)
+    commit_all(small)
     edit(small, TOTALS, drop_amount)
     return small
 
 
-def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
+def test_a_diff_fails_until_the_versions_are_bumped(dropped: SmallMesh) -> None:
     done = dropped.kit("diff")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:2] == [
@@ -47,8 +48,8 @@ def test_a_diff_fails_until_the_versions_say_it(dropped: SmallMesh) -> None:
     ]  # fmt: skip
 
 
-def test_a_review_fails_only_when_asked_to(small: SmallMesh) -> None:
-    committed(small)
+def test_a_review_fails_only_with_strict(small: SmallMesh) -> None:
+    commit_all(small)
     edit(small, TOTALS, lambda data: data.update(price={"priceAmount": 3}, version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(version="1.0.1"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version="1.0.1"))
@@ -67,10 +68,10 @@ def test_the_workflow_fails_with_the_diff_and_keeps_its_words(dropped: SmallMesh
     done = subprocess.run(["bash", "-e", "-c", steps["compare"]["run"]], cwd=dropped.root, env=given, check=False)
     assert done.returncode == 1
     assert summary.read_text() == (dropped.root / "contracts.md").read_text()
-    assert summary.read_text().startswith(f"{MARK}\n### Contracts\n\n**2 things must be put right.**\n")
+    assert summary.read_text().startswith(f"{MARK}\n### Contracts\n\n**2 problems to fix.**\n")
 
 
-def test_what_may_write_to_a_pull_request_runs_nothing_of_it() -> None:
+def test_the_job_that_may_write_to_a_pull_request_runs_no_code_of_it() -> None:
     assert WORKFLOW[True] == {"pull_request": None}  # YAML reads `on` as true
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert "permissions" not in WORKFLOW["jobs"]["diff"]
@@ -82,3 +83,71 @@ def test_what_may_write_to_a_pull_request_runs_nothing_of_it() -> None:
     assert "No contract has changed" in comment["steps"][1]["run"]
     for job in WORKFLOW["jobs"].values():
         assert not [step["run"] for step in job["steps"] if "${{" in step.get("run", "")]
+
+
+def test_check_finds_problems_without_a_build(small: SmallMesh) -> None:
+    verdict, _, card = small.kit("check").stdout.partition("\n\n")
+    assert verdict == "2 data products, 3 ports: nothing wrong"
+    assert [line.split() for line in card.splitlines()[:3]] == [
+        ["in", "%", "discover", "address", "understand", "trust", "access", "interop", "value", "secure"],
+        ["shop", "75", "n/a", "33", "100", "n/a", "100", "50", "50"],
+        ["plan", "75", "n/a", "40", "100", "n/a", "100", "0", "50"],
+    ]
+    small.replace("domains/shop/expectations/sales.extra.json", '"expectations"', '"expectation"')
+    (small.domains / "shop/contracts/lost.odcs.yaml").write_text("{}")
+    path = small.domains / "plan/notebooks/forecast.ipynb"
+    data = json.loads(path.read_text())
+    data["cells"][1]["execution_count"] = 3
+    data["metadata"]["kernelspec"]["name"] = "julia"
+    data["cells"][-1]["source"] = "1"
+    path.write_text(json.dumps(data))
+    done = small.kit("check", "--json")
+    assert done.returncode == 1
+    assert [item["problem"] for item in json.loads(done.stdout)["problems"]] == [
+        "domains/shop/expectations/sales.extra.json: must hold a suite with a non-empty list 'expectations'",
+        "domains/shop/contracts/lost.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or delete the file",
+        "domains/plan/notebooks/forecast.ipynb: its kernel is 'julia'; notebooks use 'python3'",
+        "domains/plan/notebooks/forecast.ipynb: cell 2 holds outputs; clear them before you commit "
+        "(Edit, Clear Outputs of All Cells)",
+        'domains/plan/notebooks/forecast.ipynb: never calls kit.output("forecast", frame)',
+    ]
+
+
+def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
+    version = small.publish("shop")
+    assert small.kit("doctor").returncode == 0
+    lost = small.store.snapshot("shop", version).files("sales")[0]
+    lost.unlink()
+    done = small.kit("doctor", "--json", KIT_STORAGE="/proc/nowhere")
+    assert done.returncode == 1
+    assert {item["what"]: item["fix"] for item in json.loads(done.stdout) if item["fix"]} == {
+        "storage": "make the folder writable, or set storage in [tool.kit]"
+    }
+    findings = {item["what"]: item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]}
+    assert findings == {
+        "snapshot shop": {
+            "what": "snapshot shop",
+            "seen": f"1 files are missing, first {lost}",
+            "fix": "build it anew with `kit run shop --force`",
+            "severity": "error",
+        }
+    }
+
+
+def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -> None:
+    import shutil
+
+    small.publish("shop")
+    small.publish("plan")
+    shutil.rmtree(small.domains / "plan")
+    small.kit("sync", check=True)
+    findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
+    folder = small.store.folder("plan")
+    assert findings == [
+        {
+            "what": "snapshots of plan",
+            "seen": "there is no such domain",
+            "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
+            "severity": "error",
+        }
+    ]

@@ -64,7 +64,7 @@ def test_a_run_is_found_by_its_id_its_snapshot_or_a_path(mesh: SmallMesh) -> Non
         ),
     ],
 )  # fmt: skip
-def test_a_run_that_cannot_be_told_is_refused_with_what_there_is(mesh: SmallMesh, run: str, port: str, says: str) -> None:
+def test_an_unknown_run_is_refused_with_the_last_runs(mesh: SmallMesh, run: str, port: str, says: str) -> None:
     with pytest.raises(UnknownName) as error:
         copy(mesh.config, run, port)
     assert str(error.value) == says

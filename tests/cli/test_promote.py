@@ -7,7 +7,7 @@ from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 
-def test_a_dry_run_shows_the_changes_and_what_is_left_to_a_person(small: SmallMesh) -> None:
+def test_a_dry_run_shows_the_changes_and_the_open_points(small: SmallMesh) -> None:
     small.publish("shop")
     path = small.root / "notebooks/best.ipynb"
     write(path, json.dumps(notebook(["import kit", "rows = 1", "best = kit.read('shop.totals').head(rows)"])))
@@ -23,6 +23,6 @@ def test_a_dry_run_shows_the_changes_and_what_is_left_to_a_person(small: SmallMe
     assert tree(small.root) == before
 
 
-def test_what_is_missing_is_one_message(small: SmallMesh) -> None:
+def test_a_missing_notebook_is_one_message(small: SmallMesh) -> None:
     done = small.kit("promote", "nowhere.ipynb", "--product", "plan")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: there is no file nowhere.ipynb\n")

@@ -64,6 +64,6 @@ def test_a_person_may_stop_answering(small: SmallMesh) -> None:
         (["port", "shop.more"], "say what 'shop.more' is made from: --from FILE or --from PORT"),
     ],
 )
-def test_without_a_terminal_one_message_says_what_is_missing(small: SmallMesh, arguments: list[str], says: str) -> None:
+def test_without_a_terminal_one_message_names_the_missing_argument(small: SmallMesh, arguments: list[str], says: str) -> None:
     done = small.kit("new", *arguments, **NOBODY)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {says}\n")

@@ -8,7 +8,7 @@ import pytest
 
 from kit.contracts import loader
 from kit.contracts.loader import DocumentReader
-from kit.core import cache as remembered
+from kit.core import cache
 from kit.core.errors import InvalidFile
 from kit.core.yaml import Document
 from kit.mesh.mesh import Mesh
@@ -165,7 +165,7 @@ def test_the_cache_of_another_kit_is_passed_over_and_made_anew(
     here: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(remembered, "_edition", lambda: "another")
+        patch.setattr(cache, "_code_digest", lambda: "another")
         read(here)
     read(here)
     read(here)

@@ -87,7 +87,7 @@ def test_home_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert Config.load(project(tmp_path, "storage='~/mesh'"), {}).storage == tmp_path / "home" / "mesh"
 
 
-def test_the_clock_stands_at_the_start_of_as_of(tmp_path: Path) -> None:
+def test_the_clock_is_the_start_of_as_of(tmp_path: Path) -> None:
     assert Config.load(project(tmp_path, "as_of=2018-01-01"), {}).clock() == datetime(2018, 1, 1)
 
 
@@ -97,14 +97,14 @@ def test_without_as_of_the_clock_is_now_in_utc_without_zone(tmp_path: Path) -> N
     assert abs(datetime.now(UTC).replace(tzinfo=None) - clock) < timedelta(minutes=5)
 
 
-def test_outside_a_mesh_the_way_in_is_told(tmp_path: Path) -> None:
+def test_outside_a_mesh_the_error_names_the_remedy(tmp_path: Path) -> None:
     assert message(tmp_path) == (
         f"no data mesh found in {tmp_path} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
         "or set KIT_ROOT to one"
     )
 
 
-def test_an_unknown_setting_lists_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
         "storage, as_of, cell_timeout_seconds, notebook_output_mb, secrets, policy"
@@ -126,7 +126,7 @@ def test_an_unknown_setting_lists_what_there_is(tmp_path: Path) -> None:
         ("notebook_output_mb=1.5", "notebook_output_mb is 1.5; it must be a whole number above 0"),
     ],
 )
-def test_a_wrong_setting_says_what_is_allowed(tmp_path: Path, setting: str, problem: str) -> None:
+def test_a_wrong_setting_names_the_allowed_values(tmp_path: Path, setting: str, problem: str) -> None:
     assert message(project(tmp_path, setting)) == f"pyproject.toml: [tool.kit] {problem}"
 
 
@@ -139,7 +139,7 @@ def test_a_wrong_setting_says_what_is_allowed(tmp_path: Path, setting: str, prob
         ("KIT_NOTEBOOK_OUTPUT_MB", "20MB", "a whole number above 0"),
     ],
 )
-def test_a_wrong_variable_says_what_is_allowed(tmp_path: Path, name: str, text: str, allowed: str) -> None:
+def test_a_wrong_variable_names_the_allowed_values(tmp_path: Path, name: str, text: str, allowed: str) -> None:
     assert message(project(tmp_path), **{name: text}) == f"the environment variable {name} is '{text}'; it must be {allowed}"
 
 

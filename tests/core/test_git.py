@@ -1,4 +1,3 @@
-import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -8,11 +7,7 @@ from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.git import Commit, current_commit, log, merge_base_mesh
 from tests.support.files import write
-
-
-def git(root: Path, *arguments: str, author: str = "n") -> str:
-    who = ["-c", f"user.name={author}", "-c", "user.email=n@example.com", "-c", "commit.gpgsign=false"]
-    return subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+from tests.support.repository import git
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from kit.core.policy import Policy
 
 
 def test_an_empty_table_is_the_default_policy() -> None:
-    assert Policy.of({}) == Policy()
+    assert Policy.from_settings({}) == Policy()
 
 
 def test_every_setting_can_be_given() -> None:
@@ -15,7 +15,7 @@ def test_every_setting_can_be_given() -> None:
         "owner_email": False, "described": 0.5, "classified": False, "keys": False, "service_levels": ["latency"],
         "names": {"boolean": "is_.+"}, "unmasked": {"*.person_id": "a pseudonym"},
     }  # fmt: skip
-    policy = Policy.of(given)
+    policy = Policy.from_settings(given)
     assert (policy.owner_email, policy.described, policy.classified, policy.keys) == (False, 0.5, False, False)
     assert policy.service_levels == ("latency",)
     assert policy.names == {**Policy().names, "boolean": "is_.+"}
@@ -38,6 +38,6 @@ def test_every_setting_can_be_given() -> None:
         ({"unmasked": {"*.mail": " "}}, "unmasked gives no reason for '*.mail'; say why it may be read by everybody"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused(given: object, message: str) -> None:
+def test_wrong_settings_are_refused(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        Policy.of(given)
+        Policy.from_settings(given)

@@ -1,12 +1,68 @@
 import socket
 
-from kit.core.processes import HOST, free_port
+import psutil
+import pytest
+
+from kit.core.errors import KitError
+from kit.core.locks import SingleInstance
+from kit.core.processes import HOST, Processes, Server, free_port
+from tests.support.small_mesh import SmallMesh
 
 
-def test_a_free_port_is_the_wanted_one_unless_somebody_listens_there() -> None:
+def test_the_wanted_port_is_used_unless_a_process_listens_there() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         wanted = taken.getsockname()[1]
         taken.listen()
         assert free_port(wanted) != wanted
     assert free_port(wanted) == wanted
+
+
+class Listener(Server):
+    """A process that listens on a port, or ends at once."""
+
+    def __init__(self, small: SmallMesh, code: str) -> None:
+        self.port = free_port(0)
+        super().__init__(f"http://{HOST}:{self.port}", Processes(small.config, small.root / "logs", {"PORT": str(self.port)}))
+        self.code = code
+
+    def start(self) -> None:
+        self.processes.spawn("listener", ["-c", self.code])
+        self.processes.wait_for("listener", self.port)
+
+
+LISTEN = (
+    "import os, socket, time\nserver = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\n"
+    "print(os.getpid(), os.environ['KIT_ROOT'], flush=True)\ntime.sleep(600)"
+)
+
+
+def test_a_server_publishes_its_address_while_it_runs_and_ends_its_processes(small: SmallMesh) -> None:
+    place = SingleInstance("Listener", small.root / "place")
+    server = Listener(small, LISTEN)
+    with place.held(), server.running(place):
+        assert place.address == server.address
+        pid, root = (small.root / "logs/listener.log").read_text().split()
+        assert (psutil.pid_exists(int(pid)), root) == (True, str(small.root))
+    assert place.address is None
+    assert not psutil.pid_exists(int(pid))
+    assert free_port(server.port) == server.port
+
+
+def test_a_process_that_ends_is_an_error_with_the_end_of_its_log(small: SmallMesh) -> None:
+    place = SingleInstance("Listener", small.root / "place")
+    with pytest.raises(KitError) as error, Listener(small, "print('one\\ntwo'); raise SystemExit(3)").running(place):
+        raise AssertionError("it runs")
+    assert str(error.value).startswith("the listener process ended with code 3; ")
+    assert str(error.value).splitlines()[1:] == ["one", "two"]
+    assert place.address is None
+
+
+def test_watching_does_the_regular_work_until_a_process_ends(small: SmallMesh) -> None:
+    server = Listener(small, LISTEN.replace("600", "1"))
+    calls: list[int] = []
+    server.maintain = lambda: calls.append(1)  # type: ignore[method-assign]
+    place = SingleInstance("Listener", small.root / "place")
+    with place.held(), server.running(place), pytest.raises(KitError, match="with code 0"):
+        server.watch()
+    assert calls

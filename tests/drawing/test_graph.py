@@ -135,7 +135,7 @@ def test_nothing_and_one_node() -> None:
     ("nodes", "edges", "message"),
     [
         ([GraphNode("a", "a", "g", "table")], [], "node 'a' is of kind 'table'; allowed are: source, model, port, notebook"),
-        ([GraphNode("a", "a", "g", "port")] * 2, [], "node 'a' is given twice"),
+        ([GraphNode("a", "a", "g", "port")] * 2, [], "node 'a' occurs twice"),
         ([GraphNode("a", "a", "g", "port")], [("a", "b")], "the edge a → b names 'b', which is no node"),
         ([GraphNode("a", "a", "g", "port")], [("a", "a")], "the edges form a circle: a → a"),
     ],

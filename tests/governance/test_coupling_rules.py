@@ -35,12 +35,20 @@ ALL = "${table}, raw.sales, sales, shop.sales, shop.totals, totals"
         ("contracts/sales", "select 0 from stg", f"asks 'stg'; it may ask: {ALL}"),
         ("contracts/sales", "select 0 from ${table}, checkpoint()", "takes rows from checkpoint(), which reads"),
         ("contracts/sales", "select current_setting('threads')", "calls current_setting(), which leads out of the tables"),
-        ("contracts/sales", "select 0 from 'x.parquet'", "reads the file 'x.parquet' in place of a table"),
-        ("contracts/sales", "select 0; select 1", "is 2 statements; write one query"),
+        ("contracts/sales", "select count(*) from", "cannot be understood in line 1: Expected"),
+        ("contracts/sales", "select count(*) from read_csv('/etc/passwd')", "takes rows from read_csv(), which reads"),
+        ("contracts/sales", "from 'x.parquet'", f"asks 'x.parquet'; it may ask: {ALL}"),
+        ("contracts/sales", "attach 'x.db'", "runs 'attach', which is no query of tables"),
+        ("contracts/sales", "set threads = 1", "runs 'set', which is no query of tables"),
         ("contracts/sales", "call enable_logging(storage = 'file')", "runs 'call', which is no query of tables"),
+        ("contracts/sales", "select 1; select 2", "is 2 statements; write one query"),
+        ("sources/sales", "select 0) as a(b); attach 'x'; select observed from (select 0", "cannot be understood in line 1:"),
+        ("contracts/sales", "select 1 as \"it's\" from enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
+        ("contracts/sales", "select 1 -- it's\nfrom enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
         ("contracts/sales", "select $$'$$ from enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
+        ("contracts/sales", "select e'\\'' from enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
+        ("contracts/sales", "select /* ' */ 1 from enable_logging() where 'x' = 'x'", "takes rows from enable_logging()"),
         ("sources/sales", "select * from getenv('HOME')", "takes rows from getenv(), which reads what is no table"),
-        ("contracts/sales", "select count(*) from", "cannot be understood in line 1: Expected table name"),
     ],
 )  # fmt: skip
 def test_a_rule_asks_tables_of_its_own_product(small: SmallMesh, path: str, query: str, says: str) -> None:
@@ -48,6 +56,22 @@ def test_a_rule_asks_tables_of_its_own_product(small: SmallMesh, path: str, quer
     ((name, message),) = found(small)
     assert name == "shop"
     assert message.startswith(f"shop/{path}.odcs.yaml: 'asks: its query gives = 0' {says}"), message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select count(*) from ${table} where item = 'call enable_logging(); from ''x'''",
+        "select 1 -- read_text('x');\nfrom ${table}",
+        "select /* it's ${table}; */ 1 from ${table} where item <> 'x'",
+        "select $tag$;$tag$ from ${table}",
+        "select e'it\\'s; fine' from ${table}",
+        "-- how many\nselect count(*) from ${table}",
+    ],
+)
+def test_a_rule_may_hold_any_text(small: SmallMesh, query: str) -> None:
+    ask(small, "shop/contracts/sales.odcs.yaml", query)
+    assert found(small) == []
 
 
 def test_a_rule_may_ask_whatever_its_product_reads_and_makes(small: SmallMesh) -> None:
@@ -71,6 +95,20 @@ def test_a_suite_is_proved_too(small: SmallMesh, query: str, says: str, more: di
     ((_, message),) = found(small)
     assert message.startswith("shop/expectations/sales.extra.json: 'unexpected rows expectation: ")
     assert says in message
+
+
+def test_a_custom_rule_is_proved_too(small: SmallMesh) -> None:
+    kwargs = {"unexpected_rows_query": "select * from {batch} where item in (select * from read_csv('/etc/passwd'))"}
+    implementation = {"type": "unexpected_rows_expectation", "kwargs": kwargs}
+    file = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(file.read_text())
+    data["schema"][0]["quality"] = [{"type": "custom", "engine": "greatExpectations", "implementation": implementation}]
+    write(file, json.dumps(data))
+    ((_, message),) = found(small)
+    assert message.startswith(
+        "shop/contracts/sales.odcs.yaml: 'no row where item in (select * from read_csv('/etc/passwd'))' "
+        "takes rows from read_csv()"
+    )
 
 
 @pytest.mark.parametrize("table", ["raw.sales", "sales", "totals", "shop.totals"])

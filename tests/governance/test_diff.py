@@ -177,14 +177,14 @@ def test_a_terminal_gets_aligned_lines() -> None:
         "  major   column amount  dropped",
         "  review  table          rows: a | b <i>",
         "  patch   need of plan   needs less: column item dropped",
-        "  hits    plan (Pia, p@example.com) through amount, in notebook forecast",
+        "  affects plan (Pia, p@example.com) through amount, in notebook forecast",
         "shop.new  1.0.0",
         "  minor   port           added",
         "shop.old  1.0.0",
         "  major   port           removed",
-        "  no consumer is hit",
+        "  no consumer is affected",
         "shop.totals needs 2.0.0",
-        "1 thing must be put right; 1 change for a person to judge.",
+        "1 problem to fix; 1 change to be judged by a person.",
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:
         "<!-- kit diff -->",
         "### Contracts",
         "",
-        "**1 thing must be put right; 1 change for a person to judge.**",
+        "**1 problem to fix; 1 change to be judged by a person.**",
         "",
         "- shop.totals needs 2.0.0",
         "",
@@ -206,7 +206,7 @@ def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:
         "| review | table | rows: a \\| b &lt;i&gt; |",
         "| patch | need of plan | needs less: column item dropped |",
         "",
-        "Hits:",
+        "Affects:",
         "",
         "- **plan** (Pia, p@example.com) through amount, in notebook forecast",
         "",
@@ -222,5 +222,5 @@ def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:
         "|---|---|---|",
         "| major | port | removed |",
         "",
-        "No consumer is hit.",
+        "No consumer is affected.",
     ]

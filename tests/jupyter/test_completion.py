@@ -28,17 +28,17 @@ TABLES = {
         ("%mesh pin pl", "", "pl", ["plan"]),
     ],
 )
-def test_what_may_stand_at_the_cursor(before: str, after: str, fragment: str, names: list[str]) -> None:
+def test_names_are_completed_at_the_cursor(before: str, after: str, fragment: str, names: list[str]) -> None:
     found = complete(before, before + after, lambda: TABLES)
     assert found is not None
     assert (found[0], [name for name, _ in found[1]]) == (fragment, names)
 
 
-def test_each_name_says_what_it_is() -> None:
+def test_each_name_has_its_kind() -> None:
     text = "%%sql\nselect 1 from m"
     assert complete(text, text, lambda: TABLES) == ("m", [("mine", "frame")])
 
 
 @pytest.mark.parametrize("before", ["sh", "x.read", "%%sql --o", "%%bash\nls sh", "y = 1\nfrom sh", "%mesh re"])
-def test_elsewhere_nobody_is_asked(before: str) -> None:
+def test_other_code_loads_no_tables(before: str) -> None:
     assert complete(before, before, lambda: pytest.fail("asked")) is None

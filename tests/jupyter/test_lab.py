@@ -16,14 +16,14 @@ from tests.support.lab import SECONDS, LabPage, needs_browser, running_lab
 from tests.support.small_mesh import SmallMesh
 
 
-def test_without_jupyterlab_it_says_what_to_do(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jupyterlab_the_error_names_the_remedy(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "find_spec", lambda name: None)
     with pytest.raises(KitError) as error, lab.lab(small.config, 8888, browser=False):
         raise AssertionError("it started")
     assert str(error.value) == "`kit lab` needs the package jupyterlab; run `make install`"
 
 
-def test_its_state_is_for_nobody_else_to_read(small: SmallMesh) -> None:
+def test_its_state_is_private(small: SmallMesh) -> None:
     folder = lab.place(small.config).folder
     assert (folder, folder.stat().st_mode & 0o777) == (small.root / ".mesh" / "lab", 0o700)
 
@@ -39,7 +39,7 @@ def test_it_opens_on_the_tour_where_there_is_one(small: SmallMesh, has_tour: boo
 
 
 @pytest.mark.slow
-def test_the_settings_of_the_user_neither_open_it_up_nor_are_touched(small: SmallMesh, tmp_path: Path) -> None:
+def test_settings_of_the_user_neither_weaken_it_nor_change(small: SmallMesh, tmp_path: Path) -> None:
     user, data = tmp_path / "user", tmp_path / "data"
     kernel = data / "kernels" / "python3"
     kernel.mkdir(parents=True)
@@ -85,7 +85,7 @@ def asked(address: str, headers: dict[str, str]) -> Any:
 
 @pytest.mark.slow
 @needs_browser
-def test_it_opens_on_the_tour_asks_nothing_and_runs_it(lab_page: LabPage) -> None:
+def test_it_opens_the_tour_without_a_question_and_runs_it(lab_page: LabPage) -> None:
     expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()
     lab_page.run_all()
     prompts = lab_page.page.locator(".jp-CodeCell .jp-InputPrompt")

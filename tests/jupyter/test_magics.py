@@ -79,7 +79,7 @@ def test_tab_completes(shell: InteractiveShell) -> None:
     assert "print" in [text for _, text in completed("prin")]
 
 
-def test_it_can_be_taken_away_again(shell: InteractiveShell) -> None:
+def test_the_extension_can_be_unloaded(shell: InteractiveShell) -> None:
     run(shell, "%sql --out x from shop.totals")
     run(shell, "%unload_ext kit")
     assert shell.Completer.custom_matchers == []

@@ -40,7 +40,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     return Started.made
 
 
-def test_dagster_is_started_once_when_asked_for_and_ended(small: SmallMesh, started: list[Started]) -> None:
+def test_dagster_is_started_once_at_the_first_request_and_ended(small: SmallMesh, started: list[Started]) -> None:
     dagster = Dagster(small.config)
     dagster.stop()
     assert started == []
@@ -49,14 +49,14 @@ def test_dagster_is_started_once_when_asked_for_and_ended(small: SmallMesh, star
     assert [item.said for item in started] == [["dagster -m kit dev", "stop"]]
 
 
-def test_one_that_runs_already_is_used(small: SmallMesh, started: list[Started]) -> None:
+def test_a_running_dagster_is_used(small: SmallMesh, started: list[Started]) -> None:
     with dev_server.place(small.config).held():
         dev_server.place(small.config).set_address("http://127.0.0.1:3000")
         assert Dagster(small.config).address() == "http://127.0.0.1:3000"
     assert started == []
 
 
-def test_one_that_cannot_start_says_so_and_may_be_tried_again(
+def test_a_dagster_that_cannot_start_is_an_error_and_can_be_tried_again(
     small: SmallMesh, started: list[Started], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dagster = Dagster(small.config)

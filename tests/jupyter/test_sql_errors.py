@@ -47,7 +47,7 @@ def said(text: str, position: int | None = None, **more: Any) -> str:
         ("Interrupted: stopped", "select 1", "stopped"),
     ],
 )
-def test_what_duckdb_said_is_told_in_one_message(error: str, query: str, message: str) -> None:
+def test_an_error_of_duckdb_is_one_message(error: str, query: str, message: str) -> None:
     assert str(explain(error, query, 2, ["item", "amount"], lambda name: f"unknown {name}")) == message
 
 

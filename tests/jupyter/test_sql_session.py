@@ -27,7 +27,7 @@ def rows(session: SqlSession, query: str, **names: Any) -> list[tuple[Any, ...]]
     return session.query(query, names).rows()
 
 
-def test_ports_are_asked_by_name(session: SqlSession) -> None:
+def test_ports_are_queried_by_name(session: SqlSession) -> None:
     assert rows(session, "select item, amount::int from shop.totals order by item") == [("cake", 170), ("tea", 310)]
     assert rows(session, 'select count(*) from "shop"."sales" s join Shop.Totals using (item)') == [(30,)]
     assert session.query("describe shop.totals", {})["column_name"].to_list() == ["item", "amount"]
@@ -72,7 +72,7 @@ def test_frames_and_values_of_the_notebook(session: SqlSession) -> None:
         ("from glob('/*')", "line 1: '/*' is out of reach"),
     ],
 )
-def test_what_a_query_may_not_do_or_gets_wrong(session: SqlSession, query: str, says: str) -> None:
+def test_a_query_that_is_wrong_or_forbidden_is_refused(session: SqlSession, query: str, says: str) -> None:
     with pytest.raises(SqlError) as error:
         session.query(query, {"thing": object(), "mine": pl.DataFrame()})
     assert says in str(error.value)
@@ -84,7 +84,7 @@ def test_nothing_but_the_named_files_can_be_read(session: SqlSession, small: Sma
         session.query(f"select (select count(*) from shop.totals) from read_parquet('{other}')", {})
 
 
-def test_a_session_outside_a_domain_reads_what_is_published(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_outside_a_domain_reads_published_ports(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     small.publish("shop")
     session = SqlSession.open(Context.load)

@@ -484,7 +484,7 @@ CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * 
         ([("schedule", None)], f"customProperties.0.value: None {CRON}"),
         ([("schedule", 6)], f"customProperties.0.value: 6 {CRON}"),
         ([("schedule", "0 0 30 2 *")], f"customProperties.0.value: '0 0 30 2 *' {CRON}"),
-        ([("schedule", "0 6 * * *")] * 2, "customProperties.1: 'schedule' stands twice; keep one"),
+        ([("schedule", "0 6 * * *")] * 2, "customProperties.1: 'schedule' is written twice; keep one"),
         ([("partitions", None)], f"customProperties.0.value: {FORM}"),
         ([("partitions", [])], f"customProperties.0.value: {FORM}"),
         (
@@ -493,7 +493,8 @@ CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * 
         ),
         ([("partitions", {"column": "item", "keys": []})], "customProperties.0.value.keys: must be a list of 1 to 10,000 keys"),
         ([("x", 1), ("partitions", {"column": "item", "keys": [7, "7"]})], AGAIN),
-        ([("partitions", {"column": "item", "keys": ["a"]})] * 2, "customProperties.1: 'partitions' stands twice; keep one"),
+        ([("partitions", {"column": "item", "keys": ["a"]})] * 2,
+         "customProperties.1: 'partitions' is written twice; keep one"),
     ],
 )  # fmt: skip
 def test_a_schedule_or_partitions_that_cannot_be(small: SmallMesh, given: list[tuple[str, Any]], says: str) -> None:

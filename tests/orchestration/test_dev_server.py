@@ -63,7 +63,7 @@ def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(
     assert small.kit("run", "-p", "factor=3.0", check=True).stdout.count("up to date") == 2
 
 
-def test_the_daemon_builds_what_is_missing_and_all_of_it_ends_together(small: SmallMesh) -> None:
+def test_the_daemon_builds_missing_products_and_all_processes_end_together(small: SmallMesh) -> None:
     small.notebook("plan", "forecast", SLEEP)
     with dev_server(small.root) as server:
         asleep = small.domains / "plan" / "notebooks" / "asleep"
@@ -104,7 +104,7 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
         server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=60)
 
 
-def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[SmallMesh, DevServer]) -> None:
+def test_a_second_instance_is_refused_and_a_port_in_use_is_avoided(small_dev: tuple[SmallMesh, DevServer]) -> None:
     small, server = small_dev
     second = small.kit("dev")
     assert second.returncode == 1
@@ -115,13 +115,13 @@ def test_a_second_one_is_refused_and_a_taken_port_is_avoided(small_dev: tuple[Sm
     assert free_port(server.port) != server.port
 
 
-def test_a_mesh_that_cannot_be_loaded_says_why_and_ends(small: SmallMesh) -> None:
+def test_a_mesh_that_cannot_be_loaded_ends_with_the_reason(small: SmallMesh) -> None:
     done = small.kit("dev", KIT_AS_OF="never")
     assert done.returncode == 1
     assert done.stderr.strip() == "error: the environment variable KIT_AS_OF is 'never'; it must be a date such as 2018-01-01"
 
 
-def test_the_guard_stands_before_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
+def test_the_guard_protects_the_real_server(small_dev: tuple[SmallMesh, DevServer]) -> None:
     _, server = small_dev
     assert answer(server, "/")[0] == 200  # it leads to the web UI
     assert answer(server, "/dagster/graphql?query={version}") == (405, "GraphQL takes POST requests of JSON only\n")

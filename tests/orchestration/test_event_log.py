@@ -60,7 +60,7 @@ def test_the_same_records_come_back_as_with_dagsters_own(log: PooledSqliteEventL
     own.dispose()
 
 
-def test_what_was_written_is_there_for_dagsters_own(log: PooledSqliteEventLog, tmp_path: Path) -> None:
+def test_dagsters_own_log_reads_the_written_events(log: PooledSqliteEventLog, tmp_path: Path) -> None:
     for number in range(1000):
         log.store_event(entry("run", number))
     own = SqliteEventLogStorage(str(tmp_path / "pooled"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 import kit.orchestration.instance as module
-from kit.orchestration.instance import home, instance, show_life, sweep
+from kit.orchestration.instance import hold_run_lock, home, instance, sweep
 from tests.support.small_mesh import SmallMesh
 
 OPEN = "from kit.core import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
@@ -49,7 +49,7 @@ WORKER = textwrap.dedent("""
     import os, time
     import dagster as dg
     from kit.core.config import Config
-    from kit.orchestration.instance import instance, show_life
+    from kit.orchestration.instance import instance, hold_run_lock
     config = Config.load()
     with instance(config) as opened:
         job = dg.Definitions(assets=[dg.asset(lambda: 1, name="a")]).resolve_implicit_global_asset_job_def()
@@ -59,7 +59,7 @@ WORKER = textwrap.dedent("""
         )
         opened.event_log_storage.set_concurrency_slots("shop", 1)
         assert opened.event_log_storage.claim_concurrency_slot("shop", run.run_id, "step").is_claimed
-        show_life(config, run.run_id)
+        hold_run_lock(config, run.run_id)
         print(run.run_id, flush=True)
         time.sleep(600)
 """)
@@ -101,7 +101,7 @@ def test_a_run_that_may_not_have_its_lock_yet_is_left_alone(small: SmallMesh, mo
             module._STARTING = before
 
 
-def test_life_is_shown_once_per_run(small: SmallMesh) -> None:
-    show_life(small.config, "some-run")
-    show_life(small.config, "some-run")
+def test_the_lock_of_a_run_is_taken_once(small: SmallMesh) -> None:
+    hold_run_lock(small.config, "some-run")
+    hold_run_lock(small.config, "some-run")
     assert [path.name for path in Path(home(small.config) / "alive").iterdir()] == ["some-run"]

@@ -53,7 +53,7 @@ def ask(headers: Any, *, method: str = "GET", path: str = "/", kind: str = "http
         ("GET", "/dagster/assets/plan/notebook", {}),
     ],
 )
-def test_what_passes(method: str, path: str, headers: dict[str, str]) -> None:
+def test_allowed_requests(method: str, path: str, headers: dict[str, str]) -> None:
     policy = _NOTEBOOK_POLICY if path == "/dagster/notebook" else _POLICY
     assert ask(headers, method=method, path=path) == (0, "passed", {"x-app": "1", "content-security-policy": policy})
 
@@ -96,7 +96,7 @@ KIND = "a POST of '{}' is not allowed; send application/json"
         ("POST", "/graphql", {"content-type": "multipart/form-data; boundary=x"}, 415, KIND.format("multipart/form-data")),
     ],
 )  # fmt: skip
-def test_what_is_refused(method: str, path: str, headers: dict[str, str], status: int, says: str) -> None:
+def test_refused_requests(method: str, path: str, headers: dict[str, str], status: int, says: str) -> None:
     assert ask(headers, method=method, path=path) == (status, says + "\n", {"content-type": "text/plain; charset=utf-8"})
 
 
@@ -109,11 +109,11 @@ def test_what_is_refused(method: str, path: str, headers: dict[str, str], status
         (("content-type", "text/plain"), ("content-type", "application/json")),
     ],
 )
-def test_a_header_that_stands_twice_is_refused(first: tuple[str, str], second: tuple[str, str]) -> None:
+def test_a_header_that_occurs_twice_is_refused(first: tuple[str, str], second: tuple[str, str]) -> None:
     rest = {"host": "localhost:3000", **JSON}
     rest.pop(first[0], None)
     status, says, _ = ask([*rest.items(), first, second], method="POST", path="/graphql")
-    assert (status, says) == (400, f"the header '{first[0]}' stands twice\n")
+    assert (status, says) == (400, f"the header '{first[0]}' occurs twice\n")
 
 
 def test_header_names_are_read_in_any_case() -> None:

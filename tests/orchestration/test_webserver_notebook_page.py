@@ -52,7 +52,7 @@ def test_no_other_file_is(tmp_path: Path, copy: Path, path: str) -> None:
     )  # fmt: skip
 
 
-def test_a_broken_copy_is_told(tmp_path: Path, copy: Path) -> None:
+def test_a_broken_copy_is_an_error_with_the_reason(tmp_path: Path, copy: Path) -> None:
     status, said = get(tmp_path, "/dagster/notebook", path=str(copy.with_name("broken.ipynb")))
     assert (status, "not valid JSON" in said) == (404, True)
 

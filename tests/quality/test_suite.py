@@ -14,6 +14,7 @@ from kit.contracts.rules import Rule
 from kit.core.errors import InvalidFile
 from kit.core.files import read_json
 from kit.mesh.mesh import Mesh
+from kit.quality import suite
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
 from kit.quality.suite import contract_rules, extra_rules, from_contract, to_text
@@ -38,6 +39,14 @@ def test_the_rules_of_a_committed_suite_are_those_of_its_contract(small: SmallMe
         rules = contract_rules(port.contract, port.suite)
         assert rules == contract_rules(port.contract)
         assert list(map(facts, rules)) == list(map(facts, port.contract.rules))
+
+
+def test_the_rules_are_those_on_disk(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = small.product("shop").ports[0]
+    port.suite.write_text(port.suite.read_text().replace('"max_value": 1000', '"max_value": 10'))
+    monkeypatch.setattr(suite, "to_text", lambda made: port.suite.read_text())  # as if the file were as it should be
+    rules = {rule.name: rule.assertion.kwargs for rule in contract_rules(port.contract, port.suite)}
+    assert rules["amount is between 0 and 1000"] == {"column": "amount", "min_value": 0, "max_value": 10}
 
 
 def facts(rule: Rule) -> tuple[Any, ...]:

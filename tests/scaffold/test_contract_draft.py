@@ -1,6 +1,8 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -19,7 +21,7 @@ from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
 from kit.scaffold.contract_draft import draft
 from kit.sync.sync import sync
-from tests.conftest import examples
+from tests.conftest import ROOT, examples
 from tests.contracts.test_rule_query import VALUES as HAZARDS
 from tests.support.small_mesh import descriptor, write
 
@@ -218,24 +220,46 @@ def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path
 
 
 def broken_in_dbt(path: Path, data: Path) -> list[str]:
-    """The generated dbt tests that the rows of a file fail, as dbt would ask."""
+    """The generated dbt tests that the rows of a file fail, each rendered from the macros of the kit or as dbt's own."""
     (model,) = read_yaml(path).data["models"]
     table = f"read_parquet('{data}')"
-    queries = {
-        rule["rule"]: table.join(as_dbt(rule["breaks"]))
-        for test in model["data_tests"] for rule in test["arguments"]["rules"]
-    }  # fmt: skip
-    for name, test in ((column["name"], test) for column in model["columns"] for test in column.get("data_tests", ())):
-        values = ", ".join(f"'{Template(value).render()}'" for value in test.get("arguments", {}).get("values", ()))
-        queries[f"{name} {test['test_name']}"] = {
-            "unique": f"select {name} from {table} where {name} is not null group by {name} having count(*) > 1",
-            "accepted_values": f"select {name} from {table} where {name} not in ({values})",
-        }[test["test_name"]]
-    return [name for name, query in queries.items() if duckdb.sql(query).fetchone()]
+    tests = [({}, test) for test in model["data_tests"]]
+    tests += [
+        ({"column_name": f'"{column["name"]}"'}, test) for column in model["columns"] for test in column.get("data_tests", ())
+    ]
+    broken = []
+    for place, test in tests:
+        ((kind, details),) = test.items()
+        arguments = {name: as_dbt(value) for name, value in details.get("arguments", {}).items()}
+        if duckdb.sql(dbt_tests()[kind](table, **place, **arguments)).fetchone():
+            broken.append(details["name"])
+    return broken
 
 
-def as_dbt(breaks: str | list[str]) -> list[str]:
-    """What stands between the tables of a query, as the macro of the kit gets it from YAML."""
-    if isinstance(breaks, str):
-        return Template(breaks).render().split("${table}")
-    return [Template(part).render() for part in breaks]
+@cache
+def dbt_tests() -> dict[str, Any]:
+    """The generic tests by their names: functions of a relation and arguments that return SQL."""
+    text = (ROOT / "kit/dbt/macros/contract_tests.sql").read_text()
+    macros = Template(text.replace("{% test ", "{% macro test_").replace("endtest", "endmacro")).module
+    own = {name.removeprefix("test_"): test for name, test in vars(macros).items() if name.startswith("test_")}
+    return {**own, "not_null": not_null, "unique": unique, "accepted_values": accepted_values}
+
+
+def not_null(table: str, column_name: str) -> str:
+    return f"select * from {table} where {column_name} is null"
+
+
+def unique(table: str, column_name: str) -> str:
+    return f"select {column_name} from {table} where {column_name} is not null group by {column_name} having count(*) > 1"
+
+
+def accepted_values(table: str, column_name: str, values: list[str], quote: bool = True) -> str:
+    items = [f"'{value}'" if quote else value for value in values]
+    return f"select * from {table} where {column_name} not in ({', '.join(items)})"
+
+
+def as_dbt(value: Any) -> Any:
+    """A value of the YAML as a macro receives it."""
+    if isinstance(value, list):
+        return [as_dbt(item) for item in value]
+    return Template(value).render() if isinstance(value, str) else value

@@ -12,7 +12,8 @@ from kit.core.files import write_durably
 from kit.core.policy import Policy
 from kit.governance.check import check_mesh
 from kit.ingest.landing import land
-from kit.scaffold.new import Owner, check_new, new_domain, new_notebook, new_port
+from kit.mesh.context import Context
+from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product
 from kit.scaffold.templates import SAMPLE
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
@@ -35,7 +36,7 @@ def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
 
 
 def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> None:
-    new_domain(mesh.config, mesh.mesh, "tearoom", Owner("Sample Owner", "owner@example.com"), "hospitality", None, None)
+    new_product(Context(mesh.config), "tearoom", Owner("Sample Owner", "owner@example.com"), "hospitality", None, None)
     made = tree(mesh.domains / "tearoom")
     made.pop("catalog.yaml")
     made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
@@ -54,7 +55,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
 
 
 def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: SmallMesh) -> None:
-    made = new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail: north", "visits.csv", None)
+    made = new_product(Context(mesh.config), "walkin", ANN, "retail: north", "visits.csv", None)
     product = mesh.product("walkin")
     assert (made.port, product.owner, product.folder) == ("walkin.visits", "Ann Lee", mesh.domains / "walkin")
     assert {column.name: column.type for column in product.ports[0].contract.columns} == {
@@ -72,7 +73,7 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
                                   "My Id;b\n1;x\n\n2;y\n;z\n4;\"\"\n"])  # fmt: skip
 def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: SmallMesh, text: str) -> None:
     write(mesh.root / "VISITS.CSV", text)
-    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "VISITS.CSV", None)
+    new_product(Context(mesh.config), "walkin", ANN, "retail", "VISITS.CSV", None)
     product = mesh.product("walkin")
     assert (product.folder / "ingest.py").read_text().endswith(
         'def visits():\n    """VISITS.CSV as delivered: a path, here from this folder, or a polars frame."""\n'
@@ -86,8 +87,8 @@ def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: Smal
 def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origin: str) -> None:
     write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
-    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", origin, None)
-    strict = replace(mesh.config, policy=Policy.of({}))
+    new_product(Context(mesh.config), "walkin", ANN, "retail", origin, None)
+    strict = replace(mesh.config, policy=Policy.from_settings({}))
     found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
@@ -97,7 +98,7 @@ def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origi
 
 
 def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> None:
-    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)
+    new_product(Context(mesh.config), "walkin", ANN, "retail", "visits.csv", None)
     descriptor = mesh.domains / "walkin/product.odps.yaml"
     text = (
         descriptor.read_text()
@@ -105,7 +106,7 @@ def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> Non
         .replace("outputPorts:\n", "outputPorts: # x\n")
     )
     write(descriptor, text)
-    made = new_port(mesh.config, mesh.mesh, "walkin.amounts", "shop.totals")
+    made = new_port(Context(mesh.config), "walkin.amounts", "shop.totals")
     last = "  - {name: visits, type: dbt, version: 1.0.0, contractId: walkin.visits}\n"
     source = "  - {name: raw.visits, version: 1.0.0, contractId: walkin.raw.visits}\n"
     assert descriptor.read_text() == text.replace(
@@ -123,7 +124,7 @@ def test_a_port_is_added_and_what_the_person_wrote_stays(mesh: SmallMesh) -> Non
 
 
 def test_a_notebook_hands_over_what_it_reads(mesh: SmallMesh) -> None:
-    new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales", "shop.totals"))
+    new_notebook(Context(mesh.config), "plan.again", ("shop.sales", "shop.totals"))
     text = json.loads((mesh.domains / "plan/notebooks/again.ipynb").read_text())
     assert ["".join(cell["source"]) for cell in text["cells"] if cell["cell_type"] == "code"] == [
         'import kit\n\ninputs = kit.inputs()\nsales = inputs.read("shop.sales")\ntotals = inputs.read("shop.totals")',
@@ -157,8 +158,8 @@ def test_no_product_from_wrong_input(mesh: SmallMesh, name: str, origin: str | N
     write(mesh.domains / "broken/product.odps.yaml", "- a\n")
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
-        check_new(mesh.config, name)
-        new_domain(mesh.config, mesh.mesh, name, ANN, "retail", origin, port)
+        check_new_product(mesh.config, name)
+        new_product(Context(mesh.config), name, ANN, "retail", origin, port)
     assert str(caught.value).startswith(says)
     assert tree(mesh.root) == before
 
@@ -182,7 +183,7 @@ def test_no_product_from_wrong_input(mesh: SmallMesh, name: str, origin: str | N
 def test_no_port_from_wrong_input(mesh: SmallMesh, id: str, origin: str, says: str) -> None:  # noqa: A002
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
-        new_port(mesh.config, mesh.mesh, id, origin)
+        new_port(Context(mesh.config), id, origin)
     assert str(caught.value) == says
     assert tree(mesh.root) == before
 
@@ -201,7 +202,7 @@ def test_no_port_from_wrong_input(mesh: SmallMesh, id: str, origin: str, says: s
 def test_no_notebook_from_wrong_input(mesh: SmallMesh, id: str, reads: tuple[str, ...], says: str) -> None:  # noqa: A002
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
-        new_notebook(mesh.config, mesh.mesh, id, reads)
+        new_notebook(Context(mesh.config), id, reads)
     assert str(caught.value) == says
     assert tree(mesh.root) == before
 
@@ -215,13 +216,13 @@ def test_a_descriptor_that_cannot_be_replaced_leaves_nothing_behind(mesh: SmallM
     before = tree(mesh.root)
     monkeypatch.setattr("kit.scaffold.changes.write_durably", full)
     with pytest.raises(KitError, match=r"^domains/plan/product.odps.yaml: nothing was written: No space left on device$"):
-        new_notebook(mesh.config, mesh.mesh, "plan.again", ("shop.sales",))
+        new_notebook(Context(mesh.config), "plan.again", ("shop.sales",))
     assert tree(mesh.root) == before
 
 
 @pytest.mark.parametrize("text", ["Ann", "<a@b.c>", "Ann <>", "Ann\n <a@b.c>"])
 def test_an_owner_is_a_name_and_a_mail(text: str) -> None:
-    with pytest.raises(KitError, match="does not say who owns it; write 'Name <mail>'"):
+    with pytest.raises(KitError, match="is not an owner; write 'Name <mail>'"):
         Owner.parse(text)
     assert Owner.parse(" Ann Lee <ann@example.com> ") == ANN
 
@@ -234,8 +235,8 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     macros = os.path.relpath(SAMPLE.parents[2] / "dbt/macros", mesh.domains / "tearoom")
     mesh.replace("domains/tearoom/dbt_project.yml", "../../kit/dbt/macros", macros)
     write(mesh.root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2017-11-12\n')
-    new_domain(mesh.config, mesh.mesh, "walkin", ANN, "retail", "visits.csv", None)
-    new_port(mesh.config, mesh.mesh, "walkin.tea", "tearoom.tea_per_day")
+    new_product(Context(mesh.config), "walkin", ANN, "retail", "visits.csv", None)
+    new_port(Context(mesh.config), "walkin.tea", "tearoom.tea_per_day")
     for name in ("tearoom", "walkin"):
         outcome = mesh.build(name)
         assert outcome.status == "published", outcome.message

@@ -1,4 +1,4 @@
-"""`kit dev` in a process of its own, and how to talk to its web server."""
+"""`kit dev` in a process of its own, with requests to its web server."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ class DevServer:
         return f"http://127.0.0.1:{self.port}"
 
     def query(self, text: str, **variables: Any) -> Any:
-        """The answer to a GraphQL query; its errors are raised."""
+        """Return the data of a GraphQL query; fails for an answer with errors."""
         body = json.dumps({"query": text, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.address}/dagster/graphql", body, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
@@ -37,7 +37,7 @@ class DevServer:
         return answer["data"]
 
     def launch(self, *assets: str, config: Mapping[str, Any] | None = None) -> str:
-        """Materialize assets as a click in the web UI does; gives the run's id."""
+        """Materialize assets as a click in the web UI does; returns the run id."""
         answer = self.query(
             """mutation Launch($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
                  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
@@ -57,21 +57,21 @@ class DevServer:
         answer = self.query("query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
         return str(answer["runOrError"]["status"])
 
-    def wait_for(self, what: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
-        while not what():
+        while not condition():
             assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline, "it did not happen in time"
+            assert time.monotonic() < deadline, "the condition was not met in time"
             time.sleep(0.3)
 
     def family(self) -> list[psutil.Process]:
-        """This process and all it has started."""
+        """Return this process and its children."""
         return family(self.process)
 
 
 @contextmanager
 def dev_server(root: Path, **environment: str) -> Iterator[DevServer]:
-    """Start `kit dev` in a mesh, wait until it prints its address, and end all of it afterwards."""
+    """Run `kit dev` in a mesh; ends all its processes afterwards."""
     port = free_port(0)
     with serving(root, "dev", port=port, **environment) as (process, _):
         yield DevServer(process, port)

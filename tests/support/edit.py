@@ -1,4 +1,4 @@
-"""Changing one field of nested data."""
+"""Changes of single fields in nested data."""
 
 import copy
 from typing import Any
@@ -7,7 +7,7 @@ ABSENT: Any = object()
 
 
 def edited(data: Any, where: str, value: Any) -> Any:
-    """A copy of `data` with the field at `where` (keys and positions between blanks) set, added or, for ABSENT, taken out."""
+    """Return a copy of `data` with the field at `where` (keys and positions between blanks) set or, for ABSENT, removed."""
     result = copy.deepcopy(data)
     *path, last = [int(part) if part.isdigit() else part for part in where.split()]
     holder = result

@@ -1,4 +1,4 @@
-"""Processes to be killed: forked from one that has imported what a build imports, so that each starts at once."""
+"""Processes for tests that kill them, forked from one with the imports of a build, so that each starts quickly."""
 
 import multiprocessing
 import os
@@ -18,14 +18,14 @@ _IMPORTED = [
 ]
 
 
-def forked(what: Callable[..., object], *arguments: Any, seconds: float = 120) -> int:
-    """Call a function of a test module in a process of its own; gives the exit code, negative for the signal that ended it.
+def forked(function: Callable[..., object], *arguments: Any, seconds: float = 120) -> int:
+    """Call a function in a process of its own and return the exit code, negative for the signal that ended it.
 
-    What the test has set in its environment since the first such call is not seen there.
+    The process has the environment variables of the first such call.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
-    process = context.Process(target=what, args=arguments)
+    process = context.Process(target=function, args=arguments)
     process.start()
     process.join(seconds)
     assert process.exitcode is not None, f"not over after {seconds} seconds"
@@ -33,7 +33,7 @@ def forked(what: Callable[..., object], *arguments: Any, seconds: float = 120) -
 
 
 def build_until(root: Path, product: str, point: str) -> None:
-    """Build a product of the mesh at `root` as if for the first time, and kill this process as soon as it gets to `point`."""
+    """Build a product of the mesh at `root` with `force`, and kill this process when the build reaches `point`."""
     from kit.build.build import build
     from kit.build.plan import BuildRequest
     from kit.build.progress import Progress

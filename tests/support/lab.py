@@ -1,4 +1,4 @@
-"""JupyterLab over the demo in a real browser: `kit lab`, started once for all tests that look at it."""
+"""JupyterLab on the demo mesh in a real browser: `kit lab`, started once for all tests that use it."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ SECONDS = 60_000  # milliseconds that a page on a busy machine may take
 needs_browser = pytest.mark.skipif(
     shutil.which("chromium") is None, reason="chromium is not installed (Debian: apt install chromium)"
 )
-"""Marks the tests that take `lab_page`, beside `slow`."""
+"""Mark for tests that take `lab_page`, in addition to `slow`."""
 
 _BROWSER = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 _IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
@@ -44,14 +44,14 @@ class RunningLab:
 
 @contextmanager
 def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningLab]:
-    """Start `kit lab` in a mesh, wait until it prints its address, and end all of it afterwards.
+    """Run `kit lab` in a mesh, with its address; ends all its processes afterwards.
 
-    `user` is the Jupyter folder of the user, in which the page is told to show its application to the tests.
+    `user` is the Jupyter folder of the user; its settings expose the page's application to the tests.
     """
     (user / "labconfig").mkdir(parents=True, exist_ok=True)
     (user / "jupyter_lab_config.json").write_text(to_json({"LabApp": {"expose_app_in_browser": True}}))
-    drawn = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # cells out of sight are there too
-    (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(drawn))
+    overrides = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # renders cells out of sight too
+    (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(overrides))
     port = free_port(0)
     with serving(root, "lab", "--no-browser", port=port, JUPYTER_CONFIG_DIR=str(user), **environment) as (process, address):
         yield RunningLab(address, root, process)
@@ -59,7 +59,7 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
 
 @pytest.fixture(scope="session")
 def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """`kit lab` over a copy of the demo, whose files a test may change, but leaves as they were."""
+    """`kit lab` on a copy of the demo; a test that changes its files restores them."""
     root = tmp_path_factory.mktemp("lab")
     for name in ("pyproject.toml", "catalog.yaml"):
         shutil.copy(ROOT / name, root)
@@ -73,7 +73,7 @@ def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 
 @dataclass
 class LabPage:
-    """A page that shows JupyterLab, what it asked for elsewhere and what it complained of."""
+    """A page with JupyterLab, its requests to other hosts and its error messages."""
 
     page: "Page"
     lab: RunningLab
@@ -83,23 +83,23 @@ class LabPage:
     def __post_init__(self) -> None:
         local = (self.lab.home, self.lab.home.replace("http:", "ws:"), "data:", "blob:")
 
-        def ask(address: str) -> None:
+        def request(address: str) -> None:
             if not address.startswith(local):
                 self.elsewhere.add(address)
 
-        self.page.on("request", lambda request: ask(request.url))
-        self.page.on("websocket", lambda socket: ask(socket.url))
+        self.page.on("request", lambda sent: request(sent.url))
+        self.page.on("websocket", lambda socket: request(socket.url))
         self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def start(self) -> None:
-        """Load JupyterLab and wait until the notebook it opens by itself has a kernel."""
+        """Load JupyterLab and wait until the notebook that it opens first has a kernel."""
         self.page.goto(self.lab.address)
         self.page.wait_for_function(_IDLE)
 
     def command(self, name: str, **arguments: Any) -> None:
         """Execute a command of JupyterLab and wait for its end."""
-        self.page.evaluate("([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)", [name, arguments])
+        self.page.evaluate("([name, values]) => jupyterapp.commands.execute(name, values).then(() => null)", [name, arguments])
 
     def open(self, path: str) -> None:
         """Open a notebook by its path from the root of the mesh, and wait for its kernel."""
@@ -118,7 +118,7 @@ class LabPage:
 
 @pytest.fixture
 def logged_in(lab: RunningLab) -> Iterator[LabPage]:
-    """A fresh browser that is logged in at the Lab of this session, but has not loaded it; 1280 px wide."""
+    """A new browser, 1280 px wide, that is logged in at the Lab of this session but has not loaded it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -132,8 +132,8 @@ def logged_in(lab: RunningLab) -> Iterator[LabPage]:
 
 @pytest.fixture
 def lab_page(logged_in: LabPage) -> Iterator[LabPage]:
-    """JupyterLab in a fresh browser, as it opens for the first time."""
-    shutil.rmtree(logged_in.lab.root / ".mesh" / "lab" / "workspaces", ignore_errors=True)  # what was open before
+    """JupyterLab in a new browser, opened for the first time."""
+    shutil.rmtree(logged_in.lab.root / ".mesh" / "lab" / "workspaces", ignore_errors=True)  # notebooks that were open before
     logged_in.start()
     yield logged_in
     logged_in.page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")

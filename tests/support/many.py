@@ -1,4 +1,4 @@
-"""A mesh of as many small products as asked for, to see how the kit behaves at size."""
+"""A mesh of many small products, for tests of large meshes."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _product(root: Path, number: int) -> None:
     inputs = [f"{_name(number // 2)}.lines"] if number % 4 else []
     if number >= 3 and number % 3 == 0:
         inputs.append(f"{_name(number - 2 + number % 2)}.days")
-    offers = ["lines", "days"] if number % 2 == 0 else ["lines"]
-    text = descriptor(name, inputs=["raw.events", *inputs], outputs=dict.fromkeys(offers, "dbt"))
+    ports = ["lines", "days"] if number % 2 == 0 else ["lines"]
+    text = descriptor(name, inputs=["raw.events", *inputs], outputs=dict.fromkeys(ports, "dbt"))
     write(folder / "product.odps.yaml", text)
 
     latency = {"property": "latency", "value": 30, "unit": "d", "element": "events.sold_on"}
@@ -57,7 +57,7 @@ def _product(root: Path, number: int) -> None:
     read = ("rows_read", "bigint", {"required": True, "logicalTypeOptions": {"minimum": 0}})
     latency = {**latency, "element": "lines.sold_on"}
     write(folder / "contracts/lines.odcs.yaml", contract(f"{name}.lines", "lines", [*COLUMNS, read], [VOLUME], [latency]))
-    if "days" in offers:
+    if "days" in ports:
         days = [
             ("sold_on", "date", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
             ("quantity", "bigint", {"required": True, "logicalTypeOptions": {"minimum": 1}}),
@@ -72,7 +72,7 @@ def _product(root: Path, number: int) -> None:
     header = ",".join(column for column, _, _ in COLUMNS)
     write(feed, "\n".join([header, *(_row(number, row) for row in range(1, ROWS + 1))]) + "\n")
     write(folder / "ingest.py", f"def events():\n    return {str(feed)!r}\n")
-    _dbt(folder, name, inputs, offers)
+    _dbt(folder, name, inputs, ports)
 
 
 def _row(number: int, row: int) -> str:
@@ -81,7 +81,7 @@ def _row(number: int, row: int) -> str:
     return f"{row},{SHOPS[row % 3]},item {row},{sold_on},{amounts},{number * ROWS + row},till,"
 
 
-def _dbt(folder: Path, name: str, inputs: list[str], offers: list[str]) -> None:
+def _dbt(folder: Path, name: str, inputs: list[str], outputs: list[str]) -> None:
     write(folder / "dbt_project.yml", dbt_project(name))
     ports = [port.partition(".") for port in ("raw.events", *inputs)]
     sources = [{"name": provider, "tables": [{"name": table}]} for provider, _, table in ports]
@@ -91,7 +91,7 @@ def _dbt(folder: Path, name: str, inputs: list[str], offers: list[str]) -> None:
         folder / "models/marts/lines.sql",
         f"select *, cast({rows or 0} as bigint) as rows_read\nfrom {{{{ source('raw', 'events') }}}}\norder by event_id\n",
     )
-    if "days" in offers:
+    if "days" in outputs:
         write(
             folder / "models/marts/days.sql",
             "select sold_on, cast(sum(quantity) as bigint) as quantity\n"

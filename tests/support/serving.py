@@ -12,14 +12,14 @@ import psutil
 
 
 def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """A process and all it has started."""
-    me = psutil.Process(process.pid)
-    return [me, *me.children(recursive=True)]
+    """Return a process and its children."""
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 @contextmanager
 def serving(root: Path, *command: str, port: int, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
-    """Start a command in a mesh, wait for the line with its address, give both, and end all of it afterwards."""
+    """Run a command in a mesh, with the line that prints its address; ends all its processes afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kit", *command, "--port", str(port)], cwd=root, env={**os.environ, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

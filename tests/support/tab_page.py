@@ -22,8 +22,8 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
-        assert set(given) <= {"style", "type", "data-pick", "src", "alt", "sandbox", "srcdoc", "title"}
+        values = {name: value or "" for name, value in attributes}
+        assert set(values) <= {"style", "type", "data-pick", "src", "alt", "sandbox", "srcdoc", "title"}
         assert tag != "script"
         if tag == "tr":
             self.rows.append([])
@@ -36,9 +36,9 @@ class Page(HTMLParser):
         elif tag == "br" and self._in == "cell":
             self.rows[-1][-1] += "; "
         elif tag == "img":
-            self.pictures.append(given["alt"])
-        if "data-pick" in given:
-            self.buttons.append(given["data-pick"])
+            self.pictures.append(values["alt"])
+        if "data-pick" in values:
+            self.buttons.append(values["data-pick"])
 
     def handle_data(self, data: str) -> None:
         if self._in == "cell":

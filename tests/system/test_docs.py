@@ -1,35 +1,92 @@
-"""The documentation is true: what it names exists, what it tells to do works."""
+"""The documentation is true: commands, options, paths and links in it exist, and its instructions work."""
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
 from kit.cli.main import app
-from tests.conftest import ROOT
+from kit.contracts.contract import Contract
+from tests.conftest import ROOT, kit
+from tests.system.test_imports import ORDER
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("domains/*/README.md"))]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_command_and_target_named_exists(path: Path) -> None:
-    text = path.read_text()
-    for command, rest in re.findall(r"`kit ([a-z]+)([^`]*)`", text):
-        assert command in COMMANDS, command
-        known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
-        assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)) <= known, rest
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for target in re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE):
-        assert target in targets, target
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "kit/README.md", "domains/README.md")),
+    *sorted(ROOT.glob("domains/*/README.md")),
+]
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+KIT: Any = typer.main.get_command(app)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def commands(text: str) -> list[str]:
+    """Every `kit …` and `make …` of a document: as code in a sentence, and as a line of a code block."""
+    blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    lines = [line.removeprefix("$ ").strip() for block in blocks for line in block.splitlines()]
+    sentences = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return [re.split(r" +# | \|\| ", line)[0] for line in [*lines, *sentences] if re.match(r"(kit|make) [a-z-]", line)]
+
+
+def unknown_in_command(command: str) -> str | None:
+    """The first command, option or target in a line that does not exist."""
+    program, *words = shlex.split(command)
+    if program == "make":
+        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return next((word for word in words if word not in targets), None)
+    node: Any = KIT
+    options = {option for parameter in node.params for option in parameter.opts} | {"--install-completion", "--help"}
+    for word in words:
+        if word.startswith("-"):
+            if word not in options:
+                return word
+        elif group := getattr(node, "commands", None):
+            if word not in group:
+                return word
+            node = group[word]
+            options = {option for parameter in node.params for option in parameter.opts} | {"--help"}
+    return None
+
+
+@each_document
+def test_every_command_with_its_options_exists(path: Path) -> None:
+    assert {command: unknown_in_command(command) for command in commands(path.read_text()) if unknown_in_command(command)} == {}
+
+
+def test_commands_that_do_not_exist_are_found() -> None:
+    text = "`kit run --again`, `kit walk` and `make run`\n```\n$ kit contract draw a.b  # no\nkit status --json\n```\n"
+    assert commands(text) == ["kit contract draw a.b", "kit status --json", "kit run --again", "kit walk", "make run"]
+    assert [unknown_in_command(command) for command in commands(text)] == ["draw", None, "--again", "walk", None]
+
+
+@pytest.mark.parametrize(("name", "lines"), [("README.md", 200), ("CONTRIBUTING.md", 60)])
+def test_documents_stay_short(name: str, lines: int) -> None:
+    assert len((ROOT / name).read_text().splitlines()) <= lines
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in KIT.commands if f"| `kit {name}" not in text] == []
+
+
+def test_every_path_of_the_map_of_the_kit_exists() -> None:
+    paths = re.findall(r"`((?:kit|tests|domains)/[\w./-]*)`", (ROOT / "kit/README.md").read_text())
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_map_of_the_kit_lists_every_package_in_the_order_of_imports() -> None:
+    (table,) = re.findall(r"\| storey \| package \|.*?\n\n", (ROOT / "kit/README.md").read_text(), re.DOTALL)
+    assert re.findall(r"^\| [a-z ]*\| `([a-z]+)` \|", table, re.MULTILINE) == ORDER
+
+
+@each_document
 def test_every_link_leads_somewhere(path: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", path.read_text()):
         assert link.startswith("https://") or (path.parent / link).exists(), link
@@ -48,14 +105,14 @@ def test_every_domain_has_a_readme_that_names_its_ports_and_owner() -> None:
 def test_every_setting_is_documented() -> None:
     from kit.core.config import _SETTINGS
 
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "domains/README.md").read_text()
     assert [name for name in _SETTINGS if f"| `{name}` |" not in text] == []
 
 
 @pytest.mark.slow
 def test_the_instructions_for_a_new_domain_work(demo: Path, tmp_path: Path) -> None:
-    """The block of CONTRIBUTING, run as it stands in a copy of the mesh."""
-    (block,) = re.findall(r"```bash\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    """The commands of domains/README.md, run in a copy of the mesh."""
+    (block,) = re.findall(r"```bash\n(.*?)```", (ROOT / "domains/README.md").read_text(), re.DOTALL)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "domains", tmp_path / "domains")
     (tmp_path / "kit").symlink_to(ROOT / "kit")
@@ -71,3 +128,30 @@ def test_the_instructions_for_a_new_domain_work(demo: Path, tmp_path: Path) -> N
     )
     assert "what is still to be written" in done.stdout
     assert "  stores       published" in done.stdout
+
+
+def test_the_example_of_a_contract_has_every_kind_of_rule(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "domains/README.md").read_text(), re.DOTALL)
+    (example,) = (block for block in blocks if "kind: DataContract" in block)
+    (tmp_path / "visits.odcs.yaml").write_text(example)
+    contract = Contract.load(tmp_path / "visits.odcs.yaml")
+    tests = {rule.assertion.test.name for rule in contract.rules if rule.assertion.test}
+    assert tests == {
+        "not_null", "mostly_not_null", "unique", "in_range", "text_length", "accepted_values", "matches",
+        "finite", "refers_to", "row_count", "query_returns", "returns_no_rows",
+    }  # fmt: skip
+    assert {rule.response for rule in contract.rules} == {"block", "quarantine", "warn"}
+
+
+@pytest.mark.slow
+def test_the_ports_shown_in_the_readme_are_those_of_the_demo(demo: Path) -> None:
+    """Owner, rows and passed checks of every line; snapshot and age are other ones each time."""
+    shown = re.findall(
+        r"^(\w+) +(\w+) +([A-Z]\w+ \w+) +([\d,]+) .*?(\d+) passed *$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    listed = json.loads(kit("status", "--json", storage=demo).stdout)
+    ports = {(row["product"], row["port"]): (row["owner"], row["rows"], row["checks"]["passed"]) for row in listed}
+    assert len(shown) >= 2
+    assert [ports[product, port] for product, port, *_ in shown] == [
+        (owner, int(rows.replace(",", "")), int(passed)) for _, _, owner, rows, passed in shown
+    ]

@@ -177,18 +177,18 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     ),
     "two queries": (
         CONTRACT,
-        field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select 1; drop table x", "mustBe": 1}),
-        "quality.1.query: must be one query of the tables: ';' is not allowed",
+        field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select 1; select 2", "mustBe": 1}),
+        "'its query gives = 1' is 2 statements; write one query",
     ),
     "query that reads a file": (
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from Read_Text ('/etc/passwd')", "mustBe": 1}),
-        "quality.1.query: must be one query of the tables: 'Read_Text (' is not allowed",
+        "'its query gives = 1' takes rows from read_text(), which reads what is no table",
     ),
     "query of a path": (
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from '/etc/passwd.csv'", "mustBe": 1}),
-        "quality.1.query: must be one query of the tables: 'from '' is not allowed",
+        "'its query gives = 1' asks '/etc/passwd.csv'; it may ask: ${table}, ",
     ),
     "custom rule that reads a file": (
         CONTRACT,
@@ -204,12 +204,12 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
                 },
             },
         ),
-        "unexpected_rows_query: must be one query of the tables: 'read_csv(' is not allowed",
+        "'unexpected_rows_expectation' takes rows from read_csv(), which reads what is no table",
     ),
     "suite that writes a file": (
         SUITE,
         field(SUITE, "expectations 2", {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "copy (from x) to 'marker'"}}),
-        "expectations.2.kwargs.unexpected_rows_query: must be one query of the tables: 'copy' is not allowed",
+        "'unexpected rows expectation: copy (from x) to 'marker'' runs 'copy', which is no query of tables",
     ),
     "foreign engine": (
         CONTRACT,

@@ -1,0 +1,60 @@
+"""The files of a new port that is made from an exploration notebook."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from kit.core import KitError, NotATable, NotebookError, short
+from kit.governance import forbidden
+from kit.lineage import external_reads, notebook_reads
+from kit.mesh import Context
+from kit.scaffold.asset_notebook import AssetNotebook
+from kit.scaffold.contract_draft import draft
+from kit.scaffold.notebook_preview import preview_notebook
+from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
+
+
+def files_from_notebook(context: Context, product: str, asset: AssetNotebook, path: Path, folder: Path) -> PortFiles:
+    """The files of the port that the notebook at `path` makes; its contract is drafted from one run of it in `folder`.
+
+    Raises `NotebookError` with all reasons why a build cannot run it.
+    """
+    check_port_name(asset.port)
+    place = folder / "notebooks" / f"{asset.port}.ipynb"
+    providers = [context.mesh.port(item) for item in _reads(context, product, path, place.parent)]
+    for provider in providers:
+        check_acyclic(context.mesh, product, provider)
+    if place.exists():
+        raise KitError(f"{short(place)} is there already; nothing was written")
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(asset.text, encoding="utf-8")
+    try:
+        with preview_notebook(context.config, place, asset.port, [provider.id for provider in providers]) as staged:
+            contract = draft([staged], f"{product}.{asset.port}")
+    except NotebookError as error:
+        hint = "; --frame NAME says which frame it makes" if error.exception == NotATable.__name__ else ""
+        raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
+    finally:
+        place.unlink()
+    return PortFiles(
+        output=output_entry(product, asset.port, "notebook", providers),
+        inputs=input_entries(product, providers),
+        files={f"contracts/{asset.port}.odcs.yaml": contract, f"notebooks/{asset.port}.ipynb": asset.text},
+        has_dbt=False,
+    )
+
+
+def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str]:
+    """The ports that a notebook reads which is to lie in `folder`, from its text."""
+    found = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
+    findings = [*found.faults, *external_reads(product, path, folder)]
+    reads: dict[str, None] = {}
+    for where, pattern in found.reads:
+        if ".*" in pattern.pattern:
+            fix = "write the name of the port, as in kit.read('product.port')"
+            findings.append(where.finding(product, "works out what to read", fix))
+        reads[pattern.pattern.replace("\\", "")] = None
+    if findings:
+        findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
+        texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
+        raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
+    return list(reads)

@@ -1,0 +1,85 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from tests.support.small_mesh import SmallMesh
+
+
+def test_selection_downstream_and_upstream(small: SmallMesh) -> None:
+    outcomes = json.loads(small.kit("run", "plan.forecast", "--upstream", "--json").stdout)
+    assert [outcome["product"] for outcome in outcomes] == ["shop", "plan"]
+    outcomes = json.loads(small.kit("run", "shop", "--downstream", "--json").stdout)
+    assert [(outcome["product"], outcome["status"]) for outcome in outcomes] == [("shop", "up to date"), ("plan", "up to date")]
+
+
+def test_an_undeclared_parameter_is_refused(small: SmallMesh) -> None:
+    small.publish("shop")
+    done = small.kit("run", "plan", "-p", "horizon=3")
+    assert done.returncode == 1
+    assert done.stderr == "error: no notebook of plan has a parameter 'horizon'\n"
+
+
+def test_parameters_go_to_those_that_declare_them(small: SmallMesh) -> None:
+    outcomes = json.loads(small.kit("run", "-p", "factor=3", "--json").stdout)
+    assert [(outcome["product"], outcome["status"]) for outcome in outcomes] == [("shop", "published"), ("plan", "published")]
+    assert json.loads(small.kit("read", "plan.forecast", "--json").stdout)[0] == {"item": "cake", "amount": 510.0}
+
+
+def test_a_second_build_at_the_same_time_names_the_first(small: SmallMesh) -> None:
+    with small.store.build_lock("shop"):
+        done = small.kit("run", "shop")
+    assert done.returncode == 1
+    assert done.stderr == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"
+
+
+def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh) -> None:
+    small.notebook("plan", "forecast", ["import time; time.sleep(60)", "import kit; kit.output('forecast', 1)"])
+    small.publish("shop")
+    command = [sys.executable, "-m", "kit", "run", "plan"]
+    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    kernels: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while not kernels and time.monotonic() < deadline:
+        time.sleep(0.2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        kernels = [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().endswith("interrupted; readers keep the snapshots they had")
+    assert kernels
+    assert psutil.wait_procs(kernels, timeout=10)[1] == []
+    assert small.build("shop").status == "up to date"
+
+
+def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
+    promised = "sale_id + 0 * slow.n as sale_id, item, amount, sold_on"
+    small.replace("domains/shop/models/marts/sales.sql", "select *", f"select {promised}")
+    slow = "cross join (select count(*) as n from range(100000) a, range(10000000) b where a.range + b.range < 0) slow"
+    small.replace("domains/shop/models/marts/sales.sql", "order by", f"{slow} order by")
+    command = [sys.executable, "-m", "kit", "run"]
+    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(small.config.storage.glob("runs/shop/*/dbt/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, out + err
+    assert "plan" not in [line.split()[0] for line in out.splitlines()[1:] if line]
+
+
+def test_storage_that_cannot_be_written_is_one_message(small: SmallMesh) -> None:
+    done = small.kit("run", "shop", KIT_STORAGE="/proc/nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/dagster: ")
+    assert "Traceback" not in done.stderr
