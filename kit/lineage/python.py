@@ -73,7 +73,9 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
         place = CodePlace(path, None, cell.number)
         for row, line in cell.magics:
             if not line.lstrip().startswith(_HARMLESS):
-                reader.add_fault(replace(place, line=row), f"'{line.strip()[:40]}' runs what cannot be checked", "write Python")
+                reader.add_fault(
+                    replace(place, line=row), f"'{line.strip()[:40]}' runs code that cannot be checked", "write Python"
+                )
                 if line.startswith("%%"):
                     break
         for query in cell.queries:
@@ -224,7 +226,7 @@ class _Reader:
         elif function in ("kit.inputs().files", "kit.inputs().versions"):
             self.reads_any = True
         elif function in IMPORTERS and not self.names.path(node):
-            self.add_fault(place, f"{function}() of a name that cannot be told", "import the module by its name")
+            self.add_fault(place, f"{function}() of a name that is not constant", "import the module by its name")
 
     def check_name(self, name: str, place: CodePlace) -> None:
         """Refuse a dotted name that reads past the pinned inputs, or in a way that cannot be followed."""
@@ -233,13 +235,13 @@ class _Reader:
             return
         for part in _prefixes(name):
             if part in self.unpinned:
-                self.add_fault(place, f"uses {part}, which reads what the build does not pin", _ADVICE)
+                self.add_fault(place, f"uses {part}, which reads data that the build does not pin", _ADVICE)
                 return
             if part == "domains":
                 self.add_fault(place, f"imports '{name}', code of a domain", "read its ports")
                 return
             if part in _UNREADABLE:
-                self.add_fault(place, f"uses {part}, which runs what cannot be checked", "write it out")
+                self.add_fault(place, f"uses {part}, which runs code that cannot be checked", "write it out")
                 return
 
     def check_text(self, text: str | None, place: CodePlace, beside: Path) -> None:
