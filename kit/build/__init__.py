@@ -3,19 +3,19 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build import masking
-from kit.build.build import DueCheck, Outcome, build, check_due
+from kit.build.build import Outcome, build, check_due
 from kit.build.expected_checks import ExpectedCheck, expected_checks
-from kit.build.model_preview import preview_model
-from kit.build.plan import BuildRequest, check_partition_parameters, declared_parameters
+from kit.build.notebook_ports import check_partition_parameters, declared_parameters
+from kit.build.plan import BuildPlan, BuildRequest
+from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
 from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
 
 __all__ = [
     "HIDDEN",
+    "BuildPlan",
     "BuildRequest",
-    "DueCheck",
     "ExpectedCheck",
     "Outcome",
     "Progress",
@@ -25,9 +25,9 @@ __all__ = [
     "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
-    "masking",
     "personal",
     "preview_model",
+    "preview_notebook",
     "redact",
     "trials",
 ]

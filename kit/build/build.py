@@ -1,4 +1,4 @@
-"""The one path from inputs to a published snapshot: pin, ingest, transform, audit, publish, record."""
+"""A build: gather inputs, plan, make, publish, record. The one way to a published snapshot."""
 
 import time
 import traceback
@@ -6,34 +6,32 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
-from kit.build import masking
-from kit.build.candidate import Candidate
-from kit.build.plan import DUE, HELD, UP_TO_DATE, BuildPlan, BuildRequest, plan
+from kit.build.make import make
+from kit.build.manifest import manifest
+from kit.build.plan import BuildPlan, BuildRequest, gather_inputs, plan, still_holds
+from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
+from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
-from kit.ingest import LandedSource
 from kit.mesh import DataProduct
-from kit.storage import RunRecord, Runs, Snapshot, Store, current_user, index
+from kit.quality import audit_targets
+from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
-_MESSAGES = {
-    UP_TO_DATE: "",
-    HELD: "rolled back from just this code and these inputs; change something, or use --force",
-}
+_HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the build of one product ended. `status`: published, up to date, held, or failed.
+    """The result of the build of one product.
 
-    `snapshot` is what readers see afterwards of a build that did not fail. `passing` tells of a failure that may be
-    gone on the next attempt: another builder at work, a source that could not be read.
+    `snapshot` is the one readers see after a build that did not fail. `passing` marks a failure that may not occur again on
+    the next attempt: another process building the product, a source that could not be read.
     """
 
     product: str
-    status: str
+    status: BuildStatus
     seconds: float
     snapshot: Snapshot | None = None
     message: str = ""
@@ -43,9 +41,22 @@ class Outcome:
     partitions: tuple[str, ...] = ()
 
     @property
+    def failed(self) -> bool:
+        """Whether the build failed."""
+        return self.status == BuildStatus.FAILED
+
+    @property
     def version(self) -> str | None:
         """The version readers see, or None when the build failed."""
         return self.snapshot.version if self.snapshot else None
+
+
+@dataclass(frozen=True)
+class DueCheck:
+    """The result of `check_due`: the outcome when there is nothing to do, else the plan of the build, if there is one."""
+
+    outcome: Outcome | None
+    plan: BuildPlan | None = None
 
 
 def build(
@@ -53,115 +64,124 @@ def build(
     product: DataProduct,
     request: BuildRequest | None = None,
     *,
-    landings: Mapping[str, LandedSource] | None = None,
+    planned: BuildPlan | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Build one product and publish it if nothing stands against it.
+    """Build one product and publish it when no check blocks.
 
-    Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced.
-    `landings` are sources that were landed just now. A failure is recorded and returned, never raised: readers keep the
-    last good snapshot. Only a build that did not begin, because another process is at it, leaves no record.
+    Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced. `planned`
+    is a plan made just before for the same request; it is used unless something has moved since. A failure is recorded and
+    returned, never raised: readers keep the last good snapshot. A build that did not begin because another process builds
+    the product leaves no record.
     """
+    run = _Run(config, product, request or BuildRequest(), progress or Progress())
     try:
-        with Store(config.storage).build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held:
-            return _build(config, product, request or BuildRequest(), landings, progress or Progress(), held)
+        with product_lock(config, product) as held:
+            return run.build(held, planned)
     except Busy as error:
-        return Outcome(product.name, "failed", 0, message=str(error), passing=True)
-
-
-def _build(
-    config: Config,
-    product: DataProduct,
-    request: BuildRequest,
-    landings: Mapping[str, LandedSource] | None,
-    progress: Progress,
-    held: ExitStack,
-) -> Outcome:
-    store, runs = Store(config.storage), Runs(config.storage)
-    started, clock = datetime.now(UTC), time.perf_counter()
-    progress.seconds = {}
-    run_id = runs.new_id()
-    candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
-    begun: BuildPlan | None = None
-    status, snapshot, passing = "failed", None, False
-    secrets = Secrets()
-    try:
-        secrets = Secrets.from_environment(config)
-        begun = plan(config, product, request, held, progress, landings)
-        status, snapshot = begun.status, begun.current
-        message = _MESSAGES.get(status, "")
-        if status == DUE:
-            candidate.make(begun)
-            status, snapshot = "published", candidate.publish(begun)
-    except KitError as error:
-        status, snapshot, message = "failed", None, str(error)
-        passing = isinstance(error, IngestError | PublishConflict)
-    except Exception as error:  # a full disk, a bug: told like any failure, and the other products go on
-        status, snapshot = "failed", None
-        message = f"{type(error).__name__}: {error}{_keep_trace(candidate.folder, secrets)}"
-        passing = isinstance(error, OSError)
-    message = secrets.scrubbed(message)
-    record = RunRecord(
-        run_id=run_id, product=product.name, status=status, started_at=started, finished_at=datetime.now(UTC),
-        version=snapshot.version if snapshot else None, message=message, steps=progress.seconds,
-        checks=tuple(candidate.checks), parameters=secrets.scrubbed(dict(request.parameters)), notebooks=candidate.notebooks,
-        by=current_user(), git_commit=current_commit(config.root),
-    )  # fmt: skip
-    message += _save(config, product, record)
-    progress.step("recorded")
-    return Outcome(
-        product.name, status, time.perf_counter() - clock, snapshot, message, tuple(candidate.checks), passing,
-        candidate.notebooks, tuple(begun.due) if begun and status == "published" else (),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DueCheck:
-    """What was seen before a build: its outcome when there is nothing to do, else the sources landed on the way."""
-
-    outcome: Outcome | None
-    landings: Mapping[str, LandedSource] | None = None
+        return Outcome(product.name, BuildStatus.FAILED, 0, message=str(error), passing=True)
 
 
 def check_due(config: Config, product: DataProduct, request: BuildRequest, progress: Progress | None = None) -> DueCheck:
-    """See whether a product has anything to do; if not, that is its build, recorded as such.
+    """Plan the build of a product; when there is nothing to do, that is its build, and recorded as such.
 
-    What stands in the way of a build is left for the build to tell.
+    An error is left to the build, which finds and records it.
     """
-    progress, runs = progress or Progress(), Runs(config.storage)
-    started, clock = datetime.now(UTC), time.perf_counter()
+    run = _Run(config, product, request, progress or Progress())
     try:
-        with Store(config.storage).build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held:
-            begun = plan(config, product, request, held, progress)
-            if begun.status == DUE or begun.current is None:
-                return DueCheck(None, begun.landings)
-            message = _MESSAGES[begun.status]
-            record = RunRecord(
-                run_id=runs.new_id(), product=product.name, status=begun.status, started_at=started,
-                finished_at=datetime.now(UTC), version=begun.current.version, message=message, steps=progress.seconds,
-                parameters=dict(request.parameters), by=current_user(),
-            )  # fmt: skip
-            message += _save(config, product, record)
+        with product_lock(config, product) as held:
+            planned = run.plan(held, None)
+            return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
     except (KitError, OSError):
         return DueCheck(None)
-    return DueCheck(Outcome(product.name, begun.status, time.perf_counter() - clock, begun.current, message))
 
 
-def _save(config: Config, product: DataProduct, record: RunRecord) -> str:
-    """Record a build where people look for it; gives what to add to its message when that failed."""
-    try:
-        Runs(config.storage).save(record)
-        index.update(config, product)
-    except (KitError, OSError) as error:
-        return f"\nand the record of the run could not be written: {error}"
-    return ""
+class _Run:
+    """One build of a product, from its start to its record."""
 
+    def __init__(self, config: Config, product: DataProduct, request: BuildRequest, progress: Progress) -> None:
+        self.config = config
+        self.product = product
+        self.request = request
+        self.progress = progress
+        self.progress.seconds = {}
+        self.started, self.clock = datetime.now(UTC), time.perf_counter()
+        self.run_id = Runs.new_id()
+        folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), audit_targets(product)
+        self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
+        self.secrets = Secrets()
 
-def _keep_trace(folder: Path, secrets: Secrets) -> str:
-    """Keep the traceback of the error at hand in the run's folder; gives a line that says where."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_text(secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
-    except OSError:
-        return ""
-    return f"\ntraceback: {folder / 'error.txt'}"
+    def build(self, held: ExitStack, planned: BuildPlan | None) -> Outcome:
+        """Make and publish a snapshot when one is due; every error becomes the outcome."""
+        try:
+            self.secrets = Secrets.from_environment(self.config)
+            planned = self.plan(held, planned)
+            if planned.status:
+                return self.finish(planned.status, planned)
+            make(self.workspace, self.product, planned)
+            return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned))
+        except KitError as error:
+            return self.finish(BuildStatus.FAILED, message=str(error), passing=isinstance(error, IngestError | PublishConflict))
+        except Exception as error:  # a full disk, a bug: reported like any failure, and the other products are built
+            message = f"{type(error).__name__}: {error}{self._keep_trace()}"
+            return self.finish(BuildStatus.FAILED, message=message, passing=isinstance(error, OSError))
+
+    def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
+        """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
+        sources = planned.inputs.sources if planned else None
+        inputs = gather_inputs(self.config, self.product, self.request, held, self.progress, sources)
+        if planned and not self.request.force and still_holds(planned, self.config, self.product, inputs):
+            return planned
+        return plan(self.config, self.product, self.request, inputs)
+
+    def finish(
+        self,
+        status: BuildStatus,
+        planned: BuildPlan | None = None,
+        snapshot: Snapshot | None = None,
+        message: str = "",
+        passing: bool = False,
+    ) -> Outcome:
+        """RunRecord the build where people look for it, and return its outcome."""
+        if planned and status in NOTHING_TO_DO:
+            snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else ""
+        checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
+        record = RunRecord(
+            run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
+            finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
+            message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,
+            parameters=self.secrets.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
+            git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+        )  # fmt: skip
+        message = record.message
+        try:
+            Runs(self.config.storage).save(record)
+            index.update(self.config, self.product)
+        except (KitError, OSError) as error:
+            message += f"\nand the record of the run could not be written: {error}"
+        self.progress.step("recorded")
+        partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()
+        seconds = time.perf_counter() - self.clock
+        return Outcome(self.product.name, status, seconds, snapshot, message, checks, passing, notebooks, partitions)
+
+    def _publish(self, planned: BuildPlan) -> Snapshot:
+        """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
+        product, staging, parent = self.product, self.workspace.staging, planned.pointer
+        with self.progress.of(product.name, "publish") as say:
+            snapshot = Store(self.config.storage).publish(
+                product.name, staging, manifest(self.workspace, product, planned),
+                parent=parent.version if parent else None, step=self.progress.step,
+            )  # fmt: skip
+            say(f"snapshot {snapshot.version}")
+        self.workspace.discard()
+        return snapshot
+
+    def _keep_trace(self) -> str:
+        """Write the traceback of the current error into the folder of the run; return a line that names the file."""
+        path = self.workspace.folder / "error.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
+        except OSError:
+            return ""
+        return f"\ntraceback: {path}"

@@ -1,4 +1,4 @@
-"""Every check a build of a product will make, known before it runs."""
+"""The checks that a build of a product will make, listed before it runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from kit.quality import audit_targets, quarantine, rules, schema_rule, volume
 
 @dataclass(frozen=True)
 class ExpectedCheck:
-    """A check to come: what it judges, the rule, where the rule stands and how grave a failure is."""
+    """A check that a build will make: the table and rule it checks, the origin of the rule, the severity of a failure."""
 
     table: str
     rule: str
@@ -21,24 +21,24 @@ class ExpectedCheck:
 
 
 def expected_checks(product: DataProduct, project: Project, clock: datetime) -> tuple[ExpectedCheck, ...]:
-    """The checks of contracts, suites, needs and dbt tests; raises `InvalidFile` for a suite that cannot be read."""
-    found = []
+    """Return the checks of contracts, suites, consumer contracts and dbt tests; raises `InvalidFile` for a bad suite."""
+    checks = []
     raw, ports = audit_targets(product)
-    for subject in raw + ports:
+    for target in raw + ports:
         text = "Columns and types are exactly those of the contract."
-        found.append(ExpectedCheck(subject.table, schema_rule(subject.contract), "contract", "error", text))
-        found += [ExpectedCheck(subject.table, need.columns_rule, "need", "error", need.note) for need in subject.needs]
-        found += [
-            ExpectedCheck(subject.table, rule.name, origin, rule.severity, rule.description)
-            for origin, rule in rules(subject, clock)
+        checks.append(ExpectedCheck(target.table, schema_rule(target.contract), "contract", "error", text))
+        checks += [ExpectedCheck(target.table, need.columns_rule, "need", "error", need.note) for need in target.needs]
+        checks += [
+            ExpectedCheck(target.table, rule.name, origin, rule.severity, rule.description)
+            for origin, rule in rules(target, clock)
         ]
-        if (share := volume.row_loss(subject)) is not None:
-            found.append(ExpectedCheck(subject.table, volume.rule(share), "contract", "error", volume.NOTE))
-        if subject.contract.quarantining:
+        if (share := volume.row_loss(target)) is not None:
+            checks.append(ExpectedCheck(target.table, volume.rule(share), "contract", "error", volume.NOTE))
+        if target.contract.quarantining:
             text = "The others are published; these stand beside them, each with rule and reason."
-            found.append(ExpectedCheck(subject.table, quarantine.limit_rule(subject.contract), "contract", "error", text))
+            checks.append(ExpectedCheck(target.table, quarantine.limit_rule(target.contract), "contract", "error", text))
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."
-        found += [ExpectedCheck(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
-    found += [ExpectedCheck(test.table, test.name, "dbt", test.severity, test.description) for test in project.tests]
-    return tuple(dict.fromkeys(found))
+        checks += [ExpectedCheck(port.name, partition_rule(product), "contract", "error", text) for port in product.ports]
+    checks += [ExpectedCheck(test.table, test.name, "dbt", test.severity, test.description) for test in project.tests]
+    return tuple(dict.fromkeys(checks))

@@ -1,55 +1,46 @@
-"""What a snapshot says about itself: what it was made from, what it holds, and what was found of it."""
+"""The manifest of a snapshot: inputs it was made from, its tables, the results of its checks."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from kit.build import masking
 from kit.build.plan import BuildPlan
+from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import Config, __version__, current_commit, database
+from kit.core import __version__, current_commit, database
 from kit.mesh import DataProduct, OutputPort
 from kit.quality import quarantine, quarantining
 from kit.storage import port_facts, product_facts
 
 
-def manifest(
-    config: Config,
-    product: DataProduct,
-    start: BuildPlan,
-    run_id: str,
-    staging: Path,
-    tables: database.Tables,
-    checks: Sequence[Check],
-) -> dict[str, Any]:
-    """The manifest of what lies in `staging`, as JSON values; `tables` has the files of each port under its short name."""
+def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dict[str, Any]:
+    """The manifest of the staged ports, as JSON values."""
+    inputs = plan.inputs
     with database.connect() as connection:
-        database.add_views(connection, tables)
-        ports = {port.name: _port(connection, port, checks) for port in product.ports}
+        database.add_views(connection, workspace.tables)
+        ports = {port.name: _port(connection, port, workspace.checks) for port in product.ports}
     sources: dict[str, dict[str, Any]] = {
-        name: {"digest": landing.digest, "rows": landing.rows} for name, landing in start.landings.items()
+        name: {"digest": source.digest, "rows": source.rows} for name, source in inputs.sources.items()
     }
     for table, contract in quarantining(product).items():
-        files = sorted((staging / quarantine_table(table)).glob("*.parquet"))
-        kind, _, source = table.rpartition(".")
-        whole = sources[source] if kind else ports[table]
-        whole["quarantined"] = quarantine.rows_set_aside(files)
+        files = sorted((workspace.staging / quarantine_table(table)).glob("*.parquet"))
+        raw, _, source = table.rpartition(".")
+        entry = sources[source] if raw else ports[table]
+        entry["quarantined"] = quarantine.rows_set_aside(files)
         ports[quarantine_table(table)] = quarantine.entry(table, contract, files)
-    mask_key = masking.key(config, product)
     return {
-        "run_id": run_id,
+        "run_id": workspace.run_id,
         "about": product_facts(product),
         "product_version": str(product.version),
         "kit_version": __version__,
-        "git_commit": current_commit(config.root),
-        "fingerprint": start.fingerprint,
-        "mask_key": masking.fingerprint(mask_key) if mask_key else None,
-        "partitions": {**start.kept, **start.due},
-        "inputs": {pinned.port: pinned.to_json() for pinned in start.pins.values()},
+        "git_commit": current_commit(workspace.config.root),
+        "fingerprint": plan.fingerprint,
+        "mask_key": inputs.mask_key,
+        "partitions": {**plan.kept, **plan.due},
+        "inputs": {pin.port: pin.to_json() for pin in inputs.pins.values()},
         "sources": sources,
-        "parameters": start.parameters,
+        "parameters": inputs.parameters,
         "ports": ports,
-        "checks": [check.to_json() for check in checks],
+        "checks": [check.to_json() for check in workspace.checks],
     }
 
 

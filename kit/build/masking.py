@@ -1,4 +1,4 @@
-"""Masking at publish: values are replaced as contracts say, under a key that only the environment holds."""
+"""Masking before publication: values are replaced as contracts declare, with a key that only the environment contains."""
 
 import hmac
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SHORTEST_KEY = 16
-"""Characters; a shorter key could be found by trying."""
+"""Characters; a shorter key could be found by brute force."""
 
 
 def _contracts(product: DataProduct) -> list[Contract]:
@@ -23,7 +23,7 @@ def _contracts(product: DataProduct) -> list[Contract]:
 
 
 def key(config: Config, product: DataProduct) -> bytes | None:
-    """The key a product's tokens are made with, None when it makes none; raises `MaskError` when it is missing or short."""
+    """Return the key for the tokens of a product, None when it makes none; raises `MaskError` when it is missing or short."""
     keyed = [
         f"{contract.id}.{column.name}"
         for contract in _contracts(product)
@@ -42,36 +42,36 @@ def key(config: Config, product: DataProduct) -> bytes | None:
 
 
 def fingerprint(secret: bytes) -> str:
-    """What tells one key from another without telling the key."""
+    """Return a digest that identifies a key without revealing it."""
     return hmac.digest(secret, b"fingerprint of the key", "sha256").hex()[:16]
 
 
 @contextmanager
 def mask_key_hidden() -> Iterator[None]:
-    """Keep the key from the code of domains: with it tokens could be traced back by trying values."""
-    held = os.environ.pop(MASK_KEY, None)
+    """Hide the key from the code of domains: with it, values could be found from their tokens by trying all."""
+    secret = os.environ.pop(MASK_KEY, None)
     try:
         yield
     finally:
-        if held is not None:
-            os.environ[MASK_KEY] = held
+        if secret is not None:
+            os.environ[MASK_KEY] = secret
 
 
 def token(secret: bytes, value: str) -> str:
-    """The token of a value, 32 hex digits; it depends on the value's text alone, whatever the column's type."""
+    """Return the token of a value, 32 hex digits; it depends on the value's text alone, not on the column's type."""
     return hmac.digest(secret, value.encode(), "sha256").hex()[:32]
 
 
 def number(token: str) -> int:
-    """A token where the column is a bigint: its first 63 bits."""
+    """Return a token for a bigint column: its first 63 bits."""
     return int(token[:16], 16) >> 1
 
 
 def write(contract: Contract, source: Path, target: Path, secret: bytes | None) -> None:
     """Write the masked rows of one Parquet file to another one.
 
-    Rows are put in the order of their published values, since that of the real ones would tell which is which. What was
-    written must still have the contract's columns and every required value, or `MaskError` is raised and nothing is left.
+    Rows are sorted by their published values, since the original order could reveal which is which. Raises `MaskError`, and
+    leaves no file, when the result lacks a column or a required value of the contract.
     """
     import duckdb
 
@@ -87,8 +87,8 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
                     lookup = target.with_suffix(f".{position}.lookup")
                     lookups.append(lookup)
                     _lookup(connection, column, lookup, secret)
-                    found = f"read_parquet({database.literal(str(lookup))}) as l{position}"
-                    joins.append(f"left join {found} on l{position}.value = {value}")
+                    table = f"read_parquet({database.literal(str(lookup))}) as l{position}"
+                    joins.append(f"left join {table} on l{position}.value = {value}")
                     value = f"l{position}.token"
                 elif column.mask and column.mask.applies:
                     value = _value(column, value)
@@ -99,7 +99,7 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
             _verify(connection, contract, target)
     except duckdb.Error as error:
         target.unlink(missing_ok=True)
-        # Only its kind: the message may quote a value.
+        # Only the type of the error: its message may quote a value.
         raise MaskError(
             f"{contract.id}: could not be masked: {type(error).__name__}; look at the mask of each column"
         ) from None
@@ -112,23 +112,24 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
 
 
 def _lookup(connection: "duckdb.DuckDBPyConnection", column: Column, path: Path, secret: bytes) -> None:
-    """Write each distinct value of a column with its token, for a join; beside the values themselves, and not for long."""
+    """Write each distinct value of a column with its token, for a join; the caller deletes the file."""
     import polars as pl
 
     name = database.quoted(column.name)
-    found = connection.execute(f"select distinct {name} from plain where {name} is not null").fetchall()
-    tokens: list[str] | list[int] = [token(secret, str(value)) for (value,) in found]
+    values = [
+        value for (value,) in connection.execute(f"select distinct {name} from plain where {name} is not null").fetchall()
+    ]
+    tokens: list[str] | list[int] = [token(secret, str(value)) for value in values]
     if column.type == "bigint":
         tokens = [number(str(text)) for text in tokens]
     if len(set(tokens)) < len(tokens):
         raise MaskError(f"two values of '{column.name}' have the same token; make the column a varchar")
     kind = pl.Int64 if column.type == "bigint" else pl.String
-    values = pl.Series("value", [value for (value,) in found], kind)
-    pl.DataFrame([values, pl.Series("token", tokens, kind)]).write_parquet(path)
+    pl.DataFrame([pl.Series("value", values, kind), pl.Series("token", tokens, kind)]).write_parquet(path)
 
 
 def _value(column: Column, value: str) -> str:
-    """SQL for a dropped or generalised value."""
+    """Return SQL for a dropped or generalised value."""
     assert column.mask is not None
     to, kind = column.mask.to, column.type
     if column.mask.kind == "drop":
@@ -139,7 +140,7 @@ def _value(column: Column, value: str) -> str:
         return f"date_trunc('{to}', {value})::{kind}"
     if kind == "varchar":
         return f"left({value}, {to})"
-    # Down to the start of the bucket, below zero too; in whole numbers, where large ones would lose digits as floats.
+    # Rounded down to the start of the bucket, negative values too; in integers, since large ones lose digits as floats.
     start = f"{value} - (({value} % {to}) + {to}) % {to}" if is_whole(kind) else f"floor({value} / {to}) * {to}"
     return f"({start})::{kind}"
 
@@ -149,9 +150,9 @@ def _verify(connection: "duckdb.DuckDBPyConnection", contract: Contract, written
     problems = contract.schema_problems(database.column_types(connection, "written"))
     required = [column.name for column in contract.columns if column.required]
     counts = ", ".join(f"count({database.quoted(name)})" for name in required)
-    found = connection.execute(f"select count(*), {counts or '0'} from written").fetchone() or (0,)
+    written_rows, *filled = connection.execute(f"select count(*), {counts or '0'} from written").fetchone() or (0,)
     (rows,) = connection.execute("select count(*) from plain").fetchone() or (0,)
-    problems += [f"{rows:,} rows became {found[0]:,}"] if found[0] != rows else []
-    problems += [f"'{name}' is required and has nulls" for name, n in zip(required, found[1:], strict=False) if n != found[0]]
+    problems += [f"{rows:,} rows became {written_rows:,}"] if written_rows != rows else []
+    problems += [f"'{name}' is required and has nulls" for name, n in zip(required, filled, strict=False) if n != written_rows]
     if problems:
         raise MaskError(f"{contract.id}: masked, it would break its contract: {'; '.join(problems)}")

@@ -1,4 +1,4 @@
-"""The files of a product cut into partitions: one for each, carried over or made anew, with rows of that partition only."""
+"""The files of a partitioned product: one for each partition, carried over or made anew, with rows of that partition only."""
 
 import os
 import shutil
@@ -18,27 +18,27 @@ def partition_file(key: str | None) -> str:
 
 
 def partition_rule(product: DataProduct) -> str:
-    """How the check that rows lie in their own partition is called."""
+    """The name of the check that rows are in their own partition."""
     assert product.partitions is not None
     return f"every row lies in the partition of its {product.partitions.column}"
 
 
-def carry_over(product: DataProduct, start: BuildPlan, staging: Path) -> None:
-    """Put the partitions that stay beside those just made; raises `KitError` for one that was built to another contract."""
+def carry_over(product: DataProduct, plan: BuildPlan, staging: Path) -> None:
+    """Link the partitions to keep into `staging`; raises `KitError` for one that was built for another contract."""
     with database.connect() as connection:
         for port in product.ports:
-            for key in start.kept:
-                assert start.current is not None
-                _carry_over(connection, start.current, port, key, staging)
+            for key in plan.kept:
+                assert plan.current is not None
+                _carry_over(connection, plan.current, port, key, staging)
 
 
 def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, staging: Path) -> None:
-    product, file, found = current.product, partition_file(key), {}
+    product, file, columns = current.product, partition_file(key), {}
     old = current.folder / port.name / file
     if old.is_file():
         database.add_views(connection, {"kept": [old]})
-        found = database.column_types(connection, "kept")
-    if port.contract.schema_problems(found):
+        columns = database.column_types(connection, "kept")
+    if port.contract.schema_problems(columns):
         raise KitError(
             f"'{product}': partition {key} of the port '{port.name}' was built with other columns than the "
             f"contract's now; build all partitions with `kit run {product}`"
@@ -55,25 +55,25 @@ def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, 
 
 
 def _link(old: Path, new: Path) -> None:
-    """Have a published file in another snapshot too, without a copy where the file system can."""
+    """Add a published file to another snapshot, without a copy where the file system supports links."""
     try:
         os.link(old, new)
     except OSError:
         shutil.copyfile(old, new)
 
 
-def stray_rows(product: DataProduct, start: BuildPlan, staging: Path) -> tuple[Check, ...]:
-    """Whether each file just made holds rows of its own partition only, a check for each port."""
+def stray_rows(product: DataProduct, plan: BuildPlan, staging: Path) -> tuple[Check, ...]:
+    """Check that each new file contains only rows of its own partition; one check for each port."""
     assert product.partitions is not None
-    column, found = database.quoted(product.partitions.column), []
+    column, checks = database.quoted(product.partitions.column), []
     with database.connect() as connection:
         for port in product.ports:
             strays = []
-            for key in start.due:
-                path, wanted = database.literal(str(staging / port.name / partition_file(key))), database.literal(key)
-                query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {wanted}"
+            for key in plan.due:
+                path, own = database.literal(str(staging / port.name / partition_file(key))), database.literal(key)
+                query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {own}"
                 (rows,) = connection.execute(query).fetchone() or (0,)
                 strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
             observed = "; ".join(strays[:3])
-            found.append(Check(port.name, partition_rule(product), "contract", not strays, observed=observed))
-    return tuple(found)
+            checks.append(Check(port.name, partition_rule(product), "contract", not strays, observed=observed))
+    return tuple(checks)

@@ -1,32 +1,24 @@
-"""What a build begins from: pinned inputs, landed sources, parameters, and whether they make anything new."""
+"""Decides whether a product has to be built: its inputs are fixed, fingerprinted and compared with the current snapshot."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from kit.build import masking
+from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.progress import Progress
-from kit.contracts import Finding
-from kit.core import Config, KitError, NotebookError, Secrets, UnknownName, __version__, counted, sha256
-from kit.ingest import LandedSource
-from kit.ingest import landing as ingest
-from kit.mesh import DataProduct, Parameter, check_parameters, parameters
-from kit.storage import Pin, Snapshot, Store, pin_inputs
-
-Parameters = Mapping[str, Any]
-
-UP_TO_DATE, HELD, DUE = "up to date", "held", "due"
-
-PARTITION = "partition"
-"""The parameter and dbt variable a partitioned product gets its key in."""
+from kit.core import Config, KitError, UnknownName, __version__, counted, sha256
+from kit.ingest import LandedSource, land
+from kit.mesh import RAW, DataProduct
+from kit.storage import BuildStatus, Pin, Pointer, Snapshot, Store, pin_inputs
 
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What was asked for: parameters for notebooks, some partitions instead of all, a build even when nothing changed."""
+    """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed."""
 
     parameters: Parameters = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
@@ -34,159 +26,135 @@ class BuildRequest:
 
 
 @dataclass(frozen=True)
-class BuildPlan:
-    """All that decides what a build would publish. `status` says whether there is anything to do.
+class BuildInputs:
+    """All data that goes into a build: pinned ports, landed sources, parameters by notebook port.
 
-    `due` and `kept` are the partitions to build and those to carry over from the current snapshot, with the fingerprint
-    of each; both are empty when the product is not partitioned.
+    `partitions` are the keys to build, in the order of the declaration; empty when the product is not partitioned.
+    `mask_key` is the fingerprint of the key that masks values, None when no column needs it.
     """
 
-    status: str
     pins: Mapping[str, Pin]
-    landings: Mapping[str, LandedSource]
+    sources: Mapping[str, LandedSource]
     parameters: Mapping[str, Parameters]
+    partitions: tuple[str, ...]
+    mask_key: str | None
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """The decision whether to build, and all that determines the snapshot.
+
+    `status` is `UP_TO_DATE` or `HELD` when there is nothing to do, None when the build is due. `code` is the digest of the
+    domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
+    carry over from the current snapshot, each with its fingerprint; both are empty when the product is not partitioned.
+    """
+
+    status: BuildStatus | None
+    inputs: BuildInputs
+    code: str
     fingerprint: str
+    pointer: Pointer | None
     current: Snapshot | None
-    parent: str | None
     due: Mapping[str, str]
     kept: Mapping[str, str]
 
 
-def plan(
+def gather_inputs(
     config: Config,
     product: DataProduct,
     request: BuildRequest,
     held: ExitStack,
     progress: Progress,
-    landings: Mapping[str, LandedSource] | None = None,
-) -> BuildPlan:
-    """Pin the inputs, land the sources (unless they just were) and compare with the current snapshot.
+    sources: Mapping[str, LandedSource] | None = None,
+) -> BuildInputs:
+    """Check the request, pin the inputs and land the sources, unless `sources` were landed just now.
 
-    The pinned snapshots are kept from pruning until `held` is closed. Raises `KitError` for whatever stands in the way.
+    The pinned snapshots are held against pruning until `held` is closed. Raises `KitError` when an input cannot be had:
+    an unknown parameter or partition, a port without a snapshot, a source that cannot be read, a missing masking key.
+    """
+    secret = masking.key(config, product)
+    parameters = assign_parameters(config, product, request.parameters)
+    partitions = _partitions(config, product, request.partitions)
+    pins = pin_inputs(Store(config.storage), product, held)
+    if sources is None or not all(source.path.exists() for source in sources.values()):
+        sources = land_sources(config, product, progress)
+    return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
+
+
+def land_sources(config: Config, product: DataProduct, progress: Progress) -> dict[str, LandedSource]:
+    """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
+    if not product.sources:
+        return {}
+    with progress.of(product.name, "ingest") as say:
+        landed = {source.name: land(product, source, config.storage / RAW) for source in product.sources}
+        say(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
+    return landed
+
+
+def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:
+    """Compare the inputs, code and contracts of a product with its current snapshot. Reads only, writes nothing.
+
+    Raises `KitError` when the current snapshot is missing, unless the build is forced.
     """
     store = Store(config.storage)
-    mask_key = masking.key(config, product)
     pointer = store.read_pointer(product.name)
     try:
         current = store.current(product.name)
     except KitError:
         if not request.force:
             raise
-        current = None  # its files are gone; building anew is the way out
-    if current:
-        store.repair_catalogs(product.name)
-    given = assign_parameters(config, product, request.parameters)
-    keys = _keys(config, product, request.partitions)
-    pins = pin_inputs(store, product, held)
-    landings = _land(config, product, progress) if landings is None else landings
-    parts = _parts(product, pins, landings) | ({"mask_key": masking.fingerprint(mask_key)} if mask_key else {})
+        current = None  # its files are gone: a new build replaces it
+    code = product.code_digest()
+    parts = _parts(inputs, code)
     due: dict[str, str] = {}
     kept: dict[str, str] = {}
     if product.partitions:
         built: dict[str, str] = current.manifest.get("partitions", {}) if current else {}
-        fresh = {key: _digest(parts, with_partition(product, given, key), key) for key in keys}
+        fresh = {key: _digest(parts, with_partition(product, inputs.parameters, key), key) for key in inputs.partitions}
         due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
         known = product.partitions.all(config.clock())
         kept = {key: digest for key, digest in built.items() if key not in due and key in known}
         whole = {"partitions": {**kept, **due}, "needs": _needs(product)}
         fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     else:
-        fingerprint = _digest({**parts, "needs": _needs(product)}, given)
-    status = DUE
+        fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
+    status = None
     if current and pointer and not request.force:
         if current.fingerprint == fingerprint:
-            status = UP_TO_DATE
+            status = BuildStatus.UP_TO_DATE
         elif fingerprint in pointer.rejected:
-            status = HELD
-    parent = pointer.version if pointer else None
-    return BuildPlan(status, pins, landings, given, fingerprint, current, parent, due, kept)
+            status = BuildStatus.HELD
+    return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept)
 
 
-def _keys(config: Config, product: DataProduct, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """The partitions that are asked for."""
+def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:
+    """Whether a plan made earlier is still the plan: same inputs and code, and the product's pointer has not moved."""
+    pointer = Store(config.storage).read_pointer(product.name)
+    return (plan.inputs, plan.pointer, plan.code) == (inputs, pointer, product.code_digest())
+
+
+def _partitions(config: Config, product: DataProduct, requested: tuple[str, ...]) -> tuple[str, ...]:
     if product.partitions is None:
-        if asked:
+        if requested:
             raise UnknownName(f"'{product.name}' has no partitions; leave --partition out, or declare them in its descriptor")
         return ()
-    return product.partitions.select(product.name, asked, config.clock())
+    selected = set(product.partitions.select(product.name, requested, config.clock()))
+    return tuple(key for key in product.partitions.all(config.clock()) if key in selected)
 
 
-def _land(config: Config, product: DataProduct, progress: Progress) -> dict[str, LandedSource]:
-    if not product.sources:
-        return {}
-    with progress.of(product.name, "ingest") as say:
-        landings = {source.name: ingest.land(product, source, config.storage / "raw") for source in product.sources}
-        say(f"{counted(len(landings), 'source')}, {sum(landing.rows for landing in landings.values()):,} rows")
-    return landings
-
-
-def declared_parameters(product: DataProduct) -> dict[str, dict[str, Parameter]]:
-    """What the notebooks of a product can be given, by port and name."""
-    return {port.name: parameters(port.notebook) for port in product.ports if port.notebook is not None}
-
-
-def assign_parameters(config: Config, product: DataProduct, given: Parameters) -> dict[str, dict[str, Any]]:
-    """The given parameters by the notebook port that declares them; those that are its defaults are left out.
-
-    Raises `NotebookError` for a value of another type, one that holds a secret, or one that no notebook takes.
-    """
-    if not given:
-        return {}
-    _refuse_secrets(product, given, Secrets.from_environment(config))
-    known = declared_parameters(product)
-    for key in given:
-        if not any(key in declared for declared in known.values()):
-            raise NotebookError(f"no notebook of '{product.name}' has a parameter '{key}'")
-    placed = {}
-    for port in product.ports:
-        if port.notebook:
-            declared = known[port.name]
-            mine = check_parameters(port.notebook, declared, {key: given[key] for key in given if key in declared})
-            placed[port.name] = {key: value for key, value in mine.items() if value != declared[key].default}
-    return {name: values for name, values in placed.items() if values}
-
-
-def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:
-    """Parameters stand in records, fingerprints and executed copies."""
-    for name, value in given.items():
-        if secret := secrets.found_in(value):
-            raise NotebookError(
-                f"the parameter '{name}' of '{product.name}' holds the secret {secret}, and parameters are recorded; "
-                f"leave it out and write os.environ['{secret}'] in the notebook"
-            )
-
-
-def check_partition_parameters(product: DataProduct) -> Iterator[Finding]:
-    """Find the notebooks of a partitioned product that declare no parameter for their partition."""
-    if product.partitions:
-        for port in product.ports:
-            if port.notebook is not None:
-                declared = parameters(port.notebook).get(PARTITION)
-                if declared is None or declared.type != "str":
-                    parameter = f"a parameter `{PARTITION}: str = …` in its cell tagged `parameters`"
-                    message = f"'{product.name}' is partitioned, so it needs {parameter}"
-                    yield Finding(product.name, port.notebook, None, message)
-
-
-def with_partition(product: DataProduct, given: Mapping[str, Parameters], key: str) -> dict[str, Parameters]:
-    """The parameters of each notebook port, its partition among them."""
-    return {port.name: {**given.get(port.name, {}), PARTITION: key} for port in product.ports if port.notebook is not None}
-
-
-def _parts(product: DataProduct, pins: Mapping[str, Pin], landings: Mapping[str, LandedSource]) -> dict[str, Any]:
-    """What a fingerprint is made of, but for the parameters. Inputs count by content, not by version."""
+def _parts(inputs: BuildInputs, code: str) -> dict[str, Any]:
+    """The parts of a fingerprint other than the parameters. Inputs count by content, not by version."""
+    pins = {name: pin.to_json() for name, pin in inputs.pins.items()}
     return {
         "kit": __version__,
-        "code": product.code_digest(),
-        "inputs": {
-            name: {key: value for key, value in pinned.to_json().items() if key != "version"} for name, pinned in pins.items()
-        },
-        "sources": {name: landing.digest for name, landing in landings.items()},
-    }
+        "code": code,
+        "inputs": {name: {key: value for key, value in pin.items() if key != "version"} for name, pin in pins.items()},
+        "sources": {name: source.digest for name, source in inputs.sources.items()},
+    } | ({"mask_key": inputs.mask_key} if inputs.mask_key else {})
 
 
 def _needs(product: DataProduct) -> dict[str, str]:
-    """What consumers state they need: a new need is tested, but makes no partition anew."""
+    """The digests of consumers' contracts: a new one is checked against the data, but does not make a partition due."""
     return {f"{port.name} {need.consumer}": sha256(need.contract.path) for port in product.ports for need in port.needs}
 
 

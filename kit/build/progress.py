@@ -1,4 +1,4 @@
-"""What a build tells while it runs."""
+"""Progress of a build while it runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from kit.core import ignore_step
 
 @dataclass
 class Progress:
-    """Listens to a build: `begin` and `end` frame each step, `step` passes every named point inside.
+    """A listener of a build: `begin` and `end` are called around each step, `step` at every named point inside.
 
-    `seconds` is what each kind of step has taken so far.
+    `seconds` is the time that each kind of step has taken so far.
     """
 
     begin: Callable[[str, str], None] = lambda product, step: None
@@ -22,7 +22,7 @@ class Progress:
 
     @contextmanager
     def of(self, product: str, step: str) -> Iterator[Callable[[str], None]]:
-        """Time one step; what the caller says about its result is passed on."""
+        """Time one step; the block calls the yielded function with a text about its result."""
         result = [""]
         started = time.perf_counter()
         self.begin(product, step)

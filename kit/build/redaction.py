@@ -1,4 +1,4 @@
-"""What checks say about the data without showing what its contracts hide."""
+"""Check results without values of columns that contracts hide."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -11,13 +11,13 @@ from kit.contracts import ROW_COUNT, Check, Column, Contract
 from kit.quality import AuditTarget, rules, schema_rule
 
 HIDDEN = "masked"
-"""What stands in the place of a value."""
+"""The text that replaces a hidden value."""
 
 _COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
 
 
 def personal(contract: Contract) -> tuple[Column, ...]:
-    """The columns whose values stay where the data is: those that are masked, and those that say something about a person."""
+    """Return the columns whose values are shown nowhere else: masked columns and columns with personal data."""
     return tuple(c for c in contract.columns if c.classification == "personal" or c in contract.masked_columns)
 
 
@@ -27,29 +27,29 @@ def redact(
     checks: Iterable[Check],
     hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),
 ) -> tuple[Check, ...]:
-    """The checks without values of the columns that `hides` names; `targets` are all tables of the product that are audited.
+    """Return the checks without values of the columns that `hides` selects; `targets` are all audited tables of the product.
 
-    Checks are made of the real values and recorded for everybody. In a product that hides anything, only values under the
-    name of a column that a contract knows and none hides are told: a query may give any name to a hidden value.
+    Checks see the real values, and their results can be read by everybody. When a product hides any column, a result shows
+    only values of columns that a contract declares and no contract hides: a query may rename a hidden column.
     """
     if not any(hides(target.contract) for target in targets):
         return tuple(checks)
-    known = {column.name for target in targets for column in target.contract.columns}
+    declared = {column.name for target in targets for column in target.contract.columns}
     hidden = {column.name for target in targets for column in hides(target.contract)}
-    shown = known - hidden
-    telling = {(target.table, schema_rule(target.contract)) for target in targets}
+    shown = declared - hidden
+    public = {(target.table, schema_rule(target.contract)) for target in targets}
     for target in targets:
         for _, rule in rules(target, clock):
             columns = rule.assertion.columns
             if rule.assertion.expectation == ROW_COUNT or (columns and shown.issuperset(columns)):
-                telling.add((target.table, rule.name))
-    return tuple(_discreet(check, shown, (check.table, check.rule) in telling) for check in checks)
+                public.add((target.table, rule.name))
+    return tuple(_redact_check(check, shown, (check.table, check.rule) in public) for check in checks)
 
 
-def _discreet(check: Check, shown: set[str], tells: bool) -> Check:
-    # What a unit test observes are rows that its author made up.
+def _redact_check(check: Check, shown: set[str], public: bool) -> Check:
+    # A unit test observes rows that its author invented.
     mocked = check.origin == "dbt" and check.rule.startswith("unit test ")
-    plain = not check.observed or tells or mocked or _COUNT.fullmatch(check.observed)
+    plain = not check.observed or public or mocked or _COUNT.fullmatch(check.observed)
     return replace(
         check,
         observed=check.observed if plain else HIDDEN,
@@ -58,5 +58,5 @@ def _discreet(check: Check, shown: set[str], tells: bool) -> Check:
 
 
 def _value(names: str, value: Any, shown: set[str]) -> Any:
-    """A sample's value; `names` may be several columns."""
+    """Return the value of a sample; `names` may be several columns."""
     return value if shown.issuperset(names.split(", ")) else HIDDEN

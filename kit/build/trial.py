@@ -2,40 +2,57 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import product as every
 from typing import Any
 
-from kit.build import masking
-from kit.build.candidate import Candidate
-from kit.build.plan import BuildRequest, assign_parameters, plan
+from kit.build.make import make
+from kit.build.notebook_ports import assign_parameters
+from kit.build.plan import BuildRequest, gather_inputs, plan
+from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
+from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import AuditFailed, Config, KitError, Secrets, UnknownName, to_json, write_durably
 from kit.mesh import DataProduct
-from kit.storage import Runs, Store
+from kit.quality import audit_targets
+from kit.storage import Runs
 
 RECORD = "trial.json"
-"""The record of a trial in its run folder. It is none of a build, so that a trial is no part of a product's history."""
+"""The record of a trial in its run folder. It is not the record of a build: a trial is not part of a product's history."""
 
 Watch = Callable[[], AbstractContextManager[Progress]]
 
 
+class Verdict(StrEnum):
+    """The result of a trial: `REFUSED` by the audit, `FAILED` before it."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One combination tried. `verdict` is passed, refused (by the audit) or failed; `message` says why.
+    """One combination of parameters that was tried; `message` is the reason when it did not pass.
 
-    `run_id` finds its executed notebooks; `rows` are those of each port that was made.
+    `run_id` leads to its executed notebooks; `rows` are the numbers of rows by port, of the ports that were made.
     """
 
     run_id: str
     parameters: Mapping[str, str]
-    verdict: str
+    verdict: Verdict
     seconds: float
     message: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every port could have been published."""
+        return self.verdict == Verdict.PASSED
 
     def to_json(self) -> dict[str, Any]:
         """The trial as JSON values."""
@@ -49,9 +66,9 @@ def trials(
     partitions: tuple[str, ...],
     watch: Watch,
 ) -> Iterator[Trial]:
-    """Try every combination of the given values, in turn; all of them are checked before the first one is tried.
+    """Try every combination of the given values, one after another; all of them are validated before the first is tried.
 
-    Raises `UnknownName` for more than one product, `KitError` for values that no notebook takes.
+    Raises `UnknownName` for more than one product, `KitError` for values that no notebook accepts.
     """
     if len(products) != 1:
         raise UnknownName(f"a trial is of one product; name one of {', '.join(product.name for product in products)}")
@@ -63,28 +80,24 @@ def trials(
 
 
 def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
-    store, runs, secrets, clock = (
-        Store(config.storage),
-        Runs(config.storage),
-        Secrets.from_environment(config),
-        time.perf_counter(),
-    )
-    run_id = runs.new_id()
-    verdict, message = "passed", ""
-    with store.build_lock(product.name), masking.mask_key_hidden(), ExitStack() as held, watch() as progress:
-        candidate = Candidate(config, product, store, runs.folder(product.name, run_id), run_id, progress)
+    runs, secrets, clock = Runs(config.storage), Secrets.from_environment(config), time.perf_counter()
+    run_id, (raw, ports) = runs.new_id(), audit_targets(product)
+    verdict, message = Verdict.PASSED, ""
+    with product_lock(config, product) as held, watch() as progress:
+        folder = runs.folder(product.name, run_id)
+        workspace = Workspace(config, product.name, folder, run_id=run_id, progress=progress, targets=raw + ports)
         try:
-            begun = plan(config, product, request, held, progress)
-            candidate.make(begun)
+            inputs = gather_inputs(config, product, request, held, progress)
+            make(workspace, product, plan(config, product, request, inputs))
         except AuditFailed as error:
-            verdict, message = "refused", str(error)
+            verdict, message = Verdict.REFUSED, str(error)
         except KitError as error:
-            verdict, message = "failed", str(error)
+            verdict, message = Verdict.FAILED, str(error)
         finally:
-            rows = candidate.rows()
-            candidate.discard()
+            rows = workspace.rows(port.name for port in product.ports)
+            workspace.discard()
     seconds = time.perf_counter() - clock
-    done = Trial(run_id, request.parameters, verdict, seconds, secrets.scrubbed(message), rows, tuple(candidate.checks))
-    if candidate.folder.is_dir():
-        write_durably(candidate.folder / RECORD, to_json({"product": product.name, **done.to_json()}))
-    return done
+    trial = Trial(run_id, request.parameters, verdict, seconds, secrets.scrubbed(message), rows, tuple(workspace.checks))
+    if folder.is_dir():
+        write_durably(folder / RECORD, to_json({"product": product.name, **trial.to_json()}))
+    return trial

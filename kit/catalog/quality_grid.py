@@ -8,6 +8,7 @@ from kit.catalog.quality_history import CheckedBuild, CheckHistory, PortQuality,
 from kit.contracts import Check, counts
 from kit.core import Config, counted
 from kit.drawing import GridCell, GridRow, Picture, draw_grid
+from kit.storage import BuildStatus
 
 _MAX_BUILDS = 7
 _MAX_ROWS = 60
@@ -70,7 +71,7 @@ def _build_cell(build: CheckedBuild, table: str) -> GridCell:
     for state in ("failed", "warned"):
         if verdicts[state]:
             return GridCell(state, f"{verdicts[state]} of {sum(verdicts.values())} {state}", format_time(build.at))
-    if build.status == "failed":
+    if build.status == BuildStatus.FAILED:
         return GridCell("failed", "not published", format_time(build.at))
     return GridCell("passed", f"{verdicts['passed']} passed", format_time(build.at))
 

@@ -10,7 +10,7 @@ from kit.core import Config, KitError, UnknownName
 from kit.dbt.project import Project
 from kit.lineage import product_nodes, upstream
 from kit.mesh import DataProduct
-from kit.storage import Runs, Store
+from kit.storage import BuildStatus, Runs, Store
 
 MAX_BUILDS = 20
 """The number of builds in a history."""
@@ -90,7 +90,7 @@ def check_histories(builds: Iterable[CheckedBuild]) -> tuple[CheckHistory, ...]:
 
 def checked_builds(config: Config, product: str, limit: int = MAX_BUILDS) -> tuple[CheckedBuild, ...]:
     """Return the newest builds of a product with checks; a snapshot replaces a run record that was pruned."""
-    records = islice(Runs(config.storage).history(product, ("published", "failed")), limit)
+    records = islice(Runs(config.storage).history(product, (BuildStatus.PUBLISHED, BuildStatus.FAILED)), limit)
     builds = [
         CheckedBuild(record.run_id, record.finished_at, record.status, record.version, record.message, record.checks)
         for record in records
@@ -104,7 +104,9 @@ def checked_builds(config: Config, product: str, limit: int = MAX_BUILDS) -> tup
             continue  # it has just been pruned
         if snapshot.manifest["run_id"] not in known:
             checks = tuple(map(Check.from_json, snapshot.manifest["checks"]))
-            builds.append(CheckedBuild(snapshot.manifest["run_id"], snapshot.created_at, "published", version, "", checks))
+            builds.append(
+                CheckedBuild(snapshot.manifest["run_id"], snapshot.created_at, BuildStatus.PUBLISHED, version, "", checks)
+            )
     return tuple(sorted(builds, key=lambda build: build.at, reverse=True)[:limit])
 
 

@@ -163,7 +163,7 @@ def _message(record: RunRecord, has_personal_columns: bool) -> str:
     failed = counts(record.checks)["failed"]
     if failed:
         return f"{counted(failed, 'check')} failed, nothing was published"
-    if has_personal_columns and record.status == "failed":
+    if has_personal_columns and record.failed:
         return f"failed with a message that may quote personal data; see run {record.run_id}"
     return record.message.partition("\n")[0]
 

@@ -101,7 +101,7 @@ def _try(
         terminal.print_json([trial.to_json() for trial in finished])
     else:
         terminal.print_trials(finished)
-    if any(trial.verdict != "passed" for trial in finished):
+    if any(not trial.passed for trial in finished):
         raise typer.Exit(1)
 
 

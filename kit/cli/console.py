@@ -18,6 +18,7 @@ from kit.build import Outcome, Progress
 from kit.core import counted
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.run import RunReporter
+from kit.storage import BuildStatus
 
 if TYPE_CHECKING:
     from kit.build import Trial
@@ -60,7 +61,7 @@ class TerminalReporter(RunReporter):
 
     def finished(self, outcome: Outcome) -> None:
         """Print the status of a product's build and, after a failure, the reason."""
-        style = {"failed": "red", "published": "green"}.get(outcome.status, "")
+        style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
         snapshot = outcome.version or ""
         if outcome.partitions:
             snapshot += f", {counted(len(outcome.partitions), 'partition')}"
@@ -68,7 +69,7 @@ class TerminalReporter(RunReporter):
             Text(f"  {outcome.product:<12} {outcome.status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style)
         )
         if outcome.message:
-            (errors if outcome.status == "failed" else console).print(Text(outcome.message, style=style))
+            (errors if outcome.failed else console).print(Text(outcome.message, style=style))
 
 
 def reporter(as_json: bool) -> RunReporter:

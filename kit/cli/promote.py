@@ -80,7 +80,7 @@ class _BuildReporter(TerminalReporter):
 
     def finished(self, outcome: Outcome) -> None:
         """Print an outcome that is no failure."""
-        if outcome.status != "failed":
+        if not outcome.failed:
             super().finished(outcome)
 
 

@@ -4,9 +4,8 @@ A source with its contract goes in; a Parquet file with its digest comes out, or
 goes into `RawFile`; names, types and a CSV format for a first contract come out.
 """
 
-from kit.ingest import landing
 from kit.ingest.inference import RawFile, identifier
 from kit.ingest.landing import LandedSource, land, package_file
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
-__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "is_raw_file", "land", "landing", "package_file"]
+__all__ = ["SUFFIXES", "LandedSource", "RawFile", "identifier", "is_raw_file", "land", "package_file"]

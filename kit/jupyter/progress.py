@@ -31,7 +31,7 @@ class CellProgress(RunReporter):
 
     def finished(self, outcome: Outcome) -> None:
         """Show a failure; other outcomes are in the result of `kit.run`."""
-        if outcome.status == "failed":
+        if outcome.failed:
             self._end(outcome.product, outcome.status, outcome.message.partition("\n")[0], outcome.seconds)
 
     def _begin(self, product: str, step: str) -> None:

@@ -10,7 +10,7 @@ from kit.core import KitError, SqlError, database, sandbox
 from kit.jupyter.session_pins import BuildPins, SessionPins
 from kit.jupyter.sql_errors import explain
 from kit.mesh import Context
-from kit.notebooks import asset
+from kit.notebooks import RUN_FILE, asset
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +32,7 @@ class SqlSession:
     @classmethod
     def open(cls, load: Callable[[], Context]) -> "SqlSession":
         """Return a session on all published ports of the loaded mesh; in a build on its pinned inputs. Raises `KitError`."""
-        if asset.RUN_FILE in os.environ:
+        if RUN_FILE in os.environ:
             return cls(BuildPins(asset.inputs()))
         return cls(SessionPins(load().config))
 

@@ -3,13 +3,14 @@
 A notebook and pinned inputs go in; staged ports, an executed copy and findings come out.
 """
 
-from kit.notebooks import asset, executor, lint, reading, sql_cells
-from kit.notebooks.asset import RUN_FILE, Inputs, Preview, inputs, output, serving_table
+from kit.notebooks import asset, lint, reading, sql_cells
+from kit.notebooks.asset import Inputs, Preview, inputs, output, serving_table
 from kit.notebooks.cells import CodeCell, code_cells
 from kit.notebooks.diff import Difference, differences, lines
 from kit.notebooks.executed import Executed, copies, copy
 from kit.notebooks.executor import KERNEL, NotebookLimits, execute
-from kit.notebooks.kernel_pool import KernelPool, NotebookRun
+from kit.notebooks.kernel_pool import KernelPool
+from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
 from kit.notebooks.page import POLICY, notebook_html
 from kit.notebooks.reading import open_port, read, scan
 from kit.notebooks.sql_cells import SqlText
@@ -33,7 +34,6 @@ __all__ = [
     "copy",
     "differences",
     "execute",
-    "executor",
     "inputs",
     "lines",
     "lint",

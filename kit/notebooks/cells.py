@@ -1,4 +1,4 @@
-"""The Python and the SQL of a notebook, cell by cell, looked at and never run."""
+"""The Python and the SQL of a notebook, cell by cell, parsed and not executed."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from kit.core import InvalidFile, SqlError, read_json
 from kit.notebooks import sql_cells
 from kit.notebooks.sql_cells import SqlText
 
-_ABOUT_PYTHON = {"%%time", "%%timeit", "%%capture"}
+_PYTHON_CELL_MAGICS = {"%%time", "%%timeit", "%%capture"}
 _TIMED = re.compile(r"(\s*)%(?:time|timeit)\s+(.*)")
 
 
@@ -27,8 +27,8 @@ class CodeCell:
 
 
 def code_cells(path: Path) -> tuple[CodeCell, ...]:
-    """The code cells of a notebook; raises `InvalidFile` for what is no notebook or no Python."""
-    found = []
+    """Return the code cells of a notebook; raises `InvalidFile` for a file that is not a notebook, and for invalid Python."""
+    result = []
     try:
         cells = [
             (number, "".join(cell["source"]), cell["cell_type"]) for number, cell in enumerate(read_json(path)["cells"], 1)
@@ -39,28 +39,28 @@ def code_cells(path: Path) -> tuple[CodeCell, ...]:
         if kind != "code":
             continue
         try:
-            found.append(parsed(number, source))
+            result.append(parsed(number, source))
         except (SyntaxError, ValueError, RecursionError, SqlError) as error:
             where = f"cell {number}, line {getattr(error, 'lineno', None) or 1}"
             what = str(error) if isinstance(error, SqlError) else f"not Python: {getattr(error, 'msg', error)}"
             raise InvalidFile(what, path, field=where) from None
-    return tuple(found)
+    return tuple(result)
 
 
 def parsed(number: int, source: str) -> CodeCell:
-    """The code cell with this text; raises `SyntaxError` or `SqlError`."""
+    """Parse the text of a code cell; raises `SyntaxError` or `SqlError`."""
     query = sql_cells.of_cell(source)
     if query is not None:
         return CodeCell(number, ast.parse(""), (), (query,))
     lines = source.splitlines()
-    other = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _ABOUT_PYTHON
+    not_python = bool(lines) and lines[0].startswith("%%") and lines[0].split()[0] not in _PYTHON_CELL_MAGICS
     magics, queries, python = [], [], []
     for row, line in enumerate(lines, 1):
-        if not other and (asked := sql_cells.of_line(line, row)):
-            before, query = asked
+        if not not_python and (sql_line := sql_cells.of_line(line, row)):
+            before, query = sql_line
             queries.append(query)
             python.append(f"{before}None" if before.strip() else before + "pass")
-        elif other or line.lstrip().startswith(("%", "!")):
+        elif not_python or line.lstrip().startswith(("%", "!")):
             magics.append((row, line))
             python.append(_python(line))
         else:
@@ -69,6 +69,6 @@ def parsed(number: int, source: str) -> CodeCell:
 
 
 def _python(line: str) -> str:
-    """What is Python in a line that begins as one of IPython."""
+    """Return the Python in a line that begins with an IPython magic."""
     timed = _TIMED.fullmatch(line)
     return f"{timed[1]}{timed[2]}" if timed else ""

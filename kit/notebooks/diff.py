@@ -1,4 +1,4 @@
-"""What two executed copies of a notebook differ in: parameters, inputs, code, what cells show, how they ended."""
+"""Differences of two executed copies of a notebook: parameters, inputs, code, outputs, and how they ended."""
 
 import hashlib
 import re
@@ -16,27 +16,27 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class CellOutput:
-    """One output: `kind` is text, table, picture or error; its `rows` are lines of one cell, or those of the table.
+    """One output: `kind` is text, table, picture or error; `rows` are lines with one value, or the rows of the table.
 
-    Where things lie in memory and colours of a terminal are no part of it.
+    Memory addresses and terminal colours are left out.
     """
 
     kind: str
     rows: tuple[tuple[str, ...], ...]
 
 
-def shown(cell: Mapping[str, Any]) -> list[CellOutput]:
-    """The outputs of a code cell, streams put together."""
-    found: list[CellOutput] = []
+def cell_outputs(cell: Mapping[str, Any]) -> list[CellOutput]:
+    """Return the outputs of a code cell; consecutive texts are joined."""
+    result: list[CellOutput] = []
     for output in cell.get("outputs", ()):
-        for item in _of(output):
-            if found and item.kind == found[-1].kind == "text":
-                item = CellOutput("text", found.pop().rows + item.rows)
-            found.append(item)
-    return found
+        for item in _parse_output(output):
+            if result and item.kind == result[-1].kind == "text":
+                item = CellOutput("text", result.pop().rows + item.rows)
+            result.append(item)
+    return result
 
 
-def _of(output: Mapping[str, Any]) -> Iterator[CellOutput]:
+def _parse_output(output: Mapping[str, Any]) -> Iterator[CellOutput]:
     if output.get("output_type") == "stream":
         yield _text(output.get("text", ""))
     elif output.get("output_type") == "error":
@@ -53,8 +53,8 @@ def _of(output: Mapping[str, Any]) -> Iterator[CellOutput]:
         yield _text(data["text/plain"])
 
 
-def _text(given: str | list[str]) -> CellOutput:
-    return CellOutput("text", tuple((_plain(line),) for line in "".join(given).splitlines()))
+def _text(text: str | list[str]) -> CellOutput:
+    return CellOutput("text", tuple((_plain(line),) for line in "".join(text).splitlines()))
 
 
 def _plain(text: str) -> str:
@@ -62,7 +62,7 @@ def _plain(text: str) -> str:
 
 
 def _table(html: str) -> tuple[tuple[str, ...], ...]:
-    """The rows of the first table in HTML; none when there is none."""
+    """Return the rows of the first table in HTML; empty when there is no table."""
     reader = _Rows()
     reader.feed(html)
     return tuple(tuple(map(_plain, row)) for row in reader.rows)
@@ -95,7 +95,7 @@ class _Rows(HTMLParser):
 class Difference:
     """One difference. `kind` is parameter, input, end, code, text, table, picture or error.
 
-    `where` names what differs, `first` and `second` say how it is in either copy, None where it is missing.
+    `where` names the differing part, `first` and `second` are its text in either copy, None where it is missing.
     """
 
     kind: str
@@ -105,24 +105,24 @@ class Difference:
 
     @property
     def change(self) -> float | None:
-        """The second number less the first one; None for what is no pair of numbers."""
+        """The second number minus the first; None when the texts are not both numbers."""
         try:
             return float(str(self.second).replace(",", "")) - float(str(self.first).replace(",", ""))
         except ValueError:
             return None
 
     def to_json(self) -> dict[str, Any]:
-        """The difference as JSON values."""
+        """Return the difference as JSON values."""
         return {**vars(self), "change": self.change}
 
 
 def differences(first: Executed, second: Executed) -> list[Difference]:
-    """All differences, in the order of the notebook; times and addresses in memory do not count."""
-    found = [*_named("parameter", _texts(first.parameters), _texts(second.parameters))]
-    found += _named("input", first.inputs, second.inputs)
+    """Return all differences in the order of the notebook; times and memory addresses do not count."""
+    result = [*_named("parameter", _texts(first.parameters), _texts(second.parameters))]
+    result += _named("input", first.inputs, second.inputs)
     if first.error != second.error:
-        found.append(Difference("end", "", first.error or "ran to its end", second.error or "ran to its end"))
-    return [*found, *_cells(_code(first), _code(second))]
+        result.append(Difference("end", "", first.error or "ran to its end", second.error or "ran to its end"))
+    return [*result, *_cells(_code(first), _code(second))]
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -136,7 +136,7 @@ def _named(kind: str, first: Mapping[str, str], second: Mapping[str, str]) -> It
 
 
 def _code(executed: Executed) -> list[Mapping[str, Any]]:
-    """The code cells as they were written: parameters that papermill put in are compared by name."""
+    """Return the code cells without those that papermill injected: parameters are compared by name."""
     cells = [cell for cell in executed.notebook["cells"] if cell.get("cell_type") == "code"]
     return [cell for cell in cells if "injected-parameters" not in (cell.get("metadata") or {}).get("tags", ())]
 
@@ -154,7 +154,7 @@ def _cells(first: list[Mapping[str, Any]], second: list[Mapping[str, Any]]) -> I
                 where = f"code cell {mine + 1}"
                 if before[mine] != after[theirs]:
                     yield Difference("code", where, before[mine], after[theirs])
-                yield from _outputs(where, shown(first[mine]), shown(second[theirs]))
+                yield from _outputs(where, cell_outputs(first[mine]), cell_outputs(second[theirs]))
 
 
 def _outputs(where: str, first: list[CellOutput], second: list[CellOutput]) -> Iterator[Difference]:
@@ -171,7 +171,7 @@ def _outputs(where: str, first: list[CellOutput], second: list[CellOutput]) -> I
 
 
 def _values(where: str, first: tuple[tuple[str, ...], ...], second: tuple[tuple[str, ...], ...]) -> Iterator[Difference]:
-    """The values that differ between two tables of one shape; a row goes by its first value."""
+    """Yield the values that differ between two tables of the same shape; a row is named by its first value."""
     names = first[0]
     for number, (mine, theirs) in enumerate(zip(first, second, strict=True)):
         for column, (value, other) in enumerate(zip(mine, theirs, strict=True)):
@@ -189,6 +189,6 @@ def _joined(item: CellOutput | None) -> str | None:
 
 
 def lines(difference: Difference) -> list[str]:
-    """A difference of several lines, as `diff` writes it, without its head."""
+    """Return a difference of several lines in the format of `diff`, without its header."""
     first, second = (text.splitlines() if text else [] for text in (difference.first, difference.second))
     return [line for line in unified_diff(first, second, n=0, lineterm="") if not line.startswith(("---", "+++", "@@"))]

@@ -1,4 +1,4 @@
-"""An executed copy of an asset notebook: which run it is of, what went in, how it ended, its cells."""
+"""An executed copy of an asset notebook: its run, inputs, parameters, error and cells."""
 
 import ast
 import contextlib
@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.core import Config, InvalidFile, KitError, UnknownName, read_json, short
 from kit.mesh import assignments, tagged
+from kit.notebooks.notebook_run import run_of_copy
 from kit.storage import Runs
 
 
@@ -19,8 +20,9 @@ class Executed:
     """One executed copy.
 
     `run_id`, `port` (its full name) and `inputs` (snapshots by port) are empty for a notebook that no build ran.
-    `parameters` are the values it ran with, defaults included; `given` names those that were no defaults. `error` is what
-    the cell that failed raised, empty when none did. `started` (UTC) and `seconds` are None where papermill noted none.
+    `parameters` are the values it ran with, defaults included; `given` names those that differ from the default. `error` is
+    the exception of the cell that failed, empty when none did. `started` (UTC) and `seconds` are None when papermill did not
+    record them.
     """
 
     path: Path
@@ -36,12 +38,12 @@ class Executed:
 
     @classmethod
     def read(cls, path: Path) -> "Executed":
-        """The copy at `path`, with what its build wrote beside it; raises `InvalidFile` for what is no notebook."""
+        """Read the copy at `path` and its run file; raises `InvalidFile` for a file that is not a notebook."""
         notebook = read_json(path)
         cells = notebook.get("cells") if isinstance(notebook, dict) else None
         if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells) or notebook.get("nbformat") != 4:
             raise InvalidFile(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
-        run = _run(path)
+        run = run_of_copy(path)
         record = notebook.get("metadata", {}).get("papermill", {})
         parameters, given = _parameters(cells)
         return cls(
@@ -59,43 +61,33 @@ class Executed:
 
     @property
     def title(self) -> str:
-        """The port it made, or else the name of its file."""
+        """The full name of its port; without a build, the name of the file."""
         return self.port or self.path.stem
 
 
 def source(cell: Mapping[str, Any]) -> str:
-    """The text of a cell, which the format also allows as a list of lines."""
+    """Return the text of a cell, which the format may store as a list of lines."""
     return "".join(cell.get("source", ""))
 
 
-def _run(path: Path) -> dict[str, Any]:
-    """What the build said to the notebook; empty when none did."""
-    beside = path.parent.parent / f"{path.stem}.run.json"
-    try:
-        run: dict[str, Any] = read_json(beside)
-    except KitError:
-        return {}
-    return run
-
-
 def _version(run: Mapping[str, Any], version: str) -> str:
-    """The snapshot of an input; one that the same build made has none yet."""
+    """Return the snapshot of an input, or `this run` for a port of the same build, which has none yet."""
     return "this run" if version == run.get("run_id") else version
 
 
 def _parameters(cells: list[dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values a notebook ran with, and the names of those that were given; text where it is no plain value."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the values a notebook ran with, as text when not literal, and the names of those that were given."""
+    values: dict[str, dict[str, Any]] = {}
     for tag in ("parameters", "injected-parameters"):
-        found[tag] = {}
+        values[tag] = {}
         with contextlib.suppress(SyntaxError):
             for item in assignments(next(tagged(cells, tag), "")):
                 try:
-                    found[tag][item.name] = ast.literal_eval(item.value)
+                    values[tag][item.name] = ast.literal_eval(item.value)
                 except ValueError:
-                    found[tag][item.name] = ast.unparse(item.value)
-    given = found["injected-parameters"]
-    return found["parameters"] | given, tuple(given)
+                    values[tag][item.name] = ast.unparse(item.value)
+    given = values["injected-parameters"]
+    return values["parameters"] | given, tuple(given)
 
 
 def _errors(cells: list[dict[str, Any]]) -> Iterator[str]:
@@ -105,14 +97,14 @@ def _errors(cells: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"{output.get('ename')}: {output.get('evalue')}"
 
 
-_NAMED = 5
+_EXAMPLES = 5
 
 
 def copies(config: Config, run: str) -> dict[str, Path]:
-    """The executed copies of a run by the name of the port (and partition) each made.
+    """Return the executed copies of a run by port (and partition).
 
-    `run` is the id of a run, a snapshot that came from one, or the path of a notebook. Raises `UnknownName` for what is none
-    of them, or a run without notebooks.
+    `run` is the id of a run, a snapshot that it published, or the path of a notebook. Raises `UnknownName` for anything
+    else, and for a run without notebooks.
     """
     if run.endswith(".ipynb"):
         if not Path(run).is_file():
@@ -120,29 +112,29 @@ def copies(config: Config, run: str) -> dict[str, Path]:
         return {Path(run).stem: Path(run)}
     runs = Runs(config.storage)
     folders = runs.with_notebooks()
-    found = folders.get(run) or folders.get(_run_of(config, run))
-    if found is None:
+    folder = folders.get(run) or folders.get(_run_of_snapshot(config, run))
+    if folder is None:
         near = get_close_matches(run, folders, n=1)
-        last = ", ".join(list(folders)[:_NAMED]) or "none yet"
+        last = ", ".join(list(folders)[:_EXAMPLES]) or "none yet"
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UnknownName(f"no run or snapshot '{run}' has executed notebooks.{hint} The last runs that have: {last}")
-    return {path.stem: path for path in sorted(found.glob("*.ipynb"))}
+    return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
 
 
 def copy(config: Config, run: str, port: str | None) -> Path:
-    """The executed copy of one port of a run; raises `UnknownName` when it is not there, or not the only one."""
-    found = copies(config, run)
-    name = port.rpartition(".")[2] if port and port not in found else port
-    if name is None and len(found) == 1:
-        return next(iter(found.values()))
-    if name is None or name not in found:
-        problem = f"no notebook '{port}'" if port else f"{len(found)} notebooks"
-        raise UnknownName(f"'{run}' has {problem}; say which with --port: {', '.join(found)}")
-    return found[name]
+    """Return the executed copy of one port of a run; raises `UnknownName` when it is missing, or `port` when it is needed."""
+    by_port = copies(config, run)
+    name = port.rpartition(".")[2] if port and port not in by_port else port
+    if name is None and len(by_port) == 1:
+        return next(iter(by_port.values()))
+    if name is None or name not in by_port:
+        problem = f"no notebook '{port}'" if port else f"{len(by_port)} notebooks"
+        raise UnknownName(f"'{run}' has {problem}; say which with --port: {', '.join(by_port)}")
+    return by_port[name]
 
 
-def _run_of(config: Config, version: str) -> str:
-    """The run a snapshot came from; empty when there is no such snapshot."""
+def _run_of_snapshot(config: Config, version: str) -> str:
+    """Return the id of the run that published a snapshot; empty when there is no such snapshot."""
     for manifest in (config.storage / "products").glob("*/*/manifest.json"):
         if manifest.parent.name == version:
             try:

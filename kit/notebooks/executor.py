@@ -1,4 +1,4 @@
-"""Executing an asset notebook with papermill; nothing it says is taken on trust afterwards."""
+"""Execution of an asset notebook with papermill; success is verified from the executed copy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,26 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import NotebookError, Secrets, short
-from kit.notebooks.kernel_pool import KernelPool, NotebookRun
+from kit.notebooks.kernel_pool import KernelPool
+from kit.notebooks.notebook_run import NotebookRun
 
 KERNEL = "python3"
 
 
 @dataclass(frozen=True)
 class NotebookLimits:
-    """What an execution may use: seconds per cell, megabytes of kept output."""
+    """Limits of one execution: seconds per cell, megabytes of kept output."""
 
     cell_timeout_seconds: int
     output_mb: int
 
 
 def execute(
-    sheet: NotebookRun, given: Mapping[str, Any], limits: NotebookLimits, kernels: KernelPool, secrets: Secrets
+    run: NotebookRun, parameters: Mapping[str, Any], limits: NotebookLimits, kernels: KernelPool, secrets: Secrets
 ) -> None:
     """Run a notebook in a kernel of its own and keep the executed copy, also on failure, without secrets.
 
-    `given` must have passed `check_parameters`; `kernels` must have been told of the sheet. Raises `NotebookError` when a
-    cell fails, exceeds its time, leaves the kernel dead, or when not every code cell was run.
+    `parameters` must have passed `check_parameters`; `run` must be the next one of `kernels`. Raises `NotebookError` when a
+    cell fails, exceeds its time, ends the kernel, or when not every code cell was run.
     """
     import nbformat
     import papermill
@@ -33,11 +34,11 @@ def execute(
 
     from kit.notebooks.papermill_engine import ENGINE
 
-    path, kernel = sheet.notebook, kernels.take()
-    sheet.executed.parent.mkdir(parents=True, exist_ok=True)
+    path, kernel = run.notebook, kernels.take()
+    run.executed.parent.mkdir(parents=True, exist_ok=True)
     try:
-        done = papermill.execute_notebook(
-            _escaped(path), _escaped(sheet.executed), parameters=dict(given), engine_name=ENGINE, kernel_name=KERNEL,
+        executed = papermill.execute_notebook(
+            _escaped(path), _escaped(run.executed), parameters=dict(parameters), engine_name=ENGINE, kernel_name=KERNEL,
             language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
             output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
         )  # fmt: skip
@@ -55,19 +56,19 @@ def execute(
     except nbformat.ValidationError as error:
         raise NotebookError(f"{short(path)}: not a valid notebook: {_line(error)}") from None
     except RuntimeError as error:
-        raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {sheet.log}") from None
+        raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {run.log}") from None
     finally:
         kernel.close()
-        _scrub(sheet.log, secrets)
-    left = sum(1 for cell in done.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
-    if left:
-        raise NotebookError(f"{short(path)}: stopped before its end, {left} cells were not run; do not call exit() in it")
+        _scrub(run.log, secrets)
+    skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
+    if skipped:
+        raise NotebookError(f"{short(path)}: stopped before its end, {skipped} cells were not run; do not call exit() in it")
 
 
 def _scrub(log: Path, secrets: Secrets) -> None:
-    said = log.read_text(encoding="utf-8", errors="replace")
-    if secrets.found_in(said):
-        log.write_text(secrets.scrubbed(said), encoding="utf-8")
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if secrets.found_in(text):
+        log.write_text(secrets.scrubbed(text), encoding="utf-8")
 
 
 def _escaped(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A private kernel of this very Python, which starts while something else is at work and serves one notebook."""
+"""A private kernel with the Python of this process, for one notebook; it starts in the background."""
 
 import contextlib
 import os
@@ -17,20 +17,20 @@ from kit.core import MASK_KEY, end_with_parent
 
 
 class Kernel:
-    """One kernel process, started with this object; `close` ends it, and whatever it started, at any time.
+    """One kernel process, started with this object; `close` ends it and its child processes at any time.
 
-    It works in `folder`, sees this process's environment and `environment`, and writes what goes past its messages to `log`.
+    It works in `folder`, with the environment of this process and `environment`. Its standard output goes to `log`.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
-        # The address of a socket holds about 100 characters.
+        # The address of a socket has at most about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
         self._sockets = tempfile.TemporaryDirectory(prefix="kit-", dir=short)
         # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
         transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
         self.manager = _Manager(config=Config(KernelManager=transport))
         variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
-        variables.pop(MASK_KEY, None)  # with it tokens could be traced back by trying values
+        variables.pop(MASK_KEY, None)  # with it, values could be found from their tokens by trying all
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
             run_sync(self.manager.start_kernel)(
@@ -38,7 +38,7 @@ class Kernel:
             )
 
     def close(self) -> None:
-        """End it at once. What a notebook makes is on disk by then; waiting for a graceful end can take seconds."""
+        """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
         if self.manager.has_kernel:
             run_sync(self.manager.shutdown_kernel)(now=True)
         with contextlib.suppress(OSError):
@@ -51,7 +51,7 @@ class _Manager(AsyncKernelManager):  # type: ignore[misc]
 
 
 class _Specs(KernelSpecManager):  # type: ignore[misc]
-    """Gives every kernel this process's own Python, whatever kernels the user has installed."""
+    """Starts every kernel with the Python of this process, whatever kernels the user has installed."""
 
     def get_kernel_spec(self, kernel_name: str) -> Any:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]

@@ -1,37 +1,23 @@
-"""Kernels for the notebooks of one build, each started before its notebook is due."""
+"""Kernels for the notebooks of one build, each started ahead of its notebook."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from kit.notebooks.notebook_run import NotebookRun
 
 if TYPE_CHECKING:
     from kit.notebooks.kernel import Kernel
 
 
-@dataclass(frozen=True)
-class NotebookRun:
-    """One execution of a notebook: where its executed copy goes, and what its kernel's environment has besides ours."""
-
-    notebook: Path
-    executed: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def log(self) -> Path:
-        """Where its kernel writes what is no output of a cell."""
-        return self.executed.with_suffix(".log")
-
-
 class KernelPool:
-    """A kernel for each execution, in their order; while one is used, the next one starts.
+    """A kernel for each execution, in the order of `runs`; while one is in use, the next one starts.
 
-    None serves twice. One that nobody came for is ended with the block.
+    No kernel serves twice. A kernel that was not taken ends with the block.
     """
 
-    def __init__(self, sheets: Sequence[NotebookRun]) -> None:
-        self._coming = list(sheets)
+    def __init__(self, runs: Sequence[NotebookRun]) -> None:
+        self._waiting = list(runs)
         self._ready: Kernel | None = None
 
     def __enter__(self) -> "KernelPool":
@@ -47,7 +33,7 @@ class KernelPool:
             self._ready.close()
 
     def take(self) -> "Kernel":
-        """The kernel of the next execution; from now on it is the caller's to close."""
+        """The kernel of the next execution; the caller closes it."""
         taken = self._ready
         assert taken is not None, "more executions than were announced"
         self._start()
@@ -55,8 +41,8 @@ class KernelPool:
 
     def _start(self) -> None:
         self._ready = None
-        if self._coming:
+        if self._waiting:
             from kit.notebooks.kernel import Kernel
 
-            sheet = self._coming.pop(0)
-            self._ready = Kernel(sheet.notebook.parent, sheet.environment, sheet.log)
+            run = self._waiting.pop(0)
+            self._ready = Kernel(run.notebook.parent, run.environment, run.log)

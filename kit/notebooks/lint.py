@@ -1,4 +1,4 @@
-"""What is wrong with a notebook as it lies in the repository, told without running it."""
+"""Problems of a notebook in the repository, found without executing it."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ _ABSOLUTE = re.compile(
 
 
 def notebooks(folder: Path) -> list[Path]:
-    """The notebooks in a folder and below, without the copies that JupyterLab keeps."""
+    """Return the notebooks in a folder and below, without the checkpoints of JupyterLab."""
     return sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 
@@ -68,9 +68,9 @@ def _tree(number: int, source: str) -> ast.Module | None:
 def _parameters(
     tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None
 ) -> Iterator[tuple[str, str]]:
-    if injected := [number for number, found in tags.items() if _INJECTED in found]:
+    if injected := [number for number, names in tags.items() if _INJECTED in names]:
         yield f"{_cells(injected)} was put in by a run", "delete it, or take the notebook it was executed from"
-    tagged = [number for number, found in tags.items() if _TAG in found]
+    tagged = [number for number, names in tags.items() if _TAG in names]
     if len(tagged) > 1:
         yield f"{_cells(tagged)} are tagged `{_TAG}`", "keep the tag on one of them"
     for number in tagged:
@@ -109,7 +109,7 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 
 def _is_installed(module: str) -> bool:
     try:
-        return find_spec(module) is not None  # of a name without dots nothing is imported
+        return find_spec(module) is not None  # a name without dots is found without an import
     except ValueError:
         return True
 

@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page that runs nothing and loads nothing, whatever the notebook holds."""
+"""An executed notebook as one HTML page that runs no script and loads nothing, whatever the notebook contains."""
 
 import json
 import re
@@ -11,24 +11,24 @@ from typing import Any
 from kit.core import InvalidFile, short
 from kit.notebooks.executed import Executed
 
-# Said once more by the page itself: nothing in it runs, and nothing is fetched.
+# A second defence, in the browser: no script runs, and nothing is fetched.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 _TEXT = "a abbr b blockquote br code del details div dl dt dd em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s samp small span"
 _TABLE = "caption col colgroup table tbody td tfoot th thead tr"
 _TAGS = {*_TEXT.split(), *_TABLE.split(), "strong", "sub", "summary", "sup", "u", "ul", "var"}
 _ATTRIBUTES = {"class", "id", "style", "title", "colspan", "rowspan", "span", "align", "lang", "dir", "open", "start"}
-_OF_TAG = {"a": {"href"}, "img": {"src", "alt", "width", "height"}}
-# Newest first: what a widget or a picture says in text or as a table is shown instead of what would have to be run.
-_SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_ATTRIBUTES_OF_TAG = {"a": {"href"}, "img": {"src", "alt", "width", "height"}}
+# In order of preference: the text or picture of an output is shown instead of one that needs a script.
+_DISPLAY_PRIORITY = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
+_SCRIPTS_AND_STYLES = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
 def notebook_html(path: Path) -> str:
-    """The executed notebook at `path` as a page of its own; raises `InvalidFile` for a file that is no notebook.
+    """Return the executed notebook at `path` as an HTML page; raises `InvalidFile` for a file that is not a notebook.
 
-    Text, tables and pictures are kept; scripts, widgets, frames, style sheets and whatever lies elsewhere are not. On top
-    stand port, run, parameters, inputs and how it ended. Formulas stay as they are written.
+    The page has text, tables and pictures, but no scripts, widgets, frames, style sheets or external files. Its header shows
+    port, run, parameters, inputs and how the run ended. Formulas are shown as source text.
     """
     executed = Executed.read(path)
     title = escape(executed.title)
@@ -58,7 +58,7 @@ def notebook_html(path: Path) -> str:
 
 
 def _about(executed: Executed) -> str:
-    """Which run it is and what went into it."""
+    """Return the header: the run, its parameters and its inputs."""
     facts = [f"run {escape(executed.run_id)}"] if executed.run_id else []
     if executed.started:
         facts.append(f"{executed.started:%Y-%m-%d %H:%M:%S} UTC")
@@ -76,19 +76,19 @@ def _about(executed: Executed) -> str:
 
 
 def _body(executed: Executed) -> str:
-    """The cells. What nbconvert makes of them is cleaned as a whole, so that no way round its own cleaning matters."""
+    """Return the cells; the complete output of nbconvert is cleaned, so that gaps in its own cleaning do not matter."""
     import nbformat
 
     try:
         notebook = nbformat.v4.reads(json.dumps(executed.notebook))
-        notebook.metadata.pop("widgets", None)  # their state, which only a script could show
+        notebook.metadata.pop("widgets", None)  # their state needs a script
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # at an output that has no form to be shown in
+            warnings.simplefilter("ignore")  # about outputs that cannot be displayed
             body, _ = _exporter().from_notebook_node(notebook)
     except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InvalidFile(f"{short(executed.path)}: not a notebook that can be shown: {what}") from None
-    return str(_cleaner().clean(_UNSEEN.sub("", body)))
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InvalidFile(f"{short(executed.path)}: not a notebook that can be shown: {problem}") from None
+    return str(_cleaner().clean(_SCRIPTS_AND_STYLES.sub("", body)))
 
 
 @cache
@@ -96,10 +96,10 @@ def _exporter() -> Any:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    # The template `basic` has no head, where the others load scripts from the network.
-    config = Config(NbConvertBase={"display_data_priority": _SHOWN})
+    # The template `basic` has no head; the heads of the others load scripts from the network.
+    config = Config(NbConvertBase={"display_data_priority": _DISPLAY_PRIORITY})
     exporter = HTMLExporter(template_name="basic", sanitize_html=True, exclude_anchor_links=True, config=config)
-    exporter.register_filter("clean_html", lambda text: text)  # its own would take the tables away
+    exporter.register_filter("clean_html", lambda text: text)  # its own filter removes tables
     return exporter
 
 
@@ -114,9 +114,9 @@ def _cleaner() -> Any:
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute may stay: a link leads elsewhere or within, a picture brings its own bytes."""
+    """Whether an attribute is kept: a link must have a safe scheme, a picture must be embedded."""
     if tag == "img" and name == "src":
         return re.match(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", value) is not None
     if tag == "a" and name == "href":
         return re.match(r"(https?:|mailto:|#)", value) is not None
-    return name in _ATTRIBUTES or name in _OF_TAG.get(tag, ())
+    return name in _ATTRIBUTES or name in _ATTRIBUTES_OF_TAG.get(tag, ())

@@ -1,4 +1,4 @@
-"""The papermill engine of the kit: runs a notebook in a kernel that is there already, and caps its output."""
+"""The papermill engine of the kit: runs a notebook in a kernel that has been started, and limits its output."""
 
 import json
 import logging
@@ -20,22 +20,22 @@ _quiet.propagate = False
 
 
 def register() -> None:
-    """Let papermill know the engine by the name `ENGINE`."""
+    """Register the engine with papermill under the name `ENGINE`."""
     papermill_engines.register(ENGINE, _Engine)
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Keeps at most `room` bytes of output, so that a chatty cell does not fill memory and disk."""
+    """Keeps at most `remaining` bytes of output, so that a cell cannot fill memory and disk."""
 
-    room = Integer(0)
+    remaining = Integer(0)
 
     def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
-        if msg["msg_type"] == "error":  # it says why the notebook failed, so it is never cut
+        if msg["msg_type"] == "error":  # the reason of a failure is never cut
             return super().output(outs, msg, display_id, cell_index)
-        if self.room < 0:
+        if self.remaining < 0:
             return None
-        self.room -= len(json.dumps(msg["content"], default=str))
-        if self.room < 0:
+        self.remaining -= len(json.dumps(msg["content"], default=str))
+        if self.remaining < 0:
             content = {"name": "stderr", "text": "Output beyond the limit was cut.\n"}
             msg = {**msg, "msg_type": "stream", "header": {**msg["header"], "msg_type": "stream"}, "content": content}
         return super().output(outs, msg, display_id, cell_index)
@@ -55,7 +55,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         start_timeout: int,
         **_: Any,
     ) -> Any:
-        nb_man.save = _discreetly(nb_man, secrets)
+        nb_man.save = _scrubbed_save(nb_man, secrets)
         client = _Client(
             nb_man,
             km=kernel.manager,
@@ -63,22 +63,22 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             timeout=cell_timeout,
             startup_timeout=start_timeout,
             store_widget_state=False,
-            room=output_limit,
-            coalesce_streams=True,  # so that a text stands in one piece, however it was printed
+            remaining=output_limit,
+            coalesce_streams=True,  # so that a text is one output, however it was printed
             shutdown_kernel="immediate",
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
 
 
-def _discreetly(nb_man: Any, secrets: Secrets) -> Callable[..., None]:
-    """How papermill saves a notebook, which it does after each cell: without the secrets that outputs show."""
+def _scrubbed_save(nb_man: Any, secrets: Secrets) -> Callable[..., None]:
+    """Return a `save` for papermill, which calls it after each cell, that removes secrets from outputs."""
     save = nb_man.save
 
-    def saving(**options: Any) -> None:
+    def scrub_and_save(**options: Any) -> None:
         for cell in nb_man.nb.cells:
             if cell.get("outputs"):
                 cell.outputs[:] = secrets.scrubbed(list(cell.outputs))
         save(**options)
 
-    return saving
+    return scrub_and_save

@@ -1,4 +1,4 @@
-"""Reading published ports as polars frames: by hand what is current, in a build what it pinned."""
+"""Published ports as polars frames: by hand the current snapshots, in a build the pinned ones."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Context
-from kit.notebooks.asset import RUN_FILE, inputs, serving_table
+from kit.notebooks.asset import inputs, serving_table
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.storage import SnapshotLock, Store, hold_until_exit
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read(port: str, version: str | None = None, config: Config | None = None) -> "pl.DataFrame":
-    """A port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
+    """Return a port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
 
     `config` names another mesh than the one the working directory lies in. In a build it is the pinned input of that name.
     Raises `UnknownName` for a port or version that does not exist and `NotPublished` before the first build.
@@ -23,30 +24,30 @@ def read(port: str, version: str | None = None, config: Config | None = None) ->
 
     if RUN_FILE in os.environ:
         return pl.read_parquet(files(port, version), glob=False)
-    lease, found = _opened(port, version, config)
+    lease, paths = _open_files(port, version, config)
     with lease:
-        return pl.read_parquet(found, glob=False)
+        return pl.read_parquet(paths, glob=False)
 
 
 def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
-    """Like `read`, as a polars LazyFrame; the snapshot is not pruned while this process lives."""
+    """Return a port as a polars LazyFrame, see `read`; its snapshot is not pruned while this process lives."""
     import polars as pl
 
     return pl.scan_parquet(files(port, version, config), glob=False)
 
 
 def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:
-    """The Parquet files of a port's snapshot, which is not pruned while this process lives."""
+    """Return the Parquet files of a port's snapshot, which is not pruned while this process lives."""
     if RUN_FILE in os.environ:
         if version is not None:
             raise KitError(f"in a build '{port}' is what the build pinned, not {version}; leave the version out")
         return inputs().parquet(port)
-    lease, found = _opened(port, version, config)
+    lease, paths = _open_files(port, version, config)
     hold_until_exit(lease)
-    return found
+    return paths
 
 
-def _opened(port: str, version: str | None, config: Config | None) -> tuple[SnapshotLock, list[Path]]:
+def _open_files(port: str, version: str | None, config: Config | None) -> tuple[SnapshotLock, list[Path]]:
     context = Context(config) if config else Context.load()
     lease = open_port(context, port, version)
     try:
@@ -59,7 +60,7 @@ def _opened(port: str, version: str | None, config: Config | None) -> tuple[Snap
 
 
 def open_port(context: Context, port: str, version: str | None = None) -> SnapshotLock:
-    """The snapshot a port is read from, held until closed; see `read` for what it raises."""
+    """Return the snapshot of a port, held until closed; raises as `read` does."""
     if RUN_FILE in os.environ:
         raise KitError(f"in a build, read '{port}' with kit.read or kit.scan, and declare it in {DESCRIPTOR}")
     product, _, name = port.partition(".")
@@ -76,7 +77,7 @@ def open_port(context: Context, port: str, version: str | None = None) -> Snapsh
 
 
 def _explain(context: Context, port: str) -> None:
-    """Raise for a port that is not in the mesh; a broken product's snapshots still serve, so this is asked last."""
+    """Raise for a port that is not in the mesh. Called last, since snapshots of broken products can still be read."""
     try:
         context.mesh.port(port)
     except MeshError as error:

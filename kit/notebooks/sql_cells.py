@@ -1,4 +1,4 @@
-"""What a `%%sql` cell or a `%sql` line says: its query, where that begins, and the name its result gets."""
+"""The query of a `%%sql` cell or a `%sql` line, its position, and the variable for its result."""
 
 import re
 from dataclasses import dataclass
@@ -21,28 +21,28 @@ class SqlText:
 
 
 def of_cell(source: str) -> SqlText | None:
-    """The query of a cell, None for one of another kind; raises `SqlError` for options nobody knows."""
+    """Return the query of a `%%sql` cell, None for any other cell; raises `SqlError` for unknown options."""
     head, _, body = source.partition("\n")
-    found = _CELL.fullmatch(head.rstrip())
-    return parse(found[1], body) if found else None
+    match = _CELL.fullmatch(head.rstrip())
+    return parse(match[1], body) if match else None
 
 
 def of_line(line: str, row: int) -> tuple[str, SqlText] | None:
-    """What stands before `%sql` in a line, with the query after it; None for any other line."""
-    found = _LINE.fullmatch(line)
-    if found is None:
+    """Return the text before `%sql` in a line and the query after it; None for any other line."""
+    match = _LINE.fullmatch(line)
+    if match is None:
         return None
-    text = parse(found[2], None)
-    return found[1], SqlText(text.query, row, text.out)
+    text = parse(match[2], None)
+    return match[1], SqlText(text.query, row, text.out)
 
 
 def parse(line: str, body: str | None) -> SqlText:
-    """What follows `%%sql` in its line, and the lines below; without these it is a `%sql` line, query and all.
+    """Parse the text after `%%sql` in its line and the lines below, or a whole `%sql` line when `body` is None.
 
-    Raises `SqlError` for anything else than `--out NAME` before the query.
+    Raises `SqlError` for anything other than `--out NAME` before the query.
     """
-    found = _OUT.fullmatch(line)
-    out, rest = (found[1], found[2].strip()) if found else (None, line.strip())
+    match = _OUT.fullmatch(line)
+    out, rest = (match[1], match[2].strip()) if match else (None, line.strip())
     if out is not None and (not out.isidentifier() or iskeyword(out)):
         raise SqlError(f"--out {out}: a result needs the name of a variable, such as --out sales")
     if body is None:

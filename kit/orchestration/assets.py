@@ -1,4 +1,4 @@
-"""One data product in Dagster: the one step that builds it, and the many assets and checks that come out of it."""
+"""One data product in Dagster: the step that builds it, with its assets and checks."""
 
 import hashlib
 import re
@@ -20,9 +20,10 @@ from kit.lineage import LineageNode, product_nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, hold_run_lock
+from kit.storage import NOTHING_TO_DO, Snapshot
 
 PREFIX = "build_"
-"""What the name of a product's step starts with."""
+"""The prefix of the name of a product's step."""
 
 Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation
 Builder = Callable[[DataProduct, BuildRequest], Outcome]
@@ -36,7 +37,7 @@ _RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def asset_key(node: str) -> dg.AssetKey:
-    """The asset of a node of the lineage: `orders.raw.transactions` is `orders/raw/transactions`."""
+    """Return the asset of a node of the lineage: `orders.raw.transactions` is `orders/raw/transactions`."""
     return dg.AssetKey(node.split("."))
 
 
@@ -56,14 +57,14 @@ class ProductAssets:
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
 
     def assets(self) -> dg.AssetsDefinition:
-        """The step with all its assets and checks."""
+        """Return the step with all its assets and checks."""
         product = self.product
 
         @dg.multi_asset(
             name=f"{PREFIX}{product.name}",
             description=f"Pin the inputs of {product.name}, build, audit and publish all its ports at once.",
             specs=[self.spec(node) for node in self.nodes.values()],
-            check_specs=[_check_spec(*place, promise) for place, promise in self.checks.items()],
+            check_specs=[_check_spec(*place, expected) for place, expected in self.checks.items()],
             can_subset=True,
             pool=None if self.attended else product.name,
             retry_policy=None if self.attended else _RETRY,
@@ -72,16 +73,16 @@ class ProductAssets:
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
             hold_run_lock(self.config, context.run.run_id)
-            asked = context.op_execution_context.op_config
+            step_config = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
             with _interruptible():
-                outcome = self.builder(product, BuildRequest(asked.get("parameters", {}), keys, asked["force"]))
+                outcome = self.builder(product, BuildRequest(step_config.get("parameters", {}), keys, step_config["force"]))
             yield from self.report(context, outcome, keys)
 
         return step
 
     def spec(self, node: LineageNode) -> dg.AssetSpec:
-        """What is known of one asset before it is built."""
+        """Return the definition of one asset."""
         product = self.product
         port = product.port(node.table)
         contract = port.contract if port else _source_contract(product, node)
@@ -101,56 +102,53 @@ class ProductAssets:
             code_version=self.code_version,
             metadata=metadata,
             partitions_def=self.partitions,
-            # A product on a schedule is left to it, so that nothing is built by two clocks.
+            # A product with a schedule is not built by conditions as well.
             automation_condition=None if product.schedule else self.condition(frequency),
             freshness_policy=automation.freshness(frequency),
         )
 
     def condition(self, frequency: timedelta | None) -> dg.AutomationCondition[Any]:
-        """When Dagster builds an asset of this product by itself."""
+        """Return the condition under which Dagster builds an asset of this product by itself."""
         return automation.condition(frequency, self.stubs, self.partitions is not None)
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
-        """Tell Dagster what a build did; raises `dagster.Failure` when it failed."""
-        settled = outcome.status in ("up to date", "held")
+        """Yield the materializations and check results of a build; raises `dagster.Failure` when it failed."""
         checks: Iterable[Check] = outcome.checks
-        if settled and outcome.snapshot and context.selected_asset_check_keys:
-            # They were asked for, and what they found of this snapshot still holds.
+        if outcome.status in NOTHING_TO_DO and outcome.snapshot and context.selected_asset_check_keys:
+            # The selected checks were made when this snapshot was built, and their results are still valid.
             checks = map(Check.from_json, outcome.snapshot.manifest["checks"])
-        made = self.made(outcome) if outcome.snapshot else {}
-        for key, metadata in made.items():
+        by_asset = self.metadata(outcome, outcome.snapshot) if outcome.snapshot else {}
+        for key, metadata in by_asset.items():
             version = dg.DataVersion(str(metadata.pop("content")))
             if key in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
             else:
-                # A product is published as a whole, whatever part of it was asked for.
+                # A product is published as a whole, whatever part of it was selected.
                 tags = {"dagster/data_version": version.value}
                 for partition in partitions or (None,):
                     yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
-        names = {(promise.table, promise.rule, promise.origin): place for place, promise in self.checks.items()}
+        names = {(expected.table, expected.rule, expected.origin): place for place, expected in self.checks.items()}
         for check in checks:
             if place := names.get((check.table, check.rule, check.origin)):
                 yield _evaluation(*place, check)
-        if outcome.status == "failed":
+        if outcome.failed:
             notebooks = _notebooks(outcome.notebooks)
             raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
-    def made(self, outcome: Outcome) -> dict[dg.AssetKey, dict[str, Any]]:
-        """What there is to say of each asset of the snapshot at hand; `content` tells whether its data is another."""
-        snapshot = outcome.snapshot
-        assert snapshot is not None
-        found = {}
+    def metadata(self, outcome: Outcome, snapshot: Snapshot) -> dict[dg.AssetKey, dict[str, Any]]:
+        """Return the metadata of each asset of a snapshot; `content` differs when the data of the asset differs."""
+        result = {}
         for key, node in self.nodes.items():
             port = self.product.port(node.table)
-            about: dict[str, Any] = {"snapshot": snapshot.version, "build": outcome.status}
+            metadata: dict[str, Any] = {"snapshot": snapshot.version, "build": str(outcome.status)}
             if node.kind == "source":
                 landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
-                about |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
-                about["rows set aside"] = landed.get("quarantined")
+                metadata |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
+                metadata["rows set aside"] = landed.get("quarantined")
             elif port and port.name in snapshot.manifest["ports"]:
                 entry = snapshot.port(port.name)
-                about |= {
+                metadata |= {
                     "dagster/row_count": entry["rows"],
                     "contract version": entry["contract_version"],
                     "newest data": entry["newest"],
@@ -158,19 +156,19 @@ class ProductAssets:
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }
-                mine = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
-                about |= _notebooks(mine)
+                executed = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
+                metadata |= _notebooks(executed)
             elif port:
-                continue  # it came after this snapshot
+                continue  # the port is newer than this snapshot
             else:
-                about["content"] = snapshot.fingerprint[:16]
-            found[key] = {name: value for name, value in about.items() if value is not None}
-        return found
+                metadata["content"] = snapshot.fingerprint[:16]
+            result[key] = {name: value for name, value in metadata.items() if value is not None}
+        return result
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let an interrupt be a `KeyboardInterrupt`: for Dagster's own exception dbt and DuckDB end no query."""
+    """Raise `KeyboardInterrupt` at an interrupt: dbt and DuckDB do not end a query for Dagster's own exception."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -182,36 +180,36 @@ def _interruptible() -> Iterator[None]:
 
 
 def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
-    """A link to each executed copy."""
-    found: dict[str, dg.MetadataValue[Any]] = {}
+    """Return a link to each executed copy."""
+    links: dict[str, dg.MetadataValue[Any]] = {}
     for name, path in executed.items():
         link = f"{NOTEBOOK_PAGE}?{urlencode({'path': path, 'repoLocName': LOCATION})}"
-        found[f"executed notebook {name}"] = dg.MetadataValue.url(link)
-    return found
+        links[f"executed notebook {name}"] = dg.MetadataValue.url(link)
+    return links
 
 
 def _checks(
-    product: DataProduct, promised: Sequence[ExpectedCheck], own: Iterable[dg.AssetKey]
+    product: DataProduct, expected: Sequence[ExpectedCheck], own: Iterable[dg.AssetKey]
 ) -> dict[tuple[dg.AssetKey, str], ExpectedCheck]:
-    """Every promise by the asset it is about and its name in Dagster, which knows letters, digits and _ only."""
-    found: dict[tuple[dg.AssetKey, str], ExpectedCheck] = {}
+    """Return the expected checks by asset and by name in Dagster, where names consist of letters, digits and _."""
+    result: dict[tuple[dg.AssetKey, str], ExpectedCheck] = {}
     keys = set(own)
-    for promise in promised:
-        key = asset_key(f"{product.name}.{promise.table}")
-        if key not in keys:  # a dbt test of another product's port: it protects what this product makes of it
+    for check in expected:
+        key = asset_key(f"{product.name}.{check.table}")
+        if key not in keys:  # a dbt test of another product's port: it is shown at the first port of this product
             key = asset_key(product.ports[0].id)
-        name = short = re.sub(r"[^a-z0-9]+", "_", promise.rule.lower()).strip("_")[:100] or "check"
+        name = short = re.sub(r"[^a-z0-9]+", "_", check.rule.lower()).strip("_")[:100] or "check"
         number = 1
-        while (key, name) in found:
+        while (key, name) in result:
             number += 1
             name = f"{short}_{number}"
-        found[key, name] = promise
-    return found
+        result[key, name] = check
+    return result
 
 
-def _check_spec(key: dg.AssetKey, name: str, promise: ExpectedCheck) -> dg.AssetCheckSpec:
-    text = f"{promise.rule}\n\n{promise.description}" if promise.description else promise.rule
-    return dg.AssetCheckSpec(name, asset=key, description=text, blocking=promise.severity == "error")
+def _check_spec(key: dg.AssetKey, name: str, expected: ExpectedCheck) -> dg.AssetCheckSpec:
+    text = f"{expected.rule}\n\n{expected.description}" if expected.description else expected.rule
+    return dg.AssetCheckSpec(name, asset=key, description=text, blocking=expected.severity == "error")
 
 
 def _evaluation(key: dg.AssetKey, name: str, check: Check) -> dg.AssetCheckEvaluation:
@@ -252,7 +250,7 @@ def _source_contract(product: DataProduct, node: LineageNode) -> Contract | None
 
 
 def _owner(product: DataProduct) -> str:
-    """The owner's e-mail address, or a team of that name."""
+    """Return the owner's e-mail address, or a team of that name."""
     contact = product.owner_contact
     return contact if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", contact) else f"team:{contact}"
 

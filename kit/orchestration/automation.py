@@ -1,4 +1,4 @@
-"""When Dagster builds a product by itself: its schedule, or what its contracts promise."""
+"""When Dagster builds a product by itself: by its schedule, or by the freshness in its contracts."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,16 +12,16 @@ from kit.mesh import DataProduct
 
 
 def sensor() -> dg.AutomationConditionSensorDefinition:
-    """What looks twice a minute whether any condition is met; it runs unless somebody stops it."""
+    """Return the sensor that evaluates all conditions twice a minute; it runs by default."""
     return dg.AutomationConditionSensorDefinition(
         "automation", target=dg.AssetSelection.all(), default_status=dg.DefaultSensorStatus.RUNNING
     )
 
 
 def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
-    """The schedule of a product that has one; of a partitioned one it asks for the newest day, or for every key."""
+    """Return the schedule of a product; for a partitioned product it builds the newest day, or every key."""
     selection = dg.AssetSelection.groups(product.name)
-    # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
+    # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = dg.define_asset_job(product.name, selection.without_checks(), description=f"The data product {product.name}.")
 
     def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
@@ -39,20 +39,20 @@ def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
 
 
 def partitions(config: Config, product: DataProduct) -> dg.PartitionsDefinition[Any] | None:
-    """The partitions of a product as Dagster knows them."""
-    cut = product.partitions
-    if cut is None:
+    """Return the partitions of a product in Dagster's terms."""
+    declared = product.partitions
+    if declared is None:
         return None
-    if cut.start is None:
-        return dg.StaticPartitionsDefinition(list(cut.keys))
-    return dg.DailyPartitionsDefinition(start_date=str(cut.start), end_date=str(config.as_of) if config.as_of else None)
+    if declared.start is None:
+        return dg.StaticPartitionsDefinition(list(declared.keys))
+    return dg.DailyPartitionsDefinition(start_date=str(declared.start), end_date=str(config.as_of) if config.as_of else None)
 
 
 @cache
 def condition(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], partitioned: bool) -> dg.AutomationCondition[Any]:
-    """Build when something was never built, when data it reads has changed, or before its promise runs out.
+    """Return the condition: build what was never built, what reads changed data, and what is about to become late.
 
-    `stubs` are inputs whose domain is in error: their last snapshot serves, though Dagster knows nothing of it.
+    `stubs` are inputs of domains in error: Dagster does not know them, but their last snapshot can be read.
     """
     when = dg.AutomationCondition
     reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
@@ -62,18 +62,18 @@ def condition(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], parti
     if stubs:
         missing = missing.ignore(dg.AssetSelection.assets(*stubs))
     ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
-    # Not `since_last_handled`, which would pass over what is missing when Dagster first looks.
+    # Not `since_last_handled`: it ignores assets that are missing when Dagster evaluates for the first time.
     condition = reasons.since(when.newly_requested() | when.newly_updated()) & ready
     return condition & when.in_latest_time_window() if partitioned else condition
 
 
 def once() -> dg.AutomationCondition[Any]:
-    """Try once what was never made."""
+    """Return the condition of a domain in error: try once to build it."""
     return dg.AutomationCondition.newly_missing().since(dg.AutomationCondition.newly_requested())
 
 
 def freshness(frequency: timedelta | None) -> dg.FreshnessPolicy | None:
-    """The contract's frequency; the last quarter of it is when automation builds anew."""
+    """Return the freshness policy for the contract's frequency; automation builds again in the last quarter of it."""
     if not frequency:
         return None
     return dg.FreshnessPolicy.time_window(fail_window=frequency, warn_window=frequency * 0.75)

@@ -1,4 +1,4 @@
-"""The mesh as Dagster sees it: one code location with every source, model, notebook and port as an asset."""
+"""The mesh as one Dagster code location: every source, model, notebook and port is an asset."""
 
 import gc
 import logging
@@ -19,9 +19,9 @@ logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The code location: the mesh that `KIT_ROOT` or the working directory lies in."""
+    """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
     context = Context.load()
-    # All that is made here stays. Looking for garbage among it, now and later, would cost a quarter of the time.
+    # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
     gc.disable()
     try:
         return definitions(context.config, context.mesh)
@@ -31,10 +31,9 @@ def defs() -> dg.Definitions:
 
 
 def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
-    """Assets, checks, schedules and automation of a mesh.
+    """Return assets, checks, schedules and automation of a mesh.
 
-    `builder` stands in for `kit.build.build` where a person waits for the result: then nothing is retried and nobody
-    queues for a pool.
+    `builder` replaces `kit.build.build` for runs that a person waits for: they do not retry, and do not queue for a pool.
     """
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
@@ -53,7 +52,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
 
 
 def _broken(item: Broken) -> dg.AssetsDefinition:
-    """A domain that cannot be read, as an asset that says why when it is asked for."""
+    """Return an asset for a domain in error; building it fails with the reason."""
 
     @dg.asset(
         key=dg.AssetKey(item.name),

@@ -1,9 +1,10 @@
-"""Building products in this process, in order, as a Dagster run in the mesh's own instance."""
+"""Builds of products in this process, in order, as Dagster runs in the mesh's own instance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
-from kit.build import BuildRequest, DueCheck, Outcome, Progress, build, check_due
+from kit.build import BuildPlan, BuildRequest, Outcome, Progress, build, check_due
 from kit.core import Config, KitError
 from kit.mesh import DataProduct, Mesh
 
@@ -12,26 +13,25 @@ Watch = Callable[[], AbstractContextManager[Progress]]
 
 def execute(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    tell: Callable[[Outcome], None],
+    report: Callable[[Outcome], None],
 ) -> list[Outcome]:  # fmt: skip
-    """Build products, given in build order; what they read and has to be built too comes first.
+    """Build products, given in build order: each after its providers.
 
-    Dagster is only started for those that have something to do. `watch` gives the listener of each build, `tell` hears
-    each outcome as it is there. A product that fails stops no other: its consumers are built from its last snapshot.
-    Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
+    Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
+    called with each outcome as soon as the build ends. A product that fails stops no other: its consumers are built from its
+    last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
     """
     outcomes: dict[str, Outcome] = {}
-    seen: dict[str, DueCheck] = {}
+    plans: dict[str, BuildPlan | None] = {}
 
     def done(outcome: Outcome) -> Outcome:
         outcomes[outcome.product] = outcome
-        tell(outcome)
+        report(outcome)
         return outcome
 
     def run(product: DataProduct, request: BuildRequest) -> Outcome:
         with watch() as progress:
-            landings = seen[product.name].landings if product.name in seen else None
-            outcome = build(config, product, request, landings=landings, progress=progress)
+            outcome = build(config, product, request, planned=plans.get(product.name), progress=progress)
         return done(outcome)
 
     due: list[DataProduct] = []
@@ -39,22 +39,23 @@ def execute(
         request = requests[product.name]
         if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
             with watch() as progress:
-                seen[product.name] = check_due(config, product, request, progress)
-            if outcome := seen[product.name].outcome:
-                done(outcome)
+                found = check_due(config, product, request, progress)
+            if found.outcome:
+                done(found.outcome)
                 continue
+            plans[product.name] = found.plan
         due.append(product)
     while due:
         _run(config, mesh, _wave(due), requests, run)
-        left = [product for product in due if product.name not in outcomes]
-        if left == due:
+        waiting = [product for product in due if product.name not in outcomes]
+        if waiting == due:
             raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
-        due = left
+        due = waiting
     return [outcomes[product.name] for product in products]
 
 
 def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
-    """What one Dagster run can build: all up to the first partitioned product, or that one alone."""
+    """The products that one Dagster run can build: all up to the first partitioned product, or that one alone."""
     if due[0].partitions:
         return [due[0]]
     cut = next((number for number, product in enumerate(due) if product.partitions), len(due))
@@ -77,21 +78,21 @@ def _run(
     outcomes: dict[str, Outcome] = {}
     interrupted = False
 
-    def asked(product: DataProduct, request: BuildRequest) -> Outcome:
+    def requested(product: DataProduct, step_request: BuildRequest) -> Outcome:
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        mine = requests[product.name]
+        request = replace(requests[product.name], partitions=step_request.partitions)
         try:
-            outcomes[product.name] = builder(product, BuildRequest(mine.parameters, request.partitions, mine.force))
+            outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             interrupted = True
             raise
         return outcomes[product.name]
 
     assets = {asset_key(node.id) for product in products for node in product_nodes(product, Project.read(product.folder))}
-    # Checks are reported as they come out of a build; planning each of them beforehand would cost as much again.
-    job = asset_job(definitions(config, mesh, asked), assets)
+    # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
+    job = asset_job(definitions(config, mesh, requested), assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):
@@ -103,21 +104,21 @@ def _run(
                 raise KeyboardInterrupt
             for event in done.get_step_failure_events():
                 outcome = outcomes.get(str(event.step_key).removeprefix(PREFIX))
-                if outcome and outcome.status != "failed":
+                if outcome and not outcome.failed:
                     error = event.step_failure_data.error
-                    said = (error.cause or error).message.strip() if error else "no reason given"
-                    raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {said}")
-            if any(outcome.status == "failed" for outcome in outcomes.values()):
-                return  # what another range does must not hide it
+                    reason = (error.cause or error).message.strip() if error else "no reason given"
+                    raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {reason}")
+            if any(outcome.failed for outcome in outcomes.values()):
+                return  # the outcome of the next range would replace the failure
 
 
 def _tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
-    """The tags of each run that is needed: one for every unbroken range of partitions."""
+    """The tags of each run that is needed: one run for every range of consecutive partitions."""
     if not product.partitions:
         return [{}]
     known = product.partitions.all(config.clock())
     if not known:
-        return [{}]  # the build says so
+        return [{}]  # the build fails with the reason
     ranges: list[tuple[int, int]] = []
     for number in sorted({known.index(key) for key in request.partitions or known}):
         first = ranges.pop()[0] if ranges and ranges[-1][1] == number - 1 else number

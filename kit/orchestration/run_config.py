@@ -1,4 +1,4 @@
-"""What can be asked of a build in Dagster's launchpad, with the types, defaults and meanings its notebooks declare."""
+"""The options of a build in Dagster's launchpad, with the types, defaults and comments of its notebook parameters."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _TYPES: dict[str, Any] = {"int": dg.Int, "float": dg.Float, "str": dg.String, "b
 
 
 def schema(product: DataProduct) -> dict[str, dg.Field]:
-    """The config of a product's step; a notebook that cannot be read is left for the build to tell."""
+    """Return the config schema of a product's step; a build reports a notebook that cannot be read."""
     force = dg.Field(dg.Bool, default_value=False, description="Build even when nothing has changed.")
     try:
         declared = declared_parameters(product)
@@ -24,14 +24,14 @@ def schema(product: DataProduct) -> dict[str, dg.Field]:
             by_name.setdefault(name, {})[port] = parameter
     if not by_name:
         return {"force": force}
-    fields = {name: _field(found) for name, found in by_name.items()}
+    fields = {name: _field(by_port) for name, by_port in by_name.items()}
     description = "Values for the product's notebooks; each that declares one is given it."
     return {"force": force, "parameters": dg.Field(fields, is_required=False, description=description)}
 
 
 def _field(declared: dict[str, Parameter]) -> dg.Field:
-    """One parameter, by the ports whose notebooks declare it; where they disagree on its type, any will do."""
-    meanings = [f"{port}: {item.help or 'no comment'}; by default {item.default!r}" for port, item in declared.items()]
+    """Return the field of one parameter, declared by the notebooks of some ports; any type when they disagree."""
+    comments = [f"{port}: {item.help or 'no comment'}; by default {item.default!r}" for port, item in declared.items()]
     kinds = {item.type for item in declared.values()}
     kind = _TYPES.get(kinds.pop(), dg.Any) if len(kinds) == 1 else dg.Any
-    return dg.Field(kind, is_required=False, description="\n".join(meanings))
+    return dg.Field(kind, is_required=False, description="\n".join(comments))

@@ -4,13 +4,13 @@ Parquet files and a contract go in; one `Check` per rule comes out, and the rows
 """
 
 from kit.quality import quarantine, suite, volume
-from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget, audit_targets, quarantining, rules, schema_rule
+from kit.quality.table_checks import check_tables
 
 __all__ = [
     "AuditTarget",
-    "audit",
     "audit_targets",
+    "check_tables",
     "quarantine",
     "quarantining",
     "rules",

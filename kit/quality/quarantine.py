@@ -31,12 +31,14 @@ def limit_rule(contract: Contract) -> str:
 
 
 def set_aside(contract: Contract, given: Path, others: database.Tables, part: SplitFile) -> Path:
-    """Write the rows of a Parquet file that break a quarantining rule to `part.aside`; gives the file with the rest.
+    """Write the rows of a Parquet file that break a quarantining rule to `part.aside`; return the file with the others.
 
-    That is `given` itself, untouched, when no row breaks a rule, else `part.stays`, which may be the same path. A file
-    with other columns than the contract's is left to the audit. `others` are the tables a query may ask. Raises
-    `InvalidFile` for a query that cannot be run.
+    That is `given` itself, untouched, when no row breaks such a rule or the contract has none, else `part.stays`, which may
+    be the same path. A file with other columns than the contract's is left to the audit. `others` are the tables a query may
+    read. Raises `InvalidFile` for a query that cannot be run.
     """
+    if not contract.quarantining:
+        return given
     import duckdb
 
     with database.connect() as connection:

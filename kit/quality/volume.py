@@ -1,6 +1,6 @@
 """Volume: the number of rows against the last snapshot, since a delivery cut short looks right row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.contracts import PROPERTY, ROW_COUNT, Check, Contract
@@ -30,7 +30,7 @@ def rule(share: float) -> str:
     return f"has rows, at least {(1 - share) * 100:g} % as many as in the last snapshot"
 
 
-def checks(targets: Sequence[AuditTarget], tables: database.Tables, manifest: dict[str, Any] | None) -> tuple[Check, ...]:
+def checks(targets: Sequence[AuditTarget], tables: database.Tables, manifest: Mapping[str, Any] | None) -> tuple[Check, ...]:
     """Check that no table lost too many rows; `manifest` is that of the last snapshot, None before the first."""
     found = []
     with database.connect() as connection:
@@ -52,7 +52,7 @@ def _has_lower_bound(contract: Contract) -> bool:
     return any(item.expectation == ROW_COUNT and item.kwargs.get("min_value") is not None for item in assertions)
 
 
-def _rows(manifest: dict[str, Any], table: str) -> int:
+def _rows(manifest: Mapping[str, Any], table: str) -> int:
     """Return the number of rows of a table without those set aside; 0 for a table that is not in the manifest."""
     kind, _, name = table.rpartition(".")
     if kind:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from kit.build import preview_notebook
 from kit.core import KitError, NotATable, NotebookError, short
 from kit.governance import forbidden
 from kit.lineage import external_reads, notebook_reads
 from kit.mesh import Context
 from kit.scaffold.asset_notebook import AssetNotebook
 from kit.scaffold.contract_draft import draft
-from kit.scaffold.notebook_preview import preview_notebook
 from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
 
 
@@ -28,7 +28,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
     place.parent.mkdir(exist_ok=True)
     place.write_text(asset.text, encoding="utf-8")
     try:
-        with preview_notebook(context.config, place, asset.port, [provider.id for provider in providers]) as staged:
+        with preview_notebook(context.config, product, place, asset.port, [provider.id for provider in providers]) as staged:
             contract = draft([staged], f"{product}.{asset.port}")
     except NotebookError as error:
         hint = "; --frame NAME says which frame it makes" if error.exception == NotATable.__name__ else ""

@@ -121,7 +121,7 @@ def promote(config: Config, promotion: Promotion, build: Callable[[Context, str]
     name = promotion.port.partition(".")[0]
     try:
         outcome = build(Context(config), name)
-        if outcome.status == "failed":
+        if outcome.failed:
             raise KitError(f"{outcome.message}\nnothing was written: the product could not be built with the new port")
     except BaseException:
         undo()

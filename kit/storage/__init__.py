@@ -7,8 +7,8 @@ from kit.storage import index, intake
 from kit.storage.intake import CATALOG
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
-from kit.storage.runs import RunRecord, Runs, current_user
-from kit.storage.snapshot import Snapshot
+from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
+from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
 from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
 from kit.storage.store import POINTER_FILE, Store
@@ -16,8 +16,11 @@ from kit.storage.summary import PortSummary, ProductSummary, port_facts, product
 
 __all__ = [
     "CATALOG",
+    "NOTHING_TO_DO",
     "POINTER_FILE",
+    "BuildStatus",
     "Pin",
+    "Pointer",
     "PortStatus",
     "PortSummary",
     "ProductSummary",

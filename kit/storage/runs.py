@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,26 @@ from kit.core import InvalidFile, read_json, time_id, to_json, write_durably
 RECORD = "record.json"
 
 
+class BuildStatus(StrEnum):
+    """How a build ended, as it is stored and printed.
+
+    `UP_TO_DATE`: nothing has changed since the current snapshot. `HELD`: a rollback rejected the snapshot that the same code
+    and inputs make.
+    """
+
+    PUBLISHED = "published"
+    UP_TO_DATE = "up to date"
+    HELD = "held"
+    FAILED = "failed"
+
+
+NOTHING_TO_DO = frozenset({BuildStatus.UP_TO_DATE, BuildStatus.HELD})
+"""The statuses of builds that made nothing because nothing had to be made."""
+
+
 @dataclass(frozen=True)
 class RunRecord:
-    """One finished build of one product. `status` is `published`, `failed`, `up to date` or `held`.
+    """One finished build of one product.
 
     `steps` are seconds by name. `by` is the user it ran as. `git_commit` is the commit of the mesh, None for a build that had
     nothing to do.
@@ -24,7 +42,7 @@ class RunRecord:
 
     run_id: str
     product: str
-    status: str
+    status: BuildStatus
     started_at: datetime
     finished_at: datetime
     version: str | None = None
@@ -35,6 +53,11 @@ class RunRecord:
     notebooks: dict[str, str] = field(default_factory=dict)
     by: str = ""
     git_commit: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the build failed."""
+        return self.status == BuildStatus.FAILED
 
 
 def current_user() -> str:
@@ -66,7 +89,7 @@ class Runs:
         folder = self.folder(record.product, record.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / RECORD, to_json(asdict(record)))
-        if previous and previous.status == record.status and record.status in ("up to date", "held"):
+        if previous and previous.status == record.status and record.status in NOTHING_TO_DO:
             shutil.rmtree(self.folder(previous.product, previous.run_id), ignore_errors=True)
 
     def last(self, product: str, statuses: Collection[str] = ()) -> RunRecord | None:
@@ -83,7 +106,8 @@ class Runs:
             if statuses and data["status"] not in statuses:
                 continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
-            yield RunRecord(**{**data, **times, "checks": tuple(map(Check.from_json, data["checks"]))})
+            status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
+            yield RunRecord(**{**data, **times, "status": status, "checks": checks})
 
     def ids(self, product: str) -> list[str]:
         """Return the run ids of a product, newest first."""

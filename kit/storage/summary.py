@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from kit.contracts import Sla
 from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
-from kit.storage.runs import RunRecord, Runs
+from kit.storage.runs import BuildStatus, RunRecord, Runs
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
 
@@ -88,7 +88,7 @@ class ProductSummary:
             ports = {port.name: port_facts(port) for port in product.ports}
         runs = Runs(config.storage)
         last = runs.last(product.name)
-        if last and last.status == "failed":
+        if last and last.failed:
             problem = f"last build failed: {last.message.splitlines()[0]}"
         return cls(
             name=product.name,
@@ -157,7 +157,7 @@ def _parameters(port: OutputPort) -> tuple[str, ...]:
 
 
 def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | None, last: RunRecord | None) -> PortSummary:
-    failing = last.checks if last and last.status == "failed" else ()
+    failing = last.checks if last and last.failed else ()
     promised = PortSummary(
         name=name,
         description=facts.get("description", ""),
@@ -186,7 +186,7 @@ def _raw_quarantined(snapshot: Snapshot) -> dict[str, int]:
 
 
 def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
-    last = runs.last(snapshot.product, ("published", "up to date"))
+    last = runs.last(snapshot.product, (BuildStatus.PUBLISHED, BuildStatus.UP_TO_DATE))
     return max(last.finished_at, snapshot.created_at) if last else snapshot.created_at
 
 

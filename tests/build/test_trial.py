@@ -2,7 +2,6 @@ import json
 from contextlib import nullcontext
 from typing import Any
 
-import polars as pl
 import pytest
 
 from kit.build.progress import Progress
@@ -17,13 +16,8 @@ from tests.support.small_mesh import SmallMesh
 
 @pytest.fixture
 def mesh(small: SmallMesh) -> SmallMesh:
-    """The small mesh with a snapshot of `shop` that no dbt made."""
-    with small.store.build_lock("shop"):
-        staging = small.store.stage("shop", ["totals"])
-        amounts = pl.Series("amount", ["170", "310"]).cast(pl.Decimal(18, 2))
-        pl.DataFrame([pl.Series("item", ["cake", "tea"]), amounts]).write_parquet(staging / "totals/data.parquet")
-        ports = {"totals": {"rows": 2, "contract_version": "1.0.0"}}
-        small.store.publish("shop", staging, {"run_id": "r", "fingerprint": "f", "inputs": {}, "ports": ports}, parent=None)
+    """The small mesh with a snapshot of `shop`."""
+    small.snapshot("shop", "totals", {"item": ["cake", "tea"], "amount": ["170", "310"]})
     return small
 
 

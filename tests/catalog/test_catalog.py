@@ -13,7 +13,7 @@ import kit
 from kit.catalog import catalog as catalog_module
 from kit.catalog import entry as catalog_entry
 from kit.core.errors import KitError, NotPublished, UnknownName
-from kit.notebooks.asset import RUN_FILE
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.storage import index, snapshot_lock
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh

@@ -8,7 +8,7 @@ from kit.build.build import Outcome
 from kit.build.plan import BuildRequest
 from kit.core.errors import KitError
 from kit.jupyter import progress as cell_progress
-from kit.notebooks.asset import RUN_FILE
+from kit.notebooks.notebook_run import RUN_FILE
 from kit.orchestration import executor
 from kit.storage import index
 from tests.support.small_mesh import SmallMesh, write

@@ -7,7 +7,8 @@ import pytest
 from kit.core.errors import NotebookError
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
-from kit.notebooks.kernel_pool import KernelPool, NotebookRun
+from kit.notebooks.kernel_pool import KernelPool
+from kit.notebooks.notebook_run import NotebookRun
 from tests.support.small_mesh import notebook, write
 
 DECLARED = """\
@@ -25,20 +26,19 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
-    executed = path.parent / "runs" / "plan.ipynb"
-    sheet = NotebookRun(path, executed, {"KIT_TEST": "here"})
-    with KernelPool([sheet]) as kernels:
-        execute(sheet, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
-    return executed
+    execution = NotebookRun(path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet")
+    with KernelPool([execution]) as kernels:
+        execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
+    return execution.executed
 
 
 def test_it_runs_in_this_python_beside_its_notebook_with_parameters_and_environment(tmp_path: Path) -> None:
-    cells = ["import os, sys, json\nprint(json.dumps([sys.executable, os.getcwd(), os.environ['KIT_TEST'], horizon]))"]
+    cells = ["import os, sys, json\nprint(json.dumps([sys.executable, os.getcwd(), os.environ['KIT_RUN_FILE'], horizon]))"]
     executed = json.loads(run(write_notebook(tmp_path, cells), horizon=7).read_text())
     (text,) = (output["text"] for cell in executed["cells"] for output in cell.get("outputs", ()))
     import sys
 
-    assert json.loads("".join(text)) == [sys.executable, str(tmp_path), "here", 7]
+    assert json.loads("".join(text)) == [sys.executable, str(tmp_path), str(tmp_path / "run/plan.run.json"), 7]
 
 
 def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path
     with pytest.raises(NotebookError) as error:
         run(path, timeout=3)
     assert str(error.value).startswith(f"{path}: {says}")
-    assert (tmp_path / "runs" / "plan.ipynb").is_file()
+    assert (tmp_path / "run/notebooks/plan.ipynb").is_file()
 
 
 def test_output_beyond_the_limit_is_cut(tmp_path: Path) -> None:

@@ -6,21 +6,23 @@ from pathlib import Path
 
 import psutil
 
-from kit.notebooks.kernel_pool import KernelPool, NotebookRun
+from kit.notebooks.kernel_pool import KernelPool
+from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kit.notebooks.kernel_pool import Kernels, Sheet
+from kit.notebooks.kernel_pool import KernelPool
+from kit.notebooks.notebook_run import NotebookRun
 here = Path(sys.argv[1])
-with Kernels([Sheet(here / "a.ipynb", here / "runs/a.ipynb")]):
+with KernelPool([NotebookRun(here / "a.ipynb", "a", "a", here, here / "a.parquet")]):
     print(*(child.pid for child in __import__("psutil").Process().children()), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def sheets(folder: Path, *names: str) -> list[NotebookRun]:
-    return [NotebookRun(folder / f"{name}.ipynb", folder / "runs" / f"{name}.ipynb", {"NAME": name}) for name in names]
+def runs(folder: Path, *names: str) -> list[NotebookRun]:
+    return [NotebookRun(folder / f"{name}.ipynb", name, name, folder, folder / f"{name}.parquet") for name in names]
 
 
 def started() -> list[psutil.Process]:
@@ -29,12 +31,12 @@ def started() -> list[psutil.Process]:
 
 
 def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: Path) -> None:
-    with KernelPool(sheets(tmp_path, "a", "b", "c")) as kernels:
+    with KernelPool(runs(tmp_path, "a", "b", "c")) as kernels:
         (first,) = started()
-        assert (first.environ()["NAME"], first.cwd()) == ("a", str(tmp_path))
+        assert (first.environ()[RUN_FILE], first.cwd()) == (str(tmp_path / "a.run.json"), str(tmp_path))
         kernel = kernels.take()
         (second,) = [process for process in started() if process != first]
-        assert second.environ()["NAME"] == "b"
+        assert second.environ()[RUN_FILE] == str(tmp_path / "b.run.json")
         kernel.close()
         assert started() == [second]
         kernels.take().close()

@@ -21,6 +21,7 @@ from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
 from kit.orchestration.assets import asset_key
 from kit.orchestration.definitions import definitions
+from kit.storage.runs import BuildStatus
 from kit.storage.snapshot import Snapshot
 from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh, descriptor
@@ -223,7 +224,7 @@ def test_a_suite_in_error_breaks_its_domain_only(small: SmallMesh) -> None:
 # The step of one product
 
 
-def published(product: DataProduct, *checks: Check, status: str = "published") -> Outcome:
+def published(product: DataProduct, *checks: Check, status: BuildStatus = BuildStatus.PUBLISHED) -> Outcome:
     """The outcome of a build that did not happen."""
     ports = {
         port.name: {"rows": 7, "newest": None, "contract_version": "1.0.0", "files": {"data.parquet": "ab" * 32}, "checks": {}}
@@ -280,7 +281,7 @@ def test_asking_for_one_port_publishes_and_reports_them_all(small: SmallMesh, in
 
 
 def test_a_product_that_is_up_to_date_is_confirmed(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    done = run(small, instance, lambda product, request: published(product, status="up to date"), "shop.totals")
+    done = run(small, instance, lambda product, request: published(product, status=BuildStatus.UP_TO_DATE), "shop.totals")
     assert done.success
     assert {e.asset_key.to_user_string() for e in done.get_asset_materialization_events()} == SHOP
     # The checks that were asked for along with it are answered from the snapshot.
@@ -295,7 +296,7 @@ def test_a_failed_build_fails_its_step_with_the_message_and_leaves_consumers_out
 
     def fail(product: DataProduct, request: BuildRequest) -> Outcome:
         built.append(product.name)
-        return Outcome(product.name, "failed", 1.0, message="'shop': 1 check failed", checks=(failing,))
+        return Outcome(product.name, BuildStatus.FAILED, 1.0, message="'shop': 1 check failed", checks=(failing,))
 
     done = run(small, instance, fail, "shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast")
     assert not done.success
@@ -321,7 +322,7 @@ def test_only_what_may_pass_is_tried_again(
             config: Config, product: DataProduct, request: BuildRequest, passing: bool = passing, built: Any = built
         ) -> Outcome:
             built.append(product.name)
-            return Outcome(product.name, "failed", 1.0, message="gone wrong", passing=passing)
+            return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", passing=passing)
 
         monkeypatch.setattr(module, "build", fail)
         job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
@@ -353,7 +354,7 @@ def test_the_launchpad_passes_force_and_parameters(small: SmallMesh, instance: d
 def test_an_executed_notebook_is_a_link(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         inside = str(small.root / "state" / "runs" / "forecast.ipynb")
-        return Outcome(product.name, "published", 1.0, published(product).snapshot, notebooks={"forecast": inside})
+        return Outcome(product.name, BuildStatus.PUBLISHED, 1.0, published(product).snapshot, notebooks={"forecast": inside})
 
     done = run(small, instance, builder, "plan.forecast")
     (event,) = done.get_asset_materialization_events()

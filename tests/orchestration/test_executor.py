@@ -15,6 +15,7 @@ from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
+from kit.storage.runs import BuildStatus
 from tests.orchestration.test_definitions import declare, published
 from tests.support.small_mesh import SmallMesh
 
@@ -25,25 +26,27 @@ def watch() -> Iterator[Progress]:
 
 
 class Builds:
-    """Stands in for real builds: `status` by product, `settled` for those that have nothing to do."""
+    """Replaces real builds: `status` by product, `settled` names products that have nothing to do."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, settled: tuple[str, ...] = (), **status: Any) -> None:
         self.status, self.settled = status, settled
         self.built: list[tuple[str, BuildRequest]] = []
-        self.looked: list[str] = []
+        self.checked: list[str] = []
         monkeypatch.setattr(module, "build", self.build)
-        monkeypatch.setattr(module, "look", self.look)
+        monkeypatch.setattr(module, "check_due", self.check_due)
 
-    def look(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
-        self.looked.append(product.name)
-        return DueCheck(published(product, status="up to date") if product.name in self.settled else None)
+    def check_due(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
+        self.checked.append(product.name)
+        return DueCheck(published(product, status=BuildStatus.UP_TO_DATE) if product.name in self.settled else None)
 
     def build(self, config: Any, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
         self.built.append((product.name, request))
-        status = self.status.get(product.name, "published")
+        status = self.status.get(product.name, BuildStatus.PUBLISHED)
         if isinstance(status, BaseException):
             raise status
-        return published(product) if status == "published" else Outcome(product.name, status, 1.0, message="gone wrong")
+        return (
+            published(product) if status == BuildStatus.PUBLISHED else Outcome(product.name, status, 1.0, message="gone wrong")
+        )
 
 
 def run(small: SmallMesh, **requests: BuildRequest) -> list[tuple[str, str]]:
@@ -67,7 +70,7 @@ def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monke
     builds = Builds(monkeypatch)
     assert run(small) == [("shop", "published"), ("plan", "published")]
     assert [name for name, _ in builds.built] == ["shop", "plan"]
-    assert builds.looked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
+    assert builds.checked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
     assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
 
 
@@ -94,7 +97,7 @@ def test_force_builds_without_a_look(small: SmallMesh, monkeypatch: pytest.Monke
 def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
     small: SmallMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Builds(monkeypatch, shop="failed")
+    Builds(monkeypatch, shop=BuildStatus.FAILED)
     assert run(small) == [("shop", "failed"), ("plan", "published")]
     assert recorded(small) == [("FAILURE", set()), ("SUCCESS", {"plan/forecast"})]
 
@@ -102,7 +105,7 @@ def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
 def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
     monkeypatch.setattr("kit.orchestration.assets._evaluation", None)
-    monkeypatch.setattr("kit.orchestration.assets.ProductAssets.made", lambda self, outcome: 1 / 0)
+    monkeypatch.setattr("kit.orchestration.assets.ProductAssets.metadata", lambda self, outcome, snapshot: 1 / 0)
     with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
         run(small)
 

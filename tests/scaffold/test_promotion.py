@@ -12,7 +12,7 @@ from kit.mesh.context import Context
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
-from kit.storage.runs import Runs
+from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -129,7 +129,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
 
     def fails(now: Context, product: str) -> Outcome:
         seen.append((product, descriptor.read_bytes(), (mesh.domains / "plan/more/new.txt").read_text()))
-        return Outcome("plan", "failed", 0, message="1 check failed")
+        return Outcome("plan", BuildStatus.FAILED, 0, message="1 check failed")
 
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:

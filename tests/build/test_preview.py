@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from kit.build.model_preview import preview_model
+from kit.build.preview import preview_model
 from kit.cli.contract import app
 from kit.contracts.contract import Contract
 from kit.core.errors import KitError

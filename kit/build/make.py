@@ -1,0 +1,84 @@
+"""The order of work in a workspace: inputs, raw data, models and notebooks of each partition, checks, masks."""
+
+from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
+from kit.build.partition_files import carry_over, partition_file, stray_rows
+from kit.build.plan import BuildPlan
+from kit.build.workspace import Workspace, in_partition
+from kit.contracts import quarantine_table
+from kit.core import NotebookError, TransformError
+from kit.mesh import DataProduct, OutputPort
+from kit.notebooks import KernelPool, NotebookRun
+from kit.quality import audit_targets, quarantining, suite
+from kit.storage import Store
+
+
+def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
+    """Make, check and mask all ports of a product as planned, in the staging folder of its store.
+
+    Raises `AuditFailed` when a check blocks, another `KitError` when a port cannot be made.
+    """
+    for finding in check_partition_parameters(product):
+        raise NotebookError(str(finding))
+    suite.check_committed(product)
+    tables = [port.name for port in product.ports] + [quarantine_table(table) for table in quarantining(product)]
+    workspace.folder.mkdir(parents=True)
+    workspace.staging = Store(workspace.config.storage).stage(product.name, tables)
+    workspace.progress.step("staging ready")
+    workspace.add_inputs(plan.inputs.pins)
+    keys: list[str | None] = list(plan.due) if product.partitions else [None]
+    with KernelPool([_notebook_run(workspace, port, key) for key in keys for port in notebook_order(product)]) as kernels:
+        workspace.add_sources(product, plan.inputs.sources, last=plan.current)
+        for key in keys:
+            if product.has_dbt:
+                _run_models(workspace, product, key)
+            parameters = with_partition(product, plan.inputs.parameters, key) if key else plan.inputs.parameters
+            for port in notebook_order(product):
+                _run_notebook(workspace, product, port, parameters.get(port.name, {}), key, kernels)
+    if product.partitions:
+        carry_over(product, plan, workspace.staging)
+        for port in product.ports:
+            files = sorted((workspace.staging / port.name).glob("*.parquet"))
+            workspace.tables[port.name] = workspace.tables[port.id] = files
+        workspace.record_checks(stray_rows(product, plan, workspace.staging))
+    workspace.check("audit", audit_targets(product)[1], plan.current)
+    workspace.mask_ports(product)
+
+
+def _run_models(workspace: Workspace, product: DataProduct, key: str | None) -> None:
+    """Make the ports of dbt models; raises `TransformError` for a port that no model wrote."""
+    result = workspace.transform(product, key)
+    for port in product.ports:
+        workspace.check_rows_set_aside(port, key)
+    workspace.record_checks(result.checks)
+    for port in product.ports:
+        if port.notebook is None and not workspace.add_port(port, key):
+            raise TransformError(
+                f"'{product.name}': no dbt model wrote the port '{port.name}'; is it enabled and materialized "
+                "`published`? In dbt_project.yml the key below `models:` must be the project's name"
+            )
+
+
+def _run_notebook(
+    workspace: Workspace, product: DataProduct, port: OutputPort, parameters: Parameters, key: str | None, kernels: KernelPool
+) -> None:
+    """Make the port of a notebook, or one partition of it."""
+    run = _notebook_run(workspace, port, key)
+    workspace.notebooks[run.name] = str(run.executed)
+    # Executed copies are kept and open to everybody; their output may contain values that the product masks.
+    output_mb = 0 if any(port.contract.masked_columns for port in product.ports) else workspace.config.notebook_output_mb
+    with workspace.progress.of(product.name, "notebook") as say:
+        try:
+            workspace.run_notebook(run, [item.name for item in port.reads], parameters, kernels, output_mb)
+        except NotebookError as error:
+            raise NotebookError(f"{error}\nexecuted copy: {run.executed}") from None
+        workspace.set_port_aside(port, key)
+        workspace.add_port(port, key)
+        say(f"{port.name}{in_partition(key)}")
+    workspace.check_rows_set_aside(port, key)
+
+
+def _notebook_run(workspace: Workspace, port: OutputPort, key: str | None) -> NotebookRun:
+    """The execution of a port's notebook for one partition."""
+    assert port.notebook is not None
+    name, staged = f"{port.name}.{key}" if key else port.name, workspace.staging / port.name / partition_file(key)
+    return NotebookRun(port.notebook, port.name, name, workspace.folder, staged, port.contract.path)

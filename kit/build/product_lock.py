@@ -1,0 +1,22 @@
+"""The lock under which anything is made from the code of a product."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from kit.build.masking import mask_key_hidden
+from kit.core import Config
+from kit.mesh import DataProduct
+from kit.storage import Store
+
+
+@contextmanager
+def product_lock(config: Config, product: DataProduct) -> Iterator[ExitStack]:
+    """Be the only process that builds a product; raises `Busy` otherwise.
+
+    The catalogs that a killed build left behind are repaired first. The masking key is hidden from the code of the product.
+    Yields a stack for what has to be held as long, such as pinned snapshots.
+    """
+    store = Store(config.storage)
+    with store.build_lock(product.name), mask_key_hidden(), ExitStack() as held:
+        store.repair_catalogs(product.name)
+        yield held

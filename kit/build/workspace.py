@@ -1,0 +1,222 @@
+"""The tables of one build, trial or preview: what it reads, what it makes from that, and the checks of both."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.build import masking
+from kit.build.notebook_ports import PARTITION, Parameters
+from kit.build.partition_files import partition_file
+from kit.build.progress import Progress
+from kit.build.redaction import redact
+from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
+from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, database, short
+from kit.ingest import LandedSource
+from kit.mesh import RAW, DataProduct, OutputPort
+from kit.notebooks import KernelPool, NotebookLimits, NotebookRun, execute
+from kit.quality import AuditTarget, audit_targets, check_tables, quarantine
+from kit.storage import Pin, Snapshot
+
+if TYPE_CHECKING:
+    from kit.dbt.runner import TransformResult
+
+
+class Workspace:
+    """Tables of one product in the making, which readers cannot see.
+
+    `folder` has the work database, raw data as models may read it, compiled SQL and executed notebooks; `staging` a folder
+    for each table to be published. `tables` are Parquet files by the name that SQL and notebooks use. `checks` and
+    `notebooks` (executed copies by port and partition) are complete up to the step that fails.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        product: str,
+        folder: Path,
+        *,
+        run_id: str = "",
+        progress: Progress | None = None,
+        targets: Sequence[AuditTarget] = (),
+    ) -> None:
+        """`targets` are all tables whose checks are recorded; values of their masked columns are left out of `checks`."""
+        self.config = config
+        self.product = product
+        self.folder = folder
+        self.staging = folder / "staged"
+        self.run_id = run_id
+        self.progress = progress or Progress()
+        self.targets = targets
+        self.database = folder / "kit_work.duckdb"
+        self.tables: dict[str, list[Path]] = {}
+        self.versions: dict[str, str] = {}
+        self.checks: list[Check] = []
+        self.notebooks: dict[str, str] = {}
+
+    # Inputs
+
+    def add_inputs(self, pins: Mapping[str, Pin]) -> None:
+        """Make the pinned ports readable."""
+        self.tables |= {name: pin.files for name, pin in pins.items()}
+        self.versions |= {name: pin.snapshot.version for name, pin in pins.items()}
+
+    def add_sources(
+        self, product: DataProduct, landed: Mapping[str, LandedSource], *, audited: bool = True, last: Snapshot | None = None
+    ) -> None:
+        """Make landed sources readable: without the rows set aside, audited (raises `AuditFailed`), and masked.
+
+        The landed files themselves stay as they are.
+        """
+        (self.folder / RAW).mkdir(parents=True, exist_ok=True)
+        self.tables |= {f"{RAW}.{name}": [source.path] for name, source in landed.items()}
+        raw, _ = audit_targets(product)
+        for target in raw:
+            file = self.folder / RAW / f"{target.table}.sound.parquet"
+            self.tables[target.table] = [self.set_aside(target.table, target.contract, self.tables[target.table][0], file)]
+        if audited and raw:
+            self.check("audit raw", raw, last)
+        for target in raw:
+            if target.contract.masked_columns:
+                file = self.folder / RAW / f"{target.table}.parquet"
+                self.mask(product, target, self.tables[target.table][0], file)
+                self.tables[target.table] = [file]
+
+    # Making tables
+
+    def transform(self, product: DataProduct, key: str | None = None, only: str = "") -> "TransformResult":
+        """Run the dbt project over all tables, or the model `only` and what it reads; raises `TransformError`.
+
+        Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
+        """
+        from kit.dbt.runner import transform
+
+        def set_port_aside(model: str) -> None:
+            if port := product.port(model):
+                self.set_port_aside(port, key)
+
+        self.database.unlink(missing_ok=True)
+        with database.connect(self.database) as connection:
+            database.add_views(connection, self.tables)
+        self.progress.step("work database ready")
+        target = self.folder / "dbt" / key if key else self.folder / "dbt"
+        with self.progress.of(self.product, "dbt") as say:
+            inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
+            result = transform(
+                product, self.database, inputs, self.staging, target, self.progress.step, set_port_aside, key, only
+            )
+            say(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
+        return result
+
+    def run_notebook(
+        self, run: NotebookRun, reads: Iterable[str], parameters: Parameters, kernels: KernelPool, output_mb: int
+    ) -> None:
+        """Execute a notebook with the tables it `reads`; raises `NotebookError`, also when it hands over no table."""
+        inputs = {
+            name: {"version": self.versions.get(name, self.run_id), "files": [str(path) for path in self.tables[name]]}
+            for name in reads
+        }
+        run.write(self.run_id, self.product, inputs)
+        limits = NotebookLimits(self.config.cell_timeout_seconds, output_mb)
+        execute(run, parameters, limits, kernels, Secrets.from_environment(self.config))
+        if not run.staged.is_file():
+            raise NotebookError(f'{short(run.notebook)}: ended without kit.output("{run.port}", frame)')
+
+    def add_port(self, port: OutputPort, key: str | None = None) -> bool:
+        """Make a staged port readable under its short and its full name; False when nothing was staged."""
+        path = self.staging / port.name / partition_file(key)
+        if path.is_file():
+            self.tables[port.name] = self.tables[port.id] = [path]
+        return path.is_file()
+
+    # Checks
+
+    def set_aside(self, table: str, contract: Contract, file: Path, target: Path, key: str | None = None) -> Path:
+        """Set aside the rows of a file that break a quarantining rule; return the file with the others, `target` or `file`."""
+        aside = self.staging / quarantine_table(table) / partition_file(key)
+        if contract.quarantining:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+        return quarantine.set_aside(contract, file, self.tables, quarantine.SplitFile(target, aside))
+
+    def set_port_aside(self, port: OutputPort, key: str | None) -> None:
+        """Set aside rows of a port that was just made."""
+        path = self.staging / port.name / partition_file(key)
+        if path.is_file():
+            self.set_aside(port.name, port.contract, path, path, key)
+
+    def check_rows_set_aside(self, port: OutputPort, key: str | None) -> None:
+        """Raise `AuditFailed` as soon as a port, or one partition of it, has lost too many rows."""
+        path = self.staging / port.name / partition_file(key)
+        if port.contract.quarantining and path.is_file():
+            aside = self.staging / quarantine_table(port.name) / path.name
+            checks = quarantine.checks(port.contract, port.name, [quarantine.SplitFile(path, aside)])
+            # The check of one partition is recorded only when it ends the build: the recorded counts are those of all.
+            if key is None or any(check.blocks for check in checks):
+                self.record_checks(checks)
+
+    def check(self, step: str, targets: Sequence[AuditTarget], last: Snapshot | None) -> None:
+        """Check tables as a whole and compare them with the `last` snapshot; raises `AuditFailed`."""
+        split = {target.table: self._split_files(target.table) for target in targets}
+        with self.progress.of(self.product, step) as say:
+            checks = check_tables(targets, self.tables, split, self.config.clock(), last.manifest if last else None)
+            say(_tally(checks))
+        self.record_checks(checks)
+
+    def record_checks(self, checks: Iterable[Check]) -> None:
+        """Add checks to those of this run, without hidden values; raises `AuditFailed` when one of them blocks."""
+        checks = redact(self.targets, self.config.clock(), checks)
+        self.checks = merged([*self.checks, *checks])
+        blocking = [check for check in checks if check.blocks]
+        if blocking:
+            raise AuditFailed(
+                f"'{self.product}': {counted(len(blocking), 'check')} failed, nothing was published\n{explain(checks)}"
+            )
+
+    def _split_files(self, table: str) -> list[quarantine.SplitFile]:
+        """Each file of a table with the file of rows set aside of it."""
+        files = sorted((self.staging / quarantine_table(table)).glob("*.parquet"))
+        raw = table.startswith(f"{RAW}.")
+        rest = [self.tables[table][0] if raw else self.staging / table / path.name for path in files]
+        return list(map(quarantine.SplitFile, rest, files))
+
+    # Masks
+
+    def mask_ports(self, product: DataProduct) -> None:
+        """Replace the values of masked columns in every port that was made."""
+        for target in audit_targets(product)[1]:
+            if target.contract.masked_columns:
+                for path in self.tables[target.table]:
+                    masked = path.with_suffix(".masked")
+                    self.mask(product, target, path, masked)
+                    masked.replace(path)
+
+    def mask(self, product: DataProduct, target: AuditTarget, file: Path, masked: Path) -> None:
+        """Write a file of a table with masked values to `masked`."""
+        with self.progress.of(self.product, "mask") as say:
+            masking.write(target.contract, file, masked, masking.key(self.config, product))
+            say(f"{target.table}: {', '.join(column.name for column in target.contract.masked_columns)}")
+
+    # What is left
+
+    def rows(self, ports: Iterable[str]) -> dict[str, int]:
+        """The number of rows of each port that was made."""
+        with database.connect() as connection:
+            return {name: len(database.relation(self.tables[name], connection)) for name in ports if name in self.tables}
+
+    def discard(self) -> None:
+        """Delete all tables that were made; compiled SQL and executed notebooks stay."""
+        for folder in (self.staging, self.folder / RAW):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.database.unlink(missing_ok=True)
+
+
+def in_partition(key: str | None) -> str:
+    """The partition as a part of a progress line."""
+    return f", {PARTITION} {key}" if key else ""
+
+
+def _tally(checks: tuple[Check, ...]) -> str:
+    number = counts(checks)
+    text = f"{counted(number['passed'], 'check')} passed"
+    text += f", {number['failed']} failed" if number["failed"] else ""
+    return text + (f", {counted(number['warned'], 'warning')}" if number["warned"] else "")
