@@ -83,7 +83,7 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             f"{PATH} cannot be an asset as it stands:\n"
             "  cell 2, line 1: imports requests, but an asset reads ports only; bring it in as a source (ingest.py)\n"
             "  cell 2, line 2: computes the name of a port; write it out, as in kit.read('product.port')\n"
-            "  cell 2, line 3: '!ls' runs what cannot be checked; write Python\n"
+            "  cell 2, line 3: '!ls' runs code that cannot be checked; write Python\n"
             "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
         ),
         ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
