@@ -193,14 +193,13 @@ def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> It
         yield from found.faults
         inputs = {item.name for item in port.reads}
         seen.all = seen.all or found.escapes
-        for where, pattern in found.reads:
-            matching = {name for name in inputs if pattern.fullmatch(name)}
+        for read in found.reads:
+            matching = {name for name in inputs if read.matches(name)}
             seen.names |= matching
             if matching:
                 continue
-            name = pattern.pattern.replace("\\", "")
-            if name in (item.name for item in product.inputs):
-                problem = f"'{name}', which is no input of '{port.id}'; add it to inputContracts of that port"
+            if read.name in (item.name for item in product.inputs):
+                problem = f"'{read.name}', which is no input of '{port.id}'; add it to inputContracts of that port"
             else:
-                problem = foreign(mesh, product, name)
-            yield where.finding(product.name, f"reads {problem}")
+                problem = foreign(mesh, product, read.name)
+            yield read.place.finding(product.name, f"reads {problem}")

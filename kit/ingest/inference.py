@@ -67,13 +67,13 @@ class RawFile:
             table.write(dict(self._inferred_types(table) if is_text else self._declared_types(table)), target)
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
-        for column, found in table.types.items():
-            kind = "timestamp" if found.startswith("timestamp_") else normal_type(found)
+        for column, declared in table.types.items():
+            kind = "timestamp" if declared.startswith("timestamp_") else normal_type(declared)
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
-                    f"{short(self.path)}: the column '{self.names[column]}' is {found}, which no contract can promise; "
-                    f"cast it to one of {allowed}"
+                    f"the column '{self.names[column]}' is {declared}, which no contract can promise; cast it to {allowed}",
+                    self.path,
                 )
             yield column, kind
 
@@ -104,17 +104,17 @@ def identifier(text: str) -> str:
 
 
 def _proposed_names(path: Path, header: Sequence[str]) -> dict[str, str]:
-    """The names in the file by those proposed; raises `IngestError` for a name that is missing or there twice."""
+    """The names in the file by those proposed; raises `IngestError` for a missing or duplicate name."""
     names: dict[str, str] = {}
     for position, raw_name in enumerate(header, 1):
         name = raw_name if IDENTIFIER.fullmatch(raw_name) else identifier(raw_name) or f"column_{position}"
         if not raw_name.strip():
-            raise IngestError(f"{short(path)}: the column {position} has no name in the first line; give it one")
+            raise IngestError(f"the column {position} has no name in the first line; give it one", path)
         if raw_name in names.values():
-            raise IngestError(f"{short(path)}: the column '{raw_name}' is there twice; rename one of them")
+            raise IngestError(f"the column '{raw_name}' occurs twice; rename one of them", path)
         if name in names:
             raise IngestError(
-                f"{short(path)}: the columns '{names[name]}' and '{raw_name}' would both be called '{name}'; rename one of them"
+                f"the columns '{names[name]}' and '{raw_name}' would both be called '{name}'; rename one of them", path
             )
         names[name] = raw_name
     if not names:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, sha256, short, sync_path
+from kit.core import IngestError, database, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -26,7 +26,7 @@ class LandedSource:
 
 
 def package_file(package: str, path: str) -> Path:
-    """A file shipped inside an installed Python package, found without importing the package.
+    """Return the path of a file that is shipped inside a Python package, without an import of the package.
 
     Raises `IngestError` when package or file is missing.
     """
@@ -37,10 +37,10 @@ def package_file(package: str, path: str) -> Path:
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise IngestError(f"the package '{package}' is not installed; install it with `pip install {package}`")
-    found = Path(folders[0]) / path
-    if not found.is_file():
+    file = Path(folders[0]) / path
+    if not file.is_file():
         raise IngestError(f"the package '{package}' has no file {path}")
-    return found
+    return file
 
 
 def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
@@ -59,7 +59,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
         if isinstance(returned, str | os.PathLike):
             path = product.folder / returned
             if not path.is_file():
-                problem = "is no file, but a folder or a device" if path.exists() else "is not there"
+                problem = "is no file, but a folder or a device" if path.exists() else "does not exist"
                 raise IngestError(f"{label}: {path} {problem}; return the path of a file")
             stamp = _stamp(path)
             # Another contract reads the same bytes in another way.
@@ -77,7 +77,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
             _move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    # No bound parameter: for one DuckDB would import pandas.
+    # DuckDB imports pandas for a bound parameter.
     query = f"select sum(num_rows)::bigint from parquet_file_metadata({database.literal(str(target))})"
     with database.connect() as connection:
         (rows,) = connection.execute(query).fetchone() or (0,)
@@ -102,7 +102,7 @@ def _call(product: DataProduct, name: str) -> Any:
     with _importing(product.folder):
         function = getattr(_load(path, f"kit_ingest_{product.name}"), name, None)
         if not callable(function):
-            raise IngestError(f"{short(path)}: has no function '{name}'; write one that returns the raw data's path or frame")
+            raise IngestError(f"has no function '{name}'; write one that returns the raw data's path or frame", path)
         try:
             # Only the command writes to standard output.
             with contextlib.redirect_stdout(sys.stderr):
@@ -110,7 +110,7 @@ def _call(product: DataProduct, name: str) -> Any:
         except IngestError:
             raise
         except (Exception, SystemExit) as error:
-            raise IngestError(f"{short(path)}: {name}() failed: {_brief(error)}") from error
+            raise IngestError(f"{name}() failed: {_brief(error)}", path) from error
 
 
 @contextlib.contextmanager
@@ -131,7 +131,7 @@ def _importing(folder: Path) -> Iterator[None]:
 def _load(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise IngestError(f"{short(path)}: cannot be loaded as Python")
+        raise IngestError("cannot be loaded as Python", path)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -139,7 +139,7 @@ def _load(path: Path, name: str) -> ModuleType:
     except IngestError:
         raise
     except (Exception, SystemExit) as error:
-        raise IngestError(f"{short(path)}: fails on import: {_brief(error)}") from error
+        raise IngestError(f"fails on import: {_brief(error)}", path) from error
     return module
 
 

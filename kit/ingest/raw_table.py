@@ -54,13 +54,13 @@ class RawTable:
         """A `where` clause that stops the query at a record that is not a row of the table."""
         return ""
 
-    def name_problem(self, found: Sequence[str]) -> str:
+    def name_problem(self, file_names: Sequence[str]) -> str:
         """How the names of columns in the file differ from the expected ones, order aside; empty when they do not."""
         expected = set(self.names.values())
         cases = [
-            ([name for name in self.names.values() if name not in found], "missing"),
-            ([name for name in dict.fromkeys(found) if name not in expected], "not in the contract"),
-            ([name for name, times in Counter(found).items() if times > 1], "there more than once"),
+            ([name for name in self.names.values() if name not in file_names], "missing"),
+            ([name for name in dict.fromkeys(file_names) if name not in expected], "not in the contract"),
+            ([name for name, times in Counter(file_names).items() if times > 1], "there more than once"),
         ]
         return "; ".join(f"{listed(names)} {'is' if len(names) == 1 else 'are'} {state}" for names, state in cases if names)
 
@@ -117,12 +117,12 @@ class ParquetTable(RawTable):
         file = database.file_literal(self.path)
         rows = self.connection.execute(f"select name, coalesce(logical_type, '') from parquet_schema({file})").fetchall()
         names = [name for name, _ in rows[1:]]
-        found = parquet_columns(self.connection, self.path)
-        if found.keys() - names:  # DuckDB has renamed one of two that differ in upper and lower case only
+        file_names = list(parquet_columns(self.connection, self.path))
+        if set(file_names) - set(names):  # DuckDB has renamed one of two that differ in upper and lower case only
             times = Counter(name.lower() for name in names)
             alike = [name for name in names if times[name.lower()] > 1]
-            raise self.refusal(f": {listed(alike)} stand for the same column; keep one")
-        if problem := self.name_problem(list(found)):
+            raise self.refusal(f": {listed(alike)} name the same column; keep one")
+        if problem := self.name_problem(file_names):
             raise self.refusal(f": {problem}")
         # A column without any value has no type of its own.
         empty = {name for name, kind in rows if kind == "NullType()"}

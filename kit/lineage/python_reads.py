@@ -59,13 +59,35 @@ class CodePlace:
 
 
 @dataclass(frozen=True)
+class InputRead:
+    """One read of an input. In `text`, its name in the code, `_ANY` replaces each computed part."""
+
+    place: CodePlace
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name, with `.*` for each computed part."""
+        return self.text.replace(_ANY, ".*")
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no part of the name is computed."""
+        return _ANY not in self.text
+
+    def matches(self, name: str) -> bool:
+        """Whether the code may read the input of this name."""
+        return re.fullmatch(".*".join(map(re.escape, self.text.split(_ANY))), name) is not None
+
+
+@dataclass(frozen=True)
 class PythonReads:
-    """`reads` are the names of inputs as far as they can be told; `escapes`: the inputs are handed on, so any may be read.
+    """`reads` are the inputs that are read; `escapes`: the inputs are passed to other code, so that any may be read.
 
     `faults` are the ways around the declared inputs.
     """
 
-    reads: tuple[tuple[CodePlace, re.Pattern[str]], ...]
+    reads: tuple[InputRead, ...]
     faults: tuple[Finding, ...]
     escapes: bool
 
@@ -101,7 +123,7 @@ class _ReadVisitor:
         self.places = {place.resolve(): name for place, name in places.items()}
         self.names: dict[str, str] = {}  # what a name stands for, as a dotted path from a module
         self.texts: dict[str, str] = {}  # names that stand for a text
-        self.reads: list[tuple[CodePlace, re.Pattern[str]]] = []
+        self.reads: list[InputRead] = []
         self.faults: list[Finding] = []
         self.escapes = False
         self.looked: set[Path] = set()
@@ -128,7 +150,7 @@ class _ReadVisitor:
         found = read_sql(query.query)
         for fault in found.faults:
             self.fault(here, fault)
-        self.reads += [(here, _pattern(name.lower())) for name in found.tables if "." in name]
+        self.reads += [InputRead(here, name.lower()) for name in found.tables if "." in name]
 
     def look(self, tree: ast.Module, where: CodePlace, beside: Path) -> None:
         nodes = list(ast.walk(tree))
@@ -223,7 +245,7 @@ class _ReadVisitor:
         entry = _ENTRY.fullmatch(source)
         if function in _READERS or ((source in _SOURCES or entry) and method in _METHODS):
             text = entry[1] if entry else self.literal(arguments.pop(0)) if arguments else None
-            self.reads.append((here, _pattern(_ANY if text is None else text)))
+            self.reads.append(InputRead(here, _ANY if text is None else text))
             # A relation over a port takes a connection; the others only ever a version.
             if arguments and method != "to_duckdb" and source != "kit.inputs()":
                 self.fault(here, f"{method}() names a version, but a build pins its own", "leave it out")
@@ -289,7 +311,3 @@ def _internal(name: str) -> str | None:
 def _prefixes(name: str) -> Iterable[str]:
     parts = name.split(".")
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split(_ANY)))

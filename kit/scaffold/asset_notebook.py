@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import IDENTIFIER, NotebookError, read_json, short, to_json
+from kit.core import IDENTIFIER, NotebookError, read_json, to_json
 from kit.mesh import TYPES
 from kit.notebooks import KERNEL, CodeCell, code_cells
 
@@ -75,10 +75,10 @@ def _read(path: Path) -> dict[str, Any]:
         isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys() for cell in cells
     )
     if not is_notebook or notebook.get("nbformat") != 4:
-        raise NotebookError(f"{short(path)}: not a notebook of format 4; save it from JupyterLab")
+        raise NotebookError("not a notebook of format 4; save it from JupyterLab", path)
     language = ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language", "python")
     if language != "python":
-        raise NotebookError(f"{short(path)}: its language is {language}; asset notebooks are Python")
+        raise NotebookError(f"its language is {language}; asset notebooks are Python", path)
     valid: dict[str, Any] = notebook
     return valid
 
@@ -120,13 +120,13 @@ def _add_output(path: Path, notebook: dict[str, Any], code: list[_EditedCell], p
     calls = [(item, node) for item in code for node in ast.walk(item.tree) if isinstance(node, ast.Call)]
     outputs = [(item, port_name) for item, call in calls if _called(call) == "kit.output" and (port_name := _port(call))]
     if len(outputs) > 1:
-        raise NotebookError(f"{short(path)}: calls kit.output {len(outputs)} times; keep one: a notebook makes one port")
+        raise NotebookError(f"calls kit.output {len(outputs)} times; keep one: a notebook makes one port", path)
     if outputs and frame is not None:
-        raise NotebookError(f"{short(path)}: calls kit.output itself; leave --frame out")
+        raise NotebookError("calls kit.output itself; leave --frame out", path)
     named = outputs[0][1].value if outputs and isinstance(outputs[0][1], ast.Constant) else None
     made = str(port or named or path.stem.lower().replace("-", "_"))
     if not IDENTIFIER.fullmatch(made):
-        raise NotebookError(f"{short(path)}: '{made}' cannot name a port; choose a name with --port")
+        raise NotebookError(f"'{made}' cannot name a port; choose a name with --port", path)
     for item, name in outputs:
         item.replace(name, json.dumps(made))
     if not outputs:
@@ -148,7 +148,7 @@ def _output_last_value(path: Path, code: list[_EditedCell], port: str, head: str
     if not item or not isinstance(last, ast.Expr) or not text or is_timed:
         names = ", ".join(_names(code)[:_MOST_NAMED])
         hint = f", or choose one of its last values with --frame: {names}" if names else ""
-        raise NotebookError(f'{short(path)}: does not end in a table; write kit.output("{port}", frame) as its last line{hint}')
+        raise NotebookError(f'does not end in a table; write kit.output("{port}", frame) as its last line{hint}', path)
     item.replace(last.value, f'kit.output("{port}", {text})')
     magic, line, rest = item.source.partition("\n") if item.source.startswith("%%") else ("", "", item.source)
     item.source = f"{magic}{line}{head}{rest}"
@@ -159,7 +159,7 @@ def _output_frame(path: Path, notebook: dict[str, Any], code: list[_EditedCell],
     names = _names(code)
     if frame not in names:
         last = ", ".join(names[:_MOST_NAMED]) or "none"
-        raise NotebookError(f"{short(path)}: assigns nothing to '{frame}'; its last values are: {last}")
+        raise NotebookError(f"assigns nothing to '{frame}'; its last values are: {last}", path)
     cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
     if notebook.get("nbformat_minor", 0) >= 5:
         cell["id"] = "output"

@@ -47,7 +47,7 @@ def apply_changes(changes: Iterable[FileChange]) -> Callable[[], None]:
             try:
                 _make(change, undo)
             except OSError as error:
-                raise KitError(f"{short(change.path)}: nothing was written: {error.strerror or error}") from None
+                raise KitError(f"nothing was written: {error.strerror or error}", change.path) from None
     except BaseException:
         undo.close()
         raise
@@ -57,8 +57,8 @@ def apply_changes(changes: Iterable[FileChange]) -> Callable[[], None]:
 def _make(change: FileChange, undo: ExitStack) -> None:
     path = change.path
     if path.is_symlink() or (path.read_bytes() if path.exists() else None) != change.before:
-        problem = "is there already" if change.before is None else "was changed meanwhile"
-        raise KitError(f"{short(path)} {problem}; nothing was written")
+        problem = "exists already" if change.before is None else "has changed meanwhile"
+        raise KitError(f"{problem}; nothing was written", path)
     for parent in reversed(path.parents):
         if not parent.exists():
             parent.mkdir()

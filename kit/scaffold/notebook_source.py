@@ -33,15 +33,17 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
     for provider in providers:
         check_acyclic(context.mesh, product, provider)
     if place.exists():
-        raise KitError(f"{short(place)} is there already; nothing was written")
+        raise KitError("exists already; nothing was written", place)
     place.parent.mkdir(exist_ok=True)
     place.write_text(asset.text, encoding="utf-8")
     try:
         with preview_notebook(context.config, product, place, asset.port, [provider.id for provider in providers]) as staged:
             contract = draft([staged], f"{product}.{asset.port}")
     except NotebookError as error:
-        hint = "; --frame NAME says which frame it makes" if error.exception == NotATable.__name__ else ""
-        raise NotebookError(f"{str(error).replace(short(place), short(path))}{hint}") from None
+        error.path = path if error.path == place else error.path
+        if error.exception == NotATable.__name__:
+            error.problem += "; --frame NAME chooses another frame"
+        raise
     finally:
         place.unlink()
     return PortFiles(
@@ -54,19 +56,17 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
 
 def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str]:
     """The ports that a notebook reads which is to lie in `folder`, from its text."""
-    found = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
-    findings = [*found.faults, *external_reads(product, path, folder)]
-    reads: dict[str, None] = {}
-    for where, pattern in found.reads:
-        if ".*" in pattern.pattern:
-            fix = "write the name of the port, as in kit.read('product.port')"
-            findings.append(where.finding(product, "works out what to read", fix))
-        reads[pattern.pattern.replace("\\", "")] = None
+    code = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
+    findings = [*code.faults, *external_reads(product, path, folder)]
+    for read in code.reads:
+        if not read.is_exact:
+            fix = "write it out, as in kit.read('product.port')"
+            findings.append(read.place.finding(product, "computes the name of a port", fix))
     if findings:
         findings.sort(key=lambda finding: (finding.cell or 0, finding.line or 0))
         texts = (str(replace(finding, path=None) if finding.path == path else finding) for finding in findings)
         raise NotebookError("\n  ".join([f"{short(path)} cannot be an asset as it stands:", *texts]))
-    return list(reads)
+    return list(dict.fromkeys(read.name for read in code.reads))
 
 
 def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
@@ -87,9 +87,9 @@ def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
                         message = f"imports {module}.py, which lies beside it"
                         yield place.finding(product, message, f"copy that to {short(folder)} first")
             elif isinstance(node, ast.Call) and (text := _read(node)):
-                what = "the network" if _REMOTE.match(text) else "a file"
+                target = "the network" if _REMOTE.match(text) else "a file"
                 fix = "make a port of it (kit new NAME --from FILE) and read that"
-                yield place.finding(product, f"reads {what}, '{text}'", fix)
+                yield place.finding(product, f"reads {target}, '{text}'", fix)
 
 
 def _read(call: ast.Call) -> str:
@@ -98,8 +98,8 @@ def _read(call: ast.Call) -> str:
     first = call.args[0] if call.args else None
     if isinstance(first, ast.JoinedStr):
         first = next(iter(first.values), None)
-    given = first.value if isinstance(first, ast.Constant) else None
+    text = first.value if isinstance(first, ast.Constant) else None
     mode = call.args[1] if function == "open" and len(call.args) > 1 else None
     if isinstance(mode, ast.Constant) and str(mode.value)[:1] in "wax":
         return ""
-    return given if isinstance(given, str) and _READER.fullmatch(function) else ""
+    return text if isinstance(text, str) and _READER.fullmatch(function) else ""

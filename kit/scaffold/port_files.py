@@ -19,7 +19,6 @@ from kit.core import (
     parse_yaml,
     read_text,
     read_yaml,
-    short,
     yaml_writer,
 )
 from kit.mesh import DESCRIPTOR, RAW, Mesh, OutputPort
@@ -102,7 +101,7 @@ def macros_path(config: Config) -> str:
 def refuse_existing(path: Path) -> None:
     """Raise `KitError` for a path that exists."""
     if path.exists() or path.is_symlink():
-        raise KitError(f"{short(path)} is there already; nothing was written")
+        raise KitError("exists already; nothing was written", path)
 
 
 def write(path: Path, text: str) -> None:

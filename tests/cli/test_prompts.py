@@ -38,9 +38,9 @@ def test_a_bad_answer_is_asked_again(small: SmallMesh) -> None:
     assert code == 0, said
     assert [line.partition("Error: ")[2].partition(";")[0] for line in said if "Error: " in line] == [
         "'Big' cannot name a data product",
-        "domains/shop is there already",
+        "domains/shop: exists already",
         "'port' is a word of this command",
-        "'Ann' does not say who owns it",
+        "'Ann' is not an owner",
         "there is no file gone.csv",
         "'shop' has no port 'nothing'",
     ]

@@ -57,7 +57,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "a.csv is empty; a port needs at least columns"),
         ("a.csv", b"a,b\n", "a.csv has no rows, so that its types cannot be inferred; give it at least one"),
-        ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' is there twice; rename one of them"),
+        ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' occurs twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
         ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one"),
         ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8"),

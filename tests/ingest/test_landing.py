@@ -112,11 +112,11 @@ def test_a_link_to_a_file_is_followed(shop: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ("return 'none.csv'", "/none.csv is not there; return the path of a file"),
+        ("return 'none.csv'", "/none.csv does not exist; return the path of a file"),
         ("return ''", " is no file, but a folder or a device; return the path of a file"),
         ("return 'models'", "/models is no file, but a folder or a device; return the path of a file"),
         ("return 'pipe.csv'", "/pipe.csv is no file, but a folder or a device; return the path of a file"),
-        ("return 'link.csv'", "/link.csv is not there; return the path of a file"),
+        ("return 'link.csv'", "/link.csv does not exist; return the path of a file"),
     ],
 )
 def test_what_is_no_file_is_named(shop: SmallMesh, body: str, problem: str) -> None:

@@ -255,7 +255,7 @@ def test_columns_that_differ_by_case_only_are_refused(tmp_path: Path) -> None:
     made = tmp_path / "made.parquet"
     pl.DataFrame({"code": ["a"], "Code": ["b"]}).write_parquet(made)
     assert refused(tmp_path, "feed.parquet", made.read_bytes()) == (
-        "feed.parquet: 'code', 'Code' stand for the same column; keep one"
+        "feed.parquet: 'code', 'Code' name the same column; keep one"
     )
 
 

@@ -27,9 +27,9 @@ def test_what_somebody_else_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: p
     write(tmp_path / "old.txt", "a")
     changes = [FileChange.from_file(tmp_path / "new.txt", b"n"), FileChange.from_file(tmp_path / "old.txt", b"b")]
     write(tmp_path / "old.txt", "theirs")
-    with pytest.raises(KitError, match=r"^old\.txt was changed meanwhile; nothing was written$"):
+    with pytest.raises(KitError, match=r"^old\.txt: has changed meanwhile; nothing was written$"):
         apply_changes(changes)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old.txt": "theirs"}
     write(tmp_path / "new.txt", "theirs")
-    with pytest.raises(KitError, match=r"^new\.txt is there already; nothing was written$"):
+    with pytest.raises(KitError, match=r"^new\.txt: exists already; nothing was written$"):
         apply_changes(changes)

@@ -49,7 +49,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
             "(TODO: what it does not know or cannot be used for)",
             "product.odps.yaml:11: description.usage: still to be written (TODO: how to read it, and what to join it on)",
             "README.md:10: still to be written (TODO: what this product is, in one sentence.)",
-            "README.md:14: still to be written (TODO: the warts its readers must know.)",
+            "README.md:14: still to be written (TODO: defects its readers must know.)",
         )
     ]
 
@@ -142,8 +142,8 @@ FILES = ".parquet, .csv, .csv.gz, .ipynb"
     [
         ("port", None, None, "'port' is a word of this command; choose another name, or write `kit new port PRODUCT.PORT`"),
         ("Big", None, None, "'Big' cannot name a data product; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
-        ("shop", None, None, "domains/shop is there already; nothing was written"),
-        ("broken", None, None, "domains/broken is there already; nothing was written"),
+        ("shop", None, None, "domains/shop: exists already; nothing was written"),
+        ("broken", None, None, "domains/broken: exists already; nothing was written"),
         ("x", None, "raw", "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
         ("x", "visits.csv", "A", "'A' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
         ("x", "nowhere.csv", None, "there is no file nowhere.csv"),
@@ -177,7 +177,7 @@ def test_no_product_from_wrong_input(mesh: SmallMesh, name: str, origin: str | N
             "plan.forecast",
             "'plan.forecast' is made by a notebook, which runs after dbt; write `kit new notebook plan.a`",
         ),
-        ("shop.stock", "feed/sales.csv", "domains/shop/sources/sales.odcs.yaml is there already; nothing was written"),
+        ("shop.stock", "feed/sales.csv", "domains/shop/sources/sales.odcs.yaml: exists already; nothing was written"),
     ],
 )
 def test_no_port_from_wrong_input(mesh: SmallMesh, id: str, origin: str, says: str) -> None:  # noqa: A002

@@ -48,7 +48,7 @@ def test_a_notebook_port_needs_no_dbt_project(folder: Path) -> None:
 
 def test_no_file_is_overwritten(folder: Path) -> None:
     write(folder / "models/b.sql", "mine")
-    with pytest.raises(KitError, match=r"^tea/models/b\.sql is there already"):
+    with pytest.raises(KitError, match=r"^tea/models/b\.sql: exists already"):
         add_files(folder, PortFiles(PORT, files={"models/b.sql": "select 1\n"}), "")
     assert (folder / "models/b.sql").read_text() == "mine"
 
