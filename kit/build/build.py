@@ -167,12 +167,12 @@ class _Run:
     def _publish(self, planned: BuildPlan) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
         product, staging, parent = self.product, self.workspace.staging, planned.pointer
-        with self.progress.of(product.name, "publish") as say:
+        with self.progress.timed(product.name, "publish") as set_result:
             snapshot = Store(self.config.storage).publish(
                 product.name, staging, manifest(self.workspace, product, planned),
                 parent=parent.version if parent else None, step=self.progress.step,
             )  # fmt: skip
-            say(f"snapshot {snapshot.version}")
+            set_result(f"snapshot {snapshot.version}")
         self.workspace.discard()
         return snapshot
 

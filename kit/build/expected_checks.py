@@ -35,7 +35,7 @@ def expected_checks(product: DataProduct, project: Project, clock: datetime) -> 
         if (share := volume.row_loss(target)) is not None:
             checks.append(ExpectedCheck(target.table, volume.rule(share), "contract", "error", volume.NOTE))
         if target.contract.quarantining:
-            text = "The others are published; these stand beside them, each with rule and reason."
+            text = "The other rows are published; these go to the quarantine table, each with rule and reason."
             checks.append(ExpectedCheck(target.table, quarantine.limit_rule(target.contract), "contract", "error", text))
     if product.partitions:
         text = "A partition that holds rows of another one would be counted twice."

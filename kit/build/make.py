@@ -66,14 +66,14 @@ def _run_notebook(
     workspace.notebooks[run.name] = str(run.executed)
     # Executed copies are kept and open to everybody; their output may contain values that the product masks.
     output_mb = 0 if any(port.contract.masked_columns for port in product.ports) else workspace.config.notebook_output_mb
-    with workspace.progress.of(product.name, "notebook") as say:
+    with workspace.progress.timed(product.name, "notebook") as set_result:
         try:
             workspace.run_notebook(run, [item.name for item in port.reads], parameters, kernels, output_mb)
         except NotebookError as error:
             raise NotebookError(f"{error}\nexecuted copy: {run.executed}") from None
         workspace.set_port_aside(port, key)
         workspace.add_port(port, key)
-        say(f"{port.name}{in_partition(key)}")
+        set_result(f"{port.name}{in_partition(key)}")
     workspace.check_rows_set_aside(port, key)
 
 

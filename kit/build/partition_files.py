@@ -1,4 +1,4 @@
-"""The files of a partitioned product: one for each partition, carried over or made anew, with rows of that partition only."""
+"""The files of a partitioned product: one for each partition, new or kept, with rows of that partition only."""
 
 import os
 import shutil

@@ -85,9 +85,9 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
     """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
     if not product.sources:
         return {}
-    with progress.of(product.name, "ingest") as say:
+    with progress.timed(product.name, "ingest") as set_result:
         landed = {source.name: land(product, source, config.storage / RAW) for source in product.sources}
-        say(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
+        set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
     return landed
 
 

@@ -26,7 +26,7 @@ def preview_model(config: Config, product: DataProduct, model: str, folder: Path
     if model not in (known.name for known in Project.read(product.folder).models):
         raise KitError(f"'{product.name}' has no model '{model}'")
     if product.partitions:
-        raise KitError(f"'{product.name}' is cut into partitions, and the rows of one tell too little of '{model}'")
+        raise KitError(f"'{product.name}' is cut into partitions, and one of them is not representative of '{model}'")
     workspace = Workspace(config, product.name, folder)
     made = workspace.staging / model / "data.parquet"
     with product_lock(config, product) as held:

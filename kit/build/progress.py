@@ -21,7 +21,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def of(self, product: str, step: str) -> Iterator[Callable[[str], None]]:
+    def timed(self, product: str, step: str) -> Iterator[Callable[[str], None]]:
         """Time one step; the block calls the yielded function with a text about its result."""
         result = [""]
         started = time.perf_counter()

@@ -100,12 +100,12 @@ class Workspace:
             database.add_views(connection, self.tables)
         self.progress.step("work database ready")
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
-        with self.progress.of(self.product, "dbt") as say:
+        with self.progress.timed(self.product, "dbt") as set_result:
             inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
             result = transform(
                 product, self.database, inputs, self.staging, target, self.progress.step, set_port_aside, key, only
             )
-            say(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
+            set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
     def run_notebook(
@@ -157,9 +157,9 @@ class Workspace:
     def check(self, step: str, targets: Sequence[AuditTarget], last: Snapshot | None) -> None:
         """Check tables as a whole and compare them with the `last` snapshot; raises `AuditFailed`."""
         split = {target.table: self._split_files(target.table) for target in targets}
-        with self.progress.of(self.product, step) as say:
+        with self.progress.timed(self.product, step) as set_result:
             checks = check_tables(targets, self.tables, split, self.config.clock(), last.manifest if last else None)
-            say(_tally(checks))
+            set_result(_tally(checks))
         self.record_checks(checks)
 
     def record_checks(self, checks: Iterable[Check]) -> None:
@@ -192,9 +192,9 @@ class Workspace:
 
     def mask(self, product: DataProduct, target: AuditTarget, file: Path, masked: Path) -> None:
         """Write a file of a table with masked values to `masked`."""
-        with self.progress.of(self.product, "mask") as say:
+        with self.progress.timed(self.product, "mask") as set_result:
             masking.write(target.contract, file, masked, masking.key(self.config, product))
-            say(f"{target.table}: {', '.join(column.name for column in target.contract.masked_columns)}")
+            set_result(f"{target.table}: {', '.join(column.name for column in target.contract.masked_columns)}")
 
     # What is left
 

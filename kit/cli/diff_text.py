@@ -26,9 +26,9 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
         for change in (*port.changes, *port.needs):
             style = _STYLES[change.verdict]
             yield Text.assemble("  ", (f"{change.verdict:<7}", style), f" {change.where:<{width}}  {change.text}")
-        for consumer in port.hit:
+        for consumer in port.affected:
             yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
-        if port.grave and not port.hit:
+        if port.is_breaking and not port.affected:
             yield Text("  no consumer is affected")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
@@ -55,11 +55,11 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
             yield from ("| verdict | where | change |", "|---|---|---|")
         for change in changes:
             yield f"| {change.verdict} | {_plain(change.where)} | {_plain(change.text)} |"
-        if port.hit:
+        if port.affected:
             yield from ("", "Affects:", "")
-        elif port.grave:
+        elif port.is_breaking:
             yield from ("", "No consumer is affected.")
-        for item in port.hit:
+        for item in port.affected:
             yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
 
 
@@ -67,7 +67,7 @@ def _versions(port: PortDiff) -> str:
     if port.old is None or port.new is None:
         return str(port.new or port.old or "")
     change = f"{port.old} → {port.new}" if port.old != port.new else str(port.new)
-    return change if port.wanted is None or port.wanted <= port.new else f"{change}, must be {port.wanted}"
+    return change if port.required is None or port.required <= port.new else f"{change}, must be {port.required}"
 
 
 def _through(consumer: Consumer) -> Iterator[str]:

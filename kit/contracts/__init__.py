@@ -12,11 +12,10 @@ from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Cont
 from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
-from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
-from kit.contracts.rule_kinds import ROW_COUNT, Assertion, DbtTest, columns_of
+from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query, without_values
 from kit.contracts.rules import Rule
 
@@ -35,7 +34,6 @@ __all__ = [
     "Contract",
     "ContractChange",
     "CsvFormat",
-    "DbtTest",
     "DocumentReader",
     "Finding",
     "Query",
@@ -50,11 +48,9 @@ __all__ = [
     "document_changes",
     "explain",
     "foreign_key_checks",
-    "implies",
     "is_whole",
     "merged",
     "quarantine_table",
     "required_bump",
-    "subject",
     "without_values",
 ]

@@ -126,12 +126,12 @@ def _rules(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractCha
             yield ContractChange(_where(was), _difference(was, now), _verdict(was, now), _affected_columns(was, old))
         for rule in olds[len(news) :]:
             implied = any(implies(other, rule) for other in after.get(topic, ()))
-            text = f"no longer promised: {rule.name}"
+            text = f"without rule: {rule.name}"
             yield ContractChange(_where(rule), text, "patch" if implied else "major", _affected_columns(rule, old))
         for rule in news[len(olds) :]:
             implied = any(implies(other, rule) for other in before.get(topic, ()))
             verdict: Verdict = "patch" if implied else "minor"
-            yield ContractChange(_where(rule), f"newly promised: {rule.name}", verdict, _affected_columns(rule, new))
+            yield ContractChange(_where(rule), f"new rule: {rule.name}", verdict, _affected_columns(rule, new))
 
 
 def _by_subject(contract: Contract, stay: set[str]) -> Mapping[Any, list[Rule]]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kit.contracts.compatibility import ContractChange, compare
 from kit.contracts.contract import Contract, Version
+from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
 from kit.contracts.rules import Rule
 from kit.core import Where, mappings, read_yaml
@@ -68,6 +70,24 @@ class ConsumerContract:
             for column in self.contract.columns if found.get(column.name) != column.type
         ]  # fmt: skip
 
+    def unmet(self, contract: Contract) -> tuple[ContractChange, ...]:
+        """Return the parts that the contract of the port does not promise; rules that only warn need no promise."""
+        return tuple(change for change in self._changes(contract, contract) if change.verdict == "major")
+
+    def lost(self, old: Contract, new: Contract) -> tuple[ContractChange, ...]:
+        """Return the parts that the port promised before a change and may no longer promise after it."""
+        unmet = self._changes(old, old)
+        return tuple(
+            change for change in self._changes(new, old) if change.verdict in ("major", "review") and change not in unmet
+        )
+
+    def _changes(self, promised: Contract, known: Contract) -> tuple[ContractChange, ...]:
+        """Return the changes from this contract to the `promised` one; unstated masks are those that were `known`."""
+        masks = {column.name: column.mask for column in known.columns}
+        columns = (replace(column, mask=column.mask or masks.get(column.name)) for column in self.contract.columns)
+        rules = (rule for rule in self.contract.rules if rule.severity == "error" and not _is_promised(rule, promised))
+        return compare(replace(self.contract, columns=tuple(columns), rules=tuple(rules)), promised)
+
     def named(self, rule: Rule) -> Rule:
         """Return a rule of the contract, named and described as a check of the provider."""
         description = f"{rule.description.rstrip('.')}. {self.note}" if rule.description else self.note
@@ -75,6 +95,10 @@ class ConsumerContract:
 
     def _called(self, rule: str) -> str:
         return f"needed by {self.consumer}: {rule}"
+
+
+def _is_promised(rule: Rule, contract: Contract) -> bool:
+    return any(subject(other) == subject(rule) and implies(other, rule) for other in contract.rules)
 
 
 def _refuse_custom(path: Path) -> None:

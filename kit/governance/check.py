@@ -1,14 +1,15 @@
 """`kit check`: everything about the domain folders that can be judged without building them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from kit.build import check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import Config, KitError, resolve_inside
+from kit.core import Config, KitError, read_yaml, resolve_inside, short
 from kit.dbt.project import PYTHON_MODEL, Project
-from kit.governance import consumer_contracts, coupling, deprecation, masks, policy
+from kit.governance import coupling, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
 from kit.quality import suite
@@ -27,8 +28,50 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     found += masks.check_masks(config, mesh)
     for path in lint.notebooks(config.root / NOTEBOOKS):
         found += lint.check_notebook(NOTEBOOKS, path)
-    found += [*deprecation.check_deprecation(mesh, config.clock()), *consumer_contracts.check_consumer_contracts(mesh)]
+    found += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
     return found + list(check_generated(config, mesh))
+
+
+def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:
+    """Find the contracts that promise less than a consumer contract of their port requires."""
+    for product in mesh.products:
+        for port in product.ports:
+            for need in port.needs:
+                for change in need.unmet(port.contract):
+                    message = f"promises less than '{need.consumer}' needs: {change.where}: {change.text}"
+                    fix = f"promise it, or agree with {need.owner} ({need.contact}) on {short(need.contract.path)}"
+                    yield Finding(product.name, port.contract.path, None, message, fix)
+
+
+def check_deprecation(mesh: Mesh, clock: datetime) -> Iterator[Finding]:
+    """Find the ports whose last day is before `clock`, and the products that still read them. Builds go on."""
+    for product in mesh.products:
+        for port in product.ports:
+            if port.contract.end_of_life and port.contract.end_of_life < clock.date():
+                readers = mesh.readers(port.id)
+                yield _ended(product, port, readers)
+                newer = product.port(port.contract.major_of or "")
+                for reader in readers:
+                    yield _still_read(reader, port, newer)
+
+
+def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, ...]) -> Finding:
+    message = f"'{port.id}' ended on {port.contract.end_of_life}"
+    fix = f"delete the port, its {'notebook' if port.notebook else 'model'} and this contract"
+    if readers:
+        names = ", ".join(f"{reader.name} ({reader.owner}, {reader.owner_contact})" for reader in readers)
+        message, fix = f"{message}, and is still read by {names}", f"let them move, then {fix}"
+    return Finding.from_error(product.name, read_yaml(port.contract.path).error(["slaProperties"], message), fix)
+
+
+def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None) -> Finding:
+    item = next(item for item in reader.inputs if item.port == port.id)
+    document = read_yaml(reader.folder / DESCRIPTOR)
+    names = [entry.get("name") for entry in document.data["inputPorts"]]
+    fix = f"move to {newer.id} {newer.contract.version}" if newer else "stop reading it"
+    subject = f"'{item.name}' {item.version} is served by '{port.id}', which" if item.name != item.port else f"'{port.id}'"
+    message = f"{subject} ended on {port.contract.end_of_life}"
+    return Finding.from_error(reader.name, document.error(["inputPorts", names.index(item.name)], message), fix)
 
 
 def _product(product: DataProduct) -> Iterator[Finding]:

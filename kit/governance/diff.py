@@ -1,4 +1,4 @@
-"""What the contracts of a mesh promise otherwise than those of another tree, whom it hits, and which version says so."""
+"""The diff of a mesh's contracts against another revision: changes, affected consumers, and the versions they require."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -7,23 +7,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Contract, ContractChange, DocumentReader, Version, bumped, compare, document_changes, required_bump
+from kit.contracts import (
+    FOLDER,
+    Contract,
+    ContractChange,
+    DocumentReader,
+    Version,
+    bumped,
+    compare,
+    document_changes,
+    required_bump,
+)
 from kit.core import Config, KitError, mappings, read_yaml
-from kit.governance.consumer_contracts import lost, stated
 from kit.lineage import column_use
-from kit.mesh import DESCRIPTOR, Context, Mesh, folders, versions
+from kit.mesh import DESCRIPTOR, Mesh, folders, versions
 
-_KIND = ".odcs.yaml"
-_GRAVE = ("major", "review")
+_SUFFIX = ".odcs.yaml"
+_BREAKING = ("major", "review")
+_NEED_CHANGES = {"major": "needs less: ", "minor": "needs more: "}
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """A product that reads a port before and after, and the changed columns it needs: None for all, or nobody can tell.
+    """A product that reads a port in both revisions.
 
-    `notebooks` are those of its ports that a notebook makes from it. What it needs is what it states, columns and rules,
-    else the columns it uses. A consumer is not `hit` when none of that changed, or when it is served what it asks for all
-    the same.
+    `notebooks` are its ports that a notebook makes from the port. `columns` are the changed columns it needs: those of its
+    consumer contract or, without one, those it reads; None for all columns. It is `affected` unless it needs none of
+    them, or another port still serves the version it declares.
     """
 
     name: str
@@ -31,14 +41,14 @@ class Consumer:
     contact: str
     notebooks: tuple[str, ...]
     columns: tuple[str, ...] | None
-    hit: bool
+    affected: bool
 
 
 @dataclass(frozen=True)
 class PortDiff:
-    """What became of one port; `old` or `new` is None where it does not exist, `problem` says what must be put right.
+    """The changes of one port; `old` or `new` is None where it has no valid contract, `problem` says what to correct.
 
-    `needs` is what its readers state otherwise than before, which asks for no version.
+    `needs` are the changes of consumer contracts of the port, which require no version.
     """
 
     port: str
@@ -50,24 +60,38 @@ class PortDiff:
     needs: tuple[ContractChange, ...] = ()
 
     @property
-    def wanted(self) -> Version | None:
-        """The lowest version that says the changes; None where there are not two to compare."""
+    def required(self) -> Version | None:
+        """The lowest version that the changes allow; None without two contracts to compare."""
         return bumped(self.old, required_bump(self.changes)) if self.old and self.new else None
 
     @property
-    def hit(self) -> tuple[Consumer, ...]:
-        """The consumers that notice."""
-        return tuple(consumer for consumer in self.consumers if consumer.hit)
+    def affected(self) -> tuple[Consumer, ...]:
+        """The consumers that the changes affect."""
+        return tuple(consumer for consumer in self.consumers if consumer.affected)
 
     @property
-    def grave(self) -> bool:
-        """Whether its changes may break a reader, if anybody uses what changed."""
-        return any(change.verdict in _GRAVE for change in self.changes)
+    def is_breaking(self) -> bool:
+        """Whether a change may break a consumer that needs what changed."""
+        return any(change.verdict in _BREAKING for change in self.changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The changes as JSON values."""
+        consumers = [asdict(consumer) for consumer in self.consumers]
+        return {
+            "port": self.port,
+            "old": _to_text(self.old),
+            "new": _to_text(self.new),
+            "changes": [_change_to_json(change) for change in self.changes],
+            "consumers": [{**consumer, "hit": consumer.pop("affected")} for consumer in consumers],
+            "problem": self.problem,
+            "needs": [_change_to_json(change) for change in self.needs],
+            "wanted": _to_text(self.required),
+        }
 
 
 @dataclass(frozen=True)
 class ProductDiff:
-    """A product with ports that changed; its own version must say what the gravest of their changes says."""
+    """A product with ports that changed; its own version must follow the most severe of their changes."""
 
     product: str
     ports: tuple[PortDiff, ...]
@@ -75,188 +99,205 @@ class ProductDiff:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What must be put right, in sentences."""
+        """The problems to correct, in sentences."""
         return tuple(text for text in (*(port.problem for port in self.ports), self.problem) if text)
 
     @property
     def reviews(self) -> int:
-        """How many changes a person has to judge."""
+        """The number of changes that need the judgement of a person."""
         return sum(change.verdict == "review" for port in self.ports for change in port.changes)
 
     def to_json(self) -> dict[str, Any]:
         """The changes as JSON values."""
-        ports = [
-            {
-                **asdict(port),
-                **{name: str(value) if value else None for name, value in vars(port).items() if name in ("old", "new")},
-                "wanted": str(port.wanted) if port.wanted else None,
-                "changes": [_to_json(change) for change in port.changes],
-                "needs": [_to_json(change) for change in port.needs],
-            }
-            for port in self.ports
-        ]
-        return {"product": self.product, "problem": self.problem, "ports": ports}
+        return {"product": self.product, "problem": self.problem, "ports": [port.to_json() for port in self.ports]}
 
 
-def _to_json(change: ContractChange) -> dict[str, Any]:
+def _to_text(version: Version | None) -> str | None:
+    return str(version) if version else None
+
+
+def _change_to_json(change: ContractChange) -> dict[str, Any]:
     return {**vars(change), "columns": None if change.columns is None else sorted(change.columns)}
 
 
 def diff(old: Config, new: Config) -> tuple[ProductDiff, ...]:
-    """Every product whose contracts differ between two trees; files that are equal to the byte are not understood at all."""
-    return tuple(_Trees(old, new).products())
+    """Return every product whose contracts differ between two revisions; files with equal bytes are not parsed."""
+    return tuple(_Comparison(old, new).products())
 
 
-class _Trees:
+class _Comparison:
     def __init__(self, old: Config, new: Config) -> None:
         self.old, self.new = old, new
         self.documents = DocumentReader(new.cache)
-        self.before, self.after = _contracts(old), _contracts(new)
-        self.stated = stated(old, new, self.documents)
+        self.before, self.after = ({".".join(key): path for key, path in _files(c, "contracts")} for c in (old, new))
 
     def products(self) -> Iterator[ProductDiff]:
-        names = sorted({*self.before, *self.after})
-        changed = [
-            name for name in names if name in self.stated or _bytes(self.before.get(name)) != _bytes(self.after.get(name))
-        ]
-        found: dict[str, list[PortDiff]] = {}
-        for port in (replace(self.port(name), needs=self.stated.get(name, ())) for name in changed):
-            if port.changes or port.needs or port.problem or port.old != port.new:
-                found.setdefault(port.port.partition(".")[0], []).append(port)
-        for product, ports in found.items():
-            yield ProductDiff(product, tuple(ports), self.product_problem(product, ports))
+        needs = self.need_changes()
+        changed: dict[str, list[PortDiff]] = {}
+        for name in sorted({*self.before, *self.after}):
+            if name in needs or _bytes(self.before.get(name)) != _bytes(self.after.get(name)):
+                port = replace(self.port(name), needs=tuple(needs.get(name, ())))
+                if port.changes or port.needs or port.problem or port.old != port.new:
+                    changed.setdefault(name.partition(".")[0], []).append(port)
+        for product, ports in changed.items():
+            yield ProductDiff(product, tuple(ports), self.version_problem(product, ports))
 
-    def port(self, port: str) -> PortDiff:
-        path = self.after.get(port)
-        old = self.was(port)
+    def port(self, name: str) -> PortDiff:
+        """Return the changes of a port, whose contract exists in one of the revisions."""
+        path, old = self.after.get(name), self.old_contract(name)
+        version = old.version if old else None
         if path is None:
-            changes = (ContractChange("port", "removed", "major"),)
-            consumers = tuple(self.consumers(port, port, old, None, changes))
-            readers = ", ".join(f"{item.name} ({item.contact})" for item in consumers if item.hit)
-            problem = f"{port} is gone, but still read by {readers}; keep it until they have moved" if readers else ""
-            return PortDiff(port, old.version if old else None, None, changes, consumers, problem)
+            removed = (ContractChange("port", "removed", "major"),)
+            consumers = tuple(self.consumers(name, name, old, None, removed))
+            readers = ", ".join(f"{item.name} ({item.contact})" for item in consumers if item.affected)
+            problem = f"{name} is gone, but still read by {readers}; keep it until they have moved" if readers else ""
+            return PortDiff(name, version, None, removed, consumers, problem)
         try:
             new = Contract.load(path, self.documents)
         except KitError as error:
-            return PortDiff(port, old.version if old else None, None, (), (), str(error))
-        if port not in self.before:
-            return self.added(port, new)
+            return PortDiff(name, version, None, (), (), str(error))
+        if name not in self.before:
+            return self.added(name, new)
         if old is None:
             change = ContractChange("contract", "was not valid before, so that it cannot be compared", "review")
-            return PortDiff(port, None, new.version, (change,), ())
-        weighed = (*compare(old, new), *document_changes(read_yaml(old.path).data, read_yaml(path).data))
-        found = PortDiff(port, old.version, new.version, weighed, tuple(self.consumers(port, port, old, new, weighed)))
-        if found.wanted is None or new.version >= found.wanted:
-            return found
-        problem = f"{port} is version {new.version}, after {old.version}; its changes need {found.wanted} or higher"
-        return PortDiff(port, old.version, new.version, weighed, found.consumers, problem)
+            return PortDiff(name, None, new.version, (change,), ())
+        changes = (*compare(old, new), *document_changes(read_yaml(old.path).data, read_yaml(path).data))
+        port = PortDiff(name, version, new.version, changes, tuple(self.consumers(name, name, old, new, changes)))
+        if port.required is None or new.version >= port.required:
+            return port
+        problem = f"{name} is version {new.version}, after {version}; its changes need {port.required} or higher"
+        return replace(port, problem=problem)
 
-    def added(self, port: str, new: Contract) -> PortDiff:
-        product = port.partition(".")[0]
-        newer = f"{product}.{new.major_of}"
-        old = self.was(newer) if new.major_of else None
+    def added(self, name: str, new: Contract) -> PortDiff:
+        """Return the changes of a port that is new; it may keep an old version of another port."""
+        newer = f"{name.partition('.')[0]}.{new.major_of}"
+        old = self.old_contract(newer) if new.major_of else None
         if old is None or old.version.major != new.version.major:
-            twin = next((name for name, gone in self.lost.items() if gone.columns == new.columns), None)
+            twin = next((name for name, removed in self.removed.items() if removed.columns == new.columns), None)
             text = f"added; it is {twin} under another name" if twin else "added"
-            return PortDiff(port, None, new.version, (ContractChange("port", text, "minor"),), ())
+            return PortDiff(name, None, new.version, (ContractChange("port", text, "minor"),), ())
         kept = ContractChange("port", f"added; keeps version {old.version.major} of {newer} until {new.end_of_life}", "minor")
-        taken = tuple(change for change in compare(old, new) if change.verdict in _GRAVE)
-        consumers = tuple(self.consumers(newer, port, old, new, taken))
-        broken = [f"{change.where} {change.text}" for change in taken if change.verdict == "major"]
-        problem = f"{port} must keep what {newer} {old.version} promised: {'; '.join(broken)}" if broken else ""
-        return PortDiff(port, None, new.version, (kept, *taken), consumers, problem)
+        breaking = tuple(change for change in compare(old, new) if change.verdict in _BREAKING)
+        consumers = tuple(self.consumers(newer, name, old, new, breaking))
+        majors = [f"{change.where} {change.text}" for change in breaking if change.verdict == "major"]
+        problem = f"{name} must keep what {newer} {old.version} promised: {'; '.join(majors)}" if majors else ""
+        return PortDiff(name, None, new.version, (kept, *breaking), consumers, problem)
 
-    def product_problem(self, name: str, ports: list[PortDiff]) -> str:
-        old, new = (Version.parse(_descriptor(config, name).get("version")) for config in (self.old, self.new))
+    def version_problem(self, product: str, ports: list[PortDiff]) -> str:
+        """Return why the version of a product is too low for the changes of its ports; empty when it is not."""
+        old, new = (Version.parse(_descriptor(config, product).get("version")) for config in (self.old, self.new))
         if old is None or new is None:
             return ""
-        wanted = bumped(old, required_bump(change for port in ports for change in port.changes))
-        if new >= wanted:
+        required = bumped(old, required_bump(change for port in ports for change in port.changes))
+        if new >= required:
             return ""
-        return f"the product {name} is version {new}, after {old}; the changes of its ports need {wanted} or higher"
+        return f"the product {product} is version {new}, after {old}; the changes of its ports need {required} or higher"
 
     def consumers(
-        self, was: str, now: str, old: Contract | None, new: Contract | None, changes: tuple[ContractChange, ...]
+        self, old_name: str, new_name: str, old: Contract | None, new: Contract | None, changes: tuple[ContractChange, ...]
     ) -> Iterator[Consumer]:
-        """Who read the port `was`, and whether they notice the changes of the port `now` that may break a reader."""
-        grave = tuple(change for change in changes if change.verdict in _GRAVE)
-        if old is None or not grave:
+        """Yield the readers of the old port, each with the breaking changes of the new port that affect it."""
+        breaking = tuple(change for change in changes if change.verdict in _BREAKING)
+        if old is None or not breaking:
             return
-        product, _, name = now.partition(".")
+        product, _, port = new_name.partition(".")
         offered = _versions(_descriptor(self.new, product), "outputPorts")
-        needs = {need.consumer: need for need in self.mesh.port(was).needs}
-        for reader in self.mesh.readers(was):
-            item = next(item for item in reader.inputs if item.port == was)
-            wanted = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
-            if wanted is None:
+        needs = {need.consumer: need for need in self.mesh.port(old_name).needs}
+        for reader in self.mesh.readers(old_name):
+            item = next(item for item in reader.inputs if item.port == old_name)
+            declared = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
+            if declared is None:
                 continue
-            serving = versions.resolve_version(item.name.partition(".")[2], wanted, offered)
+            serving = versions.resolve_version(item.name.partition(".")[2], declared, offered)
             if need := needs.get(reader.name):
-                used = _touched(lost(need, old, new) if new else grave, need.columns)
+                columns = _affected_columns(need.lost(old, new) if new else breaking, need.columns)
             else:
-                used = _touched(grave, self.uses[was][reader.name])
-            # Who asks for what only the new version offers has moved already; others the older version goes on to serve.
-            hit = used != () and old.version.serves(wanted) and serving in (None, name)
-            notebooks = tuple(port.name for port in reader.ports if was in (read.port for read in port.reads))
-            yield Consumer(reader.name, reader.owner, reader.owner_contact, notebooks, used, hit)
+                columns = _affected_columns(breaking, self.column_use[old_name][reader.name])
+            # A reader that declares a version that only the new contract serves has moved already; readers whose version
+            # another port serves are not affected either.
+            affected = columns != () and old.version.serves(declared) and serving in (None, port)
+            notebooks = tuple(port.name for port in reader.ports if old_name in (read.port for read in port.reads))
+            yield Consumer(reader.name, reader.owner, reader.owner_contact, notebooks, columns, affected)
 
-    def was(self, port: str) -> Contract | None:
-        """The contract a port had; None for none, and for one that was not valid and so promised nothing."""
+    def need_changes(self) -> dict[str, list[ContractChange]]:
+        """Return the changes of consumer contracts by port; files with equal bytes are not parsed."""
+        before, after = dict(_files(self.old, FOLDER)), dict(_files(self.new, FOLDER))
+        changes: dict[str, list[ContractChange]] = {}
+        for consumer, port in sorted({*before, *after}):
+            old, new = before.get((consumer, port)), after.get((consumer, port))
+            if _bytes(old) != _bytes(new):
+                found = changes.setdefault(port, [])
+                for text in _need_changes(self.contract(old), self.contract(new), exists=new is not None):
+                    found.append(ContractChange(f"need of {consumer}", text, "patch"))
+        return changes
+
+    def contract(self, path: Path | None) -> Contract | None:
+        """Return the contract in a file; None without one, and for one that is not valid and so promises nothing."""
         with suppress(KitError):
-            return Contract.load(self.before[port], self.documents) if port in self.before else None
+            return Contract.load(path, self.documents) if path else None
         return None
 
+    def old_contract(self, port: str) -> Contract | None:
+        return self.contract(self.before.get(port))
+
     @cached_property
-    def lost(self) -> dict[str, Contract]:
+    def removed(self) -> dict[str, Contract]:
         """The contracts of the ports that are gone."""
-        gone = {port: self.was(port) for port in sorted({*self.before} - {*self.after})}
+        gone = {port: self.old_contract(port) for port in sorted({*self.before} - {*self.after})}
         return {port: contract for port, contract in gone.items() if contract}
 
     @cached_property
     def mesh(self) -> Mesh:
-        """The mesh as it was: who reads what has changed may be broken by that now."""
-        return Context(self.old).mesh
+        """The old mesh; in the new one a reader of a changed port may be broken."""
+        return Mesh.load(self.old.domains, self.old.cache)
 
     @cached_property
-    def uses(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
-        """The columns of each port that every consuming product used; None for all."""
+    def column_use(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        """The columns of each port that every consumer used in the old mesh; None for all."""
         return column_use(self.old, self.mesh)
 
 
-def _contracts(config: Config) -> dict[str, Path]:
-    """The contract files of a tree by the port they are of."""
-    return {
-        f"{folder.name}.{path.name.removesuffix(_KIND)}": path
-        for folder in folders(config.domains)
-        for path in (folder / "contracts").glob(f"*{_KIND}")
-    }
+def _files(config: Config, folder: str) -> Iterator[tuple[tuple[str, str], Path]]:
+    """Yield the contract files in a folder of each product, by product and name."""
+    for product in folders(config.domains):
+        for path in (product / folder).glob(f"*{_SUFFIX}"):
+            yield (product.name, path.name.removesuffix(_SUFFIX)), path
 
 
 def _bytes(path: Path | None) -> bytes | None:
     return path.read_bytes() if path else None
 
 
-def _touched(changes: Iterable[ContractChange], used: frozenset[str] | None) -> tuple[str, ...] | None:
-    """The used columns by which the changes are noticed; None for all, whichever they are."""
-    found: set[str] = set()
+def _need_changes(old: Contract | None, new: Contract | None, *, exists: bool) -> list[str]:
+    """Return the changes of a consumer contract, in words."""
+    if new is None:
+        return ["cannot be read; `kit check` says why" if exists else "no longer stated"]
+    if old is None:
+        return [f"stated: {', '.join(column.name for column in new.columns)}"]
+    return [f"{_NEED_CHANGES.get(change.verdict, '')}{change.where} {change.text}" for change in compare(old, new)]
+
+
+def _affected_columns(changes: Iterable[ContractChange], used: frozenset[str] | None) -> tuple[str, ...] | None:
+    """Return the used columns that the changes concern; None for all."""
+    columns: set[str] = set()
     for change in changes:
         if change.columns is None and used is None:
             return None
         if change.columns is None or used is None:
-            found |= (change.columns if used is None else used) or set()
+            columns |= (change.columns if used is None else used) or set()
         else:
-            found |= change.columns & used
-    return tuple(sorted(found))
+            columns |= change.columns & used
+    return tuple(sorted(columns))
 
 
 def _descriptor(config: Config, name: str) -> dict[str, Any]:
-    """The descriptor of a product as it is written; empty when it cannot be read."""
+    """Return the descriptor of a product as it is written; empty when it cannot be read."""
     with suppress(KitError):
         return read_yaml(config.domains / name / DESCRIPTOR).data
     return {}
 
 
 def _versions(descriptor: dict[str, Any], kind: str) -> dict[str, Version]:
-    """The ports of a descriptor that have a version, as it is written."""
+    """Return the versions of the ports of a descriptor, as they are written."""
     ports = ((str(item.get("name")), Version.parse(item.get("version"))) for item in mappings(descriptor.get(kind)))
     return {name: version for name, version in ports if version}

@@ -145,38 +145,38 @@ def _cells(first: list[Mapping[str, Any]], second: list[Mapping[str, Any]]) -> I
     before, after = ([source(cell).rstrip() for cell in cells] for cells in (first, second))
     for _, start, end, other, other_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         for step in range(max(end - start, other_end - other)):
-            mine, theirs = start + step, other + step
-            if mine >= end:
-                yield Difference("code", f"new code cell {theirs + 1}", None, after[theirs])
-            elif theirs >= other_end:
-                yield Difference("code", f"code cell {mine + 1}", before[mine], None)
+            left, right = start + step, other + step
+            if left >= end:
+                yield Difference("code", f"new code cell {right + 1}", None, after[right])
+            elif right >= other_end:
+                yield Difference("code", f"code cell {left + 1}", before[left], None)
             else:
-                where = f"code cell {mine + 1}"
-                if before[mine] != after[theirs]:
-                    yield Difference("code", where, before[mine], after[theirs])
-                yield from _outputs(where, cell_outputs(first[mine]), cell_outputs(second[theirs]))
+                where = f"code cell {left + 1}"
+                if before[left] != after[right]:
+                    yield Difference("code", where, before[left], after[right])
+                yield from _outputs(where, cell_outputs(first[left]), cell_outputs(second[right]))
 
 
 def _outputs(where: str, first: list[CellOutput], second: list[CellOutput]) -> Iterator[Difference]:
     for number in range(max(len(first), len(second))):
-        mine = first[number] if number < len(first) else None
-        theirs = second[number] if number < len(second) else None
-        if mine == theirs:
+        left = first[number] if number < len(first) else None
+        right = second[number] if number < len(second) else None
+        if left == right:
             continue
-        if mine and theirs and mine.kind == theirs.kind == "table" and _shape(mine) == _shape(theirs):
-            yield from _values(where, mine.rows, theirs.rows)
+        if left and right and left.kind == right.kind == "table" and _shape(left) == _shape(right):
+            yield from _values(where, left.rows, right.rows)
         else:
-            kind = (theirs or mine or CellOutput("", ())).kind
-            yield Difference(kind, where, _joined(mine), _joined(theirs))
+            kind = (right or left or CellOutput("", ())).kind
+            yield Difference(kind, where, _joined(left), _joined(right))
 
 
 def _values(where: str, first: tuple[tuple[str, ...], ...], second: tuple[tuple[str, ...], ...]) -> Iterator[Difference]:
     """Yield the values that differ between two tables of the same shape; a row is named by its first value."""
     names = first[0]
-    for number, (mine, theirs) in enumerate(zip(first, second, strict=True)):
-        for column, (value, other) in enumerate(zip(mine, theirs, strict=True)):
+    for number, (left, right) in enumerate(zip(first, second, strict=True)):
+        for column, (value, other) in enumerate(zip(left, right, strict=True)):
             if value != other:
-                row = mine[0] if column and mine[0] == theirs[0] else f"row {number}"
+                row = left[0] if column and left[0] == right[0] else f"row {number}"
                 yield Difference("table", f"{where}: {row}, {names[column] or column}", value, other)
 
 

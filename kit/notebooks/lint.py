@@ -119,9 +119,9 @@ def _paths(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or id(node) in prose:
             continue
-        if isinstance(node.value, str) and (found := _ABSOLUTE.match(node.value)):
+        if isinstance(node.value, str) and (path := _ABSOLUTE.match(node.value)):
             fix = "name it from the notebook's folder, or take a parameter"
-            yield node.lineno, f"names '{found[0]}', a place on one machine", fix
+            yield node.lineno, f"names '{path[0]}', a place on one machine", fix
 
 
 def _cells(numbers: list[int]) -> str:

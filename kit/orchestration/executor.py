@@ -39,11 +39,11 @@ def execute(
         request = requests[product.name]
         if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
             with watch() as progress:
-                found = check_due(config, product, request, progress)
-            if found.outcome:
-                done(found.outcome)
+                checked = check_due(config, product, request, progress)
+            if checked.outcome:
+                done(checked.outcome)
                 continue
-            plans[product.name] = found.plan
+            plans[product.name] = checked.plan
         due.append(product)
     while due:
         _run(config, mesh, _wave(due), requests, run)

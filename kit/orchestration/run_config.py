@@ -25,7 +25,7 @@ def schema(product: DataProduct) -> dict[str, dg.Field]:
     if not by_name:
         return {"force": force}
     fields = {name: _field(by_port) for name, by_port in by_name.items()}
-    description = "Values for the product's notebooks; each that declares one is given it."
+    description = "Values for the product's notebooks; every notebook that declares a parameter gets its value."
     return {"force": force, "parameters": dg.Field(fields, is_required=False, description=description)}
 
 

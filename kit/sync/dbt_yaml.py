@@ -54,7 +54,7 @@ def placed(path: Path, name: str, generated: Sequence[str]) -> str:
     try:
         place = marked(lines) or _place(lines, name)
     except KitError as error:
-        raise KitError(str(error), path) from None
+        raise KitError(error.problem, path, error.line, error.field) from None
     head = [] if place else ["models:\n"]
     first, last = place or (0, 0)
     rest = lines[last:] if place else [*(["\n"] if lines else []), *lines]

@@ -69,5 +69,5 @@ def test_what_cannot_be_run_is_said(small: SmallMesh, apart: Path) -> None:
 
 def test_one_partition_is_not_enough(small: SmallMesh, apart: Path) -> None:
     small.partitioned_shop()
-    with pytest.raises(KitError, match="'shop' is cut into partitions, and the rows of one tell too little of 'totals'"):
+    with pytest.raises(KitError, match="'shop' is cut into partitions, and one of them is not representative of 'totals'"):
         preview_model(small.config, small.product("shop"), "totals", apart)

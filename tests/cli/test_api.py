@@ -26,8 +26,8 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen["asked"] = asked
         outcomes = []
         for product in products:
-            with watch() as progress, progress.of(product.name, "audit") as say:
-                say("3 checks passed")
+            with watch() as progress, progress.timed(product.name, "audit") as set_result:
+                set_result("3 checks passed")
             failed = product.name in seen["failing"]
             status, message = ("failed", f"'{product.name}': 1 check failed\nfailed  a rule") if failed else ("up to date", "")
             outcomes.append(Outcome(product.name, status, 1.25, message=message))

@@ -75,11 +75,11 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [(f"{AMOUNT} name", "net_amount"), (f"{TABLE} quality 1", ABSENT)],
         [
             Change("column amount", "renamed to net_amount", "major", only("amount")),
-            Change("table", "no longer promised: balance: its query gives = 0", "major", only("amount", "weight")),
+            Change("table", "without rule: balance: its query gives = 0", "major", only("amount", "weight")),
         ],
         [
             Change("column net_amount", "renamed to amount", "major", only("net_amount")),
-            Change("table", "newly promised: balance: its query gives = 0", "minor", only("amount", "weight")),
+            Change("table", "new rule: balance: its query gives = 0", "minor", only("amount", "weight")),
         ],
     ),
     "a type": (
@@ -94,8 +94,8 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
     ),
     "required": (
         [(f"{AMOUNT} required", True)],
-        [Change("column amount", "newly promised: amount is required", "minor", only("amount"))],
-        [Change("column amount", "no longer promised: amount is required", "major", only("amount"))],
+        [Change("column amount", "new rule: amount is required", "minor", only("amount"))],
+        [Change("column amount", "without rule: amount is required", "major", only("amount"))],
     ),
     "a share of nulls for required": (
         [(f"{ITEM} required", False), (f"{ITEM} quality 1", NULLS)],
@@ -148,8 +148,8 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
     ),
     "a length": (
         [(f"{ITEM} logicalTypeOptions maxLength", 20)],
-        [Change("column item", "newly promised: length of item is at most 20", "minor", only("item"))],
-        [Change("column item", "no longer promised: length of item is at most 20", "major", only("item"))],
+        [Change("column item", "new rule: length of item is at most 20", "minor", only("item"))],
+        [Change("column item", "without rule: length of item is at most 20", "major", only("item"))],
     ),
     "a pattern": (
         [(f"{ITEM} logicalTypeOptions pattern", "[a-z]{3,}")],
@@ -158,23 +158,23 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
     ),
     "no pattern": (
         [(f"{ITEM} logicalTypeOptions", ABSENT)],
-        [Change("column item", "no longer promised: item matches [a-z]+", "major", only("item"))],
-        [Change("column item", "newly promised: item matches [a-z]+", "minor", only("item"))],
+        [Change("column item", "without rule: item matches [a-z]+", "major", only("item"))],
+        [Change("column item", "new rule: item matches [a-z]+", "minor", only("item"))],
     ),
     "uniqueness": (
         [(f"{WEIGHT} unique", False)],
-        [Change("column weight", "no longer promised: weight is unique", "major", only("weight"))],
-        [Change("column weight", "newly promised: weight is unique", "minor", only("weight"))],
+        [Change("column weight", "without rule: weight is unique", "major", only("weight"))],
+        [Change("column weight", "new rule: weight is unique", "minor", only("weight"))],
     ),
     "the key": (
         [(f"{DAY} primaryKey", True), (f"{DAY} primaryKeyPosition", 2), (f"{DAY} required", True)],
         [
             Change("key", "sale_id → sale_id, sold_on", "major"),
-            Change("column sold_on", "newly promised: sold_on is required", "minor", only("sold_on")),
+            Change("column sold_on", "new rule: sold_on is required", "minor", only("sold_on")),
         ],
         [
             Change("key", "sale_id, sold_on → sale_id", "major"),
-            Change("column sold_on", "no longer promised: sold_on is required", "major", only("sold_on")),
+            Change("column sold_on", "without rule: sold_on is required", "major", only("sold_on")),
         ],
     ),
     "a number of rows": (
@@ -184,8 +184,8 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
     ),
     "no number of rows": (
         [(f"{TABLE} quality 0", ABSENT)],
-        [Change("table", "no longer promised: rows: rows are between 20 and 100", "major")],
-        [Change("table", "newly promised: rows: rows are between 20 and 100", "minor")],
+        [Change("table", "without rule: rows: rows are between 20 and 100", "major")],
+        [Change("table", "new rule: rows: rows are between 20 and 100", "minor")],
     ),
     "the text of a query": (
         [(f"{TABLE} quality 1 query", "select count(*) from ${table} where weight < amount")],
@@ -221,8 +221,8 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
     ),
     "another expectation": (
         [(f"{AMOUNT} quality", [MEAN])],
-        [Change("column amount", "newly promised: expect_column_mean_to_be_between", "minor", only("amount"))],
-        [Change("column amount", "no longer promised: expect_column_mean_to_be_between", "major", only("amount"))],
+        [Change("column amount", "new rule: expect_column_mean_to_be_between", "minor", only("amount"))],
+        [Change("column amount", "without rule: expect_column_mean_to_be_between", "major", only("amount"))],
     ),
     "latency": (
         [("slaProperties 1 value", 1)],
@@ -282,7 +282,7 @@ def test_the_order_of_columns_is_words(tmp_path: Path) -> None:
 def test_a_rule_that_another_one_says_already_is_not_missed(tmp_path: Path) -> None:
     wide = {**ROWS, "name": "wide", "mustBeBetween": [1, 1000]}
     two, one = load(tmp_path, edited(BASE, f"{TABLE} quality 2", wide)), load(tmp_path, BASE)
-    assert compare(two, one) == (Change("table", "no longer promised: wide: rows are between 1 and 1000", "patch"),)
+    assert compare(two, one) == (Change("table", "without rule: wide: rows are between 1 and 1000", "patch"),)
 
 
 def test_a_value_that_is_called_like_a_column_is_not_that_column(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.governance.check import check_mesh
-from kit.governance.consumer_contracts import check_consumer_contracts, unmet
+from kit.governance.check import check_consumer_contracts, check_mesh
 from kit.governance.diff import diff
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, valid
@@ -25,7 +24,7 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 def lacking(small: SmallMesh, columns: Columns, quality: list[dict[str, Any]] = ()) -> list[tuple[str, str]]:
     small.need(columns, quality)
     port = small.mesh.port("shop.totals")
-    return [(change.where, change.text) for change in unmet(port.needs[0], port.contract)]
+    return [(change.where, change.text) for change in port.needs[0].unmet(port.contract)]
 
 
 @pytest.mark.parametrize(
@@ -51,11 +50,11 @@ def test_what_is_promised_is_met(small: SmallMesh, columns: Columns) -> None:
         (("amount", AMOUNT, KEY), [("key", "amount → item")]),
         (
             ("amount", AMOUNT, {"logicalTypeOptions": {"maximum": 9}}),
-            [("column amount", "no longer promised: amount is at most 9")],
+            [("column amount", "without rule: amount is at most 9")],
         ),
         (
             ("item", "varchar", {"quality": [valid("tea", "cake")]}),
-            [("column item", "no longer promised: known values: item is one of 2 values")],
+            [("column item", "without rule: known values: item is one of 2 values")],
         ),
     ],
 )
@@ -148,6 +147,6 @@ def test_a_change_hits_only_the_columns_and_rules_that_are_stated(
     assert old in contract.read_text()
     contract.write_text(contract.read_text().replace(old, new))
     (product,) = diff(small.config, replace(small.config, root=tmp_path / "new"))
-    assert [(consumer.columns, consumer.hit) for consumer in product.ports[0].consumers] == [(hit, bool(hit))]
+    assert [(consumer.columns, consumer.affected) for consumer in product.ports[0].consumers] == [(hit, bool(hit))]
     # Whoever it hits, the version must say it.
     assert bool(product.problems) or product.reviews

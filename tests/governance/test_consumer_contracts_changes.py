@@ -27,7 +27,7 @@ def shown(found: tuple[ProductDiff, ...]) -> list[str]:
     (product,) = found
     (port,) = product.ports
     assert (product.problems, port.port, port.changes, port.consumers) == ((), "shop.totals", (), ())
-    assert port.old == port.new == port.wanted
+    assert port.old == port.new == port.required
     assert {(change.where, change.verdict) for change in port.needs} == {("need of plan", "patch")}
     return [change.text for change in port.needs]
 
@@ -37,7 +37,7 @@ def shown(found: tuple[ProductDiff, ...]) -> list[str]:
     [
         ([AMOUNT, ITEM], ["needs more: column item added, varchar"]),
         ([ITEM], ["needs less: column amount dropped", "needs more: column item added, varchar"]),
-        ([("amount", "decimal(18,2)", {"required": True})], ["needs more: column amount newly needed: amount is required"]),
+        ([("amount", "decimal(18,2)", {"required": True})], ["needs more: column amount new rule: amount is required"]),
     ],
 )
 def test_what_is_stated_otherwise_is_said(small: SmallMesh, then: Config, columns: list[Any], texts: list[str]) -> None:
@@ -55,7 +55,7 @@ def test_a_need_comes_and_goes(small: SmallMesh, then: Config) -> None:
     assert shown(diff(then, small.config)) == ["no longer stated"]
     assert shown(diff(small.config, then)) == ["stated: amount"]
     path.write_text("[")
-    assert shown(diff(then, small.config)) == ["cannot be understood; `kit check` says why"]
+    assert shown(diff(then, small.config)) == ["cannot be read; `kit check` says why"]
     path.write_text(text)
     assert diff(then, small.config) == ()
 

@@ -37,7 +37,7 @@ ALL = "${table}, raw.sales, sales, shop.sales, shop.totals, totals"
         ("contracts/sales", "select current_setting('threads')", "calls current_setting(), which leads out of the tables"),
         ("contracts/sales", "select count(*) from", "cannot be understood in line 1: Expected"),
         ("contracts/sales", "select count(*) from read_csv('/etc/passwd')", "takes rows from read_csv(), which reads"),
-        ("contracts/sales", "from 'x.parquet'", f"asks 'x.parquet'; it may ask: {ALL}"),
+        ("contracts/sales", "from 'x.parquet'", "reads the file 'x.parquet' in place of a table"),
         ("contracts/sales", "attach 'x.db'", "runs 'attach', which is no query of tables"),
         ("contracts/sales", "set threads = 1", "runs 'set', which is no query of tables"),
         ("contracts/sales", "call enable_logging(storage = 'file')", "runs 'call', which is no query of tables"),

@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from kit.governance.deprecation import check_deprecation
+from kit.governance.check import check_deprecation
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh
 

@@ -62,7 +62,7 @@ def test_a_dropped_column_hits_who_uses_it_and_needs_a_major_version(small: Smal
     plan = Consumer("plan", "plan owner", "o@example.com", ("forecast",), ("amount",), True)
     one = Version(1, 0, 0)
     (port,) = found.ports
-    assert (port.port, port.old, port.new, port.wanted) == ("shop.totals", one, one, Version(2, 0, 0))
+    assert (port.port, port.old, port.new, port.required) == ("shop.totals", one, one, Version(2, 0, 0))
     assert port.changes[0] == DROPPED
     assert port.consumers == (plan,)
     assert found.problems == (
@@ -72,7 +72,7 @@ def test_a_dropped_column_hits_who_uses_it_and_needs_a_major_version(small: Smal
     versions(small, "2.0.0", "2.0.0")
     (found,) = diff(then, small.config)
     assert found.problems == ()
-    assert found.ports[0].hit == (plan,)
+    assert found.ports[0].affected == (plan,)
 
 
 def test_who_does_not_use_a_column_is_not_hit(small: SmallMesh, then: Config) -> None:
@@ -80,7 +80,7 @@ def test_who_does_not_use_a_column_is_not_hit(small: SmallMesh, then: Config) ->
     shutil.copy(small.notebook("plan", "forecast", cells), then.domains / "plan/notebooks/forecast.ipynb")
     edit(small, TOTALS, drop_amount)
     (found,) = diff(then, small.config)
-    assert [(item.name, item.columns, item.hit) for item in found.ports[0].consumers] == [("plan", (), False)]
+    assert [(item.name, item.columns, item.affected) for item in found.ports[0].consumers] == [("plan", (), False)]
 
 
 def test_who_asks_for_the_new_version_has_moved(small: SmallMesh, then: Config) -> None:
@@ -88,20 +88,20 @@ def test_who_asks_for_the_new_version_has_moved(small: SmallMesh, then: Config) 
     versions(small, "2.0.0", "2.0.0")
     edit(small, "domains/plan/product.odps.yaml", lambda data: data["inputPorts"][0].update(version="2.0.0"))
     (found,) = diff(then, small.config)
-    assert [(item.name, item.hit) for item in found.ports[0].consumers] == [("plan", False)]
+    assert [(item.name, item.affected) for item in found.ports[0].consumers] == [("plan", False)]
 
 
 def test_an_older_version_beside_the_new_one_goes_on_to_serve(small: SmallMesh, then: Config) -> None:
     small.two_majors()
     (found,) = diff(then, small.config)
     new, kept = found.ports
-    assert (new.port, new.wanted, new.hit) == ("shop.totals", Version(2, 0, 0), ())
+    assert (new.port, new.required, new.affected) == ("shop.totals", Version(2, 0, 0), ())
     assert (kept.port, kept.old, kept.changes) == (
         "shop.totals_v1", None, (ContractChange("port", "added; keeps version 1 of shop.totals until 2024-03-31", "minor"),),
     )  # fmt: skip
     edit(small, "domains/shop/contracts/totals_v1.odcs.yaml", drop_amount)
     (found,) = diff(then, small.config)
-    assert [item.name for item in found.ports[1].hit] == ["plan"]
+    assert [item.name for item in found.ports[1].affected] == ["plan"]
     assert found.problems[0].startswith("shop.totals_v1 must keep what shop.totals 1.0.0 promised: column amount dropped")
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -235,22 +234,6 @@ def test_the_back_test_baseline_equals_last_week_repeated(demo: Path, raw: duckd
     assert (both["baseline_mae"] - both["mae"]).abs().max() < 1e-6  # type: ignore[operator]
     better = both["backtest_mae"] < both["baseline_mae"]
     assert both.filter(better)["method"].unique().to_list() == ["ets"]
-
-
-@pytest.mark.parametrize("folder", ["notebooks", "domains/demand/notebooks"])
-def test_every_notebook_runs_by_hand(demo: Path, folder: str) -> None:
-    """nbval, lax: each cell runs in the current environment, over the published snapshots."""
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", folder]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "KIT_STORAGE": str(demo)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
 
 
 # Sabotage: each takes the raw transactions and gives the file that arrives instead.

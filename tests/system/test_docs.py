@@ -155,3 +155,13 @@ def test_the_ports_shown_in_the_readme_are_those_of_the_demo(demo: Path) -> None
     assert [ports[product, port] for product, port, *_ in shown] == [
         (owner, int(rows.replace(",", "")), int(passed)) for _, _, owner, rows, passed in shown
     ]
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(demo: Path) -> None:
+    first, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}assert len(cat) == 10 and sales.height and baskets.collect().height"],
+        cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(demo)}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,113 @@
+"""The parts of a workspace, without dbt and notebooks; `test_make.py` and `test_preview.py` run them together."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kit.build.manifest import manifest
+from kit.build.plan import BuildRequest, gather_inputs, land_sources, plan
+from kit.build.progress import Progress
+from kit.build.workspace import Workspace
+from kit.contracts.check import Check
+from kit.core.errors import AuditFailed
+from kit.quality.audit_target import audit_targets
+from kit.storage.pins import Pin
+from tests.support.small_mesh import SALES, SmallMesh, write
+
+
+def workspace(small: SmallMesh, name: str) -> Workspace:
+    raw, ports = audit_targets(small.product(name))
+    return Workspace(small.config, name, small.root / "run", run_id="r1", targets=raw + ports)
+
+
+def quarantine_sales(small: SmallMesh, maximum: int, limit: float) -> None:
+    """Set aside raw sales with larger amounts."""
+    file = small.domains / "shop/sources/sales.odcs.yaml"
+    data = json.loads(file.read_text())
+    aside = [{"property": "onFailure", "value": "quarantine"}]
+    data["schema"][0]["properties"][2] |= {"customProperties": aside, "logicalTypeOptions": {"maximum": maximum}}
+    write(file, json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": limit}]}))
+
+
+def test_sources_are_readable_without_rows_set_aside_and_masked(small: SmallMesh) -> None:
+    quarantine_sales(small, maximum=28, limit=0.5)
+    small.mask("shop/sources/sales.odcs.yaml", item={"generalise": 1})
+    space, product, steps = workspace(small, "shop"), small.product("shop"), []
+    space.progress = Progress(begin=lambda product, step: steps.append(step))
+    landed = land_sources(small.config, product, space.progress)
+    before = landed["sales"].path.read_bytes()
+    space.add_sources(product, landed)
+    (path,) = space.tables["raw.sales"]
+    rows = pl.read_parquet(path)
+    assert (rows.height, rows["item"].unique().sort().to_list(), path.is_relative_to(space.folder)) == (27, ["c", "t"], True)
+    assert landed["sales"].path.read_bytes() == before
+    assert steps == ["ingest", "audit raw", "mask"]
+    assert {check.verdict for check in space.checks} == {"passed", "warned"}
+
+
+def test_sources_of_a_preview_are_not_audited(small: SmallMesh) -> None:
+    small.feed_rows(SALES[:4])
+    space, product = workspace(small, "shop"), small.product("shop")
+    space.add_sources(product, land_sources(small.config, product, Progress()), audited=False)
+    assert (pl.read_parquet(space.tables["raw.sales"]).height, space.checks) == (3, [])
+
+
+def test_too_many_rows_set_aside_end_the_build_before_the_audit(small: SmallMesh) -> None:
+    quarantine_sales(small, maximum=20, limit=0.1)
+    space, product = workspace(small, "shop"), small.product("shop")
+    with pytest.raises(AuditFailed) as error:
+        space.add_sources(product, land_sources(small.config, product, Progress()))
+    assert str(error.value).splitlines()[:2] == [
+        "'shop': 1 check failed, nothing was published",
+        "failed  raw.sales: at most 10 % of the rows are set aside  (contract)",
+    ]
+    assert [(check.verdict, check.observed) for check in space.checks] == [
+        ("failed", "11 of 30 rows"), ("warned", "11 of 30 rows set aside")
+    ]  # fmt: skip
+
+
+def test_recorded_checks_do_not_show_masked_values(small: SmallMesh) -> None:
+    small.mask("plan/contracts/forecast.odcs.yaml", amount={"generalise": 100})
+    check = Check("forecast", "a rule", "suite", False, "warning", "[3.0]", 1, ({"item": "tea", "amount": 3.0},))
+    space = workspace(small, "plan")
+    space.record_checks([check])
+    assert space.checks == [replace(check, observed="masked", samples=({"item": "tea", "amount": "masked"},))]
+
+
+def test_the_manifest_describes_the_staged_ports(small: SmallMesh) -> None:
+    version = small.snapshot("shop", "totals", {"item": ["cake"], "amount": ["170"]})
+    space, product = workspace(small, "plan"), small.product("plan")
+    path = space.staging / "forecast/data.parquet"
+    path.parent.mkdir(parents=True)
+    pl.DataFrame({"item": ["cake"], "amount": [340.0]}).write_parquet(path)
+    with ExitStack() as held:
+        inputs = gather_inputs(small.config, product, BuildRequest({"factor": "3"}), held, Progress())
+        planned = plan(small.config, product, BuildRequest({"factor": "3"}), inputs)
+    space.add_inputs(inputs.pins)
+    assert space.add_port(product.ports[0])
+    space.record_checks([Check("forecast", "a rule", "suite", True)])
+    found = manifest(space, product, planned)
+    assert {name: found[name] for name in ("run_id", "fingerprint", "mask_key", "partitions", "sources", "parameters")} == {
+        "run_id": "r1", "fingerprint": planned.fingerprint, "mask_key": None, "partitions": {}, "sources": {},
+        "parameters": {"forecast": {"factor": 3}},
+    }  # fmt: skip
+    assert found["inputs"]["shop.totals"]["version"] == version
+    entry = found["ports"]["forecast"]
+    assert {name: entry[name] for name in ("rows", "newest", "masked", "checks", "contract_version")} == {
+        "rows": 1, "newest": None, "masked": {}, "checks": {"passed": 1, "failed": 0, "warned": 0}, "contract_version": "1.0.0",
+    }  # fmt: skip
+
+
+def test_rows_are_counted_and_tables_are_discarded(small: SmallMesh, tmp_path: Path) -> None:
+    version = small.snapshot("shop", "totals", {"item": ["cake", "tea"], "amount": ["170", "310"]})
+    space = workspace(small, "plan")
+    space.add_inputs({"shop.totals": Pin("shop.totals", small.store.snapshot("shop", version))})
+    assert (space.rows(["shop.totals", "forecast"]), space.versions) == ({"shop.totals": 2}, {"shop.totals": version})
+    write(space.staging / "forecast/data.parquet", "")
+    write(space.folder / "notebooks/forecast.ipynb", "")
+    space.discard()
+    assert [path.name for path in space.folder.iterdir()] == ["notebooks"]
