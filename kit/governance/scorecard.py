@@ -88,7 +88,7 @@ def _product(product: DataProduct, listed: set[str]) -> Iterator[Fact]:
     yield Fact("discoverable", "has tags to be found by", bool(product.tags), f"write tags in {descriptor}")
     yield Fact("discoverable", "its owner has an e-mail address", has_email(product), f"write the owner's in {descriptor}")
     readme = product.folder / "README.md"
-    yield Fact("understandable", "has a README", readme.is_file(), f"write {short(readme)}: grain, warts, owner", _LINES)
+    yield Fact("understandable", "has a README", readme.is_file(), f"write {short(readme)}: grain, defects, owner", _LINES)
     yield Fact("interoperable", "its files follow ODPS and ODCS", True, "")
 
 

@@ -257,7 +257,7 @@ def test_a_model_that_wrote_over_a_pinned_input_publishes_nothing(small: SmallMe
             duckdb.connect().execute(f"copy (select 'tea' as item, 9.0 as amount) to '{pinned}' (use_tmp_file false)")
 
     outcome = small.build("copier", progress=Progress(step=write_over))
-    assert (outcome.status, outcome.message.partition(", which")[0]) == (
+    assert (outcome.status, outcome.message.partition(", a published file")[0]) == (
         "failed",
         f"'copier': a model overwrote its input {pinned}",
     )

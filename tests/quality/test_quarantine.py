@@ -137,7 +137,7 @@ def test_personal_values_are_not_told(tmp_path: Path) -> None:
     # Nor where the row stood in the feed, which may be sorted by name.
     assert aside.rows() == [
         (1, "name is required", "name is null", '{"n":1}'),
-        (2, "length of name is at most 3", "name is personal and not told", '{"n":2}'),
+        (2, "length of name is at most 3", "name is personal and not shown", '{"n":2}'),
     ]
 
 
@@ -145,7 +145,7 @@ def test_masked_values_are_not_told(tmp_path: Path) -> None:
     masked = {**column(), "customProperties": [ASIDE, {"property": "mask", "value": "hmac"}]}
     promise = things(tmp_path, [("name", "varchar", {**masked, "logicalTypeOptions": {"maxLength": 3}}), ("n", "bigint", {})])
     _, aside = split(tmp_path, promise, pl.DataFrame({"name": ["Ada Lovelace"], "n": [1]}))
-    assert aside.rows() == [(1, "length of name is at most 3", "name is masked and not told", '{"n":1}')]
+    assert aside.rows() == [(1, "length of name is at most 3", "name is masked and not shown", '{"n":1}')]
 
 
 def test_checks_say_how_many_and_whether_they_are_too_many(tmp_path: Path) -> None:

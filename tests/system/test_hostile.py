@@ -182,7 +182,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "query that reads a file": (
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from Read_Text ('/etc/passwd')", "mustBe": 1}),
-        "'its query gives = 1' takes rows from read_text(), which reads what is no table",
+        "'its query gives = 1' takes rows from read_text(), which is no table",
     ),
     "query of a path": (
         CONTRACT,
@@ -203,7 +203,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
                 },
             },
         ),
-        "'unexpected_rows_expectation' takes rows from read_csv(), which reads what is no table",
+        "'unexpected_rows_expectation' takes rows from read_csv(), which is no table",
     ),
     "suite that writes a file": (
         SUITE,
@@ -309,6 +309,6 @@ def test_a_notebook_that_would_run_when_it_is_looked_at_is_not_run(
     at = f"plan: {path.relative_to(small.root)}: "
     assert lines == [
         f'{at}never calls kit.output("forecast", frame)',
-        f"{at}cell 1, line 1: uses os.system, which runs what cannot be checked; write it out",
+        f"{at}cell 1, line 1: uses os.system, which runs code that cannot be checked; write it out",
         "plan: domains/plan/product.odps.yaml: declares 'shop.totals' but nothing reads it; delete the input port",
     ]
