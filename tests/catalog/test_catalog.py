@@ -101,8 +101,8 @@ def test_searches_narrow_each_other(mesh: SmallMesh) -> None:
         ("zzz", "the catalog has no port 'zzz'; find ports with cat.search(\"words\")"),
         (
             "bad.x",
-            "'bad' is broken and has no snapshot to read: domains/bad: has no product.odps.yaml, "
-            "which says who owns it and what it offers",
+            "'bad' is broken and has no snapshot to read: domains/bad: has no product.odps.yaml"
+            "; write one with its owner and ports",
         ),
     ],
 )

@@ -284,7 +284,7 @@ def test_what_was_set_aside_is_no_port(small: SmallMesh) -> None:
     small.replace("domains/shop/product.odps.yaml", '"shop.totals"', '"shop.to__tals"')
     messages = {item.name: item.finding.message for item in small.mesh.broken}
     assert messages == {
-        "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: what '__' is in holds rows set aside; "
+        "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: names with '__' are quarantine tables; "
         "read 'shop.totals'",
-        "shop": "outputPorts.1.contractId: 'to__tals' holds '__', which names rows set aside; write one _ instead",
+        "shop": "outputPorts.1.contractId: 'to__tals' holds '__', which marks quarantine tables; write one _ instead",
     }

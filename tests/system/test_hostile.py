@@ -150,7 +150,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "port with a look-alike": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sаles"), "'sаles' is not a name; use a-z, 0-9"),
     "port with a line end": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sales\n\x1b[2J"), "'sales\\n\\x1b[2J' is not a name; use a-z, 0-9 and _"),
     "port with SQL": (PRODUCT, field(PRODUCT, "outputPorts 0 name", 'a"; drop table b'), "is not a name; use a-z, 0-9 and _"),
-    "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' stands for raw data; choose another name"),
+    "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' names raw data; choose another name"),
     "input that climbs": (PRODUCT, field(PRODUCT, "inputPorts 0 name", "raw.../x"), "'raw.../x' is not PRODUCT.PORT, nor raw."),
     "contract of another product": (PRODUCT, field(PRODUCT, "outputPorts 0 contractId", "plan.forecast"), "must be 'shop.sales'"),
     "unknown kind of port": (PRODUCT, field(PRODUCT, "outputPorts 0 type", "shell"), "'shell' is not one of ['dbt', 'notebook']"),
