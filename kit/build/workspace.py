@@ -11,7 +11,7 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, database, short
+from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, database
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort
 from kit.notebooks import KernelPool, NotebookLimits, NotebookRun, execute
@@ -120,7 +120,7 @@ class Workspace:
         limits = NotebookLimits(self.config.cell_timeout_seconds, output_mb)
         execute(run, parameters, limits, kernels, Secrets.from_environment(self.config))
         if not run.staged.is_file():
-            raise NotebookError(f'{short(run.notebook)}: ended without kit.output("{run.port}", frame)')
+            raise NotebookError(f'ended without kit.output("{run.port}", frame)', run.notebook)
 
     def add_port(self, port: OutputPort, key: str | None = None) -> bool:
         """Make a staged port readable under its short and its full name; False when nothing was staged."""

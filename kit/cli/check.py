@@ -48,7 +48,7 @@ def sync(
     """Write the generated files that are committed: dbt YAML, suites and tables of contracts, catalogs, the lineage picture."""
     context = Context.load()
     config, mesh = context.config, context.mesh
-    refused = check_writable(mesh)
+    refused = check_writable(config, mesh)
     if check:
         differences = drifts(config, mesh) + [str(finding) for finding in (*refused, *(item.finding for item in mesh.broken))]
         if as_json:

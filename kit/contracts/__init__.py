@@ -5,10 +5,10 @@ a `Finding` one problem that a check of files reports.
 """
 
 from kit.contracts import foreign_key_checks
-from kit.contracts.check import SAMPLES, Check, counts, explain, merged
+from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
-from kit.contracts.contract import CLASSIFICATIONS, PROPERTY, TODO, Column, Contract, Sla, Version
+from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
 from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
@@ -18,6 +18,7 @@ from kit.contracts.on_failure import quarantine_table
 from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query, without_values
 from kit.contracts.rules import Rule
+from kit.contracts.service_levels import PROPERTY, Sla
 
 __all__ = [
     "CLASSIFICATIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Query",
     "Rule",
     "Sla",
+    "Verdict",
     "Version",
     "bumped",
     "columns_of",

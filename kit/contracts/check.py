@@ -1,18 +1,27 @@
-"""The outcome of one check, and how it is told."""
+"""Checks: the outcome of one rule on one table."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 SAMPLES = 5
 
 
+class Verdict(StrEnum):
+    """The result of a check, from good to bad; a rule of severity `warning` warns."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Check:
-    """One rule held against one table.
+    """The outcome of one rule on one table.
 
-    `origin` is where the rule stands: `contract`, `suite`, `need` (a consumer's) or `dbt`. `observed` is what was found
-    instead of the rule (or the measured value), `samples` up to five rows that break it, with their key.
+    `origin` is the kind of file that holds the rule: `contract`, `suite`, `need` (a consumer's contract) or `dbt`.
+    `observed` describes the violation or the measured value, `samples` are up to five violating rows, with their key.
     """
 
     table: str
@@ -27,26 +36,26 @@ class Check:
 
     @property
     def blocks(self) -> bool:
-        """Whether it keeps the candidate from being published."""
+        """Whether it blocks the publication."""
         return not self.passed and self.severity == "error"
 
     @property
-    def verdict(self) -> str:
-        """`passed`, `failed` or, of a rule that stops nothing, `warned`."""
-        return "passed" if self.passed else "failed" if self.blocks else "warned"
+    def verdict(self) -> Verdict:
+        """`passed`, `failed`, or `warned` for a violated rule that does not block."""
+        return Verdict.PASSED if self.passed else Verdict.FAILED if self.blocks else Verdict.WARNED
 
     def to_json(self) -> dict[str, Any]:
-        """The check as JSON values."""
+        """Return the check as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Check":
-        """The check that `to_json` gave."""
+        """Return the check that `to_json` wrote."""
         return cls(**{**data, "samples": tuple(data["samples"])})
 
 
 def explain(checks: Iterable[Check]) -> str:
-    """The failed checks as text: rule, observed value, sample rows."""
+    """Return the failed checks as text: rule, observed value, sample rows."""
     lines = []
     for check in checks:
         if check.passed:
@@ -62,21 +71,21 @@ def explain(checks: Iterable[Check]) -> str:
 
 
 def counts(checks: Iterable[Check]) -> dict[str, int]:
-    """How many checks passed, failed and only warned."""
-    result = {"passed": 0, "failed": 0, "warned": 0}
+    """Return the numbers of checks that passed, failed and warned."""
+    result = {verdict.value: 0 for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED)}
     for check in checks:
         result[check.verdict] += 1
     return result
 
 
 def merged(checks: Iterable[Check]) -> list[Check]:
-    """Each check once; one that was made for several partitions is as good as its worst outcome."""
-    found: dict[tuple[str, str, str], Check] = {}
+    """Return each check once; of one that was made for several partitions, the worst outcome."""
+    worst: dict[tuple[str, str, str], Check] = {}
     for check in checks:
         key = check.table, check.rule, check.origin
-        if key not in found or _GRAVITY.index(check.verdict) > _GRAVITY.index(found[key].verdict):
-            found[key] = check
-    return list(found.values())
+        if key not in worst or _GRAVITY.index(check.verdict) > _GRAVITY.index(worst[key].verdict):
+            worst[key] = check
+    return list(worst.values())
 
 
-_GRAVITY = ("passed", "warned", "failed")
+_GRAVITY = tuple(Verdict)

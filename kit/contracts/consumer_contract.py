@@ -1,4 +1,4 @@
-"""What a consumer states it needs of a port: a contract of its own, with the columns and rules it relies on and no others."""
+"""Consumer contracts: the columns and rules of a port that one consumer relies on."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from kit.contracts.rules import Rule
 from kit.core import Where, mappings, read_yaml
 
 FOLDER = "consumes"
-"""Where a consumer keeps its needs, one file `PRODUCT.PORT.odcs.yaml` per port."""
+"""The folder of a consumer's contracts, one file `PRODUCT.PORT.odcs.yaml` per port."""
 
 
 @dataclass(frozen=True)
 class ConsumerContract:
-    """What one consumer relies on, and whom to talk to about it. `port` is what the consumer calls the port."""
+    """The contract of one consumer, with its owner and contact. `port` is the name of the port at the consumer."""
 
     consumer: str
     owner: str
@@ -37,15 +37,17 @@ class ConsumerContract:
             (["version"], str(contract.version), str(version)),
             (["schema", 0, "name"], contract.table, port.partition(".")[2]),
         )
-        for where, given, expected in expectations:
-            if given != expected:
-                raise read_yaml(path).error(where, f"'{given}' must be '{expected}', as '{consumer}' reads '{port}' {version}")
+        for where, value, expected in expectations:
+            if value != expected:
+                raise read_yaml(path).error(where, f"'{value}' must be '{expected}', as '{consumer}' reads '{port}' {version}")
         for rule in contract.quarantining:
             problem = f"'{rule.name}' cannot set aside rows of a provider; leave onFailure out, or write onFailure: warn"
             raise read_yaml(path).error(["schema", 0], problem)
         _refuse_custom(path)
         for key in (rule.foreign_key for rule in contract.rules if rule.foreign_key):
-            raise read_yaml(path).error(key.where, "a relationship cannot be asked of a provider, who sees no other tables")
+            raise read_yaml(path).error(
+                key.where, "a relationship cannot be checked by the provider, which reads no other tables"
+            )
         return cls(consumer, owner, contact, port, contract)
 
     @property
@@ -55,19 +57,19 @@ class ConsumerContract:
 
     @property
     def columns_rule(self) -> str:
-        """How the check of the needed columns is called."""
+        """The name of the check of the needed columns."""
         return self._called(f"has the columns and types it reads ({len(self.contract.columns)})")
 
     @property
     def note(self) -> str:
-        """Who states it, and where."""
+        """The owner and the file of the contract, for the provider."""
         return f"{self.owner} ({self.contact}) states it in {self.consumer}/{FOLDER}/{self.contract.path.name}"
 
-    def column_problems(self, found: Mapping[str, str]) -> list[str]:
-        """How the columns of a table, with their types, fall short of those needed."""
+    def column_problems(self, types: Mapping[str, str]) -> list[str]:
+        """Return the needed columns that a table, as types by name, lacks or has with another type."""
         return [
-            f"column '{column.name}' is {found.get(column.name, 'missing')}, needed as {column.type}"
-            for column in self.contract.columns if found.get(column.name) != column.type
+            f"column '{column.name}' is {types.get(column.name, 'missing')}, needed as {column.type}"
+            for column in self.contract.columns if types.get(column.name) != column.type
         ]  # fmt: skip
 
     def unmet(self, contract: Contract) -> tuple[ContractChange, ...]:
@@ -102,11 +104,11 @@ def _is_promised(rule: Rule, contract: Contract) -> bool:
 
 
 def _refuse_custom(path: Path) -> None:
-    """Refuse what only Great Expectations can judge: a rule that cannot be run would stop the build of somebody else."""
+    """Refuse rules that only Great Expectations can evaluate: one that cannot be run would stop the provider's build."""
     document = read_yaml(path)
     for where, item in _quality(document.data["schema"][0]):
         if item.get("type") == "custom":
-            problem = "a 'custom' rule cannot be asked of a provider, whose build it runs in; use library or sql"
+            problem = "a 'custom' rule cannot be run in the build of the provider; use library or sql"
             raise document.error([*where, "type"], problem)
 
 

@@ -1,9 +1,9 @@
-"""An output port's promise: an ODCS contract as an immutable value."""
+"""Data contracts in ODCS, read into immutable values."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,70 +13,14 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.rules import Rule, RuleReader
+from kit.contracts.service_levels import Sla, end_of_life, max_row_loss, read_sla
 from kit.core import IDENTIFIER, KNOWN_TYPES, Document, Where, mappings, normal_type
-
-END_OF_LIFE = "endOfLife"
-MAJOR_OF = "majorOf"
-
-
-def end_of_life(document: Document) -> date | None:
-    """The last day a deprecated port is served; None when it is not deprecated.
-
-    Raises `InvalidFile` for a deprecated contract without such a day, and for a day that nothing is deprecated for.
-    """
-    where, given = _service_level(document)
-    deprecated = document.data.get("status") == "deprecated"
-    if not where:
-        if deprecated:
-            problem = f"'deprecated' needs a last day; write slaProperties: [{{property: {END_OF_LIFE}, value: 2030-12-31}}]"
-            raise document.error(["status"], problem)
-        return None
-    if not deprecated:
-        raise document.error(
-            where, f"'{document.data.get('status')}' contracts have no {END_OF_LIFE}; write status: deprecated"
-        )
-    try:
-        if len(str(given)) != len("2030-12-31"):
-            raise ValueError
-        return date.fromisoformat(str(given))
-    except ValueError:
-        raise document.error([*where, "value"], f"'{given}' is no day; write one such as 2030-12-31") from None
-
-
-def major_of(document: Document) -> str | None:
-    """The port of the same product whose older major version the contract keeps; None when it stands for itself."""
-    where, given = custom_property(document, (), document.data, MAJOR_OF)
-    return str(given) if where else None
-
-
-def _service_level(document: Document) -> tuple[Where, Any]:
-    """The last day as given, and where it stands; nowhere when it is not given."""
-    levels = enumerate(mappings(document.data.get("slaProperties")))
-    found = [(position, item.get("value")) for position, item in levels if item.get("property") == END_OF_LIFE]
-    if len(found) > 1:
-        raise document.error(["slaProperties", found[1][0]], f"{END_OF_LIFE} stands twice; keep one")
-    return (["slaProperties", found[0][0]], found[0][1]) if found else ([], None)
-
-
-PROPERTY = "maxRowLoss"
-
-
-def max_row_loss(document: Document) -> float | None:
-    """A share from 0 (none may be missing) to 1 (all may be); None when the contract says nothing. Raises `InvalidFile`."""
-    at, share = custom_property(document, [], document.data, PROPERTY)
-    if at and (type(share) not in (int, float) or not 0 <= share <= 1):
-        raise document.error(at, f"{PROPERTY}: {share!r} is not a share from 0 to 1 such as 0.5, which is half of the rows")
-    return float(share) if at else None
-
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
 TODO = "TODO: "
-"""What begins a text that a person still has to write, a classification too; `kit check` refuses it."""
+"""Begins a text or classification that a person still has to write; `kit check` refuses it."""
 
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
-_UNITS = {"h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24, "w": 168, "week": 168, "weeks": 168,
-          "y": 8766, "yr": 8766, "year": 8766, "years": 8766}  # fmt: skip
-_LONGEST = 1000 * _UNITS["y"]
 
 
 @dataclass(frozen=True, order=True)
@@ -89,12 +33,12 @@ class Version:
 
     @classmethod
     def parse(cls, text: object) -> "Version | None":
-        """The version in `text`, or None when it is not `MAJOR.MINOR.PATCH`."""
+        """Return the version in `text`, None when it is not `MAJOR.MINOR.PATCH`."""
         match = _VERSION.fullmatch(text) if isinstance(text, str) else None
         return cls(*map(int, match.groups())) if match else None
 
     def serves(self, wanted: "Version") -> bool:
-        """Whether a reader that asked for `wanted` can use this one: same major version, not older."""
+        """Return whether a reader that declares `wanted` can use this version: same major version, not older."""
         return self.major == wanted.major and self >= wanted
 
     def __str__(self) -> str:
@@ -103,7 +47,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Column:
-    """One column as promised; `type` is a DuckDB type in lower case, `classification` also a text that begins with TODO.
+    """One column; `type` is a DuckDB type in lower case, `classification` may also be a text that begins with TODO.
 
     `physical_name` is the column's name in the raw data of a source; empty when it is `name`.
     """
@@ -119,22 +63,12 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Sla:
-    """Service levels: how old the newest data may be, how often it is published, how long it is kept."""
-
-    latency: timedelta | None = None
-    latency_column: str | None = None
-    frequency: timedelta | None = None
-    retention: timedelta | None = None
-
-
-@dataclass(frozen=True)
 class Contract:
     """An ODCS data contract for one table.
 
-    `end_of_life` is the last day it is served, of a deprecated one; `major_of` the port whose older version it keeps.
-    `quarantine_limit` is the highest share of its rows that may be set aside, None when no rule sets any aside;
-    `max_row_loss` the highest share that may be missing against the last snapshot, None when the contract says nothing.
+    `end_of_life` is the last day of a deprecated contract; `major_of` the port of the same product whose older major
+    version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
+    quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
     `csv` is the format of a source's CSV files.
     """
 
@@ -158,7 +92,7 @@ class Contract:
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
-        """The rules that set rows aside."""
+        """The rules that quarantine rows."""
         return tuple(rule for rule in self.rules if rule.quarantines)
 
     @property
@@ -166,15 +100,15 @@ class Contract:
         """The columns whose values the kit replaces."""
         return tuple(column for column in self.columns if column.mask and column.mask.applies)
 
-    def schema_problems(self, found: Mapping[str, str]) -> list[str]:
-        """How a table's columns, types by name, differ from the contract's; empty when they are the same, order aside."""
-        promised = {column.name: column.type for column in self.columns}
-        missing = [f"column '{name}' ({kind}) is missing" for name, kind in promised.items() if name not in found]
-        extra = [f"column '{name}' ({kind}) is not in the contract" for name, kind in found.items() if name not in promised]
+    def schema_problems(self, types: Mapping[str, str]) -> list[str]:
+        """Return how the columns of a table, as types by name, differ from the contract's, whatever their order."""
+        contract = {column.name: column.type for column in self.columns}
+        missing = [f"column '{name}' ({kind}) is missing" for name, kind in contract.items() if name not in types]
+        extra = [f"column '{name}' ({kind}) is not in the contract" for name, kind in types.items() if name not in contract]
         wrong = [
-            f"column '{name}' is {found[name]}, the contract says {kind}"
-            for name, kind in promised.items()
-            if name in found and found[name] != kind
+            f"column '{name}' is {types[name]}, the contract says {kind}"
+            for name, kind in contract.items()
+            if name in types and types[name] != kind
         ]
         return missing + extra + wrong
 
@@ -189,7 +123,7 @@ class Contract:
 
 
 class _Reader:
-    """Turns one checked document into a `Contract`."""
+    """Reads a `Contract` from a document that is valid by the standard."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -215,13 +149,16 @@ class _Reader:
         columns = tuple(self.column([*at, "properties", i], item) for i, item in enumerate(properties))
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise fail([*at, "properties"], f"the column '{twice[0]}' stands twice; keep one")
+            raise fail([*at, "properties"], f"the column '{twice[0]}' is written twice; keep one")
         raw_names = [column.physical_name or column.name for column in columns]
         if twice := sorted({name for name in raw_names if raw_names.count(name) > 1}):
             raise fail([*at, "properties"], f"'{twice[0]}' is the physicalName of more than one column; keep one")
         key = self.key(properties)
         team = data.get("team") or {}
         rules = tuple(self.rules.rules(table, properties, key))
+        dated = [column.name for column in columns if column.type.startswith(("date", "timestamp"))]
+        masked = [column.name for column in columns if column.mask and column.mask.applies]
+        major_of, port = custom_property(self.document, (), data, "majorOf")
         return Contract(
             path=self.document.path,
             id=data["id"],
@@ -233,10 +170,10 @@ class _Reader:
             columns=columns,
             key=key,
             rules=rules,
-            sla=self.sla(name, columns),
+            sla=read_sla(self.document, name, dated, masked),
             tags=tuple(data.get("tags") or ()),
             end_of_life=end_of_life(self.document),
-            major_of=major_of(self.document),
+            major_of=str(port) if major_of else None,
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
             max_row_loss=max_row_loss(self.document),
             csv=CsvFormat.from_document(self.document),
@@ -279,45 +216,9 @@ class _Reader:
         parts.sort(key=lambda item: item.get("primaryKeyPosition", 1))
         return tuple(item["name"] for item in parts)
 
-    def sla(self, table: str, columns: tuple[Column, ...]) -> Sla:
-        dated = [column.name for column in columns if column.type.startswith(("date", "timestamp"))]
-        values: dict[str, Any] = {}
-        for position, item in enumerate(self.data.get("slaProperties") or []):
-            where: Where = ["slaProperties", position]
-            name = item["property"]
-            if name == END_OF_LIFE:
-                continue
-            if name not in ("latency", "frequency", "retention"):
-                raise self.document.error(
-                    [*where, "property"], f"'{name}' cannot be measured; there are: latency, frequency, retention, endOfLife"
-                )
-            if name in values:
-                raise self.document.error(where, f"{name} stands twice; keep one")
-            hours, value, unit = _UNITS.get(str(item.get("unit"))), item["value"], item.get("unit") or "without unit"
-            if hours is None or type(value) not in (int, float) or not 0 < hours * value <= _LONGEST:
-                raise self.document.error(
-                    where, f"{name} is {value!r} {unit}; give a number above 0 and a unit: h, d, w or y, at most 1000 y"
-                )
-            values[name] = timedelta(hours=hours * value)
-            if name == "latency":
-                element = item.get("element", "")
-                owner, _, column = element.partition(".")
-                if owner != table or column not in dated:
-                    raise self.document.error(
-                        [*where, "element"],
-                        f"'{element}' is not a date or timestamp of '{table}'; there are: {', '.join(dated) or 'none'}; "
-                        f"write {table}.COLUMN",
-                    )
-                if any(c.name == column and c.mask and c.mask.applies for c in columns):
-                    raise self.document.error(
-                        [*where, "element"], f"'{element}' is masked, so that readers cannot see its age; choose another one"
-                    )
-                values["latency_column"] = column
-        return Sla(**values)
-
 
 def _before_schema(document: Document) -> None:
-    """Ask for what the JSON schema would ask for in words that help nobody."""
+    """Raise `InvalidFile` for errors that the JSON schema would describe in unclear words."""
     rules = RuleReader(document)
     for number, table in enumerate(mappings(document.data.get("schema"))):
         at: Where = ["schema", number]

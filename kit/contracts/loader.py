@@ -1,4 +1,4 @@
-"""YAML files read strictly and held against a standard; what was found valid is remembered by its content."""
+"""Documents of the standards: YAML files read strictly and validated, with a cache of valid ones by content."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ products the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-da
 
 
 def check_schema(document: Document, standard: Standard) -> None:
-    """Raise `InvalidFile` for the first and most specific way in which a document breaks a standard."""
+    """Raise `InvalidFile` for the most specific violation of a standard by a document."""
     from jsonschema.exceptions import best_match
 
     errors = list(_validator(standard).iter_errors(document.data))
-    # Where a field has a wrong value, its neighbours count as unevaluated too: that error says the least.
+    # A wrong value leaves the other fields of its object unevaluated too, which is the least specific error.
     error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
     if error is not None:
         message = error.message if len(error.message) < 300 else f"{error.message[:150]} … {error.message[-120:]}"
@@ -30,7 +30,7 @@ def check_schema(document: Document, standard: Standard) -> None:
 
 
 def contract_schema() -> Path:
-    """The file of the JSON schema of contracts; raises `KitError` when the package it comes in is missing."""
+    """Return the JSON schema file of contracts; raises `KitError` when its package is not installed."""
     spec = find_spec("open_data_contract_standard")
     if spec is None or spec.origin is None:
         raise KitError("the package 'open-data-contract-standard' is not installed; run `make install`")
@@ -39,7 +39,7 @@ def contract_schema() -> Path:
 
 @cache
 def _schema_digest(standard: Standard) -> str:
-    """A digest of the JSON schema of a standard: a file judged by another schema is judged anew."""
+    """Return a digest of the JSON schema of a standard: with another schema every file is validated again."""
     return hashlib.sha256(json.dumps(_schema(standard), sort_keys=True).encode()).hexdigest()
 
 
@@ -58,7 +58,7 @@ def _validator(standard: Standard) -> Any:
     search = jsonschema.Draft201909Validator.VALIDATORS["unevaluatedProperties"]
 
     def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
-        # The search judges the object by every part of the schema once more, and hardly ever finds anything.
+        # The search validates the object by every part of the schema again, and rarely reports anything.
         if not isinstance(instance, dict) or not instance.keys() <= _declared(schema, whole):
             yield from search(validator, value, instance, schema)
 
@@ -67,7 +67,7 @@ def _validator(standard: Standard) -> Any:
 
 
 def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
-    """The properties that an object valid by a schema may have in any case."""
+    """Return the properties that every object valid by a schema may have."""
     names = set(schema.get("properties", ()))
     parts = list(schema.get("allOf", ()))
     if "$ref" in schema:
@@ -76,31 +76,30 @@ def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
 
 
 class DocumentReader:
-    """Reads the files of a mesh. What lies in the folder `cache` only saves time, never changes what is read.
+    """Reads the documents of a mesh. The folder `cache` saves time and never changes the result.
 
-    A file is known by its content alone, and only when it was valid: whatever is wrong with a file is found and told
-    anew each time.
+    The cache has valid files only, by content: an invalid file is validated each time.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
-        self._remembered = ContentCache(cache / "documents" if cache else None)
+        self._cache = ContentCache(cache / "documents" if cache else None)
 
     def read(self, path: Path, standard: Standard, before: Callable[[Document], None] = lambda document: None) -> Document:
-        """The file's data, valid by the standard; raises `InvalidFile` with file, line and field.
+        """Return a file that is valid by the standard; raises `InvalidFile` with file, line and field.
 
-        `before` may refuse in better words what the standard would refuse.
+        `before` runs before the validation, to raise errors in clearer words.
         """
         text = read_text(path)
         key = ContentCache.key(_schema_digest(standard), text)
-        known = self._remembered.lookup(key)
-        if known is not None:
-            return Document(path, text, json.loads(known))
+        cached = self._cache.lookup(key)
+        if cached is not None:
+            return Document(path, text, json.loads(cached))
         document = parse_yaml(path, text)
         before(document)
         check_schema(document, standard)
-        self._remembered.put(key, json.dumps(document.data))
+        self._cache.put(key, json.dumps(document.data))
         return document
 
     def save(self) -> None:
-        """Remember what was read, and only that: what belongs to no file any more is forgotten."""
-        self._remembered.save()
+        """Write the cache of the files that were read; entries of other files are dropped."""
+        self._cache.save()

@@ -38,8 +38,10 @@ def confine(connection: Any, files: Iterable[Path | str], folders: Iterable[Path
     """Confine a connection, irrevocably, to files that it may read and folders that it may also write in."""
     if connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
         return  # another connection to the same database has confined it already
-    for setting, paths in (("allowed_paths", files), ("allowed_directories", folders)):
-        connection.execute(f"set {setting} = [{', '.join(work.literal(str(path)) for path in paths)}]")
+    # DuckDB compares a path as a query writes it: views write it as a pattern that matches it alone.
+    allowed = [text for path in files for text in dict.fromkeys((work.literal(str(path)), work.file_literal(Path(path))))]
+    connection.execute(f"set allowed_paths = [{', '.join(allowed)}]")
+    connection.execute(f"set allowed_directories = [{', '.join(work.literal(str(path)) for path in folders)}]")
     for name, value in _SETTINGS.items():
         connection.execute(f"set {name} = {value}")
 

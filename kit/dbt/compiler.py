@@ -86,7 +86,7 @@ def _compile(
         except subprocess.TimeoutExpired:
             raise TransformError(f"'{product.name}': dbt did not compile the project in {_SECONDS} s") from None
         if process.returncode:
-            # stderr alone holds no reason: the interpreter writes there while it ends.
+            # dbt reports on stdout; the interpreter writes to stderr while it ends.
             output = " ".join((process.stdout.strip() or process.stderr).split())
             raise TransformError(f"'{product.name}': dbt cannot compile the project: {output[-600:]}")
         manifest = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from kit.core import sandbox
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
-    """Confines what models, tests and hooks of a project can touch."""
+    """Confines the models, tests and hooks of a project to its own files and tables."""
 
     def configure_connection(self, conn: Any) -> None:
-        """Shut the connection before the first statement of the project runs."""
+        """Confine the connection before the first statement of the project runs."""
         sandbox.confine_as_declared(conn, Path(self.creds.path))

@@ -1,4 +1,4 @@
-"""A dbt project rendered without dbt, which takes milliseconds where dbt takes seconds; what only dbt can render is refused."""
+"""Renders a dbt project without dbt, in milliseconds instead of seconds; refuses a project that only dbt can render."""
 
 import json
 import os
@@ -101,7 +101,7 @@ class RenderedProject:
         return self.short_names(self.templates.render(read_text(path).strip(), **names))
 
     def _check(self) -> None:
-        """Refuse what makes dbt write other SQL than the files alone say."""
+        """Refuse a project whose files alone do not determine the SQL that dbt writes."""
         if present := [name for name in _OTHER_FILES if (self.product.folder / name).exists()]:
             raise TransformError(f"{present[0]} is left to dbt")
         if "dispatch" in self.settings:

@@ -20,7 +20,7 @@ _DBT_ONLY = (
     "store_raw_result", "store_result", "submit_python_job", "this", "thread_id", "toyaml", "try_or_compiler_error",
     "validation", "write", "zip", "zip_strict",
 )  # fmt: skip
-"""Names that a template knows in dbt. Each is defined here too, but what it holds is not known."""
+"""Names that a template knows in dbt. Here each has an unknown value."""
 
 
 class DbtValue:
@@ -38,7 +38,7 @@ class DbtValue:
         self._unknown()
 
     def _unknown(self, *_: Any, **__: Any) -> NoReturn:
-        raise TransformError("a template uses what only dbt knows")
+        raise TransformError("a template uses a value that only dbt knows")
 
     __bool__ = __call__ = __contains__ = __eq__ = __getitem__ = __hash__ = __iter__ = __len__ = _unknown
 

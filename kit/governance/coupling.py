@@ -192,7 +192,7 @@ def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> It
             continue
         yield from found.faults
         inputs = {item.name for item in port.reads}
-        seen.all = seen.all or found.escapes
+        seen.all = seen.all or found.reads_any
         for read in found.reads:
             matching = {name for name in inputs if read.matches(name)}
             seen.names |= matching

@@ -20,7 +20,7 @@ from kit.contracts import (
 )
 from kit.core import Config, KitError, mappings, read_yaml
 from kit.lineage import column_use
-from kit.mesh import DESCRIPTOR, Mesh, folders, versions
+from kit.mesh import DESCRIPTOR, Context, Mesh, folders, resolve_version
 
 _SUFFIX = ".odcs.yaml"
 _BREAKING = ("major", "review")
@@ -208,7 +208,7 @@ class _Comparison:
             declared = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
             if declared is None:
                 continue
-            serving = versions.resolve_version(item.name.partition(".")[2], declared, offered)
+            serving = resolve_version(item.name.partition(".")[2], declared, offered)
             if need := needs.get(reader.name):
                 columns = _affected_columns(need.lost(old, new) if new else breaking, need.columns)
             else:
@@ -249,7 +249,7 @@ class _Comparison:
     @cached_property
     def mesh(self) -> Mesh:
         """The old mesh; in the new one a reader of a changed port may be broken."""
-        return Mesh.load(self.old.domains, self.old.cache)
+        return Context(self.old).mesh
 
     @cached_property
     def column_use(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:

@@ -3,7 +3,7 @@
 A mesh goes in; graphs of tables and columns come out, and everything that a text of SQL or Python refers to.
 """
 
-from kit.lineage.columns import column_lineage, column_use, notebook_columns
+from kit.lineage.columns import column_lineage, column_use
 from kit.lineage.graph import (
     LineageNode,
     downstream,
@@ -15,17 +15,17 @@ from kit.lineage.graph import (
     upstream,
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
-from kit.lineage.python_reads import CodePlace, PythonReads, ingest_reads, notebook_reads
+from kit.lineage.python import PythonReads, external_reads, ingest_reads, notebook_columns, notebook_reads
 from kit.lineage.sql import SqlReader
 
 __all__ = [
-    "CodePlace",
     "LineageNode",
     "PythonReads",
     "SqlReader",
     "column_lineage",
     "column_use",
     "downstream",
+    "external_reads",
     "hide_models",
     "hide_nodes",
     "ingest_reads",

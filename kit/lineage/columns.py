@@ -1,16 +1,12 @@
 """Lineage of columns, and the columns of each port that its consumers use."""
 
-import ast
-import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from kit.contracts import foreign_key_checks
 from kit.core import Config, KitError
 from kit.lineage.product_sql import column_references
-from kit.lineage.sql import names_in
+from kit.lineage.python import notebook_columns
 from kit.mesh import DataProduct, Mesh
-from kit.notebooks import code_cells
 
 
 def column_lineage(config: Config, mesh: Mesh, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[str, ...]]:
@@ -57,31 +53,3 @@ def column_use(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str]
                 known = [part for part in parts if part is not None]
                 use[item.port][product.name] = frozenset().union(*known) if len(known) == len(parts) else None
     return use
-
-
-def notebook_columns(path: Path, columns: Iterable[str]) -> set[str] | None:
-    """The columns a notebook names; None when it names none, or cannot be parsed.
-
-    Names it puts together from data are not seen; those of an f-string are, by the parts that are fixed.
-    """
-    words: set[str] = set()
-    patterns = []
-    try:
-        cells = code_cells(path)
-    except KitError:
-        return None
-    for query in (query for cell in cells for query in cell.queries):
-        words |= names_in(query.query)
-    for node in (node for cell in cells for node in ast.walk(cell.tree)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            words |= set(re.findall(r"\w+", node.value))
-        elif isinstance(node, ast.Attribute):
-            words.add(node.attr)
-        elif isinstance(node, ast.keyword) and node.arg:
-            words.add(node.arg)
-        elif isinstance(node, ast.JoinedStr):
-            parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
-            if any(parts) and all(re.fullmatch(r"\w*", part or "") for part in parts):
-                patterns.append("".join(r"\w*" if part is None else re.escape(part) for part in parts))
-    named = {name for name in columns if name in words or any(re.fullmatch(pattern, name) for pattern in patterns)}
-    return named or None

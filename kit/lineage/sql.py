@@ -73,7 +73,7 @@ class SqlReader:
         self._cache = ContentCache(file)
 
     def read(self, sql: str, *, may_change: bool = False, columns: TableColumns | None = None) -> SqlReferences:
-        """Return what `read_sql` returns."""
+        """As `read_sql`."""
         known = json.dumps(columns and {table: list(names) for table, names in columns.items()}, sort_keys=True)
         key = ContentCache.key(sql, str(may_change), known)
         text = self._cache.lookup(key)
@@ -109,7 +109,7 @@ def _parsed(sql: str) -> tuple[tuple[Any, ...], str]:
     except (SqlglotError, RecursionError) as error:
         first = (getattr(error, "errors", None) or [{"description": "it is too deep", "line": 1}])[0]
         reason = first["description"].partition(" but got <Token")[0].rstrip(".")
-        return (), f"cannot be understood in line {first['line']}: {reason}"
+        return (), f"cannot be parsed in line {first['line']}: {reason}"
 
 
 def _read_tree(tree: Any, may_change: bool, tables: dict[str, None], faults: dict[str, None]) -> None:
@@ -123,7 +123,7 @@ def _read_tree(tree: Any, may_change: bool, tables: dict[str, None], faults: dic
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             if (name := _function(table.this)) not in _MAKE_ROWS:
-                faults[f"takes rows from {name}(), which reads what is no table; read a table"] = None
+                faults[f"takes rows from {name}(), which is no table; read a table"] = None
         elif not table.db and _NO_NAME.search(table.name):
             faults[f"reads the file '{table.name}' in place of a table; declare what it holds in {DESCRIPTOR}"] = None
         elif table.db or table.name.lower() not in set(_visible_queries(table)):

@@ -1,4 +1,4 @@
-"""The columns of one parsed SQL query: what those of its result are made from, and all that it touches."""
+"""The columns of one parsed SQL query: the origins of those in its result, and all that it uses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

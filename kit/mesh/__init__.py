@@ -1,14 +1,14 @@
-"""The mesh as its domains declare it: data products, ports, sources, partitions, schedules, parameters and their graph.
+"""The mesh as its domains declare it: data products with ports, sources, partitions, schedules and parameters.
 
 The folder `domains/` goes in; a `Mesh` of `DataProduct`s with resolved inputs comes out.
 """
 
-from kit.mesh import versions
 from kit.mesh.context import Context
 from kit.mesh.mesh import Broken, Mesh, folders
 from kit.mesh.parameters import TYPES, Parameter, assignments, check_parameters, parameters, tagged
 from kit.mesh.partitions import Partitions
 from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
+from kit.mesh.versions import resolve_version
 
 __all__ = [
     "DESCRIPTOR",
@@ -28,6 +28,6 @@ __all__ = [
     "folders",
     "name_problem",
     "parameters",
+    "resolve_version",
     "tagged",
-    "versions",
 ]

@@ -1,4 +1,4 @@
-"""All data products and the graph their ports form."""
+"""All data products of a mesh, and the graph of their ports."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -12,36 +12,39 @@ from kit.mesh import versions
 from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
 
 
-def served(item: InputPort, provider: DataProduct) -> str | None:
-    """The id of the provider's port that serves an input, perhaps the one that keeps an older version; None for none."""
+def serving_port(item: InputPort, provider: DataProduct) -> str | None:
+    """Return the id of the provider's port that serves an input; None for none.
+
+    It may be the port that keeps an older version.
+    """
     offered = {port.name: port.contract.version for port in provider.ports}
     name = versions.resolve_version(item.name.partition(".")[2], item.version, offered)
     return f"{provider.name}.{name}" if name else None
 
 
-def resolved(product: DataProduct, products: Mapping[str, DataProduct]) -> DataProduct:
-    """The product with the ports that serve it as its inputs; those of a provider in error stay as they are declared."""
+def resolve_inputs(product: DataProduct, products: Mapping[str, DataProduct]) -> DataProduct:
+    """Return the product with the serving ports as its inputs; inputs from a broken provider stay as declared."""
 
-    def port(item: InputPort) -> InputPort:
-        found = served(item, products[item.product]) if item.product in products else None
-        return replace(item, port=found, called=item.port) if found and found != item.port else item
+    def resolve(item: InputPort) -> InputPort:
+        port = serving_port(item, products[item.product]) if item.product in products else None
+        return replace(item, port=port, declared=item.port) if port and port != item.port else item
 
-    ports = tuple(replace(made, reads=tuple(map(port, made.reads))) for made in product.ports)
-    return replace(product, inputs=tuple(map(port, product.inputs)), ports=ports)
+    ports = tuple(replace(port, reads=tuple(map(resolve, port.reads))) for port in product.ports)
+    return replace(product, inputs=tuple(map(resolve, product.inputs)), ports=ports)
 
 
-def needed(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
-    """The products with, at each of their ports, what the readers it serves state they need of it."""
-    stated: dict[str, list[ConsumerContract]] = {}
+def attach_needs(products: Mapping[str, DataProduct]) -> dict[str, DataProduct]:
+    """Return the products with the consumer contracts of each port at that port."""
+    needs: dict[str, list[ConsumerContract]] = {}
     for product in products.values():
         for item in product.inputs:
-            stated.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
+            needs.setdefault(item.port, []).extend(need for need in product.needs if need.port == item.name)
 
-    def told(product: DataProduct) -> DataProduct:
-        ports = tuple(replace(port, needs=tuple(stated.get(port.id, ()))) for port in product.ports)
+    def attach(product: DataProduct) -> DataProduct:
+        ports = tuple(replace(port, needs=tuple(needs.get(port.id, ()))) for port in product.ports)
         return replace(product, ports=ports) if ports != product.ports else product
 
-    return {name: told(product) for name, product in products.items()}
+    return {name: attach(product) for name, product in products.items()}
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,17 @@ class Broken:
 
 @dataclass(frozen=True)
 class Mesh:
-    """The healthy products, providers before consumers, and the broken ones beside them."""
+    """The valid products, providers before consumers, and the broken ones."""
 
     products: tuple[DataProduct, ...]
     broken: tuple[Broken, ...]
 
     @classmethod
     def load(cls, domains: Path, cache: Path | None = None) -> "Mesh":
-        """Read every folder of `domains`; what is wrong with one product breaks that product only.
+        """Read every folder of `domains`; an error in one product makes only that product broken.
 
-        Files that were found valid are remembered in the folder `cache`, if one is given. Raises `MeshError` when there
-        is no folder `domains`.
+        Validated files are cached in the folder `cache`, if one is given. Raises `MeshError` when there is no folder
+        `domains`.
         """
         documents = DocumentReader(cache)
         healthy: dict[str, DataProduct] = {}
@@ -83,13 +86,13 @@ class Mesh:
         documents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
-        healthy = needed({name: resolved(product, healthy) for name, product in healthy.items()})
+        healthy = attach_needs({name: resolve_inputs(product, healthy) for name, product in healthy.items()})
         order = TopologicalSorter(_providers(healthy)).static_order()
         products = tuple(healthy[name] for name in order if name in healthy)
         return cls(products, tuple(broken[name] for name in sorted(broken)))
 
     def product(self, name: str) -> DataProduct:
-        """The product of that name; raises `UnknownName`, or `MeshError` with the reason when it is broken."""
+        """Return a product by name; raises `UnknownName`, or `MeshError` with the reason when it is broken."""
         for product in self.products:
             if product.name == name:
                 return product
@@ -99,36 +102,36 @@ class Mesh:
         raise UnknownName(f"there is no data product '{name}'; there are: {_list(self.names)}")
 
     def port(self, port: str) -> OutputPort:
-        """The port `PRODUCT.PORT`; raises `UnknownName` or `MeshError`."""
+        """Return the port `PRODUCT.PORT`; raises `UnknownName` or `MeshError`."""
         product, dot, name = port.partition(".")
         if not dot:
             raise UnknownName(f"'{port}' is not PRODUCT.PORT; there are: {_list(p.id for p in self.ports)}")
-        found = self.product(product)
-        offered = found.port(name)
-        if offered is None:
-            raise UnknownName(f"'{product}' has no port '{name}'; there are: {_list(p.id for p in found.ports)}")
-        return offered
+        provider = self.product(product)
+        output = provider.port(name)
+        if output is None:
+            raise UnknownName(f"'{product}' has no port '{name}'; there are: {_list(p.id for p in provider.ports)}")
+        return output
 
     @property
     def ports(self) -> tuple[OutputPort, ...]:
-        """Every port of every healthy product."""
+        """All ports of the valid products."""
         return tuple(port for product in self.products for port in product.ports)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all products, the broken ones too."""
+        """The names of all products, broken ones included."""
         return tuple(sorted([product.name for product in self.products] + [item.name for item in self.broken]))
 
     def consumers(self, product: str) -> tuple[str, ...]:
-        """The names of the products that read a port of this one directly."""
+        """Return the names of the products that read a port of this product directly."""
         return tuple(p.name for p in self.products if any(i.product == product for i in p.inputs))
 
     def readers(self, port: str) -> tuple[DataProduct, ...]:
-        """The products that read a port, be it under the name of its newer version."""
+        """Return the products that read a port, also those that declare it by the name of its newer version."""
         return tuple(product for product in self.products if any(item.port == port for item in product.inputs))
 
     def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
-        """The named products (or owners of the named ports) in build order; all of them for no name.
+        """Return the named products, or the products of the named ports, in build order; all products without a name.
 
         Raises `UnknownName` or `MeshError`.
         """
@@ -147,24 +150,22 @@ class Mesh:
         steps: dict[str, set[str]] = {}
         for product in self.products:
             for port in product.inputs:
-                here, there = (product.name, port.product) if up else (port.product, product.name)
-                steps.setdefault(here, set()).add(there)
-        found, todo = set(start), list(start)
+                first, second = (product.name, port.product) if up else (port.product, product.name)
+                steps.setdefault(first, set()).add(second)
+        reached, todo = set(start), list(start)
         while todo:
-            name = todo.pop()
-            for other in steps.get(name, ()):
-                if other not in found:
-                    found.add(other)
-                    todo.append(other)
-        return found
+            for name in steps.get(todo.pop(), set()) - reached:
+                reached.add(name)
+                todo.append(name)
+        return reached
 
 
 def folders(domains: Path) -> list[Path]:
-    """The folders that hold data products, by name; raises `MeshError` when `domains` is none."""
+    """Return the folders of data products, sorted by name; raises `MeshError` when `domains` is no folder."""
     if not domains.is_dir():
         raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
-    with os.scandir(domains) as found:
-        return sorted(Path(entry.path) for entry in found if entry.is_dir() and not entry.name.startswith((".", "_")))
+    with os.scandir(domains) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith((".", "_")))
 
 
 def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:
@@ -172,9 +173,9 @@ def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:
 
 
 def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> None:
-    """Move products whose input ports nobody offers to the broken ones.
+    """Move products with an input port that no product offers to the broken ones.
 
-    An input of a broken product is not unmet: its last published snapshot still serves.
+    An input from a broken product is valid: its last published snapshot is still read.
     """
     for product in list(healthy.values()):
         for port in product.inputs:
@@ -182,14 +183,14 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
             if provider is None and port.product in broken:
                 continue
             offered = provider.port(port.port.partition(".")[2]) if provider else None
-            serving = served(port, provider) if provider else None
+            serving = serving_port(port, provider) if provider else None
             if offered is None:
-                there = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
-                problem = f"'{port.port}' is offered by nobody; there are: {there}"
+                known = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
+                problem = f"no product offers '{port.port}'; there are: {known}"
             elif serving is None:
-                problem = f"'{port.port}' is wanted in version {port.version}, but {offered.contract.version} is offered"
+                problem = f"'{port.port}' is declared in version {port.version}, but {offered.contract.version} is offered"
             elif serving != port.port and serving in (other.port for other in product.inputs):
-                problem = f"'{port.port}' in version {port.version} is '{serving}', which is declared too; keep one of them"
+                problem = f"'{port.port}' in version {port.version} is '{serving}', which is declared too; keep one of the two"
             else:
                 continue
             broken[product.name] = _broken(product, problem, port)

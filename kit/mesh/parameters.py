@@ -1,4 +1,4 @@
-"""What a notebook can be given: the names, types, defaults and meanings in its cell tagged `parameters`."""
+"""Parameters of a notebook: names, types, defaults and comments in its cell tagged `parameters`."""
 
 import ast
 import contextlib
@@ -21,7 +21,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter a notebook declares in its cell tagged `parameters`; `help` is the comment beside it."""
+    """A parameter that a notebook declares in its cell tagged `parameters`; `help` is the comment on its line."""
 
     name: str
     type: str
@@ -39,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A name that is given a value in a cell; `annotation` and `comment` are empty where there is none."""
+    """An assignment in a cell; `annotation` and `comment` are empty where there is none."""
 
     name: str
     value: ast.expr
@@ -48,9 +48,9 @@ class Assignment:
 
 
 def parameters(path: Path) -> dict[str, Parameter]:
-    """The declared parameters of a notebook by name; raises `NotebookError` for one that cannot be read.
+    """Return the declared parameters of a notebook by name; raises `NotebookError` for a notebook that cannot be read.
 
-    A parameter's type is its annotation or, without one, that of its default value.
+    The type of a parameter is its annotation or, without one, the type of its default value.
     """
     try:
         notebook = read_json(path)
@@ -75,14 +75,14 @@ def parameters(path: Path) -> dict[str, Parameter]:
 
 
 def tagged(cells: list[dict[str, Any]], tag: str) -> Iterator[str]:
-    """The text of the cells with a tag."""
+    """Yield the source of the cells with a tag."""
     for cell in cells:
         if tag in (cell.get("metadata") or {}).get("tags", ()):
             yield "".join(cell.get("source", ""))
 
 
 def assignments(source: str) -> Iterator[Assignment]:
-    """The names that a cell gives values to, line by line; raises `SyntaxError` for what is no Python."""
+    """Yield the assignments of a cell in order; raises `SyntaxError` for a cell that is not Python."""
     plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
     body = ast.parse(plain).body
     comments = {
@@ -102,10 +102,10 @@ def assignments(source: str) -> Iterator[Assignment]:
             yield Assignment(target.id, statement.value, annotation.strip("'\""), comment)
 
 
-def check_parameters(path: Path, declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values, text turned into the declared types; raises `NotebookError` before any kernel starts."""
+def check_parameters(path: Path, declared: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with texts converted to the declared types; raises `NotebookError` for a wrong one."""
     checked = {}
-    for name, value in given.items():
+    for name, value in values.items():
         if name not in declared or not _NAME.fullmatch(name):
             allowed = ", ".join(f"{p.name}: {p.type}" for p in declared.values()) or "none"
             raise NotebookError(f"has no parameter '{name}'; there are: {allowed}", path)

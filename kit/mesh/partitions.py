@@ -1,4 +1,4 @@
-"""A product cut into parts that are built one at a time: by day, or by a key such as a customer or a region."""
+"""Partitions of a product, which are built one at a time: by day, or by a key such as a customer or a region."""
 
 import re
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _FORM = "write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, 
 
 @dataclass(frozen=True)
 class Partitions:
-    """How the ports of a product are cut. `column` is in every port and holds the key of each row's partition.
+    """The partitions of a product. Every port has `column`, which holds the partition key of each row.
 
-    With `start` there is one partition per day from that day on, the key being the ISO date; else one per key in `keys`.
+    With `start` there is a partition for each day from that day on, and its key is the ISO date; else one for each of `keys`.
     """
 
     column: str
@@ -24,17 +24,17 @@ class Partitions:
     keys: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, document: Document, where: Where, given: Any) -> "Partitions":
-        """Read a declaration; raises `InvalidFile`."""
-        wanted = {"column", "start"}, {"column", "keys"}
-        if not isinstance(given, dict) or set(given) not in wanted or not IDENTIFIER.fullmatch(str(given["column"])):
-            raise document.error(where, f"cannot be understood; {_FORM}")
-        if "start" in given:
+    def from_document(cls, document: Document, where: Where, value: Any) -> "Partitions":
+        """Read the declaration in a descriptor; raises `InvalidFile`."""
+        fields = {"column", "start"}, {"column", "keys"}
+        if not isinstance(value, dict) or set(value) not in fields or not IDENTIFIER.fullmatch(str(value["column"])):
+            raise document.error(where, f"is no declaration of partitions; {_FORM}")
+        if "start" in value:
             try:
-                return cls(given["column"], start=datetime.strptime(str(given["start"]), "%Y-%m-%d").date())
+                return cls(value["column"], start=datetime.strptime(str(value["start"]), "%Y-%m-%d").date())
             except ValueError:
-                raise document.error([*where, "start"], f"'{given['start']}' is not a date such as 2024-01-31") from None
-        keys = given["keys"]
+                raise document.error([*where, "start"], f"'{value['start']}' is not a date such as 2024-01-31") from None
+        keys = value["keys"]
         if not isinstance(keys, list) or not 0 < len(keys) <= _MOST:
             raise document.error([*where, "keys"], f"must be a list of 1 to {_MOST:,} keys")
         for position, key in enumerate(keys):
@@ -42,29 +42,31 @@ class Partitions:
                 problem = f"'{key}' cannot name a partition; use letters, digits and _ . - inside, at most 64"
                 raise document.error([*where, "keys", position], problem)
         if len(set(map(str, keys))) < len(keys):
-            raise document.error([*where, "keys"], "a key stands twice; keep one")
-        first: dict[str, str] = {}
+            raise document.error([*where, "keys"], "a key is listed twice; keep one")
+        by_folder: dict[str, str] = {}
         for key in map(str, keys):
-            if first.setdefault(key.lower(), key) != key:
-                problem = f"'{first[key.lower()]}' and '{key}' differ in case only, which file systems may not; rename one"
+            if by_folder.setdefault(key.lower(), key) != key:
+                problem = (
+                    f"'{by_folder[key.lower()]}' and '{key}' differ only in case, which some file systems ignore; rename one"
+                )
                 raise document.error([*where, "keys"], problem)
-        return cls(given["column"], keys=tuple(first.values()))
+        return cls(value["column"], keys=tuple(by_folder.values()))
 
     def all(self, clock: datetime) -> tuple[str, ...]:
-        """Every key there is at a moment: the days before it, oldest first, or the keys as declared."""
+        """Return the keys of all partitions at a moment: the days before it, oldest first, or the declared keys."""
         if self.start is None:
             return self.keys
         return tuple(str(self.start + timedelta(days=number)) for number in range((clock.date() - self.start).days))
 
-    def select(self, product: str, asked: tuple[str, ...], clock: datetime) -> tuple[str, ...]:
-        """The partitions that are asked for, all without; raises `UnknownName` when one is not there, or none is."""
+    def select(self, product: str, requested: tuple[str, ...], clock: datetime) -> tuple[str, ...]:
+        """Return the requested keys, or all; raises `UnknownName` for an unknown one, and when there is no partition yet."""
         known = self.all(clock)
         if not known:
             raise UnknownName(f"'{product}' has no partitions yet; its first day, {self.start}, must be over")
-        for key in asked:
+        for key in requested:
             if key not in known:
-                there = (
-                    f"{known[0]} to {known[-1]}" if self.start else f"{', '.join(known[:20])}{' …' if len(known) > 20 else ''}"
+                listed = (
+                    f"{known[0]} to {known[-1]}" if self.start else ", ".join([*known[:20], *(["…"] if known[20:] else [])])
                 )
-                raise UnknownName(f"'{product}' has no partition '{key}'; there are: {there}")
-        return asked or known
+                raise UnknownName(f"'{product}' has no partition '{key}'; there are: {listed}")
+        return requested or known

@@ -1,4 +1,4 @@
-"""A data product: one folder of `domains/` as an immutable value."""
+"""A data product, read from one folder of `domains/`."""
 
 import hashlib
 import re
@@ -23,19 +23,19 @@ _PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
 
 @dataclass(frozen=True)
 class InputPort:
-    """A port of another product that this one reads, with the version it was written against.
+    """A port of another product that this product reads, with the version it was written against.
 
-    `called` is what SQL and notebooks call it when `port` is the older major version that serves it.
+    `declared` is the name in the descriptor, SQL and notebooks where `port` is an older major version that serves it.
     """
 
     port: str
     version: Version
-    called: str = ""
+    declared: str = ""
 
     @property
     def name(self) -> str:
-        """What the product itself calls the port."""
-        return self.called or self.port
+        """The name of the port in the descriptor, SQL and notebooks of the product."""
+        return self.declared or self.port
 
     @property
     def product(self) -> str:
@@ -45,7 +45,7 @@ class InputPort:
 
 @dataclass(frozen=True)
 class Source:
-    """A raw source this product ingests; its contract gives the types it is read with."""
+    """A raw source that this product ingests; its contract has the types to read it with."""
 
     name: str
     contract: Contract
@@ -53,11 +53,11 @@ class Source:
 
 @dataclass(frozen=True)
 class OutputPort:
-    """A table this product publishes. `notebook` is the notebook that makes it, None when a dbt model does.
+    """A table that this product publishes, made by its `notebook`, or by a dbt model when that is None.
 
-    `reads` are the ports its notebook gets as inputs, those of its own product included; `needs` what its readers state
-    they need of it, which only a whole mesh knows. `suite` is the expectation suite that `kit sync` writes from its
-    contract, `extra_suite` the one that its team writes.
+    `reads` are the inputs of its notebook, other ports of the product included. `needs` are the consumer contracts of the
+    port, which `Mesh.load` adds. `suite` is the expectation suite that `kit sync` writes from its contract, `extra_suite`
+    the one that its team writes.
     """
 
     id: str
@@ -73,10 +73,10 @@ class OutputPort:
 
 @dataclass(frozen=True)
 class DataProduct:
-    """What a domain team owns: inputs, how they are turned into ports, the promises and who stands for them.
+    """Inputs, transformations, ports and contracts that one team owns.
 
-    `schedule` is a cron line (UTC) it is built on, instead of when its contracts and inputs ask for it. `needs` is what it
-    states it needs of its inputs.
+    `schedule` is the cron line (UTC) of its builds; without one it is built by the frequency in its contracts and after
+    its inputs. `needs` are its consumer contracts of its inputs.
     """
 
     name: str
@@ -96,7 +96,7 @@ class DataProduct:
 
     @classmethod
     def load(cls, folder: Path, documents: DocumentReader | None = None) -> "DataProduct":
-        """Read a domain folder; raises `InvalidFile` for the first thing wrong with any of its files.
+        """Read a domain folder; raises `InvalidFile` for the first error in any of its files.
 
         `product.odps.yaml` must follow the Open Data Product Standard 1.0
         (https://github.com/bitol-io/open-data-product-standard).
@@ -109,11 +109,11 @@ class DataProduct:
         return any(port.notebook is None for port in self.ports)
 
     def port(self, name: str) -> OutputPort | None:
-        """The port of that name, or None."""
+        """Return the port of that name, or None."""
         return next((port for port in self.ports if port.name == name), None)
 
     def code_digest(self) -> str:
-        """A digest of every file that can change what the product publishes or promises."""
+        """Return a digest of all files that can change the published data or the contracts of the product."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
@@ -124,7 +124,7 @@ class DataProduct:
 
 
 def name_problem(name: str) -> str | None:
-    """Why a text cannot name a data product; None when it can."""
+    """Return why a text cannot name a data product; None when it can."""
     if IDENTIFIER.fullmatch(name) and name not in _RESERVED:
         return None
     return f"'{name}' cannot name a data product; use a-z, 0-9 and _, a letter first, at most 63, not '{RAW}'"
@@ -140,7 +140,7 @@ class _Reader:
             raise InvalidFile(problem, self.folder)
         path = self.folder / DESCRIPTOR
         if not path.is_file():
-            raise InvalidFile(f"has no {DESCRIPTOR}, which says who owns it and what it offers", self.folder)
+            raise InvalidFile(f"has no {DESCRIPTOR}; write one with its owner and ports", self.folder)
         document = self.documents.read(path, "odps")
         data = document.data
         name, folder_name = data["name"], self.folder.name
@@ -150,11 +150,11 @@ class _Reader:
             raise document.error(["name"], f"'{name}' must be the folder's name, '{folder_name}'{taken}")
         owner = next((member for member in data["team"] if member.get("role") == "owner"), None)
         if owner is None:
-            raise document.error(["team"], "no member has 'role: owner'; name who stands for the product")
+            raise document.error(["team"], "no member has 'role: owner'; name the owner of the product")
         inputs, sources = self.inputs(document)
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
-        self.once(document, ["outputPorts"], [port.name for port in ports])
-        versions.check({port.name: port.contract for port in ports})
+        self.check_distinct(document, ["outputPorts"], [port.name for port in ports])
+        versions.check_versions({port.name: port.contract for port in ports})
         self.foreign_keys(inputs, sources, ports)
         owner_name = owner.get("name") or owner["username"]
         product = DataProduct(
@@ -193,16 +193,16 @@ class _Reader:
             if match[1] == product:
                 raise document.error([*where, "name"], f"'{name}' is this product's own port; it needs no input port")
             if "__" in match[2]:
-                problem = f"'{name}' is no port: what '__' is in holds rows set aside; read '{name.partition('__')[0]}'"
+                problem = f"'{name}' is no port: names with '__' are quarantine tables; read '{name.partition('__')[0]}'"
                 raise document.error([*where, "name"], problem)
             if contract_id != name:
-                raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it is about")
+                raise document.error([*where, "contractId"], f"'{contract_id}' must be '{name}', the port it declares")
             inputs.append(InputPort(name, self.version(document, where, item)))
-        self.once(document, ["inputPorts"], [port.port for port in inputs] + [source.name for source in sources])
+        self.check_distinct(document, ["inputPorts"], [port.port for port in inputs] + [source.name for source in sources])
         return tuple(inputs), tuple(sources)
 
     def foreign_keys(self, inputs: tuple[InputPort, ...], sources: tuple[Source, ...], ports: tuple[OutputPort, ...]) -> None:
-        """Raw data is checked before there are ports, so that it can refer to inputs and raw data only."""
+        """Check the tables of foreign keys: raw data, checked before ports exist, can refer to inputs and raw data only."""
         read = [item.port for item in inputs]
         raw = {f"{RAW}.{source.name}": source.contract for source in sources}
         for source in sources:
@@ -223,7 +223,7 @@ class _Reader:
         if not IDENTIFIER.fullmatch(name):
             raise document.error([*where, "name"], f"'{name}' is not a name; use a-z, 0-9 and _, a letter first, at most 63")
         if name == RAW:
-            raise document.error([*where, "name"], f"'{RAW}' stands for raw data; choose another name")
+            raise document.error([*where, "name"], f"'{RAW}' names raw data; choose another name")
         identifier = f"{self.folder.name}.{name}"
         contract = self.contract(document, [*where, "contractId"], item, "contracts", name, identifier)
         notebook = self.folder / "notebooks" / f"{name}.ipynb" if item["type"] == "notebook" else None
@@ -247,18 +247,18 @@ class _Reader:
             return inputs
         known = {port["contractId"]: port["version"] for port in document.data["outputPorts"] if port is not item}
         known |= {port.port: str(port.version) for port in inputs}
-        found: list[InputPort] = []
+        reads: list[InputPort] = []
         for position, entry in enumerate(item["inputContracts"]):
-            here: Where = [*where, "inputContracts", position]
+            place: Where = [*where, "inputContracts", position]
             if entry["id"] not in known:
                 allowed = ", ".join(sorted(known)) or "none"
-                raise document.error([*here, "id"], f"'{entry['id']}' is not an input of this product; there are: {allowed}")
+                raise document.error([*place, "id"], f"'{entry['id']}' is not an input of this product; there are: {allowed}")
             if entry["version"] != known[entry["id"]]:
                 problem = f"'{entry['version']}' is not the version of '{entry['id']}' in this file, {known[entry['id']]}"
-                raise document.error([*here, "version"], problem)
-            found.append(InputPort(entry["id"], self.version(document, here, entry)))
-        self.once(document, [*where, "inputContracts"], [port.port for port in found])
-        return tuple(found)
+                raise document.error([*place, "version"], problem)
+            reads.append(InputPort(entry["id"], self.version(document, place, entry)))
+        self.check_distinct(document, [*where, "inputContracts"], [port.port for port in reads])
+        return tuple(reads)
 
     def version(self, document: Document, where: Where, item: dict[str, Any]) -> Version:
         version = Version.parse(item["version"])
@@ -270,7 +270,7 @@ class _Reader:
         if item["contractId"] != expected:
             raise document.error(where, f"'{item['contractId']}' must be '{expected}'")
         if "__" in name:
-            raise document.error(where, f"'{name}' holds '__', which names rows set aside; write one _ instead")
+            raise document.error(where, f"'{name}' holds '__', which marks quarantine tables; write one _ instead")
         path = resolve_inside(self.folder, f"{kind}/{name}.odcs.yaml")
         if not path.is_file():
             missing = short(self.folder / kind / f"{name}.odcs.yaml")
@@ -287,41 +287,41 @@ class _Reader:
         return contract
 
     def schedule(self, document: Document) -> str | None:
-        where, given = custom_property(document, [], document.data, "schedule")
-        if where and not (isinstance(given, str) and is_cron(given)):
-            raise document.error(where, f"{given!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
-        return str(given) if where else None
+        where, line = custom_property(document, [], document.data, "schedule")
+        if where and not (isinstance(line, str) and is_cron(line)):
+            raise document.error(where, f"{line!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
+        return str(line) if where else None
 
     def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
-        where, given = custom_property(document, [], document.data, "partitions")
+        where, value = custom_property(document, [], document.data, "partitions")
         if not where:
             return None
-        partitions = Partitions.of(document, where, given)
+        partitions = Partitions.from_document(document, where, value)
         for port in ports:
             if partitions.column not in (column.name for column in port.contract.columns):
-                problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is cut by it"
+                problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is partitioned by it"
                 raise document.error([*where, "column"], problem)
             if masked := next((column.name for column in port.contract.columns if column.mask and column.mask.applies), None):
-                # The contract is held against all partitions together, and those carried over are masked already.
+                # The contract is checked on all partitions together, and partitions of earlier builds are masked already.
                 problem = f"'{port.name}.{masked}' is masked, but this product has partitions; mask the column in the contract"
                 raise document.error(where, f"{problem} of its source or in the provider, and write `mask: inherited` here")
         return partitions
 
-    def once(self, document: Document, where: Where, names: list[str]) -> None:
+    def check_distinct(self, document: Document, where: Where, names: list[str]) -> None:
         for name in names:
             if names.count(name) > 1:
-                raise document.error(where, f"'{name}' stands twice; keep one")
+                raise document.error(where, f"'{name}' is listed twice; keep one")
 
     def files(self, document: Document, product: DataProduct) -> None:
-        """Every port has what makes it; every source has what lands it."""
+        """Check that the model or notebook of every port exists, and `ingest.py` for sources."""
         if product.sources and not (self.folder / "ingest.py").is_file():
             raise document.error(["inputPorts"], f"there is no {short(self.folder / 'ingest.py')} to land the raw sources")
         models = {path.stem for path in (self.folder / "models").rglob("*.sql")}
         for position, port in enumerate(product.ports):
             where: Where = ["outputPorts", position]
             if port.notebook is None and port.name not in models:
-                raise document.error(where, f"no dbt model makes it; write models/marts/{port.name}.sql")
+                raise document.error(where, f"has no dbt model; write models/marts/{port.name}.sql")
             if port.notebook is not None and not port.notebook.is_file():
-                raise document.error(where, f"no notebook makes it; write notebooks/{port.name}.ipynb")
+                raise document.error(where, f"has no notebook; write notebooks/{port.name}.ipynb")
         if product.has_dbt and not (self.folder / "dbt_project.yml").is_file():
             raise document.error([], "there is no dbt_project.yml beside it for its dbt ports")

@@ -8,7 +8,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def is_cron(line: str) -> bool:
-    """Whether a line is `minute hour day month weekday` with every number in its range and a date that ever comes."""
+    """Return whether a line is `minute hour day month weekday`, with all numbers in range and a date that exists."""
     fields = line.split(" ")
     if len(fields) != len(_RANGES):
         return False
@@ -18,8 +18,8 @@ def is_cron(line: str) -> bool:
 
 
 def _values(field: str, low: int, high: int) -> set[int]:
-    """The numbers a field stands for; none when it cannot be understood."""
-    found: set[int] = set()
+    """Return the numbers that a field selects; none for an invalid field."""
+    values: set[int] = set()
     for part in field.split(","):
         match = _PART.fullmatch(part)
         if match is None:
@@ -29,5 +29,5 @@ def _values(field: str, low: int, high: int) -> set[int]:
         end = last if last is not None else (begin if first is not None and step is None else high)
         if not low <= begin <= end <= high or step == 0 or (step or 1) > high:
             return set()
-        found |= set(range(begin, end + 1, step or 1))
-    return found
+        values |= set(range(begin, end + 1, step or 1))
+    return values

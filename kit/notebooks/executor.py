@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets, short
+from kit.core import NotebookError, Secrets
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -43,26 +43,27 @@ def execute(
             output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
-        failure = NotebookError(f"{short(path)}: cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}")
+        failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
         failure.exception = error.ename
         raise failure from None
     except CellTimeoutError:
         raise NotebookError(
-            f"{short(path)}: a cell ran longer than {limits.cell_timeout_seconds} s and was stopped; "
-            "raise cell_timeout_seconds in [tool.kit] if it needs more"
+            f"a cell ran longer than {limits.cell_timeout_seconds} s and was stopped; "
+            "raise cell_timeout_seconds in [tool.kit] if it needs more",
+            path,
         ) from None
     except DeadKernelError:
-        raise NotebookError(f"{short(path)}: the kernel died, as it does when memory runs out") from None
+        raise NotebookError("the kernel died, as it does when memory runs out", path) from None
     except nbformat.ValidationError as error:
-        raise NotebookError(f"{short(path)}: not a valid notebook: {_line(error)}") from None
+        raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:
-        raise NotebookError(f"{short(path)}: the kernel did not start: {_line(error)}; its log is {run.log}") from None
+        raise NotebookError(f"the kernel did not start: {_line(error)}; its log is {run.log}", path) from None
     finally:
         kernel.close()
         _scrub(run.log, secrets)
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
-        raise NotebookError(f"{short(path)}: stopped before its end, {skipped} cells were not run; do not call exit() in it")
+        raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
 
 
 def _scrub(log: Path, secrets: Secrets) -> None:

@@ -9,7 +9,7 @@ from kit.core import sandbox
 
 
 class PlainDialect(Dialect):  # type: ignore[misc]
-    """DuckDB without transactions, and confined to the tables at hand.
+    """DuckDB without transactions, confined to the declared files.
 
     Great Expectations rolls back before it has fetched its results, and a rollback makes DuckDB discard them.
     """
@@ -17,7 +17,7 @@ class PlainDialect(Dialect):  # type: ignore[misc]
     supports_statement_cache = True
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
-        """Open a database and shut it before the first statement of a rule runs."""
+        """Open a database and confine it before the first statement of a rule runs."""
         connection = super().connect(*arguments, **options)
         sandbox.confine_as_declared(connection, Path(options["database"]))
         return connection

@@ -1,4 +1,4 @@
-"""Rows that break a rule, set aside: published beside the table they were meant for, each with rule and reason."""
+"""Quarantine: rows that violate a rule are set aside, and published beside their table with rule and reason."""
 
 import json
 from collections.abc import Sequence
@@ -9,45 +9,45 @@ from kit.contracts import SAMPLES, Check, Column, Contract, Rule, counts
 from kit.core import InvalidFile, database, sandbox
 
 COLUMNS = (
-    ("row_number", "bigint", "Which row it was in each file, of all or, in a table with hidden columns, of those set aside."),
-    ("rule", "varchar", "The rule it breaks, as checks name it; a row that breaks several stands here once for each."),
-    ("reason", "varchar", "What was found instead, in words."),
+    ("row_number", "bigint", "The number of the row in its file; in a table with hidden columns, among the rows set aside."),
+    ("rule", "varchar", "The rule that the row violates, as checks name it; one row for each rule."),
+    ("reason", "varchar", "The violating values in words."),
     ("payload", "varchar", "The row as a JSON object; personal and masked columns are left out."),
 )
-_TABLE, _ROW = '"kit rows"', '"kit row"'  # nothing of a contract can be called so
-_AS_THEY_ARE = ("boolean", "tinyint", "smallint", "integer", "bigint")  # all else is text, which loses no digit
+_TABLE, _ROW = '"kit rows"', '"kit row"'  # no name in a contract has a space
+_JSON_TYPES = ("boolean", "tinyint", "smallint", "integer", "bigint")  # other values become text, which keeps every digit
 
 
 class SplitFile(NamedTuple):
-    """One file of a table after rows were set aside: the rows that stay, and those that do not."""
+    """One file of a table after rows were set aside: the file of the rows that stay and that of the others."""
 
     stays: Path
     aside: Path
 
 
 def limit_rule(contract: Contract) -> str:
-    """How the check that not too many rows are set aside is called."""
+    """Return the name of the check of the number of rows set aside."""
     return f"at most {(contract.quarantine_limit or 0) * 100:g} % of the rows are set aside"
 
 
-def set_aside(contract: Contract, given: Path, others: database.Tables, part: SplitFile) -> Path:
-    """Write the rows of a Parquet file that break a quarantining rule to `part.aside`; return the file with the others.
+def set_aside(contract: Contract, file: Path, others: database.Tables, part: SplitFile) -> Path:
+    """Write the rows of a Parquet file that violate a rule with quarantine to `part.aside`; return the file with the others.
 
-    That is `given` itself, untouched, when no row breaks such a rule or the contract has none, else `part.stays`, which may
-    be the same path. A file with other columns than the contract's is left to the audit. `others` are the tables a query may
+    That is `file`, untouched, when no row violates such a rule or the contract has none, else `part.stays`, which may be
+    the same path. A file with other columns than the contract's is left to the audit. `others` are the tables a query may
     read. Raises `InvalidFile` for a query that cannot be run.
     """
     if not contract.quarantining:
-        return given
+        return file
     import duckdb
 
     with database.connect() as connection:
-        database.add_views(connection, {**others, "kit given": [given]})
-        sound = not contract.schema_problems(database.column_types(connection, "kit given"))
+        database.add_views(connection, {**others, "kit file": [file]})
+        sound = not contract.schema_problems(database.column_types(connection, "kit file"))
         rules = contract.quarantining if sound else ()
-        connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit given"')
+        connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit file"')
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")
-        files = {given, *(path for paths in others.values() for path in paths)}
+        files = {file, *(path for paths in others.values() for path in paths)}
         sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
         for position, rule in enumerate(rules):
             violations = rule.assertion.violations
@@ -62,17 +62,17 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
             except duckdb.Error as error:
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
-        # Where a row stood in a sorted feed would tell of the values by which it is sorted.
+        # In a sorted feed the number of a row discloses the values by which it is sorted.
         number = f"row_number() over (order by {_payload(contract)}, {_ROW})" if any(map(_hidden, contract.columns)) else _ROW
         connection.execute(
             f"create temp table numbered as select {_ROW}, {number} as row_number from {_TABLE} semi join broken using ({_ROW})"
         )
-        selects = [_NOTHING, *(_told(contract, rule, position) for position, rule in enumerate(rules))]
+        selects = [_NOTHING, *(_select(contract, rule, position) for position, rule in enumerate(rules))]
         names = ", ".join(column for column, *_ in COLUMNS)
-        told = f"select {names} from ({' union all '.join(selects)}) order by row_number, position"
-        connection.execute(f"copy ({told}) to {database.literal(str(part.aside))} (format parquet, compression zstd)")
+        aside = f"select {names} from ({' union all '.join(selects)}) order by row_number, position"
+        connection.execute(f"copy ({aside}) to {database.literal(str(part.aside))} (format parquet, compression zstd)")
         if connection.execute("select count(*) from broken").fetchone() == (0,):
-            return given
+            return file
         rest = f"select * exclude ({_ROW}) from {_TABLE} anti join broken using ({_ROW}) order by {_ROW}"
         temporary = part.stays.with_suffix(".rest")
         connection.execute(f"copy ({rest}) to {database.literal(str(temporary))} (format parquet, compression zstd)")
@@ -81,35 +81,36 @@ def set_aside(contract: Contract, given: Path, others: database.Tables, part: Sp
 
 
 def checks(contract: Contract, table: str, parts: Sequence[SplitFile]) -> tuple[Check, ...]:
-    """Whether few enough rows of every part were set aside and, as a warning each, the rules they break."""
+    """Check that few enough rows of every file were set aside, and return a warning for each rule that they violate."""
     limit = contract.quarantine_limit or 0
     with database.connect() as connection:
         sizes = [(part, _rows(connection, part.stays), _set_aside(connection, [part.aside])) for part in parts]
-        worst, stay, gone = max(sizes, key=lambda size: size[2] / (size[1] + size[2] or 1))
-        whole = sum(stay + gone for _, stay, gone in sizes)
+        worst, staying, aside = max(sizes, key=lambda size: size[2] / (size[1] + size[2] or 1))
+        total = sum(rows + others for _, rows, others in sizes)
         database.add_views(connection, {"aside": [part.aside for part in parts]})
         broken = dict(connection.execute("select rule, count(*)::bigint from aside group by rule").fetchall())
-        found = []
+        warnings = []
         for rule in contract.quarantining:
             if rows := broken.get(rule.name):
-                shown = "select payload, row_number from aside where rule = ? order by row_number limit ?"
-                payloads = connection.execute(shown, [rule.name, SAMPLES]).fetchall()
+                query = "select payload, row_number from aside where rule = ? order by row_number limit ?"
+                payloads = connection.execute(query, [rule.name, SAMPLES]).fetchall()
                 samples = tuple(_sample(contract, rule, json.loads(payload), number) for payload, number in payloads)
-                observed = f"{rows:,} of {whole:,} rows set aside"
-                found.append(Check(table, rule.name, "contract", False, "warning", observed, rows, samples, rule.description))
-    most = f"{gone:,} of {stay + gone:,} rows{f' of {worst.stays.stem}' if len(parts) > 1 and gone else ''}"
-    passed = gone <= limit * (stay + gone)
-    return (Check(table, limit_rule(contract), "contract", passed, observed=most), *found)
+                observed = f"{rows:,} of {total:,} rows set aside"
+                check = Check(table, rule.name, "contract", False, "warning", observed, rows, samples, rule.description)
+                warnings.append(check)
+    observed = f"{aside:,} of {staying + aside:,} rows{f' of {worst.stays.stem}' if len(parts) > 1 and aside else ''}"
+    passed = aside <= limit * (staying + aside)
+    return (Check(table, limit_rule(contract), "contract", passed, observed=observed), *warnings)
 
 
 def rows_set_aside(files: Sequence[Path]) -> int:
-    """How many rows the files of a quarantine hold, each counted once."""
+    """Return the number of rows in the files of a quarantine, each counted once."""
     with database.connect() as connection:
         return _set_aside(connection, files)
 
 
 def entry(table: str, contract: Contract, files: Sequence[Path]) -> dict[str, Any]:
-    """What a manifest says about the rows set aside of a table; `quarantine_of` tells that it is no port."""
+    """Return the manifest entry of the rows set aside from a table; `quarantine_of` marks that it is no port."""
     with database.connect() as connection:
         rows = sum(_rows(connection, file) for file in files)
     return {
@@ -119,7 +120,7 @@ def entry(table: str, contract: Contract, files: Sequence[Path]) -> dict[str, An
         "newest": None,
         "checks": counts(()),
         "about": {
-            "description": f"Rows that were set aside of {table}, one per rule they break.",
+            "description": f"Rows set aside from {table}, one for each rule that they violate.",
             "columns": COLUMNS,
             "sla": {},
         },
@@ -143,8 +144,8 @@ _NOTHING = (
 )
 
 
-def _told(contract: Contract, rule: Rule, position: int) -> str:
-    """The rows that break a rule, as the quarantine tells them."""
+def _select(contract: Contract, rule: Rule, position: int) -> str:
+    """Return the query for the rows of the quarantine that violate a rule."""
     by_name = {column.name: column for column in contract.columns}
     values = [_in_words(by_name[column]) for column in rule.assertion.columns if column in by_name]
     twice = database.literal(" in more than one row" if rule.assertion.expectation.endswith("to_be_unique") else "")
@@ -158,13 +159,13 @@ def _told(contract: Contract, rule: Rule, position: int) -> str:
 
 
 def _payload(contract: Contract) -> str:
-    """A row as text, as far as it may be told: who may read what was set aside need not be the one a port masks it for."""
+    """Return the SQL for a row as JSON, without hidden columns: readers of the quarantine may not see masked values."""
     shown = [column for column in contract.columns if not _hidden(column)]
     return f"json_object({', '.join(f'{database.literal(column.name)}, {_in_json(column)}' for column in shown)})::varchar"
 
 
 def _hidden(column: Column) -> str:
-    """What is said of a column in the place of its values; empty when they may be told."""
+    """Return the word that replaces the values of a column; empty for a column that is not hidden."""
     if column.classification == "personal":
         return "personal"
     return "masked" if column.mask and column.mask.applies else ""
@@ -172,17 +173,17 @@ def _hidden(column: Column) -> str:
 
 def _in_words(column: Column) -> str:
     text = f"left({database.quoted(column.name)}::varchar, 200)"
-    told = f"'''' || {text} || ''''" if column.type == "varchar" else text
+    shown = f"'''' || {text} || ''''" if column.type == "varchar" else text
     if hidden := _hidden(column):
-        told = f"left({text}, 0) || '{hidden} and not told'"  # but null where it is null
-    return f"{database.literal(f'{column.name} is ')} || coalesce({told}, 'null')"
+        shown = f"left({text}, 0) || '{hidden} and not shown'"  # null for null
+    return f"{database.literal(f'{column.name} is ')} || coalesce({shown}, 'null')"
 
 
 def _in_json(column: Column) -> str:
     value = database.quoted(column.name)
-    return value if column.type in _AS_THEY_ARE else f"{value}::varchar"
+    return value if column.type in _JSON_TYPES else f"{value}::varchar"
 
 
 def _sample(contract: Contract, rule: Rule, payload: dict[str, Any], number: int) -> dict[str, Any]:
-    wanted = dict.fromkeys((*contract.key, *rule.assertion.columns))
-    return {column: payload[column] for column in wanted if column in payload} or {"row_number": number}
+    columns = dict.fromkeys((*contract.key, *rule.assertion.columns))
+    return {column: payload[column] for column in columns if column in payload} or {"row_number": number}

@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.contracts import Version
 from kit.core import NotPublished
-from kit.mesh import DataProduct, InputPort, versions
+from kit.mesh import DataProduct, InputPort, resolve_version
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
 
@@ -52,7 +52,7 @@ def serving_port(product: DataProduct, item: InputPort, snapshot: Snapshot) -> s
     """
     offered = {name: Version.parse(entry["contract_version"]) for name, entry in snapshot.manifest["ports"].items()}
     port = item.name.partition(".")[2]
-    serving = versions.resolve_version(port, item.version, {name: version for name, version in offered.items() if version})
+    serving = resolve_version(port, item.version, {name: version for name, version in offered.items() if version})
     if serving is None:
         raise NotPublished(
             f"'{product.name}' reads {item.name} {item.version}, but the current snapshot of '{item.product}' has "

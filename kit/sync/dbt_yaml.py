@@ -15,14 +15,14 @@ from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
 
-# What dbt would run, and the ends of lines that Jinja would change.
+# Text that dbt would run, and line ends that Jinja would change.
 _JINJA = re.compile(r"\{[{%#]|^\s*(env_var|ref|var|source|doc)\s*\(|\r|\n\Z")
 
 _LONGEST_NAME = 80
 
 
 def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
-    """The YAML file beside each dbt model that is a port, as it should be, or why it cannot be written."""
+    """Yield the YAML file beside each dbt model that is a port, with its text or the error that prevents it."""
     settings = read_loosely(product.folder / "dbt_project.yml")
     below = [path for part in folder_names(settings, "model-paths", "models") for path, _ in files_below(product.folder / part)]
     models = {path.stem: path for path in below if path.suffix == ".sql"}
@@ -31,20 +31,20 @@ def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
         if port.notebook is None and port.name in models:
             path = models[port.name].with_suffix(".yml")
             try:
-                _said_once(port.name, path, others)
+                _check_single_entry(port.name, path, others)
                 yield path, placed(path, port.name, block(product, port))
             except KitError as error:
                 yield path, error
 
 
-def _said_once(name: str, path: Path, others: Sequence[Path]) -> None:
+def _check_single_entry(name: str, path: Path, others: Sequence[Path]) -> None:
     for other in others:
         if other != path and any(item.get("name") == name for item in mappings(read_loosely(other).get("models"))):
             raise KitError(f"describes the model '{name}', which {path.name} does; delete its entry there", other)
 
 
 def placed(path: Path, name: str, generated: Sequence[str]) -> str:
-    """The text of a dbt YAML file with the generated entry of a model in its place; raises `KitError`.
+    """Return the text of a dbt YAML file with the generated entry of a model in its place; raises `KitError`.
 
     An entry written by hand is replaced if it holds no more than a name and a description.
     """
@@ -54,19 +54,19 @@ def placed(path: Path, name: str, generated: Sequence[str]) -> str:
     try:
         place = marked(lines) or _place(lines, name)
     except KitError as error:
-        raise KitError(str(error), path) from None
+        raise KitError(error.problem, path, error.line, error.field) from None
     head = [] if place else ["models:\n"]
     first, last = place or (0, 0)
     rest = lines[last:] if place else [*(["\n"] if lines else []), *lines]
     text = "".join([*lines[:first], *head, *(f"{line}\n" for line in generated), *rest])
-    found = [item for item in mappings(parse_yaml(path, text).data.get("models")) if item.get("name") == name]
-    if len(found) != 1:
-        raise KitError(f"describes '{name}' {len(found)} times; keep what stands between the markers only", path)
+    entries = [item for item in mappings(parse_yaml(path, text).data.get("models")) if item.get("name") == name]
+    if len(entries) != 1:
+        raise KitError(f"describes '{name}' {len(entries)} times; keep only the entry between the markers", path)
     return text
 
 
 def _place(lines: list[str], name: str) -> tuple[int, int] | None:
-    """The lines of the entry that a person wrote for a model, or where to put one; None in a file without models."""
+    """Return the lines of the entry that a person wrote for a model, or the place for one; None in a file without models."""
     root = yaml.compose("".join(lines), Loader=yaml.SafeLoader)
     top = root.value if isinstance(root, yaml.MappingNode) else []
     models = next((value for key, value in top if key.value == "models"), None)
@@ -74,17 +74,17 @@ def _place(lines: list[str], name: str) -> tuple[int, int] | None:
         return None
     advice = "write `models:` in block style, with an entry `- name: …` per line, indented by two"
     if not isinstance(models, yaml.SequenceNode) or models.flow_style or models.start_mark.column != 2:
-        raise KitError(f"its models cannot be told apart; {advice}")
+        raise KitError(f"its models cannot be separated; {advice}")
     start = int(models.start_mark.line)
     for item in models.value:
         if not isinstance(item, yaml.MappingNode) or item.flow_style:
-            raise KitError(f"its models cannot be told apart; {advice}")
+            raise KitError(f"its models cannot be separated; {advice}")
         keys = {key.value: value.value for key, value in item.value}
         if keys.get("name") == name:
             if more := sorted(keys.keys() - {"name", "description"}):
                 raise KitError(
-                    f"the entry of '{name}' also says {', '.join(more)}; delete it, run `kit sync`, and put below the end "
-                    "marker what the contract does not say: tests as items, then other keys"
+                    f"the entry of '{name}' also has {', '.join(more)}; delete it, run `kit sync`, and write below the end "
+                    "marker what the contract does not contain: tests as items, then other keys"
                 )
             end = item.value[-1][1].end_mark
             return int(item.start_mark.line), int(end.line) + bool(end.column)  # a text in block style ends on the next line

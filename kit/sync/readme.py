@@ -29,7 +29,7 @@ def placed(product: DataProduct, path: Path) -> str:
     try:
         place = marked(lines)
     except KitError as error:
-        raise KitError(str(error), path) from None
+        raise KitError(error.problem, path, error.line) from None
     if place:
         return "".join([*lines[: place[0]], *generated, *lines[place[1] :]])
     below = next((number + 1 for number, line in enumerate(lines) if line.startswith("# ")), 0)

@@ -1,165 +1,170 @@
-"""Generated files of the clone: `kit sync` writes them, `kit check` holds them against what they should be."""
+"""Generated files: `kit sync` writes them, `kit check` compares them with the text that the kit would write."""
 
 import difflib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, make_folder, read_text, resolve_inside, short, write_durably
+from kit.core import Config, KitError, make_folder, resolve_inside, short, write_durably
 from kit.lineage import hide_models, lineage, lineage_svg
-from kit.mesh import DataProduct, Mesh, folders
+from kit.mesh import DataProduct, Mesh
 from kit.quality import suite
 from kit.storage import intake, product_facts
 from kit.sync import dbt_yaml, readme, texts
-from kit.sync.intake_safety import hazard
+from kit.sync.markers import has_conflict
 
 PICTURE = "lineage.svg"
 HEADER = "# Written by `kit sync` for plain Intake. Do not edit: `kit check` compares it.\n"
 
-_FIX = "run `kit sync`"
-_SHOWN = 12  # lines of a diff among other problems
+_DESCRIPTORS = "product.odps.yaml and pyproject.toml"
+_DETAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class GeneratedFile:
+    """A file that `kit sync` writes from its `source`.
+
+    `owner` is a product, or the name of the file when it is about the whole mesh. `text` is the error that keeps the kit
+    from writing the file, if there is one.
+    """
+
+    path: Path
+    owner: str
+    source: str
+    text: str | KitError
+    show_difference: bool = True
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file on disk is the one that the kit would write."""
+        content = self.text.encode() if isinstance(self.text, str) else None
+        return not self.path.is_symlink() and self.path.is_file() and self.path.read_bytes() == content
+
+    def difference(self) -> str:
+        """Return the changes that `kit sync` would make, as a unified diff; empty when it would not write the file."""
+        if isinstance(self.text, KitError) or self.is_current:
+            return ""
+        if self.path.is_symlink():
+            return f"{short(self.path)}: is a link, which a file replaces"
+        content = self.path.read_bytes().decode(errors="replace") if self.path.is_file() else ""
+        old, new, name = content.splitlines(), self.text.splitlines(), short(self.path)
+        lines = difflib.unified_diff(old, new, name, name, n=1, lineterm="")
+        return "\n".join(lines) or f"{name}: the ends of lines differ"
+
+    def check(self) -> Finding | None:
+        """Return the finding when the file is not current, or cannot be written."""
+        if isinstance(self.text, KitError):
+            return Finding.from_error(self.owner, self.text)
+        if self.is_current:
+            return None
+        if self.path.is_symlink():
+            message = "is a link"
+        elif not self.path.is_file():
+            message = "is missing"
+        elif has_conflict(self.path.read_bytes().decode(errors="replace")):
+            message = "holds a git conflict"
+        else:
+            message = f"differs from {self.source}"
+        lines = self.difference().splitlines()[2:] if self.show_difference else []
+        if len(lines) > _DETAIL_LINES:
+            lines[_DETAIL_LINES:] = [f"… {len(lines) - _DETAIL_LINES} more lines; `kit sync --check` shows all"]
+        return Finding(self.owner, self.path, None, message, "run `kit sync`", detail="\n".join(lines))
 
 
 def sync(config: Config, mesh: Mesh) -> list[Path]:
-    """Write the generated files that are not as they should be; gives those written.
+    """Write the generated files that are not current, and return their paths.
 
-    Nothing is written of a product with a template in its texts, which dbt or Intake would run; while there is one, or a
-    product is broken, the files of the whole mesh stay as they are too.
+    No file is written of a product with a template in its texts, which dbt or Intake would run; with such a product, or a
+    broken one, the files about the whole mesh are not written either.
     """
     written = []
-    for path, text in wanted(config, mesh).items():
-        try:
-            same = not path.is_symlink() and read_text(path) == text
-        except KitError:
-            same = False
-        if not same:
-            make_folder(path.parent)
-            write_durably(path, text)
-            written.append(path)
+    for file in generated_files(config, mesh):
+        if isinstance(file.text, str) and not file.is_current:
+            make_folder(file.path.parent)
+            write_durably(file.path, file.text)
+            written.append(file.path)
     return written
 
 
 def wanted(config: Config, mesh: Mesh) -> dict[Path, str]:
-    """Every generated file that can be written, by its path, as it should be."""
-    found = _generated(config, mesh)
-    for product in mesh.products:
-        found |= {path: text for path, text in _promised(product).items() if isinstance(text, str)}
-    return found
+    """Return the text of every generated file that can be written, by its path."""
+    return {file.path: file.text for file in generated_files(config, mesh) if isinstance(file.text, str)}
 
 
 def drifts(config: Config, mesh: Mesh) -> list[str]:
-    """What `kit sync` would change, as a unified diff for each file."""
-    found = []
-    for path, text in _generated(config, mesh).items():
-        found.append("a link stands in the place of " + short(path) if path.is_symlink() else _drift(path, text))
-    for product in mesh.products:
-        found += [_drift(path, text) for path, text in _promised(product).items() if isinstance(text, str)]
-    return [text for text in found if text]
+    """Return the changes that `kit sync` would make, as a unified diff for each file."""
+    return list(filter(None, (file.difference() for file in generated_files(config, mesh))))
 
 
 def check_generated(config: Config, mesh: Mesh) -> Iterator[Finding]:
-    """Find the generated files that differ from the text the kit would write, or that it cannot write.
+    """Find the generated files that differ from the text that the kit would write, or that it cannot write.
 
-    No catalog is opened with Intake, which would run what a dangerous one tells it to.
+    Files are compared as bytes. In particular no catalog is opened with Intake, which would run code that a changed
+    catalog names.
     """
-    expected = _generated(config, mesh)
-    drawn = config.domains / PICTURE
-    if drawn in expected and (drawn.is_symlink() or not drawn.is_file() or drawn.read_bytes() != expected[drawn].encode()):
-        yield Finding(PICTURE, drawn, None, "differs from the lineage of the products", _FIX)
-    for path in (config.root / intake.CATALOG, *(folder / intake.CATALOG for folder in folders(config.domains))):
-        name = path.parent.name if path.parent != config.root else intake.CATALOG
-        try:
-            if finding := _wrong(name, path, expected.get(path), (config.root, config.storage)):
-                yield finding
-        except KitError as error:
-            yield Finding.from_error(name, error)
-    for product in mesh.products:
-        for path, text in _promised(product).items():
-            if isinstance(text, KitError):
-                yield Finding.from_error(product.name, text)
-            elif drift := _drift(path, text):
-                lines = drift.splitlines()[2:]
-                more = [f"… {len(lines) - _SHOWN} more lines; `kit sync --check` shows all"] if len(lines) > _SHOWN else []
-                shown = "\n".join([*lines[:_SHOWN], *more])
-                yield Finding(product.name, path, None, "differs from the contract", _FIX, detail=shown)
+    return filter(None, (file.check() for file in generated_files(config, mesh)))
 
 
-def check_writable(mesh: Mesh) -> list[Finding]:
-    """Find what keeps generated files from being written."""
-    found = [finding for product in mesh.products for finding in texts.check_templates(product)]
-    for product in mesh.products:
-        errors = (text for text in _promised(product).values() if isinstance(text, KitError))
-        found += [Finding.from_error(product.name, error) for error in errors]
-    return found
+def check_writable(config: Config, mesh: Mesh) -> list[Finding]:
+    """Find the texts and files that keep generated files from being written."""
+    findings = [finding for product in mesh.products for finding in texts.check_templates(product)]
+    errors = (file for file in generated_files(config, mesh) if isinstance(file.text, KitError))
+    return findings + [finding for file in errors if (finding := file.check())]
 
 
-def _promised(product: DataProduct) -> dict[Path, str | KitError]:
-    """The files of a product that say again what its contracts say, as they should be or why they cannot be."""
-    if _runs(product):
-        return {}
-    wanted: dict[Path, str | KitError] = dict(dbt_yaml.files(product))
-    wanted |= suite.files(product)
-    wanted |= dict([readme.file(product)])
-    for path in wanted:
-        try:
-            if path.is_symlink():
-                raise KitError("is a link; put a file in its place", path)
-            resolve_inside(product.folder, str(path.relative_to(product.folder)))
-        except KitError as error:
-            wanted[path] = error
-    return wanted
+def generated_files(config: Config, mesh: Mesh) -> Iterator[GeneratedFile]:
+    """Yield every generated file of the mesh."""
+    for file in _files(config, mesh):
+        is_folder = file.path.is_dir() and not file.path.is_symlink()
+        yield replace(file, text=KitError("is a folder; delete it, then run `kit sync`", file.path)) if is_folder else file
 
 
-def _runs(product: DataProduct) -> bool:
-    """Whether generated files would hand a template on to dbt or Intake."""
-    return next(texts.check_templates(product), None) is not None
-
-
-def _drift(path: Path, text: str) -> str:
-    """How a file would change; empty when it is as it should be."""
-    now = read_text(path) if path.exists() else ""
-    lines = difflib.unified_diff(now.splitlines(), text.splitlines(), short(path), short(path), n=1, lineterm="")
-    return "\n".join(lines) or ("" if now == text else f"{short(path)}: the ends of lines differ")
-
-
-def _wrong(name: str, path: Path, expected: str | None, allowed: tuple[Path, ...]) -> Finding | None:
-    """What is wrong with one catalog; None is `expected` where a broken product leaves that open."""
-    if not path.exists() and not path.is_symlink():
-        return Finding(name, path, None, "is missing", _FIX) if expected else None
-    if not path.is_symlink() and read_text(path) == expected:
-        return None
-    if found := hazard(path, allowed):
-        return Finding(name, None, None, found)
-    return Finding(name, path, None, "differs from product.odps.yaml and pyproject.toml", _FIX) if expected else None
-
-
-def _generated(config: Config, mesh: Mesh) -> dict[Path, str]:
-    """Every generated file by its path, as it should be."""
-    # What is committed must not depend on the environment of whoever writes it.
+def _files(config: Config, mesh: Mesh) -> Iterator[GeneratedFile]:
+    # Committed files must not depend on the environment of the person who writes them.
     storage = Config.load(config.root, {}).storage
-    plain = [product for product in mesh.products if not _runs(product)]
-    products = {product.name: _about(product) for product in plain}
-    whole = not mesh.broken and len(plain) == len(mesh.products)
-    result = {config.root / intake.CATALOG: _catalog(products, config.root, config.root, storage)} if whole else {}
-    if mesh.products and whole:
-        result[config.domains / PICTURE] = lineage_svg(hide_models(lineage(mesh)), "From raw data to published ports") + "\n"
-    for product in plain:
+    products = [product for product in mesh.products if next(texts.check_templates(product), None) is None]
+    facts = {product.name: _facts(product) for product in products}
+    if not mesh.broken and len(products) == len(mesh.products):
+        text = _catalog(facts, config.root, config.root, storage)
+        yield GeneratedFile(config.root / intake.CATALOG, intake.CATALOG, _DESCRIPTORS, text, show_difference=False)
+        if products:
+            text = lineage_svg(hide_models(lineage(mesh)), "From raw data to published ports") + "\n"
+            path = config.domains / PICTURE
+            yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
+    for product in products:
+        text = _catalog({product.name: facts[product.name]}, product.folder, config.root, storage)
         path = product.folder / intake.CATALOG
-        result[path] = _catalog({product.name: products[product.name]}, product.folder, config.root, storage)
-    return result
+        yield GeneratedFile(path, product.name, _DESCRIPTORS, text, show_difference=False)
+    for product in products:
+        files = {**dict(dbt_yaml.files(product)), **suite.files(product), **dict([readme.file(product)])}
+        for path, made in files.items():
+            yield GeneratedFile(path, product.name, "the contract", _refused(product, path) or made)
 
 
-def _about(product: DataProduct) -> dict[str, Any]:
+def _refused(product: DataProduct, path: Path) -> KitError | None:
+    """Return why a file of a product is not written: people may have put a link in its place, or in its folder's."""
+    try:
+        if path.is_symlink():
+            raise KitError("is a link; put a file in its place", path)
+        resolve_inside(product.folder, str(path.relative_to(product.folder)))
+    except KitError as error:
+        return error
+    return None
+
+
+def _facts(product: DataProduct) -> dict[str, Any]:
     return {**product_facts(product), "ports": [port.name for port in product.ports]}
 
 
 def _catalog(products: dict[str, dict[str, Any]], folder: Path, root: Path, storage: Path) -> str:
+    """Return the text of a catalog in `folder`, which leads to the storage."""
     if storage.is_relative_to(root):
         url = f"{{CATALOG_DIR}}/{os.path.relpath(storage, folder)}"
     elif storage.is_relative_to(Path.home()):
-        url = f"~/{storage.relative_to(Path.home())}"  # each reader's own
+        url = f"~/{storage.relative_to(Path.home())}"  # of each reader
     else:
         url = str(storage)
     return intake.mesh_catalog(dict(sorted(products.items())), url, HEADER)

@@ -116,7 +116,7 @@ def test_a_broken_product_without_a_snapshot_is_listed_and_says_why(mesh: SmallM
     assert (browser._list._options_labels, browser.selected) == (("bad  (broken)",), None)
     for tab in range(len(TABS)):
         browser._tabs.selected_index = tab
-        assert seen(browser) == "broken: domains/bad: has no product.odps.yaml, which says who owns it and what it offers"
+        assert seen(browser) == "broken: domains/bad: has no product.odps.yaml; write one with its owner and ports"
 
 
 def test_an_empty_mesh_is_a_sentence(mesh: SmallMesh) -> None:
@@ -124,7 +124,7 @@ def test_an_empty_mesh_is_a_sentence(mesh: SmallMesh) -> None:
         rmtree(mesh.domains / name)
     browser = kit.open().browse()
     assert (browser._count.value, seen(browser)) == (
-        "0 of 0 ports", "no data products yet; CONTRIBUTING.md shows how to add one",
+        "0 of 0 ports", "no data products yet; domains/README.md shows how to add one",
     )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.contracts.contract import Column, Contract, Sla, Version
+from kit.contracts.contract import Column, Contract, Version
 from kit.contracts.rule_kinds import not_null, row_count, unique_together
 from kit.contracts.rule_query import Query
 from kit.contracts.rules import Rule
+from kit.contracts.service_levels import Sla
 from kit.core.errors import InvalidFile
 from tests.support.edit import ABSENT, edited
 
@@ -386,7 +387,7 @@ BAD: list[tuple[str, str, Any, str]] = [
             "is not a name; use a-z, 0-9 and _, a letter first, at most 63"
         ),
     ),
-    ("column twice", f"{ITEM} name", "sale_id", "11: schema.0.properties: the column 'sale_id' stands twice; keep one"),
+    ("column twice", f"{ITEM} name", "sale_id", "11: schema.0.properties: the column 'sale_id' is written twice; keep one"),
     (
         "no logical type",
         f"{FIRST} logicalType",
@@ -786,7 +787,7 @@ BAD: list[tuple[str, str, Any, str]] = [
         "service level twice",
         "slaProperties",
         [{"property": "retention", "value": 1, "unit": "y"}, {"property": "retention", "value": 2, "unit": "y"}],
-        "36: slaProperties.1: retention stands twice; keep one",
+        "36: slaProperties.1: retention is written twice; keep one",
     ),
     (
         "latency of no column",

@@ -52,7 +52,7 @@ def test_an_older_version_names_its_port(tmp_path: Path) -> None:
         ),
         (
             [("status", "deprecated"), ("slaProperties 1", END), ("slaProperties 2", END)],
-            "33: slaProperties.2: endOfLife stands twice; keep one",
+            "33: slaProperties.2: endOfLife is written twice; keep one",
         ),
     ],
 )

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kit.contracts.contract import max_row_loss
+from kit.contracts.service_levels import max_row_loss
 from kit.core.errors import InvalidFile
 from kit.core.yaml import Document
 

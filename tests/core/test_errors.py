@@ -1,11 +1,28 @@
+from pathlib import Path
+
+import pytest
+
 from kit.core import errors
-from kit.core.errors import KitError, UnknownName
+from kit.core.errors import InvalidFile, KitError, UnknownName
 
 
 def test_every_error_is_a_kit_error() -> None:
-    children = {value for value in vars(errors).values() if isinstance(value, type)} - {KitError}
-    assert {child.__base__ for child in children} == {KitError}
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and value.__module__ == errors.__name__]
+    assert {value.__base__ for value in classes if value is not KitError} == {KitError}
 
 
 def test_a_notebook_shows_an_error_as_one_line() -> None:
     assert UnknownName("there is no port 'x'")._render_traceback_() == ["UnknownName: there is no port 'x'"]
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ((), "wrong"),
+        ((Path("/mesh/a.yaml"),), "/mesh/a.yaml: wrong"),
+        ((Path("/mesh/a.yaml"), 3), "/mesh/a.yaml:3: wrong"),
+        ((Path("/mesh/a.yaml"), 3, "b.1"), "/mesh/a.yaml:3: b.1: wrong"),
+    ],
+)
+def test_the_text_of_an_error_starts_with_its_place(place: tuple[Path, int, str], text: str) -> None:
+    assert str(InvalidFile("wrong", *place)) == text

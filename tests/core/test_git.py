@@ -30,7 +30,7 @@ def test_the_commits_of_a_file_newest_first(config: Config) -> None:
     git(config.root, "add", ".")
     git(config.root, "commit", "-m", "another file")
     newest = git(config.root, "log", "-1", "--format=%h", "--", str(path))
-    commits = log(config, path, most=2)
+    commits = log(config, path, limit=2)
     assert commits[0] == Commit(newest, str(date.today()), "Ann Óther", "change 2: a | b")
     assert [commit.subject for commit in commits] == ["change 2: a | b", "change 1: a | b"]
     assert log(config, config.root / "nothing") == ()

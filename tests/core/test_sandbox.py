@@ -37,6 +37,15 @@ def _parquet(path: Path) -> Path:
     return path
 
 
+def test_a_path_may_hold_the_signs_of_a_pattern(tmp_path: Path) -> None:
+    file = tmp_path / "it's [1] *?" / "given.parquet"
+    file.parent.mkdir()
+    with work.connect() as connection:
+        work.add_views(connection, {"given": [_parquet(file)]})
+        sandbox.confine(connection, [file])
+        assert connection.execute("from given").fetchall() == [(1,)]
+
+
 def test_what_was_declared_is_open(tmp_path: Path, shut: duckdb.DuckDBPyConnection) -> None:
     shut.execute(f"copy (select id + 1 as id from given) to '{tmp_path}/out/made.parquet'; create table own as from given")
     assert shut.execute(f"from own union all from '{tmp_path}/out/made.parquet' order by id").fetchall() == [(1,), (2,)]

@@ -5,7 +5,7 @@ import pytest
 
 import kit
 from kit.governance.coupling import check_coupling
-from kit.lineage import python_reads
+from kit.lineage import python
 from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
@@ -34,7 +34,7 @@ def test_a_mesh_that_reads_what_it_declares_is_proved(small: SmallMesh) -> None:
         ("information_schema.tables", "reads 'information_schema.tables', the database's own catalog; read tables only"),
         ("'../shop/x.parquet'", "reads the file '../shop/x.parquet' in place of a table; declare what it holds in"),
         ('"x.csv"', "reads the file 'x.csv' in place of a table; declare what it holds in product.odps.yaml"),
-        ("glob('*')", "takes rows from glob(), which reads what is no table; read a table"),
+        ("glob('*')", "takes rows from glob(), which is no table; read a table"),
     ],
 )
 def test_a_model_that_reads_what_is_not_declared(small: SmallMesh, source: str, says: str) -> None:
@@ -79,7 +79,7 @@ def test_an_input_nothing_reads_is_named(small: SmallMesh) -> None:
 
 
 ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
-UNPINNED = f"which reads what the build does not pin; {ADVICE}"
+UNPINNED = f"which reads data that the build does not pin; {ADVICE}"
 INTERNAL = f"which is internal to the kit; {ADVICE}"
 
 
@@ -108,7 +108,7 @@ INTERNAL = f"which is internal to the kit; {ADVICE}"
         ("f = kit.read\nf('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("import intake", 1, f"uses intake, {UNPINNED}"),
         ("__import__('intake')", 1, f"uses intake, {UNPINNED}"),
-        ("import importlib\nimportlib.import_module(name)", 2, "importlib.import_module() of a name that cannot be told"),
+        ("import importlib\nimportlib.import_module(name)", 2, "importlib.import_module() of a name that is not constant"),
         ("pl.read_parquet('../../shop/data.parquet')", 1, "names '../../shop/data.parquet' in the folder of 'shop'"),
         ("pl.scan_parquet('../../../state/products/*/x')", 1, "names '../../../state/products/*/x' in the storage of the mesh"),
         ("import duckdb\nduckdb.sql(\"from 'state/raw/x.parquet'\")", 2, "names 'state/raw/x.parquet' in the storage"),
@@ -116,16 +116,16 @@ INTERNAL = f"which is internal to the kit; {ADVICE}"
         ("from pathlib import Path\nPath('state') / 'raw' / name", 2, "names 'state/raw/…' in the storage of the mesh"),
         ("import os\nos.environ['KIT_STORAGE']", 2, "asks for KIT_STORAGE, the storage; read declared ports with kit.read"),
         ("from domains.shop import ingest", 1, "imports 'domains.shop.ingest', code of a domain; read its ports"),
-        ("import subprocess", 1, "uses subprocess, which runs what cannot be checked; write it out"),
-        ("eval('1')", 1, "uses eval, which runs what cannot be checked; write it out"),
-        ("x = 1\n!cat x", 2, "'!cat x' runs what cannot be checked; write Python"),
-        ("%%bash\nls", 1, "'%%bash' runs what cannot be checked; write Python"),
+        ("import subprocess", 1, "uses subprocess, which runs code that cannot be checked; write it out"),
+        ("eval('1')", 1, "uses eval, which runs code that cannot be checked; write it out"),
+        ("x = 1\n!cat x", 2, "'!cat x' runs code that cannot be checked; write Python"),
+        ("%%bash\nls", 1, "'%%bash' runs code that cannot be checked; write Python"),
         ("%%time\nkit.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),
         ("x =", 1, "not Python: invalid syntax"),
         ("%%sql\nselect 1\nfrom shop.sales", 2, "reads 'shop.sales', which is no declared input; declare it under inputPorts"),
         ("i = 1\ns = %sql from shop.stg", 2, "reads 'shop.stg', an internal of 'shop'; its ports are: shop.sales, shop.totals"),
-        ("%%sql --out x\nfrom read_parquet('a')", 2, "takes rows from read_parquet(), which reads what is no table"),
-        ("%mesh pin shop", 1, "'%mesh pin shop' runs what cannot be checked; write Python"),
+        ("%%sql --out x\nfrom read_parquet('a')", 2, "takes rows from read_parquet(), which is no table"),
+        ("%mesh pin shop", 1, "'%mesh pin shop' runs code that cannot be checked; write Python"),
     ],
 )  # fmt: skip
 def test_a_notebook_that_reads_past_its_inputs(small: SmallMesh, cell: str, line: int, says: str) -> None:
@@ -217,4 +217,4 @@ def test_the_demo_is_proved(tmp_path: Path) -> None:
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:
-    assert set(kit.__all__) == python_reads.PUBLIC
+    assert set(kit.__all__) == python.PUBLIC

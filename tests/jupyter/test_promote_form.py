@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 import kit
 from kit.build.build import Outcome
+from kit.contracts.finding import Finding
 from kit.core.errors import KitError
 from kit.jupyter.current_notebook import CurrentNotebook
 from kit.jupyter.promote_form import PromoteForm, promotion_html
@@ -48,11 +49,11 @@ def test_a_promotion_is_shown_with_its_changes_in_colours(tmp_path: Path, monkey
     place, contract = tmp_path / "plan/a.ipynb", tmp_path / "<a>.yaml"
     promotion = Promotion(
         path=tmp_path / "a.ipynb", port="plan.a", place=place, reads=("shop.totals 1.0.0",),
-        parameters=(Parameter("days", "int", 7, ""),), adopted=AssetNotebook("", "a", ("x",), ("y",)),
+        parameters=(Parameter("days", "int", 7, ""),), asset=AssetNotebook("", "a", ("x",), ("y",)),
         changes=(
             FileChange(contract, b"old\n", b"new\n"), FileChange(tmp_path / "catalog.yaml", None, b"1\n", generated=True),
         ),
-        open_points=("a.yaml:9: TODO",),
+        open_points=(Finding("plan", Path("a.yaml"), 9, "TODO"),),
     )  # fmt: skip
     html = promotion_html(promotion, None)
     assert "<b>Nothing was written yet.</b>" in html

@@ -94,7 +94,7 @@ def test_faults_lead_out_of_the_tables(sql: str, fault: str) -> None:
 def test_sql_that_cannot_be_parsed(sql: str) -> None:
     references = read_sql(sql, columns=TABLES)
     assert (references.tables, references.parsed, references.columns) == ((), False, None)
-    assert references.faults[0].startswith("cannot be understood in line 1: ")
+    assert references.faults[0].startswith("cannot be parsed in line 1: ")
 
 
 def test_a_hook_may_change_tables() -> None:

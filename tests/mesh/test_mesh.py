@@ -89,7 +89,7 @@ def test_a_broken_domain_leaves_the_others_healthy(domains: Path) -> None:
         Broken(
             "new",
             domains / "new",
-            Finding("new", domains / "new", None, "has no product.odps.yaml, which says who owns it and what it offers"),
+            Finding("new", domains / "new", None, "has no product.odps.yaml; write one with its owner and ports"),
         ),
     )
 
@@ -109,7 +109,7 @@ def test_the_consumer_of_a_broken_provider_stays_healthy(domains: Path) -> None:
     (domains / "b/notebooks/out.ipynb").unlink()
     mesh = Mesh.load(domains)
     assert names(mesh) == ["c", "m", "a", "z"]
-    assert messages(mesh) == {"b": "outputPorts.0: no notebook makes it; write notebooks/out.ipynb"}
+    assert messages(mesh) == {"b": "outputPorts.0: has no notebook; write notebooks/out.ipynb"}
 
 
 def test_an_input_of_no_product_breaks_its_reader_only(domains: Path) -> None:
@@ -117,18 +117,18 @@ def test_an_input_of_no_product_breaks_its_reader_only(domains: Path) -> None:
     add(domains, "b", "a.out")
     mesh = Mesh.load(domains)
     assert names(mesh) == ["b"]
-    assert messages(mesh) == {"a": "inputPorts.0: 'gone.out' is offered by nobody; there are: b.out"}
+    assert messages(mesh) == {"a": "inputPorts.0: no product offers 'gone.out'; there are: b.out"}
 
 
 def test_an_input_that_is_no_port_of_its_product_breaks_its_reader(domains: Path) -> None:
     add(domains, "a", "b.other")
     add(domains, "b")
-    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: 'b.other' is offered by nobody; there are: b.out"}
+    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: no product offers 'b.other'; there are: b.out"}
 
 
 def test_the_only_product_is_told_that_there_are_no_ports(domains: Path) -> None:
     add(domains, "a", "gone.out")
-    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: 'gone.out' is offered by nobody; there are: none"}
+    assert messages(Mesh.load(domains)) == {"a": "inputPorts.0: no product offers 'gone.out'; there are: none"}
 
 
 @pytest.mark.parametrize("offered", ["0.9.0", "2.0.0"])
@@ -137,7 +137,7 @@ def test_a_version_nobody_offers_breaks_its_reader(domains: Path, offered: str) 
     add(domains, "b", offers=offered)
     mesh = Mesh.load(domains)
     assert names(mesh) == ["b"]
-    assert messages(mesh) == {"a": f"inputPorts.0: 'b.out' is wanted in version 1.0.0, but {offered} is offered"}
+    assert messages(mesh) == {"a": f"inputPorts.0: 'b.out' is declared in version 1.0.0, but {offered} is offered"}
 
 
 def test_a_newer_version_of_the_same_major_serves(domains: Path) -> None:
@@ -213,7 +213,7 @@ def test_an_unknown_port_lists_what_there_is(small: SmallMesh, port: str, proble
 def test_a_broken_product_is_named_with_its_reason(domains: Path) -> None:
     (domains / "a").mkdir()
     mesh = Mesh.load(domains)
-    reason = "domains/a: has no product.odps.yaml, which says who owns it and what it offers"
+    reason = "domains/a: has no product.odps.yaml; write one with its owner and ports"
     for call in (lambda: mesh.product("a"), lambda: mesh.port("a.out"), lambda: mesh.select(["a"])):
         with pytest.raises(MeshError) as caught:
             call()

@@ -3,7 +3,7 @@ from kit.lineage.graph import lineage
 from kit.mesh.product import InputPort
 from tests.support.small_mesh import SmallMesh, write
 
-OLD = InputPort("shop.totals_v1", Version(1, 0, 0), called="shop.totals")
+OLD = InputPort("shop.totals_v1", Version(1, 0, 0), declared="shop.totals")
 
 
 def test_a_reader_of_the_old_version_is_tied_to_the_port_that_keeps_it(small: SmallMesh) -> None:
@@ -27,7 +27,7 @@ def test_a_reader_of_a_version_that_nobody_keeps_is_broken(small: SmallMesh) -> 
     small.two_majors()
     small.dbt_reader("eager", "value", "3.0.0")
     (broken,) = small.mesh.broken
-    assert broken.finding.message.endswith("'shop.totals' is wanted in version 3.0.0, but 2.0.0 is offered")
+    assert broken.finding.message.endswith("'shop.totals' is declared in version 3.0.0, but 2.0.0 is offered")
 
 
 def test_the_same_port_is_declared_once(small: SmallMesh) -> None:
@@ -36,7 +36,7 @@ def test_the_same_port_is_declared_once(small: SmallMesh) -> None:
     small.replace("domains/plan/product.odps.yaml", '"inputPorts": [', both)
     (broken,) = small.mesh.broken
     assert broken.finding.message.endswith(
-        "'shop.totals' in version 1.0.0 is 'shop.totals_v1', which is declared too; keep one of them"
+        "'shop.totals' in version 1.0.0 is 'shop.totals_v1', which is declared too; keep one of the two"
     )
 
 

@@ -9,12 +9,12 @@ from kit.core.yaml import parse_yaml
 from kit.mesh.partitions import Partitions
 from tests.support.small_mesh import SmallMesh
 
-FORM = "cannot be understood; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
+FORM = "is no declaration of partitions; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
 DOCUMENT = parse_yaml(Path("p.yaml"), "a: 1\nhow:\n  start: x\n  keys:\n  - a\n  - b\n")
 
 
 def of(given: Any) -> Partitions:
-    return Partitions.of(DOCUMENT, ["how"], given)
+    return Partitions.from_document(DOCUMENT, ["how"], given)
 
 
 def test_what_can_be_declared() -> None:
@@ -47,11 +47,11 @@ KEY = "cannot name a partition; use letters, digits and _ . - inside, at most 64
         ({"column": "shop", "keys": "a"}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
         ({"column": "shop", "keys": []}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
         ({"column": "shop", "keys": list(range(10_001))}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
-        ({"column": "shop", "keys": ["a", "a"]}, "p.yaml:5: how.keys: a key stands twice; keep one"),
-        ({"column": "shop", "keys": [7, "7"]}, "p.yaml:5: how.keys: a key stands twice; keep one"),
+        ({"column": "shop", "keys": ["a", "a"]}, "p.yaml:5: how.keys: a key is listed twice; keep one"),
+        ({"column": "shop", "keys": [7, "7"]}, "p.yaml:5: how.keys: a key is listed twice; keep one"),
         (
             {"column": "shop", "keys": ["a", "A"]},
-            "p.yaml:5: how.keys: 'a' and 'A' differ in case only, which file systems may not; rename one",
+            "p.yaml:5: how.keys: 'a' and 'A' differ only in case, which some file systems ignore; rename one",
         ),
         *(
             ({"column": "shop", "keys": ["a", key]}, f"p.yaml:6: how.keys.1: '{key}' {KEY}".replace("\n", "\\n"))
@@ -94,7 +94,7 @@ def test_some_are_selected_or_all() -> None:
         (
             Partitions("n", keys=tuple(map(str, range(30)))),
             ("x",),
-            f"'shop' has no partition 'x'; there are: {', '.join(map(str, range(20)))} …",
+            f"'shop' has no partition 'x'; there are: {', '.join(map(str, range(20)))}, …",
         ),
         (
             Partitions("day", start=date(2024, 3, 1)),

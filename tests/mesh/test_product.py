@@ -137,7 +137,7 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "team",
         [{"username": "a"}],
-        "26: team: no member has 'role: owner'; name who stands for the product",
+        "26: team: no member has 'role: owner'; name the owner of the product",
     ),
     ("member without a username", "plan", "team 0", {"role": "owner"}, "27: team.0: 'username' is a required property"),
     ("no output ports", "plan", "outputPorts", [], "18: outputPorts: [] should be non-empty"),
@@ -199,7 +199,7 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "outputPorts 1",
         {"name": "forecast", "version": "1.0.0", "contractId": "plan.forecast", "type": "notebook"},
-        "18: outputPorts: 'forecast' stands twice; keep one",
+        "18: outputPorts: 'forecast' is listed twice; keep one",
     ),
     (
         "port without a contract file",
@@ -216,14 +216,14 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "outputPorts 0 type",
         "dbt",
-        "19: outputPorts.0: no dbt model makes it; write models/marts/forecast.sql",
+        "19: outputPorts.0: has no dbt model; write models/marts/forecast.sql",
     ),
     (
         "port without a notebook",
         "shop",
         "outputPorts 0 type",
         "notebook",
-        "19: outputPorts.0: no notebook makes it; write notebooks/sales.ipynb",
+        "19: outputPorts.0: has no notebook; write notebooks/sales.ipynb",
     ),
     (
         "input port without a dot",
@@ -258,7 +258,7 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "inputPorts 0 contractId",
         "shop.sales",
-        "15: inputPorts.0.contractId: 'shop.sales' must be 'shop.totals', the port it is about",
+        "15: inputPorts.0.contractId: 'shop.sales' must be 'shop.totals', the port it declares",
     ),
     (
         "input version of two parts",
@@ -286,7 +286,7 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "inputPorts 1",
         {"name": "shop.totals", "version": "1.0.0", "contractId": "shop.totals"},
-        "11: inputPorts: 'shop.totals' stands twice; keep one",
+        "11: inputPorts: 'shop.totals' is listed twice; keep one",
     ),
     (
         "raw contract of another name",
@@ -342,7 +342,7 @@ BAD: list[tuple[str, str, str, Any, str]] = [
         "plan",
         "outputPorts 0 inputContracts",
         [{"id": "shop.totals", "version": "1.0.0"}, {"id": "shop.totals", "version": "1.0.0"}],
-        "24: outputPorts.0.inputContracts: 'shop.totals' stands twice; keep one",
+        "24: outputPorts.0.inputContracts: 'shop.totals' is listed twice; keep one",
     ),
     (
         "model input nobody declared",
@@ -380,7 +380,7 @@ def test_a_folder_name_that_cannot_be_quoted_plainly_is_refused(small: SmallMesh
 
 def test_a_folder_without_a_descriptor_is_refused(small: SmallMesh) -> None:
     (small.domains / "empty").mkdir()
-    assert message(small, "empty") == ("domains/empty: has no product.odps.yaml, which says who owns it and what it offers")
+    assert message(small, "empty") == ("domains/empty: has no product.odps.yaml; write one with its owner and ports")
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_a_folder_without_a_descriptor_is_refused(small: SmallMesh) -> None:
         ("dbt_project.yml", "product.odps.yaml:1: there is no dbt_project.yml beside it for its dbt ports"),
         (
             "models/marts/totals.sql",
-            "product.odps.yaml:25: outputPorts.1: no dbt model makes it; write models/marts/totals.sql",
+            "product.odps.yaml:25: outputPorts.1: has no dbt model; write models/marts/totals.sql",
         ),
         (
             "contracts/totals.odcs.yaml",
@@ -471,8 +471,8 @@ def test_schedule_and_partitions_are_read(small: SmallMesh) -> None:
     assert load(small, "plan").partitions == Partitions("item", start=date(2024, 1, 31))
 
 
-FORM = "cannot be understood; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
-AGAIN = "customProperties.1.value.keys: a key stands twice; keep one"
+FORM = "is no declaration of partitions; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
+AGAIN = "customProperties.1.value.keys: a key is listed twice; keep one"
 CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * *'"
 
 
@@ -489,7 +489,7 @@ CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * 
         ([("partitions", [])], f"customProperties.0.value: {FORM}"),
         (
             [("partitions", {"column": "day", "start": "2024-01-31"})],
-            "customProperties.0.value.column: 'day' is no column of the port 'forecast'; every port is cut by it",
+            "customProperties.0.value.column: 'day' is no column of the port 'forecast'; every port is partitioned by it",
         ),
         ([("partitions", {"column": "item", "keys": []})], "customProperties.0.value.keys: must be a list of 1 to 10,000 keys"),
         ([("x", 1), ("partitions", {"column": "item", "keys": [7, "7"]})], AGAIN),

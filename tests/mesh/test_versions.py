@@ -6,7 +6,7 @@ import pytest
 
 from kit.contracts.contract import Contract, Version
 from kit.core.errors import InvalidFile
-from kit.mesh.versions import check, resolve_version
+from kit.mesh.versions import check_versions, resolve_version
 from tests.support.small_mesh import SmallMesh, contract, write
 
 ONE, TWO = Version(1, 0, 0), Version(2, 0, 0)
@@ -41,7 +41,7 @@ def made(folder: Path, **more: str) -> Contract:
 
 def test_an_older_version_beside_the_newer_one(tmp_path: Path) -> None:
     old = made(tmp_path)
-    check({"daily": replace(old, version=TWO, major_of=None, end_of_life=None), "daily_v1": old})
+    check_versions({"daily": replace(old, version=TWO, major_of=None, end_of_life=None), "daily_v1": old})
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_an_older_version_beside_the_newer_one(tmp_path: Path) -> None:
             "5: version: 1.0.0 is not older than 'daily', 1.0.0; the newer major version has the name",
         ),
         ("daily_old", {}, TWO, "9: schema.0.name: 'daily_old' must be 'daily_v1', as it is version 1 of 'daily'"),
-        ("daily_v1", {"end_of_life": None}, TWO, "6: status: an older version of 'daily' has an end; write status: deprecated"),
+        ("daily_v1", {"end_of_life": None}, TWO, "6: status: an older version of 'daily' needs a last day; write status: deprecated"),
         (
             "daily_v1", {"major_of": None}, TWO,
-            "9: schema.0.name: 'daily_v1' is what version 1 of 'daily' is called; "
+            "9: schema.0.name: 'daily_v1' is the name of version 1 of 'daily'; "
             "write customProperties: [{property: majorOf, value: daily}], or choose another name",
         ),
     ],
@@ -70,7 +70,7 @@ def test_what_is_refused(
     monkeypatch.chdir(tmp_path)
     old = made(tmp_path)
     with pytest.raises(InvalidFile) as caught:
-        check({"daily": replace(old, version=newer, major_of=None), name: replace(old, **change)})
+        check_versions({"daily": replace(old, version=newer, major_of=None), name: replace(old, **change)})
     assert str(caught.value) == f"daily_v1.odcs.yaml:{problem}"
 
 

@@ -137,7 +137,7 @@ def test_personal_values_are_not_told(tmp_path: Path) -> None:
     # Nor where the row stood in the feed, which may be sorted by name.
     assert aside.rows() == [
         (1, "name is required", "name is null", '{"n":1}'),
-        (2, "length of name is at most 3", "name is personal and not told", '{"n":2}'),
+        (2, "length of name is at most 3", "name is personal and not shown", '{"n":2}'),
     ]
 
 
@@ -145,7 +145,7 @@ def test_masked_values_are_not_told(tmp_path: Path) -> None:
     masked = {**column(), "customProperties": [ASIDE, {"property": "mask", "value": "hmac"}]}
     promise = things(tmp_path, [("name", "varchar", {**masked, "logicalTypeOptions": {"maxLength": 3}}), ("n", "bigint", {})])
     _, aside = split(tmp_path, promise, pl.DataFrame({"name": ["Ada Lovelace"], "n": [1]}))
-    assert aside.rows() == [(1, "length of name is at most 3", "name is masked and not told", '{"n":1}')]
+    assert aside.rows() == [(1, "length of name is at most 3", "name is masked and not shown", '{"n":1}')]
 
 
 def test_checks_say_how_many_and_whether_they_are_too_many(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_what_was_set_aside_is_no_port(small: SmallMesh) -> None:
     small.replace("domains/shop/product.odps.yaml", '"shop.totals"', '"shop.to__tals"')
     messages = {item.name: item.finding.message for item in small.mesh.broken}
     assert messages == {
-        "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: what '__' is in holds rows set aside; "
+        "plan": "inputPorts.0.name: 'shop.totals__quarantine' is no port: names with '__' are quarantine tables; "
         "read 'shop.totals'",
-        "shop": "outputPorts.1.contractId: 'to__tals' holds '__', which names rows set aside; write one _ instead",
+        "shop": "outputPorts.1.contractId: 'to__tals' holds '__', which marks quarantine tables; write one _ instead",
     }

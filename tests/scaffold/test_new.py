@@ -49,7 +49,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
             "(TODO: what it does not know or cannot be used for)",
             "product.odps.yaml:11: description.usage: still to be written (TODO: how to read it, and what to join it on)",
             "README.md:10: still to be written (TODO: what this product is, in one sentence.)",
-            "README.md:14: still to be written (TODO: the warts its readers must know.)",
+            "README.md:14: still to be written (TODO: defects its readers must know.)",
         )
     ]
 

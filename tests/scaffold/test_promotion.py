@@ -83,7 +83,7 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             f"{PATH} cannot be an asset as it stands:\n"
             "  cell 2, line 1: imports requests, but an asset reads ports only; bring it in as a source (ingest.py)\n"
             "  cell 2, line 2: computes the name of a port; write it out, as in kit.read('product.port')\n"
-            "  cell 2, line 3: '!ls' runs what cannot be checked; write Python\n"
+            "  cell 2, line 3: '!ls' runs code that cannot be checked; write Python\n"
             "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
         ),
         ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
@@ -112,7 +112,7 @@ def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: Small
         planned(mesh)
     assert str(caught.value) == (
         f"{PATH}: cell 2 failed: NotATable: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
-        "--frame NAME says which frame it makes"
+        "--frame NAME chooses another frame"
     )
     assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
 

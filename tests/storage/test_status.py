@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.contracts.contract import Sla
+from kit.contracts.service_levels import Sla
 from kit.core.config import Config
 from kit.storage import status
 from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kit.contracts.contract import Sla
+from kit.contracts.service_levels import Sla
 from kit.core.errors import KitError
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken

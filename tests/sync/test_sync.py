@@ -2,6 +2,7 @@ import json
 import re
 from pathlib import Path
 from shutil import rmtree
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from kit.core.yaml import read_yaml
 from kit.governance.check import check_mesh
+from kit.sync.markers import END
 from kit.sync.sync import check_generated, check_writable, drifts, sync
 from tests.conftest import examples
 from tests.contracts.test_compatibility import contracts
 from tests.storage.test_intake import plain_intake
 from tests.support.findings import pairs
+from tests.support.repository import commit_all, git
 from tests.support.small_mesh import SmallMesh
 
 
@@ -34,7 +37,7 @@ def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMe
         (small.root / name).unlink()
     assert written(small) == names
     assert {name: (small.root / name).read_bytes() for name in names} == before
-    assert list(pairs(check_generated(small.config, small.mesh))) == []
+    assert list(check_generated(small.config, small.mesh)) == []
 
 
 def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(small: SmallMesh) -> None:
@@ -58,10 +61,10 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
 )
 def test_a_storage_elsewhere_is_led_to(small: SmallMesh, storage: str, url: str) -> None:
     small.replace("pyproject.toml", '"state"', json.dumps(storage))
-    assert [message for _, message in pairs(check_generated(small.config, small.mesh))]
+    assert list(check_generated(small.config, small.mesh))
     sync(small.config, small.mesh)
     assert urls(small.root / "catalog.yaml")[1] == url
-    assert list(pairs(check_generated(small.config, small.mesh))) == []
+    assert list(check_generated(small.config, small.mesh)) == []
 
 
 def test_plain_intake_reads_a_storage_beside_the_mesh(small: SmallMesh) -> None:
@@ -102,7 +105,7 @@ def test_nothing_is_written_of_a_product_with_a_template(small: SmallMesh, path:
     assert written(small) == ["domains/plan/catalog.yaml"]
     assert {file.name for file, text in files().items() if before[file] != text} == {"catalog.yaml"}
     says = f"/domains/shop/{where}: '{{{{' begins a template, which dbt or Intake would run; write plain text"
-    (refusal,) = map(str, check_writable(small.mesh))
+    (refusal,) = map(str, check_writable(small.config, small.mesh))
     assert refusal.endswith(says)
     assert drifts(small.config, small.mesh) == []
     assert [message for _, message in pairs(check_mesh(small.config, small.mesh)) if "template" in message] == [refusal]
@@ -121,7 +124,7 @@ def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -
 
 
 def drifted(small: SmallMesh) -> list[str]:
-    return [name for name, _ in pairs(check_generated(small.config, small.mesh))]
+    return [finding.product for finding in check_generated(small.config, small.mesh)]
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"<svg/>\n", b"\xff"])
@@ -192,15 +195,15 @@ def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
 
 def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
-    (message,) = [message for _, message in pairs(check_generated(small.config, small.mesh))]
-    assert message.splitlines()[1:] == [
+    (finding,) = check_generated(small.config, small.mesh)
+    assert finding.detail.splitlines() == [
         "@@ -16,3 +16,3 @@",
         "         quote: true",
         '-        data_type: "decimal(18,2)"',
         '+        data_type: "decimal(20,2)"',
         "         description: the amount",
     ]
-    assert drifts(small.config, small.mesh)[0].splitlines()[2:] == message.splitlines()[1:]
+    assert drifts(small.config, small.mesh)[0].splitlines()[2:] == finding.detail.splitlines()
     assert written(small) == ["domains/shop/models/marts/totals.yml"]
     assert drifts(small.config, small.mesh) == []
 
@@ -224,7 +227,73 @@ def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: 
     path.symlink_to(elsewhere)
     assert written(small) == []
     assert elsewhere.read_text() == "mine"
-    assert [name for name, _ in pairs(check_generated(small.config, small.mesh))] == ["shop"]
+    assert [finding.product for finding in check_generated(small.config, small.mesh)] == ["shop"]
+
+
+def test_branches_that_each_add_a_product_conflict_until_sync(small: SmallMesh) -> None:
+    commit_all(small)
+    for branch, product in (("one", "club"), ("two", "fair")):
+        git(small.root, "switch", "-c", branch, "main")
+        small.dbt_reader(product, "amount", "1.0.0")
+        sync(small.config, small.mesh)
+        git(small.root, "add", ".")
+        git(small.root, "commit", "-m", product)
+    with pytest.raises(CalledProcessError):
+        git(small.root, "merge", "one")
+    conflicts = git(small.root, "diff", "--name-only", "--diff-filter=U").splitlines()
+    assert conflicts == ["catalog.yaml", "domains/lineage.svg"]
+    done = small.kit("check")
+    assert (done.returncode, done.stdout.partition("\n\n")[0].splitlines()) == (
+        1,
+        [
+            "catalog.yaml: catalog.yaml: holds a git conflict; run `kit sync`",
+            "lineage.svg: domains/lineage.svg: holds a git conflict; run `kit sync`",
+        ],
+    )
+    assert small.kit("sync").stdout == "written: catalog.yaml\nwritten: domains/lineage.svg\n"
+    git(small.root, "commit", "-am", "merged")
+    assert small.kit("check").returncode == 0
+    assert list(read_yaml(small.root / "catalog.yaml").data["entries"]) == ["club", "fair", "plan", "shop"]
+
+
+def conflicting(small: SmallMesh, path: str, old: str, ours: str, theirs: str) -> None:
+    """Two branches replace a line of a file each in its own way, and are merged."""
+    commit_all(small)
+    for branch, new in (("ours", ours), ("theirs", theirs)):
+        git(small.root, "switch", "-c", branch, "main")
+        small.replace(path, old, new)
+        git(small.root, "commit", "-am", branch)
+    with pytest.raises(CalledProcessError):
+        git(small.root, "merge", "ours")
+
+
+@pytest.mark.parametrize("path", ["domains/shop/README.md", "domains/shop/models/marts/totals.yml"])
+def test_a_conflict_within_the_generated_part_is_replaced(small: SmallMesh, path: str) -> None:
+    before = (small.root / path).read_text()
+    line = [line for line in before.partition(END)[0].splitlines() if "amount" in line or "`totals`" in line][-1]
+    conflicting(small, path, line, f"{line} a", f"{line} b")
+    (finding,) = check_generated(small.config, small.mesh)
+    assert (finding.path, finding.message, finding.fix) == (small.root / path, "holds a git conflict", "run `kit sync`")
+    assert written(small) == [path]
+    assert (small.root / path).read_text() == before
+
+
+@pytest.mark.parametrize("path", ["domains/shop/README.md", "domains/shop/models/marts/totals.yml"])
+def test_a_conflict_in_what_people_wrote_is_for_them_to_resolve(small: SmallMesh, path: str) -> None:
+    with (small.root / path).open("a") as file:
+        file.write("# ours\n")
+    sync(small.config, small.mesh)
+    conflicting(small, path, "# ours", "# mine", "# yours")
+    text = (small.root / path).read_text()
+    (finding,) = check_generated(small.config, small.mesh)
+    assert (finding.product, finding.path, finding.line) == (
+        "shop",
+        small.root / path,
+        text[: text.index("<<<<<<<")].count("\n") + 1,
+    )
+    assert finding.message == "holds a git conflict; edit the file to resolve it, then run `kit sync`"
+    assert written(small) == []
+    assert (small.root / path).read_text() == text
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=30)

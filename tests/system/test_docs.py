@@ -16,13 +16,14 @@ import typer.main
 from kit.cli.main import app
 from kit.contracts.contract import Contract
 from tests.conftest import ROOT, kit
-from tests.system.test_imports import ORDER
+from tests.system.test_imports import ORDER, imports
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "kit/README.md", "domains/README.md")),
     *sorted(ROOT.glob("domains/*/README.md")),
 ]
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+EVERYWHERE = {"core", "contracts", "mesh"}
 KIT: Any = typer.main.get_command(app)
 
 
@@ -81,9 +82,14 @@ def test_every_path_of_the_map_of_the_kit_exists() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_the_map_of_the_kit_lists_every_package_in_the_order_of_imports() -> None:
+def test_the_map_of_the_kit_lists_every_package_with_its_imports_in_their_order() -> None:
     (table,) = re.findall(r"\| storey \| package \|.*?\n\n", (ROOT / "kit/README.md").read_text(), re.DOTALL)
-    assert re.findall(r"^\| [a-z ]*\| `([a-z]+)` \|", table, re.MULTILINE) == ORDER
+    rows = re.findall(r"^\| [a-z ]*\| `([a-z]+)` \| .* \|([a-z, ]*)\|$", table, re.MULTILINE)
+    arrows = {(item.importer, item.package) for item in imports()}
+    others = [name for name in ORDER if name not in EVERYWHERE]
+    assert [(name, text.strip()) for name, text in rows] == [
+        (name, ", ".join(other for other in others if (name, other) in arrows)) for name in ORDER
+    ]
 
 
 @each_document
@@ -155,3 +161,13 @@ def test_the_ports_shown_in_the_readme_are_those_of_the_demo(demo: Path) -> None
     assert [ports[product, port] for product, port, *_ in shown] == [
         (owner, int(rows.replace(",", "")), int(passed)) for _, _, owner, rows, passed in shown
     ]
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(demo: Path) -> None:
+    first, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}assert len(cat) == 10 and sales.height and baskets.collect().height"],
+        cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(demo)}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kit.cli.main import main
+from kit.sync.sync import check_generated, sync
 from tests.support.edit import edited
 from tests.support.small_mesh import SmallMesh
 
@@ -20,6 +21,7 @@ CONTRACT = "domains/shop/contracts/sales.odcs.yaml"
 SUITE = "domains/shop/expectations/sales.extra.json"
 CATALOG = "catalog.yaml"
 OWN_CATALOG = "domains/shop/catalog.yaml"
+CHANGED = "differs from product.odps.yaml and pyproject.toml"
 
 
 class Bomb:
@@ -35,6 +37,7 @@ def check(small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     """What `kit check` prints, once it has ended as it must."""
     monkeypatch.chdir(small.root)
     monkeypatch.setattr(sys, "argv", ["kit", "check"])
+    monkeypatch.setitem(sys.modules, "intake", None)  # an import of it fails
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 1
@@ -98,50 +101,46 @@ def catalog(old: str, new: str) -> ContractChange:
 URL = '"{CATALOG_DIR}/state/products/shop/catalog.yaml"'
 READER = '"intake.readers.readers:YAMLCatalogReader"'
 
-CATALOGS: dict[str, tuple[ContractChange, str]] = {
-    "python tag": (catalog("metadata: {}", "metadata: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml"),
-    "func template": (catalog('"what shop is for"', '"{func(os:getcwd)}"'), "the template '{func(os:getcwd)}' would be run by"),
-    "import template": (catalog(URL, '"{import(antigravity)}"'), "the template '{import(antigravity)}' would be run by Intake"),
-    "pickle template": (catalog(URL, f'"{{pickle64({PICKLE})}}"'), "the template '{pickle64("),
-    "env template": (catalog(URL, '"{env(HOME)}/x"'), "the template '{env(HOME)}' would be run by Intake"),
-    "shell template": (catalog(URL, '"{shell(touch marker)}"'), "the template '{shell(touch marker)}' would be run by Intake"),
-    "client env template": (catalog(URL, '"{client_env(HOME)}"'), "the template '{client_env(HOME)}' would be run by Intake"),
-    "unclosed template": (catalog(URL, '"{func(os:system"'), "the template '{func(os:system' would be run by Intake"),
-    "template in a key": (catalog("    metadata:\n      desc", '    metadata:\n      "{func(os:getcwd)}": x\n      desc'), "{func("),
-    "foreign reader": (catalog(READER, '"subprocess:run"'), "'subprocess:run' is code that Intake would import; only "),
-    "other Intake reader": (catalog(READER, '"intake.readers.readers:Retry"'), "'intake.readers.readers:Retry' is code that"),
-    "foreign datatype": (catalog('"intake.readers.datatypes:CatalogFile"', '"os:system"'), "'os:system' is code that Intake"),
-    "foreign output": (catalog('"intake.readers.entry:Catalog"', '"antigravity:x"'), "'antigravity:x' is code that"),
-    "reader is no text": (catalog(READER, "[a]"), "'['a']' is code that Intake would import; only "),
-    "class of an entry": (catalog(f"reader: {READER}", f"reader: {READER}\n    cls: os:system"), "the key 'cls' is passed"),
-    "reader option": (catalog('args: ["', 'func: "os:system"\n      args: ["'), "the key 'func' is passed on to code;"),
-    "storage options": (catalog(f"url: {URL}", f"url: {URL}\n      storage_options: {{}}"), "the key 'storage_options' is passed"),
-    "user parameters": (catalog("user_parameters: {}\nal", "user_parameters: {a: {cls: 'os:system'}}\nal"), "user parameters can"),
-    "path out with ..": (catalog(URL, '"{CATALOG_DIR}/../../../etc/passwd"'), "leads out of the mesh; give a path inside it or"),
-    "absolute path": (catalog(URL, "/etc/passwd"), "'/etc/passwd' leads out of the mesh; give a path inside it or its storage"),
-    "home path": (catalog(URL, '"~/.netrc"'), "'~/.netrc' leads out of the mesh; give a path inside it or its storage"),
-    "http url": (catalog(URL, '"http://example.com/c.yaml"'), "'http://example.com/c.yaml' leads out of this machine's files"),
-    "chained url": (catalog(URL, '"simplecache::s3:x"'), "'simplecache::s3:x' leads out of this machine's files; give a path"),
-    "home of nobody": (catalog(URL, '"~nobody-here/x"'), "'~nobody-here/x' leads nowhere: Could not determine home directory"),
-    "argument that is a url": (catalog('"{data(shop-product)}"', '"http://example.com/c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
-    "argument that is a path": (catalog('"{data(shop-product)}"', '"{CATALOG_DIR}/../c.yaml"'), "is taken for data by Intake; only {data(NAME)}"),
-    "link to elsewhere": (link(CATALOG, "c.yaml"), "catalog.yaml: is a link; a catalog must be a file of its own, run `kit sync`"),
-    "link inside a path": (
-        both(lambda small: (small.root / "way").symlink_to("/etc"), catalog(URL, '"{CATALOG_DIR}/way/passwd"')),
-        "'{CATALOG_DIR}/way/passwd' leads out of the mesh; give a path inside it or its storage",
-    ),
-    "entry is a text": (text(CATALOG, "version: 2\nentries: {shop: x}\n"), "entries.shop: must be a mapping"),
-    "arguments are a text": (catalog('kwargs:\n      args: ["{data(shop-product)}"]', "kwargs: x"), "kwargs: must be a mapping"),
-    "unknown part": (catalog("metadata: {}\nuser", "metadata: {}\nplugins: [os]\nuser"), "the key 'plugins' is passed on to code"),
-    "alias bomb": (text(CATALOG, "a: &a [x]\nb: [*a, *a]\n"), "catalog.yaml:1: anchors and aliases (&, *) are not allowed"),
-    "deep nesting": (text(CATALOG, "{a: " * 100_000), "catalog.yaml:1: nested deeper than 40 levels"),
-    "huge file": (text(CATALOG, b"# " + b"x" * 2_000_000), "catalog.yaml: larger than 1,000,000 bytes, the limit for files of a domain"),
-    "duplicate keys": (catalog("version: 2", "version: 2\nversion: 1"), "catalog.yaml:3: the key 'version' stands twice; keep one"),
-    "not UTF-8": (text(CATALOG, b"\xff\xfe"), "catalog.yaml: not UTF-8 text (byte 0); save it as UTF-8"),
-    "NUL byte": (text(CATALOG, b"version: 2\0\n"), "catalog.yaml:1: not valid YAML: unacceptable character #x0000"),
-    "folder": (both(missing, lambda small: (small.root / CATALOG).mkdir()), "cannot be read: Is a"),
-    "harmless edit": (catalog('"what shop is for"', '"mine"'), "catalog.yaml: differs from what product.odps.yaml and pyproject"),
-    "missing": (missing, "catalog.yaml: is missing; run `kit sync`"),
+CATALOGS: dict[str, ContractChange] = {
+    "python tag": catalog("metadata: {}", "metadata: !!python/object/apply:os.system ['touch marker']"),
+    "func template": catalog('"what shop is for"', '"{func(os:getcwd)}"'),
+    "import template": catalog(URL, '"{import(antigravity)}"'),
+    "pickle template": catalog(URL, f'"{{pickle64({PICKLE})}}"'),
+    "env template": catalog(URL, '"{env(HOME)}/x"'),
+    "shell template": catalog(URL, '"{shell(touch marker)}"'),
+    "client env template": catalog(URL, '"{client_env(HOME)}"'),
+    "unclosed template": catalog(URL, '"{func(os:system"'),
+    "template in a key": catalog("    metadata:\n      desc", '    metadata:\n      "{func(os:getcwd)}": x\n      desc'),
+    "foreign reader": catalog(READER, '"subprocess:run"'),
+    "other Intake reader": catalog(READER, '"intake.readers.readers:Retry"'),
+    "foreign datatype": catalog('"intake.readers.datatypes:CatalogFile"', '"os:system"'),
+    "foreign output": catalog('"intake.readers.entry:Catalog"', '"antigravity:x"'),
+    "reader is no text": catalog(READER, "[a]"),
+    "class of an entry": catalog(f"reader: {READER}", f"reader: {READER}\n    cls: os:system"),
+    "reader option": catalog('args: ["', 'func: "os:system"\n      args: ["'),
+    "storage options": catalog(f"url: {URL}", f"url: {URL}\n      storage_options: {{}}"),
+    "user parameters": catalog("user_parameters: {}\nal", "user_parameters: {a: {cls: 'os:system'}}\nal"),
+    "path out with ..": catalog(URL, '"{CATALOG_DIR}/../../../etc/passwd"'),
+    "absolute path": catalog(URL, "/etc/passwd"),
+    "home path": catalog(URL, '"~/.netrc"'),
+    "http url": catalog(URL, '"http://example.com/c.yaml"'),
+    "chained url": catalog(URL, '"simplecache::s3:x"'),
+    "home of nobody": catalog(URL, '"~nobody-here/x"'),
+    "argument that is a url": catalog('"{data(shop-product)}"', '"http://example.com/c.yaml"'),
+    "argument that is a path": catalog('"{data(shop-product)}"', '"{CATALOG_DIR}/../c.yaml"'),
+    "link to elsewhere": link(CATALOG, "c.yaml"),
+    "link inside a path": both(lambda small: (small.root / "way").symlink_to("/etc"), catalog(URL, '"{CATALOG_DIR}/way/passwd"')),
+    "entry is a text": text(CATALOG, "version: 2\nentries: {shop: x}\n"),
+    "arguments are a text": catalog('kwargs:\n      args: ["{data(shop-product)}"]', "kwargs: x"),
+    "unknown part": catalog("metadata: {}\nuser", "metadata: {}\nplugins: [os]\nuser"),
+    "alias bomb": text(CATALOG, "a: &a [x]\nb: [*a, *a]\n"),
+    "deep nesting": text(CATALOG, "{a: " * 100_000),
+    "huge file": text(CATALOG, b"# " + b"x" * 2_000_000),
+    "duplicate keys": catalog("version: 2", "version: 2\nversion: 1"),
+    "not UTF-8": text(CATALOG, b"\xff\xfe"),
+    "NUL byte": text(CATALOG, b"version: 2\0\n"),
+    "harmless edit": catalog('"what shop is for"', '"mine"'),
+    "missing": missing,
 }  # fmt: skip
 DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "python tag": (PRODUCT, text(PRODUCT, "id: !!python/object/apply:os.system ['touch marker']"), "the tag 'tag:yaml.org,2002:"),
@@ -151,14 +150,14 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "port with a look-alike": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sаles"), "'sаles' is not a name; use a-z, 0-9"),
     "port with a line end": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "sales\n\x1b[2J"), "'sales\\n\\x1b[2J' is not a name; use a-z, 0-9 and _"),
     "port with SQL": (PRODUCT, field(PRODUCT, "outputPorts 0 name", 'a"; drop table b'), "is not a name; use a-z, 0-9 and _"),
-    "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' stands for raw data; choose another name"),
+    "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' names raw data; choose another name"),
     "input that climbs": (PRODUCT, field(PRODUCT, "inputPorts 0 name", "raw.../x"), "'raw.../x' is not PRODUCT.PORT, nor raw."),
     "contract of another product": (PRODUCT, field(PRODUCT, "outputPorts 0 contractId", "plan.forecast"), "must be 'shop.sales'"),
     "unknown kind of port": (PRODUCT, field(PRODUCT, "outputPorts 0 type", "shell"), "'shell' is not one of ['dbt', 'notebook']"),
     "field that runs": (PRODUCT, field(PRODUCT, "postBuild", "touch marker"), "'postBuild' was unexpected"),
     "version that climbs": (PRODUCT, field(PRODUCT, "version", "../../1.0.0"), "'../../1.0.0' is not a version such as 1.0.0"),
     "jinja in a description": (
-        PRODUCT, field(PRODUCT, "description purpose", "{{ env_var('HOME') }}"), "'{{' begins a template, which others would run",
+        PRODUCT, field(PRODUCT, "description purpose", "{{ env_var('HOME') }}"), "'{{' begins a template, which dbt or Intake would run",
     ),
     "Intake template in an owner": (PRODUCT, field(PRODUCT, "team 0 name", "{func(os:getcwd)}"), "'{func(' begins a template"),
     "contract id of another product": (CONTRACT, field(CONTRACT, "id", "plan.forecast"), "'plan.forecast' must be 'shop.sales'"),
@@ -183,7 +182,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "query that reads a file": (
         CONTRACT,
         field(CONTRACT, "schema 0 quality 1", {"type": "sql", "query": "select count(*) from Read_Text ('/etc/passwd')", "mustBe": 1}),
-        "'its query gives = 1' takes rows from read_text(), which reads what is no table",
+        "'its query gives = 1' takes rows from read_text(), which is no table",
     ),
     "query of a path": (
         CONTRACT,
@@ -204,7 +203,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
                 },
             },
         ),
-        "'unexpected_rows_expectation' takes rows from read_csv(), which reads what is no table",
+        "'unexpected_rows_expectation' takes rows from read_csv(), which is no table",
     ),
     "suite that writes a file": (
         SUITE,
@@ -227,15 +226,26 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "says"), CATALOGS.values(), ids=CATALOGS)
-def test_a_hostile_catalog(
-    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, change: ContractChange, says: str
+@pytest.mark.parametrize("name", CATALOGS)
+def test_a_changed_catalog_is_refused_and_never_opened(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    change(small)
-    (line,) = check(small, capsys, monkeypatch)
-    assert line.startswith("catalog.yaml: catalog.yaml:"), line
-    assert says in line
-    assert len(line) < 600
+    """A catalog can run code, read secrets or reach the network when Intake opens it; the kit compares its bytes."""
+    CATALOGS[name](small)
+    problem = {"missing": "is missing", "link to elsewhere": "is a link"}.get(name, CHANGED)
+    assert check(small, capsys, monkeypatch) == [f"catalog.yaml: catalog.yaml: {problem}; run `kit sync`"]
+    sync(small.config, small.mesh)
+    assert list(check_generated(small.config, small.mesh)) == []
+
+
+def test_a_folder_in_the_place_of_a_catalog(
+    small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing(small)
+    (small.root / CATALOG).mkdir()
+    says = "catalog.yaml: catalog.yaml: is a folder; delete it, then run `kit sync`"
+    assert check(small, capsys, monkeypatch) == [says]
+    assert sync(small.config, small.mesh) == []
 
 
 @pytest.mark.parametrize(("path", "change", "says"), DESCRIPTORS.values(), ids=DESCRIPTORS)
@@ -279,13 +289,16 @@ def test_a_folder_with_a_hostile_name(
     assert line.startswith(f"{name}: domains/{name}: '{name}' cannot name a data product; use a-z, 0-9 and _, ")
 
 
-def test_a_dangerous_catalog_of_a_broken_domain_is_told_too(
+def test_a_changed_catalog_of_a_broken_product_is_refused_once_the_product_is_repaired(
     small: SmallMesh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    descriptor = (small.root / PRODUCT).read_text()
     (small.root / PRODUCT).write_text("kind: [")
     small.replace(OWN_CATALOG, '"what shop is for"', '"{env(HOME)}"')
-    lines = [line.split(": ", 2)[:2] for line in check(small, capsys, monkeypatch)]
-    assert lines == [["shop", f"{PRODUCT}:2"], ["shop", f"{OWN_CATALOG}:21"]]
+    (line,) = check(small, capsys, monkeypatch)
+    assert line.startswith(f"shop: {PRODUCT}:2: not valid YAML")
+    (small.root / PRODUCT).write_text(descriptor)
+    assert check(small, capsys, monkeypatch) == [f"shop: {OWN_CATALOG}: {CHANGED}; run `kit sync`"]
 
 
 def test_a_notebook_that_would_run_when_it_is_looked_at_is_not_run(
@@ -296,6 +309,6 @@ def test_a_notebook_that_would_run_when_it_is_looked_at_is_not_run(
     at = f"plan: {path.relative_to(small.root)}: "
     assert lines == [
         f'{at}never calls kit.output("forecast", frame)',
-        f"{at}cell 1, line 1: uses os.system, which runs what cannot be checked; write it out",
+        f"{at}cell 1, line 1: uses os.system, which runs code that cannot be checked; write it out",
         "plan: domains/plan/product.odps.yaml: declares 'shop.totals' but nothing reads it; delete the input port",
     ]

@@ -52,6 +52,14 @@ def test_looking_is_light(small: SmallMesh, command: list[str]) -> None:
     assert imported(code, small) == "[]"
 
 
+def test_importing_the_kit_loads_its_foundation_only(small: SmallMesh) -> None:
+    loaded = "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('kit.')}))"
+    assert imported(f"import sys, kit\n{loaded}", small) == "['core']"
+    assert imported(f"import sys, kit\nassert set(kit.__all__) <= set(dir(kit))\nkit.read\n{loaded}", small) == (
+        "['contracts', 'core', 'mesh', 'notebooks', 'quality', 'storage']"
+    )
+
+
 def test_finding_data_is_light(small: SmallMesh) -> None:
     small.publish("shop")
     look = "import kit\ncat = kit.open().search('sale'); [repr(x) + x._repr_html_() for x in (cat, cat['shop.sales'])]"

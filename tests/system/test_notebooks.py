@@ -1,8 +1,10 @@
 """Every notebook runs by hand, from its first cell to its last."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for p
 
 def test_the_notebooks_are_found() -> None:
     assert {"notebooks/00_start.ipynb", "domains/demand/notebooks/predicted_sales.ipynb"} < set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_names_that_a_notebook_imports_from_the_kit_exist(path: str) -> None:
+    """From the face of a package, or from a module of it."""
+    for module, names in re.findall(r"from (kit\.[\w.]+) import ([\w, ]+)", (ROOT / path).read_text()):
+        public = getattr(import_module(module), "__all__", vars(import_module(module)))
+        assert [name for name in names.split(", ") if name not in public] == [], module
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -95,10 +96,9 @@ def imported_distributions(*patterns: str) -> set[str]:
 
 
 def cells_of(text: str) -> list[str]:
-    """The code cells of a notebook, without lines of magic."""
+    """The code cells of a notebook as Python: magics and shell lines are calls."""
     sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    plain = [source for source in sources if not source.startswith("%%")]
-    return ["\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))) for source in plain]
+    return [TransformerManager().transform_cell(source) for source in sources]
 
 
 def declared(*groups: list[str]) -> set[str]:

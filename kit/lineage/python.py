@@ -1,0 +1,313 @@
+"""The reader of Python: the inputs, files and columns that notebooks and `ingest.py` name. No code is run."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kit.contracts import Finding
+from kit.core import KitError, read_text, short
+from kit.lineage.python_names import ANY, IMPORTERS, NameTable, imported
+from kit.lineage.sql import names_in, read_sql
+from kit.notebooks import SqlText, code_cells
+
+PUBLIC = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"}
+"""The names of `kit` itself, all of which code of a domain may use; `kit` cannot be imported from here."""
+
+_OPEN = ("kit.ingest.package_file", "kit.core.IngestError", "kit.core.KitError", "kit.drawing")
+"""Names below packages of the kit that code of a domain may use, beside the public names of `kit` itself."""
+
+_IMPORT = ast.Import | ast.ImportFrom
+_READERS = {"kit.read", "kit.scan"}
+_METHODS = {"read", "scan", "parquet", "to_duckdb", "to_pandas"}
+_SOURCES = {"kit.inputs()", "kit.open()"}
+_RESULTS = {"kit.inputs": "kit.inputs()", "kit.open": "kit.open()", "kit.open().search": "kit.open()"}
+_ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
+_UNPINNED = {"intake"}
+_UNREADABLE = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
+_HARMLESS = (
+    "%matplotlib", "%config", "%load_ext autoreload", "%load_ext kit", "%autoreload", "%time", "%timeit", "%%time", "%%capture",
+)  # fmt: skip
+_PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
+_SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
+_ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
+
+_FILE_READER = re.compile(r"open|(read|scan)_(?!sql|database)\w+|loadtxt|genfromtxt")
+_REMOTE = re.compile(r"[a-z][a-z0-9+]{1,9}://")
+_NETWORK = {"requests", "httpx", "aiohttp", "urllib", "urllib3", "boto3", "s3fs", "gcsfs", "ftplib", "paramiko", "socket"}
+
+
+@dataclass(frozen=True)
+class CodePlace:
+    """A line of a Python file or, counted from 1 in its `cell`, of a notebook."""
+
+    path: Path
+    line: int | None
+    cell: int | None = None
+
+    def finding(self, product: str, message: str, fix: str = "") -> Finding:
+        """The finding at this place."""
+        return Finding(product, self.path, self.line, message, fix, cell=self.cell)
+
+
+@dataclass(frozen=True)
+class InputRead:
+    """One read of an input. In `text`, its name in the code, `ANY` replaces each computed part."""
+
+    place: CodePlace
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name, with `.*` for each computed part."""
+        return self.text.replace(ANY, ".*")
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no part of the name is computed."""
+        return ANY not in self.text
+
+    def matches(self, name: str) -> bool:
+        """Whether the code may read the input of this name."""
+        return re.fullmatch(".*".join(map(re.escape, self.text.split(ANY))), name) is not None
+
+
+@dataclass(frozen=True)
+class PythonReads:
+    """`reads` are the inputs that are read; `reads_any` if the inputs are passed on, so that each may be read.
+
+    `faults` are the ways around the declared inputs.
+    """
+
+    reads: tuple[InputRead, ...]
+    faults: tuple[Finding, ...]
+    reads_any: bool
+
+
+def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Path, str]) -> PythonReads:
+    """Read a notebook of a product, with the modules beside it; raises `InvalidFile` for text that is not Python.
+
+    `folder` is that of the product; `forbidden` are places whose files it must not read, with their descriptions.
+    """
+    reader = _Reader(product, folder, forbidden, _UNPINNED)
+    for cell in code_cells(path):
+        place = CodePlace(path, None, cell.number)
+        for row, line in cell.magics:
+            if not line.lstrip().startswith(_HARMLESS):
+                reader.add_fault(
+                    replace(place, line=row), f"'{line.strip()[:40]}' runs code that cannot be checked", "write Python"
+                )
+                if line.startswith("%%"):
+                    break
+        for query in cell.queries:
+            reader.read_query(query, replace(place, line=query.row))
+        reader.read_tree(cell.tree, place, path.parent)
+    return reader.result()
+
+
+def ingest_reads(product: str, folder: Path, forbidden: Mapping[Path, str]) -> PythonReads:
+    """Read the `ingest.py` of a product, if there is one. A file that is not Python has no reads: landing reports it."""
+    reader = _Reader(product, folder, forbidden, _UNPINNED | _READERS | {"kit.open"})
+    reader.read_file(folder / "ingest.py")
+    return reader.result()
+
+
+def external_reads(product: str, path: Path, folder: Path) -> Iterator[Finding]:
+    """Find the places where a notebook that is to lie in `folder` reads a file or the network itself.
+
+    Raises `InvalidFile` for a file that is no notebook.
+    """
+    for cell in code_cells(path):
+        for node in ast.walk(cell.tree):
+            place = CodePlace(path, getattr(node, "lineno", None), cell.number)
+            if isinstance(node, _IMPORT):
+                for module in dict.fromkeys(name.partition(".")[0] for name in imported(node)):
+                    if module in _NETWORK:
+                        message = f"imports {module}, but an asset reads ports only"
+                        yield place.finding(product, message, "bring it in as a source (ingest.py)")
+                    elif (path.parent / f"{module}.py").is_file() and not (folder / f"{module}.py").is_file():
+                        message = f"imports {module}.py, which lies beside it"
+                        yield place.finding(product, message, f"copy that to {short(folder)} first")
+            elif isinstance(node, ast.Call) and (text := _file_read(node)):
+                origin = "the network" if _REMOTE.match(text) else "a file"
+                fix = "make a port of it (kit new NAME --from FILE) and read that"
+                yield place.finding(product, f"reads {origin}, '{text}'", fix)
+
+
+def notebook_columns(path: Path, columns: Iterable[str]) -> set[str] | None:
+    """The columns a notebook names, of those given; None when it names none, or cannot be parsed.
+
+    Names that it puts together from data are missing; those of an f-string are matched by its constant parts.
+    """
+    words: set[str] = set()
+    patterns = []
+    try:
+        cells = code_cells(path)
+    except KitError:
+        return None
+    for query in (query for cell in cells for query in cell.queries):
+        words |= names_in(query.query)
+    for node in (node for cell in cells for node in ast.walk(cell.tree)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words |= set(re.findall(r"\w+", node.value))
+        elif isinstance(node, ast.Attribute):
+            words.add(node.attr)
+        elif isinstance(node, ast.keyword) and node.arg:
+            words.add(node.arg)
+        elif isinstance(node, ast.JoinedStr):
+            parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+            if any(parts) and all(re.fullmatch(r"\w*", part or "") for part in parts):
+                patterns.append("".join(r"\w*" if part is None else re.escape(part) for part in parts))
+    named = {name for name in columns if name in words or any(re.fullmatch(pattern, name) for pattern in patterns)}
+    return named or None
+
+
+class _Reader:
+    """Collects what a notebook or `ingest.py` reads, with the modules of the domain that it imports."""
+
+    def __init__(self, product: str, folder: Path, forbidden: Mapping[Path, str], unpinned: Set[str]) -> None:
+        self.product = product
+        self.folder = folder
+        self.unpinned = unpinned
+        self.forbidden = {place.resolve(): name for place, name in forbidden.items()}
+        self.names = NameTable(_RESULTS, _UNREADABLE | IMPORTERS)
+        self.reads: list[InputRead] = []
+        self.faults: list[Finding] = []
+        self.reads_any = False
+        self.files: set[Path] = set()
+
+    def result(self) -> PythonReads:
+        return PythonReads(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.reads_any)
+
+    def add_fault(self, place: CodePlace, message: str, fix: str = "") -> None:
+        self.faults.append(place.finding(self.product, message, fix))
+
+    def read_file(self, path: Path) -> None:
+        """Read a module of the domain, the first time it is imported."""
+        if path in self.files or not path.is_file():
+            return
+        self.files.add(path)
+        try:
+            tree = ast.parse(read_text(path))
+        except (KitError, SyntaxError, ValueError, RecursionError):
+            return
+        self.read_tree(tree, CodePlace(path, None), path.parent)
+
+    def read_query(self, query: SqlText, place: CodePlace) -> None:
+        """Read SQL; a name without a product is a frame of the notebook, or unknown when it runs."""
+        references = read_sql(query.query)
+        for fault in references.faults:
+            self.add_fault(place, fault)
+        self.reads += [InputRead(place, name.lower()) for name in references.tables if "." in name]
+
+    def read_tree(self, tree: ast.Module, place: CodePlace, beside: Path) -> None:
+        nodes = list(ast.walk(tree))
+        for node in nodes:
+            self.names.bind(node)
+            for module in {name.partition(".")[0] for name in imported(node)} if isinstance(node, _IMPORT) else ():
+                for folder in (beside, self.folder):
+                    self.read_file(folder / f"{module}.py")
+        # Checked with the expression they are part of; a text alone in a line is a comment.
+        done = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        done |= {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+        kept = {id(node.value) for node in nodes if isinstance(node, ast.Assign | ast.Expr | ast.Subscript)}
+        kept |= {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        for node in nodes:
+            line = replace(place, line=getattr(node, "lineno", None))
+            if isinstance(node, ast.Call):
+                self.read_call(node, line)
+            if isinstance(node, _IMPORT):
+                for name in imported(node):
+                    self.check_name(name, line)
+            elif id(node) in done:
+                continue
+            elif isinstance(node, ast.Attribute | ast.Name | ast.Call):
+                if not isinstance(getattr(node, "ctx", None), ast.Store):
+                    name = self.names.path(node)
+                    self.check_name(name, line)
+                    self.reads_any = self.reads_any or (name in _READERS | _SOURCES and id(node) not in kept)
+            elif isinstance(node, ast.Constant | ast.BinOp | ast.JoinedStr):
+                faults = len(self.faults)
+                self.check_text(self.names.text(node), line, beside)
+                if len(self.faults) > faults:
+                    done |= {id(part) for part in ast.walk(node)}
+
+    def read_call(self, node: ast.Call, place: CodePlace) -> None:
+        """Read a call that reads an input, or that imports a module by a text."""
+        function = self.names.path(node.func)
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        source, _, method = function.rpartition(".")
+        entry = _ENTRY.fullmatch(source)
+        if function in _READERS or ((source in _SOURCES or entry) and method in _METHODS):
+            text = entry[1] if entry else self.names.text(arguments.pop(0)) if arguments else None
+            self.reads.append(InputRead(place, ANY if text is None else text))
+            # `to_duckdb` takes a connection; the others only ever a version.
+            if arguments and method != "to_duckdb" and source != "kit.inputs()":
+                self.add_fault(place, f"{method}() names a version, but a build pins its own", "leave it out")
+        elif function in ("kit.inputs().files", "kit.inputs().versions"):
+            self.reads_any = True
+        elif function in IMPORTERS and not self.names.path(node):
+            self.add_fault(place, f"{function}() of a name that is not constant", "import the module by its name")
+
+    def check_name(self, name: str, place: CodePlace) -> None:
+        """Refuse a dotted name that reads past the pinned inputs, or in a way that cannot be followed."""
+        if internal := _internal(name):
+            self.add_fault(place, f"uses {internal}, which is internal to the kit", _ADVICE)
+            return
+        for part in _prefixes(name):
+            if part in self.unpinned:
+                self.add_fault(place, f"uses {part}, which reads data that the build does not pin", _ADVICE)
+                return
+            if part == "domains":
+                self.add_fault(place, f"imports '{name}', code of a domain", "read its ports")
+                return
+            if part in _UNREADABLE:
+                self.add_fault(place, f"uses {part}, which runs code that cannot be checked", "write it out")
+                return
+
+    def check_text(self, text: str | None, place: CodePlace, beside: Path) -> None:
+        """Refuse a text that names a forbidden file or variable."""
+        for word in _PATH.findall(text or ""):
+            if word in _SECRETS:
+                self.add_fault(place, f"asks for {word}, {_SECRETS[word]}", "read declared ports with kit.read")
+            start = word.partition(ANY)[0].partition("*")[0].removeprefix("file://")
+            if "/" not in start or "://" in start:
+                continue
+            owners = (self._owner(base / start) for base in (beside, self.folder, self.folder.parent.parent))
+            if owner := next(filter(None, owners), None):
+                self.add_fault(place, f"names '{word.replace(ANY, '…')}' in {owner}", "read a declared port with kit.read")
+
+    def _owner(self, path: Path) -> str | None:
+        """The description of the forbidden place that a path is in; None when there is none."""
+        try:
+            resolved = path.expanduser().resolve()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return next((name for place, name in self.forbidden.items() if resolved.is_relative_to(place)), None)
+
+
+def _file_read(call: ast.Call) -> str:
+    """The constant name of the file that a call reads; empty for any other call."""
+    function = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.JoinedStr):
+        first = next(iter(first.values), None)
+    name = first.value if isinstance(first, ast.Constant) else None
+    mode = call.args[1] if function == "open" and len(call.args) > 1 else None
+    if isinstance(mode, ast.Constant) and str(mode.value)[:1] in "wax":
+        return ""
+    return name if isinstance(name, str) and _FILE_READER.fullmatch(function) else ""
+
+
+def _internal(name: str) -> str | None:
+    """The part of a dotted name that is neither public in `kit` nor open to domains; None when all of it may be used."""
+    package = re.match(r"kit\.(\w+)", name)
+    if package is None or package[1] in PUBLIC or any(f"{name}.".startswith(f"{known}.") for known in _OPEN):
+        return None
+    return ".".join(name.split(".")[:3])
+
+
+def _prefixes(name: str) -> Iterable[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
