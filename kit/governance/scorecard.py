@@ -9,7 +9,7 @@ from kit.contracts import CLASSIFICATIONS
 from kit.core import Config, KitError, database, mappings, read_yaml, short
 from kit.governance.policy import has_email, plain
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
-from kit.storage import CATALOG, PortStatus, Snapshot, Store, statuses
+from kit.storage import CATALOG, PortState, PortStatus, Snapshot, Store, statuses
 
 TRAITS = ("discoverable", "addressable", "understandable", "trustworthy", "accessible", "interoperable", "valuable", "secure")
 
@@ -153,7 +153,7 @@ def _published(product: DataProduct, port: OutputPort, status: PortStatus, snaps
     yield fact(
         "trustworthy", "all checks of the last build passed", not status.port.failed, "see `kit status`; repair, then build"
     )
-    yield fact("trustworthy", "keeps its service levels", status.state == "fresh", build)
+    yield fact("trustworthy", "keeps its service levels", status.state == PortState.FRESH, build)
     yield fact("accessible", "plain Parquet files", there and all(map(_is_parquet, files)))
     yield fact("accessible", "SQL reads the columns of its contract", there and _readable(port, files), build)
     yield fact("accessible", "plain Intake finds it", listed)
