@@ -147,7 +147,7 @@ class Catalog:
         """Return hints for a table that is empty or does not list every port."""
         if not self.products:
             no_match = f"nothing matches '{self.searched}'; try fewer words, or parts of them"
-            return [no_match if self.searched else "no data products yet; CONTRIBUTING.md shows how to add one"]
+            return [no_match if self.searched else "no data products yet; domains/README.md shows how to add one"]
         rest = sum(len(product.ports) or 1 for product in self.products) - _MAX_ROWS
         return [f'and {rest:,} more; filter with cat.search("words")'] if rest > 0 else []
 

@@ -20,7 +20,7 @@ def draw_mesh(mesh: Mesh, products: Iterable[str] | None = None) -> Picture:
     graph = hide_models(graph)
     broken = [item.name for item in mesh.broken if item.name in selected]
     notes = [f"Without products in error: {', '.join(broken)}."] if broken else []
-    notes += [] if graph or broken else ["There are no data products yet; CONTRIBUTING.md shows how to add one."]
+    notes += [] if graph or broken else ["There are no data products yet; domains/README.md shows how to add one."]
     return _picture(_boxes(graph), _edges(graph), "From raw data to published ports", tuple(notes))
 
 

@@ -32,7 +32,7 @@ def draw_mesh(config: Config, ports: Iterable[str]) -> Picture:
     title, total = "Results of the newest builds", len(rows)
     rows = _shortened(rows)
     notes = [_COLUMNS_NOTE.format(" of a product")] if rows else []
-    notes += [] if total else ["There are no ports yet; CONTRIBUTING.md shows how to add one."]
+    notes += [] if total else ["There are no ports yet; domains/README.md shows how to add one."]
     if total > len(rows):
         omitted = f"{total - len(rows):,} more ports are left out, those that always passed first"
         notes.append(f'{omitted}; filter with cat.search("words").quality().')

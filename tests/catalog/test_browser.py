@@ -124,7 +124,7 @@ def test_an_empty_mesh_is_a_sentence(mesh: SmallMesh) -> None:
         rmtree(mesh.domains / name)
     browser = kit.open().browse()
     assert (browser._count.value, seen(browser)) == (
-        "0 of 0 ports", "no data products yet; CONTRIBUTING.md shows how to add one",
+        "0 of 0 ports", "no data products yet; domains/README.md shows how to add one",
     )  # fmt: skip
 
 

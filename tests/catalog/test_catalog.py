@@ -235,7 +235,7 @@ def test_an_empty_table_is_a_sentence(mesh: SmallMesh) -> None:
     assert (repr(found), found._repr_html_()) == (sentence, f"<p>{escape(sentence)}</p>")
     for name in ("shop", "plan"):
         rmtree(mesh.domains / name)
-    assert repr(kit.open()) == "no data products yet; CONTRIBUTING.md shows how to add one"
+    assert repr(kit.open()) == "no data products yet; domains/README.md shows how to add one"
 
 
 def test_as_text_a_long_reason_does_not_widen_the_table(mesh: SmallMesh) -> None:
