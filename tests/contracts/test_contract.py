@@ -124,6 +124,11 @@ def test_service_levels_are_spans_of_time() -> None:
     )
 
 
+def test_an_older_version_names_its_port() -> None:
+    assert load().major_of is None
+    assert load(("customProperties", [{"property": "majorOf", "value": "totals"}])).major_of == "totals"
+
+
 def parts(rule: Rule) -> tuple[Any, ...]:
     """What an audit takes of a rule."""
     assertion = rule.assertion
