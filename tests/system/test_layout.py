@@ -9,7 +9,6 @@ EXCEPTIONS = {
     "build/manifest": "values of the manifest: tests/build/test_build.py",
     "cli/new": "`kit new` in a terminal: tests/cli/test_prompts.py",
     "cli/serve": "`kit dev` and `kit lab`: tests/orchestration/test_dev_server.py, tests/jupyter/test_lab.py",
-    "contracts/rules": "rules of contracts: tests/contracts/test_contract.py",
     "ingest/raw_table": "raw files as tables: tests/ingest/test_typed_reader.py",
     "jupyter/current_notebook": "the notebook of the form: tests/jupyter/test_promote_form.py",
     "notebooks/executed": "executed copies: tests/notebooks/test_page.py",
