@@ -14,8 +14,6 @@ EXCEPTIONS = {
     "notebooks/executed": "executed copies: tests/notebooks/test_page.py",
     "notebooks/kernel": "kernels started ahead: tests/notebooks/test_kernel_pool.py",
     "notebooks/papermill_engine": "runs of notebooks: tests/notebooks/test_executor.py",
-    "quality/audit_target": "audits: tests/quality/test_audit.py",
-    "quality/table_checks": "builds with failing checks: tests/build/test_make.py",
     "scaffold/port_source": "new ports: tests/scaffold/test_new.py",
     "sync/markers": "generated parts of files: tests/sync/test_sync.py",
     "sync/readme": "generated files: tests/sync/test_sync.py",
