@@ -15,10 +15,7 @@ EXCEPTIONS = {
     "notebooks/kernel": "kernels started ahead: tests/notebooks/test_kernel_pool.py",
     "notebooks/papermill_engine": "runs of notebooks: tests/notebooks/test_executor.py",
     "scaffold/port_source": "new ports: tests/scaffold/test_new.py",
-    "sync/markers": "generated parts of files: tests/sync/test_sync.py",
-    "sync/readme": "generated files: tests/sync/test_sync.py",
     "scaffold/notebook_source": "promotions: tests/scaffold/test_promotion.py",
-    "sync/texts": "generated files: tests/sync/test_sync.py",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 
