@@ -9,17 +9,11 @@ EXCEPTIONS = {
     "build/manifest": "values of the manifest: tests/build/test_build.py",
     "cli/new": "`kit new` in a terminal: tests/cli/test_prompts.py",
     "cli/serve": "`kit dev` and `kit lab`: tests/orchestration/test_dev_server.py, tests/jupyter/test_lab.py",
-    "ingest/raw_table": "raw files as tables: tests/ingest/test_typed_reader.py",
     "jupyter/current_notebook": "the notebook of the form: tests/jupyter/test_promote_form.py",
-    "notebooks/executed": "executed copies: tests/notebooks/test_page.py",
     "notebooks/kernel": "kernels started ahead: tests/notebooks/test_kernel_pool.py",
     "notebooks/papermill_engine": "runs of notebooks: tests/notebooks/test_executor.py",
-    "quality/audit_target": "audits: tests/quality/test_audit.py",
     "scaffold/port_source": "new ports: tests/scaffold/test_new.py",
-    "sync/markers": "generated parts of files: tests/sync/test_sync.py",
-    "sync/readme": "generated files: tests/sync/test_sync.py",
     "scaffold/notebook_source": "promotions: tests/scaffold/test_promotion.py",
-    "sync/texts": "generated files: tests/sync/test_sync.py",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 
