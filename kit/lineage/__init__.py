@@ -15,12 +15,11 @@ from kit.lineage.graph import (
     upstream,
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
-from kit.lineage.python import PythonReads, external_reads, ingest_reads, notebook_columns, notebook_reads
+from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
 from kit.lineage.sql import SqlReader
 
 __all__ = [
     "LineageNode",
-    "PythonReads",
     "SqlReader",
     "column_lineage",
     "column_use",
