@@ -9,7 +9,7 @@ from kit.contracts import CLASSIFICATIONS
 from kit.core import Config, KitError, database, mappings, read_yaml, short
 from kit.governance.policy import has_email, is_unmasked
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
-from kit.storage import CATALOG, PortStatus, Snapshot, Store, statuses
+from kit.storage import CATALOG, PortState, PortStatus, Snapshot, Store, statuses
 
 TRAITS = ("discoverable", "addressable", "understandable", "trustworthy", "accessible", "interoperable", "valuable", "secure")
 
@@ -158,7 +158,7 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
         not status.port.failed,
         "see `kit status`; correct it, then build",
     )
-    yield fact("trustworthy", "keeps its service levels", status.state == "fresh", build)
+    yield fact("trustworthy", "keeps its service levels", status.state == PortState.FRESH, build)
     yield fact("accessible", "plain Parquet files", exist and all(map(_is_parquet, files)))
     yield fact("accessible", "SQL reads the columns of its contract", exist and _readable(port, files), build)
     yield fact("accessible", "plain Intake finds it", listed)

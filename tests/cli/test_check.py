@@ -132,22 +132,3 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
             "severity": "error",
         }
     }
-
-
-def test_doctor_names_the_snapshots_of_a_domain_that_is_gone(small: SmallMesh) -> None:
-    import shutil
-
-    small.publish("shop")
-    small.publish("plan")
-    shutil.rmtree(small.domains / "plan")
-    small.kit("sync", check=True)
-    findings = [item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]]
-    folder = small.store.folder("plan")
-    assert findings == [
-        {
-            "what": "snapshots of plan",
-            "seen": "there is no such domain",
-            "fix": f"delete {folder} when nobody reads it any more, or bring back domains/plan",
-            "severity": "error",
-        }
-    ]

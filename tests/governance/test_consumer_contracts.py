@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.governance.check import check_consumer_contracts, check_mesh
 from kit.governance.diff import diff
-from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, valid
 
 KEY = {"primaryKey": True, "primaryKeyPosition": 1}
@@ -71,39 +69,6 @@ def test_a_range_may_be_narrower_than_needed_never_wider(small: SmallMesh) -> No
     assert lacking(small, [("amount", AMOUNT, {"logicalTypeOptions": {"maximum": 200}})]) == []
     assert lacking(small, [("amount", AMOUNT, {"logicalTypeOptions": {"maximum": 50}})]) == [
         ("column amount", "amount is at most 50 → amount is between 0 and 100")
-    ]
-
-
-def test_the_provider_is_told_who_needs_more(small: SmallMesh) -> None:
-    small.need([("amount", AMOUNT, {}), ("sold_on", "date", {})])
-    message = (
-        "domains/shop/contracts/totals.odcs.yaml: promises less than 'plan' needs: column sold_on: dropped; promise it, or "
-        "agree with plan owner (o@example.com) on domains/plan/consumes/shop.totals.odcs.yaml"
-    )
-    assert pairs(check_consumer_contracts(small.mesh)) == [("shop", message)]
-    assert pairs(check_mesh(small.config, small.mesh)) == [("shop", message)]
-
-
-def test_only_a_change_that_hits_a_need_is_a_problem(small: SmallMesh) -> None:
-    small.need([("item", "varchar", {"required": True})])
-    contract = Path("domains/shop/contracts/totals.odcs.yaml")
-    small.replace(str(contract), '"name": "amount"', '"name": "value"')
-    assert pairs(check_consumer_contracts(small.mesh)) == []
-    small.replace(str(contract), '"name": "item"', '"name": "good"')
-    assert [finding.message.partition("needs: ")[2] for finding in check_consumer_contracts(small.mesh)] == [
-        "column item: renamed to good"
-    ]
-
-
-def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> None:
-    path = small.need([("amount", AMOUNT, {})])
-    path.rename(path.with_name("shop.sales.odcs.yaml"))
-    assert pairs(check_mesh(small.config, small.mesh)) == [
-        (
-            "plan",
-            "domains/plan/consumes/shop.sales.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or "
-            "delete the file",
-        )
     ]
 
 

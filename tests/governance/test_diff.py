@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from kit.cli.diff_text import lines, markdown
 from kit.contracts.compatibility import ContractChange
 from kit.contracts.contract import Version
 from kit.core.config import Config
-from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
+from kit.governance.diff import Consumer, diff
 from tests.support.small_mesh import SmallMesh
 
 TOTALS = "domains/shop/contracts/totals.odcs.yaml"
@@ -147,80 +146,3 @@ def test_words_are_a_patch_and_the_unknown_is_for_a_person(small: SmallMesh, the
         ContractChange("file", "price.priceAmount changed", "review"),
     )
     assert (found.problems, found.reviews) == ((), 1)
-
-
-FOUND = (
-    ProductDiff(
-        "shop",
-        (
-            PortDiff(
-                "shop.totals", Version(1, 0, 0), Version(1, 0, 0),
-                (DROPPED, ContractChange("table", "rows: a | b <i>", "review")),
-                (
-                    Consumer("plan", "Pia", "p@example.com", ("forecast",), ("amount",), True),
-                    Consumer("other", "Oda", "o@example.com", (), (), False),
-                ),
-                "shop.totals needs 2.0.0",
-                (ContractChange("need of plan", "needs less: column item dropped", "patch"),),
-            ),
-            PortDiff("shop.new", None, Version(1, 0, 0), (ContractChange("port", "added", "minor"),), ()),
-            PortDiff("shop.old", Version(1, 0, 0), None, (ContractChange("port", "removed", "major"),), ()),
-        ),
-    ),
-)  # fmt: skip
-
-
-def test_a_terminal_gets_aligned_lines() -> None:
-    assert [line.plain for line in lines(())] == ["No contract has changed."]
-    assert [line.plain for line in lines(FOUND)] == [
-        "shop.totals  1.0.0, must be 2.0.0",
-        "  major   column amount  dropped",
-        "  review  table          rows: a | b <i>",
-        "  patch   need of plan   needs less: column item dropped",
-        "  affects plan (Pia, p@example.com) through amount, in notebook forecast",
-        "shop.new  1.0.0",
-        "  minor   port           added",
-        "shop.old  1.0.0",
-        "  major   port           removed",
-        "  no consumer is affected",
-        "shop.totals needs 2.0.0",
-        "1 problem to fix; 1 change to be judged by a person.",
-    ]
-
-
-def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:
-    assert markdown(()) == "<!-- kit diff -->\n### Contracts\n\nNo contract has changed.\n"
-    assert markdown(FOUND).splitlines() == [
-        "<!-- kit diff -->",
-        "### Contracts",
-        "",
-        "**1 problem to fix; 1 change to be judged by a person.**",
-        "",
-        "- shop.totals needs 2.0.0",
-        "",
-        "#### `shop.totals` 1.0.0, must be 2.0.0",
-        "",
-        "| verdict | where | change |",
-        "|---|---|---|",
-        "| major | column amount | dropped |",
-        "| review | table | rows: a \\| b &lt;i&gt; |",
-        "| patch | need of plan | needs less: column item dropped |",
-        "",
-        "Affects:",
-        "",
-        "- **plan** (Pia, p@example.com) through amount, in notebook forecast",
-        "",
-        "#### `shop.new` 1.0.0",
-        "",
-        "| verdict | where | change |",
-        "|---|---|---|",
-        "| minor | port | added |",
-        "",
-        "#### `shop.old` 1.0.0",
-        "",
-        "| verdict | where | change |",
-        "|---|---|---|",
-        "| major | port | removed |",
-        "",
-        "No consumer is affected.",
-    ]

@@ -15,8 +15,8 @@ import pytest
 from kit.core.processes import free_port
 from kit.orchestration.dev_server import place
 from kit.orchestration.instance import instance
-from tests.orchestration.test_definitions import declare
 from tests.support.dev_server import DevServer, dev_server
+from tests.support.orchestration import declare
 from tests.support.plan import write_plan
 from tests.support.small_mesh import SmallMesh
 

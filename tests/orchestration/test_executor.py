@@ -16,7 +16,7 @@ from kit.mesh.product import DataProduct
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
 from kit.storage.runs import BuildStatus
-from tests.orchestration.test_definitions import declare, published
+from tests.support.orchestration import declare, published
 from tests.support.small_mesh import SmallMesh
 
 

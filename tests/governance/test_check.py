@@ -1,0 +1,132 @@
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from kit.governance.check import check_consumer_contracts, check_deprecation, check_mesh
+from tests.support.findings import pairs
+from tests.support.small_mesh import SmallMesh, notebook, write
+
+LAST_DAY = datetime(2024, 3, 31, 23)
+
+
+@pytest.fixture(autouse=True)
+def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+
+
+def found(small: SmallMesh) -> list[tuple[str, str]]:
+    return pairs(check_mesh(small.config, small.mesh))
+
+
+def test_a_sound_mesh_has_no_findings(small: SmallMesh) -> None:
+    assert found(small) == []
+
+
+def test_a_broken_product_is_one_finding_beside_those_of_the_others(small: SmallMesh) -> None:
+    small.replace("domains/shop/contracts/sales.odcs.yaml", '"bigint"', '"bigger"')
+    write(small.domains / "plan/contracts/lost.odcs.yaml", "{}")
+    broken, other = check_mesh(small.config, small.mesh)
+    assert (broken.product, broken.path, broken.line) == ("shop", small.domains / "shop/contracts/sales.odcs.yaml", 16)
+    assert (other.product, other.message) == ("plan", "belongs to nothing in product.odps.yaml")
+
+
+@pytest.mark.parametrize("file", ["contracts/lost.odcs.yaml", "sources/lost.odcs.yaml", "expectations/lost.json"])
+def test_a_file_that_belongs_to_nothing_is_found(small: SmallMesh, file: str) -> None:
+    write(small.domains / "shop" / file, "{}")
+    message = f"domains/shop/{file}: belongs to nothing in product.odps.yaml; declare it there or delete the file"
+    assert found(small) == [("shop", message)]
+
+
+def test_a_suite_names_columns_of_its_port_only(small: SmallMesh) -> None:
+    small.replace("domains/shop/expectations/sales.extra.json", '"column": "amount"', '"column": "price"')
+    message = (
+        "domains/shop/expectations/sales.extra.json: 'column mean to be between: column=price, min_value=5, max_value=50' "
+        "names the column 'price'; the columns are: amount, item, sale_id, sold_on"
+    )
+    assert found(small) == [("shop", message)]
+
+
+def test_a_link_out_of_the_domain_is_found(small: SmallMesh) -> None:
+    write(small.root / "secret.txt", "mine")
+    (small.domains / "shop/notes").symlink_to(small.root / "secret.txt")
+    assert found(small) == [("shop", "domains/shop: the path 'notes' leaves the folder; keep files inside it")]
+
+
+def test_a_model_in_python_is_found(small: SmallMesh) -> None:
+    write(small.domains / "shop/models/marts/extra.py", "def model(dbt, session):\n    return None\n")
+    message = "could read anything; write it in SQL, or make the port with a notebook"
+    assert ("shop", f"domains/shop/models/marts/extra.py: a model in Python {message}") in found(small)
+
+
+def test_notebooks_of_no_domain_are_checked_too(small: SmallMesh) -> None:
+    data = notebook(["1 + 1"])
+    data["metadata"]["kernelspec"]["name"] = "julia"
+    write(small.root / "notebooks/explore.ipynb", json.dumps(data))
+    assert found(small) == [("notebooks", "notebooks/explore.ipynb: its kernel is 'julia'; notebooks use 'python3'")]
+
+
+def test_until_its_last_day_is_over_an_old_version_is_no_problem(small: SmallMesh) -> None:
+    small.two_majors()
+    assert pairs(check_deprecation(small.mesh, LAST_DAY)) == []
+
+
+def test_after_its_last_day_provider_and_readers_are_told(small: SmallMesh) -> None:
+    small.two_majors()
+    assert pairs(check_deprecation(small.mesh, datetime(2024, 4, 1))) == [
+        (
+            "shop",
+            "domains/shop/contracts/totals_v1.odcs.yaml:40: slaProperties: 'shop.totals_v1' ended on 2024-03-31, and is "
+            "still read by plan (plan owner, o@example.com); let them move, then delete the port, its model and this contract",
+        ),
+        (
+            "plan",
+            "domains/plan/product.odps.yaml:12: inputPorts.0: 'shop.totals' 1.0.0 is served by 'shop.totals_v1', which ended "
+            "on 2024-03-31; move to shop.totals 2.0.0",
+        ),
+    ]
+
+
+def test_what_nobody_reads_is_to_be_deleted(small: SmallMesh) -> None:
+    small.two_majors()
+    small.replace(
+        "domains/plan/product.odps.yaml",
+        '"version": "1.0.0",\n   "contractId": "shop',
+        '"version": "2.0.0",\n   "contractId": "shop',
+    )
+    ((_, message),) = pairs(check_deprecation(small.mesh, datetime(2024, 4, 1)))
+    assert message.endswith("'shop.totals_v1' ended on 2024-03-31; delete the port, its model and this contract")
+
+
+def test_the_provider_is_told_who_needs_more(small: SmallMesh) -> None:
+    small.need([("amount", "decimal(18,2)", {}), ("sold_on", "date", {})])
+    message = (
+        "domains/shop/contracts/totals.odcs.yaml: promises less than 'plan' needs: column sold_on: dropped; promise it, or "
+        "agree with plan owner (o@example.com) on domains/plan/consumes/shop.totals.odcs.yaml"
+    )
+    assert pairs(check_consumer_contracts(small.mesh)) == [("shop", message)]
+    assert pairs(check_mesh(small.config, small.mesh)) == [("shop", message)]
+
+
+def test_only_a_change_that_hits_a_need_is_a_problem(small: SmallMesh) -> None:
+    small.need([("item", "varchar", {"required": True})])
+    contract = Path("domains/shop/contracts/totals.odcs.yaml")
+    small.replace(str(contract), '"name": "amount"', '"name": "value"')
+    assert pairs(check_consumer_contracts(small.mesh)) == []
+    small.replace(str(contract), '"name": "item"', '"name": "good"')
+    assert [finding.message.partition("needs: ")[2] for finding in check_consumer_contracts(small.mesh)] == [
+        "column item: renamed to good"
+    ]
+
+
+def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> None:
+    path = small.need([("amount", "decimal(18,2)", {})])
+    path.rename(path.with_name("shop.sales.odcs.yaml"))
+    assert pairs(check_mesh(small.config, small.mesh)) == [
+        (
+            "plan",
+            "domains/plan/consumes/shop.sales.odcs.yaml: belongs to nothing in product.odps.yaml; declare it there or "
+            "delete the file",
+        )
+    ]
