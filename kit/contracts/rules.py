@@ -21,7 +21,7 @@ _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule about a table: what it asserts, under a name that people read.
+    """One rule about a table: what it asserts, under a name that people read, which begins with its `label` in the contract.
 
     Rows that violate a rule that `quarantines` are set aside before the audit, which still checks the rule.
     """
@@ -32,6 +32,7 @@ class Rule:
     description: str = ""
     quarantines: bool = False
     foreign_key: ForeignKey | None = None
+    label: str = ""
 
     @property
     def response(self) -> str:
@@ -141,8 +142,10 @@ class RuleReader:
             raise self.document.error(where, f"a rule of type '{kind}' cannot be checked; use library, sql or custom")
         if column and not assertion.columns:
             assertion = replace(assertion, columns=(column,))
-        name = f"{item['name']}: {name}" if item.get("name") else name
-        return self._with_response(Rule(name, assertion, description=item.get("description") or ""), on_failure)
+        label = item.get("name") or ""
+        name = f"{label}: {name}" if label else name
+        rule = Rule(name, assertion, description=item.get("description") or "", label=label)
+        return self._with_response(rule, on_failure)
 
     def _library(self, where: Where, item: dict[str, Any], column: str | None) -> tuple[str, Assertion]:
         metric, fail = item.get("metric"), self.document.error

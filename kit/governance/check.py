@@ -1,4 +1,4 @@
-"""`kit check`: everything about the domain folders that can be judged without building them."""
+"""`kit check`: all checks of the domain folders that need no build."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,20 +16,20 @@ from kit.quality import suite
 from kit.sync import check_generated, texts
 
 NOTEBOOKS = "notebooks"
-"""Where notebooks lie, in a domain and, those that belong to none, beside the domains."""
+"""Folder of the notebooks of a domain; notebooks of no domain are in a folder of that name beside `domains`."""
 
 
 def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     """Run every check that needs no build."""
-    found = [item.finding for item in mesh.broken]
+    findings = [item.finding for item in mesh.broken]
     for product in mesh.products:
-        found += [*_product(product), *_foreign_keys(mesh, product)]
-    found += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
-    found += masks.check_masks(config, mesh)
+        findings += [*_product(product), *_foreign_keys(mesh, product)]
+    findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
+    findings += masks.check_masks(config, mesh)
     for path in lint.notebooks(config.root / NOTEBOOKS):
-        found += lint.check_notebook(NOTEBOOKS, path)
-    found += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
-    return found + list(check_generated(config, mesh))
+        findings += lint.check_notebook(NOTEBOOKS, path)
+    findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
+    return findings + list(check_generated(config, mesh))
 
 
 def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:
@@ -111,7 +111,7 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
 
 
 def _links(product: DataProduct) -> Iterator[Finding]:
-    """Links that leave the domain folder: what they lead to would be published as the domain's own."""
+    """Find links that leave the domain folder: their targets would be published as files of the domain."""
     for path in sorted(product.folder.rglob("*")):
         if path.is_symlink():
             try:

@@ -232,9 +232,8 @@ class _Comparison:
         for consumer, port in sorted({*before, *after}):
             old, new = before.get((consumer, port)), after.get((consumer, port))
             if _bytes(old) != _bytes(new):
-                found = changes.setdefault(port, [])
-                for text in _need_changes(self.contract(old), self.contract(new), exists=new is not None):
-                    found.append(ContractChange(f"need of {consumer}", text, "patch"))
+                texts = _need_changes(self.contract(old), self.contract(new), exists=new is not None)
+                changes.setdefault(port, []).extend(ContractChange(f"need of {consumer}", text, "patch") for text in texts)
         return changes
 
     def contract(self, path: Path | None) -> Contract | None:
@@ -277,7 +276,7 @@ def _bytes(path: Path | None) -> bytes | None:
 def _need_changes(old: Contract | None, new: Contract | None, *, exists: bool) -> list[str]:
     """Return the changes of a consumer contract, in words."""
     if new is None:
-        return ["cannot be read; `kit check` says why" if exists else "no longer stated"]
+        return ["cannot be read; `kit check` shows the reason" if exists else "no longer stated"]
     if old is None:
         return [f"stated: {', '.join(column.name for column in new.columns)}"]
     return [f"{_NEED_CHANGES.get(change.verdict, '')}{change.where} {change.text}" for change in compare(old, new)]

@@ -58,11 +58,11 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     except KitError as error:
         yield Finding.from_error("domains", error)
         return
-    found = check_mesh(config, mesh)
-    names = {finding.product for finding in found}
+    findings = check_mesh(config, mesh)
+    names = {finding.product for finding in findings}
     healthy = [product.name for product in mesh.products if product.name not in names]
     yield _well("domains", ", ".join(healthy) or "none")
-    for finding in found:
+    for finding in findings:
         yield replace(finding, product=f"domain {finding.product}") if finding.product in mesh.names else finding
     yield from _snapshots(config, mesh)
 
@@ -79,15 +79,15 @@ def _packages() -> Finding:
     wrong = []
     for item in needed:
         try:
-            found = importlib.metadata.version(item.name)
+            installed = importlib.metadata.version(item.name)
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{item.name} is missing")
             continue
-        if not item.specifier.contains(found, prereleases=True):
-            wrong.append(f"{item.name} is {found}, wanted {item.specifier}")
+        if not item.specifier.contains(installed, prereleases=True):
+            wrong.append(f"{item.name} is {installed}, required {item.specifier}")
     if wrong:
         return _wrong("packages", "; ".join(wrong), "run `make install`")
-    return _well("packages", f"{len(needed)} as asked for")
+    return _well("packages", f"all {len(needed)} in required versions")
 
 
 def _storage(storage: Path) -> Finding:

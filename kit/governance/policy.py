@@ -87,5 +87,5 @@ def _names(policy: Policy, contract: Contract) -> Iterator[_Violation]:
         kind = "key" if column.type == "bigint" and column.name in contract.key else column.type.partition(" ")[0]
         pattern = policy.names.get(kind, "")
         if pattern and not re.fullmatch(pattern, column.name):
-            what = f"the name of a {kind} column" if kind != "key" else "the name of a key"
-            yield [*_AT, position, "name"], f"'{column.name}' does not match {pattern}, as {what} does", "rename it"
+            names = "names of keys" if kind == "key" else f"names of {kind} columns"
+            yield [*_AT, position, "name"], f"'{column.name}' does not match {pattern}, as {names} do", "rename it"

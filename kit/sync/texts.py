@@ -26,8 +26,8 @@ def check_templates(product: DataProduct) -> Iterator[Finding]:
         document = parse_yaml(path, text)
         # In rules braces have their own meaning.
         for where, value in _texts(document.data, (), without=("quality", "logicalTypeOptions")):
-            if found := _TEMPLATE.search(value):
-                error = document.error(where, f"'{found[0]}' begins a template, which dbt or Intake would run")
+            if template := _TEMPLATE.search(value):
+                error = document.error(where, f"'{template[0]}' begins a template, which dbt or Intake would run")
                 yield Finding.from_error(product.name, error, "write plain text")
 
 

@@ -90,8 +90,8 @@ def test_rules_are_the_same_whatever_their_name_and_whatever_is_left_out() -> No
     assert not is_same(Rule("a", not_null("x")), Rule("a", unique("x")))
 
 
-def asked(name: str, query: str) -> Rule:
-    return Rule(name, query_returns(Query.from_contract(query), "= 0"))
+def query_rule(label: str, query: str) -> Rule:
+    return Rule("its query gives = 0", query_returns(Query.from_contract(query), "= 0"), label=label)
 
 
 def test_rules_about_the_same_columns_have_the_same_subject() -> None:
@@ -103,7 +103,7 @@ def test_rules_about_the_same_columns_have_the_same_subject() -> None:
     assert of(matches("x", "a")) == of(matches("x", "b")) == ("unexpected_rows_expectation", "x", "pattern")
 
 
-def test_the_subject_of_a_query_is_its_name() -> None:
-    first = subject(asked("adds up: its query gives = 0", "select 1"))
-    assert first == subject(asked("adds up: its query gives = 0", "select 2")) == ("unexpected_rows_expectation", "adds up")
-    assert subject(asked("its query gives = 0", "select 1")) == ("unexpected_rows_expectation", "")
+def test_the_subject_of_a_query_is_its_label() -> None:
+    first = subject(query_rule("adds up", "select 1"))
+    assert first == subject(query_rule("adds up", "select 2")) == ("unexpected_rows_expectation", "adds up")
+    assert subject(query_rule("", "select 1")) == ("unexpected_rows_expectation", "")

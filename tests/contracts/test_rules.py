@@ -199,7 +199,7 @@ def test_columns_that_are_the_key_together_are_unique_together() -> None:
 def test_a_rule_keeps_the_name_severity_and_description_it_is_given() -> None:
     given_rule = {"metric": "rowCount", "mustBe": 1, "name": "one row", "severity": "warning", "description": "Just one."}
     assert rules((f"{TABLE} quality", [given_rule])) == [
-        Rule("one row: rows are between 1 and 1", row_count(1, 1), "warning", "Just one.")
+        Rule("one row: rows are between 1 and 1", row_count(1, 1), "warning", "Just one.", label="one row")
     ]
 
 

@@ -55,7 +55,7 @@ def test_a_need_comes_and_goes(small: SmallMesh, then: Config) -> None:
     assert shown(diff(then, small.config)) == ["no longer stated"]
     assert shown(diff(small.config, then)) == ["stated: amount"]
     path.write_text("[")
-    assert shown(diff(then, small.config)) == ["cannot be read; `kit check` says why"]
+    assert shown(diff(then, small.config)) == ["cannot be read; `kit check` shows the reason"]
     path.write_text(text)
     assert diff(then, small.config) == ()
 

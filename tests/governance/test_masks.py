@@ -52,7 +52,7 @@ def test_tokens_of_tokens_and_untrue_inheritance_are_refused(small: SmallMesh) -
          "write inherited"),
         ("plan", "'item' inherits no mask from shop.totals.item; mask it there, or mask this column itself"),
         ("plan", "the origin of 'gain' is not known, so nothing shows that it is masked; mask it itself"),
-        ("shop", "'item' is raw data, which nothing masked before; write hmac, drop or generalise"),
+        ("shop", "'item' is raw data, which has no earlier mask; write hmac, drop or generalise"),
     ]  # fmt: skip
 
 

@@ -50,9 +50,9 @@ def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
         f"{at}.3: 4 of 5 columns have a description, the policy asks for 100%; describe: open",
         f"{at}.3: without a classification: open; write public, internal, confidential or personal",
         "slaProperties: states no frequency; add '{property: frequency, value: 1, unit: d}' with the true value",
-        f"{at}.0.name: 'nr' does not match .+_id, as the name of a key does; rename it",
-        f"{at}.3.name: 'open' does not match (is|has)_.+, as the name of a boolean column does; rename it",
-        f"{at}.4.name: 'seen' does not match .+_at, as the name of a timestamp column does; rename it",
+        f"{at}.0.name: 'nr' does not match .+_id, as names of keys do; rename it",
+        f"{at}.3.name: 'open' does not match (is|has)_.+, as names of boolean columns do; rename it",
+        f"{at}.4.name: 'seen' does not match .+_at, as names of timestamp columns do; rename it",
         f"{at}.1: 'mail' is personal and published without a mask; "
         "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason",
     ]

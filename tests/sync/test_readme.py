@@ -1,12 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from kit.core.errors import KitError
-from kit.mesh.product import DataProduct
-from kit.sync import readme
-from tests.support.small_mesh import SmallMesh, write
+from kit.sync.readme import placed, table
+from tests.support.small_mesh import SmallMesh
 
 TABLE = """\
 <!-- kit sync: begin. Written from the contracts: edit those, not this. -->
@@ -18,72 +16,39 @@ TABLE = """\
 """
 
 
-def shop(small: SmallMesh) -> DataProduct:
-    return small.mesh.product("shop")
-
-
-def placed(small: SmallMesh, text: str | None) -> str:
-    path = small.domains / "shop/README.md"
-    path.unlink()
-    if text is not None:
-        write(path, text)
-    return readme.placed(shop(small), path)
-
-
-def test_a_readme_that_is_missing_is_written(small: SmallMesh) -> None:
-    assert placed(small, None) == f"# shop\n\n{TABLE}\nwhat shop is for\n"
+@pytest.fixture
+def path(small: SmallMesh) -> Path:
+    return small.domains / "shop/README.md"
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (f"# Shop\n\nours\n{TABLE}theirs", f"# Shop\n\nours\n{TABLE}theirs\n"),
-        (f"# Shop\n{TABLE.replace('sale_id', 'old')}", f"# Shop\n{TABLE}"),
-        ("intro\n# Shop\n## More\n", f"intro\n# Shop\n\n{TABLE}\n## More\n"),
-        ("no heading\n", f"{TABLE}\nno heading\n"),
+        ("# Shop\n", f"# Shop\n\n{TABLE}\n"),
+        ("# Shop\n\nOurs.\n", f"# Shop\n\n{TABLE}\nOurs.\n"),
+        ("Ours.\n", f"{TABLE}\nOurs.\n"),
+        (f"a\n{TABLE}b\n", f"a\n{TABLE}b\n"),
+        ("a\n<!-- kit sync: begin -->\nold\n<!-- kit sync: end -->\nb", f"a\n{TABLE}b\n"),
     ],
 )
-def test_the_table_is_put_in_its_place_or_under_the_first_heading(small: SmallMesh, before: str, after: str) -> None:
-    assert placed(small, before) == after
-    assert placed(small, after) == after
+def test_the_table_has_its_place(small: SmallMesh, path: Path, before: str, after: str) -> None:
+    path.write_text(before)
+    assert placed(small.product("shop"), path) == after
 
 
-def test_a_cell_is_one_line_of_plain_text(small: SmallMesh) -> None:
-    path = small.domains / "shop/contracts/totals.odcs.yaml"
-    data = json.loads(path.read_text())
-    table = data["schema"][0]
-    table["description"] = "One row per item | day.\nIt has sums. More of it."
-    for column in table["properties"]:
-        column.pop("primaryKey", None)
-    data["status"] = "deprecated"
-    data["slaProperties"] = [{"property": "endOfLife", "value": "2030-12-31"}]
-    write(path, json.dumps(data))
-    cells = "| `totals` | item \\| day | none | no promise | 1.0.0, until 2030-12-31 |"
-    assert readme.table(shop(small))[4] == cells
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "said"), [(36, "h", "36 h"), (48, "h", "2 d"), (0.1, "h", "0.1 h"), (1, "y", "8766 h")]
-)
-def test_a_frequency_is_told_in_days_or_hours(small: SmallMesh, value: float, unit: str, said: str) -> None:
-    path = small.domains / "shop/contracts/totals.odcs.yaml"
-    frequency = {"property": "frequency", "value": value, "unit": unit}
-    write(path, json.dumps(json.loads(path.read_text()) | {"slaProperties": [frequency]}))
-    assert f"| every {said} |" in readme.table(shop(small))[4]
-
-
-def test_what_cannot_be_written_is_said_with_its_file(small: SmallMesh, tmp_path: Path) -> None:
-    path = small.domains / "shop/README.md"
-    write(path, "# Shop\n<!-- kit sync: begin -->\n")
-    found, error = readme.file(shop(small))
-    assert found == path
-    assert isinstance(error, KitError)
-    assert (error.path, error.problem.partition(";")[0]) == (
-        path,
-        "holds 1 times 'kit sync: begin' and 0 times 'kit sync: end'",
-    )
+def test_a_new_readme_has_the_purpose(small: SmallMesh, path: Path) -> None:
     path.unlink()
-    path.symlink_to(small.root / "pyproject.toml")
-    _, error = readme.file(shop(small))
-    assert isinstance(error, KitError)
-    assert (error.path, error.problem) == (path, "is a link; put a file in its place")
+    assert placed(small.product("shop"), path) == f"# shop\n\n{TABLE}\nwhat shop is for\n"
+
+
+def test_an_older_version_shows_its_last_day(small: SmallMesh) -> None:
+    small.two_majors()
+    (line,) = (line for line in table(small.product("shop")) if "totals_v1" in line)
+    assert line.endswith("| 1.0.0, until 2024-03-31 |")
+
+
+def test_a_conflict_is_named_with_its_line(small: SmallMesh, path: Path) -> None:
+    path.write_text(f"# Shop\n<<<<<<< a\n{TABLE}")
+    with pytest.raises(KitError) as caught:
+        placed(small.product("shop"), path)
+    assert (caught.value.path, caught.value.line) == (path, 2)

@@ -1,5 +1,6 @@
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from shutil import rmtree
 from subprocess import CalledProcessError
@@ -302,7 +303,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"
 @st.composite
 def described(draw: st.DrawFn) -> Any:
     """Any contract of tests/test_evolution.py, in any words."""
-    data = draw(contracts())
+    data = deepcopy(draw(contracts()))  # the strategies share their dictionaries
     table = data["schema"][0]
     for holder in (table, *table["properties"], *table["quality"]):
         holder["description"] = "A " + draw(WORDS)
