@@ -6,10 +6,7 @@ EXCEPTIONS = {
     "core/version": "a constant",
     "dbt/plugin": "one call of the sandbox: tests/core/test_sandbox.py",
     "quality/dialect": "one call of the sandbox and no transactions: tests/quality/test_audit.py",
-    "cli/new": "`kit new` in a terminal: tests/cli/test_prompts.py",
     "cli/serve": "`kit dev` and `kit lab`: tests/orchestration/test_dev_server.py, tests/jupyter/test_lab.py",
-    "scaffold/port_source": "new ports: tests/scaffold/test_new.py",
-    "scaffold/notebook_source": "promotions: tests/scaffold/test_promotion.py",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 
