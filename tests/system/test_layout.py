@@ -4,9 +4,6 @@ from tests.conftest import ROOT
 
 EXCEPTIONS = {
     "core/version": "a constant",
-    "dbt/plugin": "one call of the sandbox: tests/core/test_sandbox.py",
-    "quality/dialect": "one call of the sandbox and no transactions: tests/quality/test_audit.py",
-    "cli/serve": "`kit dev` and `kit lab`: tests/orchestration/test_dev_server.py, tests/jupyter/test_lab.py",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 
