@@ -26,7 +26,7 @@ RECORD = "trial.json"
 Watch = Callable[[], AbstractContextManager[Progress]]
 
 
-class Verdict(StrEnum):
+class TrialVerdict(StrEnum):
     """The result of a trial: `REFUSED` by the audit, `FAILED` before it."""
 
     PASSED = "passed"
@@ -43,7 +43,7 @@ class Trial:
 
     run_id: str
     parameters: Mapping[str, str]
-    verdict: Verdict
+    verdict: TrialVerdict
     seconds: float
     message: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Trial:
     @property
     def passed(self) -> bool:
         """Whether every port could have been published."""
-        return self.verdict == Verdict.PASSED
+        return self.verdict == TrialVerdict.PASSED
 
     def to_json(self) -> dict[str, Any]:
         """The trial as JSON values."""
@@ -82,7 +82,7 @@ def trials(
 def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
     runs, secrets, clock = Runs(config.storage), Secrets.from_environment(config), time.perf_counter()
     run_id, (raw, ports) = runs.new_id(), audit_targets(product)
-    verdict, message = Verdict.PASSED, ""
+    verdict, message = TrialVerdict.PASSED, ""
     with product_lock(config, product) as held, watch() as progress:
         folder = runs.folder(product.name, run_id)
         workspace = Workspace(config, product.name, folder, run_id=run_id, progress=progress, targets=raw + ports)
@@ -90,9 +90,9 @@ def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Wat
             inputs = gather_inputs(config, product, request, held, progress)
             make(workspace, product, plan(config, product, request, inputs))
         except AuditFailed as error:
-            verdict, message = Verdict.REFUSED, str(error)
+            verdict, message = TrialVerdict.REFUSED, str(error)
         except KitError as error:
-            verdict, message = Verdict.FAILED, str(error)
+            verdict, message = TrialVerdict.FAILED, str(error)
         finally:
             rows = workspace.rows(port.name for port in product.ports)
             workspace.discard()

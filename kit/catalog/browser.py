@@ -14,6 +14,7 @@ from kit.catalog.port_view import PortView
 from kit.core import Config, KitError, counted
 from kit.drawing import Html, markup
 from kit.mesh import Context
+from kit.storage import PortState
 
 TABS: dict[str, Callable[[PortView], Html]] = {
     "Overview": tabs.render_overview,
@@ -28,7 +29,7 @@ TABS: dict[str, Callable[[PortView], Html]] = {
 """The function that renders each tab, called when the tab is first opened for a port."""
 
 _WAITING = markup.paragraph(markup.muted("Reading …"))
-_STATE_NAMES = {"unpublished": "never built"}
+_STATE_NAMES = {PortState.UNPUBLISHED: "never built"}
 _STYLE = """<style>
 .kit-browse { max-width: 1240px; }
 .kit-browse select { height: 100%; padding: 2px 0; font: 13px var(--jp-code-font-family, monospace); }
@@ -180,7 +181,7 @@ def _layout(**values: str) -> widgets.Layout:
 
 def _label(entry: Entry) -> str:
     state = entry.status.state
-    return entry.id.removesuffix(".") + ("" if state == "fresh" else f"  ({_STATE_NAMES.get(state, state)})")
+    return entry.id.removesuffix(".") + ("" if state == PortState.FRESH else f"  ({_STATE_NAMES.get(state, state)})")
 
 
 def _summary(entries: list[Entry]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from kit.catalog.quality_history import CheckedBuild, CheckHistory, PortQuality, checked_builds, port_quality
-from kit.contracts import Check, counts
+from kit.contracts import Check, Verdict, counts
 from kit.core import Config, counted
 from kit.drawing import GridCell, GridRow, Picture, draw_grid
 from kit.storage import BuildStatus
@@ -68,12 +68,12 @@ def format_time(at: datetime) -> str:
 def _build_cell(build: CheckedBuild, table: str) -> GridCell:
     """Return the result of a port in a build: its failed or warned checks, else whether the build was published."""
     verdicts = counts(check for check in build.checks if check.table == table)
-    for state in ("failed", "warned"):
+    for state in (Verdict.FAILED, Verdict.WARNED):
         if verdicts[state]:
             return GridCell(state, f"{verdicts[state]} of {sum(verdicts.values())} {state}", format_time(build.at))
     if build.status == BuildStatus.FAILED:
-        return GridCell("failed", "not published", format_time(build.at))
-    return GridCell("passed", f"{verdicts['passed']} passed", format_time(build.at))
+        return GridCell(Verdict.FAILED, "not published", format_time(build.at))
+    return GridCell(Verdict.PASSED, f"{verdicts[Verdict.PASSED]} passed", format_time(build.at))
 
 
 def _row(history: CheckHistory, builds: tuple[CheckedBuild, ...]) -> GridRow:
@@ -95,7 +95,7 @@ def _folded(quality: PortQuality) -> list[GridRow]:
     for key, histories in always_passed.items():
         passed = Counter(result.build.run_id for history in histories for result in history.results)
         cells = [
-            GridCell("passed", f"{passed[build.run_id]} passed") if passed[build.run_id] else _NOT_REACHED
+            GridCell(Verdict.PASSED, f"{passed[build.run_id]} passed") if passed[build.run_id] else _NOT_REACHED
             for build in quality.builds
         ]
         rows[key] = GridRow(f"{counted(len(histories), 'check')} that always passed", key[0], cells, key[1])
@@ -113,6 +113,6 @@ def _shortened(rows: list[GridRow]) -> list[GridRow]:
     """Return at most `_MAX_ROWS` rows in their order, those that did not always pass before others."""
     if len(rows) <= _MAX_ROWS:
         return rows
-    passed = [all(cell is None or cell.state == "passed" for cell in row.cells) for row in rows]
+    passed = [all(cell is None or cell.state == Verdict.PASSED for cell in row.cells) for row in rows]
     first = sorted(range(len(rows)), key=lambda position: passed[position])[:_MAX_ROWS]
     return [rows[position] for position in sorted(first)]

@@ -4,10 +4,11 @@ from kit.catalog import quality_history
 from kit.catalog.port_view import PortView
 from kit.catalog.quality_grid import format_time
 from kit.catalog.quality_history import CheckedBuild, CheckHistory
+from kit.contracts import Verdict
 from kit.drawing import Html, bars, markup
 
 _HEADER = ("last", "check", "table", "observed")
-_ORDER = ("failed", "warned", "passed")
+_ORDER = tuple(reversed(Verdict))
 
 
 def render_quality(view: PortView) -> Html:

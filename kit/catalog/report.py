@@ -9,7 +9,7 @@ from pathlib import Path
 from kit.build import HIDDEN, personal, redact
 from kit.catalog import lineage_diagram, quality_grid
 from kit.catalog.quality_history import CheckHistory, check_histories, checked_builds
-from kit.contracts import Check, Contract, counts
+from kit.contracts import Check, Contract, Verdict, counts
 from kit.core import Config, KitError, __version__, counted, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
@@ -17,7 +17,7 @@ from kit.lineage import column_use, lineage
 from kit.mesh import RAW, DataProduct, Mesh, OutputPort
 from kit.notebooks import POLICY
 from kit.quality import audit_targets
-from kit.storage import PortStatus, RunRecord, Runs, format_duration, statuses
+from kit.storage import PortState, PortStatus, RunRecord, Runs, format_duration, statuses
 
 _RUNS = 10
 
@@ -160,7 +160,7 @@ def _format_columns(used: frozenset[str] | None) -> str:
 
 def _message(record: RunRecord, has_personal_columns: bool) -> str:
     """Return the first line of a run's message, without a text that may quote values of personal columns."""
-    failed = counts(record.checks)["failed"]
+    failed = counts(record.checks)[Verdict.FAILED]
     if failed:
         return f"{counted(failed, 'check')} failed, nothing was published"
     if has_personal_columns and record.failed:
@@ -177,6 +177,6 @@ def _tally(rows: Sequence[PortStatus]) -> dict[str, int]:
         "checks passed": sum(row.port.passed for row in ports),
         "checks that warn": sum(row.port.warned for row in ports),
         "checks failed": sum(row.port.failed for row in ports),
-        "ports not fresh": sum(row.state != "fresh" for row in ports),
+        "ports not fresh": sum(row.state != PortState.FRESH for row in ports),
         "rows quarantined": sum(row.port.quarantined or 0 for row in ports),
     }

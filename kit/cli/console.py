@@ -18,7 +18,7 @@ from kit.build import Outcome, Progress
 from kit.core import counted
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.run import RunReporter
-from kit.storage import BuildStatus
+from kit.storage import BuildStatus, PortState
 
 if TYPE_CHECKING:
     from kit.build import Trial
@@ -31,7 +31,10 @@ _SHORT = {
     "accessible": "access", "interoperable": "interop", "valuable": "value",
 }  # fmt: skip
 _SHORT_TEXT = 20
-_STYLES = {"fresh": "green", "stale": "red", "late": "yellow", "unpublished": "yellow", "broken": "red"}
+_STYLES = {
+    PortState.FRESH: "green", PortState.STALE: "red", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow",
+    PortState.BROKEN: "red",
+}  # fmt: skip
 
 _is_terminal = sys.stdout.isatty()
 console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
@@ -146,7 +149,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
     console.print(table)
     for score in scores:
         if fact := score.cheapest:
-            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.what})", "dim"))
+            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ a `Finding` one problem that a check of files reports.
 """
 
 from kit.contracts import foreign_key_checks
-from kit.contracts.check import SAMPLES, Check, counts, explain, merged
+from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
@@ -40,6 +40,7 @@ __all__ = [
     "Query",
     "Rule",
     "Sla",
+    "Verdict",
     "Version",
     "bumped",
     "columns_of",

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 SAMPLES = 5
+
+
+class Verdict(StrEnum):
+    """The result of a check, from good to bad; a rule of severity `warning` warns."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,9 @@ class Check:
         return not self.passed and self.severity == "error"
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """`passed`, `failed`, or `warned` for a violated rule that does not block."""
-        return "passed" if self.passed else "failed" if self.blocks else "warned"
+        return Verdict.PASSED if self.passed else Verdict.FAILED if self.blocks else Verdict.WARNED
 
     def to_json(self) -> dict[str, Any]:
         """Return the check as JSON values."""
@@ -63,7 +72,7 @@ def explain(checks: Iterable[Check]) -> str:
 
 def counts(checks: Iterable[Check]) -> dict[str, int]:
     """Return the numbers of checks that passed, failed and warned."""
-    result = {"passed": 0, "failed": 0, "warned": 0}
+    result = {verdict.value: 0 for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED)}
     for check in checks:
         result[check.verdict] += 1
     return result
@@ -79,4 +88,4 @@ def merged(checks: Iterable[Check]) -> list[Check]:
     return list(worst.values())
 
 
-_GRAVITY = ("passed", "warned", "failed")
+_GRAVITY = tuple(Verdict)

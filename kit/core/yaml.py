@@ -23,14 +23,14 @@ Where = Sequence[str | int]
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file's data together with its text, for messages that point at a line."""
+    """The data of a YAML file with its text, for errors that name a line."""
 
     path: Path
     text: str
     data: dict[str, Any]
 
     def error(self, where: Where, problem: str) -> InvalidFile:
-        """An `InvalidFile` for the field at `where` (keys and list positions from the top)."""
+        """Return an `InvalidFile` for the field at `where` (keys and list positions from the top)."""
         line = _line(yaml.compose(self.text, Loader=_Loader), where)
         return InvalidFile(_printable(problem), self.path, line, _printable(".".join(map(str, where))))
 
@@ -41,10 +41,10 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(path: Path, text: str) -> Document:
-    """Understand the text of `path` as a YAML mapping, without the parts of YAML that hurt.
+    """Parse the text of `path` as a YAML mapping, without the dangerous parts of YAML.
 
-    No aliases, tags, duplicate keys or implicit dates; `yes`, `on` and `12:30` stay text; size and depth are
-    capped. Raises `InvalidFile` with file, line and field.
+    Aliases, tags and duplicate keys are refused; dates, `yes`, `on` and `12:30` stay text; size and depth are limited.
+    Raises `InvalidFile` with file, line and field.
     """
 
     def bad(mark: Any, problem: str) -> InvalidFile:
@@ -65,8 +65,8 @@ def parse_yaml(path: Path, text: str) -> Document:
                 depth -= 1
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        said = [getattr(error, name, None) for name in ("context", "problem")]
-        problem = ", ".join(filter(None, said)) or str(error).splitlines()[0]
+        parts = [getattr(error, name, None) for name in ("context", "problem")]
+        problem = ", ".join(filter(None, parts)) or str(error).splitlines()[0]
         raise bad(getattr(error, "problem_mark", None), f"not valid YAML: {problem}") from None
 
     def convert(node: yaml.Node) -> Any:
@@ -77,7 +77,7 @@ def parse_yaml(path: Path, text: str) -> Document:
                     raise bad(key_node.start_mark, "a key must be plain text")
                 key = str(key_node.value)
                 if key in mapping:
-                    raise bad(key_node.start_mark, f"the key '{key}' stands twice; keep one")
+                    raise bad(key_node.start_mark, f"the key '{key}' is there twice; keep one")
                 mapping[key] = convert(value_node)
             return mapping
         if isinstance(node, yaml.SequenceNode):
@@ -91,20 +91,20 @@ def parse_yaml(path: Path, text: str) -> Document:
 
 
 def _printable(text: str) -> str:
-    """A text in which a value of the file can neither break the sentence nor act on the terminal."""
+    """Return a text with control characters escaped: values of a file must not act on the terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _line(node: Any, where: Where) -> int:
-    """The line of the field at `where` below a node, or of the last part of the way to it that is there."""
+    """Return the line of the field at `where` below a node, or of the nearest parent that exists."""
     for part in where:
         if isinstance(node, yaml.MappingNode):
-            found = next((value for key, value in node.value if key.value == str(part)), None)
+            child = next((value for key, value in node.value if key.value == str(part)), None)
         else:
-            found = node.value[part] if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)) else None
-        if found is None:
+            child = node.value[part] if isinstance(node, yaml.SequenceNode) and part in range(len(node.value)) else None
+        if child is None:
             break
-        node = found
+        node = child
     return int(node.start_mark.line) + 1
 
 
@@ -123,5 +123,5 @@ def _scalar(node: yaml.Node) -> Any:
 
 
 def mappings(value: object) -> list[dict[str, Any]]:
-    """The mappings in what should be a list of them, before a schema has said so."""
+    """Return the mappings of a list; for data that no schema has checked yet."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,205 +1,176 @@
-"""Proof that a product reads nothing of others but the ports it declares, from its SQL and its Python."""
+"""Coupling: a product reads only its declared inputs, as its SQL, its Python and the queries of its rules show."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from kit.contracts import TABLE, Contract, Finding, Rule
+from kit.contracts import TABLE, Finding, Rule
 from kit.core import Config, KitError
 from kit.dbt.project import Project, files_below, folder_names, read_loosely
-from kit.lineage import PythonReads, SqlReader, ingest_reads, notebook_reads, sql_references
-from kit.mesh import DESCRIPTOR, RAW, DataProduct, Mesh
+from kit.lineage import SqlReader, ingest_reads, notebook_reads, sql_references
+from kit.mesh import DESCRIPTOR, RAW, Broken, DataProduct, Mesh, OutputPort
 from kit.quality import suite
 
-_SELF = "kit table"  # what ${table} goes by; nothing of a contract can be called so
-
-
-@dataclass(frozen=True)
-class RuleReferences:
-    """`tables` are those that rules name beside their own; `findings` report the ones they must not name."""
-
-    tables: frozenset[str]
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True)
-class _Query:
-    """The SQL of one rule, the file it stands in, and the tables it may ask beside its own."""
-
-    path: Path
-    rule: str
-    sql: str
-    others: frozenset[str]
-
-
-def asked(config: Config, product: DataProduct) -> RuleReferences:
-    """What the rules of a product's contracts and suites, and those it states as needs, ask."""
-    queries = tuple(_queries(product))
-    tables = {rule.foreign_key.table for contract in _contracts(product) for rule in contract.rules if rule.foreign_key}
-    findings = []
-    reader = SqlReader(config.cache / "asked" / product.name)
-    for query in queries:
-        reached = reader.read(query.sql)
-        findings += [Finding(product.name, query.path, None, f"'{query.rule}' {fault}") for fault in reached.faults]
-        for table in reached.tables:
-            if table.lower() in query.others:
-                tables.add(table)
-            elif table != _SELF:
-                allowed = ", ".join((TABLE, *sorted(query.others)))
-                message = f"'{query.rule}' asks '{table}'; it may ask: {allowed}"
-                findings.append(Finding(product.name, query.path, None, message))
-    reader.save()
-    return RuleReferences(frozenset(tables), tuple(findings))
-
-
-def _contracts(product: DataProduct) -> list[Contract]:
-    return [source.contract for source in product.sources] + [port.contract for port in product.ports]
-
-
-def _queries(product: DataProduct) -> Iterator[_Query]:
-    before = frozenset({f"{RAW}.{source.name}" for source in product.sources} | {item.name for item in product.inputs})
-    after = before | {name for port in product.ports for name in (port.name, port.id)}
-    for source in product.sources:
-        yield from _of(source.contract.path, source.contract.rules, before)
-    for port in product.ports:
-        yield from _of(port.contract.path, port.contract.rules, after)
-        if port.extra_suite:
-            with suppress(KitError):  # `kit check` tells of every suite that cannot be read
-                yield from _of(port.extra_suite, suite.extra_rules(port.extra_suite), after)
-    for need in product.needs:
-        yield from _of(need.contract.path, need.contract.rules, frozenset())
-
-
-def _of(path: Path, rules: Iterable[Rule], others: frozenset[str]) -> Iterator[_Query]:
-    for rule in rules:
-        query = rule.assertion.query
-        if query:
-            yield _Query(path, rule.name, query.sql(f'"{_SELF}"'), others)
-
-
-_OF_THE_DATABASE = {"information_schema", "pg_catalog", "system", "temp"}
+_SELF = "kit table"  # the name of ${table} in queries of rules; contracts cannot have names with spaces
+_DATABASE_CATALOGS = {"information_schema", "pg_catalog", "system", "temp"}
 
 
 def check_coupling(config: Config, mesh: Mesh) -> Iterator[Finding]:
-    """Find the tables, ports and files each product reads without declaring them, and the input ports it never reads."""
+    """Find the tables, ports and files that products read without declaring them, and input ports that are never read."""
     for product in mesh.products:
-        yield from dict.fromkeys(_product(config, mesh, product))
-
-
-@dataclass
-class _Seen:
-    """The names of tables and ports a product was seen reading; `all` when some of it cannot be seen."""
-
-    names: set[str]
-    all: bool = False
-
-
-def _product(config: Config, mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
-    seen = _Seen(set())
-    yield from _sql(config, mesh, product, seen)
-    yield from _python(config, mesh, product, seen)
-    rules = asked(config, product)
-    seen.names |= {table.lower() for table in rules.tables}
-    yield from rules.findings
-    for item in product.inputs:
-        if not seen.all and item.name not in seen.names:
-            message = f"declares '{item.name}' but nothing reads it"
-            yield Finding(product.name, product.folder / DESCRIPTOR, None, message, "delete the input port")
-
-
-def _sql(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
-    yield from _unprovable(product)
-    try:
-        texts = sql_references(config, product)
-    except KitError as error:
-        seen.all = True
-        yield Finding(product.name, product.folder, None, f"cannot tell what its models read: {error}")
-        return
-    own = {model.name.lower() for model in Project.read(product.folder).models}
-    for text, found in texts.items():
-        seen.names |= {table.lower() for table in found.tables}
-        hook = "a hook " if text.kind == "hook" else ""
-        seen.all = seen.all or not found.parsed
-        for fault in found.faults:
-            yield Finding(product.name, text.path, None, f"{hook}{fault}")
-        for table in found.tables:
-            if problem := _table(mesh, product, own | ({"this"} if text.kind == "hook" else set()), table):
-                yield Finding(product.name, text.path, None, f"{hook}reads {problem}")
-
-
-def _unprovable(product: DataProduct) -> Iterator[Finding]:
-    """Files dbt would run whose reads nobody can prove."""
-    settings = read_loosely(product.folder / "dbt_project.yml")
-    for key, default, suffix, kind, fix in (
-        ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved", "write SQL, or a notebook port"),
-        ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version", "delete it"),
-    ):
-        for part in folder_names(settings, key, default) if settings else ():
-            for path, _ in files_below(product.folder / part):
-                if path.suffix == suffix:
-                    yield Finding(product.name, path, None, f"is {kind}", fix)
-
-
-def _table(mesh: Mesh, product: DataProduct, own: set[str], table: str) -> str | None:
-    """What is wrong with reading a table, None when the product may."""
-    schema, dot, _ = table.partition(".")
-    declared = {item.name for item in product.inputs} | {f"{RAW}.{source.name}" for source in product.sources}
-    if table.lower() in declared | own:  # SQL does not tell small letters from capital ones
-        return None
-    if not dot:
-        return f"'{table}', which is no model, seed or input of '{product.name}'; use ref() or source()"
-    if schema.lower() in _OF_THE_DATABASE:
-        return f"'{table}', the database's own catalog; read tables only"
-    return foreign(mesh, product, table)
-
-
-def foreign(mesh: Mesh, product: DataProduct, name: str) -> str:
-    """What is wrong with reading something of that name that is no declared input."""
-    schema, _, rest = name.partition(".")
-    if schema == product.name and product.port(rest):
-        return f"'{name}', the product's own port, as if it were an input; use ref('{rest}')"
-    if schema == RAW:
-        known = ", ".join(f"{RAW}.{source.name}" for source in product.sources) or "none"
-        return f"'{name}', which is no raw source of '{product.name}'; there are: {known}"
-    if name in (port.id for port in mesh.ports):
-        return f"'{name}', which is no declared input; declare it under inputPorts in {DESCRIPTOR}"
-    if schema in mesh.names:
-        offered = ", ".join(port.id for port in mesh.ports if port.id.startswith(f"{schema}.")) or "none"
-        return f"'{name}', an internal of '{schema}'; its ports are: {offered}"
-    known = ", ".join(item.name for item in product.inputs) or "none"
-    return f"'{name}', which '{product.name}' does not declare; its inputs are: {known}"
+        yield from dict.fromkeys(_Coupling(config, mesh, product).check())
 
 
 def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
-    """The places whose files a product has no business with, and what they are."""
-    folders = [(item.name, item.folder) for item in mesh.products] + [(item.name, item.folder) for item in mesh.broken]
-    found = {folder: f"the folder of '{name}'" for name, folder in folders if name != product}
-    return {**found, config.storage: "the storage of the mesh"}
+    """Return the folders whose files a product must not read, with a description of each."""
+    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
+    folders = {item.folder: f"the folder of '{item.name}'" for item in products if item.name != product}
+    return {**folders, config.storage: "the storage of the mesh"}
 
 
-def _python(config: Config, mesh: Mesh, product: DataProduct, seen: _Seen) -> Iterator[Finding]:
-    places = forbidden(config, mesh, product.name)
-    yield from ingest_reads(product.name, product.folder, places).faults
-    for port in product.ports:
-        if port.notebook is None:
-            continue
+class _Coupling:
+    """The check of one product; `read` are the names of the tables and ports that it reads, as far as they are known."""
+
+    def __init__(self, config: Config, mesh: Mesh, product: DataProduct) -> None:
+        self.config, self.mesh, self.product = config, mesh, product
+        self.read: set[str] = set()
+        self.is_complete = True
+        self.inputs = {item.name for item in product.inputs}
+        self.raw = {f"{RAW}.{source.name}" for source in product.sources}
+
+    def check(self) -> Iterator[Finding]:
+        yield from self.check_dbt_files()
+        yield from self.check_sql()
+        yield from self.check_python()
+        yield from self.check_rules()
+        if self.is_complete:
+            for name in (item.name for item in self.product.inputs if item.name not in self.read):
+                message = f"declares '{name}' but nothing reads it"
+                yield self.finding(self.product.folder / DESCRIPTOR, message, "delete the input port")
+
+    def finding(self, path: Path, message: str, fix: str = "") -> Finding:
+        return Finding(self.product.name, path, None, message, fix)
+
+    def check_dbt_files(self) -> Iterator[Finding]:
+        """Find files that dbt would run although their reads cannot be checked."""
+        settings = read_loosely(self.product.folder / "dbt_project.yml")
+        for key, default, suffix, kind, fix in (
+            ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved", "write SQL, or a notebook port"),
+            ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version", "delete it"),
+        ):
+            for part in folder_names(settings, key, default) if settings else ():
+                for path, _ in files_below(self.product.folder / part):
+                    if path.suffix == suffix:
+                        yield self.finding(path, f"is {kind}", fix)
+
+    def check_sql(self) -> Iterator[Finding]:
+        """Check models, SQL tests and hooks."""
         try:
-            found: PythonReads = notebook_reads(port.notebook, product.name, product.folder, places)
+            references = sql_references(self.config, self.product)
         except KitError as error:
-            seen.all = True
-            yield Finding.from_error(product.name, error)
-            continue
-        yield from found.faults
+            self.is_complete = False
+            yield self.finding(self.product.folder, f"the reads of its models are not known: {error}")
+            return
+        models = {model.name.lower() for model in Project.read(self.product.folder).models}
+        for text, references_of_text in references.items():
+            is_hook = text.kind == "hook"
+            subject = "a hook " if is_hook else ""
+            self.is_complete = self.is_complete and references_of_text.parsed
+            for fault in references_of_text.faults:
+                yield self.finding(text.path, f"{subject}{fault}")
+            for table in references_of_text.tables:
+                self.read.add(table.lower())
+                own = {*models, "this"} if is_hook else models
+                # SQL does not distinguish capital and small letters.
+                if table.lower() not in self.inputs | self.raw | own:
+                    yield self.finding(text.path, f"{subject}reads {self.table_problem(table)}")
+
+    def table_problem(self, table: str) -> str:
+        """Return why a model must not read a table."""
+        schema, dot, _ = table.partition(".")
+        if not dot:
+            return f"'{table}', which is no model, seed or input of '{self.product.name}'; use ref() or source()"
+        if schema.lower() in _DATABASE_CATALOGS:
+            return f"'{table}', the database's own catalog; read tables only"
+        return self.input_problem(table)
+
+    def input_problem(self, name: str) -> str:
+        """Return why a name is no input of the product."""
+        product = self.product
+        schema, _, rest = name.partition(".")
+        if schema == product.name and product.port(rest):
+            return f"'{name}', the product's own port, as if it were an input; use ref('{rest}')"
+        if schema == RAW:
+            return f"'{name}', which is no raw source of '{product.name}'; there are: {', '.join(sorted(self.raw)) or 'none'}"
+        if name in (port.id for port in self.mesh.ports):
+            return f"'{name}', which is no declared input; declare it under inputPorts in {DESCRIPTOR}"
+        if schema in self.mesh.names:
+            offered = ", ".join(port.id for port in self.mesh.ports if port.id.startswith(f"{schema}.")) or "none"
+            return f"'{name}', an internal of '{schema}'; its ports are: {offered}"
+        inputs = ", ".join(item.name for item in product.inputs) or "none"
+        return f"'{name}', which '{product.name}' does not declare; its inputs are: {inputs}"
+
+    def check_python(self) -> Iterator[Finding]:
+        """Check `ingest.py` and the notebooks that make ports."""
+        places = forbidden(self.config, self.mesh, self.product.name)
+        yield from ingest_reads(self.product.name, self.product.folder, places).faults
+        for port in self.product.ports:
+            if port.notebook is not None:
+                yield from self.check_notebook(port, port.notebook, places)
+
+    def check_notebook(self, port: OutputPort, path: Path, places: dict[Path, str]) -> Iterator[Finding]:
+        try:
+            code = notebook_reads(path, self.product.name, self.product.folder, places)
+        except KitError as error:
+            self.is_complete = False
+            yield Finding.from_error(self.product.name, error)
+            return
+        yield from code.faults
+        self.is_complete = self.is_complete and not code.reads_any
         inputs = {item.name for item in port.reads}
-        seen.all = seen.all or found.reads_any
-        for read in found.reads:
-            matching = {name for name in inputs if read.matches(name)}
-            seen.names |= matching
-            if matching:
-                continue
-            if read.name in (item.name for item in product.inputs):
+        for read in code.reads:
+            if matching := {name for name in inputs if read.matches(name)}:
+                self.read |= matching
+            elif read.name in self.inputs:
                 problem = f"'{read.name}', which is no input of '{port.id}'; add it to inputContracts of that port"
+                yield read.place.finding(self.product.name, f"reads {problem}")
             else:
-                problem = foreign(mesh, product, read.name)
-            yield read.place.finding(product.name, f"reads {problem}")
+                yield read.place.finding(self.product.name, f"reads {self.input_problem(read.name)}")
+
+    def check_rules(self) -> Iterator[Finding]:
+        """Check the queries of contracts, suites and consumer contracts."""
+        reader = SqlReader(self.config.cache / "rules" / self.product.name)
+        for path, rule, allowed in self.rules():
+            if rule.foreign_key:
+                self.read.add(rule.foreign_key.table.lower())
+            if rule.assertion.query is None:
+                continue
+            references = reader.read(rule.assertion.query.sql(f'"{_SELF}"'))
+            for fault in references.faults:
+                yield self.finding(path, f"'{rule.name}' {fault}")
+            for table in references.tables:
+                if table.lower() in allowed:
+                    self.read.add(table.lower())
+                elif table != _SELF:
+                    names = ", ".join((TABLE, *sorted(allowed)))
+                    yield self.finding(path, f"'{rule.name}' reads '{table}'; it may read: {names}")
+        reader.save()
+
+    def rules(self) -> Iterator[tuple[Path, Rule, frozenset[str]]]:
+        """Yield every rule with its file and the tables that its query may read besides its own."""
+        product = self.product
+        before = frozenset(self.raw | self.inputs)
+        after = before | {name for port in product.ports for name in (port.name, port.id)}
+        contracts = [(source.contract, before) for source in product.sources]
+        contracts += [(port.contract, after) for port in product.ports]
+        contracts += [(need.contract, frozenset()) for need in product.needs]
+        for contract, allowed in contracts:
+            yield from ((contract.path, rule, allowed) for rule in contract.rules)
+        for path in (port.extra_suite for port in product.ports if port.extra_suite):
+            yield from ((path, rule, after) for rule in _extra_rules(path))
+
+
+def _extra_rules(path: Path) -> Iterable[Rule]:
+    with suppress(KitError):  # reported by `check_mesh`
+        return suite.extra_rules(path)
+    return ()

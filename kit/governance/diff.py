@@ -76,13 +76,12 @@ class PortDiff:
 
     def to_json(self) -> dict[str, Any]:
         """The changes as JSON values."""
-        consumers = [asdict(consumer) for consumer in self.consumers]
         return {
             "port": self.port,
             "old": _to_text(self.old),
             "new": _to_text(self.new),
             "changes": [_change_to_json(change) for change in self.changes],
-            "consumers": [{**consumer, "hit": consumer.pop("affected")} for consumer in consumers],
+            "consumers": [_consumer_to_json(consumer) for consumer in self.consumers],
             "problem": self.problem,
             "needs": [_change_to_json(change) for change in self.needs],
             "wanted": _to_text(self.required),
@@ -114,6 +113,13 @@ class ProductDiff:
 
 def _to_text(version: Version | None) -> str | None:
     return str(version) if version else None
+
+
+def _consumer_to_json(consumer: Consumer) -> dict[str, Any]:
+    """The consumer as JSON values; `hit` is the published name of `affected`."""
+    values = asdict(consumer)
+    values["hit"] = values.pop("affected")
+    return values
 
 
 def _change_to_json(change: ContractChange) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`kit doctor`: what is missing or wrong on this machine and in this mesh, and how to put it right."""
+"""`kit doctor`: problems of this machine and this mesh, and how to fix them."""
 
 import fcntl
 import importlib.metadata
@@ -68,7 +68,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
 
 
 def _packages() -> Finding:
-    """Whether the installed packages are those the kit asks for, in versions it was tested with."""
+    """Check that the installed packages have the versions that the kit requires."""
     from packaging.requirements import Requirement
 
     try:

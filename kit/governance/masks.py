@@ -1,4 +1,4 @@
-"""Masks along the way of a column: none is masked twice, and `inherited` is true, as column lineage shows."""
+"""Masks along the lineage of a column: no column is masked twice, and `inherited` columns come from masked ones."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,29 +14,29 @@ def check_masks(config: Config, mesh: Mesh) -> Iterator[Finding]:
     """Find columns that are masked twice, and those declared `inherited` whose origins are not masked."""
     contracts = {source.contract.id: source.contract for product in mesh.products for source in product.sources}
     contracts |= {port.id: port.contract for port in mesh.ports}
-    promised = {f"{key}.{column.name}": column for key, contract in contracts.items() for column in contract.columns}
-    if not any(column.mask for column in promised.values()):
+    columns = {f"{key}.{column.name}": column for key, contract in contracts.items() for column in contract.columns}
+    if not any(column.mask for column in columns.values()):
         return
-    made = column_lineage(config, mesh)
+    lineage = column_lineage(config, mesh)
     for product in mesh.products:
         for source in product.sources:
             for position, column in _inherited(source.contract):
-                message = f"'{column.name}' is raw data, which nothing masked before"
+                message = f"'{column.name}' is raw data, which has no earlier mask"
                 yield _finding(product, source.contract, position, message, "write hmac, drop or generalise")
         for port in product.ports:
             for position, column in enumerate(port.contract.columns):
                 if column.mask is None or column.mask.kind not in ("inherited", "hmac"):
                     continue
                 if port.notebook is None:
-                    origins = _origins(f"{port.id}.{column.name}", product.name, promised, made)
+                    origins = _origins(f"{port.id}.{column.name}", product.name, columns, lineage)
                 else:
-                    origins = _namesakes(port, column, promised)
+                    origins = _namesakes(port, column, columns)
                 if problem := _problem(column, origins):
                     yield _finding(product, port.contract, position, *problem)
 
 
 def _problem(column: Column, origins: dict[str, Column] | None) -> tuple[str, str] | None:
-    """The message and the fix for a mask that is wrong; None for one that is right.
+    """Return the message and the fix for a wrong mask; None for a right one.
 
     `origins` are the columns of contracts that its values come from, None when they are not known.
     """
@@ -48,9 +48,9 @@ def _problem(column: Column, origins: dict[str, Column] | None) -> tuple[str, st
         return None
     if not origins:
         return f"the origin of '{column.name}' is not known, so nothing shows that it is masked", "mask it itself"
-    plain = [name for name, origin in origins.items() if origin.mask is None]
-    if plain:
-        return f"'{column.name}' inherits no mask from {plain[0]}", "mask it there, or mask this column itself"
+    unmasked = [name for name, origin in origins.items() if origin.mask is None]
+    if unmasked:
+        return f"'{column.name}' inherits no mask from {unmasked[0]}", "mask it there, or mask this column itself"
     return None
 
 
@@ -59,33 +59,33 @@ def _is_token(column: Column) -> bool:
 
 
 def _origins(
-    column: str, product: str, promised: Mapping[str, Column], made: Mapping[str, tuple[str, ...]]
+    column: str, product: str, columns: Mapping[str, Column], lineage: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Column] | None:
-    """The nearest columns of sources and other products' ports that a column is made from, through the product's own models.
+    """Return the nearest columns of sources and other products' ports that a column of a model is made from.
 
-    A port of the product itself is gone through as well: its mask works at publish, after all models. None when a part
-    of the way is not known.
+    Ports of the same product are passed: their masks are applied when they are published, after all models. None when
+    the lineage is not known completely.
     """
-    found: dict[str, Column] = {}
+    origins: dict[str, Column] = {}
     todo, seen = [column], {column}
     while todo:
         name = todo.pop()
-        if name not in made:
+        if name not in lineage:
             return None
-        for origin in made[name]:
-            if origin in promised and (not origin.startswith(f"{product}.") or origin.startswith(f"{product}.raw.")):
-                found[origin] = promised[origin]
+        for origin in lineage[name]:
+            if origin in columns and (not origin.startswith(f"{product}.") or origin.startswith(f"{product}.raw.")):
+                origins[origin] = columns[origin]
             elif origin not in seen:
                 seen.add(origin)
                 todo.append(origin)
-    return found
+    return origins
 
 
-def _namesakes(port: OutputPort, column: Column, promised: Mapping[str, Column]) -> dict[str, Column]:
-    """The columns of that name in the ports of other products a notebook reads; more is not known of a notebook."""
+def _namesakes(port: OutputPort, column: Column, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns of the same name in the ports of other products that a notebook reads; more is not known."""
     product = port.id.partition(".")[0]
     names = [f"{item.port}.{column.name}" for item in port.reads if item.product != product]
-    return {name: promised[name] for name in names if name in promised}
+    return {name: columns[name] for name in names if name in columns}
 
 
 def _inherited(contract: Contract) -> list[tuple[int, Column]]:

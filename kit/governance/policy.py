@@ -1,4 +1,4 @@
-"""Where data products break the policy of the mesh: each place in one sentence with its fix."""
+"""The policy of the mesh: rules that the descriptors and contracts of all products must keep."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
             document = read_yaml(contract.path)
             for where, message, fix in violations:
                 yield Finding.from_error(product.name, document.error(where, message), fix)
-    personal = [f"{port.id}.{column.name}" for port in mesh.ports for column in port.contract.columns if plain(column)]
+    personal = [f"{port.id}.{column.name}" for port in mesh.ports for column in port.contract.columns if is_unmasked(column)]
     used = {policy.exemption(column) for column in personal}
     # A broken product may be the one an exemption is for.
     for pattern in policy.unmasked if not mesh.broken else ():
@@ -35,12 +35,12 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
 
 
 def has_email(product: DataProduct) -> bool:
-    """Whether the owner can be written to."""
+    """Return whether the contact of the owner is an e-mail address."""
     return _EMAIL.fullmatch(product.owner_contact) is not None
 
 
-def plain(column: Column) -> bool:
-    """Whether a column would show personal values to readers."""
+def is_unmasked(column: Column) -> bool:
+    """Return whether a column publishes personal values without a mask."""
     return column.classification == "personal" and column.mask is None
 
 
@@ -53,16 +53,16 @@ def _port(policy: Policy, contract: Contract) -> Iterator[_Violation]:
     if policy.classified:
         yield from _unclassified(contract)
     if policy.keys and not contract.key:
-        yield _AT, "no column is marked as its key", "write 'primaryKey: true' at those that tell rows apart"
+        yield _AT, "no column is marked as its key", "write 'primaryKey: true' at the columns that identify a row"
     for level in policy.service_levels:
         if getattr(contract.sla, level) is None:
             yield ["slaProperties"], f"states no {level}", f"add '{{property: {level}, value: 1, unit: d}}' with the true value"
     yield from _names(policy, contract)
     for position, column in enumerate(columns):
         name = f"{contract.id}.{column.name}"
-        if plain(column) and policy.exemption(name) is None:
+        if is_unmasked(column) and policy.exemption(name) is None:
             fix = "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason"
-            yield [*_AT, position], f"'{column.name}' is personal and published as it is", fix
+            yield [*_AT, position], f"'{column.name}' is personal and published without a mask", fix
 
 
 _AT: Where = ["schema", 0, "properties"]

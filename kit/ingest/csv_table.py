@@ -5,18 +5,15 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from kit.contracts import CsvFormat
 from kit.core import IngestError, counted, database
 from kit.ingest.raw_table import RawTable, shown
-
-if TYPE_CHECKING:
-    import duckdb
 
 _MISSHAPEN = " misshapen"
 """The column of the view that is true where a record has another number of fields than the header; no contract has it."""
@@ -76,25 +73,12 @@ class CsvFile:
 class CsvTable(RawTable):
     """A CSV file as the view `raw`, in which every column is text."""
 
-    def __init__(
-        self,
-        label: str,
-        path: Path,
-        names: Mapping[str, str],
-        connection: "duckdb.DuckDBPyConnection",
-        csv_format: CsvFormat,
-    ) -> None:
-        super().__init__(label, path, names, connection)
-        self.format = csv_format
-
     def open(self) -> None:
         """Create the view over the fields of the file; raises `IngestError` for other names in its header."""
-        self.file = CsvFile.from_path(self.path, self.format, self.label)
+        self.file = CsvFile.from_path(self.path, self.csv, self.label)
         if problem := self.name_problem(self.file.header):
             if len(self.file.header) == 1 < len(self.names):
-                problem += (
-                    f"; separate its fields by {shown(self.format.delimiter)}, or declare another delimiter in the contract"
-                )
+                problem += f"; separate its fields by {shown(self.csv.delimiter)}, or declare another delimiter in the contract"
             raise self.refusal(f": {problem}")
         columns = {name: column for column, name in self.names.items()}
         self.connection.execute(self.view([columns[name] for name in self.file.header]))
@@ -110,7 +94,7 @@ class CsvTable(RawTable):
         return (
             f"create view raw as select {fields}, {misshapen} from read_csv({database.file_literal(self.path)}, "
             f"columns = {{{types}}}, auto_detect = false, header = true, skip = {self.file.skipped}, "
-            f"delim = {database.literal(self.format.delimiter)}, "
+            f"delim = {database.literal(self.csv.delimiter)}, "
             "quote = '\"', escape = '\"', strict_mode = true, null_padding = true, nullstr = chr(0), "
             f"parallel = {str(not self.file.has_quotes).lower()}, "
             f"compression = '{'gzip' if _is_packed(self.path) else 'none'}')"

@@ -4,9 +4,11 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.contracts import CsvFormat
 from kit.core import IngestError, database
 from kit.ingest import casts
 
@@ -17,16 +19,20 @@ if TYPE_CHECKING:
 _SHOWN, _NAMED = 40, 3
 
 
+@dataclass
 class RawTable:
-    """The view `raw` over one file. `types` are those its columns have in it, all text for a CSV file."""
+    """The view `raw` over one file. `types` are those of its columns, all text for a CSV file, `wanted` those it is written in.
 
-    def __init__(self, label: str, path: Path, names: Mapping[str, str], connection: "duckdb.DuckDBPyConnection") -> None:
-        self.label = label
-        self.path = path
-        self.names = names
-        self.connection = connection
-        self.types: Mapping[str, str] = {}
-        self.wanted: Mapping[str, str] = {}
+    `names` are the names of the columns in the file.
+    """
+
+    label: str
+    path: Path
+    names: Mapping[str, str]
+    csv: CsvFormat
+    connection: "duckdb.DuckDBPyConnection"
+    types: Mapping[str, str] = field(default_factory=dict)
+    wanted: Mapping[str, str] = field(default_factory=dict)
 
     def open(self) -> None:
         """Create the view; raises `IngestError` where the file's columns are not the expected ones."""

@@ -65,8 +65,8 @@ def open_table(label: str, path: Path, names: Mapping[str, str], csv: CsvFormat)
     with database.connect() as connection:
         # The machine must not decide which moment a text means.
         connection.execute("set timezone = 'UTC'")
-        is_parquet = path.suffix.lower() == ".parquet"
-        table = ParquetTable(label, path, names, connection) if is_parquet else CsvTable(label, path, names, connection, csv)
+        kind = ParquetTable if path.suffix.lower() == ".parquet" else CsvTable
+        table = kind(label, path, names, csv, connection)
         try:
             table.open()
             yield table

@@ -68,9 +68,7 @@ def _run(
 ) -> None:  # fmt: skip
     import dagster as dg
 
-    from kit.dbt.project import Project
-    from kit.lineage import product_nodes
-    from kit.orchestration.assets import PREFIX, asset_key
+    from kit.orchestration.assets import PREFIX
     from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import definitions
     from kit.orchestration.instance import instance
@@ -90,9 +88,10 @@ def _run(
             raise
         return outcomes[product.name]
 
-    assets = {asset_key(node.id) for product in products for node in product_nodes(product, Project.read(product.folder))}
+    mesh_definitions, names = definitions(config, mesh, requested), {product.name for product in products}
+    assets = {spec.key for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names}
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
-    job = asset_job(definitions(config, mesh, requested), assets)
+    job = asset_job(mesh_definitions, assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):

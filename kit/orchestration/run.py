@@ -39,7 +39,7 @@ class RunResult:
     @property
     def failed(self) -> tuple[Outcome, ...]:
         """The outcomes of the builds that failed."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+        return tuple(outcome for outcome in self.outcomes if outcome.failed)
 
     @property
     def succeeded(self) -> bool:

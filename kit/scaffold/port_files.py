@@ -9,18 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.core import (
-    IDENTIFIER,
-    Config,
-    KitError,
-    Where,
-    appended,
-    mappings,
-    parse_yaml,
-    read_text,
-    read_yaml,
-    yaml_writer,
-)
+from kit.core import IDENTIFIER, Config, KitError, Where, appended, mappings, parse_yaml, read_text, read_yaml, yaml_writer
 from kit.mesh import DESCRIPTOR, RAW, Mesh, OutputPort
 from kit.scaffold import templates
 

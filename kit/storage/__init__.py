@@ -10,7 +10,7 @@ from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
-from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
+from kit.storage.status import PortState, PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
 from kit.storage.store import POINTER_FILE, Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 
@@ -21,6 +21,7 @@ __all__ = [
     "BuildStatus",
     "Pin",
     "Pointer",
+    "PortState",
     "PortStatus",
     "PortSummary",
     "ProductSummary",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from kit.contracts import Sla, quarantine_table
@@ -12,19 +13,30 @@ from kit.storage import index
 from kit.storage.summary import PortSummary, ProductSummary
 
 
+class PortState(StrEnum):
+    """Whether a port can be relied on.
+
+    `STALE`: the data is older than the contract's latency. `LATE`: the last build is longer ago than its frequency.
+    """
+
+    FRESH = "fresh"
+    STALE = "stale"
+    LATE = "late"
+    UNPUBLISHED = "unpublished"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True)
 class PortStatus:
     """One port, or (with an unnamed port) a product without any known port.
 
-    `state` is `fresh`, `stale` (the data is older than the contract's latency), `late` (the last build is longer ago than
-    the contract's frequency), `unpublished` or `broken`. `data_age` is measured on the mesh's data clock; `age` on the wall
-    clock, since the last build that published the port or found it up to date. `readers` are the products that read a
-    deprecated port.
+    `data_age` is measured on the mesh's data clock; `age` on the wall clock, since the last build that published the port
+    or found it up to date. `readers` are the products that read a deprecated port.
     """
 
     product: ProductSummary
     port: PortSummary
-    state: str
+    state: PortState
     data_age: timedelta | None = None
     age: timedelta | None = None
     readers: tuple[str, ...] = ()
@@ -139,18 +151,18 @@ def _readers(mesh: Mesh, status: PortStatus) -> tuple[str, ...]:
 
 def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
     if port.rows is None or product.confirmed_at is None:
-        return PortStatus(product, port, "broken" if product.broken else "unpublished")
+        return PortStatus(product, port, PortState.BROKEN if product.broken else PortState.UNPUBLISHED)
     age, data_age = now - product.confirmed_at, None
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest
-    return PortStatus(product, port, "broken" if product.broken else _state(port.sla, age, data_age), data_age, age)
+    return PortStatus(product, port, PortState.BROKEN if product.broken else _state(port.sla, age, data_age), data_age, age)
 
 
-def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> str:
+def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> PortState:
     if sla.latency and data_age and data_age > sla.latency:
-        return "stale"
-    return "late" if sla.frequency and age > sla.frequency else "fresh"
+        return PortState.STALE
+    return PortState.LATE if sla.frequency and age > sla.frequency else PortState.FRESH
 
 
 def _age_of_limit(age: timedelta, limit: timedelta | None) -> str:

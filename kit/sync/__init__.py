@@ -1,6 +1,6 @@
 """Generated files: dbt YAML, suites, README tables, catalogs and the lineage picture, written from the contracts.
 
-A mesh goes in; the wanted text of each file, and its difference from the one on disk, come out.
+A mesh goes in; the text of each file, and its difference from the file on disk, come out.
 """
 
 from kit.sync import texts

@@ -1,4 +1,4 @@
-"""The table of ports in a product's README, generated from its contracts."""
+"""The table of ports in the README of a product, generated from its contracts."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ README = "README.md"
 
 
 def file(product: DataProduct) -> tuple[Path, str | KitError]:
-    """The README with its table as it should be, or why it cannot be written."""
+    """Return the path of the README, and its text with the current table or the error that keeps it from being written."""
     path = product.folder / README
     try:
         return path, placed(product, path)
@@ -21,17 +21,17 @@ def file(product: DataProduct) -> tuple[Path, str | KitError]:
 
 
 def placed(product: DataProduct, path: Path) -> str:
-    """The text of a README with the table in its place, which is under the first heading; raises `KitError`."""
+    """Return the text of a README with the current table; a new table goes below the first heading. Raises `KitError`."""
     if path.is_symlink():
         raise KitError("is a link; put a file in its place", path)
-    given = read_text(path) if path.exists() else f"# {product.name}\n\n{product.description}\n"
-    lines, generated = lines_of(given), [f"{line}\n" for line in table(product)]
+    text = read_text(path) if path.exists() else f"# {product.name}\n\n{product.description}\n"
+    lines, generated = lines_of(text), [f"{line}\n" for line in table(product)]
     try:
-        place = marked(lines)
+        part = marked(lines)
     except KitError as error:
         raise KitError(error.problem, path, error.line) from None
-    if place:
-        return "".join([*lines[: place[0]], *generated, *lines[place[1] :]])
+    if part:
+        return "".join([*lines[: part[0]], *generated, *lines[part[1] :]])
     below = next((number + 1 for number, line in enumerate(lines) if line.startswith("# ")), 0)
     before = [*lines[:below], "\n"] if below else []
     after = lines[below:] if lines[below:][:1] == ["\n"] else ["\n", *lines[below:]]
@@ -39,7 +39,7 @@ def placed(product: DataProduct, path: Path) -> str:
 
 
 def table(product: DataProduct) -> list[str]:
-    """The lines of the table, markers included."""
+    """Return the lines of the table, markers included."""
     return [
         f"<!-- {BEGIN}. Written from the contracts: edit those, not this. -->",
         "| port | one row per | key | published | version |",
@@ -58,9 +58,9 @@ def _cells(port: OutputPort) -> list[str]:
 
 
 def _promise(sla: Sla) -> str:
-    said = [f"every {_time(sla.frequency)}"] if sla.frequency else []
-    said += [f"data at most {_time(sla.latency)} old"] if sla.latency else []
-    return ", ".join(said) or "no promise"
+    levels = [f"every {_time(sla.frequency)}"] if sla.frequency else []
+    levels += [f"data at most {_time(sla.latency)} old"] if sla.latency else []
+    return ", ".join(levels) or "no promise"
 
 
 def _time(span: timedelta) -> str:

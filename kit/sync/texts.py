@@ -1,4 +1,4 @@
-"""Texts in the files of a domain: those a person still has to write, and those that others would run."""
+"""Texts in the files of a domain: templates, which other programs would run, and texts that are still to be written."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -46,7 +46,7 @@ def _documents(product: DataProduct) -> list[Path]:
 
 
 def _texts(value: Any, where: Where, *, without: Collection[str] = ()) -> Iterator[tuple[Where, str]]:
-    """Every text below a value, except below the keys left out."""
+    """Yield every text below a value with its place, except below the keys `without`."""
     if isinstance(value, str):
         yield where, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -64,9 +64,9 @@ def _unfinished(product: DataProduct, path: Path) -> Iterator[Finding]:
 
 def _unfinished_lines(product: DataProduct, path: Path) -> Iterator[Finding]:
     lines = lines_of(read_text(path))
-    with suppress(KitError):  # what is wrong with the markers `kit sync` says
+    with suppress(KitError):  # `check_generated` reports wrong markers
         first, last = marked(lines) or (0, 0)
-        lines[first:last] = [""] * (last - first)  # generated from the contracts, where it is to be written
+        lines[first:last] = [""] * (last - first)  # generated from contracts, which are checked themselves
     for number, line in enumerate(map(str.rstrip, lines), 1):
         if _UNFINISHED in line:
             yield Finding(product.name, path, number, f"still to be written ({line[line.index(_UNFINISHED) :]})")

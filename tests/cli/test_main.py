@@ -175,7 +175,7 @@ def test_outside_a_mesh_the_error_names_the_remedy(tmp_path_factory: pytest.Temp
 def test_a_broken_domain_is_shown_everywhere_and_stops_no_other(small: SmallMesh) -> None:
     (small.domains / "bad").mkdir()
     (small.domains / "bad" / "product.odps.yaml").write_text("kind: DataProduct\nkind: Again\n")
-    message = "domains/bad/product.odps.yaml:2: the key 'kind' stands twice; keep one"
+    message = "domains/bad/product.odps.yaml:2: the key 'kind' is there twice; keep one"
     run = small.kit("run")
     assert run.returncode == 1
     assert f"bad is broken: {message}" in run.stderr

@@ -46,7 +46,7 @@ def test_another_declaration_is_refused(tmp_path: Path, value: Any, says: str) -
 
 
 def test_a_format_is_declared_once(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match=r"customProperties\.1: 'csv' "):
+    with pytest.raises(InvalidFile, match=r"customProperties\.1: 'csv' is written twice"):
         loaded(tmp_path, {"delimiter": ";"}, {"delimiter": ";"})
 
 

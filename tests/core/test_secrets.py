@@ -52,7 +52,9 @@ def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
     assert str(error.value) == "pyproject.toml: [tool.kit] secrets is ['A B']; it must be names of environment variables"
 
 
-def test_records_of_a_notebook_contain_no_secret(tmp_path: Path) -> None:
+def test_records_of_a_notebook_contain_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")
+    monkeypatch.setenv(MASK_KEY, "k" * 16)
     cells = [
         "import os, sys; value = os.environ['API_TOKEN']; print(value[:4], end='', flush=True); print(value[4:])",
         "os.environ.get('KIT_MASK_KEY')",
@@ -61,19 +63,17 @@ def test_records_of_a_notebook_contain_no_secret(tmp_path: Path) -> None:
         "raise ValueError('https://x.example/?token=' + value)",
     ]
     write(tmp_path / "plan.ipynb", json.dumps(notebook(cells)))
-    sheet = NotebookRun(
-        tmp_path / "plan.ipynb", tmp_path / "runs/plan.ipynb", {"API_TOKEN": "hunter2hunter2", MASK_KEY: "k" * 16}
-    )
-    with KernelPool([sheet]) as kernels, pytest.raises(NotebookError) as error:
-        execute(sheet, {}, NotebookLimits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
+    run = NotebookRun(tmp_path / "plan.ipynb", "plan", "plan", tmp_path / "runs", tmp_path / "staged.parquet")
+    with KernelPool([run]) as kernels, pytest.raises(NotebookError) as error:
+        execute(run, {}, NotebookLimits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
     assert str(error.value).endswith("cell 5 failed: ValueError: https://x.example/?token=[API_TOKEN]")
-    kept = sheet.executed.read_text() + sheet.log.read_text()
+    kept = run.executed.read_text() + run.log.read_text()
     assert "hunter2" not in kept
-    cells = json.loads(sheet.executed.read_text())["cells"]
+    cells = json.loads(run.executed.read_text())["cells"]
     outputs = [[output.get("text") or output.get("data") for output in cell["outputs"]] for cell in cells if "outputs" in cell]
     assert [["[API_TOKEN]\n"]] in outputs
     assert "k" * 16 not in kept
-    assert "[API_TOKEN]" in sheet.log.read_text()
+    assert "[API_TOKEN]" in run.log.read_text()
 
 
 def test_a_build_keeps_secrets_out_of_messages_and_parameters(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,9 @@ ALL = "${table}, raw.sales, sales, shop.sales, shop.totals, totals"
 @pytest.mark.parametrize(
     ("path", "query", "says"),
     [
-        ("sources/sales", "select count(*) from sales", "asks 'sales'; it may ask: ${table}, raw.sales"),
-        ("contracts/sales", "select count(*) from plan.forecast", f"asks 'plan.forecast'; it may ask: {ALL}"),
-        ("contracts/sales", "select 0 from stg", f"asks 'stg'; it may ask: {ALL}"),
+        ("sources/sales", "select count(*) from sales", "reads 'sales'; it may read: ${table}, raw.sales"),
+        ("contracts/sales", "select count(*) from plan.forecast", f"reads 'plan.forecast'; it may read: {ALL}"),
+        ("contracts/sales", "select 0 from stg", f"reads 'stg'; it may read: {ALL}"),
         ("contracts/sales", "select 0 from ${table}, checkpoint()", "takes rows from checkpoint(), which is no table"),
         ("contracts/sales", "select current_setting('threads')", "calls current_setting(), which leads out of the tables"),
         ("contracts/sales", "select count(*) from", "cannot be parsed in line 1: Expected"),
@@ -83,7 +83,7 @@ def test_a_rule_may_ask_whatever_its_product_reads_and_makes(small: SmallMesh) -
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("select item from plan.forecast except select item from {batch}", "asks 'plan.forecast'; it may ask:"),
+        ("select item from plan.forecast except select item from {batch}", "reads 'plan.forecast'; it may read:"),
         ("select item from {batch}, read_text('x')", "takes rows from read_text(), which is no table"),
         ("attach 'x.db'", "runs 'attach', which is no query of tables"),
     ],
@@ -119,7 +119,7 @@ def test_a_need_asks_nothing_but_its_port(small: SmallMesh, table: str) -> None:
     assert found(small) == [
         (
             "plan",
-            f"plan/consumes/shop.totals.odcs.yaml: 'asks: its query gives = 0' asks '{table}'; it may ask: ${{table}}",
+            f"plan/consumes/shop.totals.odcs.yaml: 'asks: its query gives = 0' reads '{table}'; it may read: ${{table}}",
         )
     ]
 

@@ -53,8 +53,8 @@ def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
         f"{at}.0.name: 'nr' does not match .+_id, as the name of a key does; rename it",
         f"{at}.3.name: 'open' does not match (is|has)_.+, as the name of a boolean column does; rename it",
         f"{at}.4.name: 'seen' does not match .+_at, as the name of a timestamp column does; rename it",
-        f"{at}.1: 'mail' is personal and published as it is; mask it with customProperties: [{{property: mask, value: hmac}}], "
-        "or let the platform exempt it with a reason",
+        f"{at}.1: 'mail' is personal and published without a mask; "
+        "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason",
     ]
     lenient = Policy(described=0.8, classified=False, service_levels=(), unmasked={"plan.*.mail": "made up"})
     assert len(found(small, lenient)) == 3
@@ -66,7 +66,7 @@ def test_a_port_has_a_key_and_an_owner_an_address(small: SmallMesh) -> None:
     owner, key = [message for name, message in pairs(check_policy(FREE, small.mesh)) if name == "plan"]
     assert owner.startswith("domains/plan/product.odps.yaml:")
     assert owner.endswith(": team: 'the planners' is no e-mail address; write the owner's as username")
-    assert key.endswith("no column is marked as its key; write 'primaryKey: true' at those that tell rows apart")
+    assert key.endswith("no column is marked as its key; write 'primaryKey: true' at the columns that identify a row")
     assert pairs(check_policy(Policy(False, classified=False, keys=False), small.mesh)) == []
 
 

@@ -6,7 +6,7 @@ from tests.support.small_mesh import SmallMesh, write
 
 
 def failed(score: Score) -> list[tuple[str, str]]:
-    return [(fact.trait, fact.what) for fact in score.facts if fact.passed is False]
+    return [(fact.trait, fact.text) for fact in score.facts if fact.passed is False]
 
 
 def test_a_share_is_that_of_the_known_facts() -> None:
@@ -24,10 +24,10 @@ def test_what_only_a_snapshot_tells_is_not_known_before_the_first(small: SmallMe
     plan = scores(small.config, small.mesh)[1]
     assert plan.product == "plan"
     assert failed(plan) == [
-        ("discoverable", "has tags to be found by"),
-        ("understandable", "forecast: its grain is named"),
-        ("understandable", "forecast: usage told"),
-        ("understandable", "forecast: limitations told"),
+        ("discoverable", "has tags"),
+        ("understandable", "forecast: its grain is described"),
+        ("understandable", "forecast: usage described"),
+        ("understandable", "forecast: limitations described"),
         ("valuable", "forecast: is read in the mesh"),
         ("secure", "forecast: every column is classified"),
     ]
@@ -48,15 +48,15 @@ def test_a_snapshot_is_looked_at_itself(small: SmallMesh) -> None:
     small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
     snapshot.folder.parent.joinpath("catalog.yaml").unlink()
     shop = scores(small.config, small.mesh)[0]
-    assert [what for trait, what in failed(shop) if trait in ("addressable", "accessible")] == [
-        "sales: its catalog entry stands beside the snapshot",
+    assert [text for trait, text in failed(shop) if trait in ("addressable", "accessible")] == [
+        "sales: is in the catalog of its snapshot",
         "sales: plain Parquet files",
         "sales: SQL reads the columns of its contract",
         "sales: plain Intake finds it",
-        "totals: its catalog entry stands beside the snapshot",
+        "totals: is in the catalog of its snapshot",
         "totals: plain Intake finds it",
     ]
-    assert ("secure", "totals: published as its contract masks it") in failed(shop)
+    assert ("secure", "totals: is masked as in its contract") in failed(shop)
 
 
 def test_personal_columns_need_a_mask_or_a_reason(small: SmallMesh) -> None:

@@ -56,7 +56,10 @@ def test_an_older_version_beside_the_newer_one(tmp_path: Path) -> None:
             "5: version: 1.0.0 is not older than 'daily', 1.0.0; the newer major version has the name",
         ),
         ("daily_old", {}, TWO, "9: schema.0.name: 'daily_old' must be 'daily_v1', as it is version 1 of 'daily'"),
-        ("daily_v1", {"end_of_life": None}, TWO, "6: status: an older version of 'daily' needs a last day; write status: deprecated"),
+        (
+            "daily_v1", {"end_of_life": None}, TWO,
+            "6: status: an older version of 'daily' needs a last day; write status: deprecated",
+        ),
         (
             "daily_v1", {"major_of": None}, TWO,
             "9: schema.0.name: 'daily_v1' is the name of version 1 of 'daily'; "

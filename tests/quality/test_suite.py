@@ -119,7 +119,7 @@ def test_plain_great_expectations_judges_rows_by_the_committed_suite_as_a_build_
     """The rows of every port but the longest, and the daily sales after each sabotage that leaves their columns alone."""
     mesh, store = Mesh.load(ROOT / "domains"), Store(demo)
     ports = {f"{product.name}.{port.name}": port for product in mesh.products for port in product.ports}
-    files = {name: store.snapshot(product, store.pointer(product).version).files(port)  # type: ignore[union-attr]
+    files = {name: store.current(product).files(port)  # type: ignore[union-attr]
              for name in ports for product, _, port in [name.partition(".")]}  # fmt: skip
     given = duckdb.read_parquet([str(file) for file in files["orders.daily_sales"]])
     cases = {name: (name, found) for name, found in files.items() if name != "orders.order_lines"}

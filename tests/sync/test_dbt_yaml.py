@@ -49,7 +49,7 @@ def test_the_entry_takes_its_place_and_all_else_stays(tmp_path: Path, before: st
         ("models: [{name: sales}]\n", "write `models:` in block style"),
         ("models:\n  - name: sales\n    columns: []\n", "the entry of 'sales' also has columns; delete it"),
         ("models:\n  # kit sync: begin\n", "holds 1 times 'kit sync: begin' and 0 times 'kit sync: end'"),
-        (f"models:\n{TEXT}    config: {{}}\n    config: {{}}\n", "the key 'config' stands twice"),
+        (f"models:\n{TEXT}    config: {{}}\n    config: {{}}\n", "the key 'config' is there twice"),
         (f"models:\n{TEXT}  - name: sales\n", "describes 'sales' 2 times"),
     ],
 )
