@@ -27,5 +27,5 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 source`, `2 sources`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """Return a number with its noun: `1 source`, `2,000 sources`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
