@@ -7,4 +7,6 @@ def test_columns_of_a_table_are_aligned() -> None:
 
 
 def test_a_number_agrees_with_its_noun() -> None:
-    assert [counted(number, "source") for number in (0, 1, 2)] == ["0 sources", "1 source", "2 sources"]
+    assert [counted(number, "source") for number in (0, 1, 2, 1000)] == [
+        "0 sources", "1 source", "2 sources", "1,000 sources",
+    ]  # fmt: skip
