@@ -1,15 +1,13 @@
 """The parts of a workspace, without dbt and notebooks; `test_make.py` and `test_preview.py` run them together."""
 
 import json
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from kit.build.manifest import manifest
-from kit.build.plan import BuildRequest, gather_inputs, land_sources, plan
+from kit.build.plan import land_sources
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts.check import Check
@@ -76,30 +74,6 @@ def test_recorded_checks_do_not_show_masked_values(small: SmallMesh) -> None:
     space = workspace(small, "plan")
     space.record_checks([check])
     assert space.checks == [replace(check, observed="masked", samples=({"item": "tea", "amount": "masked"},))]
-
-
-def test_the_manifest_describes_the_staged_ports(small: SmallMesh) -> None:
-    version = small.snapshot("shop", "totals", {"item": ["cake"], "amount": ["170"]})
-    space, product = workspace(small, "plan"), small.product("plan")
-    path = space.staging / "forecast/data.parquet"
-    path.parent.mkdir(parents=True)
-    pl.DataFrame({"item": ["cake"], "amount": [340.0]}).write_parquet(path)
-    with ExitStack() as held:
-        inputs = gather_inputs(small.config, product, BuildRequest({"factor": "3"}), held, Progress())
-        planned = plan(small.config, product, BuildRequest({"factor": "3"}), inputs)
-    space.add_inputs(inputs.pins)
-    assert space.add_port(product.ports[0])
-    space.record_checks([Check("forecast", "a rule", "suite", True)])
-    found = manifest(space, product, planned)
-    assert {name: found[name] for name in ("run_id", "fingerprint", "mask_key", "partitions", "sources", "parameters")} == {
-        "run_id": "r1", "fingerprint": planned.fingerprint, "mask_key": None, "partitions": {}, "sources": {},
-        "parameters": {"forecast": {"factor": 3}},
-    }  # fmt: skip
-    assert found["inputs"]["shop.totals"]["version"] == version
-    entry = found["ports"]["forecast"]
-    assert {name: entry[name] for name in ("rows", "newest", "masked", "checks", "contract_version")} == {
-        "rows": 1, "newest": None, "masked": {}, "checks": {"passed": 1, "failed": 0, "warned": 0}, "contract_version": "1.0.0",
-    }  # fmt: skip
 
 
 def test_rows_are_counted_and_tables_are_discarded(small: SmallMesh, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from kit.mesh.mesh import Mesh
 from tests.support.small_mesh import SmallMesh
 
@@ -48,22 +46,3 @@ def test_a_bad_answer_is_asked_again(small: SmallMesh) -> None:
     product = Mesh.load(small.domains).product("tearoom")
     assert (product.owner, product.owner_contact, product.domain) == ("Ann Lee", "ann@example.com", "tearoom")
     assert [item.port for item in product.inputs] == ["shop.totals"]
-
-
-def test_a_person_may_stop_answering(small: SmallMesh) -> None:
-    code, said = at_a_terminal(small.root, ["new", "tearoom"], ["\x04"])  # end of input
-    assert (code, said[-1]) == (130, "interrupted; nothing was written")
-    assert not (small.domains / "tearoom").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ([], "say what to make: kit new NAME, or kit new port PRODUCT.PORT"),
-        (["tearoom"], "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"),
-        (["port", "shop.more"], "say what 'shop.more' is made from: --from FILE or --from PORT"),
-    ],
-)
-def test_without_a_terminal_one_message_names_the_missing_argument(small: SmallMesh, arguments: list[str], says: str) -> None:
-    done = small.kit("new", *arguments, **NOBODY)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {says}\n")

@@ -4,6 +4,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from kit.contracts.csv_format import CsvFormat
 from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest.raw_table import ParquetTable, RawTable, listed, parquet_columns, shown
@@ -17,7 +18,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def table(connection: duckdb.DuckDBPyConnection, query: str, wanted: Mapping[str, str]) -> RawTable:
     """The rows of a query as a raw table, to be written in these types."""
-    made = RawTable("feed", Path("feed.csv"), {name: name for name in wanted}, connection)
+    made = RawTable("feed", Path("feed.csv"), {name: name for name in wanted}, CsvFormat(), connection)
     connection.execute(f"create view raw as {query}")
     made.types = database.column_types(connection, "raw")
     made.wanted = wanted
@@ -27,7 +28,7 @@ def table(connection: duckdb.DuckDBPyConnection, query: str, wanted: Mapping[str
 def parquet(connection: duckdb.DuckDBPyConnection, folder: Path, query: str, names: Mapping[str, str]) -> ParquetTable:
     path = folder / "feed.parquet"
     connection.execute(f"copy ({query}) to '{path}' (format parquet)")
-    return ParquetTable("feed.parquet", path, names, connection)
+    return ParquetTable("feed.parquet", path, names, CsvFormat(), connection)
 
 
 def test_rows_are_written_in_the_types_of_the_contract(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_types_that_cannot_be_cast_are_refused_before_anything_is_read(
 
 
 def test_a_write_that_fails_leaves_no_file(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    made = table(connection, "select '1' as a union all select 'x'", {"a": "bigint"})
+    made = table(connection, "select if(i = 299_999, 'x', i::varchar) as a from range(300_000) as t(i)", {"a": "bigint"})
     with pytest.raises(duckdb.Error):
         made.write({"a": "bigint"}, tmp_path / "landed.parquet")
     assert list(tmp_path.iterdir()) == []
@@ -92,7 +93,7 @@ def test_without_a_misfit_the_problem_is_the_reason_of_duckdb(connection: duckdb
 def test_names_of_columns_are_compared_whatever_their_order(
     connection: duckdb.DuckDBPyConnection, names: list[str], problem: str
 ) -> None:
-    made = RawTable("feed", Path("feed.csv"), {"a": "a", "b": "b"}, connection)
+    made = RawTable("feed", Path("feed.csv"), {"a": "a", "b": "b"}, CsvFormat(), connection)
     assert made.name_problem(names) == problem
 
 

@@ -91,22 +91,6 @@ def test_a_button_in_a_kernel_writes_and_builds(small: SmallMesh) -> None:
     assert small.mesh.port("plan.best").notebook == small.domains / "plan/notebooks/best.ipynb"
 
 
-def test_the_notebook_is_found_by_its_cell_also_when_it_was_renamed(tmp_path: Path) -> None:
-    data = notebook(["x = 1", "kit.promote()"])
-    old, other = tmp_path / "old.ipynb", tmp_path / "a.ipynb"
-    current = CurrentNotebook(old, "cell2", ("x = 1", "kit.promote()"))
-    with pytest.raises(KitError, match="there is no notebook"):
-        current.saved_file()
-    write(other, "no notebook")
-    write(old, json.dumps(notebook(["x = 2", "kit.promote()"])))
-    with pytest.raises(KitError, match=r"^old\.ipynb is not saved since its last cell ran; "):
-        current.saved_file()
-    write(other, json.dumps(data))
-    assert current.saved_file() == other
-    write(old, json.dumps(data))
-    assert current.saved_file() == old
-
-
 def test_outside_of_jupyter_the_name_is_needed(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     with pytest.raises(KitError, match="the current notebook is unknown; name it"):

@@ -149,7 +149,7 @@ def answer(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def ask(question: Any) -> Any:
     for start in ([sys.executable, "-c", NO_NETWORK], []):
-        command = [*start, str(JUDGE), str(ROOT / "tests/judge.py")]
+        command = [*start, str(JUDGE), str(ROOT / "tests/support/judge.py")]
         done = subprocess.run(
             command, input=json.dumps(question), capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
         )

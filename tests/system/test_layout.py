@@ -4,16 +4,6 @@ from tests.conftest import ROOT
 
 EXCEPTIONS = {
     "core/version": "a constant",
-    "dbt/plugin": "one call of the sandbox: tests/core/test_sandbox.py",
-    "quality/dialect": "one call of the sandbox and no transactions: tests/quality/test_audit.py",
-    "build/manifest": "values of the manifest: tests/build/test_build.py",
-    "cli/new": "`kit new` in a terminal: tests/cli/test_prompts.py",
-    "cli/serve": "`kit dev` and `kit lab`: tests/orchestration/test_dev_server.py, tests/jupyter/test_lab.py",
-    "jupyter/current_notebook": "the notebook of the form: tests/jupyter/test_promote_form.py",
-    "notebooks/kernel": "kernels started ahead: tests/notebooks/test_kernel_pool.py",
-    "notebooks/papermill_engine": "runs of notebooks: tests/notebooks/test_executor.py",
-    "scaffold/port_source": "new ports: tests/scaffold/test_new.py",
-    "scaffold/notebook_source": "promotions: tests/scaffold/test_promotion.py",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from kit.cli.main import app
+from kit.core.errors import KitError
+from tests.cli.test_prompts import NOBODY, at_a_terminal
+from tests.scaffold.test_new import tree
+from tests.support.small_mesh import SmallMesh, write
+
+
+@pytest.fixture(autouse=True)
+def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    for name, value in NOBODY.items():
+        monkeypatch.setenv(name, value)
+
+
+def refused(*arguments: str) -> str:
+    """The message of `kit new` without a terminal, with arguments that it does not take."""
+    done = CliRunner().invoke(app, ["new", *arguments])
+    assert isinstance(done.exception, KitError)
+    assert done.stdout == ""
+    return str(done.exception)
+
+
+def test_a_product_is_made_with_its_files_and_the_next_steps_named(small: SmallMesh) -> None:
+    write(small.root / "visits.csv", "visit_id,paid\n1,2.50\n2,3.00\n")
+    given = ["new", "tearoom", "--owner", "Ann Lee <ann@example.com>", "--domain", "retail", "--from", "visits.csv"]
+    done = CliRunner().invoke(app, given)
+    assert (done.exit_code, done.exception) == (0, None)
+    written, _, following = done.stdout.partition("\nNext\n")
+    assert "written: domains/tearoom/product.odps.yaml" in written.splitlines()
+    assert following.splitlines() == [
+        "  1. replace each TODO below domains/tearoom; `kit check` lists them",
+        "  2. kit run tearoom",
+        "  3. kit read tearoom.visits",
+    ]
+    product = small.mesh.product("tearoom")
+    assert (product.owner, product.owner_contact, product.domain) == ("Ann Lee", "ann@example.com", "retail")
+
+
+def test_the_owner_is_the_user_of_git_and_the_domain_the_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(small.root / "gitconfig", "[user]\nname = Bo\nemail = bo@example.com\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(small.root / "gitconfig"))
+    assert CliRunner().invoke(app, ["new", "tearoom"]).exit_code == 0
+    product = small.mesh.product("tearoom")
+    assert (product.owner, product.owner_contact, product.domain) == ("Bo", "bo@example.com", "tearoom")
+
+
+def test_a_notebook_is_added_with_the_ports_it_reads(small: SmallMesh) -> None:
+    done = CliRunner().invoke(app, ["new", "notebook", "plan.again", "--reads", "shop.sales", "--reads", "shop.totals"])
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "  3. kit read plan.again")
+    cells = json.loads((small.domains / "plan/notebooks/again.ipynb").read_text())["cells"]
+    assert [name for name in ("shop.sales", "shop.totals") if name in json.dumps(cells)] == ["shop.sales", "shop.totals"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "say what to make: kit new NAME, or kit new port PRODUCT.PORT"),
+        (["tearoom"], "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"),
+        (["port", "shop.more"], "say what 'shop.more' is made from: --from FILE or --from PORT"),
+        (["port"], "'kit new port' takes the new port; write kit new port PRODUCT.PORT"),
+        (["notebook"], "'kit new notebook' takes the new port; write kit new notebook PRODUCT.PORT"),
+        (["port", "shop.more", "--domain", "x"], "--domain is for a new product; 'shop.more' belongs to one that has it"),
+        (
+            ["notebook", "plan.a", "--from", "a.ipynb"],
+            "an existing notebook is promoted: kit promote a.ipynb --product plan --port a",
+        ),
+        (["port", "shop.more", "--reads", "shop.sales"], "--reads is for 'kit new notebook'; use --from PORT"),
+        (["tearoom", "--reads", "shop.sales"], "--reads is for 'kit new notebook'; use --from PORT"),
+        (["tearoom", "more"], "'tearoom more' is not understood; write kit new NAME, kit new port … or kit new notebook …"),
+    ],
+)
+def test_without_a_terminal_one_message_names_what_is_wrong(small: SmallMesh, arguments: list[str], says: str) -> None:
+    before = tree(small.root)
+    assert refused(*arguments) == says
+    assert tree(small.root) == before
+
+
+def test_a_person_may_stop_answering(small: SmallMesh) -> None:
+    code, said = at_a_terminal(small.root, ["new", "tearoom"], ["\x04"])  # end of input
+    assert (code, said[-1]) == (130, "interrupted; nothing was written")
+    assert not (small.domains / "tearoom").exists()

@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.core.errors import KitError
+from kit.core.yaml import parse_yaml
+from kit.mesh.context import Context
+from kit.scaffold import port_source
+from kit.scaffold.port_files import PortFiles
+from kit.scaffold.port_source import files_from_origin, files_from_ports, origin_file
+from tests.support.small_mesh import SmallMesh, write
+
+
+@pytest.fixture
+def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
+    monkeypatch.chdir(small.root)
+    return small
+
+
+def made(mesh: SmallMesh, product: str, port: str | None, origin: str) -> PortFiles:
+    return files_from_origin(Context(mesh.config), product, port, origin, mesh.domains / product)
+
+
+def parsed(files: PortFiles, name: str) -> dict[str, Any]:
+    text = files.files[name]
+    assert isinstance(text, str)
+    data: dict[str, Any] = parse_yaml(Path(name), text).data
+    return data
+
+
+def test_an_origin_is_a_file_or_a_port(mesh: SmallMesh) -> None:
+    write(mesh.root / "visits.csv", "a\n1\n")
+    assert origin_file("visits.csv") == mesh.root / "visits.csv"
+    assert origin_file("shop.sales") is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "says"),
+    [
+        ("gone.csv", "there is no file gone.csv"),
+        ("gone.ipynb", "there is no file gone.ipynb"),
+        ("domains", "domains is a folder; name one file ("),
+        ("pyproject.toml", "'pyproject.toml' is neither a file ("),
+        ("sales", "'sales' is neither a file ("),
+        ("some/where.txt", "'some/where.txt' is neither a file ("),
+    ],
+)
+def test_what_is_neither_is_refused(mesh: SmallMesh, origin: str, says: str) -> None:
+    with pytest.raises(KitError) as error:
+        origin_file(origin)
+    assert str(error.value).startswith(says)
+
+
+def test_a_raw_file_becomes_a_source_a_staging_model_and_a_mart(mesh: SmallMesh) -> None:
+    write(mesh.root / "Shop Visits.csv", "Visit Nr;paid\n1;2.50\n2;3.00\n")
+    found = made(mesh, "plan", "visits", "Shop Visits.csv")
+    assert found.output == {"name": "visits", "type": "dbt", "version": "1.0.0", "contractId": "plan.visits"}
+    assert found.inputs == (
+        {"name": "raw.shop_visits", "version": "1.0.0", "contractId": "plan.raw.shop_visits"},
+    )  # fmt: skip
+    assert found.reads == ("raw", "shop_visits", "Shop Visits.csv as delivered.")
+    assert list(found.files) == [
+        "contracts/visits.odcs.yaml", "sources/shop_visits.odcs.yaml", "models/staging/stg_shop_visits.sql",
+        "models/marts/visits.sql", "data/Shop Visits.csv",
+    ]  # fmt: skip
+    assert found.files["data/Shop Visits.csv"] == mesh.root / "Shop Visits.csv"
+    assert "def shop_visits():" in found.ingest
+    assert 'return "data/Shop Visits.csv"' in found.ingest
+    assert "from {{ ref('stg_shop_visits') }}\norder by visit_nr\n" in str(found.files["models/marts/visits.sql"])
+
+
+def test_the_contract_of_the_source_has_the_names_and_the_format_of_the_file(mesh: SmallMesh) -> None:
+    write(mesh.root / "visits.csv", "Visit Nr;paid\n1;2.50\n2;3.00\n")
+    source = parsed(made(mesh, "plan", None, "visits.csv"), "sources/visits.odcs.yaml")
+    assert source["id"] == "plan.raw.visits"
+    assert "slaProperties" not in source
+    (table,) = source["schema"]
+    assert (table["name"], table["description"]) == ("visits", "One row per row of visits.csv, as delivered.")
+    assert [(item["name"], item.get("physicalName"), item["description"]) for item in table["properties"]] == [
+        ("visit_nr", "Visit Nr", "The column Visit Nr of visits.csv."),
+        ("paid", None, "The column paid of visits.csv."),
+    ]
+    assert ";" in json.dumps(source["customProperties"])
+
+
+def test_a_large_raw_file_stays_where_it_is(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(mesh.root / "visits.csv", "visit_nr,paid\n1,2.50\n2,3.00\n")
+    monkeypatch.setattr(port_source, "LARGEST_COPY", 10)
+    found = made(mesh, "plan", None, "visits.csv")
+    assert [name for name in found.files if name.startswith("data/")] == []
+    assert f'return "{mesh.root}/visits.csv"' in found.ingest
+    assert "customProperties" not in parsed(found, "sources/visits.odcs.yaml")
+
+
+def test_a_port_of_another_product_is_a_source_of_the_mart(mesh: SmallMesh) -> None:
+    found = made(mesh, "plan", None, "shop.totals")
+    assert found.output["contractId"] == "plan.totals"
+    assert found.inputs == ({"name": "shop.totals", "version": "1.0.0", "contractId": "shop.totals"},)
+    assert found.reads == ("shop", "totals", "")
+    assert found.files["models/marts/totals.sql"] == (
+        "select\n    cast(item as varchar) as item,\n    cast(amount as decimal(18,2)) as amount\n"
+        "from {{ source('shop', 'totals') }}\norder by item\n"
+    )
+    assert parsed(found, "contracts/totals.odcs.yaml")["id"] == "plan.totals"
+
+
+def test_a_port_of_the_same_product_is_a_model(mesh: SmallMesh) -> None:
+    found = made(mesh, "shop", "sums", "shop.totals")
+    assert (found.inputs, found.reads) == ((), None)
+    assert "from {{ ref('totals') }}" in str(found.files["models/marts/sums.sql"])
+
+
+@pytest.mark.parametrize(
+    ("product", "port", "origin", "says"),
+    [
+        (
+            "plan",
+            "again",
+            "plan.forecast",
+            "'plan.forecast' is made by a notebook, which runs after dbt; write `kit new notebook ",
+        ),
+        ("shop", "again", "plan.forecast", "'plan.forecast' is itself made from 'shop'; products cannot read each other in a"),
+        ("plan", "A", "shop.totals", "'A' cannot name a port; "),
+        ("plan", "A", "feed/sales.csv", "'A' cannot name a port; "),
+    ],
+)
+def test_what_cannot_be_the_origin_of_a_port_is_refused(
+    mesh: SmallMesh, product: str, port: str, origin: str, says: str
+) -> None:
+    with pytest.raises(KitError) as error:
+        made(mesh, product, port, origin)
+    assert str(error.value).startswith(says)
+
+
+def test_a_notebook_reads_ports_and_hands_over_the_first(mesh: SmallMesh) -> None:
+    providers = [mesh.mesh.port("shop.totals"), mesh.mesh.port("plan.forecast")]
+    found = files_from_ports(mesh.mesh, "plan", "again", providers)
+    assert found.output["inputContracts"] == [
+        {"id": "shop.totals", "version": "1.0.0"}, {"id": "plan.forecast", "version": "1.0.0"}
+    ]  # fmt: skip
+    assert [item["name"] for item in found.inputs] == ["shop.totals"]
+    assert (list(found.files), found.has_dbt) == (["contracts/again.odcs.yaml", "notebooks/again.ipynb"], False)
+    columns = parsed(found, "contracts/again.odcs.yaml")["schema"][0]["properties"]
+    assert [column["name"] for column in columns] == ["item", "amount"]
+    with pytest.raises(KitError, match=r"'plan\.forecast' is itself made from 'shop'"):
+        files_from_ports(mesh.mesh, "shop", "again", providers)
