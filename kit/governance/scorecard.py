@@ -123,7 +123,7 @@ def _contract_facts(config: Config, mesh: Mesh, product: DataProduct, port: Outp
     read_by_product = any(port.id == read.port for other in product.ports for read in other.reads)
     is_read = read_by_product or bool(mesh.readers(port.id))
     yield Fact(
-        "valuable", f"{port.name}: is read in the mesh", is_read, f"show {port.id} to other domains, or drop it", _OTHERS
+        "valuable", f"{port.name}: is read in the mesh", is_read, f"offer {port.id} to other domains, or drop it", _OTHERS
     )
     classified = all(column.classification in CLASSIFICATIONS for column in columns)
     yield Fact("secure", f"{port.name}: every column is classified", classified, f"classify all in {file}", _LINES)
