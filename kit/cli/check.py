@@ -1,4 +1,7 @@
-"""Commands that check the files of the mesh: `kit check`, `kit sync`, `kit diff`, `kit doctor`."""
+"""Commands that check the files of the mesh: `kit check`, `kit sync`, `kit diff`, `kit doctor`.
+
+Each imports what it calls: every command loads this module, and `kit run` should not load the checks.
+"""
 
 from typing import Annotated
 
@@ -6,15 +9,10 @@ import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
-from kit.cli import diff_text
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption
 from kit.core import merge_base_mesh
-from kit.governance import check_mesh, examine, scores
-from kit.governance import diff as compare
 from kit.mesh import Context
-from kit.sync import check_writable, drifts
-from kit.sync import sync as sync_files
 
 app = typer.Typer()
 
@@ -22,6 +20,8 @@ app = typer.Typer()
 @app.command()
 def check(as_json: JsonOption = False) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
+    from kit.governance import check_mesh, scores
+
     context = Context.load()
     mesh = context.mesh
     findings = check_mesh(context.config, mesh)
@@ -46,6 +46,9 @@ def sync(
     ] = False,
 ) -> None:
     """Write the generated files that are committed: dbt YAML, suites and tables of contracts, catalogs, the lineage picture."""
+    from kit.sync import check_writable, drifts
+    from kit.sync import sync as sync_files
+
     context = Context.load()
     config, mesh = context.config, context.mesh
     refused = check_writable(config, mesh)
@@ -81,6 +84,9 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Compare contracts with a branch: changes, affected consumers and columns; fails until the versions are bumped."""
+    from kit.cli import diff_text
+    from kit.governance import diff as compare
+
     config = Context.load().config
     with merge_base_mesh(config, against) as old:
         products = compare(old, config)
@@ -98,6 +104,8 @@ def diff(
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Find problems of this machine and this mesh, and print how to fix each."""
+    from kit.governance import examine
+
     findings = examine(Context.load)
     if as_json:
         terminal.print_json(
