@@ -48,11 +48,12 @@ def run(
             "leave one, or try them all with --trial"
         )
     try:
-        result = run_selection(
-            context, selection or (), upstream=upstream, downstream=downstream, force=force,
-            parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-            reporter=terminal.reporter(as_json),
-        )  # fmt: skip
+        with terminal.direct_output():
+            result = run_selection(
+                context, selection or (), upstream=upstream, downstream=downstream, force=force,
+                parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
+                reporter=terminal.reporter(as_json),
+            )  # fmt: skip
     except KeyboardInterrupt:
         errors.print("interrupted; readers keep the snapshots they had")
         raise typer.Exit(130) from None

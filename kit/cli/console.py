@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,23 @@ _STYLES = {
 _is_terminal = sys.stdout.isatty()
 console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
 errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def direct_output() -> Iterator[None]:
+    """Print to standard output and error as they are now, also from inside a Dagster step.
+
+    Dagster redirects descriptors 1 and 2 of a step to its log files, and copies these to the terminal with processes that
+    may end before the last line.
+    """
+    with ExitStack() as stack:
+        for output, stream in ((console, sys.stdout), (errors, sys.stderr)):
+            with suppress(OSError):  # a stream without a descriptor is not redirected
+                stream.flush()
+                copy = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
+                output.file = stack.enter_context(copy)
+                stack.callback(setattr, output, "file", None)
+        yield
 
 
 class TerminalReporter(RunReporter):
