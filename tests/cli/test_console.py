@@ -1,6 +1,20 @@
+import subprocess
+import sys
+
 import pytest
 
-from kit.cli.console import print_rows
+from kit.cli.console import console, direct_output, print_rows
+
+REDIRECTED = """
+import os
+from kit.cli.console import console, direct_output, errors
+with direct_output():
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    console.print("a step")
+    errors.print("the reason")
+"""
 
 
 def test_short_columns_stay_whole_beside_long_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -9,3 +23,15 @@ def test_short_columns_stay_whole_beside_long_ones(capsys: pytest.CaptureFixture
     assert head.split() == ["row_number", "rule", "payload"]
     assert first.split() == ["1", "r" * 40, f"{'p' * 71}…"]
     assert second.split() == ["2", "q" * 30]
+
+
+def test_output_reaches_the_terminal_while_the_descriptors_are_redirected() -> None:
+    done = subprocess.run([sys.executable, "-c", REDIRECTED], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("a step\n", "the reason\n")
+
+
+def test_afterwards_output_goes_to_the_stream_of_the_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    with direct_output():
+        pass
+    console.print("a row")
+    assert capsys.readouterr().out == "a row\n"
