@@ -48,7 +48,8 @@ def promote(
 
     def build(context: Context, product: str) -> Outcome:
         report(f"builds {product}")
-        return run(context, [product], reporter=RunReporter() if as_json else _BuildReporter()).outcomes[0]
+        with terminal.direct_output():
+            return run(context, [product], reporter=RunReporter() if as_json else _BuildReporter()).outcomes[0]
 
     context = Context.load()
     try:
