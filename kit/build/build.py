@@ -152,6 +152,7 @@ class _Run:
             message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.secrets.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+            delivered=planned.delivered if planned else {},
         )  # fmt: skip
         message = record.message
         try:

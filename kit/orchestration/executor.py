@@ -80,7 +80,9 @@ def _run(
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        request = replace(requests[product.name], partitions=step_request.partitions)
+        request = requests[product.name]
+        if request.partitions:  # those of this run; without a request the build decides which partitions are due
+            request = replace(request, partitions=step_request.partitions)
         try:
             outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -113,16 +115,10 @@ def _run(
 
 def _tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
     """The tags of each run that is needed: one run for every range of consecutive partitions."""
+    from kit.orchestration.automation import range_tags
+
     if not product.partitions:
         return [{}]
     known = product.partitions.all(config.clock())
-    if not known:
-        return [{}]  # the build fails with the reason
-    ranges: list[tuple[int, int]] = []
-    for number in sorted({known.index(key) for key in request.partitions or known}):
-        first = ranges.pop()[0] if ranges and ranges[-1][1] == number - 1 else number
-        ranges.append((first, number))
-    return [
-        {"dagster/asset_partition_range_start": known[first], "dagster/asset_partition_range_end": known[last]}
-        for first, last in ranges
-    ]
+    ranges = product.partitions.ranges(set(request.partitions or known), config.clock())
+    return [range_tags(first, last) for first, last in ranges] or [{}]  # without any, the build fails with the reason

@@ -15,6 +15,7 @@ from kit.build.progress import Progress
 from kit.core.errors import KitError, MaskError, NotPublished
 from kit.orchestration.definitions import definitions
 from kit.orchestration.executor import execute
+from kit.storage.partition_inputs import partitions_to_json
 from kit.storage.runs import BuildStatus
 from tests.support.small_mesh import SALES, SmallMesh
 
@@ -107,7 +108,7 @@ def test_partitions_to_build_and_to_keep(small: SmallMesh) -> None:
     small.partition("shop", "item", keys=["tea", "cake", "pie"])
     whole = planned(small, "shop", partitions=("cake", "tea"))
     assert (whole.inputs.partitions, list(whole.due), list(whole.kept)) == (("tea", "cake"), ["tea", "cake"], [])
-    manifest = {"partitions": dict(whole.due), "fingerprint": whole.fingerprint}
+    manifest = partitions_to_json(whole.due) | {"fingerprint": whole.fingerprint}
     small.snapshot("shop", "totals", {"item": ["tea"], "amount": ["1"]}, **manifest)
     assert planned(small, "shop", partitions=("cake", "tea")).status == BuildStatus.UP_TO_DATE
     rest = planned(small, "shop")
