@@ -66,6 +66,10 @@ class TerminalReporter(RunReporter):
         names = ", ".join(product.name for product in products)
         console.print(f"{counted(len(products), 'data product')}: {names}", style="bold")
 
+    def joined(self, products: Sequence[str]) -> None:
+        """Print which products are built because of the masking key."""
+        console.print(f"also {', '.join(products)}: masked with another key, and masked columns must join", style="yellow")
+
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Show the steps of one build."""

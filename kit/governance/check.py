@@ -25,7 +25,7 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     for product in mesh.products:
         findings += [*_product(product), *_foreign_keys(mesh, product)]
     findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
-    findings += masks.check_masks(config, mesh)
+    findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
     for path in lint.notebooks(config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]

@@ -10,6 +10,8 @@ from kit.contracts import Sla, quarantine_table
 from kit.core import Config
 from kit.mesh import Mesh
 from kit.storage import index
+from kit.storage.mask_keys import mask_key_problems
+from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary
 
 
@@ -112,10 +114,18 @@ class PortStatus:
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
-    """Return the status of every port of the mesh in build order, then of the broken products."""
+    """Return the status of every port of the mesh in build order, then of the broken products.
+
+    A product whose masked columns join with no others of the mesh has a note about it.
+    """
+    products = index.derive(config, mesh)
+    problems = mask_key_problems(Store(config.storage), [product.name for product in products])
+    products = tuple(
+        replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products
+    )
     return [
         replace(status, readers=_readers(mesh, status)) if status.port.end_of_life else status
-        for status in port_statuses(config, index.derive(config, mesh))
+        for status in port_statuses(config, products)
     ]
 
 
