@@ -10,11 +10,11 @@ from rich.text import Text
 from kit.build import trials
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption, complete_products
+from kit.cli.options import VERSIONS, JsonOption, complete_products
 from kit.core import NotebookError
 from kit.mesh import Context
 from kit.orchestration.run import run as run_selection
-from kit.storage import Store, index, statuses
+from kit.storage import Store, current_user, index, statuses
 from kit.storage import prune as prune_mesh
 
 app = typer.Typer()
@@ -106,20 +106,23 @@ def _try(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -1 is a version
 def rollback(
     product: Annotated[str, typer.Argument(help="A product.", autocompletion=complete_products)],
-    version: Annotated[str, typer.Argument(help="A snapshot, as listed by `kit history`.")],
+    version: Annotated[str, typer.Argument(help=f"The snapshot: {VERSIONS}.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; `kit history`, `kit status` and the catalog show it.")] = "",
 ) -> None:
     """Make another published snapshot of a product the current one, for all its ports at once."""
     context = Context.load()
     store = Store(context.config.storage)
     if store.read_pointer(product) is None:
         context.mesh.product(product)
-    snapshot = store.rollback(product, version)
+    snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
     index.write(context.config, context.mesh)
     age = datetime.now(UTC) - snapshot.created_at
-    console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
+    console.print(
+        f"{product} now serves {snapshot.version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green"
+    )
 
 
 @app.command()

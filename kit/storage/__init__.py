@@ -5,6 +5,7 @@ Staged files and records go in; immutable `Snapshot`s behind an atomic pointer, 
 
 from kit.storage import index, intake
 from kit.storage.intake import CATALOG
+from kit.storage.mask_keys import current_mask_keys, mask_key_problems
 from kit.storage.partition_inputs import (
     ABSENT,
     PartitionInput,
@@ -53,6 +54,7 @@ __all__ = [
     "Snapshot",
     "SnapshotLock",
     "Store",
+    "current_mask_keys",
     "current_user",
     "format_duration",
     "format_raw_quarantine",
@@ -60,6 +62,7 @@ __all__ = [
     "hold_until_exit",
     "index",
     "intake",
+    "mask_key_problems",
     "outdated_partitions",
     "partition_key",
     "partitions_to_json",

@@ -10,6 +10,7 @@ from kit.contracts import Sla, quarantine_table
 from kit.core import Config, KitError
 from kit.mesh import Mesh, in_lookback
 from kit.storage import index
+from kit.storage.mask_keys import mask_key_problems
 from kit.storage.partition_inputs import outdated_partitions
 from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary
@@ -38,8 +39,8 @@ class PortStatus:
 
     `data_age` is measured on the mesh's data clock; `age` on the wall clock, since the last build that published the port
     or found it up to date; `delivered_age` on the wall clock, since the oldest delivery of its sources. `readers` are the
-    products that read a deprecated port. `outdated` are the partitions made from older inputs than there are now, within the
-    lookback of the product, and `inputs` these inputs.
+    products that read a deprecated port, `possible_readers` broken ones that read it or may. `outdated` are the partitions
+    made from older inputs than there are now, within the lookback of the product, and `inputs` these inputs.
     """
 
     product: ProductSummary
@@ -51,6 +52,7 @@ class PortStatus:
     readers: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    possible_readers: tuple[str, ...] = ()
 
     @property
     def version(self) -> str | None:
@@ -90,6 +92,7 @@ class PortStatus:
             "partitions": self.product.partitions,
             "outdated_partitions": list(self.outdated),
             "outdated_inputs": list(self.inputs),
+            "possible_readers": list(self.possible_readers),
         }
 
     def describe(self) -> str:
@@ -113,8 +116,12 @@ class PortStatus:
 
     def describe_deprecation(self) -> str:
         """Return the last day and the readers of a deprecated port; empty for other ports."""
-        readers = f", still read by {', '.join(self.readers)}" if self.readers else ""
-        return f"deprecated, served until {self.port.end_of_life}{readers}" if self.port.end_of_life else ""
+        if not self.port.end_of_life:
+            return ""
+        parts = [f"deprecated, served until {self.port.end_of_life}"]
+        parts += [f"still read by {', '.join(self.readers)}"] if self.readers else []
+        parts += [f"perhaps read by {', '.join(self.possible_readers)} (broken)"] if self.possible_readers else []
+        return ", ".join(parts)
 
     def describe_confirmation(self) -> str:
         """Return why the snapshot does not count as confirmed by builds after it; empty without a reason."""
@@ -150,11 +157,16 @@ class PortStatus:
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
-    """Return the status of every port of the mesh in build order, then of the broken products."""
-    return [
-        replace(status, readers=_readers(mesh, status)) if status.port.end_of_life else status
-        for status in port_statuses(config, index.derive(config, mesh))
-    ]
+    """Return the status of every port of the mesh in build order, then of the broken products.
+
+    A product whose masked columns join with no others of the mesh has a note about it.
+    """
+    products = index.derive(config, mesh)
+    problems = mask_key_problems(Store(config.storage), [product.name for product in products])
+    products = tuple(
+        replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products
+    )
+    return [_with_readers(mesh, status) if status.port.end_of_life else status for status in port_statuses(config, products)]
 
 
 def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[PortStatus]:
@@ -213,8 +225,10 @@ def _outdated(config: Config, product: ProductSummary, clock: datetime) -> tuple
     return tuple(changed), tuple(sorted({name for names in changed.values() for name in names}))
 
 
-def _readers(mesh: Mesh, status: PortStatus) -> tuple[str, ...]:
-    return tuple(reader.name for reader in mesh.readers(f"{status.product.name}.{status.port.name}"))
+def _with_readers(mesh: Mesh, status: PortStatus) -> PortStatus:
+    port = f"{status.product.name}.{status.port.name}"
+    readers = tuple(reader.name for reader in mesh.readers(port))
+    return replace(status, readers=readers, possible_readers=mesh.possible_readers(port))
 
 
 def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:

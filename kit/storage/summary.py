@@ -220,9 +220,8 @@ def _delivered(snapshot: Snapshot, confirming: RunRecord | None) -> dict[str, da
     """Return when the data of each source was delivered, as the last confirmation found it."""
     sources: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
     times = {name: source["delivered"] for name, source in sources.items() if source.get("delivered")}
-    return {
-        name: datetime.fromisoformat(time) for name, time in {**times, **(confirming.delivered if confirming else {})}.items()
-    }
+    times |= confirming.delivered if confirming else {}
+    return {name: datetime.fromisoformat(time) for name, time in times.items()}
 
 
 def _time(text: str | None) -> datetime | None:
