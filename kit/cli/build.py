@@ -119,10 +119,8 @@ def rollback(
         context.mesh.product(product)
     snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
     index.write(context.config, context.mesh)
-    age = datetime.now(UTC) - snapshot.created_at
-    console.print(
-        f"{product} now serves {snapshot.version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green"
-    )
+    hours = (datetime.now(UTC) - snapshot.created_at).total_seconds() / 3600
+    console.print(f"{product} now serves {snapshot.version}, published {hours:.1f} hours ago", style="green")
 
 
 @app.command()

@@ -68,7 +68,7 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
         context.mesh.port(port)
     pointer = store.read_pointer(product)
     rows = [_published(context.config, snapshot, name, pointer) for snapshot in snapshots]
-    rows += [{"event": "rollback", **move.to_json()} for move in (pointer.rollbacks if pointer else ())]
+    rows += [{"event": "rollback", "current": False, **move.to_json()} for move in (pointer.rollbacks if pointer else ())]
     rows.sort(key=lambda row: row["at"], reverse=True)
     if as_json:
         terminal.print_json(rows)

@@ -39,9 +39,7 @@ class Partitions:
         inputs = _inputs(document, [*where, "inputs"], value.get("inputs", {}))
         lookback = value.get("lookback")
         if "lookback" in value and ("start" not in value or type(lookback) is not int or lookback < 1):
-            problem = (
-                f"{lookback!r} is not the number of newest days that changed inputs make due, such as 30; leave it out for all"
-            )
+            problem = f"{lookback!r} is not the number of newest days that changed inputs make due, such as 30; all without it"
             raise document.error([*where, "lookback"], problem if "start" in value else "only days (`start`) have a lookback")
         if "start" in value:
             try:

@@ -327,7 +327,7 @@ class _Reader:
             elif contract.quarantining or column in (item.name for item in contract.masked_columns):
                 # Whether a row is set aside may depend on rows of other partitions.
                 problem = (
-                    f"{name} quarantines rows or masks {column}, so that its partitions are not known before; leave it out"
+                    f"{name} quarantines rows or masks {column}, so that a partition cannot read its own rows; leave it out"
                 )
                 raise document.error([*where, name], problem)
 

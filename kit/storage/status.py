@@ -37,8 +37,9 @@ class PortState(StrEnum):
 class PortStatus:
     """One port, or (with an unnamed port) a product without any known port.
 
-    `data_age` is measured on the mesh's data clock; `age` on the wall clock, since the last build that published the port
-    or found it up to date; `delivered_age` on the wall clock, since the oldest delivery of its sources. `readers` are the
+    `data_age` is that of the newest value of the latency column, on the mesh's data clock; of a contract without such a column
+    the time since the oldest delivery of its sources, on the wall clock. `age` is measured on the wall clock, since the last
+    build that published the port or found it up to date. `readers` are the
     products that read a deprecated port, `possible_readers` broken ones that read it or may. `outdated` are the partitions
     made from older inputs than there are now, within the lookback of the product, and `inputs` these inputs.
     """
@@ -48,7 +49,6 @@ class PortStatus:
     state: PortState
     data_age: timedelta | None = None
     age: timedelta | None = None
-    delivered_age: timedelta | None = None
     readers: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -87,8 +87,7 @@ class PortStatus:
             "readers": list(self.readers),
             "rolled_back": self.product.rolled_back,
             "unconfirmed": list(self.product.unconfirmed),
-            "delivered": {name: str(time) for name, time in self.product.delivered.items()},
-            "delivered_age_hours": _hours(self.delivered_age),
+            "delivered": {name: time.isoformat() for name, time in self.product.delivered.items()},
             "partitions": self.product.partitions,
             "outdated_partitions": list(self.outdated),
             "outdated_inputs": list(self.inputs),
@@ -104,11 +103,8 @@ class PortStatus:
         if self.age is None:
             return self.state
         parts = [f"{self.state} {_age_of_limit(self.age, self.port.sla.frequency)}"]
-        latency, dated = self.port.sla.latency, self.port.sla.latency_column
-        if dated and self.data_age is not None:
-            parts.append(f"data {_age_of_limit(self.data_age, latency)}")
-        elif self.delivered_age is not None and not dated and (latency or self.product.delivered):
-            parts.append(f"data {_age_of_limit(self.delivered_age, latency)}")
+        if self.data_age is not None and (self.port.sla.latency or self.product.delivered):
+            parts.append(f"data {_age_of_limit(self.data_age, self.port.sla.latency)}")
         if self.outdated:
             parts.append(f"{len(self.outdated)} of {self.product.partitions} partitions outdated")
         # Non-breaking spaces, so that a narrow table breaks the line between the parts.
@@ -235,12 +231,12 @@ def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: da
     if port.rows is None or product.confirmed_at is None:
         return PortStatus(product, port, PortState.BROKEN if product.broken else PortState.UNPUBLISHED)
     age, data_age = now - product.confirmed_at, None
-    delivered_age = now - product.delivered_at if product.delivered_at else None
+    if product.delivered_at and not port.sla.latency_column:
+        data_age = now - product.delivered_at
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest
-    state = _state(port.sla, age, data_age if port.sla.latency_column else delivered_age)
-    return PortStatus(product, port, PortState.BROKEN if product.broken else state, data_age, age, delivered_age)
+    return PortStatus(product, port, PortState.BROKEN if product.broken else _state(port.sla, age, data_age), data_age, age)
 
 
 def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> PortState:

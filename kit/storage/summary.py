@@ -107,7 +107,7 @@ class ProductSummary:
             name=product.name,
             ports=tuple(_port(name, port, published.get(name), last) for name, port in ports.items()),
             version=snapshot.version if snapshot else None,
-            confirmed_at=max(snapshot.created_at, *([confirming.finished_at] if confirming else [])) if snapshot else None,
+            confirmed_at=_confirmed_at(snapshot, confirming) if snapshot else None,
             rolled_back=pointer.rolled_back.describe() if pointer and pointer.rolled_back else "",
             note=problem,
             broken=str(product.finding) if isinstance(product, Broken) else "",
@@ -139,7 +139,11 @@ class ProductSummary:
             for port in data["ports"]
         )
         delivered = {name: datetime.fromisoformat(time) for name, time in data["delivered"].items()}
-        times = {"confirmed_at": _time(data["confirmed_at"]), "delivered_at": None, "delivered": delivered}
+        times = {
+            "confirmed_at": _time(data["confirmed_at"]),
+            "delivered_at": _time(data["delivered_at"]),
+            "delivered": delivered,
+        }
         names = {name: tuple(data[name]) for name in ("tags", "providers", "unconfirmed")}
         return cls(**{**data, "ports": ports, **times, **names})
 
@@ -214,6 +218,10 @@ def _confirming(snapshot: Snapshot, runs: Runs, pointer: Pointer | None) -> RunR
         return None
     last = runs.last(snapshot.product, (BuildStatus.PUBLISHED, BuildStatus.UP_TO_DATE))
     return last if last and last.version == snapshot.version else None
+
+
+def _confirmed_at(snapshot: Snapshot, confirming: RunRecord | None) -> datetime:
+    return max(snapshot.created_at, confirming.finished_at) if confirming else snapshot.created_at
 
 
 def _delivered(snapshot: Snapshot, confirming: RunRecord | None) -> dict[str, datetime]:

@@ -109,9 +109,12 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     first = publish(store, 1, None)
     second = publish(store, 2, first.version)
     with pytest.raises(UnknownName) as unknown:
-        store.rollback("shop", "yesterday")
+        store.rollback("shop", "last")
     there = ", ".join(sorted([first.version, second.version], reverse=True))
-    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
+    assert str(unknown.value) == (
+        "'shop' has no snapshot 'last'; write a version or its beginning, a day such as 2024-05-01, yesterday, or -1 for the one "
+        f"before the current; there are: {there}"
+    )
     with pytest.raises(KitError) as current:
         store.rollback("shop", second.version)
     assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
