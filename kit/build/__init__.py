@@ -5,6 +5,7 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 
 from kit.build.build import Outcome, build, check_due
 from kit.build.expected_checks import ExpectedCheck, expected_checks
+from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
@@ -25,6 +26,7 @@ __all__ = [
     "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
+    "masked_with_other_key",
     "personal",
     "preview_model",
     "preview_notebook",

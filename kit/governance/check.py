@@ -25,7 +25,7 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     for product in mesh.products:
         findings += [*_product(product), *_foreign_keys(mesh, product)]
     findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
-    findings += masks.check_masks(config, mesh)
+    findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
     for path in lint.notebooks(config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
@@ -49,18 +49,21 @@ def check_deprecation(mesh: Mesh, clock: datetime) -> Iterator[Finding]:
         for port in product.ports:
             if port.contract.end_of_life and port.contract.end_of_life < clock.date():
                 readers = mesh.readers(port.id)
-                yield _ended(product, port, readers)
+                yield _ended(product, port, readers, mesh.possible_readers(port.id))
                 newer = product.port(port.contract.major_of or "")
                 for reader in readers:
                     yield _still_read(reader, port, newer)
 
 
-def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, ...]) -> Finding:
+def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, ...], possible: tuple[str, ...]) -> Finding:
     message = f"'{port.id}' ended on {port.contract.end_of_life}"
     fix = f"delete the port, its {'notebook' if port.notebook else 'model'} and this contract"
     if readers:
         names = ", ".join(f"{reader.name} ({reader.owner}, {reader.owner_contact})" for reader in readers)
         message, fix = f"{message}, and is still read by {names}", f"let them move, then {fix}"
+    if possible:
+        names = ", ".join(possible)
+        message, fix = f"{message}; {names}, which cannot be read, may read it", f"correct {names} first; {fix}"
     return Finding.from_error(product.name, read_yaml(port.contract.path).error(["slaProperties"], message), fix)
 
 

@@ -48,7 +48,8 @@ class Consumer:
 class PortDiff:
     """The changes of one port; `old` or `new` is None where it has no valid contract, `problem` says what to correct.
 
-    `needs` are the changes of consumer contracts of the port, which require no version.
+    `needs` are the changes of consumer contracts of the port, which require no version. `possible_consumers` were broken
+    before, so that it is not known whether the changes affect them.
     """
 
     port: str
@@ -58,6 +59,7 @@ class PortDiff:
     consumers: tuple[Consumer, ...]
     problem: str = ""
     needs: tuple[ContractChange, ...] = ()
+    possible_consumers: tuple[str, ...] = ()
 
     @property
     def required(self) -> Version | None:
@@ -83,6 +85,7 @@ class PortDiff:
             "changes": [_change_to_json(change) for change in self.changes],
             "consumers": [_consumer_to_json(consumer) for consumer in self.consumers],
             "problem": self.problem,
+            "possible_consumers": list(self.possible_consumers),
             "needs": [_change_to_json(change) for change in self.needs],
             "wanted": _to_text(self.required),
         }
@@ -143,6 +146,8 @@ class _Comparison:
         for name in sorted({*self.before, *self.after}):
             if name in needs or _bytes(self.before.get(name)) != _bytes(self.after.get(name)):
                 port = replace(self.port(name), needs=tuple(needs.get(name, ())))
+                if port.is_breaking:
+                    port = replace(port, possible_consumers=self.mesh.possible_readers(name))
                 if port.changes or port.needs or port.problem or port.old != port.new:
                     changed.setdefault(name.partition(".")[0], []).append(port)
         for product, ports in changed.items():
@@ -211,7 +216,11 @@ class _Comparison:
         needs = {need.consumer: need for need in self.mesh.port(old_name).needs}
         for reader in self.mesh.readers(old_name):
             item = next(item for item in reader.inputs if item.port == old_name)
-            declared = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
+            descriptor = _descriptor(self.new, reader.name)
+            if not descriptor and (self.new.domains / reader.name).is_dir():
+                declared: Version | None = item.version  # its descriptor cannot be read now, so it has not moved
+            else:
+                declared = _versions(descriptor, "inputPorts").get(item.name)
             if declared is None:
                 continue
             serving = resolve_version(item.name.partition(".")[2], declared, offered)
