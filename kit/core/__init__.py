@@ -22,6 +22,7 @@ from kit.core.errors import (
     SqlError,
     TransformError,
     UnknownName,
+    is_failure,
 )
 from kit.core.files import (
     IDENTIFIER,
@@ -87,6 +88,7 @@ __all__ = [
     "free_port",
     "git",
     "ignore_step",
+    "is_failure",
     "literal",
     "lock",
     "make_folder",

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, frame_types, sha256, sync_path
+from kit.core import IngestError, database, frame_types, is_failure, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -139,7 +139,9 @@ def _call(product: DataProduct, name: str) -> Any:
                 return function()
         except IngestError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise IngestError(f"{name}() failed: {_brief(error)}", path) from error
 
 
@@ -168,7 +170,9 @@ def _load(path: Path, name: str) -> ModuleType:
             spec.loader.exec_module(module)
     except IngestError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         raise IngestError(f"fails on import: {_brief(error)}", path) from error
     return module
 
@@ -185,7 +189,9 @@ def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> No
             problems = list(frame_types.misfits(frame.lazy().collect_schema()))
             if not problems:
                 write(loose)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise IngestError(f"{label}: the frame cannot be written: {_brief(error)}") from error
         if problems:
             raise IngestError(f"{label}: the frame: {'; '.join(problems[:3])}")
@@ -197,4 +203,4 @@ def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> No
 def _brief(error: BaseException) -> str:
     """The type of an error and the start of the first line of its message."""
     text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}"
+    return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}".removesuffix(": ")
