@@ -92,7 +92,12 @@ def column_types(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[st
 
 def quoted(name: str) -> str:
     """Return a dotted name as quoted SQL identifiers."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    return ".".join(map(identifier, name.split(".")))
+
+
+def identifier(name: str) -> str:
+    """Return one name as a quoted SQL identifier, dots included."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: object) -> str:

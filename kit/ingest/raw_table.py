@@ -145,7 +145,7 @@ class ParquetTable(RawTable):
         # A column without any value has no type of its own.
         self.empty = {name for name, kind in rows if kind == "NullType()"}
         columns = ", ".join(
-            f"{'null::varchar' if name in self.empty else _identifier(name)} as {_identifier(column)}"
+            f"{'null::varchar' if name in self.empty else database.identifier(name)} as {database.identifier(column)}"
             for column, name in self.names.items()
         )
         self.connection.execute(f"create view raw as select {columns} from {database.parquet([self.path])}")
@@ -212,11 +212,6 @@ def reason(error: BaseException, path: Path) -> str:
     if "encryption_config" in text:
         return "it is encrypted; deliver it without encryption"
     return text if len(text) <= 200 else f"{text[:200]} …"
-
-
-def _identifier(name: str) -> str:
-    """One name as an SQL identifier, dots included."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def listed(names: Sequence[str]) -> str:
