@@ -19,6 +19,7 @@ from kit.core.errors import (
     NotebookError,
     NotPublished,
     PublishConflict,
+    SourceChanged,
     SqlError,
     TransformError,
     UnknownName,
@@ -38,7 +39,9 @@ from kit.core.files import (
     write_durably,
 )
 from kit.core.git import current_commit, merge_base_mesh
+from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
+from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
@@ -58,6 +61,7 @@ __all__ = [
     "ContentCache",
     "Document",
     "IngestError",
+    "Interruption",
     "InvalidFile",
     "KitError",
     "MaskError",
@@ -70,7 +74,9 @@ __all__ = [
     "PublishConflict",
     "Secrets",
     "Server",
+    "SignalHandlers",
     "SingleInstance",
+    "SourceChanged",
     "SqlError",
     "StepCallback",
     "TransformError",
@@ -83,6 +89,7 @@ __all__ = [
     "database",
     "end_by_interrupt",
     "end_with_parent",
+    "ended_after_signal",
     "free_port",
     "git",
     "ignore_step",
@@ -105,6 +112,7 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
+    "why_it_may_pass",
     "write_durably",
     "yaml_writer",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, sha256, sync_path
+from kit.core import IngestError, SourceChanged, database, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -68,7 +68,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
             if not target.exists():
                 convert(f"{label}: {path.name}", schema, path, temporary)
                 if _stamp(path) != stamp:
-                    raise IngestError(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
+                    raise SourceChanged(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
                 _move_into_place(temporary, target)
         else:
             _write_frame(label, schema, returned, temporary)
