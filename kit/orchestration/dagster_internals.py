@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
     "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "fail_run", "open_instance", "web_app",
@@ -40,6 +42,15 @@ retention:
   sensor: {purge_after_days: 7}
 """
 """`dagster.yaml` of a new home."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
+    if name != "SqliteEventLogStorage":
+        raise AttributeError(name)
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+    return SqliteEventLogStorage
 
 
 def open_instance(folder: Path) -> dg.DagsterInstance:
