@@ -166,6 +166,11 @@ def test_a_code_server_is_named_by_host_and_port() -> None:
     assert (target.host, target.port, target.location_name) == ("127.0.0.1", 1, "mesh")
 
 
+def test_a_code_location_is_loaded_without_the_event_log() -> None:
+    code = "import sys, kit.orchestration.definitions; sys.exit('sqlalchemy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_no_other_module_names_an_internal_of_dagster() -> None:
     """Nor another module's own copy of a name: `dagster._…`, or the web server's app."""
     users = [
