@@ -41,7 +41,8 @@ def execute(
             with watch() as progress:
                 checked = check_due(config, product, request, progress)
             if checked.outcome:
-                done(checked.outcome)
+                if done(checked.outcome).interrupted:
+                    raise KeyboardInterrupt
                 continue
             plans[product.name] = checked.plan
         due.append(product)
@@ -80,15 +81,16 @@ def _run(
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        request = requests[product.name]
-        if request.partitions:  # those of this run; without a request the build decides which partitions are due
-            request = replace(request, partitions=step_request.partitions)
+        # Without requested partitions the build decides which are due.
+        partitions = step_request.partitions if requests[product.name].partitions else ()
+        request = replace(requests[product.name], partitions=partitions, canceled=step_request.canceled)
         try:
-            outcomes[product.name] = builder(product, request)
+            outcome = outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             interrupted = True
             raise
-        return outcomes[product.name]
+        interrupted = outcome.interrupted
+        return outcome
 
     mesh_definitions, names = definitions(config, mesh, requested), {product.name for product in products}
     assets = {spec.key for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names}
