@@ -37,6 +37,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "product_version": str(product.version),
         "kit_version": __version__,
         "git_commit": current_commit(workspace.config.root),
+        "code": plan.code,
         "fingerprint": plan.fingerprint,
         "mask_key": inputs.mask_key,
         **partitions_to_json({**plan.kept, **plan.due}),

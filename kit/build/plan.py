@@ -33,13 +33,16 @@ from kit.storage import (
 class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
-    `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
+    `wait` for another process that builds the product, instead of failing. `older_code` permits to replace a snapshot that
+    newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
     """
 
     parameters: Parameters = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     force: bool = False
     canceled: Callable[[], bool] = field(default=lambda: False, compare=False)
+    wait: bool = False
+    older_code: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,10 @@ def run(
     trial: Annotated[
         bool, typer.Option("--trial", help="Build one product with every combination of the given values, publish nothing.")
     ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run that builds the same product.")] = False,
+    older_code: Annotated[
+        bool, typer.Option("--older-code", help="Replace snapshots made by newer code than that of this clone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
@@ -54,7 +58,7 @@ def run(
             result = run_selection(
                 context, selection or (), upstream=upstream, downstream=downstream, force=force,
                 parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-                reporter=terminal.reporter(as_json),
+                wait=wait, older_code=older_code, reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
         errors.print(_INTERRUPTED)

@@ -118,13 +118,17 @@ class Store:
     # Writing
 
     @contextmanager
-    def build_lock(self, product: str) -> Iterator[None]:
-        """Lock held while this process builds the product; raises `Busy`, which names the process that holds it."""
+    def build_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
+        """Lock held while this process builds the product; raises `Busy`, which names the process that holds it.
+
+        With `wait` it is acquired as soon as no other process holds it.
+        """
         path = self.folder(product) / ".build.lock"
-        with lock(path, wait=False) as held:
+        with lock(path, wait=wait) as held:
             if not held:
                 raise Busy(
-                    f"'{product}' is being built by process {path.read_text() or '?'}; wait for it, or stop it and run again"
+                    f"'{product}' is being built by process {path.read_text() or '?'}; "
+                    "wait for it with `kit run --wait`, or stop it and run again"
                 )
             yield
 

@@ -34,7 +34,10 @@ def test_a_second_build_at_the_same_time_names_the_first(small: SmallMesh) -> No
     with small.store.build_lock("shop"):
         done = small.kit("run", "shop")
     assert done.returncode == 1
-    assert done.stderr == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"
+    assert (
+        done.stderr
+        == f"'shop' is being built by process {os.getpid()}; wait for it with `kit run --wait`, or stop it and run again\n"
+    )
 
 
 def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh) -> None:
