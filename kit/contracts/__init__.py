@@ -9,7 +9,7 @@ from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
-from kit.contracts.csv_format import CsvFormat
+from kit.contracts.csv_format import CsvFormat, csv_keys
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
 from kit.contracts.loader import DocumentReader
@@ -46,6 +46,7 @@ __all__ = [
     "columns_of",
     "compare",
     "counts",
+    "csv_keys",
     "custom_property",
     "document_changes",
     "explain",

@@ -68,4 +68,4 @@ def test_a_null_stays_a_null() -> None:
 
 def test_values_of_the_same_type_need_no_condition() -> None:
     assert casts.fits("x", "bigint", "bigint") == ""
-    assert casts.cast("x", "bigint", "bigint") == '"x"'
+    assert casts.cast("x", "bigint", "bigint") == "x"
