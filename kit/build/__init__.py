@@ -4,6 +4,7 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
 from kit.build.build import Outcome, build, check_due
+from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
@@ -22,6 +23,7 @@ __all__ = [
     "Progress",
     "Trial",
     "build",
+    "check_consumers",
     "check_due",
     "check_partition_parameters",
     "declared_parameters",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from kit.build import check_partition_parameters
+from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import Config, KitError, read_yaml, resolve_inside, short
@@ -13,6 +13,7 @@ from kit.governance import coupling, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
 from kit.quality import suite
+from kit.storage import Store
 from kit.sync import check_generated, texts
 
 NOTEBOOKS = "notebooks"
@@ -28,8 +29,19 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
     for path in lint.notebooks(config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
+    findings += check_published_contracts(config, mesh)
     findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
     return findings + list(check_generated(config, mesh))
+
+
+def check_published_contracts(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find contracts whose next build would be refused, since they break consumers of the current snapshot."""
+    store = Store(config.storage)
+    for product in mesh.products:
+        try:
+            check_consumers(config, product, store.current(product.name))
+        except KitError as error:
+            yield Finding.from_error(product.name, error)
 
 
 def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:

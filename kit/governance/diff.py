@@ -1,9 +1,9 @@
 """The diff of a mesh's contracts against another revision: changes, affected consumers, and the versions they require."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from kit.contracts import (
     required_bump,
 )
 from kit.core import Config, KitError, mappings, read_yaml
-from kit.lineage import column_use
+from kit.lineage import affected_columns, column_use
 from kit.mesh import DESCRIPTOR, Context, Mesh, folders, resolve_version
 
 _SUFFIX = ".odcs.yaml"
@@ -213,7 +213,7 @@ class _Comparison:
             return
         product, _, port = new_name.partition(".")
         offered = _versions(_descriptor(self.new, product), "outputPorts")
-        needs = {need.consumer: need for need in self.mesh.port(old_name).needs}
+        old_port = self.mesh.port(old_name)
         for reader in self.mesh.readers(old_name):
             item = next(item for item in reader.inputs if item.port == old_name)
             descriptor = _descriptor(self.new, reader.name)
@@ -224,10 +224,8 @@ class _Comparison:
             if declared is None:
                 continue
             serving = resolve_version(item.name.partition(".")[2], declared, offered)
-            if need := needs.get(reader.name):
-                columns = _affected_columns(need.lost(old, new) if new else breaking, need.columns)
-            else:
-                columns = _affected_columns(breaking, self.column_use[old_name][reader.name])
+            used = partial(self.columns_used, old_name, reader.name)
+            columns = affected_columns(reader.name, old_port, old, new, breaking, used)
             # A reader that declares a version that only the new contract serves has moved already; readers whose version
             # another port serves are not affected either.
             affected = columns != () and old.version.serves(declared) and serving in (None, port)
@@ -265,6 +263,10 @@ class _Comparison:
         """The old mesh; in the new one a reader of a changed port may be broken."""
         return Context(self.old).mesh
 
+    def columns_used(self, port: str, consumer: str) -> frozenset[str] | None:
+        """Return the columns of a port that a consumer used in the old mesh; None for all."""
+        return self.column_use[port][consumer]
+
     @cached_property
     def column_use(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consumer used in the old mesh; None for all."""
@@ -289,19 +291,6 @@ def _need_changes(old: Contract | None, new: Contract | None, *, exists: bool) -
     if old is None:
         return [f"stated: {', '.join(column.name for column in new.columns)}"]
     return [f"{_NEED_CHANGES.get(change.verdict, '')}{change.where} {change.text}" for change in compare(old, new)]
-
-
-def _affected_columns(changes: Iterable[ContractChange], used: frozenset[str] | None) -> tuple[str, ...] | None:
-    """Return the used columns that the changes concern; None for all."""
-    columns: set[str] = set()
-    for change in changes:
-        if change.columns is None and used is None:
-            return None
-        if change.columns is None or used is None:
-            columns |= (change.columns if used is None else used) or set()
-        else:
-            columns |= change.columns & used
-    return tuple(sorted(columns))
 
 
 def _descriptor(config: Config, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ LONGEST = 2_000_000
 """The bytes that a record may have; DuckDB reads no longer ones."""
 
 _QUOTE, _LF, _CR = 34, 10, 13
-_LINE_ENDS = {b"\n": "LF", b"\r\n": "CR LF", b"\r": "CR"}
+_LINE_ENDS = ("LF", "CR LF", "CR")
 
 
 class BadRecords(Exception):
@@ -47,7 +47,7 @@ class RecordScan:
         self._border_bytes = delimiter.encode() + b"\r\n"  # a quoted field lies between two of these
         self._borders = np.isin(np.arange(256), list(self._border_bytes))
         self._lines = 0  # passed so far
-        self._line_end = b""
+        self._line_end: int | None = None  # its place in `_LINE_ENDS`
         self._opened, self._empty = 0, 0  # the lines of an open quote, and of the first empty line after the header
 
     def batches(self, chunks: Iterable[bytes]) -> Iterator[Batch]:
@@ -61,7 +61,7 @@ class RecordScan:
                 batch, used = self._records(block[:-1], block[-1:])
             elif block:
                 self.is_ended = block.endswith((b"\n", b"\r"))
-                batch, used = self._records(block if self.is_ended else block + (self._line_end or b"\n"), b"\0")
+                batch, used = self._records(block if self.is_ended else block + b"\n", b"\0")
             else:
                 return
             yield batch
@@ -81,7 +81,7 @@ class RecordScan:
             ends = list(re.finditer(rb"\r\n|\n|\r(?=[^\n])", data)) if skipped else []
             if len(ends) >= skipped:
                 if skipped:
-                    self._line_end, self._lines = ends[0][0], skipped
+                    self._line_end, self._lines = (b"\n", b"\r\n", b"\r").index(ends[0][0]), skipped
                 yield data[ends[skipped - 1].end() :] if skipped else data
                 yield from chunks
                 return
@@ -111,7 +111,7 @@ class RecordScan:
         is_pair = (before[ends] == _CR) & (body[ends] == _LF)
         lengths = ends - starts[:-1] - is_pair
         if lengths.size:
-            self._check_line_ends(data, int(ends[0]), np.where(is_pair, 1, 2 * (body[ends] == _CR)), lines)
+            self._check_line_ends(np.where(is_pair, 1, 2 * (body[ends] == _CR)), lines)
             if int(lengths.max()) > LONGEST:
                 self._refuse_long(int(lines[int(lengths.argmax())]))
         (records,) = np.nonzero(lengths)
@@ -185,17 +185,18 @@ class RecordScan:
         """The line of a place in the bytes at hand."""
         return int(line_ends.searchsorted(place)) + self._lines + 1
 
-    def _check_line_ends(self, data: bytes, first: int, kinds: "NDArray[np.intp]", lines: "NDArray[np.intp]") -> None:
-        """Raise `BadRecords` where lines end in different ways; the first one of the file is at `first`."""
-        names = list(_LINE_ENDS.values())
-        self._line_end = self._line_end or list(_LINE_ENDS)[int(kinds[0])]
-        expected = _LINE_ENDS[self._line_end]
-        wrong = kinds != names.index(expected)
+    def _check_line_ends(self, kinds: "NDArray[np.intp]", lines: "NDArray[np.intp]") -> None:
+        """Raise `BadRecords` where lines end in different ways."""
+        kinds = kinds if self.is_ended else kinds[:-1]  # the last one was added
+        if not kinds.size:
+            return
+        self._line_end = int(kinds[0]) if self._line_end is None else self._line_end
+        wrong = kinds != self._line_end
         if wrong.any():
             place = int(wrong.argmax())
             raise BadRecords(
-                " cannot be read: its lines must all end the same way; "
-                f"line {int(lines[place + 1]) - 1:,} ends with {names[int(kinds[place])]}, the first one with {expected}"
+                f" cannot be read: its lines must all end the same way; line {int(lines[place + 1]) - 1:,} ends with "
+                f"{_LINE_ENDS[int(kinds[place])]}, the first one with {_LINE_ENDS[self._line_end]}"
             )
 
     def _refuse_long(self, line: int) -> None:

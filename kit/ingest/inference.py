@@ -14,7 +14,7 @@ from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type
 from kit.ingest.csv_dialect import described
 from kit.ingest.csv_table import CsvTable
 from kit.ingest.csv_text import Undeclared
-from kit.ingest.raw_table import RawTable, parquet_columns
+from kit.ingest.raw_table import RawTable, parquet_columns, reason
 from kit.ingest.text_types import questions, text_types
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
 
@@ -50,7 +50,7 @@ class RawFile:
             with database.connect() as connection:
                 return cls(path, _proposed_names(path, list(parquet_columns(connection, path))), CsvFormat())
         except duckdb.Error as error:
-            raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
+            raise IngestError(f"{short(path)} cannot be read: {reason(error, path)}") from None
 
     def write(self, target: Path) -> dict[str, str]:
         """Write the rows as Parquet under the proposed names, each column in a type from which every text comes back.
@@ -78,7 +78,7 @@ class RawFile:
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
         for column, declared in table.types.items():
-            kind = "timestamp" if declared.startswith("timestamp_") else normal_type(declared)
+            kind = normal_type(re.sub("^(time|timestamp)_(s|ms|ns)\\b", r"\1", declared))
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
