@@ -26,6 +26,8 @@ NAMES = [
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
     # the configuration and the run of a step (assets)
     "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # the owners that it accepts (assets)
+    "dagster._core.utils:is_valid_email",
     # the event log (event_log)
     *(
         f"dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.{name}"
