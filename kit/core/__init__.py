@@ -19,6 +19,7 @@ from kit.core.errors import (
     NotebookError,
     NotPublished,
     PublishConflict,
+    SourceChanged,
     SqlError,
     TransformError,
     UnknownName,
@@ -39,7 +40,9 @@ from kit.core.files import (
     write_durably,
 )
 from kit.core.git import current_commit, merge_base_mesh
+from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
+from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
@@ -59,6 +62,7 @@ __all__ = [
     "ContentCache",
     "Document",
     "IngestError",
+    "Interruption",
     "InvalidFile",
     "KitError",
     "MaskError",
@@ -71,7 +75,9 @@ __all__ = [
     "PublishConflict",
     "Secrets",
     "Server",
+    "SignalHandlers",
     "SingleInstance",
+    "SourceChanged",
     "SqlError",
     "StepCallback",
     "TransformError",
@@ -84,6 +90,7 @@ __all__ = [
     "database",
     "end_by_interrupt",
     "end_with_parent",
+    "ended_after_signal",
     "frame_types",
     "free_port",
     "git",
@@ -108,6 +115,7 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
+    "why_it_may_pass",
     "write_durably",
     "yaml_writer",
 ]

@@ -60,6 +60,10 @@ class IngestError(KitError):
     """Raw data cannot be read with the column types of its contract."""
 
 
+class SourceChanged(IngestError):
+    """A file of a source changed while it was read."""
+
+
 class TransformError(KitError):
     """A dbt project cannot be parsed, or one of its models fails."""
 

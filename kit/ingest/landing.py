@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, frame_types, is_failure, sha256, sync_path
+from kit.core import IngestError, SourceChanged, database, frame_types, is_failure, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -70,7 +70,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
             if path:
                 convert(f"{label}: {path.name}", schema, path, temporary)
                 if _stamp(path) != stamp:
-                    raise IngestError(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
+                    raise SourceChanged(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
             rows = _rows(temporary, schema)
             if rows is None:
                 raise IngestError(f"{label}: the rows could not be written in the types of the contract")
