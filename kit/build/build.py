@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from kit.build.consumers import check_consumers, store_definitions
 from kit.build.make import make
 from kit.build.manifest import manifest
 from kit.build.plan import BuildPlan, BuildRequest, gather_inputs, plan, still_holds
@@ -127,6 +128,7 @@ class _Run:
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
+                check_consumers(self.config, self.product, planned.current)
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned))
         except KitError as error:
@@ -190,6 +192,7 @@ class _Run:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
         product, staging, parent = self.product, self.workspace.staging, planned.pointer
         with self.progress.timed(product.name, "publish") as set_result:
+            store_definitions(product, staging)
             snapshot = Store(self.config.storage).publish(
                 product.name, staging, manifest(self.workspace, product, planned),
                 parent=parent.version if parent else None, step=self.progress.step, last_check=self._last_check,

@@ -66,6 +66,10 @@ class TerminalReporter(RunReporter):
         names = ", ".join(product.name for product in products)
         console.print(f"{counted(len(products), 'data product')}: {names}", style="bold")
 
+    def joined(self, products: Sequence[str]) -> None:
+        """Print which products are built because of the masking key."""
+        console.print(f"also {', '.join(products)}: masked with another key, and masked columns must join", style="yellow")
+
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Show the steps of one build."""
@@ -139,9 +143,8 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
     console.print(table)
     for row in rows:
         if text := row.describe_deprecation():
-            console.print(
-                Text(f"{row.product.name}.{row.port.name}: {text if row.readers else f'{text}, read by nobody'}", "yellow")
-            )
+            text += "" if row.readers or row.possible_readers else ", read by no product"
+            console.print(Text(f"{row.product.name}.{row.port.name}: {text}", "yellow"))
     for text in format_raw_quarantine(rows):
         console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):

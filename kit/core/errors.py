@@ -9,7 +9,10 @@ class KitError(Exception):
     """Base class of all errors of the kit; its text, printed without a traceback, is `path:line: field: problem`.
 
     `path` is a file or folder, `line` counts from 1, `field` names a part of the file; unknown ones are left out.
+    `exit_code` is that of a command which ends by the error.
     """
+
+    exit_code = 1
 
     def __init__(self, problem: str, path: Path | None = None, line: int | None = None, field: str = "") -> None:
         super().__init__(problem, path, line, field)
@@ -86,3 +89,9 @@ class SqlError(KitError):
 
 class PublishConflict(KitError):
     """Another process changed the current snapshot while this build ran; nothing was published."""
+
+
+class RevisionError(KitError):
+    """A revision cannot be compared with: this clone does not know it, or lacks the commit that both have in common."""
+
+    exit_code = 2
