@@ -11,6 +11,7 @@ from kit.build.notebook_ports import check_partition_parameters, declared_parame
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
+from kit.build.published_checks import published_checks
 from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
 
@@ -32,6 +33,7 @@ __all__ = [
     "personal",
     "preview_model",
     "preview_notebook",
+    "published_checks",
     "redact",
     "refused",
     "trials",
