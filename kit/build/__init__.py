@@ -4,7 +4,9 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
 from kit.build.build import Outcome, build, check_due
+from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
+from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
@@ -21,10 +23,12 @@ __all__ = [
     "Progress",
     "Trial",
     "build",
+    "check_consumers",
     "check_due",
     "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
+    "masked_with_other_key",
     "personal",
     "preview_model",
     "preview_notebook",

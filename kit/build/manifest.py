@@ -53,7 +53,7 @@ def _port(connection: Any, port: OutputPort, checks: Sequence[Check]) -> dict[st
         "contract_version": str(port.contract.version),
         "rows": rows,
         "newest": str(newest_value) if newest_value is not None else None,
-        "masked": {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask},
+        "masked": {column.name: column.mask.kind for column in port.contract.columns if column.mask},
         "checks": counts(check for check in checks if check.table == port.name),
         "about": port_facts(port),
     }

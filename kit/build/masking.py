@@ -2,14 +2,15 @@
 
 import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.contracts import Column, Contract, is_whole
 from kit.core import MASK_KEY, Config, MaskError, database
-from kit.mesh import DataProduct
+from kit.mesh import DataProduct, Mesh
+from kit.storage import Store, current_mask_keys
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,6 +45,19 @@ def key(config: Config, product: DataProduct) -> bytes | None:
 def fingerprint(secret: bytes) -> str:
     """Return a digest that identifies a key without revealing it."""
     return hmac.digest(secret, b"fingerprint of the key", "sha256").hex()[:16]
+
+
+def masked_with_other_key(config: Config, mesh: Mesh, products: Sequence[DataProduct]) -> tuple[str, ...]:
+    """Return the products to build together with `products`, since their tokens were made with another key.
+
+    Without them, masked columns of the products would not join with theirs any more. Empty when `products` make no tokens.
+    """
+    if len(config.mask_key) < SHORTEST_KEY or not any(key(config, product) for product in products):
+        return ()
+    present = {fingerprint(config.mask_key.encode())}
+    built = {product.name for product in products}
+    keys = current_mask_keys(Store(config.storage), (product.name for product in mesh.products))
+    return tuple(name for name, used in keys.items() if name not in built and not used <= present)
 
 
 @contextmanager
@@ -87,7 +101,7 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
                     lookup = target.with_suffix(f".{position}.lookup")
                     lookups.append(lookup)
                     _lookup(connection, column, lookup, secret)
-                    table = f"read_parquet({database.literal(str(lookup))}) as l{position}"
+                    table = f"{database.parquet([lookup])} as l{position}"
                     joins.append(f"left join {table} on l{position}.value = {value}")
                     value = f"l{position}.token"
                 elif column.mask and column.mask.applies:

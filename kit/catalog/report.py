@@ -124,6 +124,8 @@ def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
         for port in product.ports:
             status, readers = by_port[port.id], {name: _format_columns(used) for name, used in uses[port.id].items()}
             ports.append(PortSection(port.contract, checks.pop(port.name, ()), status.port.quarantined, port, status, readers))
+        broken = {name: None for port in product.ports for name in mesh.possible_readers(port.id)}
+        possible = tuple(f"perhaps {name} (broken)" for name in broken)
         sources = [
             TableSection(contract, checks.pop(name, ()), quarantined[product.name].get(name)) for name, contract in raw.items()
         ]
@@ -135,7 +137,7 @@ def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
                 sources=tuple(sources),
                 model_checks=tuple(check for rest in checks.values() for check in rest),
                 runs=tuple(islice(Runs(config.storage).history(product.name), _RUNS)),
-                consumers=mesh.consumers(product.name),
+                consumers=(*mesh.consumers(product.name), *possible),
                 score=by_product[product.name],
                 has_personal_columns=any(personal(table.contract) for table in (*sources, *ports)),
             )

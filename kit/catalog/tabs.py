@@ -42,6 +42,7 @@ def _made_from(mesh: Mesh, port_id: str) -> str:
 
 def _read_by(mesh: Mesh, port_id: str) -> str:
     readers = [f"{reader.name} ({reader.owner})" for reader in mesh.readers(port_id)]
+    readers += [f"perhaps {name} (broken)" for name in mesh.possible_readers(port_id)]
     return ", ".join(readers) or "no other product"
 
 

@@ -30,6 +30,8 @@ def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
             yield Text(f"  affects {consumer.name} ({consumer.owner}, {consumer.contact}) {', '.join(_through(consumer))}")
         if port.is_breaking and not port.affected:
             yield Text("  no consumer is affected")
+        if port.possible_consumers:
+            yield Text(f"  {_possible(port)}", style="yellow")
     for problem in (problem for product in products for problem in product.problems):
         yield Text(problem, style="red")
     if products:
@@ -61,6 +63,12 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
             yield from ("", "No consumer is affected.")
         for item in port.affected:
             yield f"- **{item.name}** ({_plain(item.owner)}, {_plain(item.contact)}) {_plain(', '.join(_through(item)))}"
+        if port.possible_consumers:
+            yield from ("", f"{_plain(_possible(port)).capitalize()}.")
+
+
+def _possible(port: PortDiff) -> str:
+    return f"not known for {', '.join(port.possible_consumers)}: broken at the other revision"
 
 
 def _versions(port: PortDiff) -> str:

@@ -11,7 +11,7 @@ from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
 from kit.core import KitError, __version__, short
 
-EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage, 130 interrupted."
+EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
 app = typer.Typer(
     help="Build, publish and read the data products of this mesh.",
@@ -42,12 +42,12 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; an error that its user can act on is one message and exit code 1, never a traceback."""
+    """Run the command line; an error that its user can act on is one message and its exit code, never a traceback."""
     try:
         app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
-        raise SystemExit(1) from None
+        raise SystemExit(error.exit_code) from None
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
             raise

@@ -9,7 +9,10 @@ class KitError(Exception):
     """Base class of all errors of the kit; its text, printed without a traceback, is `path:line: field: problem`.
 
     `path` is a file or folder, `line` counts from 1, `field` names a part of the file; unknown ones are left out.
+    `exit_code` is that of a command which ends by the error.
     """
+
+    exit_code = 1
 
     def __init__(self, problem: str, path: Path | None = None, line: int | None = None, field: str = "") -> None:
         super().__init__(problem, path, line, field)
@@ -21,6 +24,12 @@ class KitError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython prints instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether code failed by an error of whatever class, such as a panic of a Rust library; False for a request to end."""
+    endings = {"KeyboardInterrupt", "GeneratorExit", "DagsterExecutionInterruptedError"}
+    return endings.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 class ConfigError(KitError):
@@ -49,6 +58,10 @@ class Busy(KitError):
 
 class IngestError(KitError):
     """Raw data cannot be read with the column types of its contract."""
+
+
+class SourceChanged(IngestError):
+    """A file of a source changed while it was read."""
 
 
 class TransformError(KitError):
@@ -82,3 +95,9 @@ class SqlError(KitError):
 
 class PublishConflict(KitError):
     """Another process changed the current snapshot while this build ran; nothing was published."""
+
+
+class RevisionError(KitError):
+    """A revision cannot be compared with: this clone does not know it, or lacks the commit that both have in common."""
+
+    exit_code = 2

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zipfile import ZipFile
 
 from kit.core.config import Config
-from kit.core.errors import KitError
+from kit.core.errors import KitError, RevisionError
 
 
 class Commit(NamedTuple):
@@ -34,18 +34,10 @@ def log(config: Config, path: Path, limit: int = 20) -> tuple[Commit, ...]:
 def merge_base_mesh(config: Config, ref: str) -> Iterator[Config]:
     """Mesh at the merge base of `HEAD` and the branch, tag or commit `ref`, in a temporary folder.
 
-    Later commits on `ref` are not part of it. The work tree and git's index stay unchanged. Raises `KitError` when git
-    cannot provide the files.
+    Later commits on `ref` are not part of it. The work tree and git's index stay unchanged. Raises `RevisionError` when
+    this clone lacks the revision or the merge base, `KitError` when git cannot provide the files.
     """
-    commit = _git(config.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
-        branch = ref.removeprefix("origin/")
-        raise KitError(
-            f"git knows no revision '{ref}' here; fetch it with `git fetch origin {branch}` and compare with "
-            f"`--against origin/{branch}`, or name an existing branch, tag or commit"
-        )
-    # A shallow clone may lack the merge base; the revision itself is used then.
-    name = (_git(config.root, "merge-base", commit.decode().strip(), "HEAD") or commit).decode().strip()
+    name = _merge_base(config.root, ref)
     # The whole repository, since a product may use files outside of `domains`, such as macros.
     archive = _git(config.root, "archive", "--format=zip", name)
     if archive is None:
@@ -67,6 +59,57 @@ def current_commit(root: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
+
+
+def _merge_base(root: Path, ref: str) -> str:
+    """Return the hash of the newest commit that `HEAD` and `ref` have in common."""
+    remote, branch = _remote_branch(root, ref)
+    tracking = f"{remote}/{branch}"
+    # A refspec, since a clone of a single branch would keep no other branch that it fetches.
+    fetch = f"{remote} +refs/heads/{branch}:refs/remotes/{tracking}"
+    commit = _revision(root, ref)
+    if commit is None:
+        known = remote and ref != tracking and _revision(root, tracking)
+        if known:
+            fix = f"compare with `--against {tracking}`, which it knows"
+        elif remote:
+            fix = f"fetch it with `git fetch {fetch}` and compare with `--against {tracking}`"
+        else:
+            fix = "add a remote with `git remote add`"
+        raise RevisionError(f"git knows no revision '{ref}' here; {fix}, or name an existing branch, tag or commit")
+    base = _git(root, "merge-base", commit, "HEAD")
+    if base is not None:
+        return base.decode().strip()
+    if _revision(root, "HEAD") is None:
+        raise RevisionError("this repository has no commit yet; commit the mesh, then compare")
+    if (_git(root, "rev-parse", "--is-shallow-repository") or b"").strip() != b"true":
+        raise RevisionError(
+            f"'{ref}' and HEAD have no commit in common, so changes of this branch cannot be told from others; "
+            "name a revision of the same history with --against"
+        )
+    fix = f"`git fetch --unshallow {fetch}`" if remote else "`git fetch --unshallow` from the repository it was cloned from"
+    other = f" and compare with `--against {tracking}`" if remote and ref == branch else ""
+    raise RevisionError(
+        f"this clone is shallow and has no commit that '{ref}' and HEAD have in common, so changes of this branch cannot be "
+        f"told from those on '{ref}'; get the history with {fix}{other} (in a CI job: check out with full depth)"
+    )
+
+
+def _remote_branch(root: Path, ref: str) -> tuple[str, str]:
+    """Return the remote and the branch there that `ref` most likely means; an empty remote when there is none."""
+    remotes = (_git(root, "remote") or b"").decode().split()
+    for remote in remotes:
+        if ref.startswith(f"{remote}/"):
+            return remote, ref.removeprefix(f"{remote}/")
+    upstream = (_git(root, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}") or b"").decode().strip()
+    preferred = [name for name in remotes if upstream.startswith(f"{name}/") or name == "origin"]
+    return next(iter((*preferred, *remotes)), ""), ref.removeprefix("origin/")
+
+
+def _revision(root: Path, name: str) -> str | None:
+    """Return the hash of the commit that a name means in this clone, or None."""
+    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return commit.decode().strip() if commit else None
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

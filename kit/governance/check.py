@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from kit.build import check_partition_parameters
+from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import Config, KitError, read_yaml, resolve_inside, short
@@ -13,6 +13,7 @@ from kit.governance import coupling, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
 from kit.quality import suite
+from kit.storage import Store
 from kit.sync import check_generated, texts
 
 NOTEBOOKS = "notebooks"
@@ -25,11 +26,22 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
     for product in mesh.products:
         findings += [*_product(product), *_foreign_keys(mesh, product)]
     findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
-    findings += masks.check_masks(config, mesh)
+    findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
     for path in lint.notebooks(config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
+    findings += check_published_contracts(config, mesh)
     findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
     return findings + list(check_generated(config, mesh))
+
+
+def check_published_contracts(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find contracts whose next build would be refused, since they break consumers of the current snapshot."""
+    store = Store(config.storage)
+    for product in mesh.products:
+        try:
+            check_consumers(config, product, store.current(product.name))
+        except KitError as error:
+            yield Finding.from_error(product.name, error)
 
 
 def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:
@@ -49,18 +61,21 @@ def check_deprecation(mesh: Mesh, clock: datetime) -> Iterator[Finding]:
         for port in product.ports:
             if port.contract.end_of_life and port.contract.end_of_life < clock.date():
                 readers = mesh.readers(port.id)
-                yield _ended(product, port, readers)
+                yield _ended(product, port, readers, mesh.possible_readers(port.id))
                 newer = product.port(port.contract.major_of or "")
                 for reader in readers:
                     yield _still_read(reader, port, newer)
 
 
-def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, ...]) -> Finding:
+def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, ...], possible: tuple[str, ...]) -> Finding:
     message = f"'{port.id}' ended on {port.contract.end_of_life}"
     fix = f"delete the port, its {'notebook' if port.notebook else 'model'} and this contract"
     if readers:
         names = ", ".join(f"{reader.name} ({reader.owner}, {reader.owner_contact})" for reader in readers)
         message, fix = f"{message}, and is still read by {names}", f"let them move, then {fix}"
+    if possible:
+        names = ", ".join(possible)
+        message, fix = f"{message}; {names}, which cannot be read, may read it", f"correct {names} first; {fix}"
     return Finding.from_error(product.name, read_yaml(port.contract.path).error(["slaProperties"], message), fix)
 
 

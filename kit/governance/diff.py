@@ -1,9 +1,9 @@
 """The diff of a mesh's contracts against another revision: changes, affected consumers, and the versions they require."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from kit.contracts import (
     required_bump,
 )
 from kit.core import Config, KitError, mappings, read_yaml
-from kit.lineage import column_use
+from kit.lineage import affected_columns, column_use
 from kit.mesh import DESCRIPTOR, Context, Mesh, folders, resolve_version
 
 _SUFFIX = ".odcs.yaml"
@@ -48,7 +48,8 @@ class Consumer:
 class PortDiff:
     """The changes of one port; `old` or `new` is None where it has no valid contract, `problem` says what to correct.
 
-    `needs` are the changes of consumer contracts of the port, which require no version.
+    `needs` are the changes of consumer contracts of the port, which require no version. `possible_consumers` were broken
+    before, so that it is not known whether the changes affect them.
     """
 
     port: str
@@ -58,6 +59,7 @@ class PortDiff:
     consumers: tuple[Consumer, ...]
     problem: str = ""
     needs: tuple[ContractChange, ...] = ()
+    possible_consumers: tuple[str, ...] = ()
 
     @property
     def required(self) -> Version | None:
@@ -83,6 +85,7 @@ class PortDiff:
             "changes": [_change_to_json(change) for change in self.changes],
             "consumers": [_consumer_to_json(consumer) for consumer in self.consumers],
             "problem": self.problem,
+            "possible_consumers": list(self.possible_consumers),
             "needs": [_change_to_json(change) for change in self.needs],
             "wanted": _to_text(self.required),
         }
@@ -143,6 +146,8 @@ class _Comparison:
         for name in sorted({*self.before, *self.after}):
             if name in needs or _bytes(self.before.get(name)) != _bytes(self.after.get(name)):
                 port = replace(self.port(name), needs=tuple(needs.get(name, ())))
+                if port.is_breaking:
+                    port = replace(port, possible_consumers=self.mesh.possible_readers(name))
                 if port.changes or port.needs or port.problem or port.old != port.new:
                     changed.setdefault(name.partition(".")[0], []).append(port)
         for product, ports in changed.items():
@@ -208,17 +213,19 @@ class _Comparison:
             return
         product, _, port = new_name.partition(".")
         offered = _versions(_descriptor(self.new, product), "outputPorts")
-        needs = {need.consumer: need for need in self.mesh.port(old_name).needs}
+        old_port = self.mesh.port(old_name)
         for reader in self.mesh.readers(old_name):
             item = next(item for item in reader.inputs if item.port == old_name)
-            declared = _versions(_descriptor(self.new, reader.name), "inputPorts").get(item.name)
+            descriptor = _descriptor(self.new, reader.name)
+            if not descriptor and (self.new.domains / reader.name).is_dir():
+                declared: Version | None = item.version  # its descriptor cannot be read now, so it has not moved
+            else:
+                declared = _versions(descriptor, "inputPorts").get(item.name)
             if declared is None:
                 continue
             serving = resolve_version(item.name.partition(".")[2], declared, offered)
-            if need := needs.get(reader.name):
-                columns = _affected_columns(need.lost(old, new) if new else breaking, need.columns)
-            else:
-                columns = _affected_columns(breaking, self.column_use[old_name][reader.name])
+            used = partial(self.columns_used, old_name, reader.name)
+            columns = affected_columns(reader.name, old_port, old, new, breaking, used)
             # A reader that declares a version that only the new contract serves has moved already; readers whose version
             # another port serves are not affected either.
             affected = columns != () and old.version.serves(declared) and serving in (None, port)
@@ -256,6 +263,10 @@ class _Comparison:
         """The old mesh; in the new one a reader of a changed port may be broken."""
         return Context(self.old).mesh
 
+    def columns_used(self, port: str, consumer: str) -> frozenset[str] | None:
+        """Return the columns of a port that a consumer used in the old mesh; None for all."""
+        return self.column_use[port][consumer]
+
     @cached_property
     def column_use(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consumer used in the old mesh; None for all."""
@@ -280,19 +291,6 @@ def _need_changes(old: Contract | None, new: Contract | None, *, exists: bool) -
     if old is None:
         return [f"stated: {', '.join(column.name for column in new.columns)}"]
     return [f"{_NEED_CHANGES.get(change.verdict, '')}{change.where} {change.text}" for change in compare(old, new)]
-
-
-def _affected_columns(changes: Iterable[ContractChange], used: frozenset[str] | None) -> tuple[str, ...] | None:
-    """Return the used columns that the changes concern; None for all."""
-    columns: set[str] = set()
-    for change in changes:
-        if change.columns is None and used is None:
-            return None
-        if change.columns is None or used is None:
-            columns |= (change.columns if used is None else used) or set()
-        else:
-            columns |= change.columns & used
-    return tuple(sorted(columns))
 
 
 def _descriptor(config: Config, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Masks along the lineage of a column: no column is masked twice, and `inherited` columns come from masked ones."""
+"""Masks across products: no column is masked twice, `inherited` columns come from masked ones, all keys are one."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,6 +6,7 @@ from kit.contracts import Column, Contract, Finding
 from kit.core import Config, Where, read_yaml
 from kit.lineage import column_lineage
 from kit.mesh import DataProduct, Mesh, OutputPort
+from kit.storage import Store, mask_key_problems
 
 _AT: Where = ["schema", 0, "properties"]
 
@@ -33,6 +34,13 @@ def check_masks(config: Config, mesh: Mesh) -> Iterator[Finding]:
                     origins = _namesakes(port, column, columns)
                 if problem := _problem(column, origins):
                     yield _finding(product, port.contract, position, *problem)
+
+
+def check_keys(config: Config, mesh: Mesh) -> Iterator[Finding]:
+    """Find the products whose current snapshot was masked with another key than those of others."""
+    problems = mask_key_problems(Store(config.storage), (product.name for product in mesh.products))
+    for product, (message, fix) in problems.items():
+        yield Finding(product, None, None, message, fix)
 
 
 def _problem(column: Column, origins: dict[str, Column] | None) -> tuple[str, str] | None:

@@ -121,7 +121,9 @@ def _contract_facts(config: Config, mesh: Mesh, product: DataProduct, port: Outp
     portable = not any(column.type.endswith("]") or column.type in _DUCKDB_TYPES for column in columns)
     yield Fact("interoperable", f"{port.name}: every engine knows its types", portable, f"choose plain types in {file}")
     read_by_product = any(port.id == read.port for other in product.ports for read in other.reads)
-    is_read = read_by_product or bool(mesh.readers(port.id))
+    is_read: bool | None = read_by_product or bool(mesh.readers(port.id))
+    if not is_read and mesh.possible_readers(port.id):
+        is_read = None  # a broken product may read it
     yield Fact(
         "valuable", f"{port.name}: is read in the mesh", is_read, f"offer {port.id} to other domains, or drop it", _OTHERS
     )
@@ -140,7 +142,7 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
     files = snapshot.files(name) if snapshot and entry else []
     exist = bool(files) and all(path.is_file() for path in files)
     masks = {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask}
-    masked = entry is not None and entry.get("masked", {}) == masks
+    masked = entry is not None and masks.items() <= entry.get("masked", {}).items()
 
     def fact(
         trait: str, text: str, passed: bool, fix: str = f"run `kit run {product.name} --force`", effort: int = _BUILD

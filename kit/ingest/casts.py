@@ -7,6 +7,7 @@ _NUMBERS = {
     "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
 }  # fmt: skip
 _FLOATS = {"float", "double"}
+_TIMES = {"time", "time_ns"}
 _MOMENTS = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}
 
 # The patterns of texts. DuckDB reads more: 1_000, 0x10, an offset that it drops, a year before Christ.
@@ -44,7 +45,7 @@ def is_castable(source: str, target: str) -> bool:
         return _base(source) in _NUMBERS | {"uuid", "json"}
     # A time without a zone names no moment.
     moments = source in _MOMENTS and target in _MOMENTS - {"timestamp with time zone"}
-    return moments or {_base(source), _base(target)} <= _NUMBERS
+    return moments or {source, target} <= _TIMES or {_base(source), _base(target)} <= _NUMBERS
 
 
 def cast(column: str, source: str, target: str) -> str:

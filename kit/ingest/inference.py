@@ -9,7 +9,7 @@ from pathlib import Path
 from kit.contracts import CsvFormat
 from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type, short
 from kit.ingest.csv_table import CsvFile, CsvTable
-from kit.ingest.raw_table import RawTable, parquet_columns
+from kit.ingest.raw_table import RawTable, parquet_columns, reason
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
 
 _COLUMNS_AT_ONCE = 20  # one query over hundreds of columns takes gigabytes
@@ -51,7 +51,7 @@ class RawFile:
             with database.connect() as connection:
                 return cls(path, _proposed_names(path, list(parquet_columns(connection, path))), CsvFormat())
         except duckdb.Error as error:
-            raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
+            raise IngestError(f"{short(path)} cannot be read: {reason(error, path)}") from None
 
     def write(self, target: Path) -> None:
         """Write the rows as Parquet under the proposed names, each column in the narrowest type that holds all its values.
@@ -68,7 +68,7 @@ class RawFile:
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
         for column, declared in table.types.items():
-            kind = "timestamp" if declared.startswith("timestamp_") else normal_type(declared)
+            kind = normal_type(re.sub("^(time|timestamp)_(s|ms|ns)\\b", r"\1", declared))
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(

@@ -13,6 +13,8 @@ from kit.ingest.raw_table import ParquetTable, RawTable
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 """The endings of the names of raw files, in capitals or not."""
+_READER = 2
+"""Increased when the same bytes are read as other values, or refused: what was landed before is not used again."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class FileSchema:
         """A digest of all that decides on how the bytes of a file are read."""
         raw_names = [f" from {self.names[column]}" if self.names[column] != column else "" for column in self.types]
         columns = [f"{column} {kind}{name}" for (column, kind), name in zip(self.types.items(), raw_names, strict=True)]
-        text = ",".join(columns) + (f" {self.csv}" if self.csv != CsvFormat() else "")
+        text = f"{_READER} " + ",".join(columns) + (f" {self.csv}" if self.csv != CsvFormat() else "")
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -4,6 +4,7 @@ A mesh goes in; graphs of tables and columns come out, and everything that a tex
 """
 
 from kit.lineage.columns import column_lineage, column_use
+from kit.lineage.consumers import affected_columns
 from kit.lineage.graph import (
     LineageNode,
     downstream,
@@ -22,6 +23,7 @@ __all__ = [
     "LineageNode",
     "SqlReader",
     "SqlWord",
+    "affected_columns",
     "column_lineage",
     "column_use",
     "downstream",

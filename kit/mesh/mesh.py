@@ -130,6 +130,12 @@ class Mesh:
         """Return the products that read a port, also those that declare it by the name of its newer version."""
         return tuple(product for product in self.products if any(item.port == port for item in product.inputs))
 
+    def possible_readers(self, port: str) -> tuple[str, ...]:
+        """Return the broken products that read a port, or may: those whose inputs cannot be read from their descriptor."""
+        product = port.partition(".")[0]
+        newer = {f"{product}.{other.contract.major_of}" for other in self.ports if other.id == port}
+        return tuple(item.name for item in self.broken if item.name != product and _may_read(item.folder, {port, *newer}))
+
     def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
         """Return the named products, or the products of the named ports, in build order; all products without a name.
 
@@ -166,6 +172,17 @@ def folders(domains: Path) -> list[Path]:
         raise MeshError(f"{short(domains)} is not a folder; a mesh keeps one folder per data product there")
     with os.scandir(domains) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith((".", "_")))
+
+
+def _may_read(folder: Path, ports: set[str]) -> bool:
+    """Whether a broken product has one of the ports among its inputs, or its inputs are not known."""
+    if not (folder / DESCRIPTOR).exists():
+        return False
+    try:
+        inputs = read_yaml(folder / DESCRIPTOR).data.get("inputPorts") or []
+        return any(item["name"] in ports for item in inputs)
+    except (KitError, OSError, AttributeError, LookupError, TypeError):
+        return True
 
 
 def _providers(products: dict[str, DataProduct]) -> dict[str, list[str]]:

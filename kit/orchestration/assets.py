@@ -2,10 +2,8 @@
 
 import hashlib
 import re
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,12 +12,13 @@ import dagster as dg
 
 from kit.build import BuildRequest, ExpectedCheck, Outcome, expected_checks
 from kit.contracts import Check, Contract
-from kit.core import Config
+from kit.core import Config, ended_after_signal
 from kit.dbt.project import Project
 from kit.lineage import LineageNode, product_nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
-from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, hold_run_lock
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
+from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Snapshot
 
 PREFIX = "build_"
@@ -33,7 +32,8 @@ _KINDS = {
     "port": {"dbt", "duckdb", "port"},
     "notebook": {"jupyter", "papermill", "port"},
 }
-_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
+_RETRY_SECONDS = (30, 60, 120)
+"""The waits before the retries of a failure that may pass. Not a retry policy of Dagster: that retries interrupts too."""
 
 
 def asset_key(node: str) -> dg.AssetKey:
@@ -67,19 +67,25 @@ class ProductAssets:
             check_specs=[_check_spec(*place, expected) for place, expected in self.checks.items()],
             can_subset=True,
             pool=None if self.attended else product.name,
-            retry_policy=None if self.attended else _RETRY,
             config_schema=run_config.schema(product),
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
-            hold_run_lock(self.config, context.run.run_id)
             step_config = context.op_execution_context.op_config
             keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
-            with _interruptible():
-                outcome = self.builder(product, BuildRequest(step_config.get("parameters", {}), keys, step_config["force"]))
+            run = RunWatch(context.instance, context.run.run_id)
+            request = BuildRequest(step_config.get("parameters", {}), keys, step_config["force"], run.canceled)
+            with self.ended_after_signal(), run.interrupting(self.config):
+                outcome = self.builder(product, request)
             yield from self.report(context, outcome, keys)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
 
         return step
+
+    def ended_after_signal(self) -> AbstractContextManager[None]:
+        """End a process of Dagster that does not notice an interrupt; the one of a person is left to its command."""
+        return nullcontext() if self.attended else ended_after_signal()
 
     def spec(self, node: LineageNode) -> dg.AssetSpec:
         """Return the definition of one asset."""
@@ -112,7 +118,7 @@ class ProductAssets:
         return automation.condition(frequency, self.stubs, self.partitions is not None)
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
-        """Yield the materializations and check results of a build; raises `dagster.Failure` when it failed."""
+        """Yield the materializations and check results of a build; raises `Failure` or `RetryRequested` when it failed."""
         checks: Iterable[Check] = outcome.checks
         if outcome.status in NOTHING_TO_DO and outcome.snapshot and context.selected_asset_check_keys:
             # The selected checks were made when this snapshot was built, and their results are still valid.
@@ -132,8 +138,13 @@ class ProductAssets:
             if place := names.get((check.table, check.rule, check.origin)):
                 yield _evaluation(*place, check)
         if outcome.failed:
-            notebooks = _notebooks(outcome.notebooks)
-            raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
+            failure = dg.Failure(outcome.message, metadata=_notebooks(outcome.notebooks))
+            attempt = context.op_execution_context.retry_number
+            if self.attended or not outcome.may_pass or attempt >= len(_RETRY_SECONDS):
+                raise failure
+            seconds = _RETRY_SECONDS[attempt]
+            context.log.warning(f"{self.product.name}: retried in {seconds} s because {outcome.may_pass}")
+            raise dg.RetryRequested(len(_RETRY_SECONDS), seconds) from failure
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
     def metadata(self, outcome: Outcome, snapshot: Snapshot) -> dict[dg.AssetKey, dict[str, Any]]:
@@ -164,19 +175,6 @@ class ProductAssets:
                 metadata["content"] = snapshot.fingerprint[:16]
             result[key] = {name: value for name, value in metadata.items() if value is not None}
         return result
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at an interrupt: dbt and DuckDB do not end a query for Dagster's own exception."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:

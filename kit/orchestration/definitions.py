@@ -11,10 +11,11 @@ from kit.core import Config, KitError
 from kit.mesh import Broken, Context, Mesh
 from kit.orchestration import automation
 from kit.orchestration.assets import Builder, ProductAssets
-from kit.orchestration.dagster_internals import STEP_LOGGER
+from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_interrupted
 
 # The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
 logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
+end_runs_when_interrupted()
 
 
 @dg.definitions

@@ -41,7 +41,8 @@ def execute(
             with watch() as progress:
                 checked = check_due(config, product, request, progress)
             if checked.outcome:
-                done(checked.outcome)
+                if done(checked.outcome).interrupted:
+                    raise KeyboardInterrupt
                 continue
             plans[product.name] = checked.plan
         due.append(product)
@@ -80,13 +81,14 @@ def _run(
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        request = replace(requests[product.name], partitions=step_request.partitions)
+        request = replace(requests[product.name], partitions=step_request.partitions, canceled=step_request.canceled)
         try:
-            outcomes[product.name] = builder(product, request)
+            outcome = outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             interrupted = True
             raise
-        return outcomes[product.name]
+        interrupted = outcome.interrupted
+        return outcome
 
     mesh_definitions, names = definitions(config, mesh, requested), {product.name for product in products}
     assets = {spec.key for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names}

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from kit.build import BuildRequest, Outcome, Progress, declared_parameters
+from kit.build import BuildRequest, Outcome, Progress, declared_parameters, masked_with_other_key
 from kit.core import Config, NotebookError, UnknownName, table_lines
 from kit.drawing import markup
 from kit.mesh import Broken, Context, DataProduct
@@ -20,6 +20,9 @@ class RunReporter:
 
     def started(self, products: Sequence[DataProduct]) -> None:
         """The run begins with these products, in build order."""
+
+    def joined(self, products: Sequence[str]) -> None:
+        """These products were not selected; they are built too, since their tokens were made with another masking key."""
 
     def progress(self) -> AbstractContextManager[Progress]:
         """Return the listener for the steps of one build."""
@@ -93,13 +96,18 @@ def run(
 ) -> RunResult:
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
 
-    Products that are up to date are skipped, unless forced. `parameters` go, by name, to the notebooks that declare them.
+    Products that are up to date are skipped, unless forced. Under a new masking key the other products with tokens are built
+    too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them.
     A failed build is part of the result and stops no other. Raises `UnknownName` or `MeshError` for a name that cannot be
     built, `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
     products = mesh.select(selection, upstream=upstream, downstream=downstream)
     requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
+    if joined := masked_with_other_key(config, mesh, products):
+        reporter.joined(joined)
+        products = mesh.select([*(product.name for product in products), *joined])
+        requests = {name: BuildRequest() for name in joined} | requests
     reporter.started(products)
     outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
     if selection:

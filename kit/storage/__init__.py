@@ -5,6 +5,7 @@ Staged files and records go in; immutable `Snapshot`s behind an atomic pointer, 
 
 from kit.storage import index, intake
 from kit.storage.intake import CATALOG
+from kit.storage.mask_keys import current_mask_keys, mask_key_problems
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
@@ -30,12 +31,14 @@ __all__ = [
     "Snapshot",
     "SnapshotLock",
     "Store",
+    "current_mask_keys",
     "current_user",
     "format_duration",
     "format_raw_quarantine",
     "hold_until_exit",
     "index",
     "intake",
+    "mask_key_problems",
     "pin_inputs",
     "port_facts",
     "port_statuses",

@@ -38,6 +38,11 @@ class Snapshot:
             )
         return ports[name]
 
+    def contract(self, port: str) -> Path | None:
+        """Return the file of the contract that a port had when it was published; None in a snapshot of an earlier kit."""
+        path = self.folder / "contracts" / f"{port}.odcs.yaml"
+        return path if path.is_file() else None
+
     def files(self, port: str) -> list[Path]:
         """Return the Parquet files of one port; raises `UnknownName`."""
         return [self.folder / port / name for name in sorted(self.port(port)["files"])]

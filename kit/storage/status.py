@@ -10,6 +10,8 @@ from kit.contracts import Sla, quarantine_table
 from kit.core import Config
 from kit.mesh import Mesh
 from kit.storage import index
+from kit.storage.mask_keys import mask_key_problems
+from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary
 
 
@@ -31,7 +33,8 @@ class PortStatus:
     """One port, or (with an unnamed port) a product without any known port.
 
     `data_age` is measured on the mesh's data clock; `age` on the wall clock, since the last build that published the port
-    or found it up to date. `readers` are the products that read a deprecated port.
+    or found it up to date. `readers` are the products that read a deprecated port,
+    `possible_readers` broken ones that read it or may.
     """
 
     product: ProductSummary
@@ -40,6 +43,7 @@ class PortStatus:
     data_age: timedelta | None = None
     age: timedelta | None = None
     readers: tuple[str, ...] = ()
+    possible_readers: tuple[str, ...] = ()
 
     @property
     def version(self) -> str | None:
@@ -72,6 +76,7 @@ class PortStatus:
             "note": self.note,
             "end_of_life": str(port.end_of_life) if port.end_of_life else None,
             "readers": list(self.readers),
+            "possible_readers": list(self.possible_readers),
         }
 
     def describe(self) -> str:
@@ -90,8 +95,12 @@ class PortStatus:
 
     def describe_deprecation(self) -> str:
         """Return the last day and the readers of a deprecated port; empty for other ports."""
-        readers = f", still read by {', '.join(self.readers)}" if self.readers else ""
-        return f"deprecated, served until {self.port.end_of_life}{readers}" if self.port.end_of_life else ""
+        if not self.port.end_of_life:
+            return ""
+        parts = [f"deprecated, served until {self.port.end_of_life}"]
+        parts += [f"still read by {', '.join(self.readers)}"] if self.readers else []
+        parts += [f"perhaps read by {', '.join(self.possible_readers)} (broken)"] if self.possible_readers else []
+        return ", ".join(parts)
 
     def describe_checks(self) -> str:
         """Return the numbers of passed, failed and warned checks and of quarantined rows; empty without any check."""
@@ -112,11 +121,16 @@ class PortStatus:
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
-    """Return the status of every port of the mesh in build order, then of the broken products."""
-    return [
-        replace(status, readers=_readers(mesh, status)) if status.port.end_of_life else status
-        for status in port_statuses(config, index.derive(config, mesh))
-    ]
+    """Return the status of every port of the mesh in build order, then of the broken products.
+
+    A product whose masked columns join with no others of the mesh has a note about it.
+    """
+    products = index.derive(config, mesh)
+    problems = mask_key_problems(Store(config.storage), [product.name for product in products])
+    products = tuple(
+        replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products
+    )
+    return [_with_readers(mesh, status) if status.port.end_of_life else status for status in port_statuses(config, products)]
 
 
 def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[PortStatus]:
@@ -145,8 +159,10 @@ def format_duration(duration: timedelta) -> str:
     return f"{seconds:.0f} s"
 
 
-def _readers(mesh: Mesh, status: PortStatus) -> tuple[str, ...]:
-    return tuple(reader.name for reader in mesh.readers(f"{status.product.name}.{status.port.name}"))
+def _with_readers(mesh: Mesh, status: PortStatus) -> PortStatus:
+    port = f"{status.product.name}.{status.port.name}"
+    readers = tuple(reader.name for reader in mesh.readers(port))
+    return replace(status, readers=readers, possible_readers=mesh.possible_readers(port))
 
 
 def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from kit.cli.diff_text import lines, markdown
 from kit.contracts.compatibility import ContractChange
 from kit.contracts.contract import Version
@@ -41,6 +43,14 @@ def test_a_terminal_gets_aligned_lines() -> None:
         "shop.totals needs 2.0.0",
         "1 problem to fix; 1 change to be judged by a person.",
     ]
+
+
+def test_consumers_that_were_broken_are_not_counted_as_unaffected() -> None:
+    port = replace(FOUND[0].ports[2], possible_consumers=("plan",))
+    found = (ProductDiff("shop", (port,)),)
+    assert "  not known for plan: broken at the other revision" in [line.plain for line in lines(found)]
+    assert "Not known for plan: broken at the other revision." in markdown(found).splitlines()
+    assert port.to_json()["possible_consumers"] == ["plan"]
 
 
 def test_a_pull_request_gets_a_comment_that_cannot_be_broken() -> None:

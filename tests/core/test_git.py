@@ -1,10 +1,12 @@
+import re
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from kit.core.config import Config
-from kit.core.errors import KitError
+from kit.core.errors import KitError, RevisionError
 from kit.core.git import Commit, current_commit, log, merge_base_mesh
 from tests.support.files import write
 from tests.support.repository import git
@@ -65,14 +67,78 @@ def test_git_that_cannot_help_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     )
     git(tmp_path, "init", "-b", "main")
     git(tmp_path, "commit", "--allow-empty", "-m", "empty")
-    assert message("origin/main") == (
-        "git knows no revision 'origin/main' here; fetch it with `git fetch origin main` and compare with "
-        "`--against origin/main`, or name an existing branch, tag or commit"
-    )
+    assert "git knows no revision 'origin/main' here; add a remote" in message("origin/main")
     assert "git knows no revision '--upload-pack=x' here" in message("--upload-pack=x")
     assert message("main").endswith("has no folder 'domains'; name another one with --against")
     monkeypatch.setenv("PATH", "")
     assert message("main") == "git is not installed; install it to compare with another revision"
+
+
+@pytest.fixture
+def branch(config: Config) -> Config:
+    """The mesh on the branch `mine`, whose commit is newer than one that only `main` has."""
+    path = config.domains / "shop/product.odps.yaml"
+    git(config.root, "switch", "-c", "mine")
+    git(config.root, "switch", "main")
+    write(path, "theirs\n")
+    git(config.root, "commit", "-am", "theirs")
+    git(config.root, "switch", "mine")
+    write(config.root / "mine", "")
+    git(config.root, "add", ".")
+    git(config.root, "commit", "-m", "mine")
+    return config
+
+
+def _advised(root: Path, ref: str) -> str:
+    """Run the git command that the error about `ref` advises; return the revision that it says to compare with."""
+    with pytest.raises(RevisionError) as caught, merge_base_mesh(Config.load(root, {}), ref):
+        pass
+    assert caught.value.exit_code == 2
+    text = str(caught.value)
+    for command in re.findall(r"`git ([^`]+)`", text):
+        git(root, *command.split())
+    against = re.search(r"`--against ([^`]+)`", text)
+    return against[1] if against else ref
+
+
+@pytest.mark.parametrize("remote", ["origin", "upstream"])
+@pytest.mark.parametrize(
+    "options",
+    [("--depth=1",), ("--depth=1", "--no-single-branch"), ("--single-branch",)],
+    ids=["shallow", "shallow-all", "single"],
+)
+def test_the_advice_of_a_clone_without_the_merge_base_leads_to_it(
+    branch: Config, tmp_path_factory: pytest.TempPathFactory, remote: str, options: tuple[str, ...]
+) -> None:
+    clone = tmp_path_factory.mktemp("clones") / "clone"
+    git(branch.root, "clone", f"--origin={remote}", "--branch=mine", *options, branch.root.as_uri(), str(clone))
+    for ref in ("main", f"{remote}/main"):
+        against = ref
+        for _ in range(3):  # a shallow clone of one branch first lacks the branch, then its history
+            with suppress(RevisionError), merge_base_mesh(Config.load(clone, {}), against) as past:
+                assert (past.domains / "shop/product.odps.yaml").read_text() == "first\n"
+                break
+            against = _advised(clone, against)
+        else:
+            pytest.fail(f"{ref}: the advice does not lead to the merge base")
+    assert against == f"{remote}/main"
+
+
+def test_a_known_remote_branch_of_the_name_is_proposed_without_a_fetch(
+    branch: Config, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clone = tmp_path_factory.mktemp("clones") / "clone"
+    git(branch.root, "clone", "--branch=mine", branch.root.as_uri(), str(clone))
+    assert _advised(clone, "main") == "origin/main"
+    with merge_base_mesh(Config.load(clone, {}), "origin/main") as past:
+        assert past.domains.is_dir()
+
+
+def test_histories_without_a_common_commit_are_not_compared(config: Config) -> None:
+    git(config.root, "switch", "--orphan", "other")
+    git(config.root, "commit", "--allow-empty", "-m", "other")
+    with pytest.raises(RevisionError, match="'main' and HEAD have no commit in common"), merge_base_mesh(config, "main"):
+        pass
 
 
 def test_the_current_commit_says_whether_files_differ(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

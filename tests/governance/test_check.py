@@ -99,6 +99,14 @@ def test_what_nobody_reads_is_to_be_deleted(small: SmallMesh) -> None:
     assert message.endswith("'shop.totals_v1' ended on 2024-03-31; delete the port, its model and this contract")
 
 
+def test_a_broken_reader_is_corrected_before_the_port_is_deleted(small: SmallMesh) -> None:
+    small.two_majors()
+    small.replace("domains/plan/product.odps.yaml", '"outputPorts"', '"outputs"')
+    ((product, message),) = pairs(check_deprecation(small.mesh, datetime(2024, 4, 1)))
+    assert product == "shop"
+    assert "correct plan first; delete the port" in message
+
+
 def test_the_provider_is_told_who_needs_more(small: SmallMesh) -> None:
     small.need([("amount", "decimal(18,2)", {}), ("sold_on", "date", {})])
     message = (

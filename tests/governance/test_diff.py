@@ -82,6 +82,24 @@ def test_who_does_not_use_a_column_is_not_hit(small: SmallMesh, then: Config) ->
     assert [(item.name, item.columns, item.affected) for item in found.ports[0].consumers] == [("plan", (), False)]
 
 
+def test_a_reader_whose_descriptor_has_an_error_now_is_still_affected(small: SmallMesh, then: Config) -> None:
+    edit(small, TOTALS, drop_amount)
+    small.replace("domains/plan/product.odps.yaml", '"kind"', '[ "kind"')
+    (found,) = diff(then, small.config)
+    assert [item.name for item in found.ports[0].affected] == ["plan"]
+    shutil.rmtree(small.domains / "plan")
+    found = next(item for item in diff(then, small.config) if item.product == "shop")
+    assert found.ports[0].affected == ()
+
+
+def test_a_reader_that_was_broken_before_may_be_affected(small: SmallMesh, then: Config) -> None:
+    edit(small, TOTALS, drop_amount)
+    path = then.domains / "plan/product.odps.yaml"
+    path.write_text(path.read_text().replace('"kind"', '[ "kind"'))
+    (found,) = diff(then, small.config)
+    assert (found.ports[0].consumers, found.ports[0].possible_consumers) == ((), ("plan",))
+
+
 def test_who_asks_for_the_new_version_has_moved(small: SmallMesh, then: Config) -> None:
     edit(small, TOTALS, drop_amount)
     versions(small, "2.0.0", "2.0.0")

@@ -183,7 +183,7 @@ def test_a_polars_frame_lands_with_the_contracts_types(shop: SmallMesh, ending: 
         (".to_series()", "returned a polars.series.series.Series; return a path or a polars frame"),
         (
             ".with_columns(code=polars.struct('number'))",
-            "the frame: 'code' is struct(number bigint), the contract says varchar",
+            "the frame: 'code' is Struct, which no column can hold; make each of its fields a column",
         ),
     ],
 )

@@ -227,6 +227,29 @@ def test_consumers_are_those_who_read_it_directly(domains: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "possible"),
+    [
+        ('"kind"', '[ "kind"', ("plan",)),  # its inputs cannot be read
+        ('"outputPorts"', '"outputs"', ("plan",)),  # one of its inputs is the port
+        ('"name": "shop.totals"', '"name": "shop.sales"', ()),
+        ('"kind"', '"kind"', ()),
+    ],
+)
+def test_a_broken_product_may_read_a_port(small: SmallMesh, old: str, new: str, possible: tuple[str, ...]) -> None:
+    small.replace("domains/plan/product.odps.yaml", old, new)
+    mesh = Mesh.load(small.domains)
+    assert mesh.possible_readers("shop.totals") == possible
+    assert mesh.possible_readers("plan.forecast") == ()
+
+
+def test_a_broken_reader_of_the_newer_version_may_read_the_older_one(small: SmallMesh) -> None:
+    small.two_majors()
+    small.replace("domains/plan/product.odps.yaml", '"outputPorts"', '"outputs"')
+    (small.domains / "empty").mkdir()
+    assert Mesh.load(small.domains).possible_readers("shop.totals_v1") == ("plan",)
+
+
+@pytest.mark.parametrize(
     ("chosen", "upstream", "downstream", "found"),
     [
         ([], False, False, ["c", "m", "b", "a", "z"]),

@@ -113,21 +113,43 @@ def test_only_what_may_pass_is_tried_again(
 ) -> None:
     import kit.orchestration.definitions as module
 
-    monkeypatch.setattr("kit.orchestration.assets._RETRY", dg.RetryPolicy(max_retries=2, delay=0))
-    for passing, attempts in ((True, 3), (False, 1)):
+    monkeypatch.setattr("kit.orchestration.assets._RETRY_SECONDS", (0, 0))
+    for may_pass, attempts in (("the network failed", 3), ("", 1)):
         built: list[str] = []
 
         def fail(
-            config: Config, product: DataProduct, request: BuildRequest, passing: bool = passing, built: Any = built
+            config: Config, product: DataProduct, request: BuildRequest, may_pass: str = may_pass, built: Any = built
         ) -> Outcome:
             built.append(product.name)
-            return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", passing=passing)
+            return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", may_pass=may_pass)
 
         monkeypatch.setattr(module, "build", fail)
         job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
         done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
         assert not done.success
         assert len(built) == attempts
+        assert done.failure_data_for_node("build_plan").user_failure_data.description == "gone wrong"  # type: ignore[union-attr]
+        log = [entry.user_message for entry in instance.all_logs(done.run_id)]
+        assert [text for text in log if "retried" in text] == ["plan: retried in 0 s because the network failed"] * (
+            attempts - 1
+        )
+
+
+def test_an_interrupt_is_not_retried_and_cancels_the_run(
+    small: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def interrupted(config: Config, product: DataProduct, request: BuildRequest) -> Outcome:
+        built.append(product.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kit.orchestration.definitions.build", interrupted)
+    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
+    run = instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert (run.status, built) == (dg.DagsterRunStatus.CANCELED, ["plan"])
 
 
 def test_the_launchpad_passes_force_and_parameters(small: SmallMesh, instance: dg.DagsterInstance) -> None:

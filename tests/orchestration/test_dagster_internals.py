@@ -2,30 +2,43 @@
 
 import inspect
 import logging
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from kit.orchestration import dagster_internals
+from kit.orchestration.instance import instance
 from tests.conftest import ROOT
+from tests.support.small_mesh import SmallMesh
 
 INSTANCE = "dagster:DagsterInstance"
 NAMES = [
-    # the instance of a home (open_instance, fail_run)
+    # the instance of a home (open_instance, cancel_run)
     f"{INSTANCE}.from_config", f"{INSTANCE}.event_log_storage", f"{INSTANCE}.get_runs_count",
-    f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_failed", f"{INSTANCE}.optimize_for_webserver",
+    f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_canceled", f"{INSTANCE}.report_run_canceling",
+    f"{INSTANCE}.optimize_for_webserver",
     # a job without planned checks (asset_job), and the failures it reports (executor)
     "dagster:Definitions.resolve_implicit_global_asset_job_def", "dagster:JobDefinition.get_subset",
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
     # the configuration and the run of a step (assets)
     "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # interrupts that end a run (end_runs_when_interrupted)
+    "dagster._core.execution.plan.active:ActiveExecution.sleep_til_ready", "dagster:raise_execution_interrupts",
+    "dagster._core.executor.in_process:InProcessExecutor.execute",
     # the event log (event_log)
     *(
         f"dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.{name}"
@@ -97,6 +110,49 @@ def test_the_daemon_is_a_module_and_the_code_server_a_command() -> None:
     text = subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "200"}).stdout
     options = ("--module-name", "--host", "--port", "--location-name", "--working-directory", "--log-level")
     assert [option for option in (*options, "--use-python-environment-entry-point") if option not in text] == []
+
+
+def test_an_interrupt_ends_the_wait_for_a_retry_and_for_a_pool(small: SmallMesh) -> None:
+    """Dagster sleeps through it; each of these waits would last for a minute or longer."""
+    dagster_internals.end_runs_when_interrupted()
+    dagster_internals.end_runs_when_interrupted()  # once is enough
+
+    @dg.asset
+    def failing() -> None:
+        raise dg.RetryRequested(1, 60)
+
+    @dg.asset(pool="taken")
+    def waiting() -> None:
+        raise AssertionError("the pool is taken")
+
+    with instance(small.config) as opened:
+        other = opened.create_run_for_job(dg.Definitions(assets=[failing]).resolve_implicit_global_asset_job_def())
+        opened.event_log_storage.set_concurrency_slots("taken", 1)
+        assert opened.event_log_storage.claim_concurrency_slot("taken", other.run_id, "step").is_claimed
+        for asset, sign in ((failing, "STEP_UP_FOR_RETRY"), (waiting, "ENGINE_EVENT")):
+            job = dg.Definitions(assets=[asset]).resolve_implicit_global_asset_job_def()
+            run_id = str(uuid.uuid4())
+
+            def interrupt(run_id: str = run_id, sign: str = sign) -> None:
+                with instance(small.config) as mine:
+                    while (
+                        sum(each.is_dagster_event and each.dagster_event_type.value == sign for each in mine.all_logs(run_id))
+                        < 1
+                    ):
+                        time.sleep(0.1)
+                time.sleep(1)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            started = time.monotonic()
+            with suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                job.execute_in_process(instance=opened, run_id=run_id, raise_on_error=False)
+            thread.join()
+            run = opened.get_run_by_id(run_id)
+            assert run is not None
+            assert run.status == dg.DagsterRunStatus.CANCELED, asset.key
+            assert time.monotonic() - started < 30
 
 
 def test_the_logger_of_steps_exists() -> None:

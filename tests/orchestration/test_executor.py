@@ -1,7 +1,9 @@
 """`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -11,6 +13,7 @@ import kit.orchestration.executor as module
 from kit.build.build import DueCheck, Outcome
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
+from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
 from kit.orchestration.executor import execute
@@ -115,7 +118,35 @@ def test_an_interrupt_ends_the_run(small: SmallMesh, monkeypatch: pytest.MonkeyP
     with pytest.raises(KeyboardInterrupt):
         run(small)
     ((status, made),) = recorded(small)
-    assert (status, made) == ("FAILURE", set())
+    assert (status, made) == ("CANCELED", set())
+
+
+def test_a_build_that_was_over_when_its_end_was_asked_for_is_reported_and_ends_the_run(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(monkeypatch)
+    monkeypatch.setattr(module, "build", lambda *given, **options: replace(builds.build(*given, **options), interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        run(small)
+    assert [name for name, _ in builds.built] == ["shop"]
+    assert recorded(small) == [("CANCELED", {"shop/raw/sales", "shop/sales", "shop/totals"})]
+
+
+def test_a_run_terminated_in_the_web_ui_publishes_nothing(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of `kit run` gets no interrupt from Dagster: it looks itself."""
+
+    def build(config: Config, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
+        with instance(small.config) as opened:
+            ((record,), before) = opened.get_run_records(), request.canceled()
+            opened.report_run_canceled(record.dagster_run)  # as a forced termination does
+        assert (before, request.canceled()) == (False, True)
+        time.sleep(30)
+        raise AssertionError("not interrupted")
+
+    monkeypatch.setattr(module, "build", build)
+    with pytest.raises(KeyboardInterrupt):
+        run(small)
+    assert recorded(small) == [("CANCELED", set())]
 
 
 @pytest.mark.parametrize(

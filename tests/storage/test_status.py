@@ -106,6 +106,7 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "note": FAILED,
         "end_of_life": None,
         "readers": [],
+        "possible_readers": [],
         "quarantined": None,
         "raw_quarantined": {},
     }
@@ -128,6 +129,9 @@ def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
     assert found.describe() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
     read = replace(found, readers=("demand", "plan"))
     assert read.describe_deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
+    unknown = replace(read, possible_readers=("broken_one",))
+    assert unknown.describe_deprecation().endswith("still read by demand, plan, perhaps read by broken_one (broken)")
+    assert unknown.to_json()["possible_readers"] == ["broken_one"]
     assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
 
 
