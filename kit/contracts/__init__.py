@@ -17,7 +17,7 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
-from kit.contracts.rule_query import TABLE, Query, without_values
+from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
 from kit.contracts.service_levels import PROPERTY, Sla
 
@@ -61,5 +61,4 @@ __all__ = [
     "merged",
     "quarantine_table",
     "required_bump",
-    "without_values",
 ]
