@@ -95,8 +95,9 @@ def condition(
     if stubs:
         missing = missing.ignore(dg.AssetSelection.assets(*stubs))
     ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
-    # Not `since_last_handled`: it ignores assets that are missing when Dagster evaluates for the first time.
-    condition = reasons.since(when.newly_requested() | when.newly_updated()) & ready
+    # Not `since_last_handled`: it ignores assets that are missing when Dagster evaluates for the first time. Nor until an asset
+    # is updated: a build pins its inputs when it begins, and does not answer a change that comes while it runs.
+    condition = reasons.since(when.newly_requested()) & ready
     return condition & when.in_latest_time_window(timedelta(days=lookback)) if daily and lookback else condition
 
 

@@ -47,6 +47,23 @@ def test_automation_builds_what_is_missing_changed_or_about_to_be_late(small: Sm
     assert clock.tick() == set()  # asked for once, not at every tick
 
 
+def test_automation_answers_a_change_that_came_while_the_reader_was_built(
+    small: SmallMesh, instance: dg.DagsterInstance
+) -> None:
+    clock = Clock(definitions(small.config, small.mesh), instance)
+    clock.tick()
+    for name in ("shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"):
+        clock.made(name, "1")
+    assert clock.tick() == set()
+    clock.made("shop.totals", "2")
+    assert clock.tick() == {"plan/forecast"}
+    clock.made("shop.totals", "3")
+    clock.made("plan.forecast", "2")  # made from the totals before
+    assert clock.tick() == {"plan/forecast"}
+    clock.made("plan.forecast", "3")
+    assert clock.tick() == set()
+
+
 def test_a_scheduled_product_is_left_to_its_schedule(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     declare(small, "plan", "schedule", "0 6 * * *")
     assert Clock(definitions(small.config, small.mesh), instance).tick() == SHOP
