@@ -11,7 +11,7 @@ from kit.build import trials
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, complete_products
-from kit.core import NotebookError, ended_after_signal
+from kit.core import NotebookError, counted, ended_after_signal
 from kit.mesh import Context
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, index, statuses
@@ -143,4 +143,4 @@ def prune(
     for name, items in result.items():
         deleted = [item for item in items if item.kept_because is None]
         kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {len(deleted)} snapshots deleted{kept}")
+        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")

@@ -9,7 +9,7 @@ from kit.cli import console as terminal
 from kit.cli.console import console
 from kit.cli.json_rows import json_rows
 from kit.cli.options import JsonOption, PortArgument
-from kit.core import KitError, database, short
+from kit.core import KitError, counted, database, short
 from kit.mesh import Context
 from kit.notebooks import open_port
 from kit.storage import Store, statuses
@@ -109,6 +109,6 @@ def report(
     from kit.catalog import write_report
 
     context = Context.load()
-    with console.status(f"writing about {len(context.mesh.products)} data products"):
-        path = write_report(context.config, context.mesh, output or context.config.storage / "report.html")
+    with console.status(f"writing about {counted(len(context.mesh.products), 'data product')}"):
+        path = write_report(context, output or context.config.storage / "report.html")
     console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")

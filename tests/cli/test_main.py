@@ -138,7 +138,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     pruned = small.kit("prune", "--keep", "1")
     assert pruned.stdout.splitlines() == [
         f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
-        "plan: 1 snapshots deleted",
+        "plan: 1 snapshot deleted",
     ]
 
 

@@ -41,7 +41,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
     made.pop("catalog.yaml")
     made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
     assert made == {name: text for name, text in tree(SAMPLE).items() if "__pycache__" not in name}
-    assert pairs(check_mesh(mesh.config, mesh.mesh)) == [
+    assert pairs(check_mesh(mesh.context)) == [
         ("tearoom", f"domains/tearoom/{message}")
         for message in (
             "product.odps.yaml:9: description.purpose: still to be written (TODO: what the data is, and for whom)",
@@ -89,7 +89,7 @@ def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origi
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
     new_product(Context(mesh.config), "walkin", ANN, "retail", origin, None)
     strict = replace(mesh.config, policy=Policy.from_settings({}))
-    found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
+    found = [message for name, message in pairs(check_mesh(Context(strict))) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
         len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]
