@@ -6,10 +6,11 @@ a `Finding` one problem that a check of files reports.
 
 from kit.contracts import foreign_key_checks
 from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
+from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
-from kit.contracts.csv_format import CsvFormat
+from kit.contracts.csv_format import CsvFormat, csv_keys
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
 from kit.contracts.loader import DocumentReader
@@ -46,10 +47,16 @@ __all__ = [
     "columns_of",
     "compare",
     "counts",
+    "csv_keys",
     "custom_property",
     "document_changes",
     "explain",
     "foreign_key_checks",
+    "is_date_part",
+    "is_identifier",
+    "is_measure",
+    "is_signed",
+    "is_text",
     "is_whole",
     "merged",
     "quarantine_table",

@@ -25,7 +25,7 @@ _INT96_LIMITS = {-(2**63), 2**63 - 1}
 class RawTable:
     """The view `raw` over one file. `types` are those of its columns, all text for a CSV file, `wanted` those it is written in.
 
-    `names` are the names of the columns in the file.
+    `names` are the names of the columns in the file, `rows` the number of its rows where that was counted apart from DuckDB.
     """
 
     label: str
@@ -35,6 +35,7 @@ class RawTable:
     connection: "duckdb.DuckDBPyConnection"
     types: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
 
     def open(self) -> None:
         """Create the view; raises `IngestError` where the file's columns are not the expected ones."""
@@ -49,11 +50,14 @@ class RawTable:
     def write_rows(self, target: Path) -> None:
         """Write all rows in the wanted types; an error of DuckDB stops at a value that is not of its type."""
         columns = [
-            f"{casts.cast(name, self.types[name], kind)} as {database.quoted(name)}" for name, kind in self.wanted.items()
+            f"{casts.cast(self.value(name, kind), self.types[name], kind)} as {database.quoted(name)}"
+            for name, kind in self.wanted.items()
         ]
-        query = f"select {', '.join(columns)} from raw{self.condition()}"
+        query = f"select {', '.join(columns)} from raw"
         try:
-            self.connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)")
+            copied = self.connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)").fetchone()
+            if self.rows is not None and copied != (self.rows,):
+                raise self.refusal(f": has {self.rows:,} rows, of which {(copied or (0,))[0]:,} could be read")
         except BaseException:
             target.unlink(missing_ok=True)  # DuckDB leaves the rows before the one that stopped it
             raise
@@ -68,9 +72,13 @@ class RawTable:
         if wrong:
             raise self.refusal(f": {'; '.join(wrong[:_NAMED])}")
 
-    def condition(self) -> str:
-        """A `where` clause that stops the query at a record that is not a row of the table."""
-        return ""
+    def value(self, column: str, kind: str) -> str:
+        """SQL for the value of a column, from which it is cast to a type."""
+        return database.quoted(column)
+
+    def form(self, column: str, kind: str) -> str:
+        """The form of the texts of a type, where it is not obvious."""
+        return f", written {casts.FORMS[kind]}" if self.types[column] == "varchar" and kind in casts.FORMS else ""
 
     def name_problem(self, file_names: Sequence[str]) -> str:
         """How the names of columns in the file differ from the expected ones, order aside; empty when they do not."""
@@ -94,7 +102,9 @@ class RawTable:
         """The place, column and value of the first row with a value that is not of its type."""
         import duckdb
 
-        conditions = {column: casts.fits(column, self.types[column], kind) for column, kind in self.wanted.items()}
+        conditions = {
+            column: casts.fits(self.value(column, kind), self.types[column], kind) for column, kind in self.wanted.items()
+        }
         wrong = {column: f"{database.quoted(column)} is not null and not {fits}" for column, fits in conditions.items() if fits}
         if not wrong:
             return None
@@ -113,8 +123,7 @@ class RawTable:
             return None
         number, column, text = row
         kind = self.wanted[column]
-        form = f", written {casts.FORMS[kind]}" if self.types[column] == "varchar" and kind in casts.FORMS else ""
-        return f", {self.place(number)}: {column} is {shown(text)}, the contract says {kind}{form}"
+        return f", {self.place(number)}: {column} is {shown(text)}, the contract says {kind}{self.form(column, kind)}"
 
     def place(self, row: int) -> str:
         """The place of a row, counted from 1."""
@@ -195,7 +204,7 @@ class ParquetTable(RawTable):
     def read_through(self) -> None:
         """Read every value, so that a damaged file is refused; raises DuckDB's error for it and for a date out of range."""
         # DuckDB would take a maximum from the footer.
-        values = [f"bit_xor(hash({casts.cast(column, kind, kind)}))" for column, kind in self.types.items()]
+        values = [f"bit_xor(hash({casts.cast(database.quoted(column), kind, kind)}))" for column, kind in self.types.items()]
         self.connection.execute(f"select {', '.join(values)} from raw").fetchall()
 
 
