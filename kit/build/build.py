@@ -106,6 +106,12 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
             return DueCheck(None)
 
 
+def refused(config: Config, product: DataProduct, request: BuildRequest, reason: str) -> Outcome:
+    """Record and return the failure of a product that could not be built at all."""
+    with Interruption() as interruption:
+        return _Run(config, product, request, Progress(), interruption).fail(KitError(reason))
+
+
 class _Run:
     """One build of a product, from its start to its record."""
 

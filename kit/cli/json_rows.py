@@ -45,7 +45,8 @@ def _value(kind: "DuckDBPyType", value: str, depth: int = 0) -> str:
         return value
     if kind.id == "blob":
         return f"lower(hex({value}))"
-    item, children = f"x{depth}", dict(kind.children) if kind.id in ("list", "array", "map", "struct") else {}
+    item = f"x{depth}"
+    children: dict[str, Any] = dict(kind.children) if kind.id in ("list", "array", "map", "struct") else {}
     if kind.id in ("list", "array"):
         return f"list_transform({value}, lambda {item}: {_value(children['child'], item, depth + 1)})"
     if kind.id == "map":
@@ -53,7 +54,7 @@ def _value(kind: "DuckDBPyType", value: str, depth: int = 0) -> str:
         return f"map(map_keys({value})::varchar[], {values})"
     if kind.id == "struct" and all(children):
         fields = {
-            name: _value(child, f"struct_extract({value}, {database.literal(name)})", depth) for name, child in kind.children
+            name: _value(child, f"struct_extract({value}, {database.literal(name)})", depth) for name, child in children.items()
         }
         packed = ", ".join(f"{database.identifier(name)} := {field}" for name, field in fields.items())
         return f"case when {value} is not null then struct_pack({packed}) end"

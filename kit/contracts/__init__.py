@@ -6,6 +6,7 @@ a `Finding` one problem that a check of files reports.
 
 from kit.contracts import foreign_key_checks
 from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
+from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
@@ -16,7 +17,7 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
-from kit.contracts.rule_query import TABLE, Query, without_values
+from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
 from kit.contracts.service_levels import PROPERTY, Sla
 
@@ -51,9 +52,13 @@ __all__ = [
     "document_changes",
     "explain",
     "foreign_key_checks",
+    "is_date_part",
+    "is_identifier",
+    "is_measure",
+    "is_signed",
+    "is_text",
     "is_whole",
     "merged",
     "quarantine_table",
     "required_bump",
-    "without_values",
 ]

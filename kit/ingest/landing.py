@@ -87,8 +87,8 @@ def _file(label: str, folder: Path, returned: "str | os.PathLike[str]") -> Path:
         if path.is_file():
             return path
         problem = "is no file, but a folder or a device" if path.exists() else "does not exist"
-    except (OSError, ValueError) as error:  # a name that is too long, or has a NUL
-        raise IngestError(f"{label}: the path it returned is invalid: {error}") from None
+    except OSError as error:  # a name that is too long
+        raise IngestError(f"{label}: the path it returned is invalid: {error.strerror}") from None
     raise IngestError(f"{label}: {path} {problem}; return the path of a file")
 
 

@@ -73,7 +73,7 @@ def _pandas_columns(frame: Any) -> "Iterator[pl.Series]":
         raise KitError(f"the index of the frame holds {', '.join(index)}, which a port would lose; reset_index() first")
     if not frame.index.equals(pd.RangeIndex(len(frame))):
         raise KitError(
-            f"the index of the frame holds labels, the first is {frame.index[0]!r}, which a port would lose; "
+            f"the index of the frame holds labels, the first is {frame.index[:1].tolist()[0]!r}, which a port would lose; "
             "reset_index() first, or reset_index(drop=True) to leave them out"
         )
     names = list(frame.columns)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.utils import is_valid_email
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.active import ActiveExecution
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted",
-    "open_instance", "web_app",
+    "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"

@@ -100,8 +100,6 @@ def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[st
         item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
-    for rule in table.get("quality") or []:
-        rule["description"] = "As many rows as may come in one delivery."
     if raw.csv != CsvFormat():
         data["customProperties"] = [raw.csv.to_property()]
     return "\n".join(yaml_writer.block(data)) + "\n"

@@ -20,6 +20,8 @@ from kit.ingest import casts
         ("boolean", "tinyint", True),
         ("integer", "date", False),
         ("timestamp_ns", "timestamp", True),
+        ("time_ns", "time", True),
+        ("time_ns", "timestamp", False),
         ("timestamp with time zone", "timestamp", True),
         ("timestamp", "timestamp with time zone", False),
         ("integer[]", "bigint[]", True),

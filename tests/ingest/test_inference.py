@@ -1,3 +1,4 @@
+from datetime import datetime, time
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +51,13 @@ def test_names_become_those_a_contract_can_have(tmp_path: Path) -> None:
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     pl.DataFrame({"id": [1], "Kind": pl.Series(["a"], dtype=pl.Categorical)}).write_parquet(tmp_path / "a.parquet")
     assert typed(tmp_path / "a.parquet", tmp_path) == {"id": "BIGINT", "kind": "VARCHAR"}
+
+
+def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> None:
+    at = pl.Series([datetime(2024, 1, 31)], dtype=pl.Datetime("ns"))
+    frame = pl.DataFrame({"at": at, "all": [[at[0]]], "hour": [time(12, 30)]}, schema_overrides={"all": pl.List(at.dtype)})
+    frame.write_parquet(tmp_path / "a.parquet")
+    assert typed(tmp_path / "a.parquet", tmp_path) == {"at": "TIMESTAMP", "all": "TIMESTAMP[]", "hour": "TIME"}
 
 
 @pytest.mark.parametrize(

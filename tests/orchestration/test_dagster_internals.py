@@ -36,6 +36,8 @@ NAMES = [
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
     # the configuration and the run of a step (assets)
     "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # the owners that it accepts (assets)
+    "dagster._core.utils:is_valid_email",
     # interrupts that end a run (end_runs_when_interrupted)
     "dagster._core.execution.plan.active:ActiveExecution.sleep_til_ready", "dagster:raise_execution_interrupts",
     "dagster._core.executor.in_process:InProcessExecutor.execute",
