@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import Config, KitError, read_yaml, resolve_inside, short
 from kit.dbt.project import PYTHON_MODEL, Project
-from kit.governance import coupling, masks, policy
+from kit.governance import coupling, expectations, masks, policy
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
-from kit.quality import suite
 from kit.storage import Store
 from kit.sync import check_generated, texts
 
@@ -27,6 +25,7 @@ def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
         findings += [*_product(product), *_foreign_keys(mesh, product)]
     findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
     findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
+    findings += expectations.check_expectations(config, mesh)
     for path in lint.notebooks(config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += check_published_contracts(config, mesh)
@@ -93,9 +92,6 @@ def _product(product: DataProduct) -> Iterator[Finding]:
     yield from _links(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
-    for port in product.ports:
-        if port.extra_suite is not None:
-            yield from _suite(product, port, port.extra_suite)
     yield from _notebooks(product)
     try:
         yield from check_partition_parameters(product)
@@ -133,20 +129,6 @@ def _links(product: DataProduct) -> Iterator[Finding]:
                 resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
                 yield Finding.from_error(product.name, error)
-
-
-def _suite(product: DataProduct, port: OutputPort, path: Path) -> Iterator[Finding]:
-    try:
-        rules = suite.extra_rules(path)
-    except KitError as error:
-        yield Finding.from_error(product.name, error)
-        return
-    columns = {column.name for column in port.contract.columns}
-    for rule in rules:
-        for column in rule.assertion.columns:
-            if column not in columns:
-                message = f"'{rule.name}' names the column '{column}'; the columns are: {', '.join(sorted(columns))}"
-                yield Finding(product.name, path, None, message)
 
 
 def _notebooks(product: DataProduct) -> Iterator[Finding]:
