@@ -52,8 +52,7 @@ def test_the_version_is_printed_anywhere(tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes(small: SmallMesh) -> None:
     out = " ".join(small.kit("--help", COLUMNS="200").stdout.split())
     assert (
-        "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
-        in out
+        "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted." in out
     )
 
 
