@@ -3,7 +3,7 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build.build import Outcome, build, check_due
+from kit.build.build import Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
@@ -35,5 +35,6 @@ __all__ = [
     "preview_notebook",
     "published_checks",
     "redact",
+    "refused",
     "trials",
 ]

@@ -15,7 +15,7 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, why_it_may_pass
+from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
 from kit.mesh import DataProduct
 from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
@@ -85,6 +85,8 @@ def build(
                 return run.build(held, planned)
         except Busy as error:
             return Outcome(product.name, BuildStatus.FAILED, 0, message=str(error), may_pass=why_it_may_pass(error))
+        except BaseException as error:  # the lock could not be had
+            return run.fail(error)
 
 
 def check_due(config: Config, product: DataProduct, request: BuildRequest, progress: Progress | None = None) -> DueCheck:
@@ -98,8 +100,16 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
             with product_lock(config, product) as held, run.recorded_when_interrupted():
                 planned = run.plan(held, None)
                 return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
-        except (KitError, OSError):
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             return DueCheck(None)
+
+
+def refused(config: Config, product: DataProduct, request: BuildRequest, reason: str) -> Outcome:
+    """Record and return the failure of a product that could not be built at all."""
+    with Interruption() as interruption:
+        return _Run(config, product, request, Progress(), interruption).fail(KitError(reason))
 
 
 class _Run:
@@ -131,11 +141,17 @@ class _Run:
                 check_consumers(self.config, self.product, planned.current)
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned))
-        except KitError as error:
-            return self.finish(BuildStatus.FAILED, message=str(error), may_pass=why_it_may_pass(error))
-        except Exception as error:  # a full disk, a bug: reported like any failure, and the other products are built
-            message = f"{type(error).__name__}: {error}{self._keep_trace()}"
-            return self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+        except BaseException as error:
+            return self.fail(error)
+
+    def fail(self, error: BaseException) -> Outcome:
+        """Record the failure of this build, whatever it raised, and return the outcome; an interrupt passes."""
+        if not is_failure(error):
+            raise error
+        message = str(error)
+        if not isinstance(error, KitError):  # a full disk, a bug
+            message = f"{type(error).__name__}: {message}".removesuffix(": ") + self._keep_trace()
+        return self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
 
     @contextmanager
     def recorded_when_interrupted(self) -> Iterator[None]:
@@ -178,7 +194,7 @@ class _Run:
         try:
             Runs(self.config.storage).save(record)
             index.update(self.config, self.product)
-        except (KitError, OSError) as error:
+        except Exception as error:
             message += f"\nand the record of the run could not be written: {error}"
         self.progress.step("recorded")
         partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()

@@ -28,7 +28,7 @@ def draft_contract(
     file: Annotated[list[Path] | None, typer.Option(help="Parquet file to use instead of the current snapshot.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write it into the contracts folder of the product.")] = False,
 ) -> None:
-    """Draft a contract from the data of a port: types, key, ranges, values. Descriptions are left to you (`TODO`).
+    """Draft a contract from the data of a port: types, nulls, key, sign; the rest is proposed or left to you (`TODO`).
 
     A port without a snapshot is drafted from the result of its dbt model, which is run and discarded.
     """

@@ -6,17 +6,18 @@ a `Finding` one problem that a check of files reports.
 
 from kit.contracts import foreign_key_checks
 from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
+from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
-from kit.contracts.csv_format import CsvFormat
+from kit.contracts.csv_format import CsvFormat, csv_keys
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.finding import Finding
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
-from kit.contracts.rule_query import TABLE, Query, without_values
+from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
 from kit.contracts.service_levels import PROPERTY, Sla
 
@@ -46,13 +47,18 @@ __all__ = [
     "columns_of",
     "compare",
     "counts",
+    "csv_keys",
     "custom_property",
     "document_changes",
     "explain",
     "foreign_key_checks",
+    "is_date_part",
+    "is_identifier",
+    "is_measure",
+    "is_signed",
+    "is_text",
     "is_whole",
     "merged",
     "quarantine_table",
     "required_bump",
-    "without_values",
 ]

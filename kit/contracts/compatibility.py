@@ -241,7 +241,7 @@ def _texts(old: Contract, new: Contract, stay: set[str]) -> Iterator[ContractCha
 _COMPARED = re.compile(
     r"version|name|tags|team\.name|status|slaProperties\..*|customProperties\.(majorOf|quarantineLimit|maxRowLoss)\..*|"
     r"schema\.\w+\.(description|quality.*|properties\.\w+(\.(name|description|required|unique|primaryKey|primaryKeyPosition|"
-    r"physicalType|logicalType|logicalTypeOptions.*|classification|quality.*|customProperties\.(mask|onFailure)\..*))?)"
+    r"physicalType|logicalType|logicalTypeOptions.*|enum.*|classification|quality.*|customProperties\.(mask|onFailure)\..*))?)"
 )
 _TEXTS = {
     "domain", "dataProduct", "tenant", "team", "support", "description", "authoritativeDefinitions", "purpose", "usage",

@@ -7,14 +7,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from kit.contracts.column_type import column_type
 from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
 from kit.contracts.on_failure import quarantine_limit
+from kit.contracts.quality_rules import QualityReader
 from kit.contracts.rules import Rule, RuleReader
 from kit.contracts.service_levels import Sla, end_of_life, max_row_loss, read_sla
-from kit.core import IDENTIFIER, KNOWN_TYPES, Document, Where, mappings, normal_type
+from kit.contracts.standard import check_fields
+from kit.core import IDENTIFIER, Document, Where, mappings
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
 TODO = "TODO: "
@@ -129,6 +132,7 @@ class _Reader:
         self.document = document
         self.data = document.data
         self.rules = RuleReader(document)
+        self.is_raw = ".raw." in self.data["id"]
 
     def contract(self) -> Contract:
         fail, data = self.document.error, self.data
@@ -138,9 +142,12 @@ class _Reader:
         tables = data.get("schema") or []
         if len(tables) != 1:
             raise fail(["schema"], f"describes {len(tables)} tables; a contract of this mesh describes exactly one")
+        check_fields(self.document)
         table = tables[0]
         at: Where = ["schema", 0]
         name = self.identifier([*at, "name"], table.get("name"))
+        if table.get("physicalName", name) != name and not self.is_raw:
+            raise fail([*at, "physicalName"], f"'{name}' is published under its name; delete the physicalName")
         if not table.get("description"):
             raise fail(at, f"'{name}' has no description; say what one row is")
         properties = table.get("properties") or []
@@ -188,13 +195,13 @@ class _Reader:
         name = self.identifier([*where, "name"], item["name"])
         if "physicalType" not in item:
             raise self.document.error(where, f"'{name}' has no physicalType; write its column type such as varchar or bigint")
-        kind = normal_type(item["physicalType"])
-        if kind is None:
-            raise self.document.error(
-                [*where, "physicalType"],
-                f"'{item['physicalType']}' is not a column type; use one of {', '.join(sorted(KNOWN_TYPES))}, "
-                "decimal(p,s), or one of these followed by []",
-            )
+        kind = column_type(self.document, where, item)
+        physical_name = item.get("physicalName") or ""
+        if physical_name not in ("", name) and not self.is_raw:
+            problem = f"'{name}' is published under its name; only columns of raw sources have another physicalName"
+            raise self.document.error([*where, "physicalName"], problem)
+        if item.get("primaryKeyPosition", -1) != -1 and "primaryKey" not in item:
+            raise self.document.error([*where, "primaryKeyPosition"], f"'{name}' is not in the key; write primaryKey: true")
         classification = item.get("classification")
         if not (classification in (None, *CLASSIFICATIONS) or str(classification).startswith(TODO)):
             raise self.document.error(
@@ -208,7 +215,7 @@ class _Reader:
             required=bool(item.get("required") or item.get("primaryKey")),
             classification=classification,
             mask=mask_of(self.document, where, item, kind),
-            physical_name=item.get("physicalName") or "",
+            physical_name=physical_name,
         )
 
     def key(self, properties: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -219,7 +226,7 @@ class _Reader:
 
 def _before_schema(document: Document) -> None:
     """Raise `InvalidFile` for errors that the JSON schema would describe in unclear words."""
-    rules = RuleReader(document)
+    rules = QualityReader(document)
     for number, table in enumerate(mappings(document.data.get("schema"))):
         at: Where = ["schema", number]
         rules.check_operators([*at, "quality"], table)

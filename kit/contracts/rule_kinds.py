@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.contracts.foreign_keys import ForeignKey
@@ -103,9 +103,14 @@ def accepted_values(column: str, value_set: list[Any]) -> Assertion:
 
 
 def matches(column: str, pattern: str) -> Assertion:
-    """Every text of a column matches a regular expression as a whole."""
-    rows = Query.rows_where(f"not regexp_full_match({_name(column)}, {literal(pattern)})")
+    """Every text of a column matches a regular expression somewhere: only its own anchors bind it to the ends of the text."""
+    rows = Query.rows_where(f"not regexp_matches({_name(column)}, {literal(pattern)})")
     return Assertion(QUERY, {QUERY_ARGUMENT: rows}, (column,), rows, DbtTest("matches", {"pattern": pattern}, column))
+
+
+def is_object(column: str) -> Assertion:
+    """Every JSON value of a column is an object."""
+    return replace(returns_no_rows(Query.rows_where(f"json_type({_name(column)}) <> 'OBJECT'")), columns=(column,))
 
 
 def finite(columns: list[str]) -> Assertion:

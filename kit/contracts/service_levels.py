@@ -31,6 +31,9 @@ def read_sla(document: Document, table: str, dated: Collection[str], masked: Col
     for position, item in enumerate(document.data.get("slaProperties") or []):
         where: Where = ["slaProperties", position]
         name = item["property"]
+        if name != "latency" and item.get("element", table) != table:
+            problem = f"{name} is measured of the whole table; leave the element out or write {table}"
+            raise document.error([*where, "element"], problem)
         if name == _END_OF_LIFE:
             continue
         if name not in ("latency", "frequency", "retention"):

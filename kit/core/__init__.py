@@ -3,7 +3,7 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import database, git, sandbox, yaml_writer
+from kit.core import database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.config import MASK_KEY, Config
 from kit.core.database import KNOWN_TYPES, literal, normal_type
@@ -23,6 +23,7 @@ from kit.core.errors import (
     SqlError,
     TransformError,
     UnknownName,
+    is_failure,
 )
 from kit.core.files import (
     IDENTIFIER,
@@ -90,9 +91,11 @@ __all__ = [
     "end_by_interrupt",
     "end_with_parent",
     "ended_after_signal",
+    "frame_types",
     "free_port",
     "git",
     "ignore_step",
+    "is_failure",
     "literal",
     "lock",
     "make_folder",

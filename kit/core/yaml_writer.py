@@ -16,11 +16,19 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*( [A-Za-z0-9_.]+)*|[0-9]+\.[0-9]+\.[
 _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
+class Comment(str):
+    """A remark in YAML, one line; in a mapping it is a value whose key is not written."""
+
+
 def scalar(value: Any) -> str:
     """Return a value on one line, texts in quotes."""
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # to YAML `1e-05` is text
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _printable(json.dumps(value, ensure_ascii=False))
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def key(name: str) -> str:
@@ -40,10 +48,12 @@ def inline(value: Any) -> str:
 
 
 def block(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], indent: str = "") -> Iterator[str]:
-    """Yield the lines of a mapping or a list of mappings, one field a line; any other value is on one line."""
+    """Yield the lines of a mapping or a list of mappings, one field or comment a line; any other value is on one line."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            if _is_list_of_mappings(item):
+            if isinstance(item, Comment):
+                yield f"{indent}# {_printable(item)}"
+            elif _is_list_of_mappings(item):
                 yield f"{indent}{key(name)}:"
                 yield from block(item, f"{indent}  ")
             else:

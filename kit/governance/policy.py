@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from kit.contracts import Column, Contract, Finding
+from kit.contracts import Column, Contract, Finding, is_date_part, is_measure
 from kit.core import Policy, Where, read_yaml
 from kit.mesh import DESCRIPTOR, DataProduct, Mesh
 
@@ -84,8 +84,12 @@ def _names(policy: Policy, contract: Contract) -> Iterator[_Violation]:
         message = f"'{contract.table}' does not match {policy.names['port']}, as the names of ports do"
         yield ["schema", 0, "name"], message, "rename it"
     for position, column in enumerate(contract.columns):
+        where: Where = [*_AT, position, "name"]
         kind = "key" if column.type == "bigint" and column.name in contract.key else column.type.partition(" ")[0]
         pattern = policy.names.get(kind, "")
-        if pattern and not re.fullmatch(pattern, column.name):
+        if kind == "key" and is_measure(column.name):
+            message = f"'{column.name}' is in the key, but named as a measure, which identifies no row"
+            yield where, message, "write 'primaryKey: true' at the columns that identify a row, and not here"
+        elif pattern and not re.fullmatch(pattern, column.name) and not (kind == "key" and is_date_part(column.name)):
             names = "names of keys" if kind == "key" else f"names of {kind} columns"
-            yield [*_AT, position, "name"], f"'{column.name}' does not match {pattern}, as {names} do", "rename it"
+            yield where, f"'{column.name}' does not match {pattern}, as {names} do", "rename it"

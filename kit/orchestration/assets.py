@@ -18,6 +18,7 @@ from kit.dbt.project import Project
 from kit.lineage import LineageNode, product_nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
+from kit.orchestration.dagster_internals import is_valid_email
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
 from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Snapshot
@@ -298,9 +299,9 @@ def _source_contract(product: DataProduct, node: LineageNode) -> Contract | None
 
 
 def _owner(product: DataProduct) -> str:
-    """Return the owner's e-mail address, or a team of that name."""
+    """Return the owner's e-mail address, or a team of that name where Dagster does not accept the address."""
     contact = product.owner_contact
-    return contact if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", contact) else f"team:{contact}"
+    return contact if is_valid_email(contact) else f"team:{contact}"
 
 
 def _tag(text: str) -> str:

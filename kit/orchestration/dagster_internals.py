@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.execution.plan.active import ActiveExecution
-from dagster._core.executor.in_process import InProcessExecutor
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.utils import is_valid_email
+
+if TYPE_CHECKING:
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
     "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted",
-    "open_instance", "web_app",
+    "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -46,6 +49,15 @@ retention:
 """`dagster.yaml` of a new home."""
 
 
+def __getattr__(name: str) -> Any:
+    """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
+    if name != "SqliteEventLogStorage":
+        raise AttributeError(name)
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+    return SqliteEventLogStorage
+
+
 def open_instance(folder: Path) -> dg.DagsterInstance:
     """Open the instance of a home and create or migrate its databases, which else happens at the first use of each."""
     instance = dg.DagsterInstance.from_config(str(folder))
@@ -67,6 +79,9 @@ def end_runs_when_interrupted() -> None:
     Dagster sleeps through it while a step waits for a retry or for a slot of its pool, and takes a run as failed that
     nobody terminated in its web UI.
     """
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._core.executor.in_process import InProcessExecutor
+
     if not hasattr(InProcessExecutor.execute, "__wrapped__"):
         InProcessExecutor.execute = _canceling(InProcessExecutor.execute)  # type: ignore[method-assign]
         ActiveExecution.sleep_til_ready = _interruptible(ActiveExecution.sleep_til_ready)  # type: ignore[method-assign, assignment]
@@ -74,7 +89,7 @@ def end_runs_when_interrupted() -> None:
 
 def _canceling(execute: Callable[..., Iterator[dg.DagsterEvent]]) -> Callable[..., Iterator[dg.DagsterEvent]]:
     @wraps(execute)
-    def wrapper(executor: InProcessExecutor, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+    def wrapper(executor: "InProcessExecutor", plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         try:
             yield from execute(executor, plan_context, execution_plan)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -86,9 +101,9 @@ def _canceling(execute: Callable[..., Iterator[dg.DagsterEvent]]) -> Callable[..
     return wrapper
 
 
-def _interruptible(sleep_til_ready: Callable[[ActiveExecution], None]) -> Callable[[ActiveExecution], None]:
+def _interruptible(sleep_til_ready: "Callable[[ActiveExecution], None]") -> "Callable[[ActiveExecution], None]":
     @wraps(sleep_til_ready)
-    def wrapper(execution: ActiveExecution) -> None:
+    def wrapper(execution: "ActiveExecution") -> None:
         with dg.raise_execution_interrupts():
             sleep_til_ready(execution)
 

@@ -17,6 +17,9 @@ from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_inter
 logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
 end_runs_when_interrupted()
 
+REASON = "error"
+"""The key, in the metadata of the asset of a domain in error, of the reason."""
+
 
 @dg.definitions
 def defs() -> dg.Definitions:
@@ -46,8 +49,9 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
             product_assets = ProductAssets(config, mesh, product, attended, builder)
             assets.append(product_assets.assets())
             products.append(product_assets)
-        except (KitError, dg.DagsterError) as error:
-            broken.append(Broken.from_error(product.folder, error))
+        except Exception as error:  # the other products are built
+            reason = error if isinstance(error, KitError) else KitError(f"{type(error).__name__}: {error}")
+            broken.append(Broken.from_error(product.folder, reason))
             continue
         if product.schedule:
             schedules.append(automation.schedule(config, product))
@@ -64,6 +68,7 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
         description=f"This domain is in error:\n\n{item.finding}",
         kinds={"broken"},
+        metadata={REASON: str(item.finding)},
         automation_condition=automation.once(),
     )
     def broken() -> None:

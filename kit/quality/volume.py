@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kit.contracts import PROPERTY, ROW_COUNT, Check, Contract
+from kit.contracts import PROPERTY, Check
 from kit.core import database
 from kit.mesh import RAW
 from kit.quality.audit_target import AuditTarget
 
 ROW_LOSS = 0.5
-"""The share of its rows that a raw source may lose by default, if its contract has no lower bound of the row count."""
+"""The share of its rows that a raw source may lose by default, whatever range its contract has for the number of rows."""
 
 NOTE = (
     "A delivery cut short looks like this. If so few rows are right, say so in the contract by the custom property "
@@ -20,7 +20,7 @@ NOTE = (
 def row_loss(target: AuditTarget) -> float | None:
     """Return the share of its rows that a table may lose; None when it may lose all."""
     share = target.contract.max_row_loss
-    if share is None and target.table.startswith(f"{RAW}.") and not _has_lower_bound(target.contract):
+    if share is None and target.table.startswith(f"{RAW}."):
         share = ROW_LOSS
     return None if share == 1 else share
 
@@ -44,12 +44,6 @@ def checks(targets: Sequence[AuditTarget], tables: database.Tables, manifest: Ma
                 observed = f"{rows:,} of {before:,} rows" if before else f"{rows:,} rows"
                 found.append(Check(target.table, rule(share), "contract", passed, observed=observed, note=NOTE))
     return tuple(found)
-
-
-def _has_lower_bound(contract: Contract) -> bool:
-    """Return whether a rule of the contract bounds the row count from below, which is more exact."""
-    assertions = (rule.assertion for rule in contract.rules)
-    return any(item.expectation == ROW_COUNT and item.kwargs.get("min_value") is not None for item in assertions)
 
 
 def _rows(manifest: Mapping[str, Any], table: str) -> int:

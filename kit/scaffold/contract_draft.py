@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from itertools import combinations
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.contracts import CLASSIFICATIONS, TODO
-from kit.core import IDENTIFIER, KNOWN_TYPES, KitError, database, normal_type, yaml_writer
+from kit.contracts import CLASSIFICATIONS, TODO, is_signed
+from kit.core import IDENTIFIER, KNOWN_TYPES, KitError, counted, database, normal_type, yaml_writer
+from kit.scaffold.key_draft import Candidate, key
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +21,6 @@ _LOGICAL = {
 }  # fmt: skip
 _INTEGER = re.compile(r"u?(tiny|small|big)?int(eger)?")
 _YEAR = re.compile(r"(\d{4})-\d\d-\d\d( [0-9:.]+)?")
-_KEY_COLUMNS, _KEY_SIZE, _SAMPLE = 8, 3, 10_000
 _LARGEST = Decimal(10) ** 15  # beyond it numbers are identifiers, or not exact
 
 
@@ -44,9 +42,10 @@ class _Profile:
 def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa: A002 (the contract's own word)
     """Return a contract in YAML that the rows of Parquet files fulfil; the last part of `id` is the table's name.
 
-    It proposes types, required columns (those without nulls), a key, bounds rounded outwards, small sets of values, lengths
-    and a number of rows from half to double. Every description and classification begins with `TODO`. Raises `KitError`
-    for files that are no Parquet, and for columns whose name or type no contract can have.
+    It promises what follows from the kind of each column: types, required columns (those without nulls), a key, no negative
+    numbers. What these rows only happen to have is proposed in comments: bounds rounded outwards, small sets of values,
+    lengths, a number of rows. Every description and classification begins with `TODO`. Raises `KitError` for files that are
+    no Parquet, and for columns whose name or type no contract can have.
     """
     import duckdb
 
@@ -55,8 +54,8 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
             database.add_views(connection, {"data": files})
             types = _column_types(connection, id)
             rows, columns = _profile(connection, types)
-            key = _key(connection, rows, columns)
-            contract = _contract(connection, id, status, rows, columns, key)
+            names = key(connection, id.rpartition(".")[2], rows, _candidates(rows, columns), columns[0].name)
+            contract = _contract(connection, id, status, rows, columns, names)
         except duckdb.Error as error:
             raise KitError(f"'{id}': the files cannot be read as Parquet: {error}") from None
     return "\n".join(yaml_writer.block(contract)) + "\n"
@@ -107,30 +106,13 @@ def _is_bounded(kind: str) -> bool:
     return _family(kind) in ("integer", "double", "decimal", "date", "timestamp", "varchar")
 
 
-def _key(connection: "duckdb.DuckDBPyConnection", rows: int, columns: Sequence[_Profile]) -> tuple[str, ...]:
-    """The smallest set of columns without nulls that is unique, with the first columns preferred; empty without one."""
-    candidates = [
-        column
+def _candidates(rows: int, columns: Sequence[_Profile]) -> list[Candidate]:
+    """The columns that may be in a key: those without nulls."""
+    return [
+        Candidate(column.name, _family(column.type), column.distinct, column.minimum, column.maximum)
         for column in columns
-        if rows
-        and column.values == rows
-        and _family(column.type) in ("integer", "varchar", "date", "timestamp", "uuid", "boolean")
-    ][:_KEY_COLUMNS]
-    for size in range(1, _KEY_SIZE + 1):
-        for chosen in combinations(candidates, size):
-            if prod(column.distinct for column in chosen) < rows:
-                continue
-            names = ", ".join(database.quoted(column.name) for column in chosen)
-            # The first rows already show that most sets are not unique.
-            if all(_unique(connection, names, source) for source in (f"(from data limit {_SAMPLE})", "data")):
-                return tuple(column.name for column in chosen)
-    return ()
-
-
-def _unique(connection: "duckdb.DuckDBPyConnection", names: str, source: str) -> bool:
-    query = f"select (select count(*) from {source}) = (select count(*) from (select distinct {names} from {source}))"
-    (unique,) = connection.execute(query).fetchone() or (False,)
-    return bool(unique)
+        if column.values == rows
+    ]
 
 
 def _contract(
@@ -139,25 +121,25 @@ def _contract(
     status: str,
     rows: int,
     columns: Sequence[_Profile],
-    key: tuple[str, ...],
+    names: tuple[str, ...],
 ) -> dict[str, Any]:
     name = id.rpartition(".")[2]
-    table: dict[str, Any] = {
-        "name": name,
-        "physicalType": "table",
-        "description": f"{TODO}One row per …",
-        "properties": [_property(connection, rows, column, key) for column in columns],
-    }
+    grain = "One row per …" if names else "One row per …; which columns identify it? Write primaryKey: true at them"
+    table: dict[str, Any] = {"name": name, "physicalType": "table", "description": f"{TODO}{grain}"}
+    unique = [column.name for column in columns if rows and column.distinct == rows]
+    if unique and not names:
+        table["key"] = yaml_writer.Comment(f"No value is there twice in {' and in '.join(unique)}, which may be chance.")
+    table["properties"] = [_property(connection, rows, column, names) for column in columns]
     if rows:
         low, high = int(_outward(Decimal(rows) / 2, up=False)), int(_outward(Decimal(rows) * 2, up=True))
-        volume = {"name": "row_count", "type": "library", "metric": "rowCount", "mustBeBetween": [low, high]}
-        table["quality"] = [{**volume, "description": f"{TODO}the data has {rows:,} rows; how many may there be?"}]
+        volume = {"metric": "rowCount", "mustBeBetween": [low, high]}
+        table |= _proposal(f"{rows:,} rows. To bound their number", "quality", [volume])
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
     daily = {"property": "frequency", "value": 1, "unit": "d", "description": f"{TODO}how often it is published"}
     return {**head, "schema": [table], "slaProperties": [daily]}
 
 
-def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, key: tuple[str, ...]) -> dict[str, Any]:
+def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...]) -> dict[str, Any]:
     kind = column.type
     entry: dict[str, Any] = {
         "name": column.name,
@@ -167,14 +149,33 @@ def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profi
         "required": bool(rows) and column.values == rows,
         "classification": f"{TODO}{', '.join(CLASSIFICATIONS)}?",
     }
-    if column.name in key:
-        entry |= {"primaryKey": True, "primaryKeyPosition": key.index(column.name) + 1}
+    if column.name in names:
+        entry |= {"primaryKey": True, "primaryKeyPosition": names.index(column.name) + 1}
+    options = dict(_options(column))
+    if _is_never_negative(column):
+        entry["logicalTypeOptions"] = {"minimum": 0}
     values = _values(connection, column)
     if values:
-        entry["quality"] = [{"type": "library", "metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}]
-    elif options := dict(_options(column, key)):
-        entry["logicalTypeOptions"] = options
+        rule = {"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}
+        entry |= _proposal(f"{counted(len(values), 'value')}. To allow no others", "quality", [rule])
+    elif options and column.name not in names:
+        unit = " characters" if _family(kind) == "varchar" else ""
+        entry |= _proposal(f"{column.minimum} to {column.maximum}{unit}. To bound them", "logicalTypeOptions", options)
     return entry
+
+
+def _proposal(seen: str, field: str, value: Any) -> dict[str, Any]:
+    """The comments that propose a promise, which a person makes by removing the mark before its field."""
+    return {
+        "seen": yaml_writer.Comment(f"Seen: {seen}:"),
+        "proposal": yaml_writer.Comment(f"{field}: {yaml_writer.inline(value)}"),
+    }
+
+
+def _is_never_negative(column: _Profile) -> bool:
+    """Whether the sign follows from the kind of a column: a number that is not below zero and whose name allows no sign."""
+    is_number = _family(column.type) in ("integer", "double", "decimal")
+    return is_number and column.minimum is not None and Decimal(column.minimum) >= 0 and not is_signed(column.name)
 
 
 def _plain_type(kind: str) -> str:
@@ -191,7 +192,7 @@ def _values(connection: "duckdb.DuckDBPyConnection", column: _Profile) -> list[s
     return [value for (value,) in rows]
 
 
-def _options(column: _Profile, key: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _options(column: _Profile) -> Iterator[tuple[str, Any]]:
     """The bounds of the values, rounded outwards: numbers to one digit, dates to whole years, lengths of text."""
     if column.minimum is None or column.maximum is None:
         return
@@ -210,8 +211,7 @@ def _options(column: _Profile, key: tuple[str, ...]) -> Iterator[tuple[str, Any]
         yield "maxLength", max(int(_outward(maximum, up=True)), 1)
     elif max(abs(minimum), abs(maximum)) < _LARGEST:
         yield "minimum", _number(_outward(minimum, up=False))
-        if column.name not in key:  # identifiers go on growing
-            yield "maximum", _number(_outward(maximum, up=True))
+        yield "maximum", _number(_outward(maximum, up=True))
 
 
 def _outward(value: Decimal, *, up: bool) -> Decimal:

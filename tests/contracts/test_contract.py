@@ -14,7 +14,7 @@ from tests.support.least_contract import FIRST, ITEM, TABLE, load
 
 TYPES = (
     "bigint, blob, boolean, date, double, float, integer, json, smallint, time, timestamp, timestamp with time zone, "
-    "tinyint, ubigint, uinteger, usmallint, utinyint, uuid, varchar, decimal(p,s), or one of these followed by []"
+    "tinyint, ubigint, uinteger, usmallint, utinyint, uuid, varchar, decimal(p,s), varchar(n), or one of these followed by []"
 )
 
 

@@ -45,7 +45,7 @@ def pattern(value: str) -> str:
     return re.sub(r"[!-/:-@\[-^{-~]", r"\\\g<0>", value)
 
 
-PATTERN = "|".join(map(pattern, VALUES))
+PATTERN = f"^({'|'.join(map(pattern, VALUES))})$"
 
 
 def custom(kind: str, **kwargs: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.core.yaml import parse_yaml
-from kit.core.yaml_writer import block, inline
+from kit.core.yaml_writer import Comment, block, inline
 from tests.conftest import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -57,3 +57,10 @@ columns:
 def test_what_is_written_reads_as_it_was(value: dict[str, Any]) -> None:
     read = parse_yaml(Path("a.yaml"), "\n".join(block(value))).data
     assert json.dumps(read) == json.dumps(value)
+
+
+def test_a_comment_is_a_line_of_its_own() -> None:
+    value = {"a": 1, "about": Comment("Seen: x\u2028y"), "b": [{"c": 2, "why": Comment("d: 3")}]}
+    lines = list(block(value))
+    assert lines == ["a: 1", "# Seen: x\\u2028y", "b:", "  - c: 2", "    # d: 3"]
+    assert parse_yaml(Path("x.yaml"), "\n".join(lines)).data == {"a": 1, "b": [{"c": 2}]}

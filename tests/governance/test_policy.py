@@ -36,6 +36,15 @@ def test_without_a_policy_nothing_is_asked(small: SmallMesh) -> None:
     assert pairs(check_policy(FREE, small.mesh)) == []
 
 
+def test_nobody_is_asked_to_name_a_measure_or_a_year_like_an_identifier(small: SmallMesh) -> None:
+    key = {"primaryKey": True, "classification": "internal"}
+    forecast(small, ("n_orders", "bigint", key), ("year", "bigint", key))
+    assert [message.partition(": ")[2] for message in found(small, Policy())] == [
+        "schema.0.properties.0.name: 'n_orders' is in the key, but named as a measure, which identifies no row; "
+        "write 'primaryKey: true' at the columns that identify a row, and not here"
+    ]
+
+
 def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
     columns = [
         ("nr", "bigint", {"primaryKey": True, "classification": "internal"}),

@@ -220,6 +220,16 @@ def test_awkward_names_are_made_to_fit(small: SmallMesh) -> None:
     assert spec.tags["kit/domain"] == "R-D"
 
 
+def test_an_address_that_dagster_does_not_accept_is_a_team(small: SmallMesh) -> None:
+    path = small.domains / "plan" / "product.odps.yaml"
+    data = json.loads(path.read_text())
+    data["team"] = [{"username": "pat@example.engineering", "role": "owner"}]
+    path.write_text(json.dumps(data))
+    specs = definitions(small.config, small.mesh).resolve_all_asset_specs()
+    spec = next(spec for spec in specs if spec.key == asset_key("plan.forecast"))
+    assert spec.owners == ["team:pat@example.engineering"]
+
+
 def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:
     """Execute checks without their asset, as the button of a check in the web UI does."""
     selected = frozenset(dg.AssetCheckKey(asset_key(asset), name) for name in names)

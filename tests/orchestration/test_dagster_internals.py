@@ -36,6 +36,8 @@ NAMES = [
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
     # the configuration and the run of a step (assets)
     "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # the owners that it accepts (assets)
+    "dagster._core.utils:is_valid_email",
     # interrupts that end a run (end_runs_when_interrupted)
     "dagster._core.execution.plan.active:ActiveExecution.sleep_til_ready", "dagster:raise_execution_interrupts",
     "dagster._core.executor.in_process:InProcessExecutor.execute",
@@ -164,6 +166,11 @@ def test_the_logger_of_steps_exists() -> None:
 def test_a_code_server_is_named_by_host_and_port() -> None:
     target = GrpcServerTarget(host="127.0.0.1", port=1, socket=None, location_name="mesh")
     assert (target.host, target.port, target.location_name) == ("127.0.0.1", 1, "mesh")
+
+
+def test_a_code_location_is_loaded_without_the_event_log() -> None:
+    code = "import sys, kit.orchestration.definitions; sys.exit('sqlalchemy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_other_module_names_an_internal_of_dagster() -> None:

@@ -16,9 +16,10 @@ from kit.build.progress import Progress
 from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
+from kit.orchestration.assets import ProductAssets
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
-from kit.storage.runs import BuildStatus
+from kit.storage.runs import BuildStatus, Runs
 from tests.support.orchestration import declare, published
 from tests.support.small_mesh import SmallMesh
 
@@ -163,3 +164,27 @@ def test_a_partitioned_product_has_a_run_of_its_own(
     made = recorded(small)
     assert made[0] == ("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals"})
     assert made[1:] == [("SUCCESS", {"plan/forecast"})] * len(runs)
+
+
+def test_a_product_that_dagster_cannot_define_fails_with_the_reason_and_the_others_are_built(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: ProductAssets) -> dg.AssetsDefinition:
+        if self.product.name == "shop":
+            raise RecursionError("too deep")
+        return assets(self)
+
+    assets = ProductAssets.assets
+    monkeypatch.setattr(ProductAssets, "assets", fail)
+    Builds(monkeypatch)
+    assert run(small) == [("shop", "failed"), ("plan", "published")]
+    record = Runs(small.config.storage).last("shop")
+    assert record is not None
+    assert (record.status, record.message) == ("failed", "RecursionError: too deep")
+
+
+def test_a_suite_in_error_is_the_reason_of_a_failed_build(small: SmallMesh) -> None:
+    (small.domains / "shop/expectations/sales.extra.json").write_text('{"expectations": [1]}')
+    done = small.kit("run", "shop")
+    assert done.returncode == 1
+    assert "domains/shop/expectations/sales.extra.json" in done.stderr

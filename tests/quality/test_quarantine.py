@@ -42,7 +42,7 @@ def split(folder: Path, promise: Contract, frame: pl.DataFrame) -> tuple[pl.Data
 
 COLUMNS = [
     ("id", "bigint", column(required=True, primaryKey=True)),
-    ("kind", "varchar", column(logicalTypeOptions={"pattern": "[a-zé']+", "maxLength": 4, "minLength": 1})),
+    ("kind", "varchar", column(logicalTypeOptions={"pattern": "^[a-zé']+$", "maxLength": 4, "minLength": 1})),
     ("price", "decimal(10,2)", column(logicalTypeOptions={"minimum": 0.1, "maximum": 10})),
     ("value", "double", column(logicalTypeOptions={"minimum": 0})),
     ("day", "date", column(logicalTypeOptions={"minimum": "2024-01-01", "maximum": "2024-12-31"})),
@@ -91,7 +91,7 @@ def test_each_row_is_told_with_rule_reason_and_payload(tmp_path: Path) -> None:
     assert [row[:3] for row in aside.iter_rows()] == [
         (1, "id is unique", "id is 1 in more than one row"),
         (2, "id is required", "id is null"),
-        (2, "kind matches [a-zé']+", "kind is 'ß'"),
+        (2, "kind matches ^[a-zé']+$", "kind is 'ß'"),
         (3, "id is unique", "id is 1 in more than one row"),
         (3, "price is between 0.1 and 10", "price is 12.30"),
     ]

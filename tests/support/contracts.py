@@ -14,9 +14,8 @@ def contract(
     version: str = "1.0.0",
 ) -> str:
     """An ODCS contract; `columns` are name, type and further properties."""
-    logical = {"bigint": "integer", "varchar": "string", "date": "date"}
     properties = [
-        {"name": n, "logicalType": logical.get(kind, "number"), "physicalType": kind, "description": f"the {n}", **more}
+        {"name": n, "logicalType": logical_type(kind), "physicalType": kind, "description": f"the {n}", **more}
         for n, kind, more in columns
     ]
     data = {
@@ -30,6 +29,16 @@ def contract(
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *sla],
     }  # fmt: skip
     return json.dumps(data, indent=1)
+
+
+def logical_type(kind: str) -> str:
+    """The logical type of a DuckDB type."""
+    if kind.endswith("]"):
+        return "array"
+    whole = "integer" if kind.endswith(("int", "integer")) else "number"
+    same = ("boolean", "date", "timestamp", "time", "varchar", "uuid", "blob", "json")
+    name = next((name for name in same if kind.startswith(name)), whole)
+    return "string" if name in ("varchar", "uuid", "blob", "json") else name
 
 
 def valid(*values: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ SHOPS = ("north", "south", "east")
 COLUMNS = [
     ("event_id", "bigint", {"required": True, "primaryKey": True, "primaryKeyPosition": 1}),
     ("shop", "varchar", {"required": True, "quality": [valid(*SHOPS)]}),
-    ("item", "varchar", {"required": True, "logicalTypeOptions": {"pattern": "item [0-9]+"}}),
+    ("item", "varchar", {"required": True, "logicalTypeOptions": {"pattern": "^item [0-9]+$"}}),
     ("sold_on", "date", {"required": True}),
     ("quantity", "bigint", {"required": True, "logicalTypeOptions": {"minimum": 1, "maximum": 100}}),
     ("price", "decimal(10,2)", {"required": True, "logicalTypeOptions": {"minimum": 0}}),

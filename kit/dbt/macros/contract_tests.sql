@@ -16,9 +16,9 @@ select count(*) as observed from {{ model }} having {{ contract_outside("count(*
 select count({{ column_name }}) as observed from {{ model }} having count({{ column_name }}) < {{ at_least }} * count(*)
 {% endtest %}
 
-{#- The whole text matches the regular expression. -#}
+{#- The regular expression matches somewhere in the text. -#}
 {% test matches(model, column_name, pattern) %}
-select * from {{ model }} where not regexp_full_match({{ column_name }}, {{ contract_value(pattern) }})
+select * from {{ model }} where not regexp_matches({{ column_name }}, {{ contract_value(pattern) }})
 {% endtest %}
 
 {#- Neither NaN nor infinite. -#}
