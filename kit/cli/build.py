@@ -1,5 +1,6 @@
 """Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
 
+import signal
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,7 +20,7 @@ from kit.storage import prune as prune_mesh
 
 app = typer.Typer()
 
-_INTERRUPTED = "interrupted; nothing more is published, readers keep the snapshots they had"
+_INTERRUPTED = "interrupted; readers keep the snapshots they had"
 
 
 @app.command()
@@ -57,6 +58,7 @@ def run(
                 reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
         errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
     if as_json:
