@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import KitError, read_yaml, resolve_inside, short
-from kit.governance import coupling, masks, policy
+from kit.governance import coupling, expectations, masks, policy
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
-from kit.quality import suite
 from kit.storage import Store
 from kit.sync import check_generated, texts
 
@@ -26,6 +24,7 @@ def check_mesh(context: Context) -> list[Finding]:
         findings += [*_product(product), *_foreign_keys(context.mesh, product)]
     findings += [*policy.check_policy(context.config.policy, context.mesh), *coupling.check_coupling(context)]
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
+    findings += expectations.check_expectations(context)
     for path in lint.notebooks(context.config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += check_published_contracts(context)
@@ -92,9 +91,6 @@ def _product(product: DataProduct) -> Iterator[Finding]:
     yield from _links(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
-    for port in product.ports:
-        if port.extra_suite is not None:
-            yield from _suite(product, port, port.extra_suite)
     yield from _notebooks(product)
     try:
         yield from check_partition_parameters(product)
@@ -130,20 +126,6 @@ def _links(product: DataProduct) -> Iterator[Finding]:
                 resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
                 yield Finding.from_error(product.name, error)
-
-
-def _suite(product: DataProduct, port: OutputPort, path: Path) -> Iterator[Finding]:
-    try:
-        rules = suite.extra_rules(path)
-    except KitError as error:
-        yield Finding.from_error(product.name, error)
-        return
-    columns = {column.name for column in port.contract.columns}
-    for rule in rules:
-        for column in rule.assertion.columns:
-            if column not in columns:
-                message = f"'{rule.name}' names the column '{column}'; the columns are: {', '.join(sorted(columns))}"
-                yield Finding(product.name, path, None, message)
 
 
 def _notebooks(product: DataProduct) -> Iterator[Finding]:

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,17 @@ def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: Smal
     )  # fmt: skip
     landed = land(product, product.sources[0], mesh.root / "state/raw")
     assert database.relation([landed.path]).fetchall() == [(1, "x"), (2, "y"), (None, "z"), (4, None)]
+
+
+def test_a_file_lands_in_the_format_that_was_given(mesh: SmallMesh) -> None:
+    (mesh.root / "stores.csv").write_bytes("sep=;\r\nOrt;Preis\r\nK\xf6ln;1,50\r\nKiel;NA".encode("latin-1"))
+    csv = ["encoding=latin-1", "decimalComma=true", "nullMarkers=NA"]
+    new_product(Context(mesh.config), "walkin", ANN, "retail", "stores.csv", None, csv)
+    product = mesh.product("walkin")
+    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    assert database.relation([landed.path]).fetchall() == [("Köln", Decimal("1.50")), ("Kiel", None)]
+    made = new_port(Context(mesh.config), "walkin.again", "visits.csv", ["delimiter=,"])
+    assert made.questions == {}
 
 
 @pytest.mark.parametrize("origin", ["tills.csv", "sums.ipynb"])
