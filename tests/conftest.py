@@ -16,7 +16,7 @@ from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
 
-# dbt parses its own five hundred macros again for each project, half of the time of a small build; its own tests cache them.
+# As `kit.dbt.runner.transform` does: many tests run dbt themselves.
 enable_test_caching()
 
 # A test run always tries the same examples, `make fuzz` others each time; a failure found there becomes an `@example`.

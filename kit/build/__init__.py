@@ -3,7 +3,7 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build.build import Outcome, build, check_due
+from kit.build.build import Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
@@ -11,6 +11,7 @@ from kit.build.notebook_ports import check_partition_parameters, declared_parame
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
+from kit.build.published_checks import published_checks
 from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
 
@@ -32,6 +33,8 @@ __all__ = [
     "personal",
     "preview_model",
     "preview_notebook",
+    "published_checks",
     "redact",
+    "refused",
     "trials",
 ]

@@ -2,8 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,11 +15,12 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, IngestError, KitError, PublishConflict, Secrets, current_commit
+from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
 from kit.mesh import DataProduct
 from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
+_CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
 
@@ -27,8 +28,8 @@ _HELD = "rolled back from just this code and these inputs; change something, or 
 class Outcome:
     """The result of the build of one product.
 
-    `snapshot` is the one readers see after a build that did not fail. `passing` marks a failure that may not occur again on
-    the next attempt: another process building the product, a source that could not be read.
+    `snapshot` is the one readers see after a build that did not fail. `may_pass` names the reason why a failure may not occur
+    again on the next attempt; empty for all others. `interrupted` marks a build that was over when its end was requested.
     """
 
     product: str
@@ -37,9 +38,10 @@ class Outcome:
     snapshot: Snapshot | None = None
     message: str = ""
     checks: tuple[Check, ...] = ()
-    passing: bool = False
+    may_pass: str = ""
     notebooks: Mapping[str, str] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def failed(self) -> bool:
@@ -73,14 +75,18 @@ def build(
     Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced. `planned`
     is a plan made just before for the same request; it is used unless something has moved since. A failure is recorded and
     returned, never raised: readers keep the last good snapshot. A build that did not begin because another process builds
-    the product leaves no record.
+    the product leaves no record. SIGINT, SIGTERM and SIGHUP, and a request that is canceled, end it before it publishes
+    anything: that is recorded and raises `KeyboardInterrupt`.
     """
-    run = _Run(config, product, request or BuildRequest(), progress or Progress())
-    try:
-        with product_lock(config, product) as held:
-            return run.build(held, planned)
-    except Busy as error:
-        return Outcome(product.name, BuildStatus.FAILED, 0, message=str(error), passing=True)
+    with Interruption() as interruption:
+        run = _Run(config, product, request or BuildRequest(), progress or Progress(), interruption)
+        try:
+            with product_lock(config, product) as held:
+                return run.build(held, planned)
+        except Busy as error:
+            return Outcome(product.name, BuildStatus.FAILED, 0, message=str(error), may_pass=why_it_may_pass(error))
+        except BaseException as error:  # the lock could not be had
+            return run.fail(error)
 
 
 def check_due(config: Config, product: DataProduct, request: BuildRequest, progress: Progress | None = None) -> DueCheck:
@@ -88,23 +94,35 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
 
     An error is left to the build, which finds and records it.
     """
-    run = _Run(config, product, request, progress or Progress())
-    try:
-        with product_lock(config, product) as held:
-            planned = run.plan(held, None)
-            return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
-    except (KitError, OSError):
-        return DueCheck(None)
+    with Interruption() as interruption:
+        run = _Run(config, product, request, progress or Progress(), interruption)
+        try:
+            with product_lock(config, product) as held, run.recorded_when_interrupted():
+                planned = run.plan(held, None)
+                return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            return DueCheck(None)
+
+
+def refused(config: Config, product: DataProduct, request: BuildRequest, reason: str) -> Outcome:
+    """Record and return the failure of a product that could not be built at all."""
+    with Interruption() as interruption:
+        return _Run(config, product, request, Progress(), interruption).fail(KitError(reason))
 
 
 class _Run:
     """One build of a product, from its start to its record."""
 
-    def __init__(self, config: Config, product: DataProduct, request: BuildRequest, progress: Progress) -> None:
+    def __init__(
+        self, config: Config, product: DataProduct, request: BuildRequest, progress: Progress, interruption: Interruption
+    ) -> None:
         self.config = config
         self.product = product
         self.request = request
         self.progress = progress
+        self.interruption = interruption
         self.progress.seconds = {}
         self.started, self.clock = datetime.now(UTC), time.perf_counter()
         self.run_id = Runs.new_id()
@@ -115,18 +133,34 @@ class _Run:
     def build(self, held: ExitStack, planned: BuildPlan | None) -> Outcome:
         """Make and publish a snapshot when one is due; every error becomes the outcome."""
         try:
-            self.secrets = Secrets.from_environment(self.config)
-            planned = self.plan(held, planned)
-            if planned.status:
-                return self.finish(planned.status, planned)
-            check_consumers(self.config, self.product, planned.current)
-            make(self.workspace, self.product, planned)
-            return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned))
-        except KitError as error:
-            return self.finish(BuildStatus.FAILED, message=str(error), passing=isinstance(error, IngestError | PublishConflict))
-        except Exception as error:  # a full disk, a bug: reported like any failure, and the other products are built
-            message = f"{type(error).__name__}: {error}{self._keep_trace()}"
-            return self.finish(BuildStatus.FAILED, message=message, passing=isinstance(error, OSError))
+            with self.recorded_when_interrupted():
+                self.secrets = Secrets.from_environment(self.config)
+                planned = self.plan(held, planned)
+                if planned.status:
+                    return self.finish(planned.status, planned)
+                check_consumers(self.config, self.product, planned.current)
+                make(self.workspace, self.product, planned)
+                return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned))
+        except BaseException as error:
+            return self.fail(error)
+
+    def fail(self, error: BaseException) -> Outcome:
+        """Record the failure of this build, whatever it raised, and return the outcome; an interrupt passes."""
+        if not is_failure(error):
+            raise error
+        message = str(error)
+        if not isinstance(error, KitError):  # a full disk, a bug
+            message = f"{type(error).__name__}: {message}".removesuffix(": ") + self._keep_trace()
+        return self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+
+    @contextmanager
+    def recorded_when_interrupted(self) -> Iterator[None]:
+        """Record the build as canceled when the block is interrupted, and let the interrupt pass."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.finish(BuildStatus.CANCELED, message=_CANCELED)
+            raise
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
         """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
@@ -142,9 +176,10 @@ class _Run:
         planned: BuildPlan | None = None,
         snapshot: Snapshot | None = None,
         message: str = "",
-        passing: bool = False,
+        may_pass: str = "",
     ) -> Outcome:
-        """RunRecord the build where people look for it, and return its outcome."""
+        """Record the build where people look for it, whatever arrives meanwhile, and return its outcome."""
+        self.interruption.defer()
         if planned and status in NOTHING_TO_DO:
             snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else ""
         checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
@@ -159,12 +194,15 @@ class _Run:
         try:
             Runs(self.config.storage).save(record)
             index.update(self.config, self.product)
-        except (KitError, OSError) as error:
+        except Exception as error:
             message += f"\nand the record of the run could not be written: {error}"
         self.progress.step("recorded")
         partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()
         seconds = time.perf_counter() - self.clock
-        return Outcome(self.product.name, status, seconds, snapshot, message, checks, passing, notebooks, partitions)
+        return Outcome(
+            self.product.name, status, seconds, snapshot, message, checks, may_pass, notebooks, partitions,
+            self.interruption.requested,
+        )  # fmt: skip
 
     def _publish(self, planned: BuildPlan) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
@@ -173,11 +211,17 @@ class _Run:
             store_definitions(product, staging)
             snapshot = Store(self.config.storage).publish(
                 product.name, staging, manifest(self.workspace, product, planned),
-                parent=parent.version if parent else None, step=self.progress.step,
+                parent=parent.version if parent else None, step=self.progress.step, last_check=self._last_check,
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
         self.workspace.discard()
         return snapshot
+
+    def _last_check(self) -> None:
+        """Raise `KeyboardInterrupt` if the end of this build was requested; from now on nothing interrupts it."""
+        self.interruption.defer()
+        if self.interruption.requested or self.request.canceled():
+            raise KeyboardInterrupt
 
     def _keep_trace(self) -> str:
         """Write the traceback of the current error into the folder of the run; return a line that names the file."""

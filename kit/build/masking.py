@@ -101,7 +101,7 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
                     lookup = target.with_suffix(f".{position}.lookup")
                     lookups.append(lookup)
                     _lookup(connection, column, lookup, secret)
-                    table = f"read_parquet({database.literal(str(lookup))}) as l{position}"
+                    table = f"{database.parquet([lookup])} as l{position}"
                     joins.append(f"left join {table} on l{position}.value = {value}")
                     value = f"l{position}.token"
                 elif column.mask and column.mask.applies:

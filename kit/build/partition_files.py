@@ -70,8 +70,8 @@ def stray_rows(product: DataProduct, plan: BuildPlan, staging: Path) -> tuple[Ch
         for port in product.ports:
             strays = []
             for key in plan.due:
-                path, own = database.literal(str(staging / port.name / partition_file(key))), database.literal(key)
-                query = f"select count(*) from read_parquet({path}) where {column}::varchar is distinct from {own}"
+                rows_of_key = database.parquet([staging / port.name / partition_file(key)])
+                query = f"select count(*) from {rows_of_key} where {column}::varchar is distinct from {database.literal(key)}"
                 (rows,) = connection.execute(query).fetchone() or (0,)
                 strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
             observed = "; ".join(strays[:3])

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +18,15 @@ from kit.storage import BuildStatus, Pin, Pointer, Snapshot, Store, pin_inputs
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed."""
+    """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
+
+    `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
+    """
 
     parameters: Parameters = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     force: bool = False
+    canceled: Callable[[], bool] = field(default=lambda: False, compare=False)
 
 
 @dataclass(frozen=True)

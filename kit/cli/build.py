@@ -11,13 +11,15 @@ from kit.build import trials
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, complete_products
-from kit.core import NotebookError
+from kit.core import NotebookError, ended_after_signal
 from kit.mesh import Context
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, index, statuses
 from kit.storage import prune as prune_mesh
 
 app = typer.Typer()
+
+_INTERRUPTED = "interrupted; nothing more is published, readers keep the snapshots they had"
 
 
 @app.command()
@@ -48,14 +50,14 @@ def run(
             "leave one, or try them all with --trial"
         )
     try:
-        with terminal.direct_output():
+        with terminal.direct_output(), ended_after_signal(last_words=lambda: errors.print(_INTERRUPTED)):
             result = run_selection(
                 context, selection or (), upstream=upstream, downstream=downstream, force=force,
                 parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
                 reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
-        errors.print("interrupted; readers keep the snapshots they had")
+        errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
     if as_json:
         terminal.print_json(result.to_json())

@@ -1,10 +1,9 @@
 """Output of commands in a terminal: progress, tables, next steps, JSON."""
 
-import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kit.build import Outcome, Progress
-from kit.core import counted
+from kit.core import counted, to_json
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.run import RunReporter
 from kit.storage import BuildStatus, PortState
@@ -218,4 +217,13 @@ def _cell(value: object) -> str:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON for scripts."""
-    print(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+    print(to_json(value), end="")
+
+
+def print_json_rows(rows: Iterable[str]) -> None:
+    """Print rows, each the JSON of one, as they come."""
+    ending = "[]"
+    for number, row in enumerate(rows):
+        print(f",\n {row}" if number else f"[\n {row}", end="")
+        ending = "\n]"
+    print(ending)

@@ -39,6 +39,10 @@ def new(
         str | None, typer.Option("--domain", help="The business domain of a product; by default its name.")
     ] = None,
     port: Annotated[str | None, typer.Option("--port", help="Name of the port of a new product.")] = None,
+    csv: Annotated[
+        list[str] | None,
+        typer.Option("--csv", metavar="KEY=VALUE", help="How a CSV file is written, such as encoding=latin-1. Repeatable."),
+    ] = None,
 ) -> None:
     """Make a data product, or add a port or notebook to one, that runs at once. A terminal asks for missing arguments.
 
@@ -46,7 +50,7 @@ def new(
     """
     details = {"owner": owner, "domain": domain, "port": port}
     try:
-        _print(_make(Context.load(), what, target, origin, tuple(reads or ()), details))
+        _print(_make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details))
     except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
@@ -58,6 +62,7 @@ def _make(
     target: str | None,
     origin: str | None,
     reads: tuple[str, ...],
+    csv: tuple[str, ...],
     details: dict[str, str | None],
 ) -> "Scaffolded":
     from kit.scaffold import new as scaffold
@@ -76,6 +81,7 @@ def _make(
         if unused := [name for name, value in details.items() if value is not None]:
             raise KitError(f"--{unused[0]} is for a new product; '{target}' belongs to one that has it")
         if what == "notebook":
+            _refuse_csv(csv, "a notebook")
             if origin:
                 product, _, port = target.partition(".")
                 raise KitError(f"an existing notebook is promoted: kit promote {origin} --product {product} --port {port}")
@@ -87,7 +93,7 @@ def _make(
             f"say what '{target}' is made from: --from FILE or --from PORT",
             lambda text: scaffold.check_origin(mesh, text),
         )
-        return scaffold.new_port(context, target, origin)
+        return scaffold.new_port(context, target, origin, csv)
     _refuse_reads(reads)
     if target is not None:
         raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
@@ -99,12 +105,19 @@ def _make(
     if origin is None and details["owner"] is None and is_interactive():
         question = "Made from (a file or a port; nothing for a small example)"
         origin = ask(question, "", lambda text: scaffold.check_origin(mesh, text) if text else None, "")
-    return scaffold.new_product(context, what, owner, domain, origin, details["port"])
+    if origin is None:
+        _refuse_csv(csv, "the small example")
+    return scaffold.new_product(context, what, owner, domain, origin, details["port"], csv)
 
 
 def _refuse_reads(reads: tuple[str, ...]) -> None:
     if reads:
         raise KitError("--reads is for 'kit new notebook'; use --from PORT")
+
+
+def _refuse_csv(csv: tuple[str, ...], made: str) -> None:
+    if csv:
+        raise KitError(f"--csv is for a CSV file, named by --from; {made} is made from none")
 
 
 def _git_user() -> str | None:
@@ -124,6 +137,14 @@ def _print(created: "Scaffolded") -> None:
     for path in created.files:
         console.print(f"written: {short(path)}")
     product = created.port.partition(".")[0]
+    if created.questions:
+        console.print("\nQuestions", style="bold")
+        for column, question in created.questions.items():
+            console.print(f"  {column} is text: {question}")
+        if any(" in csv" in question for question in created.questions.values()):
+            console.print(
+                "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true"
+            )
     console.print("\nNext", style="bold")
     console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
     console.print(f"  2. kit run {product}")

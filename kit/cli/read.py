@@ -7,6 +7,7 @@ import typer
 
 from kit.cli import console as terminal
 from kit.cli.console import console
+from kit.cli.json_rows import json_rows
 from kit.cli.options import JsonOption, PortArgument
 from kit.core import KitError, database, short
 from kit.mesh import Context
@@ -32,7 +33,9 @@ def read(
     port: PortArgument,
     sql: Annotated[str | None, typer.Option("--sql", help="A query to run; the port is a table with the port's name.")] = None,
     version: Annotated[str | None, typer.Option("--version", help="An older snapshot instead of the current one.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="Number of rows to print.", min=1)] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Number of rows to print; by default 20, with --json all.", min=1)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print rows of a published port, or of a query on it."""
@@ -43,14 +46,15 @@ def read(
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
         database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
         try:
-            query = sql or f"select * from {database.quoted(name)}"
-            relation = connection.sql(f"select * from (\n{query.strip().rstrip('; ')}\n)")
+            query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
+            if as_json:
+                terminal.print_json_rows(json_rows(connection, query, limit))
+                return
+            limit = limit or 20
+            relation = connection.sql(f"select * from (\n{query}\n)")
             rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
         except (duckdb.Error, AttributeError) as error:
             raise KitError(f"the query failed: {error}") from None
-    if as_json:
-        terminal.print_json([dict(zip(relation.columns, row, strict=True)) for row in rows[:limit]])
-        return
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")

@@ -11,7 +11,7 @@ from kit.contracts.column_type import value_problem
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
-from kit.contracts.csv_format import CsvFormat
+from kit.contracts.csv_format import CsvFormat, csv_keys
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.expectation_queries import BadArgument
 from kit.contracts.finding import Finding
@@ -20,7 +20,7 @@ from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.quality_rules import quality_items, written_query
 from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
-from kit.contracts.rule_query import TABLE, Query, without_values
+from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
 from kit.contracts.service_levels import PROPERTY, Sla
 
@@ -53,6 +53,7 @@ __all__ = [
     "columns_of",
     "compare",
     "counts",
+    "csv_keys",
     "custom_property",
     "document_changes",
     "explain",
@@ -68,6 +69,5 @@ __all__ = [
     "quarantine_table",
     "required_bump",
     "value_problem",
-    "without_values",
     "written_query",
 ]

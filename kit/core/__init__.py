@@ -3,7 +3,7 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import database, git, sandbox, yaml_writer
+from kit.core import database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.config import MASK_KEY, Config
 from kit.core.database import KNOWN_TYPES, literal, normal_type
@@ -19,9 +19,11 @@ from kit.core.errors import (
     NotebookError,
     NotPublished,
     PublishConflict,
+    SourceChanged,
     SqlError,
     TransformError,
     UnknownName,
+    is_failure,
 )
 from kit.core.files import (
     IDENTIFIER,
@@ -38,7 +40,9 @@ from kit.core.files import (
     write_durably,
 )
 from kit.core.git import current_commit, merge_base_mesh
+from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
+from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
@@ -58,6 +62,7 @@ __all__ = [
     "ContentCache",
     "Document",
     "IngestError",
+    "Interruption",
     "InvalidFile",
     "KitError",
     "MaskError",
@@ -70,7 +75,9 @@ __all__ = [
     "PublishConflict",
     "Secrets",
     "Server",
+    "SignalHandlers",
     "SingleInstance",
+    "SourceChanged",
     "SqlError",
     "StepCallback",
     "TransformError",
@@ -83,9 +90,12 @@ __all__ = [
     "database",
     "end_by_interrupt",
     "end_with_parent",
+    "ended_after_signal",
+    "frame_types",
     "free_port",
     "git",
     "ignore_step",
+    "is_failure",
     "literal",
     "lock",
     "make_folder",
@@ -105,6 +115,7 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
+    "why_it_may_pass",
     "write_durably",
     "yaml_writer",
 ]

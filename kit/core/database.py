@@ -55,8 +55,7 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Itera
 
 def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
     """Return Parquet files as a relation of the given connection, or of a new one."""
-    paths = ", ".join(file_literal(path) for path in files)
-    return (connection or _open()).sql(f"select * from read_parquet([{paths}])")
+    return (connection or _open()).sql(f"select * from {parquet(files)}")
 
 
 def _open(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb.DuckDBPyConnection":
@@ -72,8 +71,7 @@ def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:
         schema, dot, _ = name.partition(".")
         if dot:
             connection.execute(f"create schema if not exists {quoted(schema)}")
-        paths = ", ".join(file_literal(path) for path in files)
-        connection.execute(f"create or replace view {quoted(name)} as select * from read_parquet([{paths}])")
+        connection.execute(f"create or replace view {quoted(name)} as select * from {parquet(files)}")
 
 
 def add_tables(connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Mapping[str, str]]) -> None:
@@ -94,7 +92,12 @@ def column_types(connection: "duckdb.DuckDBPyConnection", table: str) -> dict[st
 
 def quoted(name: str) -> str:
     """Return a dotted name as quoted SQL identifiers."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    return ".".join(map(identifier, name.split(".")))
+
+
+def identifier(name: str) -> str:
+    """Return one name as a quoted SQL identifier, dots included."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: object) -> str:
@@ -104,6 +107,11 @@ def literal(value: object) -> str:
     # DuckDB ends a query at NUL.
     pieces = ["'" + piece.replace("'", "''") + "'" for piece in str(value).split("\0")]
     return f"({' || chr(0) || '.join(pieces)})" if len(pieces) > 1 else pieces[0]
+
+
+def parquet(files: Iterable[Path]) -> str:
+    """Return SQL that reads Parquet files; a folder named `key=value` in a path adds no column."""
+    return f"read_parquet([{', '.join(map(file_literal, files))}], hive_partitioning = false)"
 
 
 def file_literal(path: Path) -> str:

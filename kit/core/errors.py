@@ -26,6 +26,12 @@ class KitError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether code failed by an error of whatever class, such as a panic of a Rust library; False for a request to end."""
+    endings = {"KeyboardInterrupt", "GeneratorExit", "DagsterExecutionInterruptedError"}
+    return endings.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+
+
 class ConfigError(KitError):
     """A setting in `[tool.kit]` or in an environment variable is invalid."""
 
@@ -52,6 +58,10 @@ class Busy(KitError):
 
 class IngestError(KitError):
     """Raw data cannot be read with the column types of its contract."""
+
+
+class SourceChanged(IngestError):
+    """A file of a source changed while it was read."""
 
 
 class TransformError(KitError):

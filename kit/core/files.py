@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Callable
@@ -51,9 +52,31 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def to_json(value: Any) -> str:
-    """Return indented JSON; dates and other values without a JSON form become text."""
-    return json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n"
+def to_json(value: Any, indent: int | None = 1) -> str:
+    """Return JSON by RFC 8259: dates, NaN, Infinity and other values without a form in it as text, bytes in hexadecimal."""
+
+    def dumps(value: Any) -> str:
+        return json.dumps(value, indent=indent, default=_text, ensure_ascii=False, allow_nan=False) + "\n"
+
+    try:
+        return dumps(value)
+    except (TypeError, ValueError):  # a key that is no text, a number that is not finite
+        return dumps(_finite(value))
+
+
+def _text(value: Any) -> str:
+    return bytes(value).hex() if isinstance(value, bytes | bytearray | memoryview) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    """The value with texts for numbers that are not finite, and for keys."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def read_json(path: Path) -> Any:

@@ -7,6 +7,7 @@ _NUMBERS = {
     "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
 }  # fmt: skip
 _FLOATS = {"float", "double"}
+_TIMES = {"time", "time_ns"}
 _MOMENTS = {"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}
 
 # The patterns of texts. DuckDB reads more: 1_000, 0x10, an offset that it drops, a year before Christ.
@@ -44,21 +45,24 @@ def is_castable(source: str, target: str) -> bool:
         return _base(source) in _NUMBERS | {"uuid", "json"}
     # A time without a zone names no moment.
     moments = source in _MOMENTS and target in _MOMENTS - {"timestamp with time zone"}
-    return moments or {_base(source), _base(target)} <= _NUMBERS
+    return moments or {source, target} <= _TIMES or {_base(source), _base(target)} <= _NUMBERS
 
 
-def cast(column: str, source: str, target: str) -> str:
-    """SQL for a column of the type `source` in the type `target`; an error stops the query at a value that does not fit."""
-    name = database.quoted(column)
-    condition = fits(column, source, target)
+def is_number(kind: str) -> bool:
+    """Whether a column type holds numbers."""
+    return _base(kind) in _NUMBERS - {"boolean"}
+
+
+def cast(name: str, source: str, target: str) -> str:
+    """SQL for a value of the type `source`, SQL too, in the type `target`; an error stops the query where it does not fit."""
+    condition = fits(name, source, target)
     value = name if source == target else f"try_cast({name} as {target})"
     # The error takes the value as its text, else DuckDB would raise it before it reads a row.
     return f"case when {name} is null or {condition} then {value} else error({name}::varchar) end" if condition else value
 
 
-def fits(column: str, source: str, target: str) -> str:
+def fits(name: str, source: str, target: str) -> str:
     """SQL that is true where a cast loses nothing of a value and its year is from 1 to 9999; empty when it always is."""
-    name = database.quoted(column)
     value = name if source == target else f"try_cast({name} as {target})"
     conditions = []
     if source == "varchar" and target != "varchar":

@@ -1,178 +1,146 @@
-"""CSV files as text: the header, the fields as they are in the file, and the line each record starts on."""
+"""A CSV file as a table of texts: its header, its rows as the view `raw`, and the lines they are on."""
 
-import codecs
-import csv
-import gzip
-import re
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from kit.contracts import CsvFormat
-from kit.core import IngestError, counted, database
+from kit.core import counted, database
+from kit.ingest.casts import is_number
+from kit.ingest.csv_records import LONGEST, BadRecords, RecordScan
+from kit.ingest.csv_text import Undeclared, is_packed, utf8_chunks
 from kit.ingest.raw_table import RawTable, shown
 
-_MISSHAPEN = " misshapen"
-"""The column of the view that is true where a record has another number of fields than the header; no contract has it."""
-
-_CHUNK = 1 << 20
-_DELIMITERS = (",", ";", "\t", "|")
+_TITLES = 100  # records above a header
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file that is UTF-8 text from its start to its end. `header` holds the fields of its first record.
+    """A CSV file that was read once, to its end or its first problem. `header` is its first record, on `header_line`.
 
-    `skipped` is the number of empty lines before the header.
+    `rows` records follow it. `problem` is the reason why it is no table, as it follows the file's name; empty for a sound
+    file. `true_header` is the line on which the header seems to be instead, None without one. `widest` is the largest number
+    of fields seen.
     """
 
     path: Path
     format: CsvFormat
     header: tuple[str, ...]
-    skipped: int
+    header_line: int
+    rows: int
     has_quotes: bool
+    is_ended: bool
+    problem: str
+    true_header: int | None
+    widest: int
 
     @classmethod
-    def from_path(cls, path: Path, csv_format: CsvFormat | None, label: str) -> "CsvFile":
-        """Read a file, plain or packed by gzip, once to its end; without a format, its first line decides on the delimiter.
-
-        Raises `IngestError`, which starts with `label`, for a file that is not whole UTF-8 text.
-        """
+    def from_path(cls, path: Path, csv_format: CsvFormat, label: str) -> "CsvFile":
+        """Read a file; raises `IngestError`, which starts with `label`, where it is no whole text in its encoding."""
+        scan = RecordScan(csv_format.delimiter, csv_format.header_line)
+        line, records, widest, problem, true_header = 0, 0, 0, "", None
         try:
-            has_quotes = _read_through(path, label)
-            csv_format = csv_format or _detected_format(path)
-            with _records(path, csv_format) as records:
-                line, header = next(records, (1, []))
-            return cls(path, csv_format, tuple(header), line - 1, has_quotes)
-        except (OSError, EOFError, zlib.error) as error:
-            problem = f"is not a whole gzip archive: {error}" if _is_packed(path) else f"cannot be read: {error}"
-            raise IngestError(f"{label} {problem}") from None
-        except csv.Error as error:
-            raise IngestError(f"{label} is not readable CSV: {error}") from None
+            for batch in scan.batches(utf8_chunks(path, csv_format.encoding, label)):
+                wrong = (batch.fields != len(scan.header)).nonzero()[0]
+                if wrong.size:
+                    first = int(wrong[0])
+                    number = counted(int(batch.fields[first]), "field")
+                    problem = f", line {int(batch.lines[first]):,}: has {number}, the header has {len(scan.header)}"
+                    true_header = None if records else _true_header(batch.lines.tolist(), batch.fields.tolist())
+                line = line or (int(batch.lines[0]) if batch.lines.size else 0)
+                records += int(batch.lines.size)
+                widest = max(widest, int(batch.fields.max(initial=0)))
+                if problem:
+                    break
+        except BadRecords as error:
+            problem = str(error)
+        if scan.gap and len(scan.header) == 1 and not problem:
+            problem = f', line {scan.gap:,}: is empty; remove it, or write "" for a missing value'
+        if scan.header and scan.header[0].lower().startswith("sep="):
+            true_header = line + 1
+        rows = max(records - 1, 0)
+        return cls(path, csv_format, scan.header, line, rows, scan.has_quotes, scan.is_ended, problem, true_header, widest)
 
-    def misshapen_record(self) -> tuple[int, int] | None:
-        """The line of the first record whose number of fields is not that of the header, and that number."""
-        try:
-            with _records(self.path, self.format) as records:
-                return next(((line, len(fields)) for line, fields in records if len(fields) != len(self.header)), None)
-        except csv.Error:
-            return None  # DuckDB refuses that line too
-
-    def line(self, row: int) -> int | None:
-        """The line on which a row starts, counted from 1; None where the file cannot be read up to it."""
-        try:
-            with _records(self.path, self.format) as records:
-                return next((line for position, (line, _) in enumerate(records) if position == row), None)
-        except csv.Error:
-            return None
+    def line(self, row: int) -> int:
+        """The line on which a row, counted from 1, starts."""
+        scan = RecordScan(self.format.delimiter, self.format.header_line)
+        for batch in scan.batches(utf8_chunks(self.path, self.format.encoding, self.path.name)):
+            if row < batch.lines.size:
+                return int(batch.lines[row])
+            row -= int(batch.lines.size)
+        raise IndexError(row)
 
 
 class CsvTable(RawTable):
-    """A CSV file as the view `raw`, in which every column is text."""
+    """A CSV file in UTF-8 as the view `raw`, in which every column is text."""
 
     def open(self) -> None:
-        """Create the view over the fields of the file; raises `IngestError` for other names in its header."""
-        self.file = CsvFile.from_path(self.path, self.csv, self.label)
-        if problem := self.name_problem(self.file.header):
-            if len(self.file.header) == 1 < len(self.names):
+        """Create the view over the fields of the file; raises `IngestError` for a file that is no table of these columns."""
+        self.file = file = CsvFile.from_path(self.path, self.csv, self.label)
+        hint = f"; if its header is on line {file.true_header}," if file.true_header else ""
+        if (file.header or not file.problem) and (problem := self.name_problem(file.header)):
+            if hint:
+                raise Undeclared(f"{self.label}: {problem}{hint}", headerLine=file.true_header)
+            if len(file.header) == 1 < len(self.names):
                 problem += f"; separate its fields by {shown(self.csv.delimiter)}, or declare another delimiter in the contract"
             raise self.refusal(f": {problem}")
+        if file.problem:
+            raise self.refusal(file.problem)
+        if not file.is_ended and not self.csv.open_end:
+            problem = "the last line has no end, as in a file that was cut; deliver it whole, or, if its files end so,"
+            raise Undeclared(f"{self.label}: {problem}", openEnd="true")
         columns = {name: column for column, name in self.names.items()}
-        self.connection.execute(self.view([columns[name] for name in self.file.header]))
-        self.types = dict.fromkeys(self.names, "varchar")
+        self.connection.execute(self.view([columns[name] for name in file.header]))
+        self.types, self.rows = dict.fromkeys(self.names, "varchar"), file.rows
+
+    def keep(self, path: Path) -> None:
+        """Copy the texts to a Parquet file, which is read faster than CSV, and make it the view."""
+        name = database.literal(str(path))
+        self.connection.execute(f"copy raw to {name} (format parquet)")
+        self.connection.execute(f"create or replace view raw as from read_parquet({name})")
 
     def view(self, columns: Sequence[str]) -> str:
-        """SQL that creates the view: the fields in these columns, an empty one as null, and `_MISSHAPEN`."""
-        # With one column too many, padded by nulls, short and long records show; a null text no file has (it would not be
-        # UTF-8 text without NUL) keeps empty fields apart from missing ones.
-        types = ", ".join(f"{database.literal(name)}: 'varchar'" for name in [*columns, _MISSHAPEN])
-        fields = ", ".join(f"nullif({database.quoted(name)}, '') as {database.quoted(name)}" for name in columns)
-        misshapen = f'({database.quoted(columns[-1])} is null or "{_MISSHAPEN}" is not null) as "{_MISSHAPEN}"'
+        """SQL that creates the view: the fields in these columns, an empty one and a null marker as null."""
+        # A null text that no file has (it would be no text) keeps empty fields from being nulls in one reader only.
+        types = ", ".join(f"{database.literal(name)}: 'varchar'" for name in columns)
+        nulls = ", ".join(database.literal(text) for text in ("", *self.csv.null_markers))
+        fields = ", ".join(
+            f"case when {name} not in ({nulls}) then {name} end as {name}" for name in map(database.quoted, columns)
+        )
         return (
-            f"create view raw as select {fields}, {misshapen} from read_csv({database.file_literal(self.path)}, "
-            f"columns = {{{types}}}, auto_detect = false, header = true, skip = {self.file.skipped}, "
-            f"delim = {database.literal(self.csv.delimiter)}, "
-            "quote = '\"', escape = '\"', strict_mode = true, null_padding = true, nullstr = chr(0), "
-            f"parallel = {str(not self.file.has_quotes).lower()}, "
-            f"compression = '{'gzip' if _is_packed(self.path) else 'none'}')"
+            f"create view raw as select {fields} from read_csv({database.file_literal(self.path)}, "
+            f"columns = {{{types}}}, auto_detect = false, header = true, skip = {self.file.header_line - 1}, "
+            f"delim = {database.literal(self.csv.delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
+            f"nullstr = chr(0), max_line_size = {LONGEST + 100}, parallel = {str(not self.file.has_quotes).lower()}, "
+            f"compression = '{'gzip' if is_packed(self.path) else 'none'}')"
         )
 
-    def condition(self) -> str:
-        """A `where` clause that stops the query at a record with another number of fields than the header."""
-        return f' where case when "{_MISSHAPEN}" then error("{_MISSHAPEN}"::varchar) else true end'
+    def value(self, column: str, kind: str) -> str:
+        """A number with a decimal comma has a point for DuckDB; one with a point is none."""
+        name = database.quoted(column)
+        return f"translate({name}, ',.', '.,')" if self.csv.decimal_comma and is_number(kind) else name
 
-    def problem(self, error: Exception) -> str:
-        """The first record with another number of fields than the header, or else as for any table."""
-        if misshapen := self.file.misshapen_record():
-            line, fields = misshapen
-            return f", line {line:,}: has {counted(fields, 'field')}, the header has {len(self.file.header)}"
-        return super().problem(error)
+    def form(self, column: str, kind: str) -> str:
+        """The form of the texts of a type, where it is not obvious."""
+        return ", written 1234,50" if self.csv.decimal_comma and is_number(kind) else super().form(column, kind)
 
     def place(self, row: int) -> str:
         """The line on which a row starts."""
-        line = self.file.line(row)
-        return super().place(row) if line is None else f"line {line:,}"
-
-    def reason(self, error: Exception) -> str:
-        """The problem that DuckDB finds in a line, without the text of the line."""
-        lines = str(error).strip().splitlines()
-        if "state machine" in lines[0]:
-            return "its lines must all end the same way, and a quote within quotes be doubled"
-        line = re.search(r"CSV Error on (Line: \d+)", lines[0])
-        if line and len(lines) > 2 and lines[1].startswith("Original Line:"):
-            problem = next((text for text in lines[2:] if text.strip()), "")
-            return f"{line[1].lower().replace(':', '')}: {problem[:200]}"
-        return super().reason(error)
+        return f"line {self.file.line(row):,}"
 
 
-@contextmanager
-def _records(path: Path, csv_format: CsvFormat) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """The records of a file, its header included and its empty lines not, each with the line it starts on."""
-    file: IO[str]
-    with (gzip.open if _is_packed(path) else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield _numbered(file, csv_format)
+def header(path: Path, csv_format: CsvFormat, label: str) -> tuple[str, ...]:
+    """The fields of the first record; none where it is no record."""
+    scan = RecordScan(csv_format.delimiter, csv_format.header_line)
+    try:
+        next((batch for batch in scan.batches(utf8_chunks(path, csv_format.encoding, label)) if scan.header), None)
+    except BadRecords:
+        return ()
+    return scan.header
 
 
-def _numbered(file: IO[str], csv_format: CsvFormat) -> Iterator[tuple[int, list[str]]]:
-    records, line = csv.reader(file, delimiter=csv_format.delimiter), 1
-    for fields in records:
-        if fields:
-            yield line, fields
-        line = records.line_num + 1
-
-
-def _detected_format(path: Path) -> CsvFormat:
-    """The format whose delimiter occurs most often in the first line that is not empty."""
-    with (gzip.open if _is_packed(path) else open)(path, "rt", encoding="utf-8-sig") as file:
-        line = next((line for line in file if line.strip("\n")), "")
-    return CsvFormat(max(_DELIMITERS, key=line.count))
-
-
-def _read_through(path: Path, label: str) -> bool:
-    """Whether a file has quotes. It is read to its end, since only there a cut archive shows."""
-    decoder, line, has_quotes = codecs.getincrementaldecoder("utf-8")(), 1, False
-    with (gzip.open if _is_packed(path) else open)(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            if line == 1 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise IngestError(f"{label} is UTF-16; save it as UTF-8")
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                line += error.object.count(b"\n", 0, error.start)
-                byte = f"0x{error.object[error.start]:02x}"
-                raise IngestError(f"{label} is not UTF-8: line {line} holds the byte {byte}") from None
-            if (place := chunk.find(b"\0")) >= 0:
-                line += chunk.count(b"\n", 0, place)
-                raise IngestError(f"{label} is no text: line {line} holds a NUL byte")
-            line += chunk.count(b"\n")
-            has_quotes = has_quotes or b'"' in chunk
-    if decoder.getstate()[0]:
-        raise IngestError(f"{label} is not UTF-8: it ends inside a character, on line {line}")
-    return has_quotes
-
-
-def _is_packed(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"
+def _true_header(lines: Sequence[int], fields: Sequence[int]) -> int | None:
+    """The line of the first of the records at the end that have one number of fields, where all before have fewer."""
+    first = next((place for place in range(len(fields), 0, -1) if fields[place - 1] != fields[-1]), 0)
+    is_below_title = 0 < first <= min(_TITLES, len(fields) - 2) and max(fields[:first]) < fields[-1]
+    return lines[first] if is_below_title else None

@@ -1,28 +1,22 @@
-"""The schema of a raw file without a contract: names that a contract can have, and the narrowest type of each column."""
+"""A raw file without a contract: its format, names that a contract can have, and its rows in inferred types."""
 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
 
 from kit.contracts import CsvFormat
 from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type, short
-from kit.ingest.csv_table import CsvFile, CsvTable
-from kit.ingest.raw_table import RawTable, parquet_columns
+from kit.ingest.csv_dialect import described
+from kit.ingest.csv_table import CsvTable
+from kit.ingest.csv_text import Undeclared
+from kit.ingest.raw_table import RawTable, parquet_columns, reason
+from kit.ingest.text_types import questions, text_types
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
-
-_COLUMNS_AT_ONCE = 20  # one query over hundreds of columns takes gigabytes
-_DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
-# The patterns of texts, the narrowest type first. Digits that start with 0 are identifiers and stay text.
-_PATTERNS = (
-    ("boolean", "true|false|True|False|TRUE|FALSE"),
-    ("bigint", r"[+-]?(0|[1-9][0-9]{0,17})"),
-    ("decimal(18,6)", r"[+-]?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?"),
-    ("double", r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
-    ("date", _DAY),
-    ("timestamp", rf"{_DAY}[ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?"),
-)
 
 
 @dataclass(frozen=True)
@@ -34,8 +28,11 @@ class RawFile:
     csv: CsvFormat
 
     @classmethod
-    def from_path(cls, path: Path) -> "RawFile":
-        """Read the names of the columns and, for a CSV file, its delimiter; raises `IngestError` with one sentence."""
+    def from_path(cls, path: Path, csv: Mapping[str, Any] = MappingProxyType({})) -> "RawFile":
+        """Read the names of the columns and find the format of a CSV file, of which `csv` has the keys that are known.
+
+        Raises `IngestError` with one sentence.
+        """
         import duckdb
 
         if path.is_dir():
@@ -45,30 +42,43 @@ class RawFile:
         if not is_raw_file(path):
             raise IngestError(f"{short(path)} is none of {', '.join(SUFFIXES)}")
         if path.suffix.lower() != ".parquet":
-            file = CsvFile.from_path(path, None, short(path))
+            file = described(path, csv, short(path))
             return cls(path, _proposed_names(path, file.header), file.format)
+        if csv:
+            raise IngestError(f"{short(path)} is no CSV file, which {', '.join(csv)} would describe")
         try:
             with database.connect() as connection:
                 return cls(path, _proposed_names(path, list(parquet_columns(connection, path))), CsvFormat())
         except duckdb.Error as error:
-            raise IngestError(f"{short(path)} cannot be read: {str(error).strip().splitlines()[0]}") from None
+            raise IngestError(f"{short(path)} cannot be read: {reason(error, path)}") from None
 
-    def write(self, target: Path) -> None:
-        """Write the rows as Parquet under the proposed names, each column in the narrowest type that holds all its values.
+    def write(self, target: Path) -> dict[str, str]:
+        """Write the rows as Parquet under the proposed names, each column in a type from which every text comes back.
 
-        The rows are those that a source with these names, types and format lands. Raises `IngestError` for a file that
-        cannot be read to its end, has no rows, or has a type that no contract can have.
+        The rows are those that a source with these names, types and format lands. Return the questions that a person
+        decides about columns that stay text, by name. Raises `IngestError` for a file that cannot be read to its end, has
+        no rows, or has a type that no contract can have.
         """
-        with open_table(short(self.path), self.path, self.names, self.csv) as table:
-            (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
+        with (
+            TemporaryDirectory(prefix="kit-") as folder,
+            open_table(short(self.path), self.path, self.names, self.csv) as table,
+        ):
+            rows = table.rows
+            if rows is None:
+                (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
             if not rows:
                 raise IngestError(f"{short(self.path)} has no rows, so that its types cannot be inferred; give it at least one")
-            is_text = isinstance(table, CsvTable)
-            table.write(dict(self._inferred_types(table) if is_text else self._declared_types(table)), target)
+            if not isinstance(table, CsvTable):
+                table.write(dict(self._declared_types(table)), target)
+                return {}
+            table.keep(Path(folder) / "texts.parquet")
+            types = text_types(table)
+            table.write(types, target)
+            return questions(table, [column for column, kind in types.items() if kind == "varchar"])
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
         for column, declared in table.types.items():
-            kind = "timestamp" if declared.startswith("timestamp_") else normal_type(declared)
+            kind = normal_type(re.sub("^(time|timestamp)_(s|ms|ns)\\b", r"\1", declared))
             if kind is None:
                 allowed = ", ".join(sorted(KNOWN_TYPES))
                 raise IngestError(
@@ -76,24 +86,6 @@ class RawFile:
                     self.path,
                 )
             yield column, kind
-
-    def _inferred_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
-        columns = list(self.names)
-        for start in range(0, len(columns), _COLUMNS_AT_ONCE):
-            some = columns[start : start + _COLUMNS_AT_ONCE]
-            tests = []
-            for column in some:
-                name = database.quoted(column)
-                tests.append(f"max(length(split_part({name}, '.', 2)))")
-                for kind, pattern in _PATTERNS:
-                    test = f"regexp_full_match({name}, {database.literal(pattern)}) and try_cast({name} as {kind}) is not null"
-                    tests.append(f"bool_and({test}) filter ({name} is not null)")
-            results = iter(table.connection.execute(f"select {', '.join(tests)} from raw").fetchone() or ())
-            for column in some:
-                scale = next(results)
-                fitting = [kind for kind, _ in _PATTERNS if next(results)]
-                kind = fitting[0] if fitting else "varchar"
-                yield column, f"decimal(18,{scale})" if kind.startswith("decimal") else kind
 
 
 def identifier(text: str) -> str:
@@ -109,7 +101,8 @@ def _proposed_names(path: Path, header: Sequence[str]) -> dict[str, str]:
     for position, raw_name in enumerate(header, 1):
         name = raw_name if IDENTIFIER.fullmatch(raw_name) else identifier(raw_name) or f"column_{position}"
         if not raw_name.strip():
-            raise IngestError(f"the column {position} has no name in the first line; give it one", path)
+            problem = f"{short(path)}: the column {position} has no name in the first line; give it one"
+            raise Undeclared(f"{problem}, or, if the header is on another line,", headerLine="N")
         if raw_name in names.values():
             raise IngestError(f"the column '{raw_name}' occurs twice; rename one of them", path)
         if name in names:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, database, sha256, sync_path
+from kit.core import IngestError, SourceChanged, database, frame_types, is_failure, sha256, sync_path
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -56,32 +56,62 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.parquet"
     try:
-        if isinstance(returned, str | os.PathLike):
-            path = product.folder / returned
-            if not path.is_file():
-                problem = "is no file, but a folder or a device" if path.exists() else "does not exist"
-                raise IngestError(f"{label}: {path} {problem}; return the path of a file")
-            stamp = _stamp(path)
-            # Another contract reads the same bytes in another way.
-            digest = f"{sha256(path)[:32]}-{schema.digest()}"
-            target = folder / f"{digest}.parquet"
-            if not target.exists():
-                convert(f"{label}: {path.name}", schema, path, temporary)
-                if _stamp(path) != stamp:
-                    raise IngestError(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
-                _move_into_place(temporary, target)
+        path = _file(label, product.folder, returned) if isinstance(returned, str | os.PathLike) else None
+        if path:
+            stamp, content = _stamp(path), sha256(path)
         else:
             _write_frame(label, schema, returned, temporary)
-            digest = f"{sha256(temporary)[:32]}-{schema.digest()}"
-            target = folder / f"{digest}.parquet"
+            content = sha256(temporary)
+        # Another contract reads the same bytes in another way.
+        digest = f"{content[:32]}-{schema.digest()}"
+        target = folder / f"{digest}.parquet"
+        rows = _rows(target, schema)
+        if rows is None:
+            if path:
+                convert(f"{label}: {path.name}", schema, path, temporary)
+                if _stamp(path) != stamp:
+                    raise SourceChanged(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
+            rows = _rows(temporary, schema)
+            if rows is None:
+                raise IngestError(f"{label}: the rows could not be written in the types of the contract")
             _move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    # DuckDB imports pandas for a bound parameter.
-    query = f"select sum(num_rows)::bigint from parquet_file_metadata({database.literal(str(target))})"
-    with database.connect() as connection:
-        (rows,) = connection.execute(query).fetchone() or (0,)
     return LandedSource(source.name, digest, target, rows)
+
+
+def _file(label: str, folder: Path, returned: "str | os.PathLike[str]") -> Path:
+    """The file that a source names; raises `IngestError` when it is none."""
+    try:
+        path = folder / returned
+        if path.is_file():
+            return path
+        problem = "is no file, but a folder or a device" if path.exists() else "does not exist"
+    except OSError as error:  # a name that is too long
+        raise IngestError(f"{label}: the path it returned is invalid: {error.strerror}") from None
+    raise IngestError(f"{label}: {path} {problem}; return the path of a file")
+
+
+def _rows(path: Path, schema: FileSchema) -> int | None:
+    """The number of rows of a landed file; None when there is none, or one that is damaged or has other columns.
+
+    A file is judged by its footer, which is written last.
+    """
+    import duckdb
+
+    if not path.is_file():
+        return None
+    try:
+        with database.connect() as connection:
+            database.add_views(connection, {"landed": [path]})
+            if database.column_types(connection, "landed") != schema.types:
+                return None
+            # DuckDB imports pandas for a bound parameter.
+            query = f"select sum(num_rows)::bigint from parquet_file_metadata({database.file_literal(path)})"
+            (rows,) = connection.execute(query).fetchone() or (0,)
+    except duckdb.Error:
+        return None
+    return int(rows)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -109,7 +139,9 @@ def _call(product: DataProduct, name: str) -> Any:
                 return function()
         except IngestError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise IngestError(f"{name}() failed: {_brief(error)}", path) from error
 
 
@@ -138,23 +170,31 @@ def _load(path: Path, name: str) -> ModuleType:
             spec.loader.exec_module(module)
     except IngestError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         raise IngestError(f"fails on import: {_brief(error)}", path) from error
     return module
 
 
 def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> None:
     write = getattr(frame, "sink_parquet", None) or getattr(frame, "write_parquet", None)
-    if write is None:
+    if write is None or type(frame).__module__.partition(".")[0] != "polars":
         kind = type(frame)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise IngestError(f"{label}: returned {'nothing' if frame is None else f'a {name}'}; return a path or a polars frame")
     loose = target.with_suffix(".loose.parquet")
     try:
         try:
-            write(loose)
-        except Exception as error:
+            problems = list(frame_types.misfits(frame.lazy().collect_schema()))
+            if not problems:
+                write(loose)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             raise IngestError(f"{label}: the frame cannot be written: {_brief(error)}") from error
+        if problems:
+            raise IngestError(f"{label}: the frame: {'; '.join(problems[:3])}")
         convert(f"{label}: the frame", schema, loose, target)
     finally:
         loose.unlink(missing_ok=True)
@@ -163,4 +203,4 @@ def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> No
 def _brief(error: BaseException) -> str:
     """The type of an error and the start of the first line of its message."""
     text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}"
+    return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}".removesuffix(": ")

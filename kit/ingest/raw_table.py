@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.contracts import CsvFormat
-from kit.core import IngestError, database
+from kit.core import IngestError, database, frame_types
 from kit.ingest import casts
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
 
 # So many characters of a value, and names out of many, still make a sentence.
 _SHOWN, _NAMED = 40, 3
+_INT96_LIMITS = {-(2**63), 2**63 - 1}
 
 
 @dataclass
 class RawTable:
     """The view `raw` over one file. `types` are those of its columns, all text for a CSV file, `wanted` those it is written in.
 
-    `names` are the names of the columns in the file.
+    `names` are the names of the columns in the file, `rows` the number of its rows where that was counted apart from DuckDB.
     """
 
     label: str
@@ -33,6 +35,7 @@ class RawTable:
     connection: "duckdb.DuckDBPyConnection"
     types: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
 
     def open(self) -> None:
         """Create the view; raises `IngestError` where the file's columns are not the expected ones."""
@@ -40,7 +43,27 @@ class RawTable:
 
     def write(self, types: Mapping[str, str], target: Path) -> None:
         """Write all rows in these types as Parquet; raises `IngestError`."""
+        self.refuse_types(types)
         self.wanted = types
+        self.write_rows(target)
+
+    def write_rows(self, target: Path) -> None:
+        """Write all rows in the wanted types; an error of DuckDB stops at a value that is not of its type."""
+        columns = [
+            f"{casts.cast(self.value(name, kind), self.types[name], kind)} as {database.quoted(name)}"
+            for name, kind in self.wanted.items()
+        ]
+        query = f"select {', '.join(columns)} from raw"
+        try:
+            copied = self.connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)").fetchone()
+            if self.rows is not None and copied != (self.rows,):
+                raise self.refusal(f": has {self.rows:,} rows, of which {(copied or (0,))[0]:,} could be read")
+        except BaseException:
+            target.unlink(missing_ok=True)  # DuckDB leaves the rows before the one that stopped it
+            raise
+
+    def refuse_types(self, types: Mapping[str, str]) -> None:
+        """Raise `IngestError` for columns that cannot be of these types, whatever their values are."""
         wrong = [
             f"{listed([column])} is {self.types[column][:_SHOWN]}, the contract says {kind}"
             for column, kind in types.items()
@@ -48,17 +71,14 @@ class RawTable:
         ]
         if wrong:
             raise self.refusal(f": {'; '.join(wrong[:_NAMED])}")
-        columns = [f"{casts.cast(name, self.types[name], kind)} as {database.quoted(name)}" for name, kind in types.items()]
-        query = f"select {', '.join(columns)} from raw{self.condition()}"
-        try:
-            self.connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)")
-        except BaseException:
-            target.unlink(missing_ok=True)  # DuckDB leaves the rows before the one that stopped it
-            raise
 
-    def condition(self) -> str:
-        """A `where` clause that stops the query at a record that is not a row of the table."""
-        return ""
+    def value(self, column: str, kind: str) -> str:
+        """SQL for the value of a column, from which it is cast to a type."""
+        return database.quoted(column)
+
+    def form(self, column: str, kind: str) -> str:
+        """The form of the texts of a type, where it is not obvious."""
+        return f", written {casts.FORMS[kind]}" if self.types[column] == "varchar" and kind in casts.FORMS else ""
 
     def name_problem(self, file_names: Sequence[str]) -> str:
         """How the names of columns in the file differ from the expected ones, order aside; empty when they do not."""
@@ -82,7 +102,9 @@ class RawTable:
         """The place, column and value of the first row with a value that is not of its type."""
         import duckdb
 
-        conditions = {column: casts.fits(column, self.types[column], kind) for column, kind in self.wanted.items()}
+        conditions = {
+            column: casts.fits(self.value(column, kind), self.types[column], kind) for column, kind in self.wanted.items()
+        }
         wrong = {column: f"{database.quoted(column)} is not null and not {fits}" for column, fits in conditions.items() if fits}
         if not wrong:
             return None
@@ -101,18 +123,15 @@ class RawTable:
             return None
         number, column, text = row
         kind = self.wanted[column]
-        form = f", written {casts.FORMS[kind]}" if self.types[column] == "varchar" and kind in casts.FORMS else ""
-        return f", {self.place(number)}: {column} is {shown(text)}, the contract says {kind}{form}"
+        return f", {self.place(number)}: {column} is {shown(text)}, the contract says {kind}{self.form(column, kind)}"
 
     def place(self, row: int) -> str:
         """The place of a row, counted from 1."""
         return f"row {row:,}"
 
     def reason(self, error: Exception) -> str:
-        """The start of a DuckDB message, in which the file goes by its name."""
-        first = str(error).strip().partition("\n")[0]
-        text = re.sub(r"^[A-Za-z ]+ Error: ", "", first).replace(str(self.path), self.path.name)
-        return text if len(text) <= 200 else f"{text[:200]} …"
+        """The reason that DuckDB gives for an error."""
+        return reason(error, self.path)
 
 
 class ParquetTable(RawTable):
@@ -120,53 +139,88 @@ class ParquetTable(RawTable):
 
     def open(self) -> None:
         """Create the view over the columns of the file, each under its name in the contract."""
-        file = database.file_literal(self.path)
-        rows = self.connection.execute(f"select name, coalesce(logical_type, '') from parquet_schema({file})").fetchall()
+        schema = f"select name, coalesce(logical_type, '') from parquet_schema({database.file_literal(self.path)})"
+        rows = self.connection.execute(schema).fetchall()
         names = [name for name, _ in rows[1:]]
         file_names = list(parquet_columns(self.connection, self.path))
         if set(file_names) - set(names):  # DuckDB has renamed one of two that differ in upper and lower case only
             times = Counter(name.lower() for name in names)
             alike = [name for name in names if times[name.lower()] > 1]
+            if not alike:
+                raise self.refusal(": a column has no name; give it one")
             raise self.refusal(f": {listed(alike)} name the same column; keep one")
         if problem := self.name_problem(file_names):
             raise self.refusal(f": {problem}")
         # A column without any value has no type of its own.
-        empty = {name for name, kind in rows if kind == "NullType()"}
+        self.empty = {name for name, kind in rows if kind == "NullType()"}
         columns = ", ".join(
-            f"{'null::varchar' if name in empty else _identifier(name)} as {_identifier(column)}"
+            f"{'null::varchar' if name in self.empty else database.identifier(name)} as {database.identifier(column)}"
             for column, name in self.names.items()
         )
-        self.connection.execute(f"create view raw as select {columns} from read_parquet({file})")
+        self.connection.execute(f"create view raw as select {columns} from {database.parquet([self.path])}")
         self.types = database.column_types(self.connection, "raw")
 
-    def write(self, types: Mapping[str, str], target: Path) -> None:
-        """Write all rows; a file that has these names and types already is copied byte for byte."""
-        if self.types != types or any(column != name for column, name in self.names.items()):
-            super().write(types, target)
-            return
-        self.wanted = types
-        self.read_through()
-        shutil.copyfile(self.path, target)
+    def write_rows(self, target: Path) -> None:
+        """Write all rows; a file that has the wanted names and types already is copied byte for byte."""
+        if self.types != self.wanted or self.empty or any(column != name for column, name in self.names.items()):
+            super().write_rows(target)
+        else:
+            self.read_through()
+            shutil.copyfile(self.path, target)
+
+    def refuse_types(self, types: Mapping[str, str]) -> None:
+        """Refuse also columns whose values DuckDB would read as others, without a word in its types.
+
+        These are durations, wide decimals, extension types, and timestamps with nanoseconds that have a zone or are INT96.
+        """
+        import polars as pl
+
+        super().refuse_types(types)
+        frame = pl.scan_parquet(self.path, glob=False, hive_partitioning=False)
+        try:
+            schema = frame.collect_schema()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise self.refusal(f" cannot be read: {reason(error, self.path)}") from None
+        if problems := list(frame_types.misfits(schema)):
+            raise self.refusal(f": {'; '.join(problems[:_NAMED])}")
+        for column, name in self.names.items():
+            if frame_types.is_nanoseconds(schema[name]) and not self.types[column].startswith("timestamp_ns"):
+                self._refuse_nanoseconds(column, frame.select(name).with_row_index(f"{name} row", 1))
+
+    def _refuse_nanoseconds(self, column: str, rows: "pl.LazyFrame") -> None:
+        import polars as pl
+
+        row, name = list(rows.collect_schema())
+        while isinstance(rows.collect_schema()[name], pl.List | pl.Array):
+            rows = rows.explode(name)
+        found = rows.filter(pl.col(name).cast(pl.Int64) % 1000 != 0).head(1).collect()
+        if found.height:
+            place = f", {self.place(found[row][0])}: {column} is"
+            if found[name].cast(pl.Int64)[0] in _INT96_LIMITS:  # polars reads all moments past a limit as the limit
+                raise self.refusal(f"{place} INT96, and before 1678 or after 2261; write timestamps in microseconds instead")
+            text = found[name].cast(pl.String)[0]
+            raise self.refusal(f"{place} {shown(text)}, a column holds microseconds; round it to these")
 
     def read_through(self) -> None:
         """Read every value, so that a damaged file is refused; raises DuckDB's error for it and for a date out of range."""
-        largest = [
-            f"max(case when {name} is null or {fits} then {name} else error({name}::varchar) end)" if fits else f"max({name})"
-            for column, kind in self.types.items()
-            for name, fits in [(database.quoted(column), casts.fits(column, kind, kind))]
-        ]
-        self.connection.execute(f"select {', '.join(largest)} from raw").fetchall()
+        # DuckDB would take a maximum from the footer.
+        values = [f"bit_xor(hash({casts.cast(database.quoted(column), kind, kind)}))" for column, kind in self.types.items()]
+        self.connection.execute(f"select {', '.join(values)} from raw").fetchall()
 
 
 def parquet_columns(connection: "duckdb.DuckDBPyConnection", path: Path) -> dict[str, str]:
     """The columns of a Parquet file with their types, by the names that DuckDB gives them."""
-    rows = connection.execute(f"describe from read_parquet({database.file_literal(path)})").fetchall()
+    rows = connection.execute(f"describe from {database.parquet([path])}").fetchall()
     return {name: kind for name, kind, *_ in rows}
 
 
-def _identifier(name: str) -> str:
-    """One name as an SQL identifier, dots included."""
-    return '"' + name.replace('"', '""') + '"'
+def reason(error: BaseException, path: Path) -> str:
+    """The start of a DuckDB message, in which the file goes by its name."""
+    first = str(error).strip().partition("\n")[0]
+    text = re.sub(r"^[A-Za-z ]+ Error: ", "", first).replace(str(path), path.name)
+    if "encryption_config" in text:
+        return "it is encrypted; deliver it without encryption"
+    return text if len(text) <= 200 else f"{text[:200]} …"
 
 
 def listed(names: Sequence[str]) -> str:

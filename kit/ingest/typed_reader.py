@@ -3,16 +3,20 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kit.contracts import Contract, CsvFormat
 from kit.core import IngestError, database
 from kit.ingest.csv_table import CsvTable
+from kit.ingest.csv_text import utf8_chunks
 from kit.ingest.raw_table import ParquetTable, RawTable
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 """The endings of the names of raw files, in capitals or not."""
+_READER = 2
+"""Increased when the same bytes are read as other values, or refused: what was landed before is not used again."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class FileSchema:
         """A digest of all that decides on how the bytes of a file are read."""
         raw_names = [f" from {self.names[column]}" if self.names[column] != column else "" for column in self.types]
         columns = [f"{column} {kind}{name}" for (column, kind), name in zip(self.types.items(), raw_names, strict=True)]
-        text = ",".join(columns) + (f" {self.csv}" if self.csv != CsvFormat() else "")
+        text = f"{_READER} " + ",".join(columns) + (f" {self.csv}" if self.csv != CsvFormat() else "")
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -62,7 +66,12 @@ def open_table(label: str, path: Path, names: Mapping[str, str], csv: CsvFormat)
 
     if not is_raw_file(path):
         raise IngestError(f"{label} is none of {', '.join(SUFFIXES)}; return the path of such a file, or a polars frame")
-    with database.connect() as connection:
+    with TemporaryDirectory(prefix="kit-") as folder, database.connect() as connection:
+        if csv.encoding != "utf-8" and path.suffix.lower() != ".parquet":
+            copy = Path(folder) / "utf-8.csv"
+            with copy.open("wb") as file:
+                file.writelines(utf8_chunks(path, csv.encoding, label))
+            path, csv = copy, replace(csv, encoding="utf-8")
         # The machine must not decide which moment a text means.
         connection.execute("set timezone = 'UTC'")
         kind = ParquetTable if path.suffix.lower() == ".parquet" else CsvTable

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from kit.core import SqlError
+from kit.lineage import SqlWord, sql_words
 from kit.notebooks import sql_cells
 
 Tables = Mapping[str, Sequence[str]]
@@ -12,10 +14,10 @@ Tables = Mapping[str, Sequence[str]]
 _PORT_IN_PYTHON = re.compile(r"""\.(?:read|scan|to_duckdb|to_pandas)\(\s*["']([\w.]*)$""")
 _PRODUCT = re.compile(r"\s*%mesh\s+(?:pin|refresh)\s+(\w*)$")
 _FRAGMENT = re.compile(r"[\w.]*$")
-_CLAUSE = re.compile(
-    r"\b(select|from|join|on|using|where|having|qualify|describe|summarize|pivot|(?:group|order|partition)\s+by)\b", re.I
-)
-_NAME = re.compile(r"(?<![\w.])([\w.]+)(?=(?:\s+(?:as\s+)?(?!as\b)(\w+))?)", re.I)
+_CLAUSES = {
+    "select", "from", "join", "on", "using", "where", "having", "qualify", "describe", "summarize", "pivot",
+    "group by", "order by", "partition by",
+}  # fmt: skip
 _TABLE_CLAUSES = ("from", "join", "describe", "summarize", "pivot")
 
 
@@ -60,8 +62,8 @@ def _in_sql(typed: str, query: str, fragment: str, tables: Tables) -> Iterator[t
         yield from ((name, "port") for name in tables if "." in name and name.startswith(fragment.lower()))
         yield from ((f"{qualifier}.{name}", "column") for name in columns if name.lower().startswith(last.lower()))
         return
-    clauses = _CLAUSE.findall(typed)
-    if clauses and clauses[-1].lower() in _TABLE_CLAUSES:
+    clauses = [clause for word in sql_words(typed) if (clause := _clause(word))]
+    if clauses and clauses[-1] in _TABLE_CLAUSES:
         yield from ((name, "port" if "." in name else "frame") for name in _matching(fragment, tables))
         return
     names = dict.fromkeys(column for columns in columns_by_name.values() for column in columns)
@@ -70,12 +72,19 @@ def _in_sql(typed: str, query: str, fragment: str, tables: Tables) -> Iterator[t
 
 def _columns_by_name(query: str, tables: Tables) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield the columns of each table in a query under its full name, its last part and its alias."""
-    for match in _NAME.finditer(query):
-        table = match[1] if match[1] in tables else match[1].lower()
+    words = [word for word in sql_words(query) if word.quoted or str(word).lower() != "as"]
+    for word, following in zip_longest(words, words[1:]):
+        table = str(word) if str(word) in tables else str(word).lower()
         if table in tables:
-            alias = [match[2].lower()] if match[2] and not _CLAUSE.fullmatch(match[2]) else []
+            alias = [str(following).lower()] if following and not _clause(following) else []
             for name in (table.lower(), table.rpartition(".")[2].lower(), *alias):
                 yield name, tables[table]
+
+
+def _clause(word: SqlWord) -> str:
+    """Return the keyword of a clause in small letters; an empty text for another word."""
+    text = str(word).lower()
+    return text if text in _CLAUSES and not word.quoted else ""
 
 
 def _ports(tables: Tables) -> list[str]:

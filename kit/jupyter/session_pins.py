@@ -34,7 +34,7 @@ class SessionPins:
         """Return the Parquet files of a port and pin its product; None for a name that is no published port."""
         product, _, name = port.partition(".")
         if product not in self._held:
-            if self._store.read_pointer(product) is None:
+            if not product.isidentifier() or self._store.read_pointer(product) is None:
                 return None
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
@@ -49,11 +49,11 @@ class SessionPins:
     def describe_unknown(self, name: str) -> str:
         """Return the message for a name in a query that is no port."""
         product, dot, port = name.partition(".")
+        if dot and self.files(name) is not None:
+            return f'\'{name}\' is one name; write {name} without quotes, or "{product}"."{port}"'
         if dot and product in self._held:
             snapshot = self._held[product].snapshot
             known = sorted(snapshot.manifest["ports"])
-            if port in known:
-                return f'\'{name}\' is one name; write {name} without quotes, or "{product}"."{port}"'
             near = get_close_matches(port, known, n=2)
             return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_suggest(near) or _enumerate(known)}"
         if dot and product in (summary.name for summary in self._all_summaries()):

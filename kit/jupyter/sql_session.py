@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kit.core import KitError, SqlError, database, sandbox
 from kit.jupyter.session_pins import BuildPins, SessionPins
 from kit.jupyter.sql_errors import explain
+from kit.lineage import sql_words
 from kit.mesh import Context
 from kit.notebooks import RUN_FILE, asset
 
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-_QUALIFIED = re.compile(r'"?\b([a-z]\w*)"?\s*\.\s*"?([a-z]\w*)', re.IGNORECASE | re.ASCII)
-_WORD = re.compile(r"[^\W\d]\w*")
-_SHOW = re.compile(r"\s*(show|pragma)\b", re.IGNORECASE)
 _READING = ("SELECT", "EXPLAIN")
+_NO_READING = ("show", "pragma")  # which DuckDB takes for one
 _IN_NO_FRAME = re.compile(r"\b(INTERVAL|UNION)\b")
 
 
@@ -67,9 +66,10 @@ class SqlSession:
         if len(statements) != 1:
             raise SqlError(f"{len(statements) or 'no'} queries; write one in each cell")
         kind = statements[0].type.name
-        if kind not in _READING or _SHOW.match(query):
+        first = str(next(iter(sql_words(query)), "")).lower()
+        if kind not in _READING or first in _NO_READING:
             raise SqlError(
-                f"'{_WORD.findall(query)[0].lower()}' is no query of ports: write select, from, with, describe, summarize, "
+                f"'{first}' is no query of ports: write select, from, with, describe, summarize, "
                 "pivot or explain; kit.open() lists the ports"
             )
         for name in sorted(statements[0].named_parameters):
@@ -83,13 +83,13 @@ class SqlSession:
 
     def _create_tables(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> None:
         """Create the tables that the text names, and confine the connection to their files."""
-        tables = {}
-        for product, port in dict.fromkeys(_QUALIFIED.findall(query.lower())):
-            files = self.pins.files(f"{product}.{port}")
-            if files is not None:
-                tables[f"{product}.{port}"] = files
+        words, tables = sql_words(query), {}
+        for product, *rest in dict.fromkeys(word.parts[:2] for word in words):
+            port = ".".join((product, *rest)).lower()
+            if rest and (files := self.pins.files(port)) is not None:
+                tables[port] = files
         database.add_views(connection, tables)
-        for name in dict.fromkeys(_WORD.findall(query)):
+        for name in dict.fromkeys(part for word in words for part in word.parts):
             if _is_frame(names.get(name)):
                 if find_spec("pyarrow") is None:
                     raise KitError(f"to query '{name}' in SQL, pyarrow must be installed; run `pip install pyarrow`")

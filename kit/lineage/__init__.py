@@ -17,11 +17,12 @@ from kit.lineage.graph import (
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
 from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
-from kit.lineage.sql import SqlReader
+from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
 
 __all__ = [
     "LineageNode",
     "SqlReader",
+    "SqlWord",
     "affected_columns",
     "column_lineage",
     "column_use",
@@ -32,9 +33,12 @@ __all__ = [
     "ingest_reads",
     "lineage",
     "lineage_svg",
+    "names_in",
     "notebook_columns",
     "notebook_reads",
     "product_nodes",
+    "read_sql",
     "sql_references",
+    "sql_words",
     "upstream",
 ]

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ _LEAD_OUT = re.compile(
     r"(duckdb|pragma|sqlite|postgres|mysql|ducklake|iceberg|delta|parquet|enable|disable|force|truncate)_\w+"
 )
 _CHANGES = {"Create", "Insert", "Update", "Delete", "Drop", "Alter", "Merge", "TruncateTable"}
+_WORD = re.compile(r"[^\W\d][\w ]*")  # `GROUP BY` is one token
 _NO_NAME = re.compile(r"[./\\*?\[:]")
 
 
@@ -64,6 +66,39 @@ def names_in(sql: str) -> frozenset[str]:
     trees, error = _parsed(sql)
     names = re.findall(r"\w+", sql) if error else [name.name for tree in trees for name in tree.find_all(exp.Identifier)]
     return frozenset(name.lower() for name in names)
+
+
+@dataclass(frozen=True)
+class SqlWord:
+    """A keyword, or a name by its parts; `quoted` when one of them is."""
+
+    parts: tuple[str, ...]
+    quoted: bool
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+
+def sql_words(sql: str) -> list[SqlWord]:
+    """The keywords and names of a text, which may be unfinished, in order; strings, comments and numbers are left out."""
+    import sqlglot
+    from sqlglot import TokenType
+    from sqlglot.errors import TokenError
+
+    words: list[SqlWord] = []
+    for closing in ("", "'", '"', "$$", "*/"):
+        with suppress(TokenError):
+            before = None
+            for token in sqlglot.tokenize(sql + closing, read="duckdb"):
+                quoted = token.token_type is TokenType.IDENTIFIER
+                if quoted or (token.token_type is not TokenType.STRING and _WORD.fullmatch(token.text)):
+                    word = words.pop() if before == "." else SqlWord((), quoted=False)
+                    words.append(SqlWord((*word.parts, token.text), word.quoted or quoted))
+                    before = "word"
+                else:
+                    before = "." if before == "word" and token.token_type is TokenType.DOT else None
+            return words
+    return words
 
 
 class SqlReader:

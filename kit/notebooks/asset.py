@@ -9,21 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import Config, KitError, NotATable, UnknownName, database
+from kit.core import Config, KitError, UnknownName, database
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
+from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
 from kit.storage import Snapshot, Store, hold_until_exit, serving_port
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-# How to turn other objects into a DataFrame.
-_CONVERSIONS = {
-    "LazyFrame": "collect() it first", "Series": "to_frame() it first", "DuckDBPyRelation": "take its pl()",
-    "GroupBy": "aggregate it first", "DataFrameGroupBy": "aggregate it first", "Table": "wrap it in pl.DataFrame()",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,9 +96,10 @@ def output(port: str, frame: Any) -> Preview | None:
     """Hand over the table that a notebook makes, as a polars (or pandas) DataFrame.
 
     In a build it is staged for audit and publication. By hand it is checked against its contract and shown, not published;
-    outside a domain folder it is only shown. Raises `KitError` when columns or types differ from those of the contract.
+    outside a domain folder it is only shown. Raises `KitError` when columns or types differ from those of the contract, and
+    where an index, names or values of the frame would be lost.
     """
-    table = _table(frame)
+    table = as_table(frame)
     run = current_run()
     if run is not None:
         if port != run["port"]:
@@ -178,20 +173,6 @@ def _current_inputs(config: Config, product: DataProduct) -> Inputs:
         table = serving_port(product, item, snapshots[name])
         files[item.name], versions[item.name] = tuple(snapshots[name].files(table)), snapshots[name].version
     return Inputs(files, versions)
-
-
-def _table(frame: Any) -> "pl.DataFrame":
-    """Return a frame as a polars DataFrame; raises `KitError` for another type, and for an index that would be lost."""
-    import polars as pl
-
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    name, module = type(frame).__name__, type(frame).__module__
-    if name != "DataFrame" or module.partition(".")[0] != "pandas":
-        raise NotATable(f"kit.output takes a polars or pandas DataFrame, not a {name}; {_CONVERSIONS.get(name, 'make it one')}")
-    if index := [str(level) for level in frame.index.names if level is not None]:
-        raise KitError(f"the index of the frame holds {', '.join(index)}, which a port would lose; reset_index() first")
-    return pl.DataFrame(frame)
 
 
 def _write(table: "pl.DataFrame", contract: Contract | None, target: Path) -> None:

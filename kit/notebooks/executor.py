@@ -54,7 +54,7 @@ def execute(
         ) from None
     except DeadKernelError:
         raise NotebookError("the kernel died, as it does when memory runs out", path) from None
-    except nbformat.ValidationError as error:
+    except (nbformat.ValidationError, nbformat.reader.NotJSONError, RecursionError) as error:
         raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:
         raise NotebookError(f"the kernel did not start: {_line(error)}; its log is {run.log}", path) from None

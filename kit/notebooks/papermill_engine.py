@@ -1,15 +1,19 @@
 """The papermill engine of the kit: runs a notebook in a kernel that has been started, and limits its output."""
 
+import asyncio
+import contextlib
 import json
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
 
-from kit.core import Secrets
+from kit.core import Secrets, SignalHandlers
 from kit.notebooks.kernel import Kernel
 
 ENGINE = "kit"
@@ -25,9 +29,26 @@ def register() -> None:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Keeps at most `remaining` bytes of output, so that a cell cannot fill memory and disk."""
+    """Keeps at most `remaining` bytes of output, so that a cell cannot fill memory and disk; leaves signals to the build."""
 
     remaining = Integer(0)
+
+    def execute(self, **options: Any) -> Any:
+        self.handlers = SignalHandlers()
+        try:
+            return super().execute(**options)
+        except KeyboardInterrupt:
+            _cancel_tasks()
+            raise
+
+    async def async_start_new_kernel_client(self, **options: Any) -> Any:
+        # nbclient has just replaced the handlers: by its own, a signal ends the kernel, but not the build.
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(RuntimeError):  # outside of the main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        self.handlers.restore()
+        return await super().async_start_new_kernel_client(**options)
 
     def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
         if msg["msg_type"] == "error":  # the reason of a failure is never cut
@@ -69,6 +90,17 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
+
+
+def _cancel_tasks() -> None:
+    """End the tasks that an interrupt left behind in the event loop of this thread, unless they belong to somebody else."""
+    loop = ensure_event_loop()
+    if loop.is_running():
+        return
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 def _scrubbed_save(nb_man: Any, secrets: Secrets) -> Callable[..., None]:

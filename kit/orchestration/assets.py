@@ -2,24 +2,25 @@
 
 import hashlib
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 import dagster as dg
 
-from kit.build import BuildRequest, ExpectedCheck, Outcome, expected_checks
+from kit.build import BuildRequest, ExpectedCheck, Outcome, expected_checks, published_checks
 from kit.contracts import Check, Contract
-from kit.core import Config
+from kit.core import Config, KitError, ended_after_signal
 from kit.dbt.project import Project
 from kit.lineage import LineageNode, product_nodes
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration import automation, run_config
-from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, hold_run_lock
+from kit.orchestration.dagster_internals import is_valid_email
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
+from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Snapshot
 
 PREFIX = "build_"
@@ -33,7 +34,8 @@ _KINDS = {
     "port": {"dbt", "duckdb", "port"},
     "notebook": {"jupyter", "papermill", "port"},
 }
-_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
+_RETRY_SECONDS = (30, 60, 120)
+"""The waits before the retries of a failure that may pass. Not a retry policy of Dagster: that retries interrupts too."""
 
 
 def asset_key(node: str) -> dg.AssetKey:
@@ -67,19 +69,49 @@ class ProductAssets:
             check_specs=[_check_spec(*place, expected) for place, expected in self.checks.items()],
             can_subset=True,
             pool=None if self.attended else product.name,
-            retry_policy=None if self.attended else _RETRY,
             config_schema=run_config.schema(product),
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:
-            hold_run_lock(self.config, context.run.run_id)
+            if not context.selected_asset_keys:
+                yield from self.judge(context)
+                return
             step_config = context.op_execution_context.op_config
-            keys = tuple(context.partition_keys) if context.has_partition_key_range or context.has_partition_key else ()
-            with _interruptible():
-                outcome = self.builder(product, BuildRequest(step_config.get("parameters", {}), keys, step_config["force"]))
+            keys = self.requested_partitions(context)
+            run = RunWatch(context.instance, context.run.run_id)
+            request = BuildRequest(step_config.get("parameters", {}), keys, step_config["force"], run.canceled)
+            with self.ended_after_signal(), run.interrupting(self.config):
+                outcome = self.builder(product, request)
             yield from self.report(context, outcome, keys)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
 
         return step
+
+    def judge(self, context: dg.AssetExecutionContext) -> Iterator[Report]:
+        """Yield the results of checks that were selected without their assets: those of the published snapshot."""
+        try:
+            checks = published_checks(self.config, self.product)
+        except KitError as error:
+            raise dg.Failure(str(error)) from None
+        yield from self.evaluations(checks, context.selected_asset_check_keys)
+
+    def requested_partitions(self, context: dg.AssetExecutionContext) -> tuple[str, ...]:
+        """Return the partitions of a run; raises `dagster.Failure` when none was selected, which a click should not build."""
+        if not self.partitions:
+            return ()
+        if context.has_partition_key_range or context.has_partition_key:
+            return tuple(context.partition_keys)
+        if self.attended:
+            return ()  # there are none: the build fails with the reason
+        name = self.product.name
+        raise dg.Failure(
+            f"'{name}' is partitioned; select the partitions to build, or run `kit run {name}` for all that are due"
+        )
+
+    def ended_after_signal(self) -> AbstractContextManager[None]:
+        """End a process of Dagster that does not notice an interrupt; the one of a person is left to its command."""
+        return nullcontext() if self.attended else ended_after_signal()
 
     def spec(self, node: LineageNode) -> dg.AssetSpec:
         """Return the definition of one asset."""
@@ -112,12 +144,12 @@ class ProductAssets:
         return automation.condition(frequency, self.stubs, self.partitions is not None)
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
-        """Yield the materializations and check results of a build; raises `dagster.Failure` when it failed."""
+        """Yield the materializations and check results of a build; raises `Failure` or `RetryRequested` when it failed."""
         checks: Iterable[Check] = outcome.checks
         if outcome.status in NOTHING_TO_DO and outcome.snapshot and context.selected_asset_check_keys:
             # The selected checks were made when this snapshot was built, and their results are still valid.
             checks = map(Check.from_json, outcome.snapshot.manifest["checks"])
-        by_asset = self.metadata(outcome, outcome.snapshot) if outcome.snapshot else {}
+        by_asset = self.metadata(outcome.snapshot, outcome.status, outcome.notebooks) if outcome.snapshot else {}
         for key, metadata in by_asset.items():
             version = dg.DataVersion(str(metadata.pop("content")))
             if key in context.selected_asset_keys:
@@ -127,23 +159,53 @@ class ProductAssets:
                 tags = {"dagster/data_version": version.value}
                 for partition in partitions or (None,):
                     yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
-        names = {(expected.table, expected.rule, expected.origin): place for place, expected in self.checks.items()}
-        for check in checks:
-            if place := names.get((check.table, check.rule, check.origin)):
-                yield _evaluation(*place, check)
+        yield from self.evaluations(checks)
         if outcome.failed:
-            notebooks = _notebooks(outcome.notebooks)
-            raise dg.Failure(outcome.message, metadata=notebooks, allow_retries=outcome.passing)
+            failure = dg.Failure(outcome.message, metadata=_notebooks(outcome.notebooks))
+            attempt = context.op_execution_context.retry_number
+            if self.attended or not outcome.may_pass or attempt >= len(_RETRY_SECONDS):
+                raise failure
+            seconds = _RETRY_SECONDS[attempt]
+            context.log.warning(f"{self.product.name}: retried in {seconds} s because {outcome.may_pass}")
+            raise dg.RetryRequested(len(_RETRY_SECONDS), seconds) from failure
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 
-    def metadata(self, outcome: Outcome, snapshot: Snapshot) -> dict[dg.AssetKey, dict[str, Any]]:
-        """Return the metadata of each asset of a snapshot; `content` differs when the data of the asset differs."""
+    def in_manifest(self, key: dg.AssetKey) -> bool:
+        """Return whether a manifest lists this asset, as it lists ports and sources."""
+        return self.nodes[key].kind != "model"
+
+    def evaluations(
+        self, checks: Iterable[Check], selected: Set[dg.AssetCheckKey] = frozenset()
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        """Yield the results of checks, in Dagster's terms; of `selected` ones also those that were not made."""
+        made = {(check.table, check.rule, check.origin): check for check in checks}
+        for (key, name), expected in self.checks.items():
+            check = made.get((expected.table, expected.rule, expected.origin))
+            if selected and dg.AssetCheckKey(key, name) not in selected:
+                continue
+            if check:
+                yield _evaluation(key, name, check)
+            elif selected:
+                text = "The published snapshot was built before this check existed; build the product to make it."
+                severity = dg.AssetCheckSeverity.WARN
+                yield dg.AssetCheckEvaluation(asset_key=key, check_name=name, passed=False, severity=severity, description=text)
+
+    def metadata(
+        self, snapshot: Snapshot, status: str, notebooks: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[dg.AssetKey, dict[str, Any]]:
+        """Return the metadata of each asset of a snapshot; `content` differs when the data of the asset differs.
+
+        `status` is that of the build, or the reason why the snapshot became current. Tables that are newer than the snapshot
+        are left out.
+        """
         result = {}
         for key, node in self.nodes.items():
             port = self.product.port(node.table)
-            metadata: dict[str, Any] = {"snapshot": snapshot.version, "build": str(outcome.status)}
+            metadata: dict[str, Any] = {"snapshot": snapshot.version, "build": str(status)}
             if node.kind == "source":
-                landed = snapshot.manifest["sources"].get(node.table.partition(".")[2], {})
+                landed = snapshot.manifest["sources"].get(node.table.partition(".")[2])
+                if landed is None:
+                    continue
                 metadata |= {"dagster/row_count": landed.get("rows"), "content": landed.get("digest")}
                 metadata["rows set aside"] = landed.get("quarantined")
             elif port and port.name in snapshot.manifest["ports"]:
@@ -156,27 +218,14 @@ class ProductAssets:
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }
-                executed = {name: path for name, path in outcome.notebooks.items() if name.partition(".")[0] == port.name}
+                executed = {name: path for name, path in notebooks.items() if name.partition(".")[0] == port.name}
                 metadata |= _notebooks(executed)
             elif port:
-                continue  # the port is newer than this snapshot
+                continue
             else:
                 metadata["content"] = snapshot.fingerprint[:16]
             result[key] = {name: value for name, value in metadata.items() if value is not None}
         return result
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at an interrupt: dbt and DuckDB do not end a query for Dagster's own exception."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _notebooks(executed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
@@ -250,9 +299,9 @@ def _source_contract(product: DataProduct, node: LineageNode) -> Contract | None
 
 
 def _owner(product: DataProduct) -> str:
-    """Return the owner's e-mail address, or a team of that name."""
+    """Return the owner's e-mail address, or a team of that name where Dagster does not accept the address."""
     contact = product.owner_contact
-    return contact if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", contact) else f"team:{contact}"
+    return contact if is_valid_email(contact) else f"team:{contact}"
 
 
 def _tag(text: str) -> str:

@@ -4,16 +4,23 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.utils import is_valid_email
+
+if TYPE_CHECKING:
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "fail_run", "open_instance", "web_app",
+    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted",
+    "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -42,6 +49,15 @@ retention:
 """`dagster.yaml` of a new home."""
 
 
+def __getattr__(name: str) -> Any:
+    """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
+    if name != "SqliteEventLogStorage":
+        raise AttributeError(name)
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+    return SqliteEventLogStorage
+
+
 def open_instance(folder: Path) -> dg.DagsterInstance:
     """Open the instance of a home and create or migrate its databases, which else happens at the first use of each."""
     instance = dg.DagsterInstance.from_config(str(folder))
@@ -51,10 +67,47 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     return instance
 
 
-def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
-    """Mark a run as failed and free the pool slots that it holds."""
-    instance.report_run_failed(run, message)
+def cancel_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    """Mark a run as canceled and free the pool slots that it holds."""
+    instance.report_run_canceled(run, message)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def end_runs_when_interrupted() -> None:
+    """Make an interrupt end a run of this process at once, as canceled, from now on.
+
+    Dagster sleeps through it while a step waits for a retry or for a slot of its pool, and takes a run as failed that
+    nobody terminated in its web UI.
+    """
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._core.executor.in_process import InProcessExecutor
+
+    if not hasattr(InProcessExecutor.execute, "__wrapped__"):
+        InProcessExecutor.execute = _canceling(InProcessExecutor.execute)  # type: ignore[method-assign]
+        ActiveExecution.sleep_til_ready = _interruptible(ActiveExecution.sleep_til_ready)  # type: ignore[method-assign, assignment]
+
+
+def _canceling(execute: Callable[..., Iterator[dg.DagsterEvent]]) -> Callable[..., Iterator[dg.DagsterEvent]]:
+    @wraps(execute)
+    def wrapper(executor: "InProcessExecutor", plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        try:
+            yield from execute(executor, plan_context, execution_plan)
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            run = plan_context.instance.get_run_by_id(plan_context.run_id)
+            if run and not run.is_finished and run.status != dg.DagsterRunStatus.CANCELING:
+                plan_context.instance.report_run_canceling(run, "The process of this run was interrupted.")
+            raise
+
+    return wrapper
+
+
+def _interruptible(sleep_til_ready: "Callable[[ActiveExecution], None]") -> "Callable[[ActiveExecution], None]":
+    @wraps(sleep_til_ready)
+    def wrapper(execution: "ActiveExecution") -> None:
+        with dg.raise_execution_interrupts():
+            sleep_til_ready(execution)
+
+    return wrapper
 
 
 def asset_job(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.JobDefinition:

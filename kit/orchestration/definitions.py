@@ -9,12 +9,16 @@ import dagster as dg
 from kit.build import build
 from kit.core import Config, KitError
 from kit.mesh import Broken, Context, Mesh
-from kit.orchestration import automation
+from kit.orchestration import automation, publications
 from kit.orchestration.assets import Builder, ProductAssets
-from kit.orchestration.dagster_internals import STEP_LOGGER
+from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_interrupted
 
 # The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
 logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
+end_runs_when_interrupted()
+
+REASON = "error"
+"""The key, in the metadata of the asset of a domain in error, of the reason."""
 
 
 @dg.definitions
@@ -37,18 +41,23 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
     """
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
+    products: list[ProductAssets] = []
     assets: list[dg.AssetsDefinition] = []
     schedules = []
     for product in mesh.products:
         try:
-            assets.append(ProductAssets(config, mesh, product, attended, builder).assets())
-        except (KitError, dg.DagsterError) as error:
-            broken.append(Broken.from_error(product.folder, error))
+            product_assets = ProductAssets(config, mesh, product, attended, builder)
+            assets.append(product_assets.assets())
+            products.append(product_assets)
+        except Exception as error:  # the other products are built
+            reason = error if isinstance(error, KitError) else KitError(f"{type(error).__name__}: {error}")
+            broken.append(Broken.from_error(product.folder, reason))
             continue
         if product.schedule:
             schedules.append(automation.schedule(config, product))
     assets += [_broken(item) for item in broken]
-    return dg.Definitions(assets=assets, schedules=schedules, sensors=[automation.sensor()], executor=dg.in_process_executor)
+    sensors = [automation.sensor(), publications.sensor(config, products)]
+    return dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
 
 
 def _broken(item: Broken) -> dg.AssetsDefinition:
@@ -59,6 +68,7 @@ def _broken(item: Broken) -> dg.AssetsDefinition:
         group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
         description=f"This domain is in error:\n\n{item.finding}",
         kinds={"broken"},
+        metadata={REASON: str(item.finding)},
         automation_condition=automation.once(),
     )
     def broken() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from kit.build import BuildPlan, BuildRequest, Outcome, Progress, build, check_due
+from kit.build import BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
 from kit.core import Config, KitError
 from kit.mesh import DataProduct, Mesh
 
@@ -34,6 +34,9 @@ def execute(
             outcome = build(config, product, request, planned=plans.get(product.name), progress=progress)
         return done(outcome)
 
+    def refuse(product: DataProduct, reason: str) -> None:
+        done(refused(config, product, requests[product.name], reason))
+
     due: list[DataProduct] = []
     for product in products:
         request = requests[product.name]
@@ -41,12 +44,13 @@ def execute(
             with watch() as progress:
                 checked = check_due(config, product, request, progress)
             if checked.outcome:
-                done(checked.outcome)
+                if done(checked.outcome).interrupted:
+                    raise KeyboardInterrupt
                 continue
             plans[product.name] = checked.plan
         due.append(product)
     while due:
-        _run(config, mesh, _wave(due), requests, run)
+        _run(config, mesh, _wave(due), requests, run, refuse)
         waiting = [product for product in due if product.name not in outcomes]
         if waiting == due:
             raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
@@ -64,13 +68,13 @@ def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
 
 def _run(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest],
-    builder: Callable[[DataProduct, BuildRequest], Outcome],
+    builder: Callable[[DataProduct, BuildRequest], Outcome], refuse: Callable[[DataProduct, str], None],
 ) -> None:  # fmt: skip
     import dagster as dg
 
     from kit.orchestration.assets import PREFIX
     from kit.orchestration.dagster_internals import asset_job
-    from kit.orchestration.definitions import definitions
+    from kit.orchestration.definitions import REASON, definitions
     from kit.orchestration.instance import instance
 
     outcomes: dict[str, Outcome] = {}
@@ -80,16 +84,24 @@ def _run(
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        request = replace(requests[product.name], partitions=step_request.partitions)
+        request = replace(requests[product.name], partitions=step_request.partitions, canceled=step_request.canceled)
         try:
-            outcomes[product.name] = builder(product, request)
+            outcome = outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             interrupted = True
             raise
-        return outcomes[product.name]
+        interrupted = outcome.interrupted
+        return outcome
 
     mesh_definitions, names = definitions(config, mesh, requested), {product.name for product in products}
-    assets = {spec.key for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names}
+    specs = [spec for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names]
+    reasons = {spec.group_name: spec.metadata[REASON] for spec in specs if REASON in spec.metadata}
+    for product in products:
+        if product.name in reasons:
+            refuse(product, str(reasons[product.name]))
+    assets = {spec.key for spec in specs if spec.group_name not in reasons}
+    if not assets:
+        return
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = asset_job(mesh_definitions, assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

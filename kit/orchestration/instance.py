@@ -28,8 +28,7 @@ NOTEBOOK_PAGE = f"{WEB_ROOT}/notebook"
 
 _STARTING = timedelta(seconds=40)
 _LOCKS = "alive"
-_held: dict[str, int] = {}
-"""Open descriptors of the locked files of this process, by run."""
+_IN_PROGRESS = b"a step is in progress"
 
 
 def home(config: Config) -> Path:
@@ -62,36 +61,51 @@ def _absolute(settings: str, folder: Path) -> str:
     return settings.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
 
 
-def hold_run_lock(config: Config, run_id: str) -> None:
-    """Hold a lock that shows, until this process ends (however it ends), that it executes a run."""
-    if run_id in _held:
-        return
-    path = _lock_file(config, run_id)
-    make_folder(path.parent)
-    # A bare descriptor: it is never closed, the lock ends with the process.
-    _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(_held[run_id], fcntl.LOCK_SH)
+@contextmanager
+def hold_run_lock(config: Config, run_id: str) -> Iterator[None]:
+    """Hold a lock that shows, until this process ends (however it ends), that it executes a run.
+
+    The locked file says so long as the block runs that a step is in progress: a process that leaves it so was killed.
+    """
+    if run_id not in _held:
+        path = _lock_file(config, run_id)
+        make_folder(path.parent)
+        # A bare descriptor: it is never closed, the lock ends with the process.
+        _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(_held[run_id], fcntl.LOCK_SH)
+    os.pwrite(_held[run_id], _IN_PROGRESS, 0)
+    try:
+        yield
+    finally:
+        os.ftruncate(_held[run_id], 0)
+
+
+_held: dict[str, int] = {}
+"""Open descriptors of the locked files of this process, by run."""
 
 
 def sweep(config: Config, opened: "dg.DagsterInstance") -> list[str]:
-    """Fail the runs whose process has ended and free their pool slots; returns their ids."""
+    """Cancel the runs whose process has ended before they did, and free their pool slots; returns their ids."""
     import dagster as dg
 
-    from kit.orchestration.dagster_internals import fail_run
+    from kit.orchestration.dagster_internals import cancel_run
 
-    ended = []
+    killed = []
     unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     for record in opened.get_run_records(dg.RunsFilter(statuses=unfinished)):
-        run = record.dagster_run
-        if _is_alive(_lock_file(config, run.run_id), record.update_timestamp):
-            continue
-        fail_run(opened, run, "The process that ran this has ended; readers keep the snapshots they had.")
-        ended.append(run.run_id)
+        if not _is_alive(_lock_file(config, record.dagster_run.run_id), record.update_timestamp):
+            killed.append(record.dagster_run)
     locks = home(config) / _LOCKS
     for path in locks.iterdir() if locks.is_dir() else ():
         if not _is_alive(path, datetime.now(UTC)):
+            # Dagster's code server may have noticed the end first, and taken it for a failure of the run.
+            run = opened.get_run_by_id(path.name) if path.read_bytes() == _IN_PROGRESS else None
+            if run and run.status == dg.DagsterRunStatus.FAILURE:
+                killed.append(run)
             path.unlink(missing_ok=True)
-    return ended
+    for run in killed:
+        cancel_run(opened, run, "The process that ran this has ended; readers keep the snapshots they had.")
+    return [run.run_id for run in killed]
 
 
 def _is_alive(lock_file: Path, since: datetime) -> bool:

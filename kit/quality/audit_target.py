@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kit.contracts import Assertion, ConsumerContract, Contract, Rule
+from kit.contracts import Assertion, Check, ConsumerContract, Contract, Rule
 from kit.mesh import RAW, DataProduct, OutputPort
 from kit.quality import suite
 
@@ -68,6 +68,16 @@ def provider_rules(target: AuditTarget, clock: datetime, committed: Path | None)
 def consumer_rules(need: ConsumerContract, clock: datetime) -> list[Rule]:
     """Return the rules of a consumer's contract, named as checks of the provider."""
     return [need.named(rule) for rule in (*suite.contract_rules(need.contract), *_latency(need.contract, clock))]
+
+
+def age_checks(target: AuditTarget, newest: str, clock: datetime) -> list[Check]:
+    """Return the checks of a contract about the age of a table's data, whose newest value is known, at `clock`."""
+    checks = []
+    for rule in _latency(target.contract, clock):
+        oldest, latest = (datetime.fromisoformat(str(rule.assertion.kwargs[name])) for name in ("min_value", "max_value"))
+        passed = oldest <= datetime.fromisoformat(newest) <= latest
+        checks.append(Check(target.table, rule.name, "contract", passed, rule.severity, observed=newest, note=rule.description))
+    return checks
 
 
 def _latency(contract: Contract, clock: datetime) -> Iterator[Rule]:

@@ -128,13 +128,13 @@ def entry(table: str, contract: Contract, files: Sequence[Path]) -> dict[str, An
 
 
 def _set_aside(connection: Any, files: Sequence[Path]) -> int:
-    each = [f"(select count(distinct row_number) from read_parquet({database.literal(str(file))}))" for file in files]
+    each = [f"(select count(distinct row_number) from {database.parquet([file])})" for file in files]
     (rows,) = connection.execute(f"select {' + '.join(each)}").fetchone()
     return int(rows)
 
 
 def _rows(connection: Any, file: Path) -> int:
-    (rows,) = connection.execute(f"select count(*) from read_parquet({database.literal(str(file))})").fetchone()
+    (rows,) = connection.execute(f"select count(*) from {database.parquet([file])}").fetchone()
     return int(rows)
 
 

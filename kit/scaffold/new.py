@@ -1,8 +1,10 @@
 """New data products, ports and notebooks, made in a copy of the mesh, checked there, and then written together."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from kit.core import Config, KitError, UnknownName, yaml_writer
 from kit.ingest import land
@@ -37,17 +39,30 @@ class Owner:
 
 @dataclass(frozen=True)
 class Scaffolded:
-    """The folder of a product, the id of its new port (of the sample, the first one) and all files written."""
+    """The folder of a product, the id of its new port (of the sample, the first one) and all files written.
+
+    `questions` are those that a person decides about columns of a file, by their names.
+    """
 
     folder: Path
     port: str
     files: tuple[Path, ...]
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
-def new_product(context: Context, name: str, owner: Owner, domain: str, origin: str | None, port: str | None) -> Scaffolded:
+def new_product(
+    context: Context,
+    name: str,
+    owner: Owner,
+    domain: str,
+    origin: str | None,
+    port: str | None,
+    csv: Sequence[str] = (),
+) -> Scaffolded:
     """Make a data product from a file, a port or a notebook, or without an `origin` from the sample.
 
-    It builds without a change by hand. Raises `KitError`, and then nothing was written.
+    `csv` says how a CSV file is written: texts such as `delimiter=;`. The product builds without a change by hand.
+    Raises `KitError`, and then nothing was written.
     """
     config = context.config
     check_new_product(config, name)
@@ -57,6 +72,7 @@ def new_product(context: Context, name: str, owner: Owner, domain: str, origin: 
         templates.MAIL: owner.mail,
         templates.DOMAIN: yaml_writer.inline(domain),
     }
+    questions: Mapping[str, str] = {}
     with mesh_copy(config, name) as copy:
         copy.folder.mkdir()
         if origin is None:
@@ -67,15 +83,16 @@ def new_product(context: Context, name: str, owner: Owner, domain: str, origin: 
                 write(copy.folder / path, text)
             changes = copy.changes()
         else:
-            files = files_from_origin(context, name, port, origin, copy.folder)
+            files = files_from_origin(context, name, port, origin, copy.folder, csv)
+            questions = files.questions
             port = str(files.output["name"])
             for path, text in templates.empty_product(names).items():
                 write(copy.folder / path, text)
             changes = add_port(copy, context.mesh, files)
-    return _apply(config.domains / name, f"{name}.{port}", changes)
+    return _apply(config.domains / name, f"{name}.{port}", changes, questions)
 
 
-def new_port(context: Context, id: str, origin: str) -> Scaffolded:  # noqa: A002 (it is the port's id)
+def new_port(context: Context, id: str, origin: str, csv: Sequence[str] = ()) -> Scaffolded:  # noqa: A002 (the port's id)
     """Make a dbt port of an existing product from a file or another port; see `new_product`."""
     product, port = check_new_port(context.mesh, id)
     if product.partitions:
@@ -83,8 +100,9 @@ def new_port(context: Context, id: str, origin: str) -> Scaffolded:  # noqa: A00
     if origin.endswith(".ipynb"):
         raise KitError(f"{origin} is a notebook; write `kit promote {origin} --product {product.name} --port {port}`")
     with mesh_copy(context.config, product.name) as copy:
-        changes = add_port(copy, context.mesh, files_from_origin(context, product.name, port, origin, copy.folder))
-    return _apply(product.folder, id, changes)
+        files = files_from_origin(context, product.name, port, origin, copy.folder, csv)
+        changes = add_port(copy, context.mesh, files)
+    return _apply(product.folder, id, changes, files.questions)
 
 
 def new_notebook(context: Context, id: str, reads: tuple[str, ...]) -> Scaffolded:  # noqa: A002
@@ -136,6 +154,8 @@ def check_new_port(mesh: Mesh, id: str) -> tuple[DataProduct, str]:  # noqa: A00
     return product, port
 
 
-def _apply(folder: Path, port: str, changes: tuple[FileChange, ...]) -> Scaffolded:
+def _apply(
+    folder: Path, port: str, changes: tuple[FileChange, ...], questions: Mapping[str, str] = MappingProxyType({})
+) -> Scaffolded:
     apply_changes(changes)
-    return Scaffolded(folder, port, tuple(change.path for change in changes))
+    return Scaffolded(folder, port, tuple(change.path for change in changes), questions)

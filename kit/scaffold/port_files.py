@@ -19,7 +19,7 @@ class PortFiles:
     """One new port. `output` and `inputs` are entries of the descriptor, `files` its new files by their path in the folder.
 
     A file is a text or a path that is copied. `ingest` is a function for `ingest.py`; `reads` a table that dbt must know as
-    a source: schema, table and description.
+    a source: schema, table and description. `questions` are those that a person decides about columns, by their names.
     """
 
     output: dict[str, Any]
@@ -28,6 +28,7 @@ class PortFiles:
     ingest: str = ""
     reads: tuple[str, str, str] | None = None
     has_dbt: bool = True
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
 def output_entry(product: str, port: str, kind: str, reads: list[OutputPort] | None = None) -> dict[str, Any]:

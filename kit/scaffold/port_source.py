@@ -1,11 +1,13 @@
 """The files of a new port that is made from a raw file, from another port, or from ports that a notebook reads."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
-from kit.contracts import CsvFormat
+from kit.contracts import TODO, CsvFormat, csv_keys
 from kit.core import KitError, parse_yaml, yaml_writer
-from kit.ingest import SUFFIXES, RawFile, identifier, is_raw_file
+from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
 from kit.mesh import RAW, Context, Mesh, OutputPort
 from kit.scaffold import templates
 from kit.scaffold.asset_notebook import to_asset_notebook
@@ -17,16 +19,27 @@ LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
 
 
-def files_from_origin(context: Context, product: str, port: str | None, origin: str, folder: Path) -> PortFiles:
-    """The files that a new port made from an origin, a file or a port of the mesh, adds to the product in `folder`."""
+def files_from_origin(
+    context: Context, product: str, port: str | None, origin: str, folder: Path, csv: Sequence[str] = ()
+) -> PortFiles:
+    """The files that a new port made from an origin, a file or a port of the mesh, adds to the product in `folder`.
+
+    `csv` says how a CSV file is written: texts such as `delimiter=;`.
+    """
     path = origin_file(origin)
+    if csv and (path is None or path.suffix == ".ipynb"):
+        raise KitError(f"--csv is for a CSV file; {origin} is none")
     if path is None:
         provider = context.mesh.port(origin)
         check_port_name(port or provider.name)
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
         return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    return _files_from_raw(product, port, RawFile.from_path(path))
+    try:
+        return _files_from_raw(product, port, RawFile.from_path(path, csv_keys(csv)))
+    except Undeclared as error:
+        options = " ".join(f"--csv {quote(f'{key}={value}')}" for key, value in error.keys.items())
+        raise KitError(f"{error.problem} add {options}") from None
 
 
 def origin_file(origin: str) -> Path | None:
@@ -51,7 +64,7 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     check_port_name(source)
     with TemporaryDirectory(prefix="kit-") as folder:
         typed = Path(folder) / "typed.parquet"
-        raw.write(typed)
+        questions = raw.write(typed)
         contract = draft([typed], f"{product}.{port}")
     properties = parse_yaml(raw.path, contract).data["schema"][0]["properties"]
     columns = {item["name"]: item["physicalType"] for item in properties}
@@ -60,7 +73,7 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     files: dict[str, str | Path] = {
         f"contracts/{port}.odcs.yaml": contract,
-        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", raw),
+        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", raw, questions),
         f"models/staging/stg_{source}.sql": templates.staging(source, columns),
         f"models/marts/{port}.sql": templates.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
     }
@@ -71,10 +84,11 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
         files=files,
         ingest=templates.ingest_function(source, place, raw.path.name),
         reads=(RAW, source, f"{raw.path.name} as delivered."),
+        questions=questions,
     )
 
 
-def _source_contract(contract: str, id: str, raw: RawFile) -> str:  # noqa: A002
+def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
     """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
@@ -82,7 +96,8 @@ def _source_contract(contract: str, id: str, raw: RawFile) -> str:  # noqa: A002
     table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {raw.path.name}, as delivered."}
     for item in table["properties"]:
         raw_name = raw.names[item["name"]]
-        item["description"] = f"The column {raw_name} of {raw.path.name}."
+        question = questions.get(item["name"], "")
+        item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
     if raw.csv != CsvFormat():

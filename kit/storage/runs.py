@@ -19,13 +19,14 @@ class BuildStatus(StrEnum):
     """How a build ended, as it is stored and printed.
 
     `UP_TO_DATE`: nothing has changed since the current snapshot. `HELD`: a rollback rejected the snapshot that the same code
-    and inputs make.
+    and inputs make. `CANCELED`: a person, or the end of the process, stopped the build before it published anything.
     """
 
     PUBLISHED = "published"
     UP_TO_DATE = "up to date"
     HELD = "held"
     FAILED = "failed"
+    CANCELED = "canceled"
 
 
 NOTHING_TO_DO = frozenset({BuildStatus.UP_TO_DATE, BuildStatus.HELD})

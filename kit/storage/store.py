@@ -11,7 +11,7 @@ snapshot it found.
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,12 +132,20 @@ class Store:
         return staging
 
     def publish(
-        self, product: str, staging: Path, manifest: dict[str, Any], *, parent: str | None, step: StepCallback = ignore_step
+        self,
+        product: str,
+        staging: Path,
+        manifest: dict[str, Any],
+        *,
+        parent: str | None,
+        step: StepCallback = ignore_step,
+        last_check: Callable[[], None] = lambda: None,
     ) -> Snapshot:
         """Make the staged ports the product's current snapshot, all at once and durable against a power loss.
 
         Adds version, time, files and checksums to `manifest`. `parent` is the version that was current when the build
-        began; raises `PublishConflict`, and publishes nothing, when another version is current now.
+        began; raises `PublishConflict`, and publishes nothing, when another version is current now. `last_check` is called
+        under the pointer's lock, as the last thing before readers can see the snapshot: what it raises prevents that.
         """
         step("publish begun")
         created = datetime.now(UTC)
@@ -162,6 +170,7 @@ class Store:
                     f"nothing was published. Run `kit run {product}` again."
                 )
             step("parent checked")
+            last_check()
             folder = self.folder(product) / version
             staging.rename(folder)
             step("version renamed")

@@ -49,7 +49,7 @@ class PortSummary:
 
 @dataclass(frozen=True)
 class ProductSummary:
-    """One product. `broken` is the error of its folder, `note` the error of its last build.
+    """One product. `broken` is the error of its folder, `note` the reason why its last build failed or was canceled.
 
     `version` is the snapshot that readers see, None before the first. `set_aside` are the numbers of quarantined rows by
     raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
@@ -88,8 +88,8 @@ class ProductSummary:
             ports = {port.name: port_facts(port) for port in product.ports}
         runs = Runs(config.storage)
         last = runs.last(product.name)
-        if last and last.failed:
-            problem = f"last build failed: {last.message.splitlines()[0]}"
+        if last and last.status in (BuildStatus.FAILED, BuildStatus.CANCELED):
+            problem = f"last build {last.status}: {last.message.splitlines()[0]}"
         return cls(
             name=product.name,
             ports=tuple(_port(name, port, published.get(name), last) for name, port in ports.items()),

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from kit.contracts import TABLE, Column, Rule, without_values
+from kit.contracts import TABLE, Column, Rule
 from kit.core import KitError, mappings, parse_yaml, read_text, yaml_writer
 from kit.dbt.project import TAG, files_below, folder_names, read_loosely
+from kit.lineage import names_in, read_sql
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
 
@@ -171,14 +172,20 @@ def _arguments(product: DataProduct, port: OutputPort, rule: Rule) -> dict[str, 
         reads = {key.table.removeprefix(f"{product.name}.")} & {other.name for other in product.ports}
         arguments["to"] = next((f"ref('{name}')" for name in reads), key.table)
     elif query := arguments.get("query"):
-        words = set(re.findall(r"\w+", without_values(str(query)))) - {column.name for column in port.contract.columns}
-        reads = words & {other.name for other in product.ports if other != port}
+        tables = {table.removeprefix(f"{product.name}.") for table in _tables(query.sql(port.name))}
+        reads = tables & {other.name for other in product.ports if other != port}
         held = any(TABLE in part for part in query.parts)  # as text
         arguments["query"] = list(query.parts) if held else str(query)
         arguments |= {"reads": [f"ref('{name}')" for name in sorted(reads)]} if reads else {}
     if any(other.notebook for other in product.ports if other.name in reads):
         return None
     return {name: value if name in ("to", "reads") else _plain(value) for name, value in arguments.items()}
+
+
+def _tables(sql: str) -> set[str]:
+    """Return the tables that SQL reads, in small letters; all names in it when it cannot be parsed."""
+    references = read_sql(sql)
+    return {table.lower() for table in references.tables} if references.parsed else set(names_in(sql))
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,13 @@
 import json
+from importlib import import_module
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 
-from kit.build.build import build
+from kit.build.build import build, check_due
+from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.storage.runs import Runs
 from kit.sync.sync import sync
@@ -268,7 +270,7 @@ def test_two_builds_of_one_product_at_once(small: SmallMesh) -> None:
     def interrupt(name: str) -> None:
         if name == "staging ready":
             second = small.build("shop")
-            assert (second.status, second.passing) == ("failed", True)
+            assert (second.status, second.may_pass) == ("failed", "another process builds the product")
             assert second.message.startswith("'shop' is being built by process ")
 
     assert small.build("shop", progress=Progress(step=interrupt)).status == "published"
@@ -442,3 +444,56 @@ def test_a_build_refuses_a_suite_that_is_not_the_one_of_its_contract(small: Smal
     assert outcome.checks == ()
     sync(small.config, small.mesh)
     assert build(small.config, small.product("shop")).status == ("failed" if path.startswith("contracts") else "up to date")
+
+
+module = import_module("kit.build.build")
+
+
+class Stop(BaseException):
+    """An error that an `except Exception` lets pass, as panics of Rust libraries are."""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyError("amount"), "KeyError: 'amount'"),
+        (duckdb.IOException("IO Error: no space"), "IOException: IO Error: no space"),
+        (MemoryError(), "MemoryError"),
+        (Stop("in Rust"), "Stop: in Rust"),
+        (SystemExit(0), "SystemExit: 0"),
+    ],
+)
+@pytest.mark.parametrize("place", ["make", "gather_inputs", "product_lock"])
+def test_whatever_a_product_raises_is_its_recorded_failure(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException, message: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, place, fail)
+    product = small.product("shop")
+    assert check_due(small.config, product, BuildRequest()).outcome is None
+    outcome = small.build("shop")
+    trace = Runs(small.config.storage).folder("shop", Runs(small.config.storage).ids("shop")[0]) / "error.txt"
+    assert (outcome.status, outcome.message) == ("failed", f"{message}\ntraceback: {trace}")
+    record = Runs(small.config.storage).last("shop")
+    assert record is not None
+    assert (record.status, record.message) == ("failed", outcome.message)
+
+
+def test_an_interrupt_is_no_failure(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "make", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        small.build("shop")
+
+
+def test_a_failure_whose_record_cannot_be_written_is_returned(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("not JSON")
+
+    monkeypatch.setattr(module.index, "update", fail)
+    outcome = small.build("shop")
+    assert (outcome.status, outcome.message) == ("published", "\nand the record of the run could not be written: not JSON")

@@ -1,9 +1,10 @@
+import json
 import subprocess
 import sys
 
 import pytest
 
-from kit.cli.console import console, direct_output, print_rows
+from kit.cli.console import console, direct_output, print_json, print_json_rows, print_rows
 
 REDIRECTED = """
 import os
@@ -35,3 +36,15 @@ def test_afterwards_output_goes_to_the_stream_of_the_moment(capsys: pytest.Captu
         pass
     console.print("a row")
     assert capsys.readouterr().out == "a row\n"
+
+
+def test_json_is_that_of_the_standard(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"observed": float("nan"), "sample": b"\x00"})
+    assert json.loads(capsys.readouterr().out) == {"observed": "NaN", "sample": "00"}
+
+
+def test_rows_are_printed_as_one_list(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json_rows(['{"a": 1}', '{"a": 2}'])
+    assert capsys.readouterr().out == '[\n {"a": 1},\n {"a": 2}\n]\n'
+    print_json_rows([])
+    assert capsys.readouterr().out == "[]\n"

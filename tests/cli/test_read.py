@@ -1,3 +1,5 @@
+import json
+
 from tests.support.small_mesh import SmallMesh
 
 
@@ -20,3 +22,18 @@ def test_history_of_a_port_that_does_not_exist_is_refused(small: SmallMesh) -> N
     small.publish("shop")
     done = small.kit("history", "shop.typo")
     assert (done.returncode, done.stderr) == (1, "error: 'shop' has no port 'typo'; there are: shop.sales, shop.totals\n")
+
+
+def test_json_has_all_rows_unless_a_limit_is_asked_for(small: SmallMesh) -> None:
+    small.publish("shop")
+    assert len(json.loads(small.kit("read", "shop.sales", "--json").stdout)) == 30
+    assert len(json.loads(small.kit("read", "shop.sales", "--json", "--limit", "7").stdout)) == 7
+    assert json.loads(small.kit("read", "shop.sales", "--json", "--sql", "select 1 where false").stdout) == []
+    assert small.kit("read", "shop.sales").stdout.splitlines()[-1].endswith(", first 20 rows")
+
+
+def test_json_of_a_query_that_fails_is_one_message(small: SmallMesh) -> None:
+    small.publish("shop")
+    done = small.kit("read", "shop.totals", "--json", "--sql", "select item::integer as n from totals")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the query failed: Conversion Error: Could not convert string")

@@ -123,3 +123,17 @@ def test_a_type_has_one_name(text: str, name: str | None) -> None:
 def test_the_name_of_a_type_is_its_own_name(text: str) -> None:
     name = normal_type(text)
     assert name is None or normal_type(name) == name
+
+
+def test_a_folder_named_key_value_adds_no_column(tmp_path: Path) -> None:
+    file = tmp_path / "year=2024" / "a[1].parquet"
+    file.parent.mkdir()
+    pl.DataFrame({"id": [1]}).write_parquet(file)
+    with database.connect() as connection:
+        database.add_views(connection, {"t": [file]})
+        assert database.column_types(connection, "t") == {"id": "bigint"}
+        assert database.relation([file], connection).fetchall() == [(1,)]
+
+
+def test_an_identifier_is_one_name() -> None:
+    assert database.identifier('a."b') == '"a.""b"'

@@ -148,3 +148,9 @@ def test_missing_folders_are_made_and_existing_ones_kept(here: Path) -> None:
     (here / "a/b/c/file").write_text("kept")
     make_folder(here / "a/b/c")
     assert (here / "a/b/c/file").read_text() == "kept"
+
+
+def test_json_is_that_of_the_standard() -> None:
+    value = {"a": [float("nan"), float("inf"), {"b": float("-inf")}], 1: b"\x00\xff", ("c",): 12345678901234567890, "d": 0.1}
+    text = to_json(value, indent=None)
+    assert text == ('{"a": ["NaN", "Infinity", {"b": "-Infinity"}], "1": "00ff", "(\'c\',)": 12345678901234567890, "d": 0.1}\n')

@@ -95,6 +95,27 @@ def test_a_unit_test_is_a_check(bench: Bench) -> None:
     assert "actual differs from expected" in check.observed
 
 
+def test_generated_tests_are_not_parsed(bench: Bench) -> None:
+    bench.write(
+        "models/marts/sales.yml",
+        "models: [{name: sales, columns: [{name: item, data_tests: [not_null, {no_such_test: {config: {tags: [contract]}}}]}], "
+        "data_tests: [{no_such_test: {config: {tags: [contract]}}}]}]\n",
+    )
+    assert [check.rule for check in bench.transform().checks] == ["item: not_null"]
+    bench.write("models/marts/totals.yml", "models: [{name: totals, data_tests: [no_such_test]}]\n")
+    assert "no_such_test" in bench.error()
+
+
+def test_a_macro_may_change_between_two_builds_of_a_process(bench: Bench) -> None:
+    project = bench.product.folder / "dbt_project.yml"
+    project.write_text(project.read_text().replace("macro-paths: [", "macro-paths: [macros, "))
+    bench.write("models/marts/totals.sql", "select {{ number() }} as one")
+    for number in ("1", "2"):
+        bench.write("macros/number.sql", f"{{% macro number() %}}{number}{{% endmacro %}}")
+        bench.transform()
+        assert bench.rows("totals") == [(int(number),)]
+
+
 def test_only_one_model_and_those_it_reads_are_built(bench: Bench) -> None:
     bench.write("tests/never.sql", "select 1 from {{ ref('sales') }}")
     result = bench.transform(only="sales")

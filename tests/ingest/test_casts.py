@@ -20,6 +20,8 @@ from kit.ingest import casts
         ("boolean", "tinyint", True),
         ("integer", "date", False),
         ("timestamp_ns", "timestamp", True),
+        ("time_ns", "time", True),
+        ("time_ns", "timestamp", False),
         ("timestamp with time zone", "timestamp", True),
         ("timestamp", "timestamp with time zone", False),
         ("integer[]", "bigint[]", True),
@@ -68,4 +70,4 @@ def test_a_null_stays_a_null() -> None:
 
 def test_values_of_the_same_type_need_no_condition() -> None:
     assert casts.fits("x", "bigint", "bigint") == ""
-    assert casts.cast("x", "bigint", "bigint") == '"x"'
+    assert casts.cast("x", "bigint", "bigint") == "x"

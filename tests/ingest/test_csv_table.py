@@ -4,56 +4,56 @@ from pathlib import Path
 import pytest
 
 from kit.contracts.csv_format import CsvFormat
-from kit.core.errors import IngestError
-from kit.ingest.csv_table import CsvFile
+from kit.ingest.csv_table import CsvFile, header
 
 
 def opened(folder: Path, content: str | bytes, csv_format: CsvFormat | None = None, name: str = "feed.csv") -> CsvFile:
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return CsvFile.from_path(folder / name, csv_format, "feed")
+    return CsvFile.from_path(folder / name, csv_format or CsvFormat(), "feed")
 
 
 @pytest.mark.parametrize(
-    ("content", "delimiter", "header", "skipped", "has_quotes"),
+    ("content", "csv", "first", "line", "rows", "has_quotes"),
     [
-        ("a,b\n1,2\n", ",", ("a", "b"), 0, False),
-        ("\ufeffa;b\n1,5;2\n", ";", ("a", "b"), 0, False),
-        ("a\tb\r\n1\t2\r\n", "\t", ("a", "b"), 0, False),
-        ("\n\na|b\n1|2\n", "|", ("a", "b"), 2, False),
-        ('"a,\n1",b\n1,2\n', ",", ("a,\n1", "b"), 0, True),
-        ('a,b\n"1",2\n', ",", ("a", "b"), 0, True),
-        ("alone\n1\n", ",", ("alone",), 0, False),
-        ("", ",", (), 0, False),
+        ("a,b\n1,2\n", CsvFormat(), ("a", "b"), 1, 1, False),
+        ("\ufeffa;b\n1,5;2\n", CsvFormat(";"), ("a", "b"), 1, 1, False),
+        ("a\tb\r\n1\t2\r\n", CsvFormat("\t"), ("a", "b"), 1, 1, False),
+        ("\n\na|b\n1|2\n", CsvFormat("|"), ("a", "b"), 3, 1, False),
+        ('"a,\n1",b\n1,2\n', CsvFormat(), ("a,\n1", "b"), 1, 1, True),
+        ('a,b\n"1\n\n",2\n\n', CsvFormat(), ("a", "b"), 1, 1, True),
+        ("T\na,b\n1,2\n3,4\n", CsvFormat(header_line=2), ("a", "b"), 2, 2, False),
+        ("alone\n1\n", CsvFormat(), ("alone",), 1, 1, False),
+        ("a;b,c,d\n", CsvFormat(";"), ("a", "b,c,d"), 1, 0, False),
+        ("", CsvFormat(), (), 0, 0, False),
     ],
 )
-def test_the_first_record_is_the_header_and_gives_the_delimiter(
-    tmp_path: Path, content: str, delimiter: str, header: tuple[str, ...], skipped: int, has_quotes: bool
+def test_the_first_record_is_the_header(
+    tmp_path: Path, content: str, csv: CsvFormat, first: tuple[str, ...], line: int, rows: int, has_quotes: bool
 ) -> None:
-    for file in (opened(tmp_path, content), opened(tmp_path, gzip.compress(content.encode()), name="feed.CSV.GZ")):
-        assert (file.format, file.header, file.skipped, file.has_quotes) == (CsvFormat(delimiter), header, skipped, has_quotes)
-
-
-def test_a_declared_delimiter_is_not_guessed(tmp_path: Path) -> None:
-    assert opened(tmp_path, "a;b,c,d\n", CsvFormat(";")).header == ("a", "b,c,d")
+    for file in (opened(tmp_path, content, csv), opened(tmp_path, gzip.compress(content.encode()), csv, "feed.CSV.GZ")):
+        assert (file.header, file.header_line, file.rows, file.has_quotes) == (first, line, rows, has_quotes)
+        assert (file.problem, file.is_ended) == ("", True)
+        assert header(file.path, csv, "feed") == first
 
 
 def test_places_are_lines_of_the_file(tmp_path: Path) -> None:
     file = opened(tmp_path, 'a,b\n1,2\n\n"x\ny",2\n3\n')
-    assert [file.line(row) for row in (1, 2, 3, 4)] == [2, 4, 6, None]
-    assert file.misshapen_record() == (6, 1)
-    assert opened(tmp_path, "a,b\n1,2\n").misshapen_record() is None
+    assert [file.line(row) for row in (1, 2, 3)] == [2, 4, 6]
+    with pytest.raises(IndexError):
+        file.line(4)
+    assert (file.problem, file.widest) == (", line 6: has 1 field, the header has 2", 2)
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "says"),
+    ("content", "line"),
     [
-        (b"a\n\n\xe9\n", "feed.csv", "feed is not UTF-8: line 3 holds the byte 0xe9"),
-        (b"a\n\0", "feed.csv", "feed is no text: line 2 holds a NUL byte"),
-        (b"a\n\xc3", "feed.csv", "feed is not UTF-8: it ends inside a character, on line 2"),
-        (b"a", "feed.csv.gz", "feed is not a whole gzip archive: Not a gzipped file (b'a')"),
+        ("Report\n\nid,name,qty\n1,a,3\n", 3),
+        ("Report\nof May, 2024\nid,name,qty\n1,a,3\n2,b,4\n", 3),
+        ("sep=;\nid;name\n1;a\n", 2),
+        ("id,name\n1,a,b\n", None),
+        ("id,name,qty\n1,a,3\n2,b\n3,c\n", None),
+        ("id,name\n1,a\n2,b,c\n3,c\n", None),
     ],
 )
-def test_a_file_that_is_no_text_is_refused_with_the_line(tmp_path: Path, content: bytes, name: str, says: str) -> None:
-    with pytest.raises(IngestError) as caught:
-        opened(tmp_path, content, name=name)
-    assert str(caught.value) == says
+def test_a_header_below_titles_is_found(tmp_path: Path, content: str, line: int | None) -> None:
+    assert opened(tmp_path, content).true_header == line

@@ -1,3 +1,4 @@
+from datetime import datetime, time
 from pathlib import Path
 
 import polars as pl
@@ -22,11 +23,11 @@ def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
         "number": ("1", "-20"),
         "late_text": ("1", "none"),
         "zip": ("01234", "99999"),
-        "price": ("1", "2.345"),
-        "share": ("1e-3", "0.5"),
+        "price": ("1.50", "2.35"),
+        "share": ("0.125", "0.5"),
         "day": ("2024-02-29", "2024-03-01"),
         "no_day": ("2024-02-30", "2024-03-01"),
-        "moment": ("2024-02-29 10:00", "2024-02-29T10:00:01"),
+        "moment": ("2024-02-29T10:00:00Z", "2024-02-29T10:00:01Z"),
         "year_zero": ("0000-01-01", "2024-03-01"),
         "gap": ("", "7"),
         "empty": ("", ""),
@@ -34,7 +35,7 @@ def test_every_value_of_a_column_decides_on_its_type(tmp_path: Path) -> None:
     rows = [",".join(columns), *(",".join(values) for values in zip(*columns.values(), strict=True))]
     write(tmp_path / "a.csv", "\n".join(rows) + "\n")
     assert typed(tmp_path / "a.csv", tmp_path) == {
-        "flag": "BOOLEAN", "number": "BIGINT", "late_text": "VARCHAR", "zip": "VARCHAR", "price": "DECIMAL(18,3)",
+        "flag": "BOOLEAN", "number": "BIGINT", "late_text": "VARCHAR", "zip": "VARCHAR", "price": "DECIMAL(18,2)",
         "share": "DOUBLE", "day": "DATE", "no_day": "VARCHAR", "moment": "TIMESTAMP", "year_zero": "VARCHAR", "gap": "BIGINT",
         "empty": "VARCHAR",
     }  # fmt: skip
@@ -52,6 +53,13 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert typed(tmp_path / "a.parquet", tmp_path) == {"id": "BIGINT", "kind": "VARCHAR"}
 
 
+def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> None:
+    at = pl.Series([datetime(2024, 1, 31)], dtype=pl.Datetime("ns"))
+    frame = pl.DataFrame({"at": at, "all": [[at[0]]], "hour": [time(12, 30)]}, schema_overrides={"all": pl.List(at.dtype)})
+    frame.write_parquet(tmp_path / "a.parquet")
+    assert typed(tmp_path / "a.parquet", tmp_path) == {"at": "TIMESTAMP", "all": "TIMESTAMP[]", "hour": "TIME"}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -59,8 +67,9 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
         ("a.csv", b"a,b\n", "a.csv has no rows, so that its types cannot be inferred; give it at least one"),
         ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' occurs twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
-        ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one"),
-        ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8"),
+        ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one, or, if the header is on "),
+        ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8, or declare encoding: utf-16"),
+        ("a.csv", b'a,b\n1,"2\n3,4\n', "a.csv, line 2: a quote opens a value and is never closed"),
         ("a.csv", b"\n\n", "a.csv is empty; a port needs at least columns"),
         ("a.txt", b"a,b\n1,2\n", "a.txt is none of .parquet, .csv, .csv.gz"),
         ("a.csv", b"a,b\n1\n", "a.csv, line 2: has 1 field, the header has 2"),
@@ -80,6 +89,24 @@ def test_what_cannot_be_used_is_one_sentence(
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "typed.parquet").exists()
+
+
+def test_the_format_of_a_file_is_what_is_declared_and_what_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("sep=;\nName;Preis;Alter\nZo\xeb;1,50;-\nBo;2,00;7".encode("latin-1"))
+    declared = {"encoding": "latin-1", "decimalComma": True, "nullMarkers": ["-"]}
+    raw = RawFile.from_path(tmp_path / "a.csv", declared)
+    assert raw.csv.to_keys() == {"delimiter": ";", "headerLine": 2, "openEnd": True} | declared
+    assert raw.write(tmp_path / "typed.parquet") == {}
+    import duckdb
+
+    rows = duckdb.sql(f"select name, preis::varchar, alter from '{tmp_path}/typed.parquet'").fetchall()
+    assert rows == [("Zoë", "1.50", None), ("Bo", "2.00", 7)]
+
+
+def test_only_a_csv_file_has_a_format(tmp_path: Path) -> None:
+    pl.DataFrame({"id": [1]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(IngestError, match=r"a.parquet is no CSV file, which delimiter would describe"):
+        RawFile.from_path(tmp_path / "a.parquet", {"delimiter": ";"})
 
 
 def test_an_identifier_begins_with_a_letter_and_is_short() -> None:

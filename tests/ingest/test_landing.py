@@ -126,6 +126,12 @@ def test_what_is_no_file_is_named(shop: SmallMesh, body: str, problem: str) -> N
     assert body_problem(shop, f"def feed():\n    {body}\n") == f"shop.raw.feed: {folder}{problem}"
 
 
+def test_an_invalid_path_is_refused(shop: SmallMesh) -> None:
+    assert body_problem(shop, "def feed():\n    return 'a' * 300\n") == (
+        "shop.raw.feed: the path it returned is invalid: File name too long"
+    )
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     def convert(label: str, schema: FileSchema, path: Path, target: Path) -> None:
         typed_reader.convert(label, schema, path, target)
@@ -178,12 +184,26 @@ def test_a_polars_frame_lands_with_the_contracts_types(shop: SmallMesh, ending: 
             ".with_columns(number=polars.lit(1.5))",
             "the frame, row 1: number is '1.5', the contract says bigint",
         ),
+        (
+            ".with_columns(number=polars.lit(1, polars.Int128))",
+            "the frame: 'number' is Int128, which no column can hold; make it a decimal of at most 38 digits, or text",
+        ),
+        (
+            ".with_columns(number=polars.lit(datetime.timedelta(1)))",
+            "the frame: 'number' is Duration, which no column can hold; make it a number with the unit in its name, such as "
+            "dt.total_seconds()",
+        ),
+        (
+            ".with_columns(code=polars.Series([object()], dtype=polars.Object))",
+            "the frame: 'code' is Object, which no column can hold; make it text, a number, a date or a timestamp",
+        ),
+        (".to_pandas()", "returned a pandas.DataFrame; return a path or a polars frame"),
         (".to_dict()", "returned a dict; return a path or a polars frame"),
         (" if False else None", "returned nothing; return a path or a polars frame"),
         (".to_series()", "returned a polars.series.series.Series; return a path or a polars frame"),
         (
             ".with_columns(code=polars.struct('number'))",
-            "the frame: 'code' is struct(number bigint), the contract says varchar",
+            "the frame: 'code' is Struct, which no column can hold; make each of its fields a column",
         ),
     ],
 )
@@ -199,6 +219,12 @@ def test_a_frame_that_does_not_fit_is_refused(shop: SmallMesh, ending: str, reas
         ("def feed():\n    raise ValueError('no feed')\n", "feed() failed: ValueError: no feed"),
         ("def feed():\n    raise ValueError('two\\nlines')\n", "feed() failed: ValueError: two"),
         ("def feed():\n    raise SystemExit(0)\n", "feed() failed: SystemExit: 0"),
+        ("def feed():\n    raise MemoryError\n", "feed() failed: MemoryError"),
+        ("class Stop(BaseException): pass\ndef feed():\n    raise Stop('now')\n", "feed() failed: Stop: now"),
+        (
+            "import polars\ndef feed():\n    raise polars.exceptions.PanicException('in Rust')\n",
+            "feed() failed: PanicException: in Rust",
+        ),
         (
             "def feed(day):\n    return day\n",
             "feed() failed: TypeError: feed() missing 1 required positional argument: 'day'",
@@ -232,6 +258,32 @@ def test_the_same_content_lands_once(shop: SmallMesh, again: str) -> None:
     assert once() == first
     assert first.path.read_bytes() == content
     assert left(shop) == [first.path.name]
+
+
+@pytest.mark.parametrize("damage", ["csv", "cut", "columns", "empty"])
+@pytest.mark.parametrize("again", ["file", "frame"])
+def test_landed_data_that_is_damaged_lands_again(shop: SmallMesh, damage: str, again: str) -> None:
+    def once() -> LandedSource:
+        return take(shop, "feed.csv", HEADER + ROW) if again == "file" else ingest(shop, FRAME + "\n")
+
+    first = once()
+    content = first.path.read_bytes()
+    bad = {"csv": (HEADER + ROW).encode(), "cut": content[:-20], "columns": parquet(shop, "select 1 as code"), "empty": b""}
+    first.path.write_bytes(bad[damage])
+    assert once() == first
+    assert first.path.read_bytes() == content
+
+
+def test_a_csv_of_texts_only_lands_as_parquet(shop: SmallMesh) -> None:
+    texts = [("carrier", "varchar", {}), ("name", "varchar", {})]
+    write(shop.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", texts))
+    assert rows(take(shop, "feed.csv", "carrier,name\n9E,Endeavor\n")) == [("9E", "Endeavor")]
+
+
+def test_a_parquet_file_below_a_folder_named_key_value_has_its_own_columns_only(shop: SmallMesh) -> None:
+    (shop.root / "year=2024").mkdir()
+    landing = take(shop, "year=2024/feed.parquet", parquet(shop, f"select {VALUES}"))
+    assert columns(landing) == {name: kind for name, kind, _ in COLUMNS}
 
 
 def test_other_content_lands_beside_it(shop: SmallMesh) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from kit.lineage import sql as module
-from kit.lineage.sql import SqlReader, SqlReferences, names_in, read_sql
+from kit.lineage.sql import SqlReader, SqlReferences, names_in, read_sql, sql_words
 from kit.lineage.sql_columns import ColumnReferences
 
 TABLES = {"shop.sales": ["sale_id", "item", "amount"], "raw.items": ["item", "color"]}
@@ -145,3 +145,24 @@ def test_a_reader_parses_a_text_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read_all() == first
     with pytest.raises(TypeError):
         SqlReader(tmp_path / "cache").read(texts[0], columns={**TABLES, "shop.sales": ["item"]})
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (
+            "select x.am from shop.totals as x group  by a.",
+            ["select", "x.am", "from", "shop.totals", "as", "x", "GROUP BY", "a"],
+        ),
+        ("select 'from a', 1 -- from b\nfrom /* c */ d", ["select", "from", "d"]),
+        ('from "a b".c where f(x).y = $z', ["from", "a b.c", "where", "f", "x", "y", "z"]),
+        ("select $t$ it's $t$ from b", ["select", "from", "b"]),
+        ("from a where b = 'an open str", ["from", "a", "where", "b"]),
+        ('from a where "an open na', ["from", "a", "where", "an open na"]),
+        ("from a /* an open comment", ["from", "a"]),
+        ("select $$ an open text", ["select"]),
+        ("", []),
+    ],
+)
+def test_words_of_a_text_that_may_be_unfinished(sql: str, words: list[str]) -> None:
+    assert [str(word) for word in sql_words(sql)] == words

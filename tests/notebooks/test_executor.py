@@ -91,3 +91,12 @@ def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
         run(path, timeout=1)
     children = psutil.Process(os.getpid()).children(recursive=True)
     assert [child.cmdline() for child in children if "ipykernel_launcher" in " ".join(child.cmdline())] == []
+
+
+@pytest.mark.parametrize("text", ['{"cells": [', "[" * 100_000])
+def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, text: str) -> None:
+    path = write_notebook(tmp_path, [])
+    path.write_text(text)
+    with pytest.raises(NotebookError) as error:
+        run(path)
+    assert str(error.value).startswith(f"{path}: not a valid notebook: ")

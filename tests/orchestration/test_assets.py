@@ -113,21 +113,43 @@ def test_only_what_may_pass_is_tried_again(
 ) -> None:
     import kit.orchestration.definitions as module
 
-    monkeypatch.setattr("kit.orchestration.assets._RETRY", dg.RetryPolicy(max_retries=2, delay=0))
-    for passing, attempts in ((True, 3), (False, 1)):
+    monkeypatch.setattr("kit.orchestration.assets._RETRY_SECONDS", (0, 0))
+    for may_pass, attempts in (("the network failed", 3), ("", 1)):
         built: list[str] = []
 
         def fail(
-            config: Config, product: DataProduct, request: BuildRequest, passing: bool = passing, built: Any = built
+            config: Config, product: DataProduct, request: BuildRequest, may_pass: str = may_pass, built: Any = built
         ) -> Outcome:
             built.append(product.name)
-            return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", passing=passing)
+            return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", may_pass=may_pass)
 
         monkeypatch.setattr(module, "build", fail)
         job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
         done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
         assert not done.success
         assert len(built) == attempts
+        assert done.failure_data_for_node("build_plan").user_failure_data.description == "gone wrong"  # type: ignore[union-attr]
+        log = [entry.user_message for entry in instance.all_logs(done.run_id)]
+        assert [text for text in log if "retried" in text] == ["plan: retried in 0 s because the network failed"] * (
+            attempts - 1
+        )
+
+
+def test_an_interrupt_is_not_retried_and_cancels_the_run(
+    small: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def interrupted(config: Config, product: DataProduct, request: BuildRequest) -> Outcome:
+        built.append(product.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kit.orchestration.definitions.build", interrupted)
+    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
+    run = instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert (run.status, built) == (dg.DagsterRunStatus.CANCELED, ["plan"])
 
 
 def test_the_launchpad_passes_force_and_parameters(small: SmallMesh, instance: dg.DagsterInstance) -> None:
@@ -196,3 +218,69 @@ def test_awkward_names_are_made_to_fit(small: SmallMesh) -> None:
     spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == asset_key("plan.forecast"))
     assert spec.owners == ["team:not an address"]
     assert spec.tags["kit/domain"] == "R-D"
+
+
+def test_an_address_that_dagster_does_not_accept_is_a_team(small: SmallMesh) -> None:
+    path = small.domains / "plan" / "product.odps.yaml"
+    data = json.loads(path.read_text())
+    data["team"] = [{"username": "pat@example.engineering", "role": "owner"}]
+    path.write_text(json.dumps(data))
+    specs = definitions(small.config, small.mesh).resolve_all_asset_specs()
+    spec = next(spec for spec in specs if spec.key == asset_key("plan.forecast"))
+    assert spec.owners == ["team:pat@example.engineering"]
+
+
+def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:
+    """Execute checks without their asset, as the button of a check in the web UI does."""
+    selected = frozenset(dg.AssetCheckKey(asset_key(asset), name) for name in names)
+    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    subset = job.get_subset(asset_selection=frozenset(), asset_check_selection=selected)
+    return subset.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_a_check_alone_judges_the_published_snapshot(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    names = ["item_is_required", "amount_is_between_0_and_1000"]
+    refused = check_alone(small, instance, "shop.sales", *names)
+    assert "has no published snapshot yet" in refused.failure_data_for_node("build_shop").user_failure_data.description
+    version = small.publish("shop")
+    small.replace("domains/shop/models/marts/sales.sql", "select *", "select * replace (-amount as amount)")
+    done = check_alone(small, instance, "shop.sales", *names)
+    assert done.success
+    assert {event.check_name: event.passed for event in done.get_asset_check_evaluations()} == dict.fromkeys(names, True)
+    assert done.get_asset_materialization_events() == []
+    assert small.store.versions("shop") == [version]
+
+
+def test_a_check_alone_measures_the_age_of_the_data_now(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    small.publish("shop")
+    name = "the_newest_sold_on_is_at_most_2_days_old_and_not_in_the_future"
+    for clock, passed in (("2024-01-10", True), ("2024-01-12", False)):
+        small.replace("pyproject.toml", str(small.config.as_of), clock)
+        (event,) = check_alone(small, instance, "shop.sales", name).get_asset_check_evaluations()
+        assert (event.passed, event.metadata.get("observed")) == (passed, dg.TextMetadataValue("2024-01-09"))
+
+
+def test_a_check_newer_than_the_snapshot_says_so(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    small.publish("shop")
+    small.replace("domains/shop/contracts/sales.odcs.yaml", '"maximum": 1000', '"maximum": 900')
+    small.write_suites("shop")
+    (event,) = check_alone(small, instance, "shop.sales", "amount_is_between_0_and_900").get_asset_check_evaluations()
+    assert (event.passed, event.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert event.description == "The published snapshot was built before this check existed; build the product to make it."
+
+
+def test_a_run_of_a_partitioned_product_asks_for_partitions(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    small.partitioned_shop()
+    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(asset_selection=keys("shop.totals"), instance=instance, raise_on_error=False)
+    assert done.failure_data_for_node("build_shop").user_failure_data.description == (  # type: ignore[union-attr]
+        "'shop' is partitioned; select the partitions to build, or run `kit run shop` for all that are due"
+    )
+    assert small.store.read_pointer("shop") is None
+    one = job.execute_in_process(asset_selection=keys("shop.totals"), instance=instance, partition_key="tea")
+    assert {(e.asset_key.to_user_string(), e.partition) for e in one.get_asset_materialization_events()} == {
+        (name, "tea") for name in SHOP
+    }
+    snapshot = small.store.current("shop")
+    assert snapshot is not None
+    assert set(snapshot.manifest["partitions"]) == {"tea"}

@@ -2,30 +2,45 @@
 
 import inspect
 import logging
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from kit.orchestration import dagster_internals
+from kit.orchestration.instance import instance
 from tests.conftest import ROOT
+from tests.support.small_mesh import SmallMesh
 
 INSTANCE = "dagster:DagsterInstance"
 NAMES = [
-    # the instance of a home (open_instance, fail_run)
+    # the instance of a home (open_instance, cancel_run)
     f"{INSTANCE}.from_config", f"{INSTANCE}.event_log_storage", f"{INSTANCE}.get_runs_count",
-    f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_failed", f"{INSTANCE}.optimize_for_webserver",
+    f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_canceled", f"{INSTANCE}.report_run_canceling",
+    f"{INSTANCE}.optimize_for_webserver",
     # a job without planned checks (asset_job), and the failures it reports (executor)
     "dagster:Definitions.resolve_implicit_global_asset_job_def", "dagster:JobDefinition.get_subset",
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
     # the configuration and the run of a step (assets)
     "dagster:AssetExecutionContext.op_execution_context", "dagster:AssetExecutionContext.run",
+    # the owners that it accepts (assets)
+    "dagster._core.utils:is_valid_email",
+    # interrupts that end a run (end_runs_when_interrupted)
+    "dagster._core.execution.plan.active:ActiveExecution.sleep_til_ready", "dagster:raise_execution_interrupts",
+    "dagster._core.executor.in_process:InProcessExecutor.execute",
     # the event log (event_log)
     *(
         f"dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.{name}"
@@ -99,6 +114,49 @@ def test_the_daemon_is_a_module_and_the_code_server_a_command() -> None:
     assert [option for option in (*options, "--use-python-environment-entry-point") if option not in text] == []
 
 
+def test_an_interrupt_ends_the_wait_for_a_retry_and_for_a_pool(small: SmallMesh) -> None:
+    """Dagster sleeps through it; each of these waits would last for a minute or longer."""
+    dagster_internals.end_runs_when_interrupted()
+    dagster_internals.end_runs_when_interrupted()  # once is enough
+
+    @dg.asset
+    def failing() -> None:
+        raise dg.RetryRequested(1, 60)
+
+    @dg.asset(pool="taken")
+    def waiting() -> None:
+        raise AssertionError("the pool is taken")
+
+    with instance(small.config) as opened:
+        other = opened.create_run_for_job(dg.Definitions(assets=[failing]).resolve_implicit_global_asset_job_def())
+        opened.event_log_storage.set_concurrency_slots("taken", 1)
+        assert opened.event_log_storage.claim_concurrency_slot("taken", other.run_id, "step").is_claimed
+        for asset, sign in ((failing, "STEP_UP_FOR_RETRY"), (waiting, "ENGINE_EVENT")):
+            job = dg.Definitions(assets=[asset]).resolve_implicit_global_asset_job_def()
+            run_id = str(uuid.uuid4())
+
+            def interrupt(run_id: str = run_id, sign: str = sign) -> None:
+                with instance(small.config) as mine:
+                    while (
+                        sum(each.is_dagster_event and each.dagster_event_type.value == sign for each in mine.all_logs(run_id))
+                        < 1
+                    ):
+                        time.sleep(0.1)
+                time.sleep(1)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            started = time.monotonic()
+            with suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                job.execute_in_process(instance=opened, run_id=run_id, raise_on_error=False)
+            thread.join()
+            run = opened.get_run_by_id(run_id)
+            assert run is not None
+            assert run.status == dg.DagsterRunStatus.CANCELED, asset.key
+            assert time.monotonic() - started < 30
+
+
 def test_the_logger_of_steps_exists() -> None:
     module = find(f"{dagster_internals.STEP_LOGGER}:logger")
     assert isinstance(module, logging.Logger)
@@ -108,6 +166,11 @@ def test_the_logger_of_steps_exists() -> None:
 def test_a_code_server_is_named_by_host_and_port() -> None:
     target = GrpcServerTarget(host="127.0.0.1", port=1, socket=None, location_name="mesh")
     assert (target.host, target.port, target.location_name) == ("127.0.0.1", 1, "mesh")
+
+
+def test_a_code_location_is_loaded_without_the_event_log() -> None:
+    code = "import sys, kit.orchestration.definitions; sys.exit('sqlalchemy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_other_module_names_an_internal_of_dagster() -> None:

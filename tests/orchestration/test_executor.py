@@ -1,7 +1,9 @@
 """`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -11,11 +13,13 @@ import kit.orchestration.executor as module
 from kit.build.build import DueCheck, Outcome
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
+from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.mesh.product import DataProduct
+from kit.orchestration.assets import ProductAssets
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
-from kit.storage.runs import BuildStatus
+from kit.storage.runs import BuildStatus, Runs
 from tests.support.orchestration import declare, published
 from tests.support.small_mesh import SmallMesh
 
@@ -115,7 +119,35 @@ def test_an_interrupt_ends_the_run(small: SmallMesh, monkeypatch: pytest.MonkeyP
     with pytest.raises(KeyboardInterrupt):
         run(small)
     ((status, made),) = recorded(small)
-    assert (status, made) == ("FAILURE", set())
+    assert (status, made) == ("CANCELED", set())
+
+
+def test_a_build_that_was_over_when_its_end_was_asked_for_is_reported_and_ends_the_run(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(monkeypatch)
+    monkeypatch.setattr(module, "build", lambda *given, **options: replace(builds.build(*given, **options), interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        run(small)
+    assert [name for name, _ in builds.built] == ["shop"]
+    assert recorded(small) == [("CANCELED", {"shop/raw/sales", "shop/sales", "shop/totals"})]
+
+
+def test_a_run_terminated_in_the_web_ui_publishes_nothing(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of `kit run` gets no interrupt from Dagster: it looks itself."""
+
+    def build(config: Config, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
+        with instance(small.config) as opened:
+            ((record,), before) = opened.get_run_records(), request.canceled()
+            opened.report_run_canceled(record.dagster_run)  # as a forced termination does
+        assert (before, request.canceled()) == (False, True)
+        time.sleep(30)
+        raise AssertionError("not interrupted")
+
+    monkeypatch.setattr(module, "build", build)
+    with pytest.raises(KeyboardInterrupt):
+        run(small)
+    assert recorded(small) == [("CANCELED", set())]
 
 
 @pytest.mark.parametrize(
@@ -132,3 +164,27 @@ def test_a_partitioned_product_has_a_run_of_its_own(
     made = recorded(small)
     assert made[0] == ("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals"})
     assert made[1:] == [("SUCCESS", {"plan/forecast"})] * len(runs)
+
+
+def test_a_product_that_dagster_cannot_define_fails_with_the_reason_and_the_others_are_built(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: ProductAssets) -> dg.AssetsDefinition:
+        if self.product.name == "shop":
+            raise RecursionError("too deep")
+        return assets(self)
+
+    assets = ProductAssets.assets
+    monkeypatch.setattr(ProductAssets, "assets", fail)
+    Builds(monkeypatch)
+    assert run(small) == [("shop", "failed"), ("plan", "published")]
+    record = Runs(small.config.storage).last("shop")
+    assert record is not None
+    assert (record.status, record.message) == ("failed", "RecursionError: too deep")
+
+
+def test_a_suite_in_error_is_the_reason_of_a_failed_build(small: SmallMesh) -> None:
+    (small.domains / "shop/expectations/sales.extra.json").write_text('{"expectations": [1]}')
+    done = small.kit("run", "shop")
+    assert done.returncode == 1
+    assert "domains/shop/expectations/sales.extra.json" in done.stderr

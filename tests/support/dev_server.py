@@ -57,6 +57,20 @@ class DevServer:
         answer = self.query("query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
         return str(answer["runOrError"]["status"])
 
+    def terminate(self, run_id: str, policy: str) -> None:
+        """Terminate a run as the dialog of the web UI does."""
+        mutation = (
+            "mutation End($id: String!, $policy: TerminateRunPolicy) { terminateRun(runId: $id, terminatePolicy: $policy) "
+        )
+        answer = self.query(mutation + "{ __typename ... on TerminateRunFailure { message } } }", id=run_id, policy=policy)
+        assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess", answer
+
+    def events(self, run_id: str) -> list[str]:
+        """Return the types of the events of a run."""
+        query = "query Log($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent "
+        answer = self.query(query + "{ eventType } } } } }", id=run_id)
+        return [str(event["eventType"]) for event in answer["logsForRun"]["events"]]
+
     def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not condition():

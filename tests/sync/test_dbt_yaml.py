@@ -98,10 +98,26 @@ def test_each_rule_is_a_test(small: SmallMesh) -> None:
         [{"not_null": {"name": "totals_amount_is_required", "config": config}}],
     ]
     query = "select (select sum(amount) from ${table}) - (select sum(amount) from raw.sales)"
-    arguments = {"query": query, "expected": "= 0", "reads": ["ref('sales')"]}
+    arguments = {"query": query, "expected": "= 0"}
     assert entry["data_tests"] == [
         {"query_returns": {"name": "totals_totals_add_up", "arguments": arguments, "config": config}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "reads"),
+    [
+        ("sales", ["ref('sales')"]),
+        ("shop.sales", ["ref('sales')"]),
+        ("raw.sales", None),
+        ("(select 'sales' as sales) /* sales */", None),
+    ],
+)
+def test_a_query_names_the_other_models_it_reads(small: SmallMesh, table: str, reads: list[str] | None) -> None:
+    small.replace("domains/shop/contracts/totals.odcs.yaml", "from raw.sales", f"from {table}")
+    product = small.product("shop")
+    (entry,) = parse_yaml(Path("totals.yml"), "models:\n" + "\n".join(block(product, product.ports[1])) + "\n").data["models"]
+    assert entry["data_tests"][0]["query_returns"]["arguments"].get("reads") == reads
 
 
 ASIDE = {"customProperties": [{"property": "onFailure", "value": "quarantine"}]}

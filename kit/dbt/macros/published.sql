@@ -13,7 +13,7 @@
     copy (
       {{ compiled_code }}
     ) to '{{ location }}' (format parquet, compression zstd);
-    create or replace view {{ target_relation }} as select * from read_parquet('{{ location }}');
+    create or replace view {{ target_relation }} as select * from read_parquet('{{ location }}', hive_partitioning = false);
   {%- endcall %}
   {{ adapter.commit() }}
   {{ run_hooks(post_hooks) }}

@@ -1,0 +1,105 @@
+"""Requests to end the work of this process: raised once, never lost, and enforced when code does not notice them."""
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = 130
+
+
+class Interruption:
+    """The request to end a piece of work, by SIGINT, SIGTERM or SIGHUP while its block runs.
+
+    The first signal raises `KeyboardInterrupt` in the main thread. Later ones raise nothing, so that they cannot break off
+    the clean-up. A library may swallow the exception, so `requested` is to be checked before work that others can see.
+    Outside of the main thread no signal arrives.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._deferred = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "Interruption":
+        if _in_main_thread():
+            self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+            for number, handler in self._before.items():
+                if handler is not signal.SIG_IGN or number != signal.SIGHUP:  # `nohup` protects from SIGHUP
+                    signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def defer(self) -> None:
+        """Raise nothing from now on: a signal is only noted in `requested`."""
+        self._deferred = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        first, self.requested = not self.requested, True
+        if first and not self._deferred:
+            raise KeyboardInterrupt
+
+
+class SignalHandlers:
+    """The signal handlers of this process as they are now, to be put back after a library has replaced them."""
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in _SIGNALS} if _in_main_thread() else {}
+        self._wakeup = signal.set_wakeup_fd(-1) if self._handlers else -1
+        self.restore()
+
+    def restore(self) -> None:
+        """Set the handlers again."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        if self._handlers:
+            signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+
+
+@contextmanager
+def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """End this process with code 130 if the block still runs some seconds after SIGINT, SIGTERM or SIGHUP.
+
+    Python handles a signal between two of its own instructions, so code in C can hold it up for ever. `last_words` is called
+    before the end. For processes that belong to the kit; does nothing outside of the main thread.
+    """
+    if not _in_main_thread():
+        yield
+        return
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    before = signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            ready, _, _ = select.select([receiver], [], [])
+            if ready and not set(os.read(receiver, 64)).isdisjoint(_SIGNALS) and not done.wait(seconds):
+                last_words()
+                sys.stderr.flush()
+                os._exit(_INTERRUPTED)
+
+    thread = threading.Thread(target=watch, name="ended after a signal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+        os.write(sender, b"\0")  # ends the thread
+        thread.join()
+        os.close(sender)
+        os.close(receiver)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
