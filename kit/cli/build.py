@@ -1,5 +1,6 @@
 """Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
 
+import signal
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,7 +12,7 @@ from kit.build import trials
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, complete_products
-from kit.core import NotebookError, ended_after_signal
+from kit.core import NotebookError, counted, ended_after_signal
 from kit.mesh import Context
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, current_user, index, statuses
@@ -19,7 +20,7 @@ from kit.storage import prune as prune_mesh
 
 app = typer.Typer()
 
-_INTERRUPTED = "interrupted; nothing more is published, readers keep the snapshots they had"
+_INTERRUPTED = "interrupted; readers keep the snapshots they had"
 
 
 @app.command()
@@ -61,6 +62,7 @@ def run(
                 wait=wait, older_code=older_code, reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
         errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
     if as_json:
@@ -148,4 +150,4 @@ def prune(
     for name, items in result.items():
         deleted = [item for item in items if item.kept_because is None]
         kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {len(deleted)} snapshots deleted{kept}")
+        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")

@@ -170,7 +170,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
     console.print(table)
     for score in scores:
         if fact := score.cheapest:
-            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
+            console.print(Text(f"{score.product}: easiest improvement: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:

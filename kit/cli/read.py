@@ -122,6 +122,6 @@ def report(
     from kit.catalog import write_report
 
     context = Context.load()
-    with console.status(f"writing about {len(context.mesh.products)} data products"):
-        path = write_report(context.config, context.mesh, output or context.config.storage / "report.html")
+    with console.status(f"writing about {counted(len(context.mesh.products), 'data product')}"):
+        path = write_report(context, output or context.config.storage / "report.html")
     console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")
