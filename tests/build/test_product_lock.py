@@ -1,7 +1,10 @@
 import os
+import threading
 
 import pytest
 
+from kit.build.build import build
+from kit.build.plan import BuildRequest
 from kit.build.product_lock import product_lock
 from kit.core.errors import Busy
 from tests.support.small_mesh import SmallMesh
@@ -29,3 +32,23 @@ def test_one_process_at_a_time(small: SmallMesh) -> None:
         pass
     with product_lock(small.config, product):
         pass
+
+
+def test_a_build_waits_for_another_run_and_says_so(small: SmallMesh) -> None:
+    version = small.publish("shop")
+    released = threading.Event()
+
+    def hold() -> None:
+        with small.store.build_lock("shop"):
+            held.set()
+            released.wait(30)
+
+    held, holder = threading.Event(), threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    busy = build(small.config, small.product("shop"))
+    assert (busy.status, busy.busy) == ("failed", True)
+    threading.Timer(0.5, released.set).start()
+    waited = build(small.config, small.product("shop"), BuildRequest(wait=True))
+    holder.join()
+    assert (waited.status, waited.version, waited.message) == ("up to date", version, "built by another run meanwhile")
