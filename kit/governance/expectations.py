@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kit.contracts import Assertion, Contract, Finding, quality_items, written_query
-from kit.core import Config, ContentCache, KitError, read_yaml
-from kit.mesh import RAW, DataProduct, Mesh
+from kit.core import ContentCache, KitError, read_yaml
+from kit.mesh import RAW, Context, DataProduct
 from kit.quality import AuditTarget, Trials, audit_targets, suite
 
 
-def check_expectations(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_expectations(context: Context) -> Iterator[Finding]:
     """Find all expectations and queries that a build could not run on the tables that its audit has."""
-    cache = ContentCache(config.cache / "expectations")
+    mesh, cache = context.mesh, ContentCache(context.config.cache / "expectations")
     for product in mesh.products:
         offered = {port.id: port.contract for port in mesh.ports}
         raw_targets, port_targets = audit_targets(product)

@@ -4,8 +4,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.small_mesh import SmallMesh
 
@@ -34,7 +36,46 @@ def test_a_second_build_at_the_same_time_names_the_first(small: SmallMesh) -> No
     with small.store.build_lock("shop"):
         done = small.kit("run", "shop")
     assert done.returncode == 1
-    assert done.stderr == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"
+    assert (
+        done.stderr
+        == f"'shop' is being built by process {os.getpid()}; wait for it with `kit run --wait`, or stop it and run again\n"
+    )
+
+
+FORKS = """
+import os, sys
+import dagster
+import kit.cli.main, kit.orchestration.executor, kit.orchestration.definitions  # once for all forks
+from pathlib import Path
+folder, running = Path(sys.argv[1]), 0
+for number in range(50):
+    if running == 10:
+        os.wait()
+        running -= 1
+    running += 1
+    if os.fork() == 0:
+        with (folder / f"{number}.out").open("wb") as out, (folder / f"{number}.err").open("wb") as err:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+        sys.argv = ["kit", "run", "shop"]
+        kit.cli.main.main()
+while running:
+    os.wait()
+    running -= 1
+"""
+
+
+@pytest.mark.slow
+def test_of_50_failing_runs_on_a_busy_machine_each_prints_its_reason_whole(small: SmallMesh, tmp_path: Path) -> None:
+    """Ten at a time: what the mirrors of Dagster's logs print late, or never, is not missed."""
+    (tmp_path / "said").mkdir()
+    with small.store.build_lock("shop"):
+        command = [sys.executable, "-c", FORKS, str(tmp_path / "said")]
+        subprocess.run(command, cwd=small.root, check=True, timeout=560)
+    reason = f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"
+    assert [(tmp_path / f"said/{number}.err").read_text() for number in range(50)] == [reason] * 50
+    outcomes = [(tmp_path / f"said/{number}.out").read_text().splitlines() for number in range(50)]
+    assert [(lines[0], lines[-1].split()[:2]) for lines in outcomes] == [("1 data product: shop", ["shop", "failed"])] * 50
 
 
 def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh) -> None:

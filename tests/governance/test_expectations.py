@@ -18,7 +18,7 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(small: SmallMesh, *expectations: dict[str, Any]) -> list[str]:
     write(small.domains / SUITE, json.dumps({"name": "sales.extra", "expectations": list(expectations)}))
-    return [message for _, message in pairs(check_expectations(small.config, small.mesh))]
+    return [message for _, message in pairs(check_expectations(small.context))]
 
 
 def test_each_expectation_that_a_build_could_not_run_is_named_with_its_place(small: SmallMesh) -> None:
@@ -52,7 +52,7 @@ def test_queries_and_custom_rules_of_contracts_are_tried_too(small: SmallMesh) -
         {"type": "custom", "engine": "greatExpectations", "implementation": mean},
     ]
     file.write_text(json.dumps(data, indent=1))
-    messages = [message for _, message in pairs(check_expectations(small.config, small.mesh))]
+    messages = [message for _, message in pairs(check_expectations(small.context))]
     place = "domains/shop/contracts/sales.odcs.yaml"
     assert [message.partition(": schema.0.quality.")[2].partition(";")[0] for message in messages] == [
         '0.query: it cannot be run on the columns of its tables: Referenced column "colour" not found in FROM clause!',
