@@ -7,6 +7,7 @@ from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import KitError, read_yaml, resolve_inside, short
+from kit.dbt.refusals import refusals
 from kit.governance import coupling, expectations, masks, policy
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
@@ -96,6 +97,8 @@ def _product(product: DataProduct) -> Iterator[Finding]:
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
+    for refused in refusals(product.folder):
+        yield Finding(product.name, refused.path, refused.line, refused.message)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
