@@ -3,7 +3,7 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build.build import Outcome, build, check_due, refused
+from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
@@ -16,6 +16,7 @@ from kit.build.redaction import HIDDEN, personal, redact
 from kit.build.trial import Trial, trials
 
 __all__ = [
+    "BUILT_MEANWHILE",
     "HIDDEN",
     "BuildPlan",
     "BuildRequest",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kit.build.code_age import check_code_age
 from kit.build.consumers import check_consumers, store_definitions
 from kit.build.make import make
 from kit.build.manifest import manifest
@@ -22,6 +23,7 @@ from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
+BUILT_MEANWHILE = "built by another run meanwhile"
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
 
@@ -30,7 +32,8 @@ class Outcome:
     """The result of the build of one product.
 
     `snapshot` is the one readers see after a build that did not fail. `may_pass` names the reason why a failure may not occur
-    again on the next attempt; empty for all others. `interrupted` marks a build that was over when its end was requested.
+    again on the next attempt; empty for all others. `busy` marks one that did not begin, because another process builds the
+    product. `interrupted` marks a build that was over when its end was requested.
     """
 
     product: str
@@ -43,6 +46,7 @@ class Outcome:
     notebooks: Mapping[str, str] = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     interrupted: bool = False
+    busy: bool = False
 
     @property
     def failed(self) -> bool:
@@ -57,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DueCheck:
-    """The result of `check_due`: the outcome when there is nothing to do, else the plan of the build, if there is one."""
+    """The result of `check_due`: the outcome when nothing is to be done now, else the plan of the build, if there is one."""
 
     outcome: Outcome | None
     plan: BuildPlan | None = None
@@ -82,10 +86,10 @@ def build(
     with Interruption() as interruption:
         run = _Run(config, product, request or BuildRequest(), progress or Progress(), interruption)
         try:
-            with product_lock(config, product) as held:
+            with run.locked() as held:
                 return run.build(held, planned)
         except Busy as error:
-            return Outcome(product.name, BuildStatus.FAILED, 0, message=str(error), may_pass=why_it_may_pass(error))
+            return run.busy(error)
         except BaseException as error:  # the lock could not be had
             return run.fail(error)
 
@@ -93,14 +97,17 @@ def build(
 def check_due(config: Config, product: DataProduct, request: BuildRequest, progress: Progress | None = None) -> DueCheck:
     """Plan the build of a product; when there is nothing to do, that is its build, and recorded as such.
 
-    An error is left to the build, which finds and records it.
+    The outcome of a product that another process builds is busy. Any other error is left to the build, which finds and
+    records it.
     """
     with Interruption() as interruption:
         run = _Run(config, product, request, progress or Progress(), interruption)
         try:
-            with product_lock(config, product) as held, run.recorded_when_interrupted():
+            with run.locked() as held, run.recorded_when_interrupted():
                 planned = run.plan(held, None)
                 return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
+        except Busy as error:
+            return DueCheck(run.busy(error))
         except BaseException as error:
             if not is_failure(error):
                 raise
@@ -130,6 +137,27 @@ class _Run:
         folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), audit_targets(product)
         self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
         self.secrets = Secrets()
+        self.waited = False
+
+    @contextmanager
+    def locked(self) -> Iterator[ExitStack]:
+        """Hold the lock of the product, after waiting for it if that was requested; raises `Busy`."""
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(product_lock(self.config, self.product))
+            except Busy:
+                if not self.request.wait:
+                    raise
+                with self.progress.timed(self.product.name, "wait") as set_result:
+                    held = stack.enter_context(product_lock(self.config, self.product, wait=True))
+                    set_result("for the build of another run")
+                self.waited = True
+            yield held
+
+    def busy(self, error: Busy) -> Outcome:
+        """The outcome when another process builds the product; it leaves no record."""
+        reason = why_it_may_pass(error)
+        return Outcome(self.product.name, BuildStatus.FAILED, 0, message=str(error), may_pass=reason, busy=True)
 
     def build(self, held: ExitStack, planned: BuildPlan | None) -> Outcome:
         """Make and publish a snapshot when one is due; every error becomes the outcome."""
@@ -139,10 +167,11 @@ class _Run:
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
+                hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
                 check_consumers(self.config, self.product, planned.current)
                 with Runs(self.config.storage).running(self.product.name, self.run_id) as mark:
                     make(self.workspace, self.product, planned)
-                    return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark))
+                    return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
             return self.fail(error)
 
@@ -183,7 +212,8 @@ class _Run:
         """Record the build where people look for it, whatever arrives meanwhile, and return its outcome."""
         self.interruption.defer()
         if planned and status in NOTHING_TO_DO:
-            snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else ""
+            meanwhile = BUILT_MEANWHILE if self.waited else ""
+            snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else meanwhile
         checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
         record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
@@ -191,6 +221,7 @@ class _Run:
             message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.secrets.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+            delivered=planned.delivered if planned else {},
         )  # fmt: skip
         message = record.message
         try:

@@ -52,7 +52,7 @@ def _affected(config: Config, port: OutputPort, old: Contract, changes: tuple[Co
     mesh = Context(config).mesh
     if not (readers := mesh.readers(port.id)):
         return []
-    use = column_use(config, _with_old_columns(mesh, port, old))[port.id]
+    use = column_use(Context(config).with_mesh(_with_old_columns(mesh, port, old)))[port.id]
     texts = []
     for reader in readers:
         used = partial(use.get, reader.name)

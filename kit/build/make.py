@@ -29,11 +29,12 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
     with KernelPool([_notebook_run(workspace, port, key) for key in keys for port in notebook_order(product)]) as kernels:
         workspace.add_sources(product, plan.inputs.sources, last=plan.current)
         for key in keys:
-            if product.has_dbt:
-                _run_models(workspace, product, key)
             parameters = with_partition(product, plan.inputs.parameters, key) if key else plan.inputs.parameters
-            for port in notebook_order(product):
-                _run_notebook(workspace, product, port, parameters.get(port.name, {}), key, kernels)
+            with workspace.rows_of(product.partitions, key):
+                if product.has_dbt:
+                    _run_models(workspace, product, key)
+                for port in notebook_order(product):
+                    _run_notebook(workspace, product, port, parameters.get(port.name, {}), key, kernels)
     if product.partitions:
         carry_over(product, plan, workspace.staging)
         for port in product.ports:

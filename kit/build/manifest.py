@@ -7,9 +7,9 @@ from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
 from kit.core import __version__, current_commit, database
-from kit.mesh import DataProduct, OutputPort
+from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
-from kit.storage import port_facts, product_facts
+from kit.storage import partitions_to_json, port_facts, product_facts
 
 
 def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dict[str, Any]:
@@ -19,8 +19,12 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         database.add_views(connection, workspace.tables)
         ports = {port.name: _port(connection, port, workspace.checks) for port in product.ports}
     sources: dict[str, dict[str, Any]] = {
-        name: {"digest": source.digest, "rows": source.rows} for name, source in inputs.sources.items()
+        name: {"digest": source.digest, "rows": source.rows, "delivered": source.delivered.isoformat()}
+        for name, source in inputs.sources.items()
     }
+    for name, content in plan.contents.items():
+        if name.startswith(f"{RAW}."):
+            sources[name.partition(".")[2]]["partitions"] = content
     for table, contract in quarantining(product).items():
         files = sorted((workspace.staging / quarantine_table(table)).glob("*.parquet"))
         raw, _, source = table.rpartition(".")
@@ -33,15 +37,22 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "product_version": str(product.version),
         "kit_version": __version__,
         "git_commit": current_commit(workspace.config.root),
+        "code": plan.code,
         "fingerprint": plan.fingerprint,
         "mask_key": inputs.mask_key,
-        "partitions": {**plan.kept, **plan.due},
+        **partitions_to_json({**plan.kept, **plan.due}),
+        **(_declaration(product.partitions) if product.partitions else {}),
         "inputs": {pin.port: pin.to_json() for pin in inputs.pins.values()},
         "sources": sources,
         "parameters": inputs.parameters,
         "ports": ports,
         "checks": [check.to_json() for check in workspace.checks],
     }
+
+
+def _declaration(partitions: Partitions) -> dict[str, Any]:
+    """How the product is partitioned: every port has the key in this column."""
+    return {"partition_column": partitions.column, "daily": partitions.start is not None}
 
 
 def _port(connection: Any, port: OutputPort, checks: Sequence[Check]) -> dict[str, Any]:

@@ -12,21 +12,37 @@ from kit.build.notebook_ports import Parameters, assign_parameters, with_partiti
 from kit.build.progress import Progress
 from kit.core import Config, KitError, UnknownName, __version__, counted, sha256
 from kit.ingest import LandedSource, land
-from kit.mesh import RAW, DataProduct
-from kit.storage import BuildStatus, Pin, Pointer, Snapshot, Store, pin_inputs
+from kit.mesh import RAW, DataProduct, Partitions, in_lookback
+from kit.storage import (
+    ABSENT,
+    BuildStatus,
+    PartitionInput,
+    PartitionRecord,
+    Pin,
+    Pointer,
+    Snapshot,
+    Store,
+    pin_inputs,
+    port_contents,
+    read_partitions,
+    table_contents,
+)
 
 
 @dataclass(frozen=True)
 class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
-    `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
+    `wait` for another process that builds the product, instead of failing. `older_code` permits to replace a snapshot that
+    newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
     """
 
     parameters: Parameters = field(default_factory=dict)
     partitions: tuple[str, ...] = ()
     force: bool = False
     canceled: Callable[[], bool] = field(default=lambda: False, compare=False)
+    wait: bool = False
+    older_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,8 @@ class BuildPlan:
 
     `status` is `UP_TO_DATE` or `HELD` when there is nothing to do, None when the build is due. `code` is the digest of the
     domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
-    carry over from the current snapshot, each with its fingerprint; both are empty when the product is not partitioned.
+    carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
+    partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition.
     """
 
     status: BuildStatus | None
@@ -59,8 +76,14 @@ class BuildPlan:
     fingerprint: str
     pointer: Pointer | None
     current: Snapshot | None
-    due: Mapping[str, str]
-    kept: Mapping[str, str]
+    due: Mapping[str, PartitionRecord]
+    kept: Mapping[str, PartitionRecord]
+    contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def delivered(self) -> dict[str, str]:
+        """The times when the data of each source was delivered."""
+        return {name: source.delivered.isoformat() for name, source in self.inputs.sources.items()}
 
 
 def gather_inputs(
@@ -110,15 +133,18 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
         current = None  # its files are gone: a new build replaces it
     code = product.code_digest()
     parts = _parts(inputs, code)
-    due: dict[str, str] = {}
-    kept: dict[str, str] = {}
+    due: dict[str, PartitionRecord] = {}
+    kept: dict[str, PartitionRecord] = {}
+    contents: dict[str, Mapping[str, str]] = {}
     if product.partitions:
-        built: dict[str, str] = current.manifest.get("partitions", {}) if current else {}
-        fresh = {key: _digest(parts, with_partition(product, inputs.parameters, key), key) for key in inputs.partitions}
-        due = {key: digest for key, digest in fresh.items() if request.force or built.get(key) != digest}
+        contents = _contents(config, product, product.partitions, inputs)
+        made = read_partitions(current.manifest) if current else {}
+        fresh = {key: _record(product, inputs, parts, contents, key) for key in inputs.partitions}
+        due = {key: record for key, record in fresh.items() if _is_due(config, product, request, record, key, made.get(key))}
         known = product.partitions.all(config.clock())
-        kept = {key: digest for key, digest in built.items() if key not in due and key in known}
-        whole = {"partitions": {**kept, **due}, "needs": _needs(product)}
+        kept = {key: record for key, record in made.items() if key not in due and key in known}
+        fingerprints = {key: record.fingerprint for key, record in {**kept, **due}.items()}
+        whole = {"partitions": fingerprints, "needs": _needs(product)}
         fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     else:
         fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
@@ -128,7 +154,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
             status = BuildStatus.UP_TO_DATE
         elif fingerprint in pointer.rejected:
             status = BuildStatus.HELD
-    return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept)
+    return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents)
 
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:
@@ -144,6 +170,57 @@ def _partitions(config: Config, product: DataProduct, requested: tuple[str, ...]
         return ()
     selected = set(product.partitions.select(product.name, requested, config.clock()))
     return tuple(key for key in product.partitions.all(config.clock()) if key in selected)
+
+
+def _contents(
+    config: Config, product: DataProduct, partitions: Partitions, inputs: BuildInputs
+) -> dict[str, Mapping[str, str]]:
+    """The content of each partition of the inputs of which a partition reads its own rows."""
+    daily, contents = partitions.start is not None, {}
+    for name, column in partitions.inputs.items():
+        if name.startswith(f"{RAW}."):
+            source = inputs.sources[name.partition(".")[2]]
+            files = {source.path: source.digest}
+            contents[name] = table_contents(config, f"{product.name}.{name}", files, column, daily=daily)
+        else:
+            pin = inputs.pins[name]
+            contents[name] = port_contents(config, pin.snapshot, pin.port.partition(".")[2], column, daily=daily)
+    return contents
+
+
+def _record(
+    product: DataProduct, inputs: BuildInputs, parts: Mapping[str, Any], contents: Mapping[str, Mapping[str, str]], key: str
+) -> PartitionRecord:
+    """The record of a partition that is built from these inputs now."""
+    assert product.partitions is not None
+    columns = product.partitions.inputs
+    own = {name: content.get(key, ABSENT) for name, content in contents.items()}
+    pins = {
+        pin.port: PartitionInput(pin.snapshot.version, own.get(name, pin.content), columns.get(name, ""))
+        for name, pin in inputs.pins.items()
+    }
+    raw = {f"{RAW}.{name}": source.digest for name, source in inputs.sources.items()}
+    sources = {name: PartitionInput("", own.get(name, digest), columns.get(name, "")) for name, digest in raw.items()}
+    rows = {
+        "inputs": {**parts["inputs"], **{name: digest for name, digest in own.items() if name in inputs.pins}},
+        "sources": {name: own.get(f"{RAW}.{name}", digest) for name, digest in parts["sources"].items()},
+    }
+    fingerprint = _digest({**parts, **rows}, with_partition(product, inputs.parameters, key), key)
+    rest = {name: part for name, part in parts.items() if name not in rows}
+    return PartitionRecord(fingerprint, _digest(rest, inputs.parameters), {**pins, **sources})
+
+
+def _is_due(
+    config: Config, product: DataProduct, request: BuildRequest, record: PartitionRecord, key: str, made: PartitionRecord | None
+) -> bool:
+    """Whether a partition is built: a changed input makes one older than the lookback due only when it is asked for."""
+    assert product.partitions is not None
+    if made is None or request.force:
+        return True
+    if made.fingerprint == record.fingerprint:
+        return False
+    asked = key in request.partitions or in_lookback(key, product.partitions.lookback, config.clock())
+    return asked or made.code != record.code
 
 
 def _parts(inputs: BuildInputs, code: str) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from kit.storage import Store
 
 
 @contextmanager
-def product_lock(config: Config, product: DataProduct) -> Iterator[ExitStack]:
-    """Be the only process that builds a product; raises `Busy` otherwise.
+def product_lock(config: Config, product: DataProduct, *, wait: bool = False) -> Iterator[ExitStack]:
+    """Be the only process that builds a product; with `wait` as soon as no other does, otherwise raises `Busy`.
 
     The catalogs that a killed build left behind are repaired first. The masking key is hidden from the code of the product.
     Yields a stack for what has to be held as long, such as pinned snapshots.
     """
     store = Store(config.storage)
-    with store.build_lock(product.name), mask_key_hidden(), ExitStack() as held:
+    with store.build_lock(product.name, wait=wait), mask_key_hidden(), ExitStack() as held:
         store.repair_catalogs(product.name)
         yield held

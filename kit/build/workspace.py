@@ -1,7 +1,8 @@
 """The tables of one build, trial or preview: what it reads, what it makes from that, and the checks of both."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,15 @@ from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
 from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, database
 from kit.ingest import LandedSource
-from kit.mesh import RAW, DataProduct, OutputPort
+from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import KernelPool, NotebookLimits, NotebookRun, execute
 from kit.quality import AuditTarget, audit_targets, check_tables, quarantine
-from kit.storage import Pin, Snapshot
+from kit.storage import Pin, Snapshot, partition_key
 
 if TYPE_CHECKING:
     from kit.dbt.runner import TransformResult
+
+_INPUTS = "inputs"  # below the folder: the rows of one partition
 
 
 class Workspace:
@@ -51,6 +54,7 @@ class Workspace:
         self.database = folder / "kit_work.duckdb"
         self.tables: dict[str, list[Path]] = {}
         self.versions: dict[str, str] = {}
+        self.partitioned: dict[str, str | None] = {}
         self.checks: list[Check] = []
         self.notebooks: dict[str, str] = {}
 
@@ -60,6 +64,7 @@ class Workspace:
         """Make the pinned ports readable."""
         self.tables |= {name: pin.files for name, pin in pins.items()}
         self.versions |= {name: pin.snapshot.version for name, pin in pins.items()}
+        self.partitioned = {name: pin.snapshot.manifest.get("partition_column") for name, pin in pins.items()}
 
     def add_sources(
         self, product: DataProduct, landed: Mapping[str, LandedSource], *, audited: bool = True, last: Snapshot | None = None
@@ -81,6 +86,29 @@ class Workspace:
                 file = self.folder / RAW / f"{target.table}.parquet"
                 self.mask(product, target, self.tables[target.table][0], file)
                 self.tables[target.table] = [file]
+
+    @contextmanager
+    def rows_of(self, partitions: Partitions | None, key: str | None) -> Iterator[None]:
+        """Make only the rows of one partition readable in the inputs that are declared so."""
+        columns = partitions.inputs if partitions and key else {}
+        whole = {name: self.tables[name] for name in columns}
+        for name, column in columns.items():
+            assert partitions is not None
+            file = self.folder / _INPUTS / str(key) / f"{name}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rows = f"{partition_key(column, daily=partitions.start is not None)} = {database.literal(key)}"
+            files = whole[name]
+            if self.partitioned.get(name) == column:
+                files = [path for path in files if path.name == partition_file(key)] or files
+            with database.connect() as connection:
+                database.add_views(connection, {"input": files})
+                connection.execute(f"copy (select * from input where {rows}) to {database.literal(str(file))} (format parquet)")
+            self.tables[name] = [file]
+        try:
+            yield
+        finally:
+            self.tables |= whole
+            shutil.rmtree(self.folder / _INPUTS, ignore_errors=True)
 
     # Making tables
 

@@ -63,10 +63,10 @@ class Entry:
         """Draw the lineage of the port, or of one of its columns."""
         from kit.catalog import lineage_diagram
 
-        mesh = Context(self.config).mesh
+        context = Context(self.config)
         if column is None:
-            return lineage_diagram.draw_port(mesh, self.id)
-        return lineage_diagram.draw_column(self.config, mesh, self.id, column)
+            return lineage_diagram.draw_port(context.mesh, self.id)
+        return lineage_diagram.draw_column(context, self.id, column)
 
     def quality(self) -> "Picture":
         """Draw the results of each check of the port in the newest builds."""

@@ -45,7 +45,7 @@ def _snapshots(view: PortView) -> Html:
     for snapshot, previous in zip_longest(snapshots[:_MAX_SNAPSHOTS], snapshots[1 : _MAX_SNAPSHOTS + 1]):
         port = snapshot.port(view.name)
         current = pointer is not None and snapshot.version == pointer.version
-        label = "rolled back to" if current and pointer and pointer.by == "rollback" else "current"
+        label = "rolled back to" if current and pointer and pointer.rolled_back else "current"
         rows.append((
             markup.lines(snapshot.version, markup.bold(label) if current else "", _notebook_button(view, snapshot)),
             f"{format_duration(now - snapshot.created_at)} ago",
@@ -55,8 +55,9 @@ def _snapshots(view: PortView) -> Html:
             markup.lines(*_changes(previous.port(view.name), port)) if previous else "",
             (snapshot.manifest.get("git_commit") or "")[:8],
         ))  # fmt: skip
+    moves = [markup.paragraph(f"{move.version}: {move.describe()}") for move in reversed(pointer.rollbacks if pointer else ())]
     rest = [markup.paragraph(f"and {len(snapshots) - _MAX_SNAPSHOTS:,} older ones")] if len(snapshots) > _MAX_SNAPSHOTS else []
-    return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest))
+    return markup.joined((markup.table(_HEADER, rows, numbers=["rows"]), *rest, *moves))
 
 
 def _notebook_button(view: PortView, snapshot: Snapshot) -> Html | None:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from kit.core import Config, UnknownName, counted
+from kit.core import UnknownName, counted
 from kit.drawing import GraphNode, Picture, draw_graph
 from kit.lineage import LineageNode, column_lineage, downstream, hide_models, hide_nodes, lineage, notebook_columns, upstream
-from kit.mesh import Mesh
+from kit.mesh import Context, Mesh
 
 _MAX_BOXES = 60
 """The number of boxes in a picture; in a larger one, each other product is one box."""
@@ -50,27 +50,27 @@ def draw_port(mesh: Mesh, port_id: str) -> Picture:
     return _picture(_boxes(near, port_id), _edges(near), f"Lineage of {port_id}", tuple(notes), own)
 
 
-def draw_column(config: Config, mesh: Mesh, port_id: str, column: str) -> Picture:
+def draw_column(context: Context, port_id: str, column: str) -> Picture:
     """Draw the columns upstream and the columns and notebooks downstream of a column of `PRODUCT.PORT`.
 
     Of other products it shows raw data and ports only. Notes below the picture name what is unknown. Raises `UnknownName`,
     or `MeshError` when the product is broken.
     """
-    known = [item.name for item in mesh.port(port_id).contract.columns]
+    known = [item.name for item in context.mesh.port(port_id).contract.columns]
     if column not in known:
         similar = get_close_matches(column, known, n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else f"it has: {', '.join(known)}"
         raise UnknownName(f"'{port_id}' has no column '{column}'; {hint}")
     own, start = port_id.partition(".")[0], f"{port_id}.{column}"
-    products = mesh.select([port_id], upstream=True, downstream=True)
-    made = column_lineage(config, mesh, products)
-    kinds = {node.id: node.kind for node in lineage(mesh).values()}
+    products = context.mesh.select([port_id], upstream=True, downstream=True)
+    made = column_lineage(context, products)
+    kinds = {node.id: node.kind for node in lineage(context.mesh).values()}
     names = dict.fromkeys((start, *made, *(name for origins in made.values() for name in origins)))
     graph = {name: _column(name, kinds, made.get(name, ())) for name in names}
     graph = hide_nodes(graph, lambda node: node.product != own and node.kind == "model")
     up, down = upstream(graph, [start]), downstream(graph, [start])
     near = {name: node for name, node in graph.items() if name in up | down}
-    readers = _notebooks(mesh, down)
+    readers = _notebooks(context.mesh, down)
     notes = list(_gaps(port_id, start, made, kinds))
     notes += [] if len(down) > 1 or readers else [f"Nothing in the mesh is known to be made from {start}."]
     boxes = [_column_box(node, focus=name == start) for name, node in near.items()]

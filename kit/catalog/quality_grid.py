@@ -34,7 +34,7 @@ def draw_mesh(config: Config, ports: Iterable[str]) -> Picture:
     notes = [_COLUMNS_NOTE.format(" of a product")] if rows else []
     notes += [] if total else ["There are no ports yet; domains/README.md shows how to add one."]
     if total > len(rows):
-        omitted = f"{total - len(rows):,} more ports are left out, those that always passed first"
+        omitted = f"left out: {counted(total - len(rows), 'more port')}, those that always passed first"
         notes.append(f'{omitted}; filter with cat.search("words").quality().')
     width = max((len(row.cells) for row in rows), default=0)
     columns = [("newest build" if position == 0 else f"{position} before", "") for position in range(width)]

@@ -14,7 +14,7 @@ from kit.core import Config, KitError, __version__, counted, current_commit
 from kit.drawing import Picture
 from kit.governance import TRAITS, Score, scores
 from kit.lineage import column_use, lineage
-from kit.mesh import RAW, DataProduct, Mesh, OutputPort
+from kit.mesh import RAW, Context, DataProduct, OutputPort
 from kit.notebooks import POLICY
 from kit.quality import audit_targets
 from kit.storage import PortState, PortStatus, RunRecord, Runs, format_duration, statuses
@@ -73,9 +73,9 @@ class ProductSection:
     has_personal_columns: bool
 
 
-def write_report(config: Config, mesh: Mesh, path: Path) -> Path:
+def write_report(context: Context, path: Path) -> Path:
     """Write the report to a file, with its missing folders; raises `KitError` when the file cannot be written."""
-    page = render_report(config, mesh)
+    page = render_report(context)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
@@ -84,7 +84,7 @@ def write_report(config: Config, mesh: Mesh, path: Path) -> Path:
     return path
 
 
-def render_report(config: Config, mesh: Mesh) -> str:
+def render_report(context: Context) -> str:
     """Return the page. It contains no values of personal and masked columns, neither samples nor observed values."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -92,6 +92,7 @@ def render_report(config: Config, mesh: Mesh) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    config, mesh = context.config, context.mesh
     root = f"{config.root}/"  # the page is read on other machines
     environment.filters |= {
         "duration": format_duration,
@@ -101,7 +102,7 @@ def render_report(config: Config, mesh: Mesh) -> str:
     }
     rows = statuses(config, mesh)
     ports = [f"{row.product.name}.{row.port.name}" for row in rows if row.port.name]
-    products = sections(config, mesh, rows)
+    products = sections(context, rows)
     return environment.get_template("report.html").render(
         policy=POLICY, style=Path(__file__).with_name("report.css").read_text(encoding="utf-8"), now=datetime.now(UTC),
         config=config, version=__version__, commit=current_commit(config.root), traits=TRAITS, rows=rows, sections=products,
@@ -110,21 +111,21 @@ def render_report(config: Config, mesh: Mesh) -> str:
     )  # fmt: skip
 
 
-def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[ProductSection]:
+def sections(context: Context, rows: Sequence[PortStatus]) -> list[ProductSection]:
     """Return the sections of the valid products, providers before consumers; `rows` are the statuses of all ports."""
-    graph, uses = lineage(mesh), column_use(config, mesh)
+    graph, uses = lineage(context.mesh), column_use(context)
     by_port = {f"{row.product.name}.{row.port.name}": row for row in rows}
     quarantined = {row.product.name: row.product.set_aside for row in rows}
-    by_product = {score.product: score for score in scores(config, mesh)}
+    by_product = {score.product: score for score in scores(context)}
     result = []
-    for product in mesh.products:
-        checks = _checks_by_table(config, product)
+    for product in context.mesh.products:
+        checks = _checks_by_table(context.config, product)
         raw = {f"{RAW}.{source.name}": source.contract for source in product.sources}
         ports = []
         for port in product.ports:
             status, readers = by_port[port.id], {name: _format_columns(used) for name, used in uses[port.id].items()}
             ports.append(PortSection(port.contract, checks.pop(port.name, ()), status.port.quarantined, port, status, readers))
-        broken = {name: None for port in product.ports for name in mesh.possible_readers(port.id)}
+        broken = {name: None for port in product.ports for name in context.mesh.possible_readers(port.id)}
         possible = tuple(f"perhaps {name} (broken)" for name in broken)
         sources = [
             TableSection(contract, checks.pop(name, ()), quarantined[product.name].get(name)) for name, contract in raw.items()
@@ -136,8 +137,8 @@ def sections(config: Config, mesh: Mesh, rows: Sequence[PortStatus]) -> list[Pro
                 ports=tuple(ports),
                 sources=tuple(sources),
                 model_checks=tuple(check for rest in checks.values() for check in rest),
-                runs=tuple(islice(Runs(config.storage).history(product.name), _RUNS)),
-                consumers=(*mesh.consumers(product.name), *possible),
+                runs=tuple(islice(Runs(context.config.storage).history(product.name), _RUNS)),
+                consumers=(*context.mesh.consumers(product.name), *possible),
                 score=by_product[product.name],
                 has_personal_columns=any(personal(table.contract) for table in (*sources, *ports)),
             )

@@ -10,7 +10,7 @@ from kit.catalog.port_view import PortView
 from kit.contracts import Contract
 from kit.core import database
 from kit.drawing import Html, markup
-from kit.mesh import Mesh
+from kit.mesh import Context, Mesh
 from kit.storage import Store, intake
 
 
@@ -75,8 +75,9 @@ def _value(value: Any) -> Html:
 
 def render_lineage(view: PortView) -> Html:
     """Return the lineage of the whole port or of the picked column; raises `MeshError` when its product is broken."""
-    mesh, name, picked = view.mesh(), view.entry.id, view.picked
-    picture = lineage_diagram.draw_column(view.config, mesh, name, picked) if picked else lineage_diagram.draw_port(mesh, name)
+    context, name, picked = Context(view.config).with_mesh(view.mesh()), view.entry.id, view.picked
+    draw = lineage_diagram.draw_column
+    picture = draw(context, name, picked) if picked else lineage_diagram.draw_port(context.mesh, name)
     choices = [("the whole port", ""), *((column.name, column.name) for column in view.entry.port.columns)]
     buttons = [markup.bold(text) if value == picked else markup.pick_button(text, value) for text, value in choices]
     return markup.joined(

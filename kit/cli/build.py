@@ -11,11 +11,11 @@ from rich.text import Text
 from kit.build import trials
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption, complete_products
-from kit.core import NotebookError, ended_after_signal
+from kit.cli.options import VERSIONS, JsonOption, complete_products
+from kit.core import NotebookError, counted, ended_after_signal
 from kit.mesh import Context
 from kit.orchestration.run import run as run_selection
-from kit.storage import Store, index, statuses
+from kit.storage import Store, current_user, index, statuses
 from kit.storage import prune as prune_mesh
 
 app = typer.Typer()
@@ -36,6 +36,10 @@ def run(
     trial: Annotated[
         bool, typer.Option("--trial", help="Build one product with every combination of the given values, publish nothing.")
     ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run that builds the same product.")] = False,
+    older_code: Annotated[
+        bool, typer.Option("--older-code", help="Replace snapshots made by newer code than that of this clone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
@@ -55,7 +59,7 @@ def run(
             result = run_selection(
                 context, selection or (), upstream=upstream, downstream=downstream, force=force,
                 parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-                reporter=terminal.reporter(as_json),
+                wait=wait, older_code=older_code, reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
@@ -110,20 +114,21 @@ def _try(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -1 is a version
 def rollback(
     product: Annotated[str, typer.Argument(help="A product.", autocompletion=complete_products)],
-    version: Annotated[str, typer.Argument(help="A snapshot, as listed by `kit history`.")],
+    version: Annotated[str, typer.Argument(help=f"The snapshot: {VERSIONS}.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; `kit history`, `kit status` and the catalog show it.")] = "",
 ) -> None:
     """Make another published snapshot of a product the current one, for all its ports at once."""
     context = Context.load()
     store = Store(context.config.storage)
     if store.read_pointer(product) is None:
         context.mesh.product(product)
-    snapshot = store.rollback(product, version)
+    snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
     index.write(context.config, context.mesh)
-    age = datetime.now(UTC) - snapshot.created_at
-    console.print(f"{product} now serves {version}, published {age.total_seconds() / 3600:.1f} hours ago", style="green")
+    hours = (datetime.now(UTC) - snapshot.created_at).total_seconds() / 3600
+    console.print(f"{product} now serves {snapshot.version}, published {hours:.1f} hours ago", style="green")
 
 
 @app.command()
@@ -145,4 +150,4 @@ def prune(
     for name, items in result.items():
         deleted = [item for item in items if item.kept_because is None]
         kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {len(deleted)} snapshots deleted{kept}")
+        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")

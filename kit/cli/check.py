@@ -11,7 +11,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption
-from kit.core import merge_base_mesh
+from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
 app = typer.Typer()
@@ -24,16 +24,17 @@ def check(as_json: JsonOption = False) -> None:
 
     context = Context.load()
     mesh = context.mesh
-    findings = check_mesh(context.config, mesh)
+    findings = check_mesh(context)
     if as_json:
         problems = [finding.to_json() for finding in findings]
-        terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context.config, mesh)]})
+        terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})
     else:
         for finding in findings:
             console.print(Text(f"{finding.product}: {finding}", style="red"))
         if not findings:
-            console.print(f"{len(mesh.products)} data products, {len(mesh.ports)} ports: nothing wrong", style="green")
-        terminal.print_scores(scores(context.config, mesh))
+            size = f"{counted(len(mesh.products), 'data product')}, {counted(len(mesh.ports), 'port')}"
+            console.print(f"{size}: nothing wrong", style="green")
+        terminal.print_scores(scores(context))
     if findings:
         raise typer.Exit(1)
 
@@ -50,17 +51,17 @@ def sync(
     from kit.sync import sync as sync_files
 
     context = Context.load()
-    config, mesh = context.config, context.mesh
-    refused = check_writable(config, mesh)
+    mesh = context.mesh
+    refused = check_writable(context)
     if check:
-        differences = drifts(config, mesh) + [str(finding) for finding in (*refused, *(item.finding for item in mesh.broken))]
+        differences = drifts(context) + [str(finding) for finding in (*refused, *(item.finding for item in mesh.broken))]
         if as_json:
             terminal.print_json({"differs": differences})
         else:
             for text in differences:
                 typer.echo(text)
         raise typer.Exit(1 if differences else 0)
-    written = [str(path.relative_to(config.root)) for path in sync_files(config, mesh)]
+    written = [str(path.relative_to(context.config.root)) for path in sync_files(context)]
     if as_json:
         terminal.print_json({"written": written, "broken": {item.name: str(item.finding) for item in mesh.broken}})
     else:

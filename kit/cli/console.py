@@ -32,7 +32,7 @@ _SHORT = {
 _SHORT_TEXT = 20
 _STYLES = {
     PortState.FRESH: "green", PortState.STALE: "red", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow",
-    PortState.BROKEN: "red",
+    PortState.BROKEN: "red", PortState.OUTDATED: "red",
 }  # fmt: skip
 
 _is_terminal = sys.stdout.isatty()
@@ -120,7 +120,7 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks, then deprecations and failures."""
-    from kit.storage import format_raw_quarantine
+    from kit.storage import format_raw_quarantine, format_warnings
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
@@ -144,6 +144,8 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
         if text := row.describe_deprecation():
             text += "" if row.readers or row.possible_readers else ", read by no product"
             console.print(Text(f"{row.product.name}.{row.port.name}: {text}", "yellow"))
+    for text in format_warnings(rows):
+        console.print(Text(text, "yellow"))
     for text in format_raw_quarantine(rows):
         console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):
@@ -168,7 +170,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
     console.print(table)
     for score in scores:
         if fact := score.cheapest:
-            console.print(Text(f"{score.product}: cheapest next: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
+            console.print(Text(f"{score.product}: easiest improvement: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:

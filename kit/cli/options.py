@@ -8,6 +8,9 @@ import typer
 from kit.core import KitError
 from kit.mesh import Context, Mesh
 
+VERSIONS = "a version or its beginning, a day such as 2024-05-01, yesterday, or -1 for the one before"
+"""Texts that name a snapshot, for the help of options."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 

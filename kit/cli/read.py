@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from kit.cli import console as terminal
 from kit.cli.console import console
 from kit.cli.json_rows import json_rows
-from kit.cli.options import JsonOption, PortArgument
-from kit.core import KitError, database, short
+from kit.cli.options import VERSIONS, JsonOption, PortArgument
+from kit.core import Config, KitError, counted, database, short
 from kit.mesh import Context
 from kit.notebooks import open_port
-from kit.storage import Store, statuses
+from kit.storage import Pointer, Snapshot, Store, outdated_partitions, statuses
 
 app = typer.Typer()
 
@@ -32,7 +33,7 @@ def status(as_json: JsonOption = False) -> None:
 def read(
     port: PortArgument,
     sql: Annotated[str | None, typer.Option("--sql", help="A query to run; the port is a table with the port's name.")] = None,
-    version: Annotated[str | None, typer.Option("--version", help="An older snapshot instead of the current one.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help=f"Another snapshot: {VERSIONS}.")] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Number of rows to print; by default 20, with --json all.", min=1)
     ] = None,
@@ -62,7 +63,7 @@ def read(
 
 @app.command()
 def history(port: PortArgument, as_json: JsonOption = False) -> None:
-    """List the published snapshots of a port, newest first."""
+    """List the published snapshots and the rollbacks of a port, newest first."""
     context = Context.load()
     product, _, name = port.partition(".")
     store = Store(context.config.storage)
@@ -70,32 +71,44 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
     if not snapshots:
         context.mesh.port(port)
     pointer = store.read_pointer(product)
-    rows = [
-        {
-            "version": snapshot.version,
-            "current": pointer is not None and snapshot.version == pointer.version,
-            "published": snapshot.created_at.isoformat(timespec="seconds"),
-            "rows": snapshot.port(name)["rows"],
-            "contract": snapshot.port(name)["contract_version"],
-            "checks": snapshot.port(name)["checks"],
-            "commit": snapshot.manifest["git_commit"],
-            "inputs": {port: entry["version"] for port, entry in snapshot.manifest["inputs"].items()},
-        }
-        for snapshot in snapshots
-    ]
+    rows = [_published(context.config, snapshot, name, pointer) for snapshot in snapshots]
+    rows += [{"event": "rollback", "current": False, **move.to_json()} for move in (pointer.rollbacks if pointer else ())]
+    rows.sort(key=lambda row: row["at"], reverse=True)
     if as_json:
         terminal.print_json(rows)
-    elif rows:
+    elif snapshots:
         columns = ["", "snapshot", "published", "rows", "contract", "checks", "commit"]
-        terminal.print_rows(columns, [_history_row(row) for row in rows])
+        terminal.print_rows(columns, [_history_row(row) for row in rows if row["event"] == "publish"])
+        for move in reversed(pointer.rollbacks if pointer else ()):
+            console.print(Text(f"{move.version}: {move.describe()}", style="yellow"))
     else:
         console.print(f"{port} has no published snapshot yet; build it with `kit run {product}`")
+
+
+def _published(config: Config, snapshot: Snapshot, port: str, pointer: Pointer | None) -> dict[str, Any]:
+    entry = snapshot.port(port)
+    current = pointer is not None and snapshot.version == pointer.version
+    return {
+        "event": "publish",
+        "at": snapshot.created_at.isoformat(),
+        "version": snapshot.version,
+        "current": current,
+        "published": snapshot.created_at.isoformat(timespec="seconds"),
+        "rows": entry["rows"],
+        "contract": entry["contract_version"],
+        "checks": entry["checks"],
+        "commit": snapshot.manifest["git_commit"],
+        "inputs": {name: pin["version"] for name, pin in snapshot.manifest["inputs"].items()},
+        "outdated_partitions": list(outdated_partitions(config, snapshot)) if current else [],
+    }
 
 
 def _history_row(row: dict[str, Any]) -> tuple[Any, ...]:
     checks = ", ".join(f"{count} {kind}" for kind, count in row["checks"].items() if count)
     digest, dash, dirty = (row["commit"] or "").partition("-")
     current = "current" if row["current"] else ""
+    if outdated := row["outdated_partitions"]:
+        current += f", {counted(len(outdated), 'partition')} outdated"
     return current, row["version"], row["published"], row["rows"], row["contract"], checks, f"{digest[:8]}{dash}{dirty}"
 
 
@@ -109,6 +122,6 @@ def report(
     from kit.catalog import write_report
 
     context = Context.load()
-    with console.status(f"writing about {len(context.mesh.products)} data products"):
-        path = write_report(context.config, context.mesh, output or context.config.storage / "report.html")
+    with console.status(f"writing about {counted(len(context.mesh.products), 'data product')}"):
+        path = write_report(context, output or context.config.storage / "report.html")
     console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -7,16 +7,19 @@ a `Finding` one problem that a check of files reports.
 from kit.contracts import foreign_key_checks
 from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
 from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
+from kit.contracts.column_type import value_problem
 from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
 from kit.contracts.consumer_contract import FOLDER, ConsumerContract
 from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
 from kit.contracts.csv_format import CsvFormat, csv_keys
 from kit.contracts.custom_properties import custom_property
+from kit.contracts.expectation_queries import BadArgument
 from kit.contracts.finding import Finding
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
-from kit.contracts.rule_kinds import ROW_COUNT, Assertion, columns_of
+from kit.contracts.quality_rules import quality_items, written_query
+from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
 from kit.contracts.service_levels import PROPERTY, Sla
@@ -25,11 +28,14 @@ __all__ = [
     "CLASSIFICATIONS",
     "FOLDER",
     "PROPERTY",
+    "QUERY",
+    "QUERY_ARGUMENT",
     "ROW_COUNT",
     "SAMPLES",
     "TABLE",
     "TODO",
     "Assertion",
+    "BadArgument",
     "Check",
     "Column",
     "ConsumerContract",
@@ -59,6 +65,9 @@ __all__ = [
     "is_text",
     "is_whole",
     "merged",
+    "quality_items",
     "quarantine_table",
     "required_bump",
+    "value_problem",
+    "written_query",
 ]

@@ -1,16 +1,16 @@
 """Consumer contracts: the columns and rules of a port that one consumer relies on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from kit.contracts.compatibility import ContractChange, compare
 from kit.contracts.contract import Contract, Version
 from kit.contracts.implication import implies, subject
 from kit.contracts.loader import DocumentReader
+from kit.contracts.quality_rules import quality_items
 from kit.contracts.rules import Rule
-from kit.core import Where, mappings, read_yaml
+from kit.core import Where, read_yaml
 
 FOLDER = "consumes"
 """The folder of a consumer's contracts, one file `PRODUCT.PORT.odcs.yaml` per port."""
@@ -106,15 +106,7 @@ def _is_promised(rule: Rule, contract: Contract) -> bool:
 def _refuse_custom(path: Path) -> None:
     """Refuse rules that only Great Expectations can evaluate: one that cannot be run would stop the provider's build."""
     document = read_yaml(path)
-    for where, item in _quality(document.data["schema"][0]):
+    for where, item in quality_items(document.data["schema"][0]):
         if item.get("type") == "custom":
             problem = "a 'custom' rule cannot be run in the build of the provider; use library or sql"
             raise document.error([*where, "type"], problem)
-
-
-def _quality(table: dict[str, Any]) -> Iterator[tuple[Where, dict[str, Any]]]:
-    owners: list[tuple[list[str | int], dict[str, Any]]] = [(["schema", 0], table)]
-    owners += [(["schema", 0, "properties", i], item) for i, item in enumerate(table["properties"])]
-    for where, owner in owners:
-        for position, item in enumerate(mappings(owner.get("quality"))):
-            yield [*where, "quality", position], item

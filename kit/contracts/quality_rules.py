@@ -1,10 +1,12 @@
 """Rules under `quality`: metrics of the standard, SQL queries and expectations of Great Expectations."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from kit.contracts import rule_kinds as kinds
 from kit.contracts.column_rules import check_order, in_words
 from kit.contracts.column_type import check_values
+from kit.contracts.expectation_queries import BadArgument
 from kit.contracts.rule_kinds import Assertion
 from kit.contracts.rule_query import Query
 from kit.contracts.standard import OPERATORS
@@ -16,6 +18,20 @@ _COMPARISONS = {
 }  # fmt: skip
 _RANGES = {"mustBeBetween": "between", "mustNotBeBetween": "not between"}
 _FIELDS = {"library": {"metric", "arguments"}, "sql": {"query"}, "custom": {"engine", "implementation"}}
+
+
+def quality_items(table: dict[str, Any]) -> Iterator[tuple[Where, dict[str, Any]]]:
+    """Yield the rules under `quality` of a contract's table and of its columns, each with its place."""
+    owners: list[tuple[list[str | int], dict[str, Any]]] = [(["schema", 0], table)]
+    owners += [(["schema", 0, "properties", i], item) for i, item in enumerate(table["properties"])]
+    for where, owner in owners:
+        for position, item in enumerate(mappings(owner.get("quality"))):
+            yield [*where, "quality", position], item
+
+
+def written_query(item: dict[str, Any]) -> Query:
+    """Return the query of a rule of type `sql`."""
+    return Query.from_contract(str(item["query"]).strip().rstrip("; \n"))
 
 
 class QualityReader:
@@ -120,8 +136,7 @@ class QualityReader:
             low, high = item[operator]
             check_order(self.document, [*where, operator], low, high)
             expected = f"{_RANGES[operator]} {literal(low)} and {literal(high)}"
-        query = Query.from_contract(str(item["query"]).strip().rstrip("; \n"))
-        return f"its query gives {expected}", kinds.query_returns(query, expected)
+        return f"its query gives {expected}", kinds.query_returns(written_query(item), expected)
 
     def _custom(self, where: Where, item: dict[str, Any]) -> tuple[str, Assertion]:
         if item["engine"].lower().replace("-", "").replace("_", "") != "greatexpectations":
@@ -133,7 +148,7 @@ class QualityReader:
             raise self.document.error([*where, "implementation"], "must be '{type: expect_…, kwargs: {…}}'")
         try:
             assertion = Assertion.from_expectation(implementation["type"], kwargs)
-        except ValueError as error:
-            raise self.document.error([*where, "implementation", "kwargs", kinds.QUERY_ARGUMENT], str(error)) from None
+        except BadArgument as error:
+            raise self.document.error([*where, "implementation", "kwargs", error.argument], str(error)) from None
         _, _, condition = " ".join(str(kwargs.get(kinds.QUERY_ARGUMENT, "")).split()).partition(" where ")
         return f"no row where {condition[:120]}" if condition and assertion.violations else assertion.expectation, assertion

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.contracts.expectation_queries import QUERIES, BadArgument
 from kit.contracts.foreign_keys import ForeignKey
 from kit.contracts.rule_query import Query
 from kit.core import literal
@@ -31,7 +32,8 @@ class Assertion:
 
     `expectation` and `kwargs` are its type and arguments in Great Expectations, with SQL as a `Query`; `columns` those it
     names. `violations` selects the rows that violate it, None when it is not about single rows; a null violates only the
-    assertion that there is none. `test` is its dbt test, None when only Great Expectations can evaluate it.
+    assertion that there is none. `test` is its dbt test, None when only Great Expectations can evaluate it. `instead` is the
+    query that an audit runs in place of an expectation that Great Expectations cannot run on DuckDB.
     """
 
     expectation: str
@@ -39,18 +41,28 @@ class Assertion:
     columns: tuple[str, ...] = ()
     violations: Query | None = None
     test: DbtTest | None = None
+    instead: Query | None = None
 
     @classmethod
     def from_expectation(cls, expectation: str, kwargs: Mapping[str, Any]) -> "Assertion":
-        """Return the assertion of an expectation; raises `ValueError` for a query that cannot be filled in."""
+        """Return the assertion of an expectation; raises `BadArgument` for an argument that cannot be checked."""
         if QUERY_ARGUMENT in kwargs:
             text = kwargs[QUERY_ARGUMENT]
             query = Query.from_suite(text) if isinstance(text, str) else None
             if query is None:
-                raise ValueError("must be a query on {batch}, with other braces doubled: {{ }}")
+                raise BadArgument(QUERY_ARGUMENT, "must be a query on {batch}, with other braces doubled: {{ }}")
             kwargs = {**kwargs, QUERY_ARGUMENT: query}
+        if (make := QUERIES.get(expectation)) and _fits(make, kwargs):
+            rows = make(**kwargs)
+            by_row = rows if rows.parts[0] == "select * from " else None
+            return cls(expectation, kwargs, columns_of(kwargs), by_row, instead=rows)
         kind = KINDS.get(expectation)
         return kind(**kwargs) if kind and _fits(kind, kwargs) else cls(expectation, kwargs, columns_of(kwargs))
+
+    @property
+    def runnable(self) -> "Assertion":
+        """The assertion as an audit runs it on DuckDB."""
+        return self if self.instead is None else Assertion(QUERY, {QUERY_ARGUMENT: self.instead}, self.columns)
 
     @property
     def query(self) -> Query | None:
@@ -170,7 +182,7 @@ def _fits(kind: Callable[..., object], kwargs: Mapping[str, Any]) -> bool:
         inspect.signature(kind).bind(**kwargs)
     except TypeError:
         return False
-    lists = [kwargs[name] for name in ("column_list", "value_set") if name in kwargs]
+    lists = [kwargs[name] for name in ("column_list", "value_set", "type_list") if name in kwargs]
     return all(isinstance(value, list) and value for value in lists)
 
 

@@ -17,7 +17,10 @@ _LONGEST = 1000 * _UNITS["y"]
 
 @dataclass(frozen=True)
 class Sla:
-    """The greatest age of the newest data, by a column; the time between publications; the time data is kept."""
+    """The greatest age of the newest data, the time between publications, the time data is kept.
+
+    The age of data is that of the newest value of `latency_column`, without one that of the oldest delivery of its sources.
+    """
 
     latency: timedelta | None = None
     latency_column: str | None = None
@@ -46,8 +49,7 @@ def read_sla(document: Document, table: str, dated: Collection[str], masked: Col
             problem = f"{name} is {value!r} {unit}; give a number above 0 and a unit: h, d, w or y, at most 1000 y"
             raise document.error(where, problem)
         values[name] = timedelta(hours=hours * value)
-        if name == "latency":
-            element = item.get("element", "")
+        if name == "latency" and (element := item.get("element", "")):
             owner, _, column = element.partition(".")
             if owner != table or column not in dated:
                 known = ", ".join(dated) or "none"

@@ -39,7 +39,7 @@ from kit.core.files import (
     to_json,
     write_durably,
 )
-from kit.core.git import current_commit, merge_base_mesh
+from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
@@ -107,6 +107,7 @@ __all__ = [
     "read_json",
     "read_text",
     "read_yaml",
+    "relation_of_commits",
     "resolve_inside",
     "sandbox",
     "sha256",

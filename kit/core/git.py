@@ -61,6 +61,25 @@ def current_commit(root: Path) -> str | None:
     return done.stdout.strip() or None
 
 
+def relation_of_commits(root: Path, commit: str, other: str) -> str:
+    """Return whether a commit is `older` or `newer` than the other one, the `same`, or has `diverged` from it.
+
+    `unknown` when this clone has not enough history to know.
+    """
+    if commit == other:
+        return "same"
+    try:
+        if _git(root, "cat-file", "-e", f"{other}^{{commit}}") is None:
+            return "unknown"
+        for relation, first, second in (("older", commit, other), ("newer", other, commit)):
+            if _git(root, "merge-base", "--is-ancestor", first, second) is not None:
+                return relation
+        shallow = (_git(root, "rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
+    except KitError:  # no repository, or one that git refuses
+        return "unknown"
+    return "unknown" if shallow else "diverged"
+
+
 def _merge_base(root: Path, ref: str) -> str:
     """Return the hash of the newest commit that `HEAD` and `ref` have in common."""
     remote, branch = _remote_branch(root, ref)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check
-from kit.core import TransformError, sandbox, short
+from kit.core import TransformError, counted, sandbox, short
 from kit.core import database as work
 from kit.dbt.project import PYTHON_MODEL, TAG, Project, is_contract_test, test_name
 from kit.mesh import DataProduct
@@ -139,7 +139,8 @@ def _check(node: Any, connection: Any) -> Check:
     rows = connection.execute(f"select * from ({test.compiled_code}) limit {SAMPLES}")
     names = [column[0] for column in rows.description]
     samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
-    return Check(table, name, "dbt", False, severity, f"{node.failures:,} rows", node.failures, samples, test.description or "")
+    observed = counted(node.failures, "row")
+    return Check(table, name, "dbt", False, severity, observed, node.failures, samples, test.description or "")
 
 
 def check_name(test: Any) -> str:

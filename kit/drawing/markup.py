@@ -11,7 +11,7 @@ GOOD, DOUBTFUL, BAD, QUIET = "#278a45", "#ae6b00", "#d73a49", "#767f8a"
 
 _STATE_COLOURS = {
     **dict.fromkeys(("fresh", "passed"), GOOD),
-    **dict.fromkeys(("stale", "late", "warned", "warning", "deprecated"), DOUBTFUL),
+    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated"), DOUBTFUL),
     **dict.fromkeys(("broken", "failed", "last build failed", "never published"), BAD),
     **dict.fromkeys(("never built", "held"), QUIET),
 }

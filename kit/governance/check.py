@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import Config, KitError, read_yaml, resolve_inside, short
-from kit.dbt.project import PYTHON_MODEL, Project
-from kit.governance import coupling, masks, policy
-from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
+from kit.core import KitError, read_yaml, resolve_inside, short
+from kit.governance import coupling, expectations, masks, policy
+from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
-from kit.quality import suite
 from kit.storage import Store
 from kit.sync import check_generated, texts
 
@@ -20,26 +17,27 @@ NOTEBOOKS = "notebooks"
 """Folder of the notebooks of a domain; notebooks of no domain are in a folder of that name beside `domains`."""
 
 
-def check_mesh(config: Config, mesh: Mesh) -> list[Finding]:
+def check_mesh(context: Context) -> list[Finding]:
     """Run every check that needs no build."""
-    findings = [item.finding for item in mesh.broken]
-    for product in mesh.products:
-        findings += [*_product(product), *_foreign_keys(mesh, product)]
-    findings += [*policy.check_policy(config.policy, mesh), *coupling.check_coupling(config, mesh)]
-    findings += [*masks.check_masks(config, mesh), *masks.check_keys(config, mesh)]
-    for path in lint.notebooks(config.root / NOTEBOOKS):
+    findings = [item.finding for item in context.mesh.broken]
+    for product in context.mesh.products:
+        findings += [*_product(product), *_foreign_keys(context.mesh, product)]
+    findings += [*policy.check_policy(context.config.policy, context.mesh), *coupling.check_coupling(context)]
+    findings += [*masks.check_masks(context), *masks.check_keys(context)]
+    findings += expectations.check_expectations(context)
+    for path in lint.notebooks(context.config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
-    findings += check_published_contracts(config, mesh)
-    findings += [*check_deprecation(mesh, config.clock()), *check_consumer_contracts(mesh)]
-    return findings + list(check_generated(config, mesh))
+    findings += check_published_contracts(context)
+    findings += [*check_deprecation(context.mesh, context.config.clock()), *check_consumer_contracts(context.mesh)]
+    return findings + list(check_generated(context))
 
 
-def check_published_contracts(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_published_contracts(context: Context) -> Iterator[Finding]:
     """Find contracts whose next build would be refused, since they break consumers of the current snapshot."""
-    store = Store(config.storage)
-    for product in mesh.products:
+    store = Store(context.config.storage)
+    for product in context.mesh.products:
         try:
-            check_consumers(config, product, store.current(product.name))
+            check_consumers(context.config, product, store.current(product.name))
         except KitError as error:
             yield Finding.from_error(product.name, error)
 
@@ -93,16 +91,11 @@ def _product(product: DataProduct) -> Iterator[Finding]:
     yield from _links(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
-    for port in product.ports:
-        if port.extra_suite is not None:
-            yield from _suite(product, port, port.extra_suite)
     yield from _notebooks(product)
     try:
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
-    for path in Project.read(product.folder).python_models:
-        yield Finding(product.name, path, None, PYTHON_MODEL)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
@@ -133,20 +126,6 @@ def _links(product: DataProduct) -> Iterator[Finding]:
                 resolve_inside(product.folder, str(path.relative_to(product.folder)))
             except KitError as error:
                 yield Finding.from_error(product.name, error)
-
-
-def _suite(product: DataProduct, port: OutputPort, path: Path) -> Iterator[Finding]:
-    try:
-        rules = suite.extra_rules(path)
-    except KitError as error:
-        yield Finding.from_error(product.name, error)
-        return
-    columns = {column.name for column in port.contract.columns}
-    for rule in rules:
-        for column in rule.assertion.columns:
-            if column not in columns:
-                message = f"'{rule.name}' names the column '{column}'; the columns are: {', '.join(sorted(columns))}"
-                yield Finding(product.name, path, None, message)
 
 
 def _notebooks(product: DataProduct) -> Iterator[Finding]:

@@ -5,34 +5,34 @@ from contextlib import suppress
 from pathlib import Path
 
 from kit.contracts import TABLE, Finding, Rule
-from kit.core import Config, KitError
-from kit.dbt.project import Project, files_below, folder_names, read_loosely
+from kit.core import KitError
+from kit.dbt.project import PYTHON_MODEL, Project, files_below, folder_names, read_loosely
 from kit.lineage import SqlReader, ingest_reads, notebook_reads, sql_references
-from kit.mesh import DESCRIPTOR, RAW, Broken, DataProduct, Mesh, OutputPort
+from kit.mesh import DESCRIPTOR, RAW, Broken, Context, DataProduct, OutputPort
 from kit.quality import suite
 
 _SELF = "kit table"  # the name of ${table} in queries of rules; contracts cannot have names with spaces
 _DATABASE_CATALOGS = {"information_schema", "pg_catalog", "system", "temp"}
 
 
-def check_coupling(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_coupling(context: Context) -> Iterator[Finding]:
     """Find the tables, ports and files that products read without declaring them, and input ports that are never read."""
-    for product in mesh.products:
-        yield from dict.fromkeys(_Coupling(config, mesh, product).check())
+    for product in context.mesh.products:
+        yield from dict.fromkeys(_Coupling(context, product).check())
 
 
-def forbidden(config: Config, mesh: Mesh, product: str) -> dict[Path, str]:
+def forbidden(context: Context, product: str) -> dict[Path, str]:
     """Return the folders whose files a product must not read, with a description of each."""
-    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
+    products: tuple[DataProduct | Broken, ...] = context.mesh.products + context.mesh.broken
     folders = {item.folder: f"the folder of '{item.name}'" for item in products if item.name != product}
-    return {**folders, config.storage: "the storage of the mesh"}
+    return {**folders, context.config.storage: "the storage of the mesh"}
 
 
 class _Coupling:
     """The check of one product; `read` are the names of the tables and ports that it reads, as far as they are known."""
 
-    def __init__(self, config: Config, mesh: Mesh, product: DataProduct) -> None:
-        self.config, self.mesh, self.product = config, mesh, product
+    def __init__(self, context: Context, product: DataProduct) -> None:
+        self.context, self.product = context, product
         self.read: set[str] = set()
         self.is_complete = True
         self.inputs = {item.name for item in product.inputs}
@@ -53,20 +53,18 @@ class _Coupling:
 
     def check_dbt_files(self) -> Iterator[Finding]:
         """Find files that dbt would run although their reads cannot be checked."""
+        for path in Project.read(self.product.folder).python_models:
+            yield self.finding(path, PYTHON_MODEL)
         settings = read_loosely(self.product.folder / "dbt_project.yml")
-        for key, default, suffix, kind, fix in (
-            ("model-paths", "models", ".py", "a Python model, whose reads cannot be proved", "write SQL, or a notebook port"),
-            ("snapshot-paths", "snapshots", ".sql", "a dbt snapshot, but the kit keeps every version", "delete it"),
-        ):
-            for part in folder_names(settings, key, default) if settings else ():
-                for path, _ in files_below(self.product.folder / part):
-                    if path.suffix == suffix:
-                        yield self.finding(path, f"is {kind}", fix)
+        for part in folder_names(settings, "snapshot-paths", "snapshots") if settings else ():
+            for path, _ in files_below(self.product.folder / part):
+                if path.suffix == ".sql":
+                    yield self.finding(path, "is a dbt snapshot, but the kit keeps every version", "delete it")
 
     def check_sql(self) -> Iterator[Finding]:
         """Check models, SQL tests and hooks."""
         try:
-            references = sql_references(self.config, self.product)
+            references = sql_references(self.context.config, self.product)
         except KitError as error:
             self.is_complete = False
             yield self.finding(self.product.folder, f"the reads of its models are not known: {error}")
@@ -102,17 +100,17 @@ class _Coupling:
             return f"'{name}', the product's own port, as if it were an input; use ref('{rest}')"
         if schema == RAW:
             return f"'{name}', which is no raw source of '{product.name}'; there are: {', '.join(sorted(self.raw)) or 'none'}"
-        if name in (port.id for port in self.mesh.ports):
+        if name in (port.id for port in self.context.mesh.ports):
             return f"'{name}', which is no declared input; declare it under inputPorts in {DESCRIPTOR}"
-        if schema in self.mesh.names:
-            offered = ", ".join(port.id for port in self.mesh.ports if port.id.startswith(f"{schema}.")) or "none"
+        if schema in self.context.mesh.names:
+            offered = ", ".join(port.id for port in self.context.mesh.ports if port.id.startswith(f"{schema}.")) or "none"
             return f"'{name}', an internal of '{schema}'; its ports are: {offered}"
         inputs = ", ".join(item.name for item in product.inputs) or "none"
         return f"'{name}', which '{product.name}' does not declare; its inputs are: {inputs}"
 
     def check_python(self) -> Iterator[Finding]:
         """Check `ingest.py` and the notebooks that make ports."""
-        places = forbidden(self.config, self.mesh, self.product.name)
+        places = forbidden(self.context, self.product.name)
         yield from ingest_reads(self.product.name, self.product.folder, places).faults
         for port in self.product.ports:
             if port.notebook is not None:
@@ -139,7 +137,7 @@ class _Coupling:
 
     def check_rules(self) -> Iterator[Finding]:
         """Check the queries of contracts, suites and consumer contracts."""
-        reader = SqlReader(self.config.cache / "rules" / self.product.name)
+        reader = SqlReader(self.context.config.cache / "rules" / self.product.name)
         for path, rule, allowed in self.rules():
             if rule.foreign_key:
                 self.read.add(rule.foreign_key.table.lower())

@@ -270,7 +270,7 @@ class _Comparison:
     @cached_property
     def column_use(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         """The columns of each port that every consumer used in the old mesh; None for all."""
-        return column_use(self.old, self.mesh)
+        return column_use(Context(self.old).with_mesh(self.mesh))
 
 
 def _files(config: Config, folder: str) -> Iterator[tuple[tuple[str, str], Path]]:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import Config, KitError
+from kit.core import KitError, counted
 from kit.governance.check import check_mesh
-from kit.mesh import Context, Mesh
+from kit.mesh import Context
 from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
@@ -58,13 +58,13 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     except KitError as error:
         yield Finding.from_error("domains", error)
         return
-    findings = check_mesh(config, mesh)
+    findings = check_mesh(context)
     names = {finding.product for finding in findings}
     healthy = [product.name for product in mesh.products if product.name not in names]
     yield _well("domains", ", ".join(healthy) or "none")
     for finding in findings:
         yield replace(finding, product=f"domain {finding.product}") if finding.product in mesh.names else finding
-    yield from _snapshots(config, mesh)
+    yield from _snapshots(context)
 
 
 def _packages() -> Finding:
@@ -118,14 +118,14 @@ def _kernel() -> Finding:
     return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
 
 
-def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
-    store = Store(config.storage)
-    published = config.storage / "products"
+def _snapshots(context: Context) -> Iterator[Finding]:
+    store = Store(context.config.storage)
+    published = context.config.storage / "products"
     for folder in sorted(published.iterdir()) if published.is_dir() else ():
-        if folder.name not in mesh.names:
+        if folder.name not in context.mesh.names:
             fix = f"delete {folder} when nobody reads it any more, or bring back domains/{folder.name}"
             yield _wrong(f"snapshots of {folder.name}", "there is no such domain", fix)
-    for product in mesh.products:
+    for product in context.mesh.products:
         try:
             snapshot = store.current(product.name)
         except KitError as error:
@@ -136,4 +136,4 @@ def _snapshots(config: Config, mesh: Mesh) -> Iterator[Finding]:
         lost = [path for port in snapshot.manifest["ports"] for path in snapshot.files(port) if not path.is_file()]
         if lost:
             fix = f"build it anew with `kit run {product.name} --force`"
-            yield _wrong(f"snapshot {product.name}", f"{len(lost)} files are missing, first {lost[0]}", fix)
+            yield _wrong(f"snapshot {product.name}", f"{counted(len(lost), 'file')} missing, first {lost[0]}", fix)

@@ -3,23 +3,23 @@
 from collections.abc import Iterator, Mapping
 
 from kit.contracts import Column, Contract, Finding
-from kit.core import Config, Where, read_yaml
+from kit.core import Where, read_yaml
 from kit.lineage import column_lineage
-from kit.mesh import DataProduct, Mesh, OutputPort
+from kit.mesh import Context, DataProduct, OutputPort
 from kit.storage import Store, mask_key_problems
 
 _AT: Where = ["schema", 0, "properties"]
 
 
-def check_masks(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_masks(context: Context) -> Iterator[Finding]:
     """Find columns that are masked twice, and those declared `inherited` whose origins are not masked."""
-    contracts = {source.contract.id: source.contract for product in mesh.products for source in product.sources}
-    contracts |= {port.id: port.contract for port in mesh.ports}
+    contracts = {source.contract.id: source.contract for product in context.mesh.products for source in product.sources}
+    contracts |= {port.id: port.contract for port in context.mesh.ports}
     columns = {f"{key}.{column.name}": column for key, contract in contracts.items() for column in contract.columns}
     if not any(column.mask for column in columns.values()):
         return
-    lineage = column_lineage(config, mesh)
-    for product in mesh.products:
+    lineage = column_lineage(context)
+    for product in context.mesh.products:
         for source in product.sources:
             for position, column in _inherited(source.contract):
                 message = f"'{column.name}' is raw data, which has no earlier mask"
@@ -36,9 +36,9 @@ def check_masks(config: Config, mesh: Mesh) -> Iterator[Finding]:
                     yield _finding(product, port.contract, position, *problem)
 
 
-def check_keys(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_keys(context: Context) -> Iterator[Finding]:
     """Find the products whose current snapshot was masked with another key than those of others."""
-    problems = mask_key_problems(Store(config.storage), (product.name for product in mesh.products))
+    problems = mask_key_problems(Store(context.config.storage), (product.name for product in context.mesh.products))
     for product, (message, fix) in problems.items():
         yield Finding(product, None, None, message, fix)
 

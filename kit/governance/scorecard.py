@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import CLASSIFICATIONS
-from kit.core import Config, KitError, database, mappings, read_yaml, short
+from kit.core import KitError, database, mappings, read_yaml, short
 from kit.governance.policy import has_email, is_unmasked
-from kit.mesh import DESCRIPTOR, DataProduct, Mesh, OutputPort
+from kit.mesh import DESCRIPTOR, Context, DataProduct, OutputPort
 from kit.storage import CATALOG, PortState, PortStatus, Snapshot, Store, statuses
 
 TRAITS = ("discoverable", "addressable", "understandable", "trustworthy", "accessible", "interoperable", "valuable", "secure")
@@ -64,22 +64,23 @@ class Score:
         return {"product": self.product, "shares": shares, "facts": [fact.to_json() for fact in self.facts]}
 
 
-def scores(config: Config, mesh: Mesh) -> list[Score]:
+def scores(context: Context) -> list[Score]:
     """Return the score of every product in build order, then the scores of broken products, which have a single fact."""
-    catalog = _catalog_entries(config.root / CATALOG)
-    states = {(row.product.name, row.port.name): row for row in statuses(config, mesh)}
+    catalog = _catalog_entries(context.config.root / CATALOG)
+    states = {(row.product.name, row.port.name): row for row in statuses(context.config, context.mesh)}
     cards = []
-    for product in mesh.products:
+    for product in context.mesh.products:
         try:
-            snapshot = Store(config.storage).current(product.name)
+            snapshot = Store(context.config.storage).current(product.name)
         except KitError:
             snapshot = None
         facts = list(_product_facts(product, catalog))
         for port in product.ports:
-            facts += _contract_facts(config, mesh, product, port)
+            facts += _contract_facts(context, product, port)
             facts += _snapshot_facts(product, port, states[product.name, port.name], snapshot)
         cards.append(Score(product.name, tuple(facts)))
-    return cards + [Score(item.name, (Fact("interoperable", _VALID, False, str(item.finding)),)) for item in mesh.broken]
+    broken = context.mesh.broken
+    return cards + [Score(item.name, (Fact("interoperable", _VALID, False, str(item.finding)),)) for item in broken]
 
 
 def _product_facts(product: DataProduct, catalog: set[str]) -> Iterator[Fact]:
@@ -95,7 +96,7 @@ def _product_facts(product: DataProduct, catalog: set[str]) -> Iterator[Fact]:
     yield Fact("interoperable", _VALID, True, "")
 
 
-def _contract_facts(config: Config, mesh: Mesh, product: DataProduct, port: OutputPort) -> Iterator[Fact]:
+def _contract_facts(context: Context, product: DataProduct, port: OutputPort) -> Iterator[Fact]:
     """Yield the facts about a port that its contract and the other products show."""
     contract, columns, file = port.contract, port.contract.columns, short(port.contract.path)
     data = read_yaml(contract.path).data
@@ -113,7 +114,7 @@ def _contract_facts(config: Config, mesh: Mesh, product: DataProduct, port: Outp
     yield Fact("trustworthy", f"{port.name}: has a frequency", has_frequency, f"write the SLA frequency in {file}")
     yield Fact("trustworthy", f"{port.name}: has rules", bool(contract.rules), f"write quality rules in {file}", _LINES)
     yield Fact("interoperable", f"{port.name}: has a key", bool(contract.key), f"mark its key in {file}")
-    others = [other for other in mesh.ports if other.id.partition(".")[0] != product.name]
+    others = [other for other in context.mesh.ports if other.id.partition(".")[0] != product.name]
     known = {(column.name, column.type) for other in others for column in other.contract.columns}
     joins = any((column.name, column.type) in known for column in columns) if others else None
     fix = f"use the names and types of other products for the same columns in {file}"
@@ -121,15 +122,15 @@ def _contract_facts(config: Config, mesh: Mesh, product: DataProduct, port: Outp
     portable = not any(column.type.endswith("]") or column.type in _DUCKDB_TYPES for column in columns)
     yield Fact("interoperable", f"{port.name}: every engine knows its types", portable, f"choose plain types in {file}")
     read_by_product = any(port.id == read.port for other in product.ports for read in other.reads)
-    is_read: bool | None = read_by_product or bool(mesh.readers(port.id))
-    if not is_read and mesh.possible_readers(port.id):
+    is_read: bool | None = read_by_product or bool(context.mesh.readers(port.id))
+    if not is_read and context.mesh.possible_readers(port.id):
         is_read = None  # a broken product may read it
     yield Fact(
         "valuable", f"{port.name}: is read in the mesh", is_read, f"offer {port.id} to other domains, or drop it", _OTHERS
     )
     classified = all(column.classification in CLASSIFICATIONS for column in columns)
     yield Fact("secure", f"{port.name}: every column is classified", classified, f"classify all in {file}", _LINES)
-    exemption = config.policy.exemption if config.policy else lambda name: None
+    exemption = context.config.policy.exemption if context.config.policy else lambda name: None
     unmasked = [column.name for column in columns if is_unmasked(column) and exemption(f"{port.id}.{column.name}") is None]
     fix = f"mask {', '.join(unmasked)} in {file}, or exempt with a reason in [tool.kit.policy]"
     yield Fact("secure", f"{port.name}: personal columns are masked or exempted", not unmasked, fix)
@@ -161,6 +162,8 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
         "see `kit status`; correct it, then build",
     )
     yield fact("trustworthy", "keeps its service levels", status.state == PortState.FRESH, build)
+    if product.partitions:
+        yield fact("trustworthy", "no partition is outdated", not status.outdated, build)
     yield fact("accessible", "plain Parquet files", exist and all(map(_is_parquet, files)))
     yield fact("accessible", "SQL reads the columns of its contract", exist and _readable(port, files), build)
     yield fact("accessible", "plain Intake finds it", listed)

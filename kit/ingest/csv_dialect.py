@@ -43,13 +43,17 @@ def _fitting(files: list[CsvFile], label: str) -> CsvFile:
         return (tidy or fitting)[0]
     if fitting:
         each = " or ".join(f"{file.format.delimiter!r} ({len(file.header)} in each record)" for file in fitting)
-        raise Undeclared(f"{label}: its fields may be separated by {each};", delimiter=fitting[-1].format.delimiter)
+        raise Undeclared(
+            f"{label}: its fields may be separated by {each}; choose one, for example", delimiter=fitting[-1].format.delimiter
+        )
     if not any(file.problem for file in files):
         return files[0]
     wrong = [file for file in files if file.widest > 1] or [file for file in files if file.problem]
+    below = sorted((file for file in wrong if file.true_header), key=lambda file: -file.widest)
+    if below and below[0].widest > max((file.widest for file in wrong if file is not below[0]), default=0):
+        line = below[0].true_header
+        raise Undeclared(f"{label}{below[0].problem}; if its header is on line {line},", headerLine=line)
     if len({file.problem for file in wrong}) == 1:
-        if line := wrong[0].true_header:
-            raise Undeclared(f"{label}{wrong[0].problem}; if its header is on line {line},", headerLine=line)
         raise IngestError(f"{label}{wrong[0].problem}")
     each = "; ".join(f"{file.format.delimiter!r}{file.problem}" for file in wrong)
     raise IngestError(f"{label}: no delimiter gives its records the same number of fields: {each}")

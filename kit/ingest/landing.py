@@ -4,8 +4,10 @@ import contextlib
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,15 +16,47 @@ from kit.core import IngestError, SourceChanged, database, frame_types, is_failu
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
+_AHEAD = timedelta(days=1)  # clocks differ, and a date may have begun elsewhere
+
 
 @dataclass(frozen=True)
 class LandedSource:
-    """The raw data of one source as Parquet. `digest` is that of its content and of the schema it was read with."""
+    """The raw data of one source as Parquet. `digest` is that of its content and of the schema it was read with.
+
+    `delivered` is the time (UTC) that the source declares with `Delivery`, else that of the file it returned, else the time
+    when this content was landed first.
+    """
 
     source: str
     digest: str
     path: Path
     rows: int
+    delivered: datetime = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a function of `ingest.py` returns to say when its data was delivered: the data (a path or a frame) and the time.
+
+    The time is a `datetime` (UTC without a time zone), a `date`, or the ISO text of one, such as a date in the manifest of a
+    feed or the newest cursor of an interface.
+    """
+
+    data: Any
+    at: datetime | date | str
+
+    def time(self, label: str) -> datetime:
+        """Return the time in UTC; raises `IngestError` for a text that is none, and for a time in the future."""
+        try:
+            value = datetime.fromisoformat(self.at) if isinstance(self.at, str) else self.at
+            moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        except (ValueError, AttributeError):
+            problem = f"delivered at {self.at!r}, which is no time; give a datetime, a date, or its ISO text"
+            raise IngestError(f"{label}: {problem}") from None
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment > datetime.now(UTC) + _AHEAD:
+            raise IngestError(f"{label}: delivered at {moment:%Y-%m-%d %H:%M} UTC, which is in the future; correct the time")
+        return moment
 
 
 def package_file(package: str, path: str) -> Path:
@@ -46,11 +80,15 @@ def package_file(package: str, path: str) -> Path:
 def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
     """Call the function of a source in `ingest.py`, and write the data it returns below `raw` as typed Parquet.
 
-    The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, or a polars frame.
+    The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, or a polars frame,
+    either of them in a `Delivery` when it knows the time of its delivery.
     Columns, types and the CSV format are those of the contract; none of them is guessed. The same content lands once, at
     the same place. Raises `IngestError`.
     """
-    returned, label = _call(product, source.name), f"{product.name}.raw.{source.name}"
+    asked, label = time.time(), f"{product.name}.raw.{source.name}"
+    returned, delivered = _call(product, source.name), None
+    if isinstance(returned, Delivery):
+        returned, delivered = returned.data, returned.time(label)
     schema = FileSchema.from_contract(source.contract)
     folder = raw / product.name / source.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +97,10 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
         path = _file(label, product.folder, returned) if isinstance(returned, str | os.PathLike) else None
         if path:
             stamp, content = _stamp(path), sha256(path)
+            # A file that the function itself has written is as new as the call, whatever it contains. The clock of a file
+            # system may be a little behind.
+            if delivered is None and path.stat().st_mtime < asked - 2:
+                delivered = _modified(path)
         else:
             _write_frame(label, schema, returned, temporary)
             content = sha256(temporary)
@@ -77,7 +119,11 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
             _move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    return LandedSource(source.name, digest, target, rows)
+    return LandedSource(source.name, digest, target, rows, delivered or _modified(target))
+
+
+def _modified(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _file(label: str, folder: Path, returned: "str | os.PathLike[str]") -> Path:

@@ -3,23 +3,23 @@
 from collections.abc import Iterable
 
 from kit.contracts import foreign_key_checks
-from kit.core import Config, KitError
+from kit.core import KitError
 from kit.lineage.product_sql import column_references
 from kit.lineage.python import notebook_columns
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 
 
-def column_lineage(config: Config, mesh: Mesh, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[str, ...]]:
+def column_lineage(context: Context, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[str, ...]]:
     """The columns that each column of a dbt model is directly made from; none for a constant or a count of rows.
 
     Ids are `PRODUCT.TABLE.COLUMN`, where the table of raw data is `raw.SOURCE`. Columns of notebook ports, and of models
     whose columns cannot be resolved, are left out. `products` limits whose models are read.
     """
     lineage: dict[str, tuple[str, ...]] = {}
-    for product in mesh.products if products is None else products:
+    for product in context.mesh.products if products is None else products:
         ports = {item.name: item.port for item in product.inputs}
         try:
-            references = column_references(config, mesh, product)
+            references = column_references(context, product)
         except KitError:
             continue
         for text, read in references.items():
@@ -30,21 +30,21 @@ def column_lineage(config: Config, mesh: Mesh, products: Iterable[DataProduct] |
     return lineage
 
 
-def column_use(config: Config, mesh: Mesh) -> dict[str, dict[str, frozenset[str] | None]]:
+def column_use(context: Context) -> dict[str, dict[str, frozenset[str] | None]]:
     """For each port the columns that every product reading it uses, by consumer; None where they are not known: all of them.
 
     A column counts as used where a model, test, foreign key or notebook names it, and where `select *` passes it on to a model.
     """
-    use: dict[str, dict[str, frozenset[str] | None]] = {port.id: {} for port in mesh.ports}
-    for product in mesh.products:
+    use: dict[str, dict[str, frozenset[str] | None]] = {port.id: {} for port in context.mesh.ports}
+    for product in context.mesh.products:
         try:
-            queries = [read.columns for read in column_references(config, mesh, product).values()]
+            queries = [read.columns for read in column_references(context, product).values()]
         except KitError:
             queries = [None]
         contracts = [source.contract for source in product.sources] + [port.contract for port in product.ports]
         for item in product.inputs:
             if item.port in use:
-                columns = [column.name for column in mesh.port(item.port).contract.columns]
+                columns = [column.name for column in context.mesh.port(item.port).contract.columns]
                 parts = [{column for table, column in query.used if table == item.name} if query else None for query in queries]
                 parts.append(foreign_key_checks.referred_columns(contracts, item.name))
                 for port in product.ports:

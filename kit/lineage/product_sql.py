@@ -8,7 +8,7 @@ from kit.dbt.compiler import statements
 from kit.dbt.project import Project
 from kit.dbt.renderer import CompiledStatement
 from kit.lineage.sql import SqlReader, SqlReferences
-from kit.mesh import RAW, DataProduct, Mesh
+from kit.mesh import RAW, Context, DataProduct, Mesh
 
 References = dict[CompiledStatement, SqlReferences]
 
@@ -21,16 +21,16 @@ def sql_references(config: Config, product: DataProduct) -> References:
     return references
 
 
-def column_references(config: Config, mesh: Mesh, product: DataProduct) -> References:
+def column_references(context: Context, product: DataProduct) -> References:
     """Each model and SQL test of a product with the columns it reads, resolved through its models; raises as `sql_references`.
 
     No columns are known when an input belongs to a broken product, whose last snapshot has columns that no contract states.
     """
-    queries = {text: read for text, read in sql_references(config, product).items() if text.kind != "hook"}
-    columns = _known_columns(mesh, product)
+    queries = {text: read for text, read in sql_references(context.config, product).items() if text.kind != "hook"}
+    columns = _known_columns(context.mesh, product)
     if columns is None:
         return queries
-    reader = SqlReader(config.cache / "columns" / product.name)
+    reader = SqlReader(context.config.cache / "columns" / product.name)
     models = {text.name: text for text in queries if text.kind == "model"}
     references: References = {}
 

@@ -6,7 +6,7 @@ The folder `domains/` goes in; a `Mesh` of `DataProduct`s with resolved inputs c
 from kit.mesh.context import Context
 from kit.mesh.mesh import Broken, Mesh, folders
 from kit.mesh.parameters import TYPES, Parameter, assignments, check_parameters, parameters, tagged
-from kit.mesh.partitions import Partitions
+from kit.mesh.partitions import Partitions, in_lookback
 from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
 from kit.mesh.versions import resolve_version
 
@@ -26,6 +26,7 @@ __all__ = [
     "assignments",
     "check_parameters",
     "folders",
+    "in_lookback",
     "name_problem",
     "parameters",
     "resolve_version",

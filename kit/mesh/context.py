@@ -30,3 +30,9 @@ class Context:
     def mesh(self) -> Mesh:
         """All products of the mesh; raises `MeshError` when it has no folder `domains`."""
         return Mesh.load(self.config.domains, self.config.cache)
+
+    def with_mesh(self, mesh: Mesh) -> "Context":
+        """Return a context of the same settings with other products than those of the files."""
+        context = Context(self.config)
+        context.__dict__["mesh"] = mesh
+        return context

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ class _Reader:
             sources=sources,
             ports=ports,
             schedule=self.schedule(document),
-            partitions=self.partitions(document, ports),
+            partitions=self.partitions(document, inputs, sources, ports),
             needs=tuple(self.needs(inputs, owner_name, owner["username"])),
         )
         self.files(document, product)
@@ -292,11 +292,14 @@ class _Reader:
             raise document.error(where, f"{line!r} is not a cron line; write minute hour day month weekday, as in '0 6 * * *'")
         return str(line) if where else None
 
-    def partitions(self, document: Document, ports: tuple[OutputPort, ...]) -> Partitions | None:
+    def partitions(
+        self, document: Document, inputs: tuple[InputPort, ...], sources: tuple[Source, ...], ports: tuple[OutputPort, ...]
+    ) -> Partitions | None:
         where, value = custom_property(document, [], document.data, "partitions")
         if not where:
             return None
         partitions = Partitions.from_document(document, where, value)
+        self.partitioned_inputs(document, [*where, "inputs"], partitions.inputs, inputs, sources)
         for port in ports:
             if partitions.column not in (column.name for column in port.contract.columns):
                 problem = f"'{partitions.column}' is no column of the port '{port.name}'; every port is partitioned by it"
@@ -306,6 +309,27 @@ class _Reader:
                 problem = f"'{port.name}.{masked}' is masked, but this product has partitions; mask the column in the contract"
                 raise document.error(where, f"{problem} of its source or in the provider, and write `mask: inherited` here")
         return partitions
+
+    def partitioned_inputs(
+        self, document: Document, where: Where, columns: Mapping[str, str], inputs: tuple[InputPort, ...],
+        sources: tuple[Source, ...],
+    ) -> None:  # fmt: skip
+        """Check the inputs of which a partition reads its own rows; a build checks the columns of other products' ports."""
+        raw = {f"{RAW}.{source.name}": source.contract for source in sources}
+        for name, column in columns.items():
+            contract = raw.get(name)
+            if contract is None:
+                if name not in (known := [item.port for item in inputs] + list(raw)):
+                    allowed = ", ".join(sorted(known)) or "none"
+                    raise document.error([*where, name], f"'{name}' is not an input of this product; there are: {allowed}")
+            elif column not in (names := [item.name for item in contract.columns]):
+                raise document.error([*where, name], f"'{column}' is no column of {name}; there are: {', '.join(names)}")
+            elif contract.quarantining or column in (item.name for item in contract.masked_columns):
+                # Whether a row is set aside may depend on rows of other partitions.
+                problem = (
+                    f"{name} quarantines rows or masks {column}, so that a partition cannot read its own rows; leave it out"
+                )
+                raise document.error([*where, name], problem)
 
     def check_distinct(self, document: Document, where: Where, names: list[str]) -> None:
         for name in names:

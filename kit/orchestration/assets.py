@@ -21,7 +21,7 @@ from kit.orchestration import automation, run_config
 from kit.orchestration.dagster_internals import is_valid_email
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
 from kit.orchestration.run_watch import RunWatch
-from kit.storage import NOTHING_TO_DO, Snapshot
+from kit.storage import NOTHING_TO_DO, Snapshot, outdated_partitions
 
 PREFIX = "build_"
 """The prefix of the name of a product's step."""
@@ -55,6 +55,7 @@ class ProductAssets:
         self.nodes = {asset_key(node.id): node for node in product_nodes(product, project)}
         self.code_version = product.code_digest()[:12]
         self.partitions = automation.partitions(config, product)
+        self.providers = {other.name: other.partitions for other in mesh.products if other is not product and other.partitions}
         self.checks = _checks(product, expected_checks(product, project, config.clock()), self.nodes)
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
 
@@ -125,7 +126,7 @@ class ProductAssets:
         frequency = port.contract.sla.frequency if port else None
         return dg.AssetSpec(
             asset_key(node.id),
-            deps=[asset_key(name) for name in node.reads],
+            deps=[self.dep(name) for name in node.reads],
             description=node.description or None,
             group_name=product.name,
             owners=[_owner(product)],
@@ -139,9 +140,21 @@ class ProductAssets:
             freshness_policy=automation.freshness(frequency),
         )
 
+    def dep(self, name: str) -> dg.AssetDep:
+        """Return an input of an asset: a partition reads all of another product's partitions, or those that it declares."""
+        declared, provider = self.product.partitions, self.providers.get(name.partition(".")[0])
+        if declared is None or provider is None:
+            return dg.AssetDep(asset_key(name))
+        item = next((item.name for item in self.product.inputs if item.port == name), name)
+        own = (declared.inputs.get(item), declared.start is None) == (provider.column, provider.start is None)
+        return dg.AssetDep(asset_key(name), partition_mapping=None if own else dg.AllPartitionMapping())
+
     def condition(self, frequency: timedelta | None) -> dg.AutomationCondition[Any]:
         """Return the condition under which Dagster builds an asset of this product by itself."""
-        return automation.condition(frequency, self.stubs, self.partitions is not None)
+        declared = self.product.partitions
+        return automation.condition(
+            frequency, self.stubs, bool(declared and declared.start), declared.lookback if declared else None
+        )
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
         """Yield the materializations and check results of a build; raises `Failure` or `RetryRequested` when it failed."""
@@ -199,6 +212,7 @@ class ProductAssets:
         are left out.
         """
         result = {}
+        outdated = ", ".join(outdated_partitions(self.config, snapshot)) or None
         for key, node in self.nodes.items():
             port = self.product.port(node.table)
             metadata: dict[str, Any] = {"snapshot": snapshot.version, "build": str(status)}
@@ -215,6 +229,7 @@ class ProductAssets:
                     "contract version": entry["contract_version"],
                     "newest data": entry["newest"],
                     "rows set aside": entry.get("quarantined"),
+                    "outdated partitions": outdated,
                     "files": dg.MetadataValue.path(str(snapshot.folder / port.name)),
                     "content": hashlib.sha256("".join(entry["files"].values()).encode()).hexdigest()[:16],
                 }

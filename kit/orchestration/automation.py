@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from kit.core import Config
-from kit.mesh import DataProduct
+from kit.mesh import DataProduct, in_lookback
+from kit.storage import Store, outdated_partitions, read_partitions
 
 
 def sensor() -> dg.AutomationConditionSensorDefinition:
@@ -19,7 +20,7 @@ def sensor() -> dg.AutomationConditionSensorDefinition:
 
 
 def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
-    """Return the schedule of a product; for a partitioned product it builds the newest day, or every key."""
+    """Return the schedule of a product; of a partitioned product it builds what is missing, outdated or newest."""
     selection = dg.AssetSelection.groups(product.name)
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = dg.define_asset_job(product.name, selection.without_checks(), description=f"The data product {product.name}.")
@@ -28,14 +29,42 @@ def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
         if product.partitions is None:
             yield dg.RunRequest()
             return
-        keys = product.partitions.all(config.clock())
-        for key in keys[-1:] if product.partitions.start else keys:
-            yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%FT%R} {key}", partition_key=key)
+        for first, last in product.partitions.ranges(due_partitions(config, product), config.clock()):
+            yield dg.RunRequest(
+                run_key=f"{context.scheduled_execution_time:%FT%R} {first}",
+                partition_key=first if first == last else None,
+                tags={} if first == last else range_tags(first, last),
+            )
 
     return dg.ScheduleDefinition(
         name=f"{product.name}_schedule", job=job, cron_schedule=product.schedule, execution_fn=requests,
         execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
     )  # fmt: skip
+
+
+def due_partitions(config: Config, product: DataProduct) -> set[str]:
+    """Return the partitions that a schedule asks for: missing ones, the newest day, and outdated ones within the lookback.
+
+    Whether a source has changed is known when it is landed: of a product with sources all partitions within the lookback
+    are asked for, and its build decides.
+    """
+    declared, clock = product.partitions, config.clock()
+    if declared is None:
+        return set()
+    known = declared.all(clock)
+    snapshot = Store(config.storage).current(product.name)
+    if snapshot is None:
+        return set(known)
+    made = read_partitions(snapshot.manifest)
+    outdated = outdated_partitions(config, snapshot)
+    recent = {key for key in known if in_lookback(key, declared.lookback, clock)}
+    unknown = {key for key in recent if product.sources or (key in made and not made[key].code)}
+    return set(known[-1:] if declared.start else ()) | (set(known) - made.keys()) | (recent & outdated.keys()) | unknown
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of one run for consecutive partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
 def partitions(config: Config, product: DataProduct) -> dg.PartitionsDefinition[Any] | None:
@@ -49,10 +78,13 @@ def partitions(config: Config, product: DataProduct) -> dg.PartitionsDefinition[
 
 
 @cache
-def condition(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], partitioned: bool) -> dg.AutomationCondition[Any]:
+def condition(
+    frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], daily: bool, lookback: int | None
+) -> dg.AutomationCondition[Any]:
     """Return the condition: build what was never built, what reads changed data, and what is about to become late.
 
-    `stubs` are inputs of domains in error: Dagster does not know them, but their last snapshot can be read.
+    `stubs` are inputs of domains in error: Dagster does not know them, but their last snapshot can be read. Of a product with
+    `daily` partitions these are the days within the lookback.
     """
     when = dg.AutomationCondition
     reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
@@ -64,7 +96,7 @@ def condition(frequency: timedelta | None, stubs: tuple[dg.AssetKey, ...], parti
     ready = ~missing & ~when.any_deps_in_progress() & ~when.in_progress()
     # Not `since_last_handled`: it ignores assets that are missing when Dagster evaluates for the first time.
     condition = reasons.since(when.newly_requested() | when.newly_updated()) & ready
-    return condition & when.in_latest_time_window() if partitioned else condition
+    return condition & when.in_latest_time_window(timedelta(days=lookback)) if daily and lookback else condition
 
 
 def once() -> dg.AutomationCondition[Any]:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from kit.build import BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
+from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
 from kit.core import Config, KitError
 from kit.mesh import DataProduct, Mesh
+from kit.storage import BuildStatus
 
 Watch = Callable[[], AbstractContextManager[Progress]]
 
@@ -22,11 +23,29 @@ def execute(
     last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
     """
     outcomes: dict[str, Outcome] = {}
+    # What another run builds, and what reads it, comes last: that run may have ended well by then.
+    later = _build_all(config, mesh, products, requests, watch, report, outcomes, last=False)
+    _build_all(config, mesh, later, requests, watch, report, outcomes, last=True)
+    return [outcomes[product.name] for product in products]
+
+
+def _build_all(
+    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
+    report: Callable[[Outcome], None], outcomes: dict[str, Outcome], *, last: bool,
+) -> list[DataProduct]:  # fmt: skip
+    """Build products and add their outcomes; returns those that another run builds, with the ones that read them.
+
+    When it is the `last` attempt, what another run still builds has failed.
+    """
     plans: dict[str, BuildPlan | None] = {}
+    later: dict[str, DataProduct] = {}
 
     def done(outcome: Outcome) -> Outcome:
-        outcomes[outcome.product] = outcome
-        report(outcome)
+        if outcome.busy and not last:
+            later[outcome.product] = mesh.product(outcome.product)
+        else:
+            outcomes[outcome.product] = outcome
+            report(outcome)
         return outcome
 
     def run(product: DataProduct, request: BuildRequest) -> Outcome:
@@ -34,28 +53,38 @@ def execute(
             outcome = build(config, product, request, planned=plans.get(product.name), progress=progress)
         return done(outcome)
 
+    def left(due: Sequence[DataProduct]) -> list[DataProduct]:
+        """The products that neither have ended nor wait for another run."""
+        for product in due:
+            if product.name not in outcomes and any(item.product in later for item in product.inputs):
+                later[product.name] = product
+        return [product for product in due if product.name not in outcomes and product.name not in later]
+
     def refuse(product: DataProduct, reason: str) -> None:
         done(refused(config, product, requests[product.name], reason))
 
     due: list[DataProduct] = []
     for product in products:
         request = requests[product.name]
+        if not left([product]):
+            continue
         if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
             with watch() as progress:
                 checked = check_due(config, product, request, progress)
             if checked.outcome:
-                if done(checked.outcome).interrupted:
+                outcome = checked.outcome
+                if last and outcome.status == BuildStatus.UP_TO_DATE:
+                    outcome = replace(outcome, message=BUILT_MEANWHILE)
+                if done(outcome).interrupted:
                     raise KeyboardInterrupt
                 continue
             plans[product.name] = checked.plan
         due.append(product)
-    while due:
+    while due := left(due):
         _run(config, mesh, _wave(due), requests, run, refuse)
-        waiting = [product for product in due if product.name not in outcomes]
-        if waiting == due:
+        if left(due) == due:
             raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
-        due = waiting
-    return [outcomes[product.name] for product in products]
+    return [product for product in products if product.name in later]
 
 
 def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
@@ -84,7 +113,9 @@ def _run(
         nonlocal interrupted
         if interrupted:
             raise KeyboardInterrupt
-        request = replace(requests[product.name], partitions=step_request.partitions, canceled=step_request.canceled)
+        # Without requested partitions the build decides which are due.
+        partitions = step_request.partitions if requests[product.name].partitions else ()
+        request = replace(requests[product.name], partitions=partitions, canceled=step_request.canceled)
         try:
             outcome = outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -125,16 +156,10 @@ def _run(
 
 def _tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
     """The tags of each run that is needed: one run for every range of consecutive partitions."""
+    from kit.orchestration.automation import range_tags
+
     if not product.partitions:
         return [{}]
     known = product.partitions.all(config.clock())
-    if not known:
-        return [{}]  # the build fails with the reason
-    ranges: list[tuple[int, int]] = []
-    for number in sorted({known.index(key) for key in request.partitions or known}):
-        first = ranges.pop()[0] if ranges and ranges[-1][1] == number - 1 else number
-        ranges.append((first, number))
-    return [
-        {"dagster/asset_partition_range_start": known[first], "dagster/asset_partition_range_end": known[last]}
-        for first, last in ranges
-    ]
+    ranges = product.partitions.ranges(set(request.partitions or known), config.clock())
+    return [range_tags(first, last) for first, last in ranges] or [{}]  # without any, the build fails with the reason

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, Progress, declared_parameters, masked_with_other_key
@@ -92,12 +92,16 @@ def run(
     force: bool = False,
     parameters: Mapping[str, Any] | None = None,
     partitions: Sequence[str] = (),
+    wait: bool = False,
+    older_code: bool = False,
     reporter: RunReporter | None = None,
 ) -> RunResult:
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
 
     Products that are up to date are skipped, unless forced. Under a new masking key the other products with tokens are built
-    too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them.
+    too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
+    another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
+    this one. `older_code` permits to replace snapshots that newer code made.
     A failed build is part of the result and stops no other. Raises `UnknownName` or `MeshError` for a name that cannot be
     built, `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
@@ -108,6 +112,7 @@ def run(
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
+    requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
     if selection:

@@ -6,9 +6,11 @@ Parquet files and a contract go in; one `Check` per rule comes out, and the rows
 from kit.quality import quarantine, suite, volume
 from kit.quality.audit_target import AuditTarget, age_checks, audit_targets, quarantining, rules, schema_rule
 from kit.quality.table_checks import check_tables
+from kit.quality.trial import Trials
 
 __all__ = [
     "AuditTarget",
+    "Trials",
     "age_checks",
     "audit_targets",
     "check_tables",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import Assertion, Contract, Query, Rule, columns_of
+from kit.contracts import Assertion, BadArgument, Contract, Query, Rule, columns_of
 from kit.core import InvalidFile, read_json, read_text, short
 from kit.mesh import DataProduct
 
@@ -102,8 +102,8 @@ def _extra_rule(item: Any, path: Path, field: str) -> Rule:
         raise InvalidFile("'kwargs' and 'meta' must be mappings", path, field=field)
     try:
         assertion = Assertion.from_expectation(item["type"], kwargs)
-    except ValueError as error:
-        raise InvalidFile(str(error), path, field=f"{field}.kwargs.unexpected_rows_query") from None
+    except BadArgument as error:
+        raise InvalidFile(str(error), path, field=f"{field}.kwargs.{error.argument}") from None
     return Rule(
         name=_name(item["type"], kwargs),
         assertion=assertion,

@@ -48,7 +48,7 @@ class MeshCopy:
     def changes(self) -> tuple[FileChange, ...]:
         """Write the generated files of the copy; return all differences of the copy from the mesh."""
         generated = {}
-        for path, text in wanted(self.config, Context(self.config).mesh).items():
+        for path, text in wanted(Context(self.config)).items():
             if path.is_relative_to(self.folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")

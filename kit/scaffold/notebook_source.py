@@ -47,7 +47,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
 
 def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str]:
     """The ports that a notebook reads which is to lie in `folder`, from its text."""
-    code = notebook_reads(path, product, path.parent, forbidden(context.config, context.mesh, product))
+    code = notebook_reads(path, product, path.parent, forbidden(context, product))
     findings = [*code.faults, *external_reads(product, path, folder)]
     for read in code.reads:
         if not read.is_exact:

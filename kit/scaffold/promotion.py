@@ -108,7 +108,7 @@ def _open_points(copy: MeshCopy, changes: tuple[FileChange, ...]) -> Iterator[Fi
     product = whole.product(copy.product)
     providers = [item for item in whole.products if any(port.product == item.name for port in product.inputs)]
     new = {change.path for change in changes if change.before is None}
-    for finding in check_mesh(copy.config, Mesh((*providers, product), ())):
+    for finding in check_mesh(Context(copy.config).with_mesh(Mesh((*providers, product), ()))):
         if finding.product == product.name and finding.path and finding.path.is_relative_to(copy.config.root):
             path = copy.original_path(finding.path)
             if path in new:

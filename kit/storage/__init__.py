@@ -6,26 +6,49 @@ Staged files and records go in; immutable `Snapshot`s behind an atomic pointer, 
 from kit.storage import index, intake
 from kit.storage.intake import CATALOG
 from kit.storage.mask_keys import current_mask_keys, mask_key_problems
+from kit.storage.partition_inputs import (
+    ABSENT,
+    PartitionInput,
+    PartitionRecord,
+    outdated_partitions,
+    partition_key,
+    partitions_to_json,
+    port_contents,
+    read_partitions,
+    table_contents,
+)
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
-from kit.storage.snapshot import Pointer, Snapshot
+from kit.storage.snapshot import Pointer, Rollback, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
-from kit.storage.status import PortState, PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
+from kit.storage.status import (
+    PortState,
+    PortStatus,
+    format_duration,
+    format_raw_quarantine,
+    format_warnings,
+    port_statuses,
+    statuses,
+)
 from kit.storage.store import POINTER_FILE, Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 
 __all__ = [
+    "ABSENT",
     "CATALOG",
     "NOTHING_TO_DO",
     "POINTER_FILE",
     "BuildStatus",
+    "PartitionInput",
+    "PartitionRecord",
     "Pin",
     "Pointer",
     "PortState",
     "PortStatus",
     "PortSummary",
     "ProductSummary",
+    "Rollback",
     "RunRecord",
     "Runs",
     "Snapshot",
@@ -35,15 +58,22 @@ __all__ = [
     "current_user",
     "format_duration",
     "format_raw_quarantine",
+    "format_warnings",
     "hold_until_exit",
     "index",
     "intake",
     "mask_key_problems",
+    "outdated_partitions",
+    "partition_key",
+    "partitions_to_json",
     "pin_inputs",
+    "port_contents",
     "port_facts",
     "port_statuses",
     "product_facts",
     "prune",
+    "read_partitions",
     "serving_port",
     "statuses",
+    "table_contents",
 ]

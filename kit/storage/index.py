@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from kit.core import Config, KitError, lock, read_json, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
+from kit.storage.confirmation import across
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 1  # version of the file's format; an index of another version is rebuilt
+_FORM = 2  # version of the file's format; an index of another version is rebuilt
 
 
 def load(context: Context) -> tuple[ProductSummary, ...]:
@@ -25,21 +26,20 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
             return write(config, mesh)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
-    return _sorted(summaries.values())
+    return _sorted(across(summaries.values()))
 
 
 def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
     """Return the summaries of a mesh in build order, then those of broken products, from domain folders and storage."""
-    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
-    return tuple(ProductSummary.from_product(config, product) for product in products)
+    return across(_own(config, mesh))
 
 
 def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
     """Rebuild the whole index; returns its summaries, sorted by name."""
     with lock(config.storage / ".index.lock", wait=True):
-        summaries = _sorted(derive(config, mesh))
+        summaries = _sorted(_own(config, mesh))
         _replace(config, summaries)
-    return summaries
+    return across(summaries)
 
 
 def update(config: Config, product: DataProduct) -> None:
@@ -47,6 +47,12 @@ def update(config: Config, product: DataProduct) -> None:
     with lock(config.storage / ".index.lock", wait=True):
         summaries = _read(config) | {product.name: ProductSummary.from_product(config, product)}
         _replace(config, _sorted(summaries.values()))
+
+
+def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+    """Return the summaries as the index has them: each from the records of its own product alone."""
+    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
+    return tuple(ProductSummary.from_product(config, product) for product in products)
 
 
 def _read(config: Config) -> dict[str, ProductSummary]:

@@ -8,6 +8,7 @@ from typing import Any
 from kit.contracts import Version
 from kit.core import NotPublished
 from kit.mesh import DataProduct, InputPort, resolve_version
+from kit.storage.partition_inputs import whole_content
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
 
@@ -23,6 +24,11 @@ class Pin:
     def files(self) -> list[Path]:
         """The Parquet files of the pinned port."""
         return self.snapshot.files(self.port.partition(".")[2])
+
+    @property
+    def content(self) -> str:
+        """The digest of the whole pinned port."""
+        return whole_content(self.snapshot.port(self.port.partition(".")[2]))
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest's record of the input."""

@@ -42,7 +42,7 @@ class RunRecord:
     """One finished build of one product.
 
     `steps` are seconds by name. `by` is the user it ran as. `git_commit` is the commit of the mesh, None for a build that had
-    nothing to do.
+    nothing to do. `delivered` are the times (UTC, ISO) when the data of each source was delivered, as far as they are known.
     """
 
     run_id: str
@@ -58,6 +58,7 @@ class RunRecord:
     notebooks: dict[str, str] = field(default_factory=dict)
     by: str = ""
     git_commit: str | None = None
+    delivered: dict[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -7,22 +7,27 @@ from enum import StrEnum
 from typing import Any
 
 from kit.contracts import Sla, quarantine_table
-from kit.core import Config
-from kit.mesh import Mesh
+from kit.core import Config, KitError
+from kit.mesh import Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
+from kit.storage.partition_inputs import outdated_partitions
 from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary
+
+_LISTED = 5
 
 
 class PortState(StrEnum):
     """Whether a port can be relied on.
 
-    `STALE`: the data is older than the contract's latency. `LATE`: the last build is longer ago than its frequency.
+    `STALE`: the data is older than the contract's latency. `OUTDATED`: partitions were made from older inputs than there are
+    now. `LATE`: the last build is longer ago than its frequency.
     """
 
     FRESH = "fresh"
     STALE = "stale"
+    OUTDATED = "outdated"
     LATE = "late"
     UNPUBLISHED = "unpublished"
     BROKEN = "broken"
@@ -32,9 +37,11 @@ class PortState(StrEnum):
 class PortStatus:
     """One port, or (with an unnamed port) a product without any known port.
 
-    `data_age` is measured on the mesh's data clock; `age` on the wall clock, since the last build that published the port
-    or found it up to date. `readers` are the products that read a deprecated port,
-    `possible_readers` broken ones that read it or may.
+    `data_age` is that of the newest value of the latency column, on the mesh's data clock; of a contract without such a column
+    the time since the oldest delivery of its sources, on the wall clock. `age` is measured on the wall clock, since the last
+    build that published the port or found it up to date. `readers` are the
+    products that read a deprecated port, `possible_readers` broken ones that read it or may. `outdated` are the partitions
+    made from older inputs than there are now, within the lookback of the product, and `inputs` these inputs.
     """
 
     product: ProductSummary
@@ -43,6 +50,8 @@ class PortStatus:
     data_age: timedelta | None = None
     age: timedelta | None = None
     readers: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     possible_readers: tuple[str, ...] = ()
 
     @property
@@ -76,20 +85,28 @@ class PortStatus:
             "note": self.note,
             "end_of_life": str(port.end_of_life) if port.end_of_life else None,
             "readers": list(self.readers),
+            "rolled_back": self.product.rolled_back,
+            "unconfirmed": list(self.product.unconfirmed),
+            "delivered": {name: time.isoformat() for name, time in self.product.delivered.items()},
+            "partitions": self.product.partitions,
+            "outdated_partitions": list(self.outdated),
+            "outdated_inputs": list(self.inputs),
             "possible_readers": list(self.possible_readers),
         }
 
     def describe(self) -> str:
-        """Return freshness, error and deprecation as one line of text."""
-        return "; ".join(filter(None, (self._describe_state(), self.describe_deprecation())))
+        """Return freshness, error, outdated partitions and deprecation as one line of text."""
+        return "; ".join(filter(None, (self._describe_state(), self.describe_outdated(), self.describe_deprecation())))
 
     def describe_freshness(self) -> str:
         """Return the state, the age of the snapshot and the age of its data, each with the contract's limit."""
         if self.age is None:
             return self.state
         parts = [f"{self.state} {_age_of_limit(self.age, self.port.sla.frequency)}"]
-        if self.data_age is not None and self.port.sla.latency:
+        if self.data_age is not None and (self.port.sla.latency or self.product.delivered):
             parts.append(f"data {_age_of_limit(self.data_age, self.port.sla.latency)}")
+        if self.outdated:
+            parts.append(f"{len(self.outdated)} of {self.product.partitions} partitions outdated")
         # Non-breaking spaces, so that a narrow table breaks the line between the parts.
         return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
@@ -101,6 +118,21 @@ class PortStatus:
         parts += [f"still read by {', '.join(self.readers)}"] if self.readers else []
         parts += [f"perhaps read by {', '.join(self.possible_readers)} (broken)"] if self.possible_readers else []
         return ", ".join(parts)
+
+    def describe_confirmation(self) -> str:
+        """Return why the snapshot does not count as confirmed by builds after it; empty without a reason."""
+        names = ", ".join(self.product.unconfirmed)
+        waiting = f"not confirmed while the last build of {names} failed or was rolled back" if names else ""
+        return "; ".join(filter(None, (self.product.rolled_back, waiting)))
+
+    def describe_outdated(self) -> str:
+        """Return the outdated partitions with the inputs that have changed; empty without any."""
+        if not self.outdated:
+            return ""
+        shown = ", ".join(self.outdated[:_LISTED])
+        if rest := self.outdated[_LISTED:]:
+            shown += f" and {len(rest):,} more up to {rest[-1]}"
+        return f"made from an older {' and '.join(self.inputs)} than there is now: {shown}"
 
     def describe_checks(self) -> str:
         """Return the numbers of passed, failed and warned checks and of quarantined rows; empty without any check."""
@@ -117,7 +149,7 @@ class PortStatus:
             return f"broken: {self.product.broken}{old}"
         if self.age is None:
             return f"never published, {self.note}" if self.note else "never built"
-        return f"{self.describe_freshness()}; {self.note}" if self.note else self.describe_freshness()
+        return "; ".join(filter(None, (self.describe_freshness(), self.describe_confirmation(), self.note)))
 
 
 def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
@@ -136,7 +168,24 @@ def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
 def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[PortStatus]:
     """Return the present status of each port of the products; it names no readers."""
     now, clock = datetime.now(UTC), config.clock()
-    return [_status(product, port, now, clock) for product in products for port in product.ports or (PortSummary(""),)]
+    rows = []
+    for product in products:
+        outdated, inputs = _outdated(config, product, clock)
+        for port in product.ports or (PortSummary(""),):
+            status = _status(product, port, now, clock)
+            if outdated and status.version:
+                state = PortState.OUTDATED if status.state in (PortState.FRESH, PortState.LATE) else status.state
+                status = replace(status, state=state, outdated=outdated, inputs=inputs)
+            rows.append(status)
+    return rows
+
+
+def format_warnings(rows: Iterable[PortStatus]) -> list[str]:
+    """Return a line for each product that was rolled back, is not confirmed, or has outdated partitions."""
+    products = {row.product.name: row for row in rows}
+    lines = [f"{name}: {text}" for name, row in products.items() if (text := row.describe_confirmation())]
+    outdated = {row.product.name: row.describe_outdated() for row in rows if row.outdated}
+    return lines + [f"{name}: {text}; run `kit run {name}`" for name, text in outdated.items()]
 
 
 def format_raw_quarantine(rows: Iterable[PortStatus]) -> list[str]:
@@ -159,6 +208,19 @@ def format_duration(duration: timedelta) -> str:
     return f"{seconds:.0f} s"
 
 
+def _outdated(config: Config, product: ProductSummary, clock: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the outdated partitions of a product within its lookback, and the inputs that have changed."""
+    if not product.partitions:
+        return (), ()
+    try:
+        snapshot = Store(config.storage).current(product.name)
+    except KitError:
+        return (), ()  # the summary has the error as its note
+    changed = outdated_partitions(config, snapshot) if snapshot else {}
+    changed = {key: names for key, names in changed.items() if in_lookback(key, product.lookback, clock)}
+    return tuple(changed), tuple(sorted({name for names in changed.values() for name in names}))
+
+
 def _with_readers(mesh: Mesh, status: PortStatus) -> PortStatus:
     port = f"{status.product.name}.{status.port.name}"
     readers = tuple(reader.name for reader in mesh.readers(port))
@@ -169,6 +231,8 @@ def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: da
     if port.rows is None or product.confirmed_at is None:
         return PortStatus(product, port, PortState.BROKEN if product.broken else PortState.UNPUBLISHED)
     age, data_age = now - product.confirmed_at, None
+    if product.delivered_at and not port.sla.latency_column:
+        data_age = now - product.delivered_at
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest

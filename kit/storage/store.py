@@ -11,7 +11,7 @@ snapshot it found.
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,9 @@ from kit.core import (
     write_durably,
 )
 from kit.storage import intake
-from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Snapshot
+from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Rollback, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock
+from kit.storage.version_name import resolve
 
 POINTER_FILE = "current.json"
 _STAGING = ".staging"
@@ -58,8 +59,7 @@ class Store:
         path = self.folder(product) / POINTER_FILE
         if not path.exists():
             return None
-        data = read_json(path)
-        return Pointer(data["version"], datetime.fromisoformat(data["moved_at"]), data["by"], tuple(data["rejected"]))
+        return Pointer.from_json(read_json(path))
 
     def current(self, product: str) -> Snapshot | None:
         """Return the snapshot that readers see now, or None; raises `KitError` when the pointed-to snapshot is missing."""
@@ -95,8 +95,16 @@ class Store:
         """Return all published snapshots, newest first."""
         return [self.snapshot(product, version) for version in self.versions(product)]
 
+    def resolve(self, product: str, version: str) -> str:
+        """Return the version that a person names, see `version_name`; raises `UnknownName`."""
+        return resolve(product, version, self.history(product), self.read_pointer(product), datetime.now(UTC))
+
     def open(self, product: str, version: str | None = None) -> SnapshotLock:
-        """Lock the current (or the named) snapshot against pruning; raises `NotPublished`, `UnknownName`."""
+        """Lock the current snapshot, or the one that a person names, against pruning.
+
+        Raises `NotPublished`, `UnknownName`.
+        """
+        version = None if version is None else self.resolve(product, str(version))
         while True:
             snapshot = self.current(product) if version is None else self.snapshot(product, version)
             if snapshot is None:
@@ -110,13 +118,17 @@ class Store:
     # Writing
 
     @contextmanager
-    def build_lock(self, product: str) -> Iterator[None]:
-        """Lock held while this process builds the product; raises `Busy`, which names the process that holds it."""
+    def build_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
+        """Lock held while this process builds the product; raises `Busy`, which names the process that holds it.
+
+        With `wait` it is acquired as soon as no other process holds it.
+        """
         path = self.folder(product) / ".build.lock"
-        with lock(path, wait=False) as held:
+        with lock(path, wait=wait) as held:
             if not held:
                 raise Busy(
-                    f"'{product}' is being built by process {path.read_text() or '?'}; wait for it, or stop it and run again"
+                    f"'{product}' is being built by process {path.read_text() or '?'}; "
+                    "wait for it with `kit run --wait`, or stop it and run again"
                 )
             yield
 
@@ -177,16 +189,17 @@ class Store:
             sync_path(folder.parent)
             step("version synced")
             snapshot = Snapshot(product, version, folder, manifest)
-            self._write_pointer(snapshot, "publish", [], step)
+            self._write_pointer(snapshot, "publish", [], pointer.rollbacks if pointer else (), step)
             step("pointer durable")
         return snapshot
 
-    def rollback(self, product: str, version: str) -> Snapshot:
+    def rollback(self, product: str, version: str, *, user: str = "", reason: str = "") -> Snapshot:
         """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
 
-        The fingerprint of the version that was current is recorded as rejected, so that a build without `--force` does not
-        publish the same code and inputs again.
+        `user` and `reason` are kept with the pointer. The fingerprint of the version that was current is recorded as
+        rejected, so that a build without `--force` does not publish the same code and inputs again.
         """
+        version = self.resolve(product, version)
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             target = self.snapshot(product, version)
             pointer = self.read_pointer(product)
@@ -200,7 +213,9 @@ class Store:
             rejected = set(pointer.rejected) if pointer else set()
             if pointer and pointer.version in self.versions(product):
                 rejected.add(self.snapshot(product, pointer.version).fingerprint)
-            self._write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}))
+            move = Rollback(datetime.now(UTC), version, pointer.version if pointer else "", user, reason)
+            rollbacks = (*(pointer.rollbacks if pointer else ()), move)
+            self._write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
 
     def repair_catalogs(self, product: str) -> None:
@@ -238,7 +253,10 @@ class Store:
                 result.append(PruneResult(version, None))
         return result
 
-    def _write_pointer(self, snapshot: Snapshot, by: str, rejected: list[str], step: StepCallback = ignore_step) -> None:
+    def _write_pointer(
+        self, snapshot: Snapshot, by: str, rejected: list[str], rollbacks: Iterable[Rollback],
+        step: StepCallback = ignore_step,
+    ) -> None:  # fmt: skip
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
@@ -250,6 +268,7 @@ class Store:
             "moved_at": datetime.now(UTC).isoformat(),
             "by": by,
             "rejected": rejected,
+            "rollbacks": [move.to_json() for move in rollbacks],
             "run_id": manifest["run_id"],
             "inputs": manifest["inputs"],
             "ports": ports,

@@ -9,7 +9,7 @@ from kit.contracts import Sla
 from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
 from kit.storage.runs import BuildStatus, RunRecord, Runs
-from kit.storage.snapshot import Snapshot
+from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.store import Store
 
 _LEVELS = ("latency", "frequency", "retention")
@@ -53,7 +53,11 @@ class ProductSummary:
 
     `version` is the snapshot that readers see, None before the first. `set_aside` are the numbers of quarantined rows by
     raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
-    product or found it up to date.
+    snapshot or found it up to date. `rolled_back` is by whom, when and why it was made current again, empty otherwise.
+    `partitions` is the number of partitions of the snapshot, of which changed inputs make the newest `lookback` days due, all
+    without it. `providers` are the products it was made from, `delivered` the times (UTC) when the data of its sources was
+    delivered. `confirmation.across` adds `unconfirmed`, the providers that do not answer, and `delivered_at`, the oldest
+    delivery of what the product was made from.
     """
 
     name: str
@@ -68,6 +72,13 @@ class ProductSummary:
     note: str = ""
     broken: str = ""
     set_aside: Mapping[str, int] = field(default_factory=dict)
+    rolled_back: str = ""
+    partitions: int = 0
+    lookback: int | None = None
+    providers: tuple[str, ...] = ()
+    delivered: Mapping[str, datetime] = field(default_factory=dict)
+    unconfirmed: tuple[str, ...] = ()
+    delivered_at: datetime | None = None
 
     @classmethod
     def from_product(cls, config: Config, product: DataProduct | Broken) -> "ProductSummary":
@@ -77,8 +88,9 @@ class ProductSummary:
         """
         try:
             snapshot, problem = Store(config.storage).current(product.name), ""
+            pointer = Store(config.storage).read_pointer(product.name)
         except KitError as error:
-            snapshot, problem = None, str(error)
+            snapshot, pointer, problem = None, None, str(error)
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):
             facts = snapshot.manifest.get("about", {}) if snapshot else {}
@@ -90,14 +102,19 @@ class ProductSummary:
         last = runs.last(product.name)
         if last and last.status in (BuildStatus.FAILED, BuildStatus.CANCELED):
             problem = f"last build {last.status}: {last.message.splitlines()[0]}"
+        confirming = _confirming(snapshot, runs, pointer) if snapshot else None
         return cls(
             name=product.name,
             ports=tuple(_port(name, port, published.get(name), last) for name, port in ports.items()),
             version=snapshot.version if snapshot else None,
-            confirmed_at=_confirmed(snapshot, runs) if snapshot else None,
+            confirmed_at=_confirmed_at(snapshot, confirming) if snapshot else None,
+            rolled_back=pointer.rolled_back.describe() if pointer and pointer.rolled_back else "",
             note=problem,
             broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
+            partitions=len(snapshot.manifest.get("partitions", ())) if snapshot else 0,
+            providers=tuple(sorted({name.partition(".")[0] for name in snapshot.manifest["inputs"]})) if snapshot else (),
+            delivered=_delivered(snapshot, confirming) if snapshot else {},
             **{**facts, "tags": tuple(facts.get("tags", ()))},
         )
 
@@ -121,8 +138,14 @@ class ProductSummary:
             )
             for port in data["ports"]
         )
-        confirmed_at = _time(data["confirmed_at"])
-        return cls(**{**data, "tags": tuple(data["tags"]), "ports": ports, "confirmed_at": confirmed_at})
+        delivered = {name: datetime.fromisoformat(time) for name, time in data["delivered"].items()}
+        times = {
+            "confirmed_at": _time(data["confirmed_at"]),
+            "delivered_at": _time(data["delivered_at"]),
+            "delivered": delivered,
+        }
+        names = {name: tuple(data[name]) for name in ("tags", "providers", "unconfirmed")}
+        return cls(**{**data, "ports": ports, **times, **names})
 
 
 def product_facts(product: DataProduct) -> dict[str, Any]:
@@ -133,6 +156,7 @@ def product_facts(product: DataProduct) -> dict[str, Any]:
         "tags": list(product.tags),
         "owner": product.owner,
         "contact": product.owner_contact,
+        **({"lookback": product.partitions.lookback} if product.partitions and product.partitions.lookback else {}),
     }
 
 
@@ -185,9 +209,27 @@ def _raw_quarantined(snapshot: Snapshot) -> dict[str, int]:
     return {f"{RAW}.{name}": source["quarantined"] for name, source in sources.items() if "quarantined" in source}
 
 
-def _confirmed(snapshot: Snapshot, runs: Runs) -> datetime:
+def _confirming(snapshot: Snapshot, runs: Runs, pointer: Pointer | None) -> RunRecord | None:
+    """Return the last build that published the snapshot, or asked its sources and found nothing newer.
+
+    None of a snapshot that was rolled back to: newer data was rejected.
+    """
+    if pointer is None or pointer.rolled_back:
+        return None
     last = runs.last(snapshot.product, (BuildStatus.PUBLISHED, BuildStatus.UP_TO_DATE))
-    return max(last.finished_at, snapshot.created_at) if last else snapshot.created_at
+    return last if last and last.version == snapshot.version else None
+
+
+def _confirmed_at(snapshot: Snapshot, confirming: RunRecord | None) -> datetime:
+    return max(snapshot.created_at, confirming.finished_at) if confirming else snapshot.created_at
+
+
+def _delivered(snapshot: Snapshot, confirming: RunRecord | None) -> dict[str, datetime]:
+    """Return when the data of each source was delivered, as the last confirmation found it."""
+    sources: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
+    times = {name: source["delivered"] for name, source in sources.items() if source.get("delivered")}
+    times |= confirming.delivered if confirming else {}
+    return {name: datetime.fromisoformat(time) for name, time in times.items()}
 
 
 def _time(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from typing import Any
 from kit.contracts import Finding
 from kit.core import Config, KitError, make_folder, resolve_inside, short, write_durably
 from kit.lineage import hide_models, lineage, lineage_svg
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.quality import suite
 from kit.storage import intake, product_facts
 from kit.sync import dbt_yaml, readme, texts
@@ -74,14 +74,14 @@ class GeneratedFile:
         return Finding(self.owner, self.path, None, message, "run `kit sync`", detail="\n".join(lines))
 
 
-def sync(config: Config, mesh: Mesh) -> list[Path]:
+def sync(context: Context) -> list[Path]:
     """Write the generated files that are not current, and return their paths.
 
     No file is written of a product with a template in its texts, which dbt or Intake would run; with such a product, or a
     broken one, the files about the whole mesh are not written either.
     """
     written = []
-    for file in generated_files(config, mesh):
+    for file in generated_files(context):
         if isinstance(file.text, str) and not file.is_current:
             make_folder(file.path.parent)
             write_durably(file.path, file.text)
@@ -89,53 +89,53 @@ def sync(config: Config, mesh: Mesh) -> list[Path]:
     return written
 
 
-def wanted(config: Config, mesh: Mesh) -> dict[Path, str]:
+def wanted(context: Context) -> dict[Path, str]:
     """Return the text of every generated file that can be written, by its path."""
-    return {file.path: file.text for file in generated_files(config, mesh) if isinstance(file.text, str)}
+    return {file.path: file.text for file in generated_files(context) if isinstance(file.text, str)}
 
 
-def drifts(config: Config, mesh: Mesh) -> list[str]:
+def drifts(context: Context) -> list[str]:
     """Return the changes that `kit sync` would make, as a unified diff for each file."""
-    return list(filter(None, (file.difference() for file in generated_files(config, mesh))))
+    return list(filter(None, (file.difference() for file in generated_files(context))))
 
 
-def check_generated(config: Config, mesh: Mesh) -> Iterator[Finding]:
+def check_generated(context: Context) -> Iterator[Finding]:
     """Find the generated files that differ from the text that the kit would write, or that it cannot write.
 
     Files are compared as bytes. In particular no catalog is opened with Intake, which would run code that a changed
     catalog names.
     """
-    return filter(None, (file.check() for file in generated_files(config, mesh)))
+    return filter(None, (file.check() for file in generated_files(context)))
 
 
-def check_writable(config: Config, mesh: Mesh) -> list[Finding]:
+def check_writable(context: Context) -> list[Finding]:
     """Find the texts and files that keep generated files from being written."""
-    findings = [finding for product in mesh.products for finding in texts.check_templates(product)]
-    errors = (file for file in generated_files(config, mesh) if isinstance(file.text, KitError))
+    findings = [finding for product in context.mesh.products for finding in texts.check_templates(product)]
+    errors = (file for file in generated_files(context) if isinstance(file.text, KitError))
     return findings + [finding for file in errors if (finding := file.check())]
 
 
-def generated_files(config: Config, mesh: Mesh) -> Iterator[GeneratedFile]:
+def generated_files(context: Context) -> Iterator[GeneratedFile]:
     """Yield every generated file of the mesh."""
-    for file in _files(config, mesh):
+    for file in _files(context):
         is_folder = file.path.is_dir() and not file.path.is_symlink()
         yield replace(file, text=KitError("is a folder; delete it, then run `kit sync`", file.path)) if is_folder else file
 
 
-def _files(config: Config, mesh: Mesh) -> Iterator[GeneratedFile]:
+def _files(context: Context) -> Iterator[GeneratedFile]:
     # Committed files must not depend on the environment of the person who writes them.
-    storage = Config.load(config.root, {}).storage
-    products = [product for product in mesh.products if next(texts.check_templates(product), None) is None]
+    storage = Config.load(context.config.root, {}).storage
+    products = [product for product in context.mesh.products if next(texts.check_templates(product), None) is None]
     facts = {product.name: _facts(product) for product in products}
-    if not mesh.broken and len(products) == len(mesh.products):
-        text = _catalog(facts, config.root, config.root, storage)
-        yield GeneratedFile(config.root / intake.CATALOG, intake.CATALOG, _DESCRIPTORS, text, show_difference=False)
+    if not context.mesh.broken and len(products) == len(context.mesh.products):
+        text = _catalog(facts, context.config.root, context.config.root, storage)
+        yield GeneratedFile(context.config.root / intake.CATALOG, intake.CATALOG, _DESCRIPTORS, text, show_difference=False)
         if products:
-            text = lineage_svg(hide_models(lineage(mesh)), "From raw data to published ports") + "\n"
-            path = config.domains / PICTURE
+            text = lineage_svg(hide_models(lineage(context.mesh)), "From raw data to published ports") + "\n"
+            path = context.config.domains / PICTURE
             yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
     for product in products:
-        text = _catalog({product.name: facts[product.name]}, product.folder, config.root, storage)
+        text = _catalog({product.name: facts[product.name]}, product.folder, context.config.root, storage)
         path = product.folder / intake.CATALOG
         yield GeneratedFile(path, product.name, _DESCRIPTORS, text, show_difference=False)
     for product in products:

@@ -442,7 +442,7 @@ def test_a_build_refuses_a_suite_that_is_not_the_one_of_its_contract(small: Smal
         "expectations/sales.json: differs from " + str(small.domains / "shop/contracts/sales.odcs.yaml") + "; run `kit sync`"
     )
     assert outcome.checks == ()
-    sync(small.config, small.mesh)
+    sync(small.context)
     assert build(small.config, small.product("shop")).status == ("failed" if path.startswith("contracts") else "up to date")
 
 

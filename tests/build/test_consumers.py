@@ -26,7 +26,7 @@ def rename_amount(small: SmallMesh) -> None:
     small.replace("domains/shop/models/marts/sales.yml", "{item: tea, amount: 3}", "{item: tea, total: 3}")
     edit(small, TOTALS, lambda data: data["schema"][0]["properties"][1].update(name="total"))
     edit(small, TOTALS, lambda data: data["schema"][0]["quality"].clear())
-    sync(small.config, small.mesh)
+    sync(small.context)
 
 
 def test_a_snapshot_explains_itself(small: SmallMesh) -> None:
@@ -50,13 +50,13 @@ def test_a_column_renamed_under_the_same_version_is_not_published_while_a_consum
     current = small.store.current("shop")
     assert current is not None
     assert current.version == first.version
-    (finding,) = check_published_contracts(small.config, small.mesh)
+    (finding,) = check_published_contracts(small.context)
     assert (finding.product, finding.path) == ("shop", small.root / TOTALS)
     # A forced build is held as well; a version that tells consumers to move is not.
     assert small.build("shop", force=True).failed
     edit(small, TOTALS, lambda data: data.update(version="2.0.0"))
     edit(small, "domains/shop/product.odps.yaml", lambda data: data["outputPorts"][1].update(version="2.0.0"))
-    sync(small.config, small.mesh)
+    sync(small.context)
     assert small.build("shop").status == "published"
 
 

@@ -132,7 +132,7 @@ def test_a_partition_kept_with_other_columns_is_said(cut: SmallMesh) -> None:
     version = cut.publish("shop")
     cut.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
     cut.replace("domains/shop/models/marts/totals.sql", "decimal(18,2)", "decimal(20,2)")
-    sync(cut.config, cut.mesh)
+    sync(cut.context)
     assert cut.build("shop", partitions=("tea",)).message == (
         "'shop': partition cake of the port 'totals' was built with other columns than the contract's now; "
         "build all partitions with `kit run shop`"
@@ -189,7 +189,7 @@ def test_a_notebook_gets_its_partition(small: SmallMesh) -> None:
     assert {path.name: pl.read_parquet(path).rows() for path in plan.files("forecast")} == {
         "cake.parquet": [("cake", 510.0)], "tea.parquet": [("tea", 930.0)],
     }  # fmt: skip
-    assert pairs(check_mesh(small.config, small.mesh)) == []
+    assert pairs(check_mesh(small.context)) == []
 
 
 @pytest.mark.parametrize("parameters", ["", "factor: float = 2.0\n", "partition: int = 1\n"])
@@ -197,7 +197,7 @@ def test_a_notebook_that_cannot_be_told_its_partition(small: SmallMesh, paramete
     path = small.notebook("plan", "forecast", FORECAST, parameters)
     small.partition("plan", "item", keys=["tea"])
     says = f"{path}: 'plan' is partitioned, so it needs a parameter `partition: str = …` in its cell tagged `parameters`"
-    assert pairs(check_mesh(small.config, small.mesh)) == [("plan", says)]
+    assert pairs(check_mesh(small.context)) == [("plan", says)]
 
 
 def test_a_build_with_a_notebook_that_cannot_be_told_its_partition_fails(small: SmallMesh) -> None:

@@ -15,8 +15,12 @@ from kit.build.progress import Progress
 from kit.core.errors import KitError, MaskError, NotPublished
 from kit.orchestration.definitions import definitions
 from kit.orchestration.executor import execute
+from kit.storage.partition_inputs import partitions_to_json
 from kit.storage.runs import BuildStatus
+from tests.support.days import plan_days, publish_days, publish_sales, write_days
 from tests.support.small_mesh import SALES, SmallMesh
+
+RECENT = ["2024-01-08", "2024-01-09"]
 
 
 @pytest.fixture
@@ -107,13 +111,43 @@ def test_partitions_to_build_and_to_keep(small: SmallMesh) -> None:
     small.partition("shop", "item", keys=["tea", "cake", "pie"])
     whole = planned(small, "shop", partitions=("cake", "tea"))
     assert (whole.inputs.partitions, list(whole.due), list(whole.kept)) == (("tea", "cake"), ["tea", "cake"], [])
-    manifest = {"partitions": dict(whole.due), "fingerprint": whole.fingerprint}
+    manifest = partitions_to_json(whole.due) | {"fingerprint": whole.fingerprint}
     small.snapshot("shop", "totals", {"item": ["tea"], "amount": ["1"]}, **manifest)
     assert planned(small, "shop", partitions=("cake", "tea")).status == BuildStatus.UP_TO_DATE
     rest = planned(small, "shop")
     assert (rest.status, list(rest.due), sorted(rest.kept)) == (None, ["pie"], ["cake", "tea"])
     forced = planned(small, "shop", partitions=("tea",), force=True)
     assert (list(forced.due), list(forced.kept)) == (["tea"], ["cake"])
+
+
+@pytest.fixture
+def days(small: SmallMesh) -> SmallMesh:
+    """A product of six days, 2024-01-04 to 2024-01-09, of which changed inputs make the newest two due."""
+    write_days(small.domains / "days", start="2024-01-04", lookback=2)
+    publish_sales(small, "1")
+    assert len(publish_days(small).due) == 6
+    publish_sales(small, "2")
+    return small
+
+
+def test_changed_inputs_make_only_days_within_the_lookback_due(days: SmallMesh) -> None:
+    found = plan_days(days)
+    assert (list(found.due), list(found.kept)) == (RECENT, ["2024-01-04", "2024-01-05", "2024-01-06", "2024-01-07"])
+    publish_days(days)
+    assert plan_days(days).status == BuildStatus.UP_TO_DATE
+    assert list(plan_days(days, "2024-01-05").due) == ["2024-01-05"]  # asked for by name
+    assert len(planned(days, "days", force=True).due) == 6
+
+
+def test_changed_code_makes_all_days_due(days: SmallMesh) -> None:
+    days.replace("domains/days/models/takings.sql", "group by sold_on", "group by 1")
+    assert len(plan_days(days).due) == 6
+
+
+def test_a_missing_day_is_due_however_old(days: SmallMesh) -> None:
+    publish_days(days)
+    days.replace("domains/days/product.odps.yaml", "2024-01-04", "2024-01-03")
+    assert "2024-01-03" in plan_days(days).due
 
 
 def test_inputs_that_cannot_be_had(small: SmallMesh) -> None:

@@ -78,25 +78,25 @@ def test_a_column_is_followed_up_to_raw_data_and_down_to_notebooks(small: SmallM
     chain = ["shop.raw.sales.amount", "shop.sales.amount", "shop.totals.amount"]
     ends = {"plan.forecast", "other.copy.amount"}
     edges = {" → ".join(pair) for pair in pairwise(chain)} | {f"{chain[-1]} → {end}" for end in ends}
-    assert drawn(draw_column(small.config, small.mesh, "shop.totals", "amount")) == (
+    assert drawn(draw_column(small.context, "shop.totals", "amount")) == (
         {*chain, *ends}, edges, ["shop.totals.amount"],
     )  # fmt: skip
     small.notebook("plan", "forecast", [FORECAST[1], "totals.select('item')"])
-    picture = draw_column(small.config, small.mesh, "shop.sales", "amount")
+    picture = draw_column(small.context, "shop.sales", "amount")
     assert drawn(picture)[0] == {*chain, "other.copy.amount"}
 
 
 def test_what_cannot_be_told_of_a_column_is_said(small: SmallMesh) -> None:
-    picture = draw_column(small.config, small.mesh, "plan.forecast", "amount")
+    picture = draw_column(small.context, "plan.forecast", "amount")
     assert drawn(picture) == ({"plan.forecast.amount"}, set(), ["plan.forecast.amount"])
     text = words(picture).replace("\n", " ")
     assert "A notebook makes plan.forecast; the origin of its columns is known from its code only." in text
     assert "Nothing in the mesh is known to be made from plan.forecast.amount." in text
     totals = small.domains / "shop/models/marts/totals.sql"
     write(totals, "select 'tea' as item, 1.5 as amount\n")
-    assert "is not made from any column" in words(draw_column(small.config, small.mesh, "shop.totals", "item"))
+    assert "is not made from any column" in words(draw_column(small.context, "shop.totals", "item"))
     write(totals, "select item frm {{ ref('sales') }}\n")
-    assert "cannot be analysed" in words(draw_column(small.config, small.mesh, "shop.totals", "item"))
+    assert "cannot be analysed" in words(draw_column(small.context, "shop.totals", "item"))
 
 
 def test_too_many_boxes_become_one_per_product(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,4 +133,4 @@ def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:
 )
 def test_an_unknown_column(small: SmallMesh, column: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):
-        draw_column(small.config, small.mesh, "shop.totals", column)
+        draw_column(small.context, "shop.totals", column)

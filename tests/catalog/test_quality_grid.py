@@ -9,7 +9,7 @@ from tests.catalog.test_quality_history import record
 from tests.support.small_mesh import SmallMesh
 
 SVG = "{http://www.w3.org/2000/svg}"
-SHORTENED = '1 more ports are left out, those that always passed first; filter with cat.search("words").quality().'
+SHORTENED = 'left out: 1 more port, those that always passed first; filter with cat.search("words").quality().'
 UNIQUE = Check("sales", "sale_id is unique", "contract", True)
 BROKEN = Check("sales", "sale_id is unique", "contract", False, failing_rows=6)
 WISH = Check("sales", "both items sell", "suite", False, "warning")

@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def page(small: SmallMesh) -> Page:
-    return Page(render_report(small.config, small.mesh))
+    return Page(render_report(small.context))
 
 
 def personal(small: SmallMesh, path: str, column: str) -> None:
@@ -159,9 +159,9 @@ def test_it_is_written_where_it_was_asked_for(small: SmallMesh, tmp_path: Path) 
     file = small.config.storage / "report.html"
     assert re.fullmatch(r"written: state/report\.html \(0\.\d MB\)\n", done.stdout)
     assert file.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert write_report(small.config, small.mesh, tmp_path / "new/mesh.html").is_file()
+    assert write_report(small.context, tmp_path / "new/mesh.html").is_file()
     with pytest.raises(KitError, match=r"cannot write .*: Is a directory; name another file with --output"):
-        write_report(small.config, small.mesh, tmp_path / "new")
+        write_report(small.context, tmp_path / "new")
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_a_browser_opens_it_without_a_request_or_an_error(small: SmallMesh) -> N
     from playwright.sync_api import sync_playwright
 
     record(small, 1, BROKEN)
-    address = write_report(small.config, small.mesh, small.root / "report.html").as_uri()
+    address = write_report(small.context, small.root / "report.html").as_uri()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         tab = browser.new_page(viewport={"width": 1280, "height": 900})

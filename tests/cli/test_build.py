@@ -36,7 +36,10 @@ def test_a_second_build_at_the_same_time_names_the_first(small: SmallMesh) -> No
     with small.store.build_lock("shop"):
         done = small.kit("run", "shop")
     assert done.returncode == 1
-    assert done.stderr == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again\n"
+    assert (
+        done.stderr
+        == f"'shop' is being built by process {os.getpid()}; wait for it with `kit run --wait`, or stop it and run again\n"
+    )
 
 
 FORKS = """

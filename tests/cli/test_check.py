@@ -127,7 +127,7 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
     assert findings == {
         "snapshot shop": {
             "what": "snapshot shop",
-            "seen": f"1 files are missing, first {lost}",
+            "seen": f"1 file missing, first {lost}",
             "fix": "build it anew with `kit run shop --force`",
             "severity": "error",
         }

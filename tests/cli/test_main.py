@@ -12,6 +12,7 @@ import typer.main
 
 from kit.cli.main import app, main
 from kit.core.version import __version__
+from kit.storage.runs import current_user
 from tests.support.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
@@ -52,8 +53,7 @@ def test_the_version_is_printed_anywhere(tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes(small: SmallMesh) -> None:
     out = " ".join(small.kit("--help", COLUMNS="200").stdout.split())
     assert (
-        "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or no revision to compare with, 130 interrupted."
-        in out
+        "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted." in out
     )
 
 
@@ -120,7 +120,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     assert "failed  raw.sales: rows: rows are between 20 and 100  (contract)\n        observed: 3\n" in failed.stderr
     assert " up to date " in next(line for line in failed.stdout.splitlines() if line.split()[0] == "plan")
     status = small.kit("status")
-    assert "shop: last build failed: 'shop': 2 checks failed, nothing was published" in status.stdout
+    assert "shop: last build failed: 'shop': 3 checks failed, nothing was published" in status.stdout
 
     small.feed_rows([row.replace("3.50", "4.50") for row in SALES])
     outcomes = json.loads(small.kit("run", "--json").stdout)
@@ -128,17 +128,23 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
 
     history = json.loads(small.kit("history", "shop.totals", "--json").stdout)
     assert [entry["current"] for entry in history] == [True, False]
-    back = small.kit("rollback", "shop", history[1]["version"])
+    back = small.kit("rollback", "shop", "-1", "--reason", "4.50 is\nwrong")
     assert back.returncode == 0
     assert back.stdout.startswith(f"shop now serves {history[1]['version']}, published ")
     assert json.loads(small.kit("read", "shop.totals", "--json").stdout)[0] == {"item": "cake", "amount": "170.00"}
+    move = json.loads(small.kit("history", "shop.totals", "--json").stdout)[0]
+    assert (move["event"], move["version"], move["source"]) == ("rollback", history[1]["version"], history[0]["version"])
+    assert (move["user"], move["reason"]) == (current_user(), "4.50 is wrong")
+    told = f"rolled back from {history[0]['version']} by {current_user()} at "
+    for command in (("history", "shop.totals"), ("status",)):
+        assert told in (text := small.kit(*command).stdout) and "UTC: 4.50 is wrong" in text
     new = json.loads(small.kit("read", "shop.totals", "--version", history[0]["version"], "--json").stdout)[0]
     assert new == {"item": "cake", "amount": "171.00"}
 
     pruned = small.kit("prune", "--keep", "1")
     assert pruned.stdout.splitlines() == [
         f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
-        "plan: 1 snapshots deleted",
+        "plan: 1 snapshot deleted",
     ]
 
 
@@ -149,7 +155,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
         (["run", "shop.total"], 1, "error: 'shop' has no port 'total'; there are: shop.sales, shop.totals"),
         (["read", "plan.forecast"], 1, "error: 'plan' has no published snapshot yet; build it with `kit run plan`"),
         (["history", "plan.nothing"], 1, "error: 'plan' has no port 'nothing'; there are: plan.forecast"),
-        (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; there are: none"),
+        (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; write a version or its beginning"),
         (["rollback", "nobody", "x"], 1, "error: there is no data product 'nobody'; there are: plan, shop"),
         (["run", "-p", "horizon"], 2, "'horizon' is not NAME=VALUE"),
         (["prune", "--keep", "0"], 2, "Invalid value for '--keep'"),

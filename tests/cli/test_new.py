@@ -41,6 +41,20 @@ def test_a_product_is_made_with_its_files_and_the_next_steps_named(small: SmallM
     assert (product.owner, product.owner_contact, product.domain) == ("Ann Lee", "ann@example.com", "retail")
 
 
+def test_the_format_of_a_file_is_given_and_questions_are_printed(small: SmallMesh) -> None:
+    (small.root / "visits.csv").write_bytes("name;paid;at\nZo\xeb;1,50;NA\nBo;2,00;2024-01-31\n".encode("latin-1"))
+    given = ["tearoom", "--owner", "Ann Lee <ann@example.com>", "--from", "visits.csv"]
+    problem = "visits.csv is not UTF-8: line 2 holds the byte 0xeb; if it is latin-1, add --csv encoding=latin-1"
+    assert refused(*given) == problem
+    done = CliRunner().invoke(app, ["new", *given, "--csv", "encoding=latin-1"])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert done.stdout.partition("\nQuestions\n")[2].partition("\n\n")[0].splitlines() == [
+        "  paid is text: is it a decimal(18,2)? Then declare decimalComma: true in csv, and the type decimal(18,2)",
+        "  at is text: does 'NA' mean that a value is missing? Then declare nullMarkers: [\"NA\"] in csv, and the type date",
+        "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true",
+    ]
+
+
 def test_the_owner_is_the_user_of_git_and_the_domain_the_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     write(small.root / "gitconfig", "[user]\nname = Bo\nemail = bo@example.com\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(small.root / "gitconfig"))
@@ -71,6 +85,10 @@ def test_a_notebook_is_added_with_the_ports_it_reads(small: SmallMesh) -> None:
         ),
         (["port", "shop.more", "--reads", "shop.sales"], "--reads is for 'kit new notebook'; use --from PORT"),
         (["tearoom", "--reads", "shop.sales"], "--reads is for 'kit new notebook'; use --from PORT"),
+        (
+            ["notebook", "plan.a", "--csv", "openEnd=true"],
+            "--csv is for a CSV file, named by --from; a notebook is made from none",
+        ),
         (["tearoom", "more"], "'tearoom more' is not understood; write kit new NAME, kit new port … or kit new notebook …"),
     ],
 )

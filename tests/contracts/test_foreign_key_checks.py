@@ -51,11 +51,11 @@ LIMIT = f'{ACTIVE} "customProperties": [{{"property": "quarantineLimit", "value"
 
 def test_check_knows_the_columns_of_inputs(small: SmallMesh) -> None:
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
-    sync(small.config, small.mesh)
-    assert list(pairs(check_mesh(small.config, small.mesh))) == []
+    sync(small.context)
+    assert list(pairs(check_mesh(small.context))) == []
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.no")
-    sync(small.config, small.mesh)
-    ((product, message),) = pairs(check_mesh(small.config, small.mesh))
+    sync(small.context)
+    ((product, message),) = pairs(check_mesh(small.context))
     assert (product, message.partition(".to: ")[2]) == (
         "plan",
         "'no' is no column of 'shop.totals'; there are: amount, item",
@@ -119,6 +119,6 @@ def test_raw_data_is_held_against_raw_data_before_it_is_masked(small: SmallMesh)
 
 def test_what_a_foreign_key_leads_to_is_used(small: SmallMesh) -> None:
     small.notebook("plan", "forecast", ["kit.inputs().read('shop.totals').select('amount')"])
-    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount"}}
+    assert column_use(small.context)["shop.totals"] == {"plan": {"amount"}}
     refer(small, "plan/contracts/forecast.odcs.yaml", to="shop.totals.item")
-    assert column_use(small.config, small.mesh)["shop.totals"] == {"plan": {"amount", "item"}}
+    assert column_use(small.context)["shop.totals"] == {"plan": {"amount", "item"}}

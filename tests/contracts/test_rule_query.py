@@ -20,7 +20,7 @@ from kit.contracts.contract import Contract
 from kit.contracts.rule_query import Query
 from kit.core.config import Config
 from kit.core.database import literal
-from kit.mesh.mesh import Mesh
+from kit.mesh.context import Context
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
 from kit.quality.suite import from_contract, to_text
@@ -160,7 +160,7 @@ def test_dbt_gives_the_same(tmp_path: Path) -> None:
     write(shop / "dbt_project.yml", f"name: shop\nprofile: kit\nmacro-paths: [{ROOT / 'kit/dbt/macros'}]\n")
     write(shop / "models/things.sql", "select 1\n")
     write(shop / "contracts/things.odcs.yaml", promise())
-    sync(Config.load(tmp_path, {}), Mesh.load(tmp_path / "domains"))
+    sync(Context(Config.load(tmp_path, {})))
     database = tmp_path / "plain.duckdb"
     write(tmp_path / "profiles.yml", f"kit: {{target: a, outputs: {{a: {{type: duckdb, path: {database}}}}}}}\n")
     arguments = ["test", "--project-dir", str(shop), "--profiles-dir", str(tmp_path), "--target-path", str(tmp_path / "target")]

@@ -93,6 +93,7 @@ def test_latency_is_that_of_a_column() -> None:
     retention = {"property": "retention", "value": 1, "unit": "w"}
     assert levels() == Sla()
     assert levels(latency, retention, END) == Sla(timedelta(hours=36), "sold_on", None, timedelta(days=7))
+    assert levels({"property": "latency", "value": 2, "unit": "d"}) == Sla(timedelta(days=2))  # by the delivery of its sources
     with pytest.raises(InvalidFile, match=r"'sales\.sold_on' is not a date or timestamp of 'sales'; there are: none; write"):
         levels(latency, dated=())
     with pytest.raises(InvalidFile, match=r"'sales\.sold_on' is masked, so that readers cannot see its age"):

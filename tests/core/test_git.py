@@ -7,7 +7,7 @@ import pytest
 
 from kit.core.config import Config
 from kit.core.errors import KitError, RevisionError
-from kit.core.git import Commit, current_commit, log, merge_base_mesh
+from kit.core.git import Commit, current_commit, log, merge_base_mesh, relation_of_commits
 from tests.support.files import write
 from tests.support.repository import git
 
@@ -153,3 +153,27 @@ def test_the_current_commit_says_whether_files_differ(config: Config, monkeypatc
 
 def test_without_a_repository_there_is_no_current_commit(tmp_path: Path) -> None:
     assert current_commit(tmp_path) is None
+
+
+def test_the_order_of_two_commits(config: Config) -> None:
+    root = config.root
+    first = git(root, "rev-parse", "HEAD")
+    git(root, "commit", "--allow-empty", "-m", "second")
+    second = git(root, "rev-parse", "HEAD")
+    git(root, "checkout", "-b", "side", first)
+    git(root, "commit", "--allow-empty", "-m", "third")
+    third = git(root, "rev-parse", "HEAD")
+    found = [relation_of_commits(root, *pair) for pair in ((first, first), (first, second), (second, first), (second, third))]
+    assert found == ["same", "older", "newer", "diverged"]
+    assert relation_of_commits(root, first, "0" * 40) == "unknown"
+
+
+def test_a_shallow_clone_does_not_know_the_order(config: Config, tmp_path: Path) -> None:
+    git(config.root, "commit", "--allow-empty", "-m", "second")
+    first, second = git(config.root, "rev-parse", "HEAD~1"), git(config.root, "rev-parse", "HEAD")
+    git(tmp_path, "clone", "--depth", "1", config.root.as_uri(), "shallow")
+    assert relation_of_commits(tmp_path / "shallow", second, first) == "unknown"
+
+
+def test_without_a_repository_the_order_is_not_known(tmp_path: Path) -> None:
+    assert relation_of_commits(tmp_path, "a" * 40, "b" * 40) == "unknown"

@@ -140,5 +140,5 @@ def test_a_model_in_python_is_refused(small: SmallMesh) -> None:
     says = (
         "domains/shop/models/free.py: a model in Python could read anything; write it in SQL, or make the port with a notebook"
     )
-    assert any(message.endswith(says) for _, message in pairs(check_mesh(small.config, small.mesh)))
+    assert any(message.endswith(says) for _, message in pairs(check_mesh(small.context)))
     assert small.build("shop").message.endswith(says)

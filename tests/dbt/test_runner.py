@@ -70,14 +70,14 @@ def test_marts_are_staged_and_tests_become_checks(bench: Bench) -> None:
     assert [row[0] for row in bench.rows("stg_teas")] == [1, 3]
     assert {check.rule: check for check in result.checks} == {
         "item: unique": Check(
-            "stg_teas", "item: unique", "dbt", False, "error", "1 rows", 1, ({"unique_field": "tea", "n_records": "2"},), ""
+            "stg_teas", "item: unique", "dbt", False, "error", "1 row", 1, ({"unique_field": "tea", "n_records": "2"},), ""
         ),
         "item: not_null": Check("stg_teas", "item: not_null", "dbt", True, "error"),
         'item: accepted_values {"values": ["cake"]}': Check(
-            "stg_teas", 'item: accepted_values {"values": ["cake"]}', "dbt", False, "warning", "1 rows", 1,
+            "stg_teas", 'item: accepted_values {"values": ["cake"]}', "dbt", False, "warning", "1 row", 1,
             ({"value_field": "tea", "n_records": "2"},), "",
         ),
-        "amounts": Check("stg_teas", "amounts", "dbt", False, "error", "1 rows", 1, ({"sale_id": "3", "amount": "3"},), ""),
+        "amounts": Check("stg_teas", "amounts", "dbt", False, "error", "1 row", 1, ({"sale_id": "3", "amount": "3"},), ""),
     }  # fmt: skip
     assert models == [name for name in nodes if name in result.models]
     assert models[0] == "sales"

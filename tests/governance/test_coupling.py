@@ -6,13 +6,14 @@ import pytest
 import kit
 from kit.governance.coupling import check_coupling
 from kit.lineage import python
+from kit.mesh.context import Context
 from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.config, small.mesh))]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.context))]
 
 
 def test_a_mesh_that_reads_what_it_declares_is_proved(small: SmallMesh) -> None:
@@ -62,7 +63,7 @@ def test_tests_and_hooks_are_proved_too(small: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("file", "says"),
     [
-        ("models/marts/extra.py", "is a Python model, whose reads cannot be proved; write SQL, or a notebook port"),
+        ("models/marts/extra.py", "a model in Python could read anything; write it in SQL, or make the port with a notebook"),
         ("snapshots/extra.sql", "is a dbt snapshot, but the kit keeps every version; delete it"),
     ],
 )
@@ -209,11 +210,10 @@ def test_ingest_reads_raw_data_only(small: SmallMesh, code: str, says: str) -> N
 
 def test_the_demo_is_proved(tmp_path: Path) -> None:
     from kit.core.config import Config
-    from kit.mesh.mesh import Mesh
     from tests.conftest import ROOT
 
     config = Config.load(ROOT, {"KIT_STORAGE": str(tmp_path)})
-    assert pairs(check_coupling(config, Mesh.load(config.domains))) == []
+    assert pairs(check_coupling(Context(config))) == []
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:

@@ -10,7 +10,7 @@ from tests.support.small_mesh import SmallMesh, write
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.config, small.mesh))]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.context))]
 
 
 def rule(query: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from kit.governance.masks import check_masks
-from kit.mesh.mesh import Mesh
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, contract, descriptor, write
 
@@ -23,9 +22,9 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
-    mesh = Mesh.load(small.domains)
-    assert mesh.broken == ()
-    return [(name, message.partition("customProperties: ")[2]) for name, message in pairs(check_masks(small.config, mesh))]
+    context = small.context
+    assert context.mesh.broken == ()
+    return [(name, message.partition("customProperties: ")[2]) for name, message in pairs(check_masks(context))]
 
 
 def test_what_is_masked_before_is_inherited(small: SmallMesh) -> None:

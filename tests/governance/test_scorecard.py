@@ -2,6 +2,7 @@ import json
 
 from kit.core.policy import Policy
 from kit.governance.scorecard import Fact, Score, scores
+from kit.mesh.context import Context
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -21,7 +22,7 @@ def test_a_share_is_that_of_the_known_facts() -> None:
 
 
 def test_what_only_a_snapshot_tells_is_not_known_before_the_first(small: SmallMesh) -> None:
-    plan = scores(small.config, small.mesh)[1]
+    plan = scores(small.context)[1]
     assert plan.product == "plan"
     assert failed(plan) == [
         ("discoverable", "has tags"),
@@ -38,7 +39,7 @@ def test_what_only_a_snapshot_tells_is_not_known_before_the_first(small: SmallMe
 
 def test_a_snapshot_is_looked_at_itself(small: SmallMesh) -> None:
     small.publish("shop")
-    shop = scores(small.config, small.mesh)[0]
+    shop = scores(small.context)[0]
     assert [shop.share(trait) for trait in ("addressable", "accessible", "trustworthy", "valuable")] == [1.0, 1.0, 1.0, 0.5]
     snapshot = small.store.current("shop")
     assert snapshot is not None
@@ -47,7 +48,7 @@ def test_a_snapshot_is_looked_at_itself(small: SmallMesh) -> None:
     write(file, "no Parquet")
     small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
     snapshot.folder.parent.joinpath("catalog.yaml").unlink()
-    shop = scores(small.config, small.mesh)[0]
+    shop = scores(small.context)[0]
     assert [text for trait, text in failed(shop) if trait in ("addressable", "accessible")] == [
         "sales: is in the catalog of its snapshot",
         "sales: plain Parquet files",
@@ -65,13 +66,13 @@ def test_personal_columns_need_a_mask_or_a_reason(small: SmallMesh) -> None:
     data["schema"][0]["properties"][0]["classification"] = "personal"
     write(path, json.dumps(data))
     told = ("secure", "forecast: personal columns are masked or exempted")
-    assert told in failed(scores(small.config, small.mesh)[1])
+    assert told in failed(scores(small.context)[1])
     exempt = Policy(unmasked={"*.item": "made up"})
     small_config = small.config.__class__(**{**vars(small.config), "policy": exempt})
-    assert told not in failed(scores(small_config, small.mesh)[1])
+    assert told not in failed(scores(Context(small_config))[1])
 
 
 def test_of_a_broken_product_only_that_is_known(small: SmallMesh) -> None:
     write(small.domains / "plan/product.odps.yaml", "name: plan")
-    broken = scores(small.config, small.mesh)[1]
+    broken = scores(small.context)[1]
     assert failed(broken) == [("interoperable", "its files follow ODPS and ODCS")]

@@ -54,13 +54,15 @@ def test_what_a_person_declares_is_not_guessed(tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("a;b,c\n1;2,3\n", "feed: its fields may be separated by ',' (2 in each record) or ';' (2 in each record); "
-         "declare delimiter: ; in the property csv of its contract"),
+         "choose one, for example declare delimiter: ; in the property csv of its contract"),
         ("a,b,c\n1,x,2\n3,y\n", "feed, line 3: has 2 fields, the header has 3"),
         ("a,b;c\n1,2\n1;2\n", "feed: no delimiter gives its records the same number of fields: ',', line 3: has 1 field, the "
          "header has 2; ';', line 2: has 1 field, the header has 2"),
         ("note\nHello, you\n", "feed, line 2: has 2 fields, the header has 1"),
         ("Report\n\nid,name,qty\n1,a,3\n", "feed, line 3: has 3 fields, the header has 1; if its header is on line 3, "
          "declare headerLine: 3 in the property csv of its contract"),
+        ("Report\n\nid;price;qty\n1;1,5;3\n2;2,5;3\n", "feed, line 3: has 3 fields, the header has 1; if its header is on line "
+         "3, declare headerLine: 3 in the property csv of its contract"),
         ("a,b\n1,2\r\n3,4\n", "feed cannot be read: its lines must all end the same way; line 2 ends with CR LF, the first "
          "one with LF"),
         ('a,b\n1,"2\n3,4\n', "feed, line 2: a quote opens a value and is never closed; close it, or write the quotes within a "

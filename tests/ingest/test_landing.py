@@ -1,6 +1,6 @@
 import json
 import os
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +341,56 @@ def test_ingest_py_may_import_the_files_beside_it_and_is_forgotten_afterwards(sh
     assert ingest(shop, body).rows == 1
     assert "places" not in sys.modules
     assert not list((shop.domains / "shop").rglob("__pycache__"))
+
+
+def test_a_file_was_delivered_when_it_was_last_changed(shop: SmallMesh) -> None:
+    file = shop.root / "feed.csv"
+    file.write_text(HEADER + ROW)
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    landed = ingest(shop, f"def feed():\n    return {str(file)!r}\n")
+    assert landed.delivered == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+def test_what_the_function_makes_itself_was_delivered_when_its_content_came_first(shop: SmallMesh) -> None:
+    frame = "import polars as pl\nfrom datetime import date\nfrom decimal import Decimal\n"
+    frame += "def feed():\n    return pl.DataFrame({'code': ['7'], 'amount': [Decimal('1.50')], 'number': [1], 'share': [0.5], "
+    frame += "'day': [date(2024, 1, 31)]})\n"
+    first = ingest(shop, frame)
+    os.utime(first.path, (1_700_000_000, 1_700_000_000))
+    assert ingest(shop, frame).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
+    write_it = f"__import__('pathlib').Path({str(shop.root / 'new.csv')!r}).write_text({HEADER + ROW!r})"
+    written = f"def feed():\n    {write_it}\n    return '../../new.csv'\n"
+    os.utime(ingest(shop, written).path, (1_700_000_000, 1_700_000_000))
+    assert ingest(shop, written).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ("datetime(2024, 5, 1, 6)", "2024-05-01T06:00:00+00:00"),
+        ("datetime(2024, 5, 1, 6, tzinfo=timezone(timedelta(hours=2)))", "2024-05-01T04:00:00+00:00"),
+        ("date(2024, 5, 1)", "2024-05-01T00:00:00+00:00"),
+        ("'2024-05-01'", "2024-05-01T00:00:00+00:00"),
+        ("'2024-05-01T06:00:00+02:00'", "2024-05-01T04:00:00+00:00"),
+    ],
+)
+def test_a_source_says_when_it_was_delivered(shop: SmallMesh, at: str, moment: str) -> None:
+    (shop.root / "feed.csv").write_text(HEADER + ROW)
+    body = "from datetime import date, datetime, timedelta, timezone\nfrom kit.ingest import Delivery\n"
+    landed = ingest(shop, f"{body}def feed():\n    return Delivery('../../feed.csv', {at})\n")
+    assert (landed.delivered.isoformat(), landed.rows) == (moment, 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("'last week'", "delivered at 'last week', which is no time; give a datetime, a date, or its ISO text"),
+        ("None", "delivered at None, which is no time"),
+        ("7", "delivered at 7, which is no time"),
+        ("'2999-01-01'", "delivered at 2999-01-01 00:00 UTC, which is in the future; correct the time"),
+    ],
+)
+def test_a_delivery_without_a_time_is_refused(shop: SmallMesh, at: str, says: str) -> None:
+    (shop.root / "feed.csv").write_text(HEADER + ROW)
+    with pytest.raises(IngestError, match=f"shop.raw.feed: {says}"):
+        ingest(shop, f"from kit.ingest import Delivery\ndef feed():\n    return Delivery('../../feed.csv', {at})\n")

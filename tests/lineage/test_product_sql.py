@@ -7,7 +7,7 @@ from tests.support.small_mesh import SmallMesh, write
 
 
 def columns(small: SmallMesh, product: str = "shop") -> dict[str, ColumnReferences | None]:
-    references = column_references(small.config, small.mesh, small.product(product))
+    references = column_references(small.context, small.product(product))
     return {text.name: read.columns for text, read in references.items()}
 
 
@@ -19,7 +19,7 @@ def test_every_text_has_its_tables(small: SmallMesh) -> None:
         ("model", "totals"): (("sales",), 0),
         ("hook", "totals"): ((), 1),
     }
-    assert {text.kind for text in column_references(small.config, small.mesh, small.product("shop"))} == {"model"}
+    assert {text.kind for text in column_references(small.context, small.product("shop"))} == {"model"}
 
 
 def test_columns_are_resolved_through_own_models_in_any_order(small: SmallMesh) -> None:

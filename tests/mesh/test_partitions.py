@@ -6,7 +6,7 @@ import pytest
 
 from kit.core.errors import InvalidFile, UnknownName
 from kit.core.yaml import parse_yaml
-from kit.mesh.partitions import Partitions
+from kit.mesh.partitions import Partitions, in_lookback
 from tests.support.small_mesh import SmallMesh
 
 FORM = "is no declaration of partitions; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
@@ -19,6 +19,8 @@ def of(given: Any) -> Partitions:
 
 def test_what_can_be_declared() -> None:
     assert of({"column": "day", "start": "2024-01-31"}) == Partitions("day", start=date(2024, 1, 31))
+    days = of({"column": "day", "start": "2024-01-31", "lookback": 30, "inputs": {"shop.sales": "sold_on"}})
+    assert days == Partitions("day", date(2024, 1, 31), lookback=30, inputs={"shop.sales": "sold_on"})
     assert of({"column": "shop", "keys": ["a", 7, "B-1.x_y"]}) == Partitions("shop", keys=("a", "7", "B-1.x_y"))
     assert len(of({"column": "shop", "keys": list(range(10_000))}).keys) == 10_000
 
@@ -44,6 +46,22 @@ KEY = "cannot name a partition; use letters, digits and _ . - inside, at most 64
         ({"column": "day", "start": "20240131"}, "p.yaml:3: how.start: '20240131' is not a date such as 2024-01-31"),
         ({"column": "day", "start": "2024-W05-3"}, "p.yaml:3: how.start: '2024-W05-3' is not a date such as 2024-01-31"),
         ({"column": "day", "start": None}, "p.yaml:3: how.start: 'None' is not a date such as 2024-01-31"),
+        *(
+            (
+                {"column": "day", "start": "2024-01-31", "lookback": days},
+                f"p.yaml:3: how.lookback: {days!r} is not the number of newest days that changed inputs make due, such as 30; "
+                "all without it",
+            )
+            for days in (0, -1, 1.5, True, None, "30")
+        ),
+        ({"column": "shop", "keys": ["a"], "lookback": 3}, "p.yaml:3: how.lookback: only days (`start`) have a lookback"),
+        *(
+            (
+                {"column": "shop", "keys": ["a"], "inputs": inputs},
+                "p.yaml:3: how.inputs: must name the column of each input that has the partition: {PRODUCT.PORT: COLUMN}",
+            )
+            for inputs in (None, ["shop.sales"], {"shop.sales": "The Day"}, {"shop.sales": None})
+        ),
         ({"column": "shop", "keys": "a"}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
         ({"column": "shop", "keys": []}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
         ({"column": "shop", "keys": list(range(10_001))}, "p.yaml:5: how.keys: must be a list of 1 to 10,000 keys"),
@@ -120,3 +138,20 @@ def test_a_product_with_partitions_masks_its_sources_not_its_ports(small: SmallM
         "'sales.amount' is masked, but this product has partitions; mask the column in the contract of its source or in the "
         "provider, and write `mask: inherited` here"
     )
+
+
+def test_consecutive_partitions_are_ranges() -> None:
+    noon = datetime(2024, 1, 10, 12)
+    days = Partitions("day", start=date(2024, 1, 1))
+    asked = {"2024-01-03", "2024-01-02", "2024-01-09", "2024-01-05"}
+    assert days.ranges(asked, noon) == [
+        ("2024-01-02", "2024-01-03"), ("2024-01-05", "2024-01-05"), ("2024-01-09", "2024-01-09")
+    ]  # fmt: skip
+    assert days.ranges((), noon) == []
+    assert Partitions("shop", keys=("b", "a", "c")).ranges(["a", "b"], noon) == [("b", "a")]
+
+
+def test_the_lookback_counts_the_days_before_today() -> None:
+    noon = datetime(2024, 1, 10, 12)
+    assert [in_lookback(f"2024-01-{day:02d}", 2, noon) for day in (7, 8, 9)] == [False, True, True]
+    assert in_lookback("2000-01-01", None, noon)

@@ -472,8 +472,33 @@ def test_schedule_and_partitions_are_read(small: SmallMesh) -> None:
 
 
 FORM = "is no declaration of partitions; write {column: COLUMN, start: 2024-01-31} for days or {column: COLUMN, keys: [a, b]}"
+NOT_BY_PARTITION = "raw.sales quarantines rows or masks item, so that a partition cannot read its own rows; leave it out"
 AGAIN = "customProperties.1.value.keys: a key is listed twice; keep one"
 CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * *'"
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "changed", "says"),
+    [
+        ("shelf", "", {}, "'shelf' is no column of raw.sales; there are: sale_id, item, amount, sold_on"),
+        ("item", "properties.1", {"mask": "hmac"}, NOT_BY_PARTITION),
+        ("item", "properties.1.quality.0", {"onFailure": "quarantine"}, NOT_BY_PARTITION),
+    ],
+)
+def test_a_source_that_a_partition_cannot_read_its_rows_of(
+    small: SmallMesh, column: str, place: str, changed: dict[str, str], says: str
+) -> None:
+    small.partition("shop", "item", keys=["tea"], inputs={"raw.sales": column})
+    path = small.domains / "shop/sources/sales.odcs.yaml"
+    data = json.loads(path.read_text())
+    where = data["schema"][0]
+    for step in filter(None, place.split(".")):
+        where = where[int(step) if step.isdigit() else step]
+    where["customProperties"] = [{"property": name, "value": value} for name, value in changed.items()]
+    if "onFailure" in changed:
+        data["customProperties"] = [{"property": "quarantineLimit", "value": 0.1}]
+    path.write_text(json.dumps(data))
+    assert says in message(small, "shop")
 
 
 @pytest.mark.parametrize(
@@ -490,6 +515,10 @@ CRON = "is not a cron line; write minute hour day month weekday, as in '0 6 * * 
         (
             [("partitions", {"column": "day", "start": "2024-01-31"})],
             "customProperties.0.value.column: 'day' is no column of the port 'forecast'; every port is partitioned by it",
+        ),
+        (
+            [("partitions", {"column": "item", "keys": ["a"], "inputs": {"raw.stock": "item"}})],
+            "customProperties.0.value.inputs.raw.stock: 'raw.stock' is not an input of this product; there are: shop.totals",
         ),
         ([("partitions", {"column": "item", "keys": []})], "customProperties.0.value.keys: must be a list of 1 to 10,000 keys"),
         ([("x", 1), ("partitions", {"column": "item", "keys": [7, "7"]})], AGAIN),

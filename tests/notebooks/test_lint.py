@@ -85,7 +85,7 @@ def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monk
         given(small.root / folder, "1", execution_count=4)
     assert [path.name for path in notebooks(small.root / "notebooks")] == ["nb.ipynb"]
     says = "cell 1 holds outputs; clear them before you commit (Edit, Clear Outputs of All Cells)"
-    assert pairs(check_mesh(small.config, small.mesh)) == [
+    assert pairs(check_mesh(small.context)) == [
         ("shop", f"domains/shop/notebooks/nb.ipynb: {says}"),
         ("notebooks", f"notebooks/deep/nb.ipynb: {says}"),
     ]

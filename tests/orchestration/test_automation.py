@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -7,8 +8,11 @@ from dagster._core.definitions.freshness import FreshnessState
 
 from kit.orchestration import automation
 from kit.orchestration.definitions import definitions
+from tests.support.days import publish_days, publish_sales, write_days
 from tests.support.orchestration import SHOP, Clock, declare, keys
 from tests.support.small_mesh import SmallMesh
+
+DAYS = [f"2024-01-{day:02d}" for day in range(4, 10)]
 
 
 def test_every_schedule_ticks(demo_defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
@@ -48,23 +52,70 @@ def test_a_scheduled_product_is_left_to_its_schedule(small: SmallMesh, instance:
     assert Clock(definitions(small.config, small.mesh), instance).tick() == SHOP
 
 
-@pytest.mark.parametrize(
-    ("value", "wanted"),
-    [
-        ({"column": "item", "keys": ["tea", "cake"]}, ["tea", "cake"]),
-        ({"column": "item", "start": "2024-01-08"}, ["2024-01-09"]),
-    ],
-)
-def test_a_schedule_asks_for_every_key_or_for_the_newest_day(
-    small: SmallMesh, instance: dg.DagsterInstance, value: object, wanted: list[str]
-) -> None:
-    declare(small, "plan", "partitions", value)
-    declare(small, "plan", "schedule", "30 5 * * 1-5")
+def scheduled(small: SmallMesh, instance: dg.DagsterInstance) -> list[tuple[str, ...]]:
+    """The partitions of each run that a schedule asks for: one, or the first and the last."""
     repository = definitions(small.config, small.mesh).get_repository_def()
     (schedule,) = repository.schedule_defs
     morning = datetime(2024, 1, 10, 5, 30, tzinfo=UTC)
     context = dg.build_schedule_context(instance, scheduled_execution_time=morning, repository_def=repository)
-    assert [request.partition_key for request in schedule.evaluate_tick(context).run_requests or ()] == wanted
+    tags = [request.tags for request in schedule.evaluate_tick(context).run_requests or ()]
+    names = ["dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"]
+    return [tuple(found[name] for name in names if name in found) for found in tags]
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ({"column": "item", "keys": ["tea", "cake"]}, [("tea", "cake")]),
+        ({"column": "item", "start": "2024-01-08"}, [("2024-01-08", "2024-01-09")]),
+        ({"column": "item", "start": "2024-01-09"}, [("2024-01-09",)]),
+        ({"column": "item", "start": "2024-01-10"}, []),
+    ],
+)
+def test_a_schedule_asks_for_partitions_that_are_missing(
+    small: SmallMesh, instance: dg.DagsterInstance, value: object, wanted: list[tuple[str, ...]]
+) -> None:
+    declare(small, "plan", "partitions", value)
+    declare(small, "plan", "schedule", "30 5 * * 1-5")
+    assert scheduled(small, instance) == wanted
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted"),
+    [
+        ({}, [("2024-01-04", "2024-01-09")]),
+        ({"lookback": 2}, [("2024-01-08", "2024-01-09")]),
+        ({"inputs": {"shop.sales": "sold_on"}}, [("2024-01-05",), ("2024-01-09",)]),
+        ({"inputs": {"shop.sales": "sold_on"}, "lookback": 4}, [("2024-01-09",)]),
+    ],
+)
+def test_a_schedule_asks_for_outdated_partitions_within_the_lookback(
+    small: SmallMesh, instance: dg.DagsterInstance, how: dict[str, Any], wanted: list[tuple[str, ...]]
+) -> None:
+    write_days(small.domains / "days", start="2024-01-04", **how)
+    declare(small, "days", "schedule", "30 5 * * 1-5")
+    publish_sales(small, "1")
+    publish_days(small)
+    assert scheduled(small, instance) == [("2024-01-09",)]
+    publish_sales(small, "2")
+    assert scheduled(small, instance) == wanted
+
+
+@pytest.mark.parametrize(("how", "wanted"), [({}, 6), ({"lookback": 2}, 2)])
+def test_automation_builds_every_day_within_the_lookback(
+    small: SmallMesh, instance: dg.DagsterInstance, how: dict[str, Any], wanted: int
+) -> None:
+    write_days(small.domains / "days", start="2024-01-04", **how)
+    clock = Clock(definitions(small.config, small.mesh), instance)
+    clock.tick()
+    for name in SHOP:
+        clock.made(name.replace("/", "."), "1")
+    assert clock.requested("days.takings") == DAYS[-wanted:]  # missing ones
+    for day in DAYS:
+        clock.made("days.takings", "1", day)
+    assert clock.requested("days.takings") == []
+    clock.made("shop.sales", "2")  # a correction
+    assert clock.requested("days.takings") == DAYS[-wanted:]
 
 
 def test_automation_builds_again_in_the_last_quarter_of_the_frequency() -> None:

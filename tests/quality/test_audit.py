@@ -188,7 +188,7 @@ def test_the_verdict_of_a_quantile_survives_json(bench: Bench, tmp_path: Path, m
 def test_an_unknown_expectation_is_refused_not_dropped(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(InvalidFile) as error:
         bench.audit(suite(tmp_path, {"type": "expect_column_to_be_nice", "kwargs": {"column": "id"}}))
-    assert str(error.value) == "things: expect_column_to_be_nice cannot be run: expect_column_to_be_nice not found"
+    assert str(error.value) == "things: expect_column_to_be_nice is no expectation that is installed"
 
 
 def test_a_rule_that_cannot_be_evaluated_fails(bench: Bench, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from kit.contracts.contract import Contract
 from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.yaml import read_yaml
+from kit.mesh.context import Context
 from kit.mesh.mesh import Mesh
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
@@ -269,7 +270,7 @@ def test_data_keeps_what_is_drafted_from_it_and_what_sync_makes_of_that(tmp_path
         write(shop / "models/sales.sql", "select 1\n")
         write(shop / "contracts/sales.odcs.yaml", drafted(frame, root))
         mesh = Mesh.load(root / "domains")
-        sync(Config.load(root, {}), mesh)
+        sync(Context(Config.load(root, {})))
         promise = mesh.product("shop").ports[0].contract
         suite = shop / "expectations/sales.json"
         subjects.append(AuditTarget(root.name, promise, suite, suite if promise.rules else None))

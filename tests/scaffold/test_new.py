@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_sample_is_sound_but_for_what_a_person_writes(mesh: SmallMesh) -> No
     made.pop("catalog.yaml")
     made["dbt_project.yml"] = (SAMPLE / "dbt_project.yml").read_bytes()  # it leads to the macros of this kit
     assert made == {name: text for name, text in tree(SAMPLE).items() if "__pycache__" not in name}
-    assert pairs(check_mesh(mesh.config, mesh.mesh)) == [
+    assert pairs(check_mesh(mesh.context)) == [
         ("tearoom", f"domains/tearoom/{message}")
         for message in (
             "product.odps.yaml:9: description.purpose: still to be written (TODO: what the data is, and for whom)",
@@ -83,13 +84,24 @@ def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: Smal
     assert database.relation([landed.path]).fetchall() == [(1, "x"), (2, "y"), (None, "z"), (4, None)]
 
 
+def test_a_file_lands_in_the_format_that_was_given(mesh: SmallMesh) -> None:
+    (mesh.root / "stores.csv").write_bytes("sep=;\r\nOrt;Preis\r\nK\xf6ln;1,50\r\nKiel;NA".encode("latin-1"))
+    csv = ["encoding=latin-1", "decimalComma=true", "nullMarkers=NA"]
+    new_product(Context(mesh.config), "walkin", ANN, "retail", "stores.csv", None, csv)
+    product = mesh.product("walkin")
+    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    assert database.relation([landed.path]).fetchall() == [("Köln", Decimal("1.50")), ("Kiel", None)]
+    made = new_port(Context(mesh.config), "walkin.again", "visits.csv", ["delimiter=,"])
+    assert made.questions == {}
+
+
 @pytest.mark.parametrize("origin", ["tills.csv", "sums.ipynb"])
 def test_under_a_policy_only_what_a_person_writes_is_left(mesh: SmallMesh, origin: str) -> None:
     write(mesh.root / "tills.csv", "till_id,place,opened_on\n1,x,2024-01-02\n2,y,2024-01-03\n")
     write(mesh.root / "sums.ipynb", json.dumps(notebook(["import polars as pl", "pl.DataFrame({'sum_id': [1]})"])))
     new_product(Context(mesh.config), "walkin", ANN, "retail", origin, None)
     strict = replace(mesh.config, policy=Policy.from_settings({}))
-    found = [message for name, message in pairs(check_mesh(strict, mesh.mesh)) if name == "walkin"]
+    found = [message for name, message in pairs(check_mesh(Context(strict))) if name == "walkin"]
     assert [message for message in found if "still to be written (TODO: " not in message] == []
     assert (
         len([message for message in found if ".classification: still" in message]) == {"tills.csv": 6, "sums.ipynb": 1}[origin]

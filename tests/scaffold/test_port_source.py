@@ -85,6 +85,52 @@ def test_the_contract_of_the_source_has_the_names_and_the_format_of_the_file(mes
     assert ";" in json.dumps(source["customProperties"])
 
 
+def test_a_file_that_is_refused_lands_once_its_format_is_given(mesh: SmallMesh) -> None:
+    content = "Bericht März\n\nOrt;Preis;Anzahl\nBonn;1,50;-\nKiel;2,00;7".encode("latin-1")
+    (mesh.root / "visits.csv").write_bytes(content)
+    context, folder = Context(mesh.config), mesh.domains / "plan"
+    given: list[str] = []
+    for says, option in [
+        (
+            "visits.csv is not UTF-8: line 1 holds the byte 0xe4; if it is latin-1, add --csv encoding=latin-1",
+            "encoding=latin-1",
+        ),
+        (
+            "visits.csv, line 3: has 3 fields, the header has 1; if its header is on line 3, add --csv headerLine=3",
+            "headerLine=3",
+        ),
+    ]:
+        with pytest.raises(KitError) as error:
+            files_from_origin(context, "plan", None, "visits.csv", folder, given)
+        assert str(error.value) == says
+        given.append(option)
+    found = files_from_origin(context, "plan", None, "visits.csv", folder, given)
+    questions = {
+        "preis": "is it a decimal(18,2)? Then declare decimalComma: true in csv, and the type decimal(18,2)",
+        "anzahl": "does '-' mean that a value is missing? Then declare nullMarkers: [\"-\"] in csv, and the type bigint",
+    }
+    assert found.questions == questions
+    source = parsed(found, "sources/visits.odcs.yaml")
+    described = {item["name"]: item["description"] for item in source["schema"][0]["properties"]}
+    assert described == {"ort": "The column Ort of visits.csv."} | {name: f"TODO: {text}" for name, text in questions.items()}
+    given += ["decimalComma=true", "nullMarkers=-"]
+    found = files_from_origin(context, "plan", None, "visits.csv", folder, given)
+    source = parsed(found, "sources/visits.odcs.yaml")
+    assert [item["physicalType"] for item in source["schema"][0]["properties"]] == ["varchar", "decimal(18,2)", "bigint"]
+    assert source["customProperties"] == [
+        {"property": "csv", "value": {
+            "delimiter": ";", "encoding": "latin-1", "headerLine": 3, "nullMarkers": ["-"], "decimalComma": True,
+            "openEnd": True,
+        }}
+    ]  # fmt: skip
+    assert found.questions == {}
+
+
+def test_only_a_csv_file_has_a_format(mesh: SmallMesh) -> None:
+    with pytest.raises(KitError, match=r"--csv is for a CSV file; shop.totals is none"):
+        files_from_origin(Context(mesh.config), "plan", None, "shop.totals", mesh.domains / "plan", ["delimiter=;"])
+
+
 def test_a_large_raw_file_stays_where_it_is(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     write(mesh.root / "visits.csv", "visit_nr,paid\n1,2.50\n2,3.00\n")
     monkeypatch.setattr(port_source, "LARGEST_COPY", 10)

@@ -24,6 +24,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
     version = small.publish("shop")
     card = stored(small)["shop"]
     assert card.pop("confirmed_at")
+    assert list(card.pop("delivered")) == ["sales"]
     totals = card.pop("ports")[1]
     assert card == {
         "name": "shop",
@@ -36,6 +37,12 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "note": "",
         "broken": "",
         "set_aside": {},
+        "rolled_back": "",
+        "partitions": 0,
+        "lookback": None,
+        "providers": [],
+        "unconfirmed": [],
+        "delivered_at": None,
     }
     assert totals == {
         "name": "totals",

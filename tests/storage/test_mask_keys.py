@@ -28,7 +28,7 @@ def masked_mesh(small: SmallMesh) -> None:
     shop = small.domains / "shop"
     for path in [path for path in shop.rglob("*") if path.is_file()]:
         write(small.domains / "store" / path.relative_to(shop), path.read_text().replace("shop", "store"))
-    sync(small.config, small.mesh)
+    sync(small.context)
     for name in ("shop", "store", "plan"):
         publish(small, name, OLD)
 
@@ -39,7 +39,7 @@ def test_products_of_one_key_are_no_problem(small: SmallMesh) -> None:
     assert set(keys) == {"shop", "store", "plan"}
     assert len(set(keys.values())) == 1
     assert mask_key_problems(small.store, keys) == {}
-    assert list(check_keys(small.config, small.mesh)) == []
+    assert list(check_keys(small.context)) == []
     assert not any(row.note for row in statuses(small.config, small.mesh))
 
 
@@ -53,14 +53,14 @@ def test_products_masked_with_different_keys_are_named_everywhere_with_the_cure(
     assert "shop" in message
     assert "plan" not in message
     assert "kit run shop store plan" in cure
-    assert [finding.product for finding in check_keys(small.config, small.mesh)] == list(problems)
+    assert [finding.product for finding in check_keys(small.context)] == list(problems)
     notes = {row.product.name: row.note for row in statuses(small.config, small.mesh)}
     assert all(problems[name][1] in notes[name] for name in problems)
 
 
 def test_a_product_without_tokens_has_no_key(small: SmallMesh) -> None:
     small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
-    sync(small.config, small.mesh)
+    sync(small.context)
     publish(small, "shop", OLD)
     publish(small, "plan", "")
     assert set(current_mask_keys(small.store, ["shop", "plan"])) == {"shop"}

@@ -109,6 +109,12 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "possible_readers": [],
         "quarantined": None,
         "raw_quarantined": {},
+        "rolled_back": "",
+        "unconfirmed": [],
+        "delivered": {},
+        "partitions": 0,
+        "outdated_partitions": [],
+        "outdated_inputs": [],
     }
 
 

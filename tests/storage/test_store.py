@@ -88,7 +88,10 @@ def test_only_one_process_builds_a_product(store: Store) -> None:
 
     with store.build_lock("shop"), pytest.raises(Busy) as error, store.build_lock("shop"):
         pass
-    assert str(error.value) == f"'shop' is being built by process {os.getpid()}; wait for it, or stop it and run again"
+    assert (
+        str(error.value)
+        == f"'shop' is being built by process {os.getpid()}; wait for it with `kit run --wait`, or stop it and run again"
+    )
 
 
 def test_rollback_and_forth(store: Store) -> None:
@@ -109,9 +112,12 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     first = publish(store, 1, None)
     second = publish(store, 2, first.version)
     with pytest.raises(UnknownName) as unknown:
-        store.rollback("shop", "yesterday")
+        store.rollback("shop", "last")
     there = ", ".join(sorted([first.version, second.version], reverse=True))
-    assert str(unknown.value) == f"'shop' has no snapshot 'yesterday'; there are: {there}"
+    assert str(unknown.value) == (
+        "'shop' has no snapshot 'last'; write a version or its beginning, a day such as 2024-05-01, yesterday, or -1 for the "
+        f"one before the current; there are: {there}"
+    )
     with pytest.raises(KitError) as current:
         store.rollback("shop", second.version)
     assert str(current.value) == f"'shop' is already at snapshot {second.version}; `kit history` lists the others"
@@ -205,3 +211,24 @@ def test_catalogs_that_lag_are_mended_before_what_they_name_is_pruned(store: Sto
 def test_mending_without_a_snapshot_makes_nothing(store: Store) -> None:
     store.repair_catalogs("shop")
     assert not (store.folder("shop") / "catalog.yaml").exists()
+
+
+def test_a_rollback_is_kept_with_the_pointer(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    store.rollback("shop", "-1", user="ann", reason="half of the rows")
+    pointer = store.read_pointer("shop")
+    assert pointer and pointer.rolled_back
+    kept = pointer.rolled_back
+    assert (kept.version, kept.source, kept.user, kept.reason) == (first.version, second.version, "ann", "half of the rows")
+    third = publish(store, 3, first.version)
+    after = store.read_pointer("shop")
+    assert after and (after.version, after.rolled_back, after.rollbacks) == (third.version, None, (kept,))
+
+
+def test_a_snapshot_is_opened_by_any_name_of_it(store: Store) -> None:
+    first = publish(store, 1, None)
+    publish(store, 2, first.version)
+    for name in ("-1", first.version, first.version[:-1]):
+        with store.open("shop", name) as snapshot:
+            assert snapshot.version == first.version

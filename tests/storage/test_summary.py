@@ -1,4 +1,7 @@
 import json
+import os
+import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +11,7 @@ from kit.contracts.service_levels import Sla
 from kit.core.errors import KitError
 from kit.core.files import to_json
 from kit.mesh.mesh import Broken
+from kit.storage.status import statuses
 from kit.storage.summary import ColumnSummary, PortSummary, ProductSummary
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
@@ -53,17 +57,19 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
         ),
         version=version,
         confirmed_at=published.confirmed_at,
+        delivered=published.delivered,
     )
+    assert list(published.delivered) == ["sales"]
     assert small.build("shop").status == "up to date"
     confirmed = card(small)
     assert confirmed.confirmed_at and published.confirmed_at
     assert confirmed.confirmed_at > published.confirmed_at
-    assert replace(confirmed, confirmed_at=published.confirmed_at) == published
+    assert replace(confirmed, confirmed_at=published.confirmed_at, delivered=published.delivered) == published
 
     small.feed_rows(SALES[:5])
     assert small.build("shop").status == "failed"
     failed = card(small)
-    assert failed.note == "last build failed: 'shop': 2 checks failed, nothing was published"
+    assert failed.note == "last build failed: 'shop': 3 checks failed, nothing was published"
     assert replace(failed, note="") == confirmed  # what was confirmed stays so
 
     unreadable = Broken.from_error(small.domains / "shop", KitError("cannot be read"))
@@ -125,3 +131,41 @@ def test_a_port_of_a_notebook_says_what_it_can_be_given(small: SmallMesh) -> Non
     assert ProductSummary.from_json(json.loads(to_json(card.to_json()))) == card
     small.notebook("plan", "forecast", [], "factor = today()")
     assert ProductSummary.from_product(small.config, small.product("plan")).ports[0].parameters == ()
+
+
+def test_nothing_confirms_a_snapshot_that_was_rolled_back_to(small: SmallMesh) -> None:
+    first = small.publish("shop")
+    created = small.store.snapshot("shop", first).created_at
+    small.feed_rows([*SALES, "31,tea,1.50,2024-01-09"])
+    small.publish("shop", force=True)
+    small.store.rollback("shop", first, user="ann", reason="one row too many")
+    assert card(small).confirmed_at == created
+    small.feed_rows(SALES)
+    assert small.build("shop").status == "up to date"
+    found = card(small)
+    assert found.confirmed_at == created
+    assert found.rolled_back.endswith("UTC: one row too many")
+    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "sales")
+    assert "by ann at" in row.describe()
+    assert row.to_json()["rolled_back"] == found.rolled_back
+
+
+def test_a_dead_feed_is_as_old_as_its_last_delivery(small: SmallMesh) -> None:
+    three_days_ago = time.time() - 3 * 86400
+    os.utime(small.feed, (three_days_ago, three_days_ago))
+    small.publish("shop", force=True)
+    assert small.build("shop").status == "up to date"
+    rows = {row.port.name: row for row in statuses(small.config, small.mesh)}
+    assert re.fullmatch("fresh \\d+ s of 1 d, data 3 d", rows["totals"].describe().replace("\N{NO-BREAK SPACE}", " "))
+    assert rows["totals"].to_json()["data_age_hours"] == 72.0
+    path = small.domains / "shop/contracts/totals.odcs.yaml"
+    data = json.loads(path.read_text())
+    data["slaProperties"].append({"property": "latency", "value": 2, "unit": "d"})
+    path.write_text(json.dumps(data))
+    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "totals")
+    assert row.state == "stale"
+    assert row.describe_freshness().replace("\N{NO-BREAK SPACE}", " ").endswith("of 1 d, data 3 d of 2 d")
+    os.utime(small.feed)  # delivered again, the same content
+    assert small.build("shop").status == "published"  # another contract
+    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "totals")
+    assert row.state == "fresh"

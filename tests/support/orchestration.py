@@ -37,9 +37,17 @@ class Clock:
         self.cursor = done.cursor
         return {key.to_user_string() for key in self.defs.resolve_all_asset_keys() if done.get_num_requested(key)}
 
-    def made(self, name: str, content: str) -> None:
+    def requested(self, name: str) -> list[str]:
+        """The partitions of an asset that a tick asks for."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            done = dg.evaluate_automation_conditions(self.defs, instance=self.instance, cursor=self.cursor)
+        self.cursor = done.cursor
+        return sorted(map(str, done.get_requested_partitions(asset_key(name))))
+
+    def made(self, name: str, content: str, partition: str | None = None) -> None:
         tags = {"dagster/data_version": content}
-        self.instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(name), tags=tags))
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(name), tags=tags, partition=partition))
 
     def freshness(self, name: str, before: FreshnessState, now: FreshnessState) -> None:
         change = FreshnessStateChange(

@@ -22,6 +22,7 @@ from kit.build.build import Outcome, build
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.core.config import Config
+from kit.mesh.context import Context
 from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
 from kit.quality import suite
@@ -52,7 +53,7 @@ class SmallMesh:
         self.feed_rows(SALES)
         shop.write_shop(self.domains / "shop")
         plan.write_plan(self.domains / "plan")
-        sync(self.config, self.mesh)
+        sync(self.context)
 
     @property
     def config(self) -> Config:
@@ -61,6 +62,10 @@ class SmallMesh:
     @property
     def mesh(self) -> Mesh:
         return Mesh.load(self.domains)
+
+    @property
+    def context(self) -> Context:
+        return Context(self.config).with_mesh(self.mesh)
 
     @property
     def store(self) -> Store:
@@ -141,14 +146,14 @@ class SmallMesh:
 
     def partitioned_shop(self, column: str = "item", **how: Any) -> None:
         shop.partition_shop(self.domains / "shop", column, **(how or {"keys": ["tea", "cake"]}))
-        sync(self.config, self.mesh)
+        sync(self.context)
 
     def partitioned_plan(self, *keys: str) -> None:
         plan.partition_plan(self.domains / "plan", list(keys or ("tea", "cake")))
 
     def two_majors(self, end: str = "2024-03-31") -> None:
         shop.add_second_major(self.domains / "shop", end)
-        sync(self.config, self.mesh)
+        sync(self.context)
 
     def dbt_reader(self, name: str, column: str, version: str) -> None:
         products.write_dbt_reader(self.domains / name, column, version)

@@ -27,7 +27,7 @@ def urls(path: Path) -> list[str]:
 
 
 def written(small: SmallMesh) -> list[str]:
-    return [str(path.relative_to(small.root)) for path in sync(small.config, small.mesh)]
+    return [str(path.relative_to(small.root)) for path in sync(small.context)]
 
 
 def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMesh) -> None:
@@ -38,7 +38,7 @@ def test_the_catalogs_are_written_once_and_byte_for_byte_the_same(small: SmallMe
         (small.root / name).unlink()
     assert written(small) == names
     assert {name: (small.root / name).read_bytes() for name in names} == before
-    assert list(check_generated(small.config, small.mesh)) == []
+    assert list(check_generated(small.context)) == []
 
 
 def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(small: SmallMesh) -> None:
@@ -62,15 +62,15 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
 )
 def test_a_storage_elsewhere_is_led_to(small: SmallMesh, storage: str, url: str) -> None:
     small.replace("pyproject.toml", '"state"', json.dumps(storage))
-    assert list(check_generated(small.config, small.mesh))
-    sync(small.config, small.mesh)
+    assert list(check_generated(small.context))
+    sync(small.context)
     assert urls(small.root / "catalog.yaml")[1] == url
-    assert list(check_generated(small.config, small.mesh)) == []
+    assert list(check_generated(small.context)) == []
 
 
 def test_plain_intake_reads_a_storage_beside_the_mesh(small: SmallMesh) -> None:
     small.replace("pyproject.toml", '"state"', f'"../{small.root.name}-elsewhere"')
-    sync(small.config, small.mesh)
+    sync(small.context)
     small.publish("shop")
     small.publish("plan")
     _, _, total = plain_intake(Path("catalog.yaml"), small.root)
@@ -106,10 +106,10 @@ def test_nothing_is_written_of_a_product_with_a_template(small: SmallMesh, path:
     assert written(small) == ["domains/plan/catalog.yaml"]
     assert {file.name for file, text in files().items() if before[file] != text} == {"catalog.yaml"}
     says = f"/domains/shop/{where}: '{{{{' begins a template, which dbt or Intake would run; write plain text"
-    (refusal,) = map(str, check_writable(small.config, small.mesh))
+    (refusal,) = map(str, check_writable(small.context))
     assert refusal.endswith(says)
-    assert drifts(small.config, small.mesh) == []
-    assert [message for _, message in pairs(check_mesh(small.config, small.mesh)) if "template" in message] == [refusal]
+    assert drifts(small.context) == []
+    assert [message for _, message in pairs(check_mesh(small.context)) if "template" in message] == [refusal]
 
 
 def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -> None:
@@ -125,7 +125,7 @@ def test_a_change_of_the_owner_is_a_drift_until_it_is_synced(small: SmallMesh) -
 
 
 def drifted(small: SmallMesh) -> list[str]:
-    return [finding.product for finding in check_generated(small.config, small.mesh)]
+    return [finding.product for finding in check_generated(small.context)]
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"<svg/>\n", b"\xff"])
@@ -196,7 +196,7 @@ def test_check_says_what_to_do_about_a_picture(small: SmallMesh) -> None:
 
 def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
     small.replace("domains/shop/contracts/totals.odcs.yaml", '"decimal(18,2)"', '"decimal(20,2)"')
-    (finding,) = check_generated(small.config, small.mesh)
+    (finding,) = check_generated(small.context)
     assert finding.detail.splitlines() == [
         "@@ -16,3 +16,3 @@",
         "         quote: true",
@@ -204,9 +204,9 @@ def test_check_shows_what_a_contract_changes(small: SmallMesh) -> None:
         '+        data_type: "decimal(20,2)"',
         "         description: the amount",
     ]
-    assert drifts(small.config, small.mesh)[0].splitlines()[2:] == finding.detail.splitlines()
+    assert drifts(small.context)[0].splitlines()[2:] == finding.detail.splitlines()
     assert written(small) == ["domains/shop/models/marts/totals.yml"]
-    assert drifts(small.config, small.mesh) == []
+    assert drifts(small.context) == []
 
 
 def test_what_a_person_wrote_around_the_generated_parts_stays(small: SmallMesh) -> None:
@@ -228,7 +228,7 @@ def test_a_link_in_the_place_of_a_readme_is_refused(small: SmallMesh, tmp_path: 
     path.symlink_to(elsewhere)
     assert written(small) == []
     assert elsewhere.read_text() == "mine"
-    assert [finding.product for finding in check_generated(small.config, small.mesh)] == ["shop"]
+    assert [finding.product for finding in check_generated(small.context)] == ["shop"]
 
 
 def test_branches_that_each_add_a_product_conflict_until_sync(small: SmallMesh) -> None:
@@ -236,7 +236,7 @@ def test_branches_that_each_add_a_product_conflict_until_sync(small: SmallMesh) 
     for branch, product in (("one", "club"), ("two", "fair")):
         git(small.root, "switch", "-c", branch, "main")
         small.dbt_reader(product, "amount", "1.0.0")
-        sync(small.config, small.mesh)
+        sync(small.context)
         git(small.root, "add", ".")
         git(small.root, "commit", "-m", product)
     with pytest.raises(CalledProcessError):
@@ -273,7 +273,7 @@ def test_a_conflict_within_the_generated_part_is_replaced(small: SmallMesh, path
     before = (small.root / path).read_text()
     line = [line for line in before.partition(END)[0].splitlines() if "amount" in line or "`totals`" in line][-1]
     conflicting(small, path, line, f"{line} a", f"{line} b")
-    (finding,) = check_generated(small.config, small.mesh)
+    (finding,) = check_generated(small.context)
     assert (finding.path, finding.message, finding.fix) == (small.root / path, "holds a git conflict", "run `kit sync`")
     assert written(small) == [path]
     assert (small.root / path).read_text() == before
@@ -283,10 +283,10 @@ def test_a_conflict_within_the_generated_part_is_replaced(small: SmallMesh, path
 def test_a_conflict_in_what_people_wrote_is_for_them_to_resolve(small: SmallMesh, path: str) -> None:
     with (small.root / path).open("a") as file:
         file.write("# ours\n")
-    sync(small.config, small.mesh)
+    sync(small.context)
     conflicting(small, path, "# ours", "# mine", "# yours")
     text = (small.root / path).read_text()
-    (finding,) = check_generated(small.config, small.mesh)
+    (finding,) = check_generated(small.context)
     assert (finding.product, finding.path, finding.line) == (
         "shop",
         small.root / path,
@@ -319,9 +319,9 @@ def test_sync_has_nothing_to_do_after_sync_whatever_the_contract(small: SmallMes
     def twice(data: Any) -> None:
         (small.domains / "shop/contracts/sales.odcs.yaml").write_text(json.dumps(data, ensure_ascii=False))
         assert small.mesh.broken == ()
-        sync(small.config, small.mesh)
+        sync(small.context)
         once = [path.read_bytes() for path in generated]
-        assert drifts(small.config, small.mesh) == []
+        assert drifts(small.context) == []
         assert written(small) == []
         assert [path.read_bytes() for path in generated] == once
         (model,) = read_yaml(generated[0]).data["models"]

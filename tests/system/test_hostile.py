@@ -234,8 +234,8 @@ def test_a_changed_catalog_is_refused_and_never_opened(
     CATALOGS[name](small)
     problem = {"missing": "is missing", "link to elsewhere": "is a link"}.get(name, CHANGED)
     assert check(small, capsys, monkeypatch) == [f"catalog.yaml: catalog.yaml: {problem}; run `kit sync`"]
-    sync(small.config, small.mesh)
-    assert list(check_generated(small.config, small.mesh)) == []
+    sync(small.context)
+    assert list(check_generated(small.context)) == []
 
 
 def test_a_folder_in_the_place_of_a_catalog(
@@ -245,7 +245,7 @@ def test_a_folder_in_the_place_of_a_catalog(
     (small.root / CATALOG).mkdir()
     says = "catalog.yaml: catalog.yaml: is a folder; delete it, then run `kit sync`"
     assert check(small, capsys, monkeypatch) == [says]
-    assert sync(small.config, small.mesh) == []
+    assert sync(small.context) == []
 
 
 @pytest.mark.parametrize(("path", "change", "says"), DESCRIPTORS.values(), ids=DESCRIPTORS)

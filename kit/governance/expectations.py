@@ -1,0 +1,72 @@
+"""Checks that an audit can run the expectations and queries that people write: in suites, and in rules of contracts."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kit.contracts import Assertion, Contract, Finding, quality_items, written_query
+from kit.core import ContentCache, KitError, read_yaml
+from kit.mesh import RAW, Context, DataProduct
+from kit.quality import AuditTarget, Trials, audit_targets, suite
+
+
+def check_expectations(context: Context) -> Iterator[Finding]:
+    """Find all expectations and queries that a build could not run on the tables that its audit has."""
+    mesh, cache = context.mesh, ContentCache(context.config.cache / "expectations")
+    for product in mesh.products:
+        offered = {port.id: port.contract for port in mesh.ports}
+        raw_targets, port_targets = audit_targets(product)
+        raw = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
+        raw |= {f"{RAW}.{source.name}": source.contract for source in product.sources}
+        own = {name: port.contract for port in product.ports for name in (port.name, port.id)}
+        for targets, tables in ((raw_targets, raw), (port_targets, raw | own)):
+            yield from _check_targets(product, targets, tables, cache)
+    cache.save()
+
+
+def _check_targets(
+    product: DataProduct, targets: list[AuditTarget], tables: Mapping[str, Contract], cache: ContentCache
+) -> Iterator[Finding]:
+    with Trials(tables, cache) as trials:
+        for target in targets:
+            yield from _check_rules(product, target, trials)
+            if target.extra_suite is not None:
+                yield from _check_suite(product, target, target.extra_suite, trials)
+
+
+def _check_rules(product: DataProduct, target: AuditTarget, trials: Trials) -> Iterator[Finding]:
+    """Check the queries and custom rules of a contract."""
+    document = read_yaml(target.contract.path)
+    for where, item in quality_items(document.data["schema"][0]):
+        kind, field = item.get("type"), "implementation"
+        if kind == "custom":
+            implementation = item[field]
+            assertion = Assertion.from_expectation(implementation["type"], implementation.get("kwargs", {}))
+            named, problem = _named(assertion), trials.problem(target.table, assertion)
+        elif kind == "sql":
+            named, field = "it", "query"
+            problem = trials.query_problem(target.table, written_query(item))
+        else:
+            continue
+        if problem:
+            yield Finding.from_error(product.name, document.error([*where, field], f"{named} {problem}"))
+
+
+def _check_suite(product: DataProduct, target: AuditTarget, path: Path, trials: Trials) -> Iterator[Finding]:
+    """Check every expectation of a suite that the team writes."""
+    try:
+        rules = suite.extra_rules(path)
+    except KitError as error:
+        yield Finding.from_error(product.name, error)
+        return
+    columns = {column.name for column in target.contract.columns}
+    for position, rule in enumerate(rules):
+        if unknown := [column for column in rule.assertion.columns if column not in columns]:
+            known = ", ".join(sorted(columns))
+            message = f"'{rule.name}' names the column '{unknown[0]}'; the columns are: {known}"
+            yield Finding(product.name, path, None, message)
+        elif problem := trials.problem(target.table, rule.assertion):
+            yield Finding(product.name, path, None, f"expectations.{position}: {_named(rule.assertion)} {problem}")
+
+
+def _named(assertion: Assertion) -> str:
+    return "unexpected_rows_query" if assertion.query else assertion.expectation

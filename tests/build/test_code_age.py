@@ -1,0 +1,90 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.build.build import build
+from kit.build.code_age import OlderCode, check_code_age
+from kit.build.plan import BuildPlan, BuildRequest
+from kit.storage.snapshot import Snapshot
+from tests.support.repository import commit_all, git
+from tests.support.small_mesh import SmallMesh
+
+
+@pytest.fixture
+def repository(small: SmallMesh) -> SmallMesh:
+    commit_all(small)
+    git(small.root, "commit", "--allow-empty", "-m", "second")
+    return small
+
+
+def planned(commit: str | None, code: str | None = "other") -> BuildPlan:
+    manifest: dict[str, Any] = {"git_commit": commit} | ({"code": code} if code else {})
+    inputs: Any = None
+    return BuildPlan(None, inputs, "own", "", None, Snapshot("shop", "v7", Path("v7"), manifest), {}, {})
+
+
+def hint(small: SmallMesh, plan: BuildPlan, *, allow_older: bool = False) -> str:
+    return check_code_age(small.config, small.product("shop"), plan, allow_older=allow_older)
+
+
+def test_older_code_does_not_replace_newer_code(repository: SmallMesh) -> None:
+    old, new = git(repository.root, "rev-parse", "HEAD~1"), git(repository.root, "rev-parse", "HEAD")
+    git(repository.root, "checkout", old)
+    for commit in (new, f"{new}-dirty"):
+        with pytest.raises(OlderCode) as error:
+            hint(repository, planned(commit))
+        assert str(error.value) == (
+            f"'shop': its snapshot v7 was made by the code of commit {commit.replace(new, new[:8])}, which is newer than this "
+            f"one, {old[:8]}; nothing was built. Update this clone (`git pull`), or build with the older code: "
+            "`kit run shop --older-code`"
+        )
+    assert hint(repository, planned(new), allow_older=True) == ""
+    assert hint(repository, planned(new, "own")) == ""  # the product itself is the same
+
+
+def test_newer_and_the_same_code_replace(repository: SmallMesh) -> None:
+    old, new = git(repository.root, "rev-parse", "HEAD~1"), git(repository.root, "rev-parse", "HEAD")
+    assert [hint(repository, planned(commit)) for commit in (old, new, None)] == ["", "", ""]
+    assert hint(repository, planned("0" * 40, None)) == ""  # an earlier kit did not record its code
+    assert hint(repository, replace(planned(new), current=None)) == ""
+    dirty = hint(repository, planned(f"{new}-dirty"))
+    assert dirty == f"snapshot v7 was made by uncommitted changes at commit {new[:8]}-dirty, which this clone does not have"
+
+
+def test_two_clones_that_replace_each_other_get_a_hint(repository: SmallMesh) -> None:
+    root, other = repository.root, git(repository.root, "rev-parse", "HEAD")
+    git(root, "checkout", "-b", "side", "HEAD~1")
+    git(root, "commit", "--allow-empty", "-m", "third")
+    own = git(root, "rev-parse", "HEAD")[:8]
+    assert hint(repository, planned(other)) == (
+        f"snapshot v7 was made by the code of commit {other[:8]}, which is on another branch than this one, {own}; two clones "
+        "with different code replace each other's snapshots"
+    )
+    assert hint(repository, planned("0" * 40)) == (
+        f"snapshot v7 was made by the code of commit 00000000, which this clone at {own} does not have; it may be newer: see "
+        "`git fetch`"
+    )
+
+
+def test_a_build_with_older_code_is_refused_and_one_of_a_branch_says_so(small: SmallMesh) -> None:
+    commit_all(small)
+    path = "domains/shop/models/marts/totals.sql"
+    small.replace(path, "order by item", "order by item desc")
+    git(small.root, "commit", "-am", "second")
+    newest = small.publish("shop", force=True)
+    assert (small.store.snapshot("shop", newest).manifest["code"]) == small.product("shop").code_digest()
+    git(small.root, "checkout", "HEAD~1")
+    refused = build(small.config, small.product("shop"))
+    assert (refused.status, refused.may_pass) == ("failed", "")
+    assert "which is newer than this one" in refused.message
+    assert build(small.config, small.product("shop"), BuildRequest(older_code=True)).status == "published"
+    git(small.root, "checkout", "-b", "side")
+    small.replace(path, "order by item", "order by amount")
+    git(small.root, "commit", "-am", "third")
+    built = build(small.config, small.product("shop"))
+    assert (built.status, built.message) == ("published", "")  # a descendant of what was published last
+    git(small.root, "checkout", "main")
+    diverged = build(small.config, small.product("shop"))
+    assert (diverged.status, "which is on another branch" in diverged.message) == ("published", True)

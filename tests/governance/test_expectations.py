@@ -1,0 +1,70 @@
+import json
+from typing import Any
+
+import pytest
+
+from kit.governance.check import check_mesh
+from kit.governance.expectations import check_expectations
+from tests.support.findings import pairs
+from tests.support.small_mesh import SmallMesh, write
+
+SUITE = "shop/expectations/sales.extra.json"
+
+
+@pytest.fixture(autouse=True)
+def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+
+
+def found(small: SmallMesh, *expectations: dict[str, Any]) -> list[str]:
+    write(small.domains / SUITE, json.dumps({"name": "sales.extra", "expectations": list(expectations)}))
+    return [message for _, message in pairs(check_expectations(small.context))]
+
+
+def test_each_expectation_that_a_build_could_not_run_is_named_with_its_place(small: SmallMesh) -> None:
+    assert found(
+        small,
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "item", "regex": "^[a-z]+$"}},
+        {"type": "expect_column_values_to_be_valid_email", "kwargs": {"column": "item"}},
+        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": {"$PARAMETER": "n"}}},
+        {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": "select * from {batch} where pieces > 1"}},
+    ) == [
+        f"domains/{SUITE}: expectations.1: expect_column_values_to_be_valid_email is no expectation that is installed",
+        f"domains/{SUITE}: expectations.2: expect_table_row_count_to_equal cannot be run: No value found for $PARAMETER n",
+        f"domains/{SUITE}: expectations.3: unexpected_rows_query cannot be run on the columns of its tables: Referenced column "
+        '"pieces" not found in FROM clause!',
+    ]
+
+
+def test_a_suite_may_read_what_its_product_reads(small: SmallMesh) -> None:
+    query = (
+        "select sale_id from raw.sales except select sale_id from {batch} union all select sale_id from shop.sales where false"
+    )
+    assert found(small, {"type": "unexpected_rows_expectation", "kwargs": {"unexpected_rows_query": query}}) == []
+
+
+def test_queries_and_custom_rules_of_contracts_are_tried_too(small: SmallMesh) -> None:
+    file = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(file.read_text())
+    mean = {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "item", "min_value": 1}}
+    data["schema"][0]["quality"] = [
+        {"type": "sql", "query": "select max(colour) from ${table}", "mustBe": 1},
+        {"type": "custom", "engine": "greatExpectations", "implementation": mean},
+    ]
+    file.write_text(json.dumps(data, indent=1))
+    messages = [message for _, message in pairs(check_expectations(small.context))]
+    place = "domains/shop/contracts/sales.odcs.yaml"
+    assert [message.partition(": schema.0.quality.")[2].partition(";")[0] for message in messages] == [
+        '0.query: it cannot be run on the columns of its tables: Referenced column "colour" not found in FROM clause!',
+        "1.implementation: expect_column_mean_to_be_between cannot be run on DuckDB: No function matches the given name and "
+        "argument types '*(DOUBLE, VARCHAR)'.",
+    ]
+    assert all(message.startswith(place) for message in messages)
+
+
+def test_a_suite_that_is_no_json_is_named_once(small: SmallMesh) -> None:
+    write(small.domains / SUITE, "{")
+    messages = [message for _, message in pairs(check_mesh(small.config, small.mesh))]
+    assert [message for message in messages if "sales.extra.json" in message] == [
+        f"domains/{SUITE}: not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    ]

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kit.core.errors import InvalidFile
+from kit.quality.evaluation import batch_of, error_of, run, source_of
+
+
+def test_expectations_are_evaluated_on_the_files_of_a_table_in_their_order(tmp_path: Path) -> None:
+    pl.DataFrame({"id": [1, 1]}).write_parquet(tmp_path / "a.parquet")
+    same = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}
+    items = [same, {"type": "expect_column_to_exist", "kwargs": {"column": "id"}}, same, {**same, "kwargs": {"column": "no"}}]
+    with source_of({"shop.things": [tmp_path / "a.parquet"]}) as source:
+        results = run(batch_of(source, "shop.things"), "shop.things", items, "BASIC")
+    assert [result["success"] for result in results] == [False, True, False, False]
+    assert [error_of(result) for result in results] == [
+        "", "", "", 'could not be evaluated: Error: The column "no" in BatchData does not exist.',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"type": "expect_x", "kwargs": {}}, "things: expect_x is no expectation that is installed"),
+        (
+            {"type": "expect_table_row_count_to_equal", "kwargs": {"value": {"$PARAMETER": "n"}}},
+            "things: cannot be run: No value found for $PARAMETER n",
+        ),
+    ],
+)
+def test_an_expectation_that_cannot_be_run_is_refused_by_name(tmp_path: Path, item: dict[str, object], problem: str) -> None:
+    pl.DataFrame({"id": [1]}).write_parquet(tmp_path / "a.parquet")
+    with source_of({"things": [tmp_path / "a.parquet"]}) as source, pytest.raises(InvalidFile) as caught:
+        run(batch_of(source, "things"), "things", [item], "BASIC")
+    assert caught.value.problem == problem
