@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kit.build.code_age import check_code_age
 from kit.build.consumers import check_consumers, store_definitions
@@ -168,8 +169,9 @@ class _Run:
                     return self.finish(planned.status, planned)
                 hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
                 check_consumers(self.config, self.product, planned.current)
-                make(self.workspace, self.product, planned)
-                return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned), hint)
+                with Runs(self.config.storage).running(self.product.name, self.run_id) as mark:
+                    make(self.workspace, self.product, planned)
+                    return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
             return self.fail(error)
 
@@ -235,24 +237,29 @@ class _Run:
             self.interruption.requested,
         )  # fmt: skip
 
-    def _publish(self, planned: BuildPlan) -> Snapshot:
+    def _publish(self, planned: BuildPlan, mark: Path) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
         product, staging, parent = self.product, self.workspace.staging, planned.pointer
         with self.progress.timed(product.name, "publish") as set_result:
             store_definitions(product, staging)
             snapshot = Store(self.config.storage).publish(
                 product.name, staging, manifest(self.workspace, product, planned),
-                parent=parent.version if parent else None, step=self.progress.step, last_check=self._last_check,
+                parent=parent.version if parent else None, step=self.progress.step,
+                last_check=lambda: self._last_check(mark),
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
         self.workspace.discard()
         return snapshot
 
-    def _last_check(self) -> None:
-        """Raise `KeyboardInterrupt` if the end of this build was requested; from now on nothing interrupts it."""
+    def _last_check(self, mark: Path) -> None:
+        """Raise `KeyboardInterrupt` if the end of this build was requested; from now on nothing interrupts it.
+
+        Without its `mark` a build that is killed from now on does not count as canceled: it may have been published.
+        """
         self.interruption.defer()
         if self.interruption.requested or self.request.canceled():
             raise KeyboardInterrupt
+        mark.unlink(missing_ok=True)
 
     def _keep_trace(self) -> str:
         """Write the traceback of the current error into the folder of the run; return a line that names the file."""

@@ -10,7 +10,7 @@ from typing import Any
 from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.progress import Progress
-from kit.core import Config, KitError, UnknownName, __version__, counted, sha256
+from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
@@ -143,6 +143,11 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
         due = {key: record for key, record in fresh.items() if _is_due(config, product, request, record, key, made.get(key))}
         known = product.partitions.all(config.clock())
         kept = {key: record for key, record in made.items() if key not in due and key in known}
+        if kept and current and inputs.mask_key != current.manifest.get("mask_key", inputs.mask_key):
+            raise MaskError(
+                f"'{product.name}': the masking key is not that of the published partitions, whose tokens would no longer join "
+                f"with those of {', '.join(due)}; build all of them with `kit run {product.name}`"
+            )
         fingerprints = {key: record.fingerprint for key, record in {**kept, **due}.items()}
         whole = {"partitions": fingerprints, "needs": _needs(product)}
         fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -83,11 +83,18 @@ def _text_fits(name: str, value: str, target: str) -> str:
     if base.endswith("[]"):
         same_text = f"replace({value}::varchar, ' ', '') = replace({name}, ' ', '')"
         return f"{value} is not null" if base == "varchar[]" else same_text
-    if base in _FLOATS or base not in _PATTERNS.keys() | _NUMBERS or base == "boolean":
-        pattern = _PATTERNS.get(base)
-        return f"{value} is not null" + (f" and regexp_full_match({text}, {database.literal(pattern)})" if pattern else "")
+    if base not in _PATTERNS.keys() | _NUMBERS or base == "boolean":
+        return f"{value} is not null"
     exact = f"{value} is not null"
-    if base == "decimal":
+    if base in _FLOATS:
+        # Too large a number would be infinite, too small a one zero, and a long whole one another.
+        exact = (
+            f"(isfinite({value}) or not regexp_matches({text}, '[0-9]')) "
+            f"and ({value} <> 0 or regexp_full_match({text}, '[-+]?[0.]+([eE].*)?')) "
+            f"and (not regexp_full_match({text}, '[-+]?[0-9]{{8,}}') "
+            f"or try_cast({text} as hugeint) = try_cast({value} as hugeint))"
+        )
+    elif base == "decimal":
         exact = f"try_cast({name} as {_wider_decimal(target)}) = {value}"
     elif base in _NUMBERS:
         exact = f"try_cast({name} as decimal(38,9)) = {value}"

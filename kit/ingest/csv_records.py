@@ -34,7 +34,7 @@ class RecordScan:
 
     A quote that begins a field opens it, as in RFC 4180; one within an unquoted field is a character of it. After the pass
     `header` holds the fields of the first record, `is_ended` is false when the last line has no end, and `gap` is the
-    first empty line between records, None without one.
+    first empty line after the header, None without one.
     """
 
     def __init__(self, delimiter: str, header_line: int | None = None) -> None:
@@ -48,7 +48,7 @@ class RecordScan:
         self._borders = np.isin(np.arange(256), list(self._border_bytes))
         self._lines = 0  # passed so far
         self._line_end: int | None = None  # its place in `_LINE_ENDS`
-        self._opened, self._empty = 0, 0  # the lines of an open quote, and of the first empty line after the header
+        self._opened = 0  # the line of an open quote
 
     def batches(self, chunks: Iterable[bytes]) -> Iterator[Batch]:
         """The records of the file; raises `BadRecords` for bytes that are no CSV."""
@@ -122,9 +122,7 @@ class RecordScan:
             lengths[:first] = 1  # empty lines before the header are no gap
         if self.header and self.gap is None:
             (empty,) = np.nonzero(lengths == 0)
-            self._empty = self._empty or (int(lines[empty[0]]) if empty.size else 0)
-            if self._empty and records.size and int(lines[records[-1]]) > self._empty:
-                self.gap = self._empty
+            self.gap = int(lines[empty[0]]) if empty.size else None
         self._lines = int(lines[-1]) - 1
         return Batch(lines[records], fields[records]), int(starts[-1])
 

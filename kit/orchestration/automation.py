@@ -89,7 +89,8 @@ def condition(
     when = dg.AutomationCondition
     reasons: dg.AutomationCondition[Any] = when.newly_missing() | when.any_deps_match(when.data_version_changed())
     if frequency:
-        reasons = reasons | when.freshness_warned().newly_true() | when.freshness_failed().newly_true()
+        late = when.freshness_warned().newly_true() | when.freshness_failed().newly_true()
+        reasons = reasons | (late & when.in_latest_time_window() if daily else late)
     missing = when.any_deps_missing()
     if stubs:
         missing = missing.ignore(dg.AssetSelection.assets(*stubs))

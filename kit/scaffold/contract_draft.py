@@ -136,7 +136,9 @@ def _contract(
         table |= _proposal(f"{rows:,} rows. To bound their number", "quality", [volume])
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
     daily = {"property": "frequency", "value": 1, "unit": "d", "description": f"{TODO}how often it is published"}
-    return {**head, "schema": [table], "slaProperties": [daily]}
+    oldest = f"{TODO}how old its last delivery may be; with element: {name}.COLUMN the newest date there"
+    latency = {"property": "latency", "value": 2, "unit": "d", "description": oldest}
+    return {**head, "schema": [table], "slaProperties": [daily, latency]}
 
 
 def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...]) -> dict[str, Any]:

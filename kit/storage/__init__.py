@@ -20,7 +20,7 @@ from kit.storage.partition_inputs import (
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
-from kit.storage.snapshot import Pointer, Rollback, Snapshot
+from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
 from kit.storage.status import (
     PortState,
@@ -48,7 +48,6 @@ __all__ = [
     "PortStatus",
     "PortSummary",
     "ProductSummary",
-    "Rollback",
     "RunRecord",
     "Runs",
     "Snapshot",

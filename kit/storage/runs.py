@@ -1,8 +1,10 @@
 """Runs: one folder per build, with its record, executed notebooks and compiled SQL."""
 
+import fcntl
 import getpass
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import Check
-from kit.core import InvalidFile, read_json, time_id, to_json, write_durably
+from kit.core import InvalidFile, lock, read_json, time_id, to_json, write_durably
 
 RECORD = "record.json"
+_RUNNING = "running"
+_KILLED = "its process was killed before it published anything; readers keep the last snapshot"
 
 
 class BuildStatus(StrEnum):
@@ -85,6 +89,19 @@ class Runs:
         """Return the folder of one run."""
         return self.root / product / run_id
 
+    @contextmanager
+    def running(self, product: str, run_id: str) -> Iterator[Path]:
+        """Mark a build as running until the block ends, or the yielded file is deleted.
+
+        The file is locked so long as this process lives: a file that nobody locks is that of a killed build.
+        """
+        mark = self.folder(product, run_id) / _RUNNING
+        with lock(mark, wait=True):
+            try:
+                yield mark
+            finally:
+                mark.unlink(missing_ok=True)
+
     def save(self, record: RunRecord) -> None:
         """Write the record of a build; of consecutive builds that had nothing to do, only the last record is kept."""
         previous = self.last(record.product)
@@ -99,17 +116,33 @@ class Runs:
         return next(self.history(product, statuses), None)
 
     def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[RunRecord]:
-        """Yield the finished builds of a product (with one of `statuses`), newest first; each record is read when yielded."""
+        """Yield the finished builds of a product (with one of `statuses`), newest first; each record is read when yielded.
+
+        A build that was killed has no record: one is made up for it.
+        """
         for run_id in self.ids(product):
             try:
                 data = read_json(self.folder(product, run_id) / RECORD)
             except InvalidFile:
-                continue  # a build that was killed has no record
+                if (not statuses or BuildStatus.CANCELED in statuses) and (killed := self._killed(product, run_id)):
+                    yield killed
+                continue
             if statuses and data["status"] not in statuses:
                 continue
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
             status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
             yield RunRecord(**{**data, **times, "status": status, "checks": checks})
+
+    def _killed(self, product: str, run_id: str) -> RunRecord | None:
+        """Return the record of a build that was killed; None for a folder of anything else, and while the build runs."""
+        mark = self.folder(product, run_id) / _RUNNING
+        try:
+            with mark.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                begun = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
+        except OSError:
+            return None
+        return RunRecord(run_id, product, BuildStatus.CANCELED, begun, begun, message=_KILLED)
 
     def ids(self, product: str) -> list[str]:
         """Return the run ids of a product, newest first."""

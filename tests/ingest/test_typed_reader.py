@@ -106,6 +106,9 @@ VALUES = [
     ("share", "one", "double"),
     ("share", '"0,25"', "double"),
     ("share", "25%", "double"),
+    ("share", "1e400", "double"),
+    ("share", "1e-400", "double"),
+    ("share", "1234567890123456789", "double"),
     ("day", "31.01.2024", DAY),
     ("day", "01/31/2024", DAY),
     ("day", "20240131", DAY),
@@ -293,6 +296,9 @@ ODD: list[tuple[str, dict[str, str], dict[str, str | None]]] = [
     ("leading zeros", {"number": "007"}, {"number": "7"}),
     ("largest", {"number": "9223372036854775807"}, {"number": "9223372036854775807"}),
     ("not a number is a double", {"share": "nan"}, {"share": "nan"}),
+    ("infinity is a double", {"share": "-Infinity"}, {"share": "-inf"}),
+    ("a long whole number that a double holds", {"share": "+9007199254740992"}, {"share": "9007199254740992.0"}),
+    ("zero", {"share": "-0e7"}, {"share": "-0.0"}),
     ("zeros beyond the scale", {"amount": "1.5000"}, {"amount": "1.50"}),
     ("open ends", {"day": "9999-12-31"}, {"day": "9999-12-31"}),
     ("first day", {"day": "0001-01-01"}, {"day": "0001-01-01"}),
@@ -410,10 +416,11 @@ def test_what_is_not_of_the_declared_format_is_refused(tmp_path: Path, csv: CsvF
 
 def test_an_empty_line_in_a_file_of_one_column_is_not_skipped(tmp_path: Path) -> None:
     wanted = schema({"code": "varchar"})
-    assert refused(tmp_path, "feed.csv", "code\na\n\nb\n", wanted) == (
-        'feed.csv, line 3: is empty; remove it, or write "" for a missing value'
-    )
-    assert take(tmp_path, "feed.csv", '\ncode\na\n""\nb\n\n\n', wanted) == [("a",), (None,), ("b",)]
+    for content in ("code\na\n\nb\n", "code\na\n\n"):
+        assert refused(tmp_path, "feed.csv", content, wanted) == (
+            'feed.csv, line 3: is empty; remove it, or write "" for a missing value'
+        )
+    assert take(tmp_path, "feed.csv", '\ncode\na\n""\nb\n', wanted) == [("a",), (None,), ("b",)]
 
 
 def test_no_row_is_lost_when_duckdb_reads_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,10 @@ slaProperties:
     value: 1
     unit: d
     description: "TODO: how often it is published"
+  - property: latency
+    value: 2
+    unit: d
+    description: "TODO: how old its last delivery may be; with element: sales.COLUMN the newest date there"
 """
     )
 

@@ -1,5 +1,6 @@
 from kit.build.build import build
 from kit.build.masking import masked_with_other_key
+from kit.build.plan import BuildRequest
 from kit.core.config import Config
 from kit.governance.masks import check_keys
 from kit.mesh.context import Context
@@ -81,3 +82,15 @@ def test_a_run_under_a_new_key_builds_all_products_with_tokens(small: SmallMesh)
     assert {outcome.product: outcome.status for outcome in result} == dict.fromkeys(("shop", "store", "plan"), "published")
     assert sorted(joined) == ["plan", "store"]
     assert mask_key_problems(small.store, ["shop", "store", "plan"]) == {}
+
+
+def test_partitions_of_one_product_have_one_key(small: SmallMesh) -> None:
+    small.partitioned_shop()
+    small.mask("shop/sources/sales.odcs.yaml", sale_id="hmac")
+    small.mask("shop/contracts/sales.odcs.yaml", sale_id="inherited")
+    sync(small.context)
+    publish(small, "shop", OLD)
+    refused = build(keyed(small, NEW), small.product("shop"), BuildRequest(partitions=("tea",), force=True))
+    assert refused.failed
+    assert "`kit run shop`" in refused.message
+    publish(small, "shop", NEW)

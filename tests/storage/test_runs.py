@@ -34,7 +34,7 @@ def test_a_saved_record_is_read_as_it_was(runs: Runs) -> None:
 def test_history_is_newest_first_and_filtered_by_status(runs: Runs) -> None:
     for day, status in enumerate(("published", "failed", "published", "up to date"), 1):
         runs.save(record(day, status))
-    (runs.root / "shop/run9").mkdir()  # a build that was killed
+    (runs.root / "shop/run9").mkdir()  # a trial
     assert [item.run_id for item in runs.history("shop")] == ["run4", "run3", "run2", "run1"]
     assert [item.run_id for item in runs.history("shop", ("failed", "published"))] == ["run3", "run2", "run1"]
     assert runs.ids("shop") == ["run9", "run4", "run3", "run2", "run1"]
@@ -53,6 +53,21 @@ def test_of_builds_in_a_row_without_work_only_the_last_is_kept(runs: Runs, statu
     runs.save(record(5, "failed"))
     runs.save(record(6, "failed"))
     assert runs.ids("shop") == ["run6", "run5", "run4", "run1"]
+
+
+def test_a_build_that_was_killed_counts_as_canceled_once_it_is_over(runs: Runs) -> None:
+    runs.save(record(1))
+    with runs.running("shop", "run2") as mark:
+        assert [item.run_id for item in runs.history("shop")] == ["run1"]  # it runs
+        text = mark.read_bytes()
+    assert [item.run_id for item in runs.history("shop")] == ["run1"]
+    mark.write_bytes(text)  # left behind by a process that was killed
+    killed = runs.last("shop")
+    assert killed is not None
+    assert (killed.run_id, killed.status, killed.message) == (
+        "run2", "canceled", "its process was killed before it published anything; readers keep the last snapshot"
+    )  # fmt: skip
+    assert runs.last("shop", ("published",)) == record(1)
 
 
 def test_prune_removes_all_but_the_newest_and_those_in_use(runs: Runs) -> None:

@@ -16,7 +16,7 @@ DAYS = ["2024-01-07", "2024-01-08", "2024-01-09"]
 
 def days(small: SmallMesh, **how: Any) -> None:
     write_days(small.domains / "days", **how)
-    sync(small.config, small.mesh)
+    sync(small.context)
     small.publish("shop")
     assert built(small) == DAYS
 

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from kit.core.yaml import read_yaml
+from kit.storage.runs import Runs
 from kit.storage.store import Store
 from tests.support.forked import build_until, die, forked
 from tests.support.small_mesh import SmallMesh
@@ -41,7 +42,8 @@ READ = """
     import json, sys
     from pathlib import Path
     import polars as pl
-    from kit.storage.store import Store
+    from kit.storage.runs import Runs
+from kit.storage.store import Store
 
     store, stop, reads, torn, seen = Store(Path(sys.argv[1])), Path(sys.argv[2]), 0, [], []
     while not stop.exists():
@@ -159,6 +161,10 @@ def test_a_build_killed_between_its_steps_leaves_readers_alone_and_the_next_one_
     assert forked(build_until, small.root, product, point) == -signal.SIGKILL
     after = small.store.read_pointer(product)
     assert (after == before) == (point != "publish done")
+    last = Runs(small.config.storage).last(product)
+    assert last is not None
+    # Before the build has begun to make anything, and once it may be published, a killed build leaves no trace.
+    assert last.status == ("published" if point in ("ingest done", "publish done") else "canceled")
     assert small.publish(product, force=True)
 
 

@@ -21,7 +21,13 @@ ORDER = [
 """A package imports only packages before it."""
 FACELESS = {"dbt", "orchestration", "jupyter", "cli"}
 """Heavy packages: their face is empty, and their modules are imported by name."""
-PUBLIC = {("ingest", "package_file"), ("mesh", "Partitions"), ("catalog", "Catalog"), ("catalog", "Entry")}
+PUBLIC = {
+    ("ingest", "Delivery"),
+    ("ingest", "package_file"),
+    ("mesh", "Partitions"),
+    ("catalog", "Catalog"),
+    ("catalog", "Entry"),
+}
 """Names of faces for domains and notebooks."""
 HEAVY = ["dagster", "dbt", "great_expectations", "pandas", "papermill", "pyarrow", "statsmodels", "intake"]
 REPORT = f"import sys; print([name for name in {HEAVY} if name in sys.modules])"
