@@ -1,15 +1,18 @@
 """When Dagster builds a product by itself: by its schedule, or by the freshness in its contracts."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import dagster as dg
 
-from kit.core import Config
+from kit.core import Config, KitError
 from kit.mesh import DataProduct, in_lookback
-from kit.storage import Store, outdated_partitions, read_partitions
+from kit.storage import Store, outdated_inputs, outdated_partitions, read_partitions
+
+_ANSWERED = timedelta(seconds=90)
+"""Time in which the conditions answer a change."""
 
 
 def sensor() -> dg.AutomationConditionSensorDefinition:
@@ -40,6 +43,58 @@ def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
         name=f"{product.name}_schedule", job=job, cron_schedule=product.schedule, execution_fn=requests,
         execution_timezone="UTC", default_status=dg.DefaultScheduleStatus.RUNNING,
     )  # fmt: skip
+
+
+def outdated_sensor(config: Config, products: Iterable[DataProduct]) -> dg.SensorDefinition:
+    """Return the sensor that builds products whose snapshots were made from older inputs than there are now.
+
+    Conditions follow events: they miss a change that comes while its reader is built from the inputs before. The storage
+    shows it afterwards. A product with a schedule is left to it.
+    """
+    unscheduled = [product for product in products if not product.schedule]
+
+    @dg.sensor(
+        name="outdated",
+        description="Builds what was made from older inputs than there are now, and was not built by the conditions.",
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def outdated() -> Iterator[dg.RunRequest]:
+        for product in unscheduled:
+            try:
+                yield from outdated_requests(config, product)
+            except (KitError, OSError) as error:  # one product without readable storage leaves the others alone
+                dg.get_dagster_logger().warning(f"{product.name}: {error}")
+
+    return outdated
+
+
+def outdated_requests(config: Config, product: DataProduct) -> Iterator[dg.RunRequest]:
+    """Yield the runs that build what is outdated in a product, once for each state of its inputs.
+
+    None while its inputs have just changed, which the conditions answer. Raises `KitError`.
+    """
+    store, clock = Store(config.storage), config.clock()
+    pointers = [store.read_pointer(name) for name in (product.name, *sorted({item.product for item in product.inputs}))]
+    known = [pointer for pointer in pointers if pointer]
+    snapshot = store.current(product.name)
+    if snapshot is None or datetime.now(UTC) - max(pointer.moved_at for pointer in known) < _ANSWERED:
+        return
+    state = " ".join(pointer.version for pointer in known)
+    keys = [dg.AssetKey(port.id.split(".")) for port in product.ports]
+    if product.partitions is None:
+        if outdated_inputs(config, snapshot):
+            yield dg.RunRequest(run_key=f"{product.name} {state}", asset_selection=keys)
+        return
+    recent = product.partitions.all(clock)
+    due = {key for key in outdated_partitions(config, snapshot) if key in recent}
+    due = {key for key in due if in_lookback(key, product.partitions.lookback, clock)}
+    for first, last in product.partitions.ranges(due, clock):
+        yield dg.RunRequest(
+            run_key=f"{product.name} {first} {state}", asset_selection=keys,
+            partition_key=first if first == last else None, tags={} if first == last else range_tags(first, last),
+        )  # fmt: skip
 
 
 def due_partitions(config: Config, product: DataProduct) -> set[str]:

@@ -56,7 +56,8 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
         if product.schedule:
             schedules.append(automation.schedule(config, product))
     assets += [_broken(item) for item in broken]
-    sensors = [automation.sensor(), publications.sensor(config, products)]
+    outdated = automation.outdated_sensor(config, [product.product for product in products])
+    sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
     return dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
 
 

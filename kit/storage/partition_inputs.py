@@ -131,6 +131,13 @@ def outdated_partitions(config: Config, snapshot: Snapshot) -> dict[str, tuple[s
     return {key: names for key, names in sorted(changed.items()) if names}
 
 
+def outdated_inputs(config: Config, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the ports that a snapshot as a whole was made from and that have other contents now."""
+    contents = _Contents(config, snapshot)
+    pins = {name: PartitionInput(pin["version"], whole_content(pin)) for name, pin in snapshot.manifest["inputs"].items()}
+    return tuple(name for name, pin in pins.items() if contents.differs("", name, pin))
+
+
 class _Contents:
     """The present contents of the inputs of a snapshot, each computed at most once."""
 

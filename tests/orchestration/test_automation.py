@@ -47,6 +47,59 @@ def test_automation_builds_what_is_missing_changed_or_about_to_be_late(small: Sm
     assert clock.tick() == set()  # asked for once, not at every tick
 
 
+def outdated_runs(small: SmallMesh, name: str) -> list[tuple[Any, ...]]:
+    """Runs that the sensor for outdated products asks for: run key, partition or range."""
+    requests = automation.outdated_requests(small.config, small.product(name))
+    return [(request.run_key, request.partition_key, *request.tags.values()) for request in requests]
+
+
+def test_what_is_still_outdated_after_a_while_is_built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_days(small.domains / "days", start="2024-01-04", lookback=5)
+    assert outdated_runs(small, "days") == []
+    publish_sales(small, "1")
+    publish_days(small)
+    publish_sales(small, "2")
+    assert outdated_runs(small, "days") == []  # the conditions answer a change that has just come
+    monkeypatch.setattr(automation, "_ANSWERED", timedelta(0))
+    state = f"{small.store.versions('days')[0]} {small.store.versions('shop')[0]}"
+    assert outdated_runs(small, "days") == [(f"days 2024-01-05 {state}", None, "2024-01-05", "2024-01-09")]
+    publish_days(small)
+    assert outdated_runs(small, "days") == []
+
+
+def test_a_product_without_partitions_is_outdated_as_a_whole(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automation, "_ANSWERED", timedelta(0))
+    small.snapshot("shop", "totals", {"item": ["tea"], "amount": ["1"]})
+    pin = {"version": "v", **{key: small.store.current("shop").port("totals")[key] for key in ("contract_version", "files")}}
+    small.snapshot("plan", "forecast", {"amount": ["2"]}, inputs={"shop.totals": pin})
+    assert outdated_runs(small, "plan") == []
+    small.snapshot("shop", "totals", {"item": ["tea"], "amount": ["3"]})
+    assert [key.partition(" ")[0] for key, *_ in outdated_runs(small, "plan")] == ["plan"]
+
+
+def test_the_sensor_for_outdated_products_leaves_schedules_and_broken_storages_alone(
+    small: SmallMesh, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(automation, "_ANSWERED", timedelta(0))
+    write_days(small.domains / "days", start="2024-01-04")
+    publish_sales(small, "1")
+    publish_days(small)
+    publish_sales(small, "2")
+
+    def asked() -> list[Any]:
+        definitions_now = definitions(small.config, small.mesh)
+        (sensor,) = (item for item in definitions_now.get_repository_def().sensor_defs if item.name == "outdated")
+        context = dg.build_sensor_context(instance, repository_def=definitions_now.get_repository_def())
+        return list(sensor.evaluate_tick(context).run_requests or ())
+
+    (small.store.folder("plan")).mkdir(parents=True)
+    (small.store.folder("plan") / "current.json").write_text("{")
+    (request,) = asked()
+    assert request.asset_selection == keys("days.takings")
+    declare(small, "days", "schedule", "0 6 * * *")
+    assert asked() == []
+
+
 def test_a_scheduled_product_is_left_to_its_schedule(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     declare(small, "plan", "schedule", "0 6 * * *")
     assert Clock(definitions(small.config, small.mesh), instance).tick() == SHOP

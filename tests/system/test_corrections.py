@@ -2,13 +2,18 @@
 
 from typing import Any
 
+import pytest
+
 import kit
 from kit.build.build import build
 from kit.build.plan import BuildRequest
+from kit.orchestration.assets import asset_key
+from kit.orchestration.instance import instance
 from kit.storage.partition_inputs import read_partitions
 from kit.storage.status import PortStatus, statuses
 from kit.sync.sync import sync
 from tests.support.days import correct, write_days
+from tests.support.dev_server import dev_server
 from tests.support.small_mesh import SALES, SmallMesh
 
 DAYS = ["2024-01-07", "2024-01-08", "2024-01-09"]
@@ -75,3 +80,18 @@ def test_of_an_input_read_by_partition_only_the_corrected_day_is_outdated(small:
     changed = takings(small)
     assert {day for day in DAYS if changed[day] != before[day]} == {"2024-01-08"}
     assert status(small).state == "fresh"
+
+
+@pytest.mark.slow
+def test_automation_in_kit_dev_builds_every_outdated_partition(small: SmallMesh) -> None:
+    days(small)
+    before = takings(small)
+    with dev_server(small.root) as server:
+        with instance(small.config) as opened:
+            server.wait_for(lambda: opened.get_latest_materialization_event(asset_key("plan.forecast")) is not None)
+        small.feed_rows(correct(correct(SALES, "2024-01-07", "300.00"), "2024-01-08", "200.00"))
+        small.kit("run", "shop", check=True)
+        assert status(small).outdated == tuple(DAYS)
+        server.wait_for(lambda: not status(small).outdated, seconds=300)
+    changed = takings(small)
+    assert [day for day in DAYS if changed[day] != before[day]] == ["2024-01-07", "2024-01-08"]
