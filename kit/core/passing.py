@@ -1,7 +1,6 @@
 """Failures that may not occur again on the next attempt: the network, a server in trouble, a lock of another process."""
 
 import errno
-import urllib.error
 from collections.abc import Iterator
 
 from kit.core.errors import Busy, NotebookError, PublishConflict, SourceChanged
@@ -114,6 +113,8 @@ def _reason(error: BaseException) -> str:
 
 def _http_status(error: BaseException) -> int:
     """Return the status of the HTTP answer that an error reports; 0 without one."""
+    import urllib.error
+
     if isinstance(error, urllib.error.HTTPError):
         return error.code
     response = getattr(error, "response", None)

@@ -12,9 +12,6 @@ import yaml
 
 from kit.core import mappings
 
-PYTHON_MODEL = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
-"""Why the models of `Project.python_models` are not run."""
-
 TAG = "contract"
 """Tag of the tests that `kit sync` generates from a contract: builds leave them out, since the audit checks the same rules."""
 
@@ -47,14 +44,13 @@ class ProjectTest:
 
 @dataclass(frozen=True)
 class Project:
-    """The models and tests of one dbt project; `python_models` are files that the kit refuses to run.
+    """The models and tests of one dbt project.
 
     Names that only rendering gives (a `ref` in a macro, a test of a package) are missing here, but not in a build.
     """
 
     models: tuple[Model, ...]
     tests: tuple[ProjectTest, ...]
-    python_models: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "Project":
@@ -106,8 +102,7 @@ def _read(folder: Path) -> Project:
                 tests.append(ProjectTest(name, str(unit.get("model")), "error", description))
     for path, place in singular_tests(folder, settings):
         tests += _singular_test(path, _settings(settings, "data_tests", (*place, path.stem)))
-    python_models = tuple(path for top in model_folders for path, _ in files_below(top) if path.suffix == ".py")
-    return Project((*nodes["seeds"], *nodes["models"]), tuple(tests), python_models)
+    return Project((*nodes["seeds"], *nodes["models"]), tuple(tests))
 
 
 def singular_tests(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -11,7 +11,8 @@ from typing import Any
 from kit.contracts import SAMPLES, Check
 from kit.core import TransformError, counted, sandbox, short
 from kit.core import database as work
-from kit.dbt.project import PYTHON_MODEL, TAG, Project, is_contract_test, test_name
+from kit.dbt.project import TAG, Project, is_contract_test, test_name
+from kit.dbt.refusals import refusals
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
@@ -113,11 +114,10 @@ def dbt_arguments(command: str, product: DataProduct, target: Path, partition: s
 
 
 def _seeds(product: DataProduct) -> list[Path]:
-    """Return the files that dbt itself loads; raises `TransformError` for a model in Python, which no sandbox confines."""
-    project = Project.read(product.folder)
-    if project.python_models:
-        raise TransformError(f"'{product.name}': {short(project.python_models[0])}: {PYTHON_MODEL}")
-    return [model.path.resolve() for model in project.models if model.path.suffix == ".csv"]
+    """Return the files that dbt itself loads; raises `TransformError` for a project with anything that is refused."""
+    if refused := next(refusals(product.folder), None):
+        raise TransformError(f"'{product.name}': {refused}")
+    return [model.path.resolve() for model in Project.read(product.folder).models if model.path.suffix == ".csv"]
 
 
 def _fingerprint(path: Path) -> tuple[int, int]:

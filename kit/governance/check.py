@@ -6,7 +6,8 @@ from datetime import datetime
 from kit.build import check_consumers, check_partition_parameters
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import KitError, read_yaml, resolve_inside, short
+from kit.core import ContentCache, KitError, read_yaml, resolve_inside, short
+from kit.dbt.refusals import refusals
 from kit.governance import coupling, expectations, masks, policy
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
@@ -20,11 +21,12 @@ NOTEBOOKS = "notebooks"
 def check_mesh(context: Context) -> list[Finding]:
     """Run every check that needs no build."""
     findings = [item.finding for item in context.mesh.broken]
+    trials = ContentCache(context.config.cache / "expectations")
     for product in context.mesh.products:
-        findings += [*_product(product), *_foreign_keys(context.mesh, product)]
+        findings += [*_product(context, product, trials), *_foreign_keys(context.mesh, product)]
+    trials.save()
     findings += [*policy.check_policy(context.config.policy, context.mesh), *coupling.check_coupling(context)]
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
-    findings += expectations.check_expectations(context)
     for path in lint.notebooks(context.config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += check_published_contracts(context)
@@ -87,15 +89,18 @@ def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None)
     return Finding.from_error(reader.name, document.error(["inputPorts", names.index(item.name)], message), fix)
 
 
-def _product(product: DataProduct) -> Iterator[Finding]:
+def _product(context: Context, product: DataProduct, trials: ContentCache) -> Iterator[Finding]:
     yield from _links(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
+    yield from expectations.check_expectations(context, product, trials)
     yield from _notebooks(product)
     try:
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
+    for refused in refusals(product.folder):
+        yield Finding(product.name, refused.path, refused.line, refused.message)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kit.contracts import TABLE, Finding, Rule
 from kit.core import KitError
-from kit.dbt.project import PYTHON_MODEL, Project, files_below, folder_names, read_loosely
+from kit.dbt.project import Project
 from kit.lineage import SqlReader, ingest_reads, notebook_reads, sql_references
 from kit.mesh import DESCRIPTOR, RAW, Broken, Context, DataProduct, OutputPort
 from kit.quality import suite
@@ -39,7 +39,6 @@ class _Coupling:
         self.raw = {f"{RAW}.{source.name}" for source in product.sources}
 
     def check(self) -> Iterator[Finding]:
-        yield from self.check_dbt_files()
         yield from self.check_sql()
         yield from self.check_python()
         yield from self.check_rules()
@@ -50,16 +49,6 @@ class _Coupling:
 
     def finding(self, path: Path, message: str, fix: str = "") -> Finding:
         return Finding(self.product.name, path, None, message, fix)
-
-    def check_dbt_files(self) -> Iterator[Finding]:
-        """Find files that dbt would run although their reads cannot be checked."""
-        for path in Project.read(self.product.folder).python_models:
-            yield self.finding(path, PYTHON_MODEL)
-        settings = read_loosely(self.product.folder / "dbt_project.yml")
-        for part in folder_names(settings, "snapshot-paths", "snapshots") if settings else ():
-            for path, _ in files_below(self.product.folder / part):
-                if path.suffix == ".sql":
-                    yield self.finding(path, "is a dbt snapshot, but the kit keeps every version", "delete it")
 
     def check_sql(self) -> Iterator[Finding]:
         """Check models, SQL tests and hooks."""

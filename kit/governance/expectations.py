@@ -9,18 +9,15 @@ from kit.mesh import RAW, Context, DataProduct
 from kit.quality import AuditTarget, Trials, audit_targets, suite
 
 
-def check_expectations(context: Context) -> Iterator[Finding]:
-    """Find all expectations and queries that a build could not run on the tables that its audit has."""
-    mesh, cache = context.mesh, ContentCache(context.config.cache / "expectations")
-    for product in mesh.products:
-        offered = {port.id: port.contract for port in mesh.ports}
-        raw_targets, port_targets = audit_targets(product)
-        raw = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
-        raw |= {f"{RAW}.{source.name}": source.contract for source in product.sources}
-        own = {name: port.contract for port in product.ports for name in (port.name, port.id)}
-        for targets, tables in ((raw_targets, raw), (port_targets, raw | own)):
-            yield from _check_targets(product, targets, tables, cache)
-    cache.save()
+def check_expectations(context: Context, product: DataProduct, cache: ContentCache) -> Iterator[Finding]:
+    """Find all expectations and queries of a product that its build could not run on the tables that its audit has."""
+    offered = {port.id: port.contract for port in context.mesh.ports}
+    raw_targets, port_targets = audit_targets(product)
+    raw = {item.name: offered[item.port] for item in product.inputs if item.port in offered}
+    raw |= {f"{RAW}.{source.name}": source.contract for source in product.sources}
+    own = {name: port.contract for port in product.ports for name in (port.name, port.id)}
+    for targets, tables in ((raw_targets, raw), (port_targets, raw | own)):
+        yield from _check_targets(product, targets, tables, cache)
 
 
 def _check_targets(

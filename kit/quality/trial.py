@@ -56,7 +56,7 @@ class Trials:
     def problem(self, table: str, assertion: Assertion) -> str:
         """Return why an audit of a table cannot run an assertion; empty if it can.
 
-        Tables that a query may not read are not reported: that is found in its text.
+        Tables that a query may not read are not reported, and statements that are no query: these are found in its text.
         """
         if assertion.expectation == QUERY and assertion.kwargs.keys() == {QUERY_ARGUMENT}:
             return self.query_problem(table, assertion.kwargs[QUERY_ARGUMENT])
@@ -75,7 +75,7 @@ class Trials:
         return problem
 
     def query_problem(self, table: str, query: Query) -> str:
-        """Return why DuckDB cannot run a query on a table; empty if it can."""
+        """Return why DuckDB cannot run a query on a table; empty if it can, and for what is no query, which its text shows."""
         import duckdb
 
         if self._empty is None:
@@ -87,8 +87,12 @@ class Trials:
                     self._empty.execute(f"create schema if not exists {database.quoted(schema)}")
                 self._empty.execute(f"create table {database.quoted(name)} ({columns})")
             sandbox.confine(self._empty, set(), set())
+        sql = query.sql(database.quoted(table))
         try:
-            self._empty.execute(f"select count(*) from (\n{query.sql(database.quoted(table))}\n) as rule")
+            statements = self._empty.extract_statements(sql)
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                return ""
+            self._empty.execute(f"select count(*) from (\n{sql}\n) as rule")
         except duckdb.Error as error:
             message = str(error)
             is_known = sandbox.explain(message) != message or "Catalog Error: Table with name" in message

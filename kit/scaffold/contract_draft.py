@@ -162,7 +162,9 @@ def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profi
         entry |= _proposal(f"{counted(len(values), 'value')}. To allow no others", "quality", [rule])
     elif options and column.name not in names:
         unit = " characters" if _family(kind) == "varchar" else ""
-        entry |= _proposal(f"{column.minimum} to {column.maximum}{unit}. To bound them", "logicalTypeOptions", options)
+        place = ", in place of the line above" if "logicalTypeOptions" in entry else ""
+        seen = f"{column.minimum} to {column.maximum}{unit}. To bound them{place}"
+        entry |= _proposal(seen, "logicalTypeOptions", options)
     return entry
 
 

@@ -151,7 +151,7 @@ def test_a_failing_dbt_test_shows_the_rows(small: SmallMesh) -> None:
     assert outcome.message.splitlines() == [
         "'shop': 1 check failed, nothing was published",
         "failed  sales: sale_id: unique  (dbt)",
-        "        observed: 1 rows",
+        "        observed: 1 row",
         "        row:      unique_field=1, n_records=2",
     ]
 

@@ -85,6 +85,16 @@ def test_a_stated_need_counts_instead_of_the_columns_in_use(small: SmallMesh) ->
         check_consumers(small.config, small.product("shop"), small.store.current("shop"))
 
 
+def test_a_published_contract_that_this_kit_refuses_is_not_compared(small: SmallMesh) -> None:
+    snapshot = small.build("shop").snapshot
+    assert snapshot is not None
+    path = snapshot.contract("totals")
+    assert path is not None
+    path.write_text("{}")
+    rename_amount(small)
+    check_consumers(small.config, small.product("shop"), snapshot)
+
+
 def test_a_snapshot_without_contracts_is_not_compared(small: SmallMesh) -> None:
     snapshot = small.build("shop").snapshot
     assert snapshot is not None

@@ -285,12 +285,6 @@ BAD: list[tuple[str, str, Any, str]] = [
         "36: slaProperties.1: retention is written twice; keep one",
     ),
     (
-        "latency of no column",
-        "slaProperties",
-        [{"property": "latency", "value": 1, "unit": "d"}],
-        ("31: slaProperties.0.element: '' is not a date or timestamp of 'sales'; there are: sold_on; write sales.COLUMN"),
-    ),
-    (
         "latency of another table",
         "slaProperties",
         [{"property": "latency", "value": 1, "unit": "d", "element": "orders.sold_on"}],

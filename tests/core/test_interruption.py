@@ -74,8 +74,8 @@ SWALLOWS = """
     import sys, time
     from kit.core.interruption import Interruption, ended_after_signal
     with ended_after_signal(float(sys.argv[1]), lambda: print("last words", flush=True)), Interruption():
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             time.sleep(float(sys.argv[2]))

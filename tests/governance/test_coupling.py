@@ -60,18 +60,6 @@ def test_tests_and_hooks_are_proved_too(small: SmallMesh) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("file", "says"),
-    [
-        ("models/marts/extra.py", "a model in Python could read anything; write it in SQL, or make the port with a notebook"),
-        ("snapshots/extra.sql", "is a dbt snapshot, but the kit keeps every version; delete it"),
-    ],
-)
-def test_what_cannot_be_proved_is_refused(small: SmallMesh, file: str, says: str) -> None:
-    write(small.domains / "shop" / file, "")
-    assert found(small) == [("shop", f"shop/{file}: {says}")]
-
-
 def test_an_input_nothing_reads_is_named(small: SmallMesh) -> None:
     small.dbt_reader("copier", "amount", "1.0.0")
     write(small.domains / "copier/models/copy.sql", "select 'tea' as item, 1.0 as amount")

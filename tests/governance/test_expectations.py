@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from kit.core.cache import ContentCache
 from kit.governance.check import check_mesh
 from kit.governance.expectations import check_expectations
 from tests.support.findings import pairs
@@ -18,7 +19,15 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(small: SmallMesh, *expectations: dict[str, Any]) -> list[str]:
     write(small.domains / SUITE, json.dumps({"name": "sales.extra", "expectations": list(expectations)}))
-    return [message for _, message in pairs(check_expectations(small.context))]
+    return tried(small)
+
+
+def tried(small: SmallMesh) -> list[str]:
+    return [
+        message
+        for product in small.mesh.products
+        for _, message in pairs(check_expectations(small.context, product, ContentCache(None)))
+    ]
 
 
 def test_each_expectation_that_a_build_could_not_run_is_named_with_its_place(small: SmallMesh) -> None:
@@ -52,7 +61,7 @@ def test_queries_and_custom_rules_of_contracts_are_tried_too(small: SmallMesh) -
         {"type": "custom", "engine": "greatExpectations", "implementation": mean},
     ]
     file.write_text(json.dumps(data, indent=1))
-    messages = [message for _, message in pairs(check_expectations(small.context))]
+    messages = tried(small)
     place = "domains/shop/contracts/sales.odcs.yaml"
     assert [message.partition(": schema.0.quality.")[2].partition(";")[0] for message in messages] == [
         '0.query: it cannot be run on the columns of its tables: Referenced column "colour" not found in FROM clause!',
@@ -64,7 +73,7 @@ def test_queries_and_custom_rules_of_contracts_are_tried_too(small: SmallMesh) -
 
 def test_a_suite_that_is_no_json_is_named_once(small: SmallMesh) -> None:
     write(small.domains / SUITE, "{")
-    messages = [message for _, message in pairs(check_mesh(small.config, small.mesh))]
+    messages = [message for _, message in pairs(check_mesh(small.context))]
     assert [message for message in messages if "sales.extra.json" in message] == [
         f"domains/{SUITE}: not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
     ]

@@ -41,7 +41,7 @@ def test_an_asset_says_what_the_contract_says(demo_defs: dg.Definitions) -> None
 
 def test_every_rule_and_test_is_a_check_of_its_asset(demo_defs: dg.Definitions) -> None:
     checks = demo_defs.resolve_asset_graph().asset_check_keys
-    assert len(checks) == 561
+    assert len(checks) == 569
     named = {(key.asset_key.to_user_string(), key.name) for key in checks}
     assert ("orders/raw/transactions", "basket_id_product_id_together_are_unique") in named
     assert ("orders/daily_sales", "department_is_required") in named

@@ -1,0 +1,166 @@
+"""What a dbt project may not contain, because a build would do something else than dbt by itself, found in its files."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kit.core import read_text, short
+from kit.dbt.project import TAG, files_below, folder_names, read_loosely
+
+_PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
+          ("macro-paths", "macros"), ("analysis-paths", "analyses"))  # fmt: skip
+_MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "seed", "test", "unit")
+_SNAPSHOT = (
+    "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
+    "delete it"
+)
+_REASONS = {
+    "incremental": "an incremental model would be made anew, since each build starts without tables; write view, table or "
+    "published, and partitions in product.odps.yaml for data by day or key",
+    "snapshot": _SNAPSHOT,
+    "materialized_view": "DuckDB has no materialized views; write view, table or published",
+    "external": "an external model writes files of its own; write published for a port, table for any other model",
+}
+_PYTHON = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
+_TAGGED = f"the tag '{TAG}' marks tests that a build leaves out, since the audit has them; choose another tag"
+_SNAPSHOT_BLOCK = re.compile(r"\{%-?\s*snapshot\b")
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_MATERIALIZED = ("materialized", "+materialized")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One thing that is refused, with its file and line."""
+
+    path: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{short(self.path)}{f':{self.line}' if self.line else ''}: {self.message}"
+
+
+def refusals(folder: Path) -> Iterator[Refusal]:
+    """Yield all that is refused in the dbt project in a folder; nothing if there is none."""
+    settings = read_loosely(folder / "dbt_project.yml")
+    if not settings:
+        return
+    yield from _in_yaml(folder / "dbt_project.yml", describes=False)
+    for key, default in _PATHS:
+        for part in folder_names(settings, key, default):
+            if not (top := folder / part).resolve().is_relative_to(folder.resolve()):
+                continue  # the macros of the kit
+            for path, _ in files_below(top):
+                if path.suffix in (".yml", ".yaml"):
+                    yield from _in_yaml(path, describes=True)
+                elif path.suffix == ".sql" and key == "snapshot-paths":
+                    yield Refusal(path, None, _SNAPSHOT)
+                elif path.suffix == ".sql":
+                    yield from _in_sql(path, is_tagged=key in ("model-paths", "test-paths"))
+                elif path.suffix == ".py" and key == "model-paths":
+                    yield Refusal(path, None, _PYTHON)
+
+
+def _in_yaml(path: Path, *, describes: bool) -> Iterator[Refusal]:
+    """Yield what a YAML file configures; one that `describes` nodes may also define snapshots."""
+    try:
+        root = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        return  # dbt refuses it
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if describes and key.value == "snapshots" and getattr(value, "value", None):
+            yield Refusal(path, key.start_mark.line + 1, _SNAPSHOT)
+        elif key.value in ("models", "seeds"):
+            yield from _settings(path, value)
+
+
+def _settings(path: Path, node: Any) -> Iterator[Refusal]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value in _MATERIALIZED and isinstance(value, yaml.ScalarNode):
+                if message := _refused(value.value):
+                    yield Refusal(path, key.start_mark.line + 1, message)
+            elif key.value in ("tags", "+tags") and TAG in _texts(value):
+                yield Refusal(path, key.start_mark.line + 1, _TAGGED)
+            elif key.value not in ("columns", "data_tests", "tests"):
+                yield from _settings(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _settings(path, item)
+
+
+def _texts(node: Any) -> list[str]:
+    items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    return [item.value for item in items if isinstance(item, yaml.ScalarNode)]
+
+
+def _in_sql(path: Path, *, is_tagged: bool) -> Iterator[Refusal]:
+    """Yield the snapshots and the calls of `config` in a template; `is_tagged` for files whose nodes have tags."""
+    import jinja2
+    from jinja2 import nodes
+
+    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), read_text(path))
+    for match in _SNAPSHOT_BLOCK.finditer(text):
+        yield Refusal(path, text.count("\n", 0, match.start()) + 1, _SNAPSHOT)
+    try:
+        tree = _environment().parse(text)
+    except (RecursionError, jinja2.TemplateSyntaxError):
+        return
+    for call in tree.find_all(nodes.Call):
+        if getattr(call.node, "name", None) != "config":
+            continue
+        for name, value in _arguments(call):
+            is_plain = isinstance(value, nodes.Const)
+            texts = [str(item.value) for item in ([value] if is_plain else value.find_all(nodes.Const))]
+            if name == "materialized":
+                # Of a condition any of its texts may be the value.
+                reasons = [_refused(text) if is_plain else _REASONS.get(text, "") for text in texts]
+                yield from (Refusal(path, value.lineno, reason) for reason in [*filter(None, reasons)][:1])
+            elif name == "tags" and is_tagged and TAG in texts:
+                yield Refusal(path, value.lineno, _TAGGED)
+
+
+def _arguments(call: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a call of `config`, by keyword or in a dictionary."""
+    from jinja2 import nodes
+
+    yield from ((item.key, item.value) for item in call.kwargs)
+    for argument in call.args:
+        for pair in argument.items if isinstance(argument, nodes.Dict) else ():
+            yield str(getattr(pair.key, "value", "")), pair.value
+
+
+def _refused(value: str) -> str:
+    """Return why a materialization is refused, empty if it is not; of a template any of its words may be the value."""
+    if "{{" in value or "{%" in value:
+        return next((reason for name, reason in _REASONS.items() if re.search(rf"\b{name}\b", value)), "")
+    if value in _MATERIALIZATIONS:
+        return ""
+    allowed = "view, table, ephemeral or published"
+    return _REASONS.get(value, f"'{value}' is no materialization of the kit; write {allowed}")
+
+
+@cache
+def _environment() -> Any:
+    """Return an environment that parses the templates of dbt, with the blocks that only dbt has."""
+    from jinja2 import Environment, nodes
+    from jinja2.ext import Extension
+
+    class DbtBlocks(Extension):
+        """Blocks of dbt beside macros: their content, without their heads."""
+
+        tags = {"snapshot", "materialization", "test", "data_test", "docs"}  # noqa: RUF012 (as Jinja declares it)
+
+        def parse(self, parser: Any) -> Any:
+            token = next(parser.stream)
+            while parser.stream.current.type != "block_end":
+                next(parser.stream)
+            body = parser.parse_statements((f"name:end{token.value}",), drop_needle=True)
+            return nodes.Scope(body, lineno=token.lineno)
+
+    return Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols", DbtBlocks])  # noqa: S701 (nothing is rendered)

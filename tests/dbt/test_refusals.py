@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from kit.dbt.refusals import refusals
+from tests.support.small_mesh import SmallMesh, write
+
+PROJECT = "name: shop\nmodels:\n  shop:\n    marts:\n      +materialized: {}\n"
+NO_HISTORY = (
+    "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
+    "delete it"
+)
+ANEW = (
+    "an incremental model would be made anew, since each build starts without tables; write view, table or published, and "
+    "partitions in product.odps.yaml for data by day or key"
+)
+TAGGED = "the tag 'contract' marks tests that a build leaves out, since the audit has them; choose another tag"
+TESTS = "    data_tests: [{b: {config: {tags: contract}}}]\n"
+NO_VIEWS = "DuckDB has no materialized views; write view, table or published"
+
+
+def found(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> list[str]:
+    monkeypatch.chdir(folder)
+    write(folder / "dbt_project.yml", PROJECT.format("published"))
+    for path, text in files.items():
+        write(folder / path.replace("__", "/").replace("_sql", ".sql").replace("_yml", ".yml"), text)
+    return [str(refused) for refused in refusals(folder)]
+
+
+@pytest.mark.parametrize("value", ["view", "table", "ephemeral", "published", "\"{{ var('kind', 'view') }}\""])
+def test_what_a_build_does_as_dbt_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    entry = f"models:\n  - name: a\n    config: {{materialized: {value}}}\n"
+    hooks = "{{ config(materialized='table', pre_hook='select 1', tags=['daily'], on_schema_change='fail') }} select 1"
+    assert found(tmp_path, monkeypatch, dbt_project_yml=PROJECT.format(value), models__a_yml=entry, models__a_sql=hooks) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"dbt_project_yml": PROJECT.format("incremental")}, f"dbt_project.yml:5: {ANEW}"),
+        ({"dbt_project_yml": PROJECT.format("\"{{ 'incremental' if x else 'view' }}\"")}, f"dbt_project.yml:5: {ANEW}"),
+        ({"models__a_yml": "version: 2\nmodels:\n  - name: a\n    config:\n      materialized: incremental\n"},
+         f"models/a.yml:5: {ANEW}"),
+        ({"models__a_sql": "\n{{ config(materialized='incremental', unique_key='id') }}\nselect 1"}, f"models/a.sql:2: {ANEW}"),
+        ({"models__a_sql": "{{ config({'materialized': 'incremental', 'incremental_strategy': 'microbatch'}) }} select 1"},
+         f"models/a.sql:1: {ANEW}"),
+        ({"models__a_sql": "select 1\n{{ config(\n  materialized='incremental' if target.name == 'prod' else 'table') }}"},
+         f"models/a.sql:3: {ANEW}"),
+        ({"macros__a_sql": "{% macro grow() %}\n{{ config(materialized='incremental') }}\n{% endmacro %}"},
+         f"macros/a.sql:2: {ANEW}"),
+        ({"models__a_sql": "{{ config(materialized='materialized_view') }} select 1"}, f"models/a.sql:1: {NO_VIEWS}"),
+        ({"models__a_sql": "{{ config(materialized='external', location='x.csv') }} select 1"},
+         "models/a.sql:1: an external model writes files of its own; write published for a port, table for any other model"),
+        ({"models__a_sql": "{{ config(materialized='delta') }} select 1"},
+         "models/a.sql:1: 'delta' is no materialization of the kit; write view, table, ephemeral or published"),
+        ({"snapshots__a_sql": "{% snapshot a %} select 1 {% endsnapshot %}"}, f"snapshots/a.sql: {NO_HISTORY}"),
+        ({"models__a_sql": "{# {% snapshot b %} #}\n{% snapshot a %} select 1 {% endsnapshot %}"},
+         f"models/a.sql:2: {NO_HISTORY}"),
+        ({"snapshots__a_yml": "snapshots:\n  - name: a\n    relation: ref('b')\n"}, f"snapshots/a.yml:1: {NO_HISTORY}"),
+        ({"models__a_yml": "models: []\nsnapshots:\n  - name: a\n"}, f"models/a.yml:2: {NO_HISTORY}"),
+        ({"models__a_sql": "{{ config(tags=['contract']) }} select 1"}, f"models/a.sql:1: {TAGGED}"),
+        ({"models__a_yml": f"models:\n  - name: a\n    config: {{tags: [contract]}}\n{TESTS}"},
+         f"models/a.yml:3: {TAGGED}"),
+    ],
+)  # fmt: skip
+def test_what_a_build_would_do_otherwise_is_refused_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
+) -> None:
+    assert found(tmp_path, monkeypatch, **files) == [expected]
+
+
+def test_a_model_in_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "models/a.py", "def model(dbt, session): ...")
+    (message,) = found(tmp_path, monkeypatch)
+    assert message.startswith("models/a.py: a model in Python could read anything; ")
+
+
+def test_a_folder_without_a_project_has_nothing_to_refuse(tmp_path: Path) -> None:
+    assert list(refusals(tmp_path)) == []
+
+
+def test_a_build_refuses_it_too(small: SmallMesh) -> None:
+    small.replace("domains/shop/models/marts/totals.sql", "select", "{{ config(materialized='incremental') }}select")
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert f"totals.sql:1: {ANEW}" in outcome.message
