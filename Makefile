@@ -12,7 +12,7 @@ MAKEFLAGS += --jobs=2
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lab test fuzz lint bench install clean
+.PHONY: help run dev lab test heavy fuzz lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -27,8 +27,11 @@ lab: $(VENV)/.run ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
-	@$(PYTEST) -m "not slow"
-	@$(PYTEST) -m slow --no-loadscope-reorder
+	@$(PYTEST) -m "not slow and not heavy"
+	@$(PYTEST) -m "slow and not heavy" --no-loadscope-reorder
+
+heavy: $(VENV)/.test ## run the tests that take a minute each: servers, kills, many processes
+	@$(PYTEST) -m heavy --no-loadscope-reorder
 
 fuzz: $(VENV)/.test ## try the property tests with many random examples
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz

@@ -72,7 +72,7 @@ for child in [fork(lane, number) for number in range(10)]:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_of_50_failing_runs_on_a_busy_machine_each_prints_its_reason_whole(small: SmallMesh, tmp_path: Path) -> None:
     """Ten at a time, and each fails in a step of Dagster, which redirects the output."""
     small.feed.unlink()

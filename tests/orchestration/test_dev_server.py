@@ -81,6 +81,7 @@ def test_the_daemon_builds_missing_products_and_all_processes_end_together(small
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0
 
 
+@pytest.mark.heavy
 def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: SmallMesh) -> None:
     leave_plan_alone(small)
     small.publish("shop")
@@ -154,6 +155,7 @@ def answer(
         return error.code, error.read().decode()
 
 
+@pytest.mark.heavy
 def test_ten_new_homes_are_opened_by_all_servers_at_once(tmp_path: Path) -> None:
     """Web server and daemon, started together on a home that nobody has opened yet, must find it whole."""
 

@@ -90,7 +90,7 @@ def in_wait(small: SmallMesh, server: DevServer, begun: Path) -> str:
     return run_id
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("policy", ["SAFE_TERMINATE", "MARK_AS_CANCELED_IMMEDIATELY"])
 @pytest.mark.parametrize("start", [in_ingestion, in_dbt, in_notebook, in_wait])
 def test_a_terminated_run_ends_at_once_and_publishes_nothing(
@@ -119,7 +119,7 @@ def test_a_terminated_run_ends_at_once_and_publishes_nothing(
         assert (record.status, note in small.kit("status").stdout) == ("canceled", True)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_run_that_waits_for_another_one_ends_when_it_is_terminated(mesh: tuple[SmallMesh, DevServer], tmp_path: Path) -> None:
     small, server = mesh
     first = in_ingestion(small, server, tmp_path / "begun")
@@ -132,7 +132,7 @@ def test_a_run_that_waits_for_another_one_ends_when_it_is_terminated(mesh: tuple
     server.wait_for(lambda: server.status(first) == "CANCELED", seconds=SECONDS)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_whose_process_is_killed_is_canceled(
     mesh: tuple[SmallMesh, DevServer], number: signal.Signals, tmp_path: Path

@@ -82,7 +82,7 @@ def test_of_an_input_read_by_partition_only_the_corrected_day_is_outdated(small:
     assert status(small).state == "fresh"
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_automation_in_kit_dev_builds_every_outdated_partition(small: SmallMesh) -> None:
     days(small)
     before = takings(small)
