@@ -3,6 +3,7 @@
 import json
 import signal
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,11 @@ def test_settings_of_the_user_neither_weaken_it_nor_change(small: SmallMesh, tmp
         )
     with running_lab(small.root, user, JUPYTER_DATA_DIR=str(data), JUPYTER_PATH=str(data)) as running:
         before = {path: path.read_bytes() for path in user.rglob("*") if path.is_file()}
-        listening = {
-            connection.laddr
-            for process in psutil.Process(running.process.pid).children(recursive=True)
-            for connection in process.net_connections()
-            if connection.status == psutil.CONN_LISTEN
-        }
+        listening = set()
+        for process in psutil.Process(running.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                connections = process.net_connections()
+                listening |= {item.laddr for item in connections if item.status == psutil.CONN_LISTEN}
         assert {address.ip for address in listening} == {"127.0.0.1"}
         token = {"authorization": f"token {running.address.partition('=')[2]}"}
         kernels = asked(running.home + "api/kernelspecs", token)["kernelspecs"]

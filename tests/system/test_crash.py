@@ -42,8 +42,7 @@ READ = """
     import json, sys
     from pathlib import Path
     import polars as pl
-    from kit.storage.runs import Runs
-from kit.storage.store import Store
+    from kit.storage.store import Store
 
     store, stop, reads, torn, seen = Store(Path(sys.argv[1])), Path(sys.argv[2]), 0, [], []
     while not stop.exists():
