@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,8 +86,8 @@ def build(
     with Interruption() as interruption:
         run = _Run(config, product, request or BuildRequest(), progress or Progress(), interruption)
         try:
-            with run.locked() as held:
-                return run.build(held, planned)
+            with run.locked() as held, run.marked() as mark:
+                return run.build(held, planned, mark)
         except Busy as error:
             return run.busy(error)
         except BaseException as error:  # the lock could not be had
@@ -103,7 +103,7 @@ def check_due(config: Config, product: DataProduct, request: BuildRequest, progr
     with Interruption() as interruption:
         run = _Run(config, product, request, progress or Progress(), interruption)
         try:
-            with run.locked() as held, run.recorded_when_interrupted():
+            with run.locked() as held, run.marked(), run.recorded_when_interrupted():
                 planned = run.plan(held, None)
                 return DueCheck(run.finish(planned.status, planned) if planned.status else None, planned)
         except Busy as error:
@@ -159,7 +159,11 @@ class _Run:
         reason = why_it_may_pass(error)
         return Outcome(self.product.name, BuildStatus.FAILED, 0, message=str(error), may_pass=reason, busy=True)
 
-    def build(self, held: ExitStack, planned: BuildPlan | None) -> Outcome:
+    def marked(self) -> AbstractContextManager[Path]:
+        """Mark this build as running, so that it counts as canceled if its process is killed."""
+        return Runs(self.config.storage).running(self.product.name, self.run_id)
+
+    def build(self, held: ExitStack, planned: BuildPlan | None, mark: Path) -> Outcome:
         """Make and publish a snapshot when one is due; every error becomes the outcome."""
         try:
             with self.recorded_when_interrupted():
@@ -169,9 +173,8 @@ class _Run:
                     return self.finish(planned.status, planned)
                 hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
                 check_consumers(self.config, self.product, planned.current)
-                with Runs(self.config.storage).running(self.product.name, self.run_id) as mark:
-                    make(self.workspace, self.product, planned)
-                    return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
+                make(self.workspace, self.product, planned)
+                return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
             return self.fail(error)
 

@@ -6,13 +6,14 @@ from kit.mesh import DataProduct
 
 
 class OlderCode(KitError):
-    """The code of the current snapshot is newer than that of this build."""
+    """The code of the current snapshot is newer than that of this build, or may be."""
 
 
 def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, allow_older: bool) -> str:
     """Return a hint when the order of the two codes is not known, or they belong to different branches; else an empty text.
 
-    Raises `OlderCode` when the current snapshot was made by newer code, unless `allow_older`.
+    Raises `OlderCode` when the current snapshot was made by newer code, or by a commit that this clone does not have although
+    it has its whole history, unless `allow_older`.
     """
     manifest = planned.current.manifest if planned.current else {}
     made_by, made_code = manifest.get("git_commit"), manifest.get("code")
@@ -21,16 +22,18 @@ def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, 
         return ""
     version, own, other = planned.current.version, _short(here), _short(made_by)
     relation = relation_of_commits(config.root, here.partition("-")[0], made_by.partition("-")[0])
-    if relation == "older" and not allow_older:
+    if relation in ("older", "absent") and not allow_older:
+        newer = (
+            f"is newer than this one, {own}" if relation == "older" else f"this clone at {own} does not have: it may be newer"
+        )
         raise OlderCode(
-            f"'{product.name}': its snapshot {version} was made by the code of commit {other}, which is newer than this one, "
-            f"{own}; nothing was built. Update this clone (`git pull`), or build with the older code: "
-            f"`kit run {product.name} --older-code`"
+            f"'{product.name}': its snapshot {version} was made by the code of commit {other}, which {newer}; nothing was "
+            f"built. Update this clone (`git pull`), or build with the code of this one: `kit run {product.name} --older-code`"
         )
     if relation == "unknown":
         return (
-            f"snapshot {version} was made by the code of commit {other}, which this clone at {own} does not have; it may be "
-            "newer: see `git fetch`"
+            f"snapshot {version} was made by the code of commit {other}, which this shallow clone at {own} does not have; it "
+            "may be newer: see `git fetch --unshallow`"
         )
     if relation == "diverged":
         return (

@@ -28,7 +28,7 @@ class KitError(Exception):
 
 def is_failure(error: BaseException) -> bool:
     """Whether code failed by an error of whatever class, such as a panic of a Rust library; False for a request to end."""
-    endings = {"KeyboardInterrupt", "GeneratorExit", "DagsterExecutionInterruptedError"}
+    endings = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
     return endings.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 

@@ -64,20 +64,20 @@ def current_commit(root: Path) -> str | None:
 def relation_of_commits(root: Path, commit: str, other: str) -> str:
     """Return whether a commit is `older` or `newer` than the other one, the `same`, or has `diverged` from it.
 
-    `unknown` when this clone has not enough history to know.
+    `absent` when this clone has its whole history, but not the other commit; `unknown` when it has not enough history to know.
     """
     if commit == other:
         return "same"
     try:
+        whole = (_git(root, "rev-parse", "--is-shallow-repository") or b"").strip() == b"false"
         if _git(root, "cat-file", "-e", f"{other}^{{commit}}") is None:
-            return "unknown"
+            return "absent" if whole else "unknown"
         for relation, first, second in (("older", commit, other), ("newer", other, commit)):
             if _git(root, "merge-base", "--is-ancestor", first, second) is not None:
                 return relation
-        shallow = (_git(root, "rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
     except KitError:  # no repository, or one that git refuses
         return "unknown"
-    return "unknown" if shallow else "diverged"
+    return "diverged" if whole else "unknown"
 
 
 def _merge_base(root: Path, ref: str) -> str:

@@ -23,25 +23,28 @@ def execute(
     last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
     """
     outcomes: dict[str, Outcome] = {}
+    busy: set[str] = set()
     # What another run builds, and what reads it, comes last: that run may have ended well by then.
-    later = _build_all(config, mesh, products, requests, watch, report, outcomes, last=False)
-    _build_all(config, mesh, later, requests, watch, report, outcomes, last=True)
+    later = _build_all(config, mesh, products, requests, watch, report, outcomes, busy, last=False)
+    _build_all(config, mesh, later, requests, watch, report, outcomes, busy, last=True)
     return [outcomes[product.name] for product in products]
 
 
 def _build_all(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    report: Callable[[Outcome], None], outcomes: dict[str, Outcome], *, last: bool,
+    report: Callable[[Outcome], None], outcomes: dict[str, Outcome], busy: set[str], *, last: bool,
 ) -> list[DataProduct]:  # fmt: skip
     """Build products and add their outcomes; returns those that another run builds, with the ones that read them.
 
-    When it is the `last` attempt, what another run still builds has failed.
+    `busy` collects the names of those that another run builds. When it is the `last` attempt, what another run still builds
+    has failed.
     """
     plans: dict[str, BuildPlan | None] = {}
     later: dict[str, DataProduct] = {}
 
     def done(outcome: Outcome) -> Outcome:
         if outcome.busy and not last:
+            busy.add(outcome.product)
             later[outcome.product] = mesh.product(outcome.product)
         else:
             outcomes[outcome.product] = outcome
@@ -73,7 +76,7 @@ def _build_all(
                 checked = check_due(config, product, request, progress)
             if checked.outcome:
                 outcome = checked.outcome
-                if last and outcome.status == BuildStatus.UP_TO_DATE:
+                if product.name in busy and outcome.status == BuildStatus.UP_TO_DATE:
                     outcome = replace(outcome, message=BUILT_MEANWHILE)
                 if done(outcome).interrupted:
                     raise KeyboardInterrupt

@@ -18,10 +18,12 @@ from kit.core import InvalidFile, database, sandbox
 def _context() -> Any:
     """Return Great Expectations' in-memory context; imported once per process, since that takes seconds."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
+    from great_expectations.data_context.types import base
     from sqlalchemy.dialects import registry
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    base.logger.setLevel(logging.ERROR)  # it sets a level of its own
     registry.register("duckdb.kit", "kit.quality.dialect", "PlainDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}

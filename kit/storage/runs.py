@@ -4,7 +4,7 @@ import fcntl
 import getpass
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -91,7 +91,7 @@ class Runs:
 
     @contextmanager
     def running(self, product: str, run_id: str) -> Iterator[Path]:
-        """Mark a build as running until the block ends, or the yielded file is deleted.
+        """Mark a build as running until the block ends, or the yielded file is deleted. A folder without a record is removed.
 
         The file is locked so long as this process lives: a file that nobody locks is that of a killed build.
         """
@@ -101,6 +101,8 @@ class Runs:
                 yield mark
             finally:
                 mark.unlink(missing_ok=True)
+                with suppress(OSError):
+                    mark.parent.rmdir()
 
     def save(self, record: RunRecord) -> None:
         """Write the record of a build; of consecutive builds that had nothing to do, only the last record is kept."""

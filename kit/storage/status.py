@@ -132,7 +132,7 @@ class PortStatus:
         shown = ", ".join(self.outdated[:_LISTED])
         if rest := self.outdated[_LISTED:]:
             shown += f" and {len(rest):,} more up to {rest[-1]}"
-        return f"made from an older {' and '.join(self.inputs)} than there is now: {shown}"
+        return f"made from another {' and '.join(self.inputs)} than is published now: {shown}"
 
     def describe_checks(self) -> str:
         """Return the numbers of passed, failed and warned checks and of quarantined rows; empty without any check."""

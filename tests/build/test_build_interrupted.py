@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from kit.build.build import Outcome, build, check_due
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
-from kit.storage.runs import Runs
+from kit.storage.runs import RECORD, Runs
 from kit.storage.status import statuses
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SmallMesh, write
 
 
 def at(point: str, act: Callable[[], object]) -> Progress:
@@ -90,6 +91,25 @@ def test_an_interrupt_while_sources_are_landed_to_see_whether_a_build_is_due(sma
     record = Runs(small.config.storage).last("shop")
     assert record is not None
     assert record.status == "canceled"
+
+
+@pytest.mark.parametrize("call", [check_due, build])
+def test_a_build_that_is_killed_while_its_sources_are_landed_counts_as_canceled(
+    small: SmallMesh, call: Callable[..., object]
+) -> None:
+    runs, marks = Runs(small.config.storage), list[Path]()
+
+    def landed() -> None:
+        marks.extend(runs.root.glob("shop/*/running"))
+
+    request = BuildRequest(force=True)
+    call(small.config, small.product("shop"), request, progress=at("ingest done", landed))
+    (mark,) = marks
+    write(mark, "")  # what is left if the process ends here
+    (mark.parent / RECORD).unlink(missing_ok=True)
+    killed = runs.last("shop")
+    assert killed is not None
+    assert (killed.run_id, killed.status) == (mark.parent.name, "canceled")
 
 
 def test_a_canceled_request_is_not_published(small: SmallMesh) -> None:

@@ -7,6 +7,7 @@ import pytest
 from kit.build.build import build
 from kit.build.code_age import OlderCode, check_code_age
 from kit.build.plan import BuildPlan, BuildRequest
+from kit.core.config import Config
 from kit.storage.snapshot import Snapshot
 from tests.support.repository import commit_all, git
 from tests.support.small_mesh import SmallMesh
@@ -37,7 +38,7 @@ def test_older_code_does_not_replace_newer_code(repository: SmallMesh) -> None:
             hint(repository, planned(commit))
         assert str(error.value) == (
             f"'shop': its snapshot v7 was made by the code of commit {commit.replace(new, new[:8])}, which is newer than this "
-            f"one, {old[:8]}; nothing was built. Update this clone (`git pull`), or build with the older code: "
+            f"one, {old[:8]}; nothing was built. Update this clone (`git pull`), or build with the code of this one: "
             "`kit run shop --older-code`"
         )
     assert hint(repository, planned(new), allow_older=True) == ""
@@ -62,9 +63,26 @@ def test_two_clones_that_replace_each_other_get_a_hint(repository: SmallMesh) ->
         f"snapshot v7 was made by the code of commit {other[:8]}, which is on another branch than this one, {own}; two clones "
         "with different code replace each other's snapshots"
     )
-    assert hint(repository, planned("0" * 40)) == (
-        f"snapshot v7 was made by the code of commit 00000000, which this clone at {own} does not have; it may be newer: see "
-        "`git fetch`"
+
+
+def test_code_that_this_clone_has_not_fetched_is_not_replaced(repository: SmallMesh) -> None:
+    own = git(repository.root, "rev-parse", "HEAD")[:8]
+    with pytest.raises(OlderCode) as error:
+        hint(repository, planned("0" * 40))
+    assert str(error.value) == (
+        f"'shop': its snapshot v7 was made by the code of commit 00000000, which this clone at {own} does not have: it may be "
+        "newer; nothing was built. Update this clone (`git pull`), or build with the code of this one: "
+        "`kit run shop --older-code`"
+    )
+    assert hint(repository, planned("0" * 40), allow_older=True) == ""
+
+
+def test_a_shallow_clone_replaces_what_it_cannot_compare_with_a_hint(repository: SmallMesh, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--depth", "1", repository.root.as_uri(), "shallow")
+    config, own = Config.load(tmp_path / "shallow", {}), git(repository.root, "rev-parse", "HEAD")[:8]
+    assert check_code_age(config, repository.product("shop"), planned("0" * 40), allow_older=False) == (
+        f"snapshot v7 was made by the code of commit 00000000, which this shallow clone at {own} does not have; it may be "
+        "newer: see `git fetch --unshallow`"
     )
 
 

@@ -37,5 +37,5 @@ class Stop(BaseException):
 
 def test_only_a_request_to_end_is_no_failure() -> None:
     panic = pl.exceptions.PanicException("a Rust library failed")
-    assert all(map(is_failure, [KeyError("a"), MemoryError(), SystemExit(0), Stop(), panic]))
+    assert all(map(is_failure, [KeyError("a"), MemoryError(), SystemExit(0), GeneratorExit(), Stop(), panic]))
     assert not any(map(is_failure, [KeyboardInterrupt(), dg.DagsterExecutionInterruptedError()]))

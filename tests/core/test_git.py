@@ -165,7 +165,7 @@ def test_the_order_of_two_commits(config: Config) -> None:
     third = git(root, "rev-parse", "HEAD")
     found = [relation_of_commits(root, *pair) for pair in ((first, first), (first, second), (second, first), (second, third))]
     assert found == ["same", "older", "newer", "diverged"]
-    assert relation_of_commits(root, first, "0" * 40) == "unknown"
+    assert relation_of_commits(root, first, "0" * 40) == "absent"
 
 
 def test_a_shallow_clone_does_not_know_the_order(config: Config, tmp_path: Path) -> None:

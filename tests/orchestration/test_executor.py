@@ -56,9 +56,9 @@ class Builds:
 class Busy(Builds):
     """`shop` is busy for the first checks; after that another run has built it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, checks: int, at: str = "check") -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, checks: int, at: str = "check", quiet: tuple[str, ...] = ()) -> None:
         super().__init__(monkeypatch)
-        self.left, self.at = checks, at
+        self.left, self.at, self.quiet = checks, at, quiet
 
     def outcome(self, product: DataProduct) -> Outcome | None:
         if product.name != "shop" or self.left == 0:
@@ -69,7 +69,7 @@ class Busy(Builds):
     def check_due(self, config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
         if self.at == "check" and (busy := self.outcome(product)):
             return DueCheck(busy)
-        self.settled = ("shop",) if self.left == 0 else ()
+        self.settled = ("shop",) if self.left == 0 else self.quiet
         return super().check_due(config, product, request, progress)
 
     def build(self, config: Any, product: DataProduct, request: BuildRequest, **options: Any) -> Outcome:
@@ -86,6 +86,17 @@ def test_what_another_run_has_built_meanwhile_is_no_failure(small: SmallMesh, mo
     ]  # fmt: skip
     assert reported == outcomes  # each once, and no consumer before its provider
     assert [name for name, _ in builds.built] == ["plan"]
+
+
+def test_a_consumer_without_anything_to_do_was_not_built_by_the_other_run(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Busy(monkeypatch, 3, quiet=("plan",))
+    requests = {product.name: BuildRequest() for product in small.mesh.products}
+    outcomes = execute(small.config, small.mesh, small.mesh.products, requests, watch, lambda outcome: None)
+    assert [(o.product, o.status, o.message) for o in outcomes] == [
+        ("shop", "failed", "being built"), ("plan", "up to date", "")
+    ]  # fmt: skip
 
 
 def test_what_another_run_still_builds_at_the_end_has_failed(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

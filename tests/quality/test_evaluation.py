@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -34,3 +36,15 @@ def test_an_expectation_that_cannot_be_run_is_refused_by_name(tmp_path: Path, it
     with source_of({"things": [tmp_path / "a.parquet"]}) as source, pytest.raises(InvalidFile) as caught:
         run(batch_of(source, "things"), "things", [item], "BASIC")
     assert caught.value.problem == problem
+
+
+def test_great_expectations_writes_nothing_into_the_output_of_a_command(tmp_path: Path) -> None:
+    """Another library may have given the root logger a handler; a module of Great Expectations sets its own level."""
+    pl.DataFrame({"id": [1]}).write_parquet(tmp_path / "a.parquet")
+    code = (
+        "import logging, pathlib; logging.basicConfig(level=logging.INFO)\n"
+        "from kit.quality.evaluation import source_of\n"
+        f"with source_of({{'a': [pathlib.Path({str(tmp_path / 'a.parquet')!r})]}}): pass"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert "great_expectations" not in done.stderr

@@ -60,6 +60,8 @@ def test_a_build_that_was_killed_counts_as_canceled_once_it_is_over(runs: Runs) 
     with runs.running("shop", "run2") as mark:
         assert [item.run_id for item in runs.history("shop")] == ["run1"]  # it runs
         text = mark.read_bytes()
+    assert runs.ids("shop") == ["run1"]  # nothing is left of a build without a record
+    mark.parent.mkdir()
     assert [item.run_id for item in runs.history("shop")] == ["run1"]
     mark.write_bytes(text)  # left behind by a process that was killed
     killed = runs.last("shop")

@@ -63,8 +63,8 @@ def test_a_correction_makes_the_partitions_outdated_until_they_are_built(small: 
     first, second = sorted(small.store.versions("shop"))
     assert versions == [first, first, second]
     text = small.kit("status", check=True).stdout
-    assert "days: made from an older shop.sales than there is now: 2024-01-07, 2024-01-08; run `kit run days`" in text
-    assert "made from an older shop.sales than there is now" in repr(kit.open(small.root)["days.takings"])
+    assert "days: made from another shop.sales than is published now: 2024-01-07, 2024-01-08; run `kit run days`" in text
+    assert "made from another shop.sales than is published now" in repr(kit.open(small.root)["days.takings"])
     assert "2 partitions outdated" in small.kit("history", "days.takings", check=True).stdout
     assert built(small) == ["2024-01-07", "2024-01-08"]
     assert takings(small) == before | {"2024-01-07": "940.00"}
