@@ -73,7 +73,7 @@ def _unreported(
         tags = {"dagster/data_version": str(entries.pop("content"))}
         for partition in partitions:
             yield dg.AssetMaterialization(key, metadata=entries, tags=tags, partition=partition)
-    yield from assets.evaluations(map(Check.from_json, snapshot.manifest["checks"]))
+    yield from assets.checks.evaluations(map(Check.from_json, snapshot.manifest["checks"]))
 
 
 def _snapshot(event: dg.EventLogEntry | None) -> str | None:

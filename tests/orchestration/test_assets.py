@@ -1,6 +1,4 @@
 import hashlib
-import json
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,43 +8,12 @@ from kit.build.build import Outcome
 from kit.build.plan import BuildRequest
 from kit.contracts.check import Check
 from kit.core.config import Config
-from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
-from kit.orchestration.assets import asset_key
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from kit.storage.runs import BuildStatus
-from tests.conftest import ROOT
 from tests.support.orchestration import CHECKS, SHOP, declare, keys, published, run
-from tests.support.small_mesh import SmallMesh, descriptor
-
-
-def test_an_asset_says_what_the_contract_says(demo_defs: dg.Definitions) -> None:
-    spec = next(spec for spec in demo_defs.resolve_all_asset_specs() if spec.key == asset_key("orders.daily_sales"))
-    assert spec.owners == ["ruth.calder@example.com"]
-    assert spec.kinds == {"dbt", "duckdb", "port"}
-    assert spec.description == "The series to plot and forecast: one row per business date and department."
-    assert spec.tags["kit/domain"] == "sales"
-    assert "source-aligned" in spec.tags
-    assert spec.code_version == Mesh.load(ROOT / "domains").product("orders").code_digest()[:12]
-    assert spec.metadata["contract"] == "orders.daily_sales 1.0.0"
-    schema = spec.metadata["dagster/column_schema"]
-    assert isinstance(schema, dg.TableSchema)
-    first = schema.columns[0]
-    assert (first.name, first.type, first.constraints.nullable) == ("business_date", "date", False)
-    assert first.description
-    assert spec.freshness_policy == dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=24), warn_window=timedelta(hours=18)
-    )  # fmt: skip
-
-
-def test_every_rule_and_test_is_a_check_of_its_asset(demo_defs: dg.Definitions) -> None:
-    checks = demo_defs.resolve_asset_graph().asset_check_keys
-    assert len(checks) == 569
-    named = {(key.asset_key.to_user_string(), key.name) for key in checks}
-    assert ("orders/raw/transactions", "basket_id_product_id_together_are_unique") in named
-    assert ("orders/daily_sales", "department_is_required") in named
-    assert ("orders/stg_transactions", "unit_test_money_becomes_cents") in named
-    assert ("marketing/stg_coupons", "campaign_id_relationships_field_campaign_id_to_ref_stg_campaign_descriptions") in named
+from tests.support.small_mesh import SmallMesh
 
 
 def test_a_build_reports_every_asset_and_check(small: SmallMesh, instance: dg.DagsterInstance) -> None:
@@ -205,68 +172,6 @@ def test_a_partitioned_product_is_built_one_partition_at_a_time(
     both = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, tags=tags)
     assert sorted(str(e.partition) for e in both.get_asset_materialization_events()) == sorted(wanted)
     assert asked == [(wanted[1],), tuple(wanted)]
-
-
-def test_awkward_names_are_made_to_fit(small: SmallMesh) -> None:
-    path = small.domains / "plan" / "product.odps.yaml"
-    text = descriptor("plan", inputs=["shop.totals"], outputs={"forecast": "notebook"})
-    data = json.loads(text) | {"tags": ["a tag: with, everything!", "ünïcode", "-"], "domain": "R & D"}
-    data["team"] = [{"username": "not an address", "role": "owner"}]
-    path.write_text(json.dumps(data))
-    defs = definitions(small.config, small.mesh)
-    defs.get_repository_def()
-    spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == asset_key("plan.forecast"))
-    assert spec.owners == ["team:not an address"]
-    assert spec.tags["kit/domain"] == "R-D"
-
-
-def test_an_address_that_dagster_does_not_accept_is_a_team(small: SmallMesh) -> None:
-    path = small.domains / "plan" / "product.odps.yaml"
-    data = json.loads(path.read_text())
-    data["team"] = [{"username": "pat@example.engineering", "role": "owner"}]
-    path.write_text(json.dumps(data))
-    specs = definitions(small.config, small.mesh).resolve_all_asset_specs()
-    spec = next(spec for spec in specs if spec.key == asset_key("plan.forecast"))
-    assert spec.owners == ["team:pat@example.engineering"]
-
-
-def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:
-    """Execute checks without their asset, as the button of a check in the web UI does."""
-    selected = frozenset(dg.AssetCheckKey(asset_key(asset), name) for name in names)
-    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
-    subset = job.get_subset(asset_selection=frozenset(), asset_check_selection=selected)
-    return subset.execute_in_process(instance=instance, raise_on_error=False)
-
-
-def test_a_check_alone_judges_the_published_snapshot(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    names = ["item_is_required", "amount_is_between_0_and_1000"]
-    refused = check_alone(small, instance, "shop.sales", *names)
-    assert "has no published snapshot yet" in refused.failure_data_for_node("build_shop").user_failure_data.description
-    version = small.publish("shop")
-    small.replace("domains/shop/models/marts/sales.sql", "select *", "select * replace (-amount as amount)")
-    done = check_alone(small, instance, "shop.sales", *names)
-    assert done.success
-    assert {event.check_name: event.passed for event in done.get_asset_check_evaluations()} == dict.fromkeys(names, True)
-    assert done.get_asset_materialization_events() == []
-    assert small.store.versions("shop") == [version]
-
-
-def test_a_check_alone_measures_the_age_of_the_data_now(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    small.publish("shop")
-    name = "the_newest_sold_on_is_at_most_2_days_old_and_not_in_the_future"
-    for clock, passed in (("2024-01-10", True), ("2024-01-12", False)):
-        small.replace("pyproject.toml", str(small.config.as_of), clock)
-        (event,) = check_alone(small, instance, "shop.sales", name).get_asset_check_evaluations()
-        assert (event.passed, event.metadata.get("observed")) == (passed, dg.TextMetadataValue("2024-01-09"))
-
-
-def test_a_check_newer_than_the_snapshot_says_so(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    small.publish("shop")
-    small.replace("domains/shop/contracts/sales.odcs.yaml", '"maximum": 1000', '"maximum": 900')
-    small.write_suites("shop")
-    (event,) = check_alone(small, instance, "shop.sales", "amount_is_between_0_and_900").get_asset_check_evaluations()
-    assert (event.passed, event.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert event.description == "The published snapshot was built before this check existed; build the product to make it."
 
 
 def test_a_run_of_a_partitioned_product_asks_for_partitions(small: SmallMesh, instance: dg.DagsterInstance) -> None:

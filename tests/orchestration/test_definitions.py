@@ -4,7 +4,7 @@ import dagster as dg
 
 from kit.lineage.graph import lineage
 from kit.mesh.mesh import Mesh
-from kit.orchestration.assets import asset_key
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from tests.conftest import ROOT
 from tests.support.orchestration import Clock, keys, published

@@ -160,7 +160,7 @@ def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
 
 def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
-    monkeypatch.setattr("kit.orchestration.assets._evaluation", None)
+    monkeypatch.setattr("kit.orchestration.asset_checks._evaluation", None)
     monkeypatch.setattr("kit.orchestration.assets.ProductAssets.metadata", lambda *_: 1 / 0)
     with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
         run(small)

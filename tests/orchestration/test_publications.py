@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from kit.orchestration import publications
-from kit.orchestration.assets import asset_key
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from tests.support.orchestration import SHOP, Clock, declare, keys
 from tests.support.small_mesh import SmallMesh

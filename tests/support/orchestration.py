@@ -13,7 +13,7 @@ from kit.build.build import Outcome
 from kit.build.plan import BuildRequest
 from kit.contracts.check import Check
 from kit.mesh.product import DataProduct
-from kit.orchestration.assets import asset_key
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from kit.storage.runs import BuildStatus
 from kit.storage.snapshot import Snapshot

@@ -7,7 +7,7 @@ import pytest
 import kit
 from kit.build.build import build
 from kit.build.plan import BuildRequest
-from kit.orchestration.assets import asset_key
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.instance import instance
 from kit.storage.partition_inputs import read_partitions
 from kit.storage.status import PortStatus, statuses
