@@ -1,5 +1,7 @@
 """A CSV file as a table of texts: its header, its rows as the view `raw`, and the lines they are on."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,10 @@ from kit.ingest.csv_records import LONGEST, BadRecords, RecordScan
 from kit.ingest.csv_text import Undeclared, is_packed, utf8_chunks
 from kit.ingest.raw_table import RawTable, shown
 
+MARKERS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "Null", "null", r"\N", "NaN", "nan", "NaT", "None")
+"""Texts that programs write for a missing value."""
+WEAK_MARKERS = ("-", "--", ".", "?", "none", "nil", "na", "unknown", "missing")
+"""Texts that mean a missing value in a column of numbers or days."""
 _TITLES = 100  # records above a header
 
 
@@ -123,6 +129,15 @@ class CsvTable(RawTable):
     def form(self, column: str, kind: str) -> str:
         """The form of the texts of a type, where it is not obvious."""
         return ", written 1234,50" if self.csv.decimal_comma and is_number(kind) else super().form(column, kind)
+
+    def hint(self, text: str, kind: str) -> str:
+        """The declaration under which a null marker is null, or a number with a comma a number."""
+        if text in (*MARKERS, *WEAK_MARKERS):
+            markers = json.dumps([*self.csv.null_markers, text], ensure_ascii=False)
+            return f"; if it means a missing value, declare nullMarkers: {markers} in the property csv of its contract"
+        if is_number(kind) and not self.csv.decimal_comma and re.fullmatch(r"[-+]?[0-9]+,[0-9]+", text):
+            return "; if all numbers are written so, declare decimalComma: true in the property csv of its contract"
+        return ""
 
     def place(self, row: int) -> str:
         """The line on which a row starts."""

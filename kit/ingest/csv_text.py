@@ -12,6 +12,16 @@ from kit.core import IngestError
 
 _CHUNK = 1 << 22
 _CONTROLS = re.compile("[\x80-\x9f]")
+_GZIP = b"\x1f\x8b"
+_OTHER_FILES = {
+    _GZIP: "is packed by gzip; give its name the ending .csv.gz",
+    b"PK\3\4": "is a ZIP archive, as workbooks of Excel are; export it as CSV",
+    b"\xd0\xcf\x11\xe0": "is a workbook of Excel; export it as CSV",
+    b"PAR1": "is a Parquet file; give its name the ending .parquet",
+    codecs.BOM_UTF32_LE: "is UTF-32; save it as UTF-8",
+    codecs.BOM_UTF32_BE: "is UTF-32; save it as UTF-8",
+}
+"""The first bytes of files that are no CSV, and what to do with one."""
 _ONE_BYTE = ("latin-1", "iso-8859", "windows-125")
 
 
@@ -39,6 +49,11 @@ def utf8_chunks(path: Path, encoding: str, label: str) -> Iterator[bytes]:
     file that is no text in the encoding.
     """
     try:
+        with path.open("rb") as start:
+            first = start.read(4)
+        is_other = is_packed(path) and first and not first.startswith(_GZIP)
+        if problem := "is not packed by gzip; give its name the ending .csv" if is_other else _other_file(path, first):
+            raise IngestError(f"{label} {problem}")
         with (gzip.open if is_packed(path) else open)(path, "rb") as file:
             text = _Text(encoding, label)
             while chunk := file.read(_CHUNK):
@@ -47,6 +62,11 @@ def utf8_chunks(path: Path, encoding: str, label: str) -> Iterator[bytes]:
     except (OSError, EOFError, zlib.error) as error:
         problem = f"is not a whole gzip archive: {error}" if is_packed(path) else f"cannot be read: {error}"
         raise IngestError(f"{label} {problem}") from None
+
+
+def _other_file(path: Path, first: bytes) -> str:
+    """What a file is whose first bytes are those of no CSV; empty for others."""
+    return "" if is_packed(path) else next((text for sign, text in _OTHER_FILES.items() if first.startswith(sign)), "")
 
 
 class _Text:
@@ -71,14 +91,21 @@ class _Text:
             self.line += error.object.count(b"\n", 0, error.start)
             raise self.wrong_byte(error.object[error.start]) from None
         except UnicodeError:
-            raise IngestError(f"{self.label} is not {self.encoding}: it does not start with a byte order mark") from None
+            problem = f"{self.label} is not {self.encoding}: it does not start with a byte order mark"
+            raise IngestError(f"{problem}; declare utf-16-le or utf-16-be") from None
         if self.encoding.startswith(("latin", "iso")) and (control := _CONTROLS.search(text)):
             self.line += text.count("\n", 0, control.start())
             raise self.wrong_byte(ord(control[0]))
-        if self.is_start:
+        if is_start := self.is_start:
             text, self.is_start = text.removeprefix("\ufeff"), False
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
         if (place := text.find("\0")) >= 0:
+            if (
+                self.encoding == "utf-8" and is_start and text[:2].count("\0") == 1
+            ):  # a character of ASCII has a zero byte in UTF-16
+                raise Undeclared(
+                    f"{self.label} seems to be UTF-16; save it as UTF-8, or", encoding=("utf-16-be", "utf-16-le")[place]
+                )
             self.line += text.count("\n", 0, place)
             raise IngestError(f"{self.label} is no text: line {self.line:,} holds a NUL byte")
         self.line += text.count("\n")

@@ -14,9 +14,11 @@ from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type
 from kit.ingest.csv_dialect import described
 from kit.ingest.csv_table import CsvTable
 from kit.ingest.csv_text import Undeclared
-from kit.ingest.raw_table import RawTable, parquet_columns, reason
+from kit.ingest.raw_table import RawTable, listed, parquet_columns, reason
 from kit.ingest.text_types import questions, text_types
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
+
+_VALUE = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*")
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,16 @@ class RawFile:
                 return {}
             table.keep(Path(folder) / "texts.parquet")
             types = text_types(table)
+            self._refuse_values_as_names(types)
             table.write(types, target)
             return questions(table, [column for column, kind in types.items() if kind == "varchar"])
+
+    def _refuse_values_as_names(self, types: Mapping[str, str]) -> None:
+        """Raise `IngestError` where the header is like the rows below it: numbers and days above columns of such."""
+        names = [self.names[column] for column, kind in types.items() if kind != "varchar"]
+        if self.csv.header_line is None and names and all(_VALUE.fullmatch(name) for name in names):
+            problem = f"{short(self.path)}: its first line holds values, not names: {listed(names)}"
+            raise Undeclared(f"{problem}; write a line with the names above it, or, if these are names,", headerLine=1)
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
         for column, declared in table.types.items():

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 
 # So many characters of a value, and names out of many, still make a sentence.
 _SHOWN, _NAMED = 40, 3
+_CUT = "it is not a whole Parquet file, as one that was cut or is still being written; deliver it again"
+_MEANINGS = {
+    "encryption_config": "it is encrypted; deliver it without encryption",
+    "No magic bytes": _CUT,
+    "too small to be a Parquet file": _CUT,
+    "Footer length error": _CUT,
+    "don't know what type": _CUT,
+    "TProtocolException": _CUT,
+    "decompression failure": "it is damaged; deliver it again",
+    "Need at least one non-root column": "it has no columns",
+    "Could not convert Timestamp": "a timestamp is out of the range of microseconds, before 290,309 BC or after 294,246; "
+    "make it null, or text",
+}
+"""What a person reads in place of words of DuckDB."""
 _INT96_LIMITS = {-(2**63), 2**63 - 1}
 
 
@@ -123,7 +137,12 @@ class RawTable:
             return None
         number, column, text = row
         kind = self.wanted[column]
-        return f", {self.place(number)}: {column} is {shown(text)}, the contract says {kind}{self.form(column, kind)}"
+        promised = f"the contract says {kind}{self.form(column, kind)}{self.hint(text, kind)}"
+        return f", {self.place(number)}: {column} is {shown(text)}, {promised}"
+
+    def hint(self, text: str, kind: str) -> str:
+        """What a person may declare, so that a text becomes a value of a type."""
+        return ""
 
     def place(self, row: int) -> str:
         """The place of a row, counted from 1."""
@@ -218,8 +237,9 @@ def reason(error: BaseException, path: Path) -> str:
     """The start of a DuckDB message, in which the file goes by its name."""
     first = str(error).strip().partition("\n")[0]
     text = re.sub(r"^[A-Za-z ]+ Error: ", "", first).replace(str(path), path.name)
-    if "encryption_config" in text:
-        return "it is encrypted; deliver it without encryption"
+    for sign, meaning in _MEANINGS.items():
+        if sign in text:
+            return meaning
     return text if len(text) <= 200 else f"{text[:200]} …"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kit.core import database
-from kit.ingest.csv_table import CsvTable
+from kit.ingest.csv_table import MARKERS, WEAK_MARKERS, CsvTable
 
 _Key = TypeVar("_Key")
 _AT_ONCE = 140  # one query with thousands of aggregates takes gigabytes
@@ -15,9 +15,6 @@ _FIRST_ROWS = 1000  # they rule out most types
 _DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
-# Texts that programs write for a missing value, and texts that mean one in a column of numbers or days.
-_MARKERS = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "Null", "null", r"\N", "NaN", "nan", "NaT", "None")
-_WEAK_MARKERS = ("-", "--", ".", "?", "none", "nil", "na", "unknown", "missing")
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,10 @@ class _Text:
                 + f" and min({form}) = max({form}) and {seconds}"
             ),
         }
+
+    def grouped(self) -> str:
+        """An aggregate that is true where points may separate thousands: `1.234` beside `999`."""
+        return self.all(_matches(self.number, r"-?[1-9][0-9]{0,2}(\.[0-9]{3})?"))
 
     def loose_tests(self) -> dict[str, str]:
         """Aggregates by type, true where a person may mean the type, though the texts do not come back from it."""
@@ -89,6 +90,9 @@ def text_types(table: CsvTable) -> dict[str, str]:
     """The type of each column: the first one from which all its texts come back, `varchar` where there is none."""
     texts = {column: _Text(database.quoted(column), table.value(column, "double")) for column in table.names}
     tests = {(column, kind): test for column, text in texts.items() for kind, test in text.tests().items()}
+    for column, test in _grouped(table, texts).items():
+        for kind in ("decimal", "double"):
+            tests[column, kind] += f" and not {test}"
     first = dict(reversed(_passed(table, tests)))
     return _sized(table, {column: (text, first.get(column, "varchar")) for column, text in texts.items()})
 
@@ -96,7 +100,7 @@ def text_types(table: CsvTable) -> dict[str, str]:
 def questions(table: CsvTable, columns: Sequence[str]) -> dict[str, str]:
     """What a person has to decide about columns of text that may be something else, by their names."""
     texts = {column: _Text(database.quoted(column), table.value(column, "double")) for column in columns}
-    known = ", ".join(map(database.literal, (*_MARKERS, *_WEAK_MARKERS)))
+    known = ", ".join(map(database.literal, (*MARKERS, *WEAK_MARKERS)))
     listed = {name: f"list(distinct {text.text}) filter ({text.text} in ({known}))" for name, text in texts.items()}
     markers = {column: sorted(found or []) for column, found in _results(table, listed).items()}
     texts = {column: text.without(markers[column]) if markers[column] else text for column, text in texts.items()}
@@ -114,19 +118,28 @@ def questions(table: CsvTable, columns: Sequence[str]) -> dict[str, str]:
             for column, (how, kind) in first.items()
         },
     )
+    decimals = {column: texts[column] for column, choice in first.items() if choice == ("loose", "decimal")}
+    grouped = _results(table, _grouped(table, decimals))
     asked = {}
     for column in columns:
         how, _ = first.get(column, ("", ""))
-        marked = [text for text in markers[column] if how or text in _MARKERS]
+        marked = [text for text in markers[column] if how or text in MARKERS]
         keys = [f"nullMarkers: {json.dumps(marked, ensure_ascii=False)}"] if marked else []
         keys += ["decimalComma: true"] if how == "comma" else []
         declared = ([f"{' and '.join(keys)} in csv"] if keys else []) + ([f"the type {sized[column]}"] if how else [])
         doubt = (
             f"does {' or '.join(map(repr, marked))} mean that a value is missing" if marked else f"is it a {sized.get(column)}"
         )
+        if grouped.get(column):
+            doubt = f"do its points separate thousands? Then leave it text, and remove them in the model. Or {doubt}"
         if declared:
             asked[column] = f"{doubt}? Then declare {', and '.join(declared)}"
     return asked
+
+
+def _grouped(table: CsvTable, texts: Mapping[str, _Text]) -> dict[str, str]:
+    """Tests whether points may separate thousands, in files between whose fields are semicolons: many have decimal commas."""
+    return {column: text.grouped() for column, text in texts.items()} if table.csv.delimiter == ";" else {}
 
 
 def _readings(table: CsvTable, text: _Text, is_marked: bool) -> dict[str, dict[str, str]]:

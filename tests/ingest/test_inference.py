@@ -68,6 +68,12 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
         ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' occurs twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
         ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one, or, if the header is on "),
+        (
+            "a.csv",
+            b"7,2024-01-01,x\n8,2024-01-02,y\n",
+            "a.csv: its first line holds values, not names: '7', '2024-01-01'; "
+            "write a line with the names above it, or, if these are names, declare headerLine: 1 in the property csv of",
+        ),
         ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8, or declare encoding: utf-16"),
         ("a.csv", b'a,b\n1,"2\n3,4\n', "a.csv, line 2: a quote opens a value and is never closed"),
         ("a.csv", b"\n\n", "a.csv is empty; a port needs at least columns"),
@@ -75,7 +81,7 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
         ("a.csv", b"a,b\n1\n", "a.csv, line 2: has 1 field, the header has 2"),
         ("a.csv", b"a,b\n1,2\r\n3,4\n", "a.csv cannot be read: its lines must all end the same way"),
         ("a.csv", b"a,b\n1,2,3\n", "a.csv, line 2: has 3 fields, the header has 2"),
-        ("a.csv.gz", b"plain", "a.csv.gz is not a whole gzip archive: Not a gzipped file (b'pl')"),
+        ("a.csv.gz", b"plain", "a.csv.gz is not packed by gzip; give its name the ending .csv"),
         ("a.parquet", b"nonsense", "a.parquet cannot be read: "),
     ],
 )
@@ -101,6 +107,13 @@ def test_the_format_of_a_file_is_what_is_declared_and_what_is_found(tmp_path: Pa
 
     rows = duckdb.sql(f"select name, preis::varchar, alter from '{tmp_path}/typed.parquet'").fetchall()
     assert rows == [("Zoë", "1.50", None), ("Bo", "2.00", 7)]
+
+
+def test_names_may_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("country,2023,2024\nDE,1,2\n")
+    assert RawFile.from_path(tmp_path / "a.csv", {"headerLine": 1}).write(tmp_path / "typed.parquet") == {}
+    (tmp_path / "a.csv").write_text("id,2023\n1,2\n")
+    assert RawFile.from_path(tmp_path / "a.csv").write(tmp_path / "typed.parquet") == {}
 
 
 def test_only_a_csv_file_has_a_format(tmp_path: Path) -> None:

@@ -129,6 +129,20 @@ def test_a_declared_format_decides(tmp_path: Path) -> None:
     assert inferred(tmp_path, ["1.234,50"], CsvFormat(";", decimal_comma=True)) == ("varchar", "")
 
 
+@pytest.mark.parametrize("texts", [["1.234", "-2.345"], ["1.500", "10.000"], ["999", "1.234"]])
+def test_points_that_may_separate_thousands_are_asked_about(tmp_path: Path, texts: list[str]) -> None:
+    assert inferred(tmp_path, texts, CsvFormat(";")) == (
+        "varchar",
+        "do its points separate thousands? Then leave it text, and remove them in the model. Or is it a decimal(18,3)? Then "
+        "declare the type decimal(18,3)",
+    )
+
+
+def test_points_before_other_than_three_digits_separate_no_thousands(tmp_path: Path) -> None:
+    assert inferred(tmp_path, ["1.23", "4.56"], CsvFormat(";"))[0] == "decimal(18,2)"
+    assert inferred(tmp_path, ["0.123", "4.567"], CsvFormat(";"))[0] == "decimal(18,3)"
+
+
 def test_the_last_of_many_rows_decides(tmp_path: Path) -> None:
     assert inferred(tmp_path, [*map(str, range(3000)), "007"])[0] == "varchar"
     assert inferred(tmp_path, [*[""] * 3000, "7"])[0] == "bigint"

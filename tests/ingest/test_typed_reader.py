@@ -84,16 +84,19 @@ def refused(folder: Path, name: str, content: str | bytes, wanted: FileSchema | 
     return message
 
 
+NULL = "; if it means a missing value, declare nullMarkers:"
+CSV = "in the property csv of its contract"
+COMMA = f"; if all numbers are written so, declare decimalComma: true {CSV}"
 VALUES = [
     ("amount", "x", "decimal(10,2)"),
     ("amount", "1.505", "decimal(10,2)"),
     ("amount", "123456789.00", "decimal(10,2)"),
-    ("amount", '"1,50"', "decimal(10,2)"),
+    ("amount", '"1,50"', f"decimal(10,2){COMMA}"),
     ("amount", '"1,000.00"', "decimal(10,2)"),
     ("amount", "1_000", "decimal(10,2)"),
     ("amount", "$1.50", "decimal(10,2)"),
-    ("amount", "nan", "decimal(10,2)"),
-    ("amount", "NULL", "decimal(10,2)"),
+    ("amount", "nan", f'decimal(10,2){NULL} ["nan"] {CSV}'),
+    ("amount", "NULL", f'decimal(10,2){NULL} ["NULL"] {CSV}'),
     ("amount", "1\N{NO-BREAK SPACE}000", "decimal(10,2)"),
     ("number", "1.5", "bigint"),
     ("number", "1.000", "bigint"),
@@ -101,10 +104,14 @@ VALUES = [
     ("number", "0x10", "bigint"),
     ("number", "9223372036854775808", "bigint"),
     ("number", "\N{FULLWIDTH DIGIT ONE}", "bigint"),
-    ("number", "N/A", "bigint"),
+    ("number", "N/A", f'bigint{NULL} ["N/A"] {CSV}'),
     ("small", "128", "tinyint"),
     ("share", "one", "double"),
-    ("share", '"0,25"', "double"),
+    (
+        "share",
+        '"0,25"',
+        f"double{COMMA}",
+    ),
     ("share", "25%", "double"),
     ("share", "1e400", "double"),
     ("share", "1e-400", "double"),
@@ -157,6 +164,7 @@ def test_a_value_that_is_not_of_its_type_is_refused_with_its_line(
 MIXED = " cannot be read: its lines must all end the same way; line 2 ends with CR LF, the first one with LF"
 ALL_BUT = "'code', 'amount', 'number' and 10 more are missing"
 TWO_LINES, PLAIN, WIDE = line(code='"a\nb"'), line(more="", list="x"), ",".join(f"c{i}" for i in range(10_000))
+CUT = "it is not a whole Parquet file, as one that was cut or is still being written; deliver it again"
 FILES: list[tuple[str, str | bytes, str]] = [
     ("feed.csv", f"{HEADER}\n{ROW}\n{ROW},\n", ", line 3: has 14 fields, the header has 13"),
     ("feed.csv", f"{HEADER}\n{ROW},x\n", ", line 2: has 14 fields, the header has 13"),
@@ -200,12 +208,19 @@ FILES: list[tuple[str, str | bytes, str]] = [
     ("feed.csv", FILE.encode() + b"caf\xc3", " is not UTF-8: it ends inside a character, on line 3"),
     ("feed.csv", FILE.encode("utf-16"), " is UTF-16; save it as UTF-8, or declare encoding: utf-16 in the property csv of its "
      "contract"),
-    ("feed.csv", FILE.encode("utf-16-le"), " is no text: line 1 holds a NUL byte"),
+    ("feed.csv", FILE.encode("utf-16-le"), " seems to be UTF-16; save it as UTF-8, or declare encoding: utf-16-le in the "
+     "property csv of its contract"),
+    ("feed.csv", FILE.encode("utf-16-be"), " seems to be UTF-16; save it as UTF-8, or declare encoding: utf-16-be in the "
+     "property csv of its contract"),
+    ("feed.csv", FILE.encode("utf-32"), " is UTF-32; save it as UTF-8"),
+    ("feed.csv", gzip.compress(FILE.encode()), " is packed by gzip; give its name the ending .csv.gz"),
+    ("feed.csv", b"PK\3\4rest", " is a ZIP archive, as workbooks of Excel are; export it as CSV"),
+    ("feed.csv", b"PAR1rest", " is a Parquet file; give its name the ending .parquet"),
     ("feed.csv", f"{FILE}\0\n", " is no text: line 3 holds a NUL byte"),
     ("feed.csv", f"{HEADER}\n{PLAIN}\r\n{PLAIN}\n", MIXED),
     ("feed.csv", f'{HEADER}\n"a"b{ROW[3:]}\n', ", line 2: a quote opens a value, and text follows the one that closes it, "
      "on line 2; write the quotes within a quoted value twice"),
-    ("feed.csv.gz", b"nope", " is not a whole gzip archive: Not a gzipped file (b'no')"),
+    ("feed.csv.gz", b"nope", " is not packed by gzip; give its name the ending .csv"),
     ("feed.csv.gz", gzip.compress(FILE.encode())[:-8], " is not a whole gzip archive: Compressed file ended before the "
      "end-of-stream marker was reached"),
     ("feed.csv.gz", gzip.compress(FILE.encode(), mtime=0)[:-8] + bytes(8), " is not a whole gzip archive: CRC check failed "
@@ -213,9 +228,9 @@ FILES: list[tuple[str, str | bytes, str]] = [
     ("feed.csv.gz", gzip.compress(bytes(50_000_000)), " is no text: line 1 holds a NUL byte"),
     ("feed.xlsx", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
     ("feed.json.gz", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
-    ("feed.parquet", b"", " cannot be read: File 'feed.parquet' too small to be a Parquet file"),
-    ("feed.parquet", FILE, " cannot be read: No magic bytes found at end of file 'feed.parquet'"),
-    ("feed.parquet", b"PAR1" + b"x" * 100 + b"PAR1", " cannot be read: Footer length error in file 'feed.parquet'"),
+    ("feed.parquet", b"", f" cannot be read: {CUT}"),
+    ("feed.parquet", FILE, f" cannot be read: {CUT}"),
+    ("feed.parquet", b"PAR1" + b"x" * 100 + b"PAR1", f" cannot be read: {CUT}"),
 ]  # fmt: skip
 
 
@@ -261,12 +276,12 @@ def test_a_parquet_file_that_does_not_fit_is_refused(tmp_path: Path, changed: di
 def damaged(folder: Path) -> Iterator[tuple[bytes, str]]:
     others = ", ".join(f"null::{kind} as {name}" for name, kind in TYPES.items() if name != "code")
     whole = query(folder, f"select i::varchar || hash(i) as code, {others} from range(20000) t(i)")
-    yield whole[:-10], "No magic bytes found at end of file 'feed.parquet'"
+    yield whole[:-10], CUT
     yield b"PARE" + whole[4:-4] + b"PARE", "it is encrypted; deliver it without encryption"
     for place in (0.25, 0.5):
         start = int(len(whole) * place)
         broken = whole[:start] + b"\xff" * 64 + whole[start + 64 :]
-        yield broken, 'Failed to read file "feed.parquet": Snappy decompression failure'
+        yield broken, "it is damaged; deliver it again"
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
@@ -398,7 +413,8 @@ def test_the_declared_format_is_obeyed(tmp_path: Path, csv: CsvFormat, content: 
          "decimal(10,2), written 1234,50"),
         (CsvFormat(decimal_comma=True), "id,name,paid\n1,x,1.50\n", ", line 2: paid is '1.50', the contract says "
          "decimal(10,2), written 1234,50"),
-        (CsvFormat(null_markers=("NA",)), "id,name,paid\n1,x,na\n", ", line 2: paid is 'na', the contract says decimal(10,2)"),
+        (CsvFormat(null_markers=("NA",)), "id,name,paid\n1,x,na\n", ", line 2: paid is 'na', the contract says decimal(10,2)"
+         f'{NULL} ["NA", "na"] {CSV}'),
         (CsvFormat(header_line=2), "T\nid,name,paid\n1,x,y\n", ", line 3: paid is 'y', the contract says decimal(10,2)"),
         (CsvFormat(header_line=9), "id,name,paid\n1,x,1\n", ": has no line 9, on which its header is declared"),
         (CsvFormat(encoding="latin-1"), "id,name,paid\n1,Zoë,1\n".encode(), " is UTF-8, not latin-1; declare encoding: utf-8 "
@@ -407,7 +423,8 @@ def test_the_declared_format_is_obeyed(tmp_path: Path, csv: CsvFormat, content: 
          "windows-1252, declare encoding: windows-1252 in the property csv of its contract"),
         (CsvFormat(encoding="windows-1252"), b"id,name,paid\n1,\x81,1\n", " is not windows-1252: line 2 holds the byte 0x81; "
          "declare another encoding"),
-        (CsvFormat(encoding="utf-16"), b"id,name,paid\n1,x,1\n", " is not utf-16: it does not start with a byte order mark"),
+        (CsvFormat(encoding="utf-16"), b"id,name,paid\n1,x,1\n", " is not utf-16: it does not start with a byte order mark; "
+         "declare utf-16-le or utf-16-be"),
     ],
 )  # fmt: skip
 def test_what_is_not_of_the_declared_format_is_refused(tmp_path: Path, csv: CsvFormat, content: str | bytes, says: str) -> None:
