@@ -189,12 +189,17 @@ class _Run:
 
     @contextmanager
     def recorded_when_interrupted(self) -> Iterator[None]:
-        """Record the build as canceled when the block is interrupted, and let the interrupt pass."""
+        """Record the build as canceled when the block is interrupted, and let the interrupt pass.
+
+        A library may swallow the interrupt and then fail by what it broke off: that is no failure of the product.
+        """
         try:
             yield
-        except KeyboardInterrupt:
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt) and not self.interruption.requested:
+                raise
             self.finish(BuildStatus.CANCELED, message=_CANCELED)
-            raise
+            raise KeyboardInterrupt from error
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
         """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""

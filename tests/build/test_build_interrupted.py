@@ -63,6 +63,14 @@ def test_a_swallowed_interrupt_still_prevents_the_publication(small: SmallMesh) 
     canceled(small, progress=at("ingest done", swallow))
 
 
+def test_a_swallowed_interrupt_that_made_the_build_fail_cancels_it(small: SmallMesh) -> None:
+    def fail() -> None:
+        swallow()
+        raise RuntimeError("broken off")
+
+    canceled(small, progress=at("dbt done", fail))
+
+
 def test_a_second_signal_does_not_break_off_the_record(small: SmallMesh) -> None:
     small.publish("shop")
 
