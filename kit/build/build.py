@@ -18,7 +18,7 @@ from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
-from kit.mesh import DataProduct
+from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
 
@@ -172,7 +172,7 @@ class _Run:
                 if planned.status:
                     return self.finish(planned.status, planned)
                 hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
-                check_consumers(self.config, self.product, planned.current)
+                check_consumers(Context(self.config), self.product, planned.current)
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:

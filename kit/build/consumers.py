@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from kit.contracts import Contract, ContractChange, bumped, compare
-from kit.core import Config, KitError, MeshError, make_folder, sync_path
+from kit.core import KitError, MeshError, make_folder, sync_path
 from kit.lineage import affected_columns, column_use
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.storage import Snapshot
@@ -22,7 +22,7 @@ def store_definitions(product: DataProduct, folder: Path) -> None:
     sync_path(folder / "contracts")
 
 
-def check_consumers(config: Config, product: DataProduct, current: Snapshot | None) -> None:
+def check_consumers(context: Context, product: DataProduct, current: Snapshot | None) -> None:
     """Raise `MeshError` when a contract promises less than that of the current snapshot under a version that hides it.
 
     Only changes that affect a consumer count: a column that it uses, or a need that it states. A version that is high enough
@@ -40,7 +40,7 @@ def check_consumers(config: Config, product: DataProduct, current: Snapshot | No
         required = bumped(old.version, "major") if changes else old.version
         if port.contract.version >= required:
             continue
-        if readers := _affected(config, port, old, changes):
+        if readers := _affected(context, port, old, changes):
             texts = ", ".join(f"{change.where} {change.text}" for change in changes)
             raise MeshError(
                 f"'{port.id}' would break {'; '.join(readers)}: {texts}, compared with the published version {old.version}; "
@@ -50,12 +50,12 @@ def check_consumers(config: Config, product: DataProduct, current: Snapshot | No
             )
 
 
-def _affected(config: Config, port: OutputPort, old: Contract, changes: tuple[ContractChange, ...]) -> list[str]:
+def _affected(context: Context, port: OutputPort, old: Contract, changes: tuple[ContractChange, ...]) -> list[str]:
     """Return the affected consumers of a port with owner, contact and columns."""
-    mesh = Context(config).mesh
+    mesh = context.mesh
     if not (readers := mesh.readers(port.id)):
         return []
-    use = column_use(Context(config).with_mesh(_with_old_columns(mesh, port, old)))[port.id]
+    use = column_use(context.with_mesh(_with_old_columns(mesh, port, old)))[port.id]
     texts = []
     for reader in readers:
         used = partial(use.get, reader.name)

@@ -39,7 +39,7 @@ def check_published_contracts(context: Context) -> Iterator[Finding]:
     store = Store(context.config.storage)
     for product in context.mesh.products:
         try:
-            check_consumers(context.config, product, store.current(product.name))
+            check_consumers(context, product, store.current(product.name))
         except KitError as error:
             yield Finding.from_error(product.name, error)
 

@@ -33,11 +33,7 @@ def schedule(config: Config, product: DataProduct) -> dg.ScheduleDefinition:
             yield dg.RunRequest()
             return
         for first, last in product.partitions.ranges(due_partitions(config, product), config.clock()):
-            yield dg.RunRequest(
-                run_key=f"{context.scheduled_execution_time:%FT%R} {first}",
-                partition_key=first if first == last else None,
-                tags={} if first == last else range_tags(first, last),
-            )
+            yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%FT%R} {first}", **_partition_range(first, last))
 
     return dg.ScheduleDefinition(
         name=f"{product.name}_schedule", job=job, cron_schedule=product.schedule, execution_fn=requests,
@@ -91,10 +87,7 @@ def outdated_requests(config: Config, product: DataProduct) -> Iterator[dg.RunRe
     due = {key for key in outdated_partitions(config, snapshot) if key in recent}
     due = {key for key in due if in_lookback(key, product.partitions.lookback, clock)}
     for first, last in product.partitions.ranges(due, clock):
-        yield dg.RunRequest(
-            run_key=f"{product.name} {first} {state}", asset_selection=keys,
-            partition_key=first if first == last else None, tags={} if first == last else range_tags(first, last),
-        )  # fmt: skip
+        yield dg.RunRequest(run_key=f"{product.name} {first} {state}", asset_selection=keys, **_partition_range(first, last))
 
 
 def due_partitions(config: Config, product: DataProduct) -> set[str]:
@@ -115,6 +108,11 @@ def due_partitions(config: Config, product: DataProduct) -> set[str]:
     recent = {key for key in known if in_lookback(key, declared.lookback, clock)}
     unknown = {key for key in recent if product.sources or (key in made and not made[key].code)}
     return set(known[-1:] if declared.start else ()) | (set(known) - made.keys()) | (recent & outdated.keys()) | unknown
+
+
+def _partition_range(first: str, last: str) -> dict[str, Any]:
+    """Return the arguments of a request for consecutive partitions."""
+    return {"partition_key": first} if first == last else {"tags": range_tags(first, last)}
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

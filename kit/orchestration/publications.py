@@ -63,8 +63,10 @@ def _unreported(
     # A model is no part of the manifest: one that Dagster never saw may be newer than the snapshot.
     metadata = {key: entries for key, entries in metadata.items() if shown.get(key) or not known or assets.in_manifest(key)}
     if all(shown.get(key) == pointer.version for key in metadata):
-        failed = {entry.last_run_id for entry in known.values() if _failed_since(entry, instance)}
-        if not failed or not _confirmed_since(config, name, [instance.get_run_record_by_id(str(run)) for run in failed]):
+        # All assets of a product have the same last run, as a rule: each run is read once.
+        runs = {run: instance.get_run_record_by_id(run) for run in {entry.last_run_id for entry in known.values()} if run}
+        failed = {entry.last_run_id for entry in known.values() if _failed_since(entry, runs.get(entry.last_run_id))}
+        if not failed or not _confirmed_since(config, name, [runs[run] for run in failed]):
             return
     partitions: Iterable[str | None] = (None,)
     if assets.partitions:
@@ -83,12 +85,11 @@ def _snapshot(event: dg.EventLogEntry | None) -> str | None:
     return str(value.value) if value else None
 
 
-def _failed_since(entry: Any, instance: dg.DagsterInstance) -> bool:
-    """Return whether the last run of an asset failed after its newest materialization, so that Dagster shows it as failed."""
+def _failed_since(entry: Any, run: dg.RunRecord | None) -> bool:
+    """Return whether `run`, the last of an asset, failed after its newest materialization: Dagster shows it as failed."""
     last = entry.last_materialization
-    if not entry.last_run_id or (last and last.run_id == entry.last_run_id):
+    if last and last.run_id == entry.last_run_id:
         return False
-    run = instance.get_run_record_by_id(entry.last_run_id)
     failed = run is not None and run.dagster_run.status == dg.DagsterRunStatus.FAILURE
     return failed and (last is None or last.timestamp < _end(run))
 

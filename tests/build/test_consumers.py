@@ -79,10 +79,10 @@ def test_a_stated_need_counts_instead_of_the_columns_in_use(small: SmallMesh) ->
     small.build("shop")
     small.need([("item", "varchar", {})])
     rename_amount(small)
-    check_consumers(small.config, small.product("shop"), small.store.current("shop"))
+    check_consumers(small.context, small.product("shop"), small.store.current("shop"))
     small.need([("amount", "decimal(18,2)", {})])
     with pytest.raises(MeshError, match="would break plan"):
-        check_consumers(small.config, small.product("shop"), small.store.current("shop"))
+        check_consumers(small.context, small.product("shop"), small.store.current("shop"))
 
 
 def test_a_published_contract_that_this_kit_refuses_is_not_compared(small: SmallMesh) -> None:
@@ -92,7 +92,7 @@ def test_a_published_contract_that_this_kit_refuses_is_not_compared(small: Small
     assert path is not None
     path.write_text("{}")
     rename_amount(small)
-    check_consumers(small.config, small.product("shop"), snapshot)
+    check_consumers(small.context, small.product("shop"), snapshot)
 
 
 def test_a_snapshot_without_contracts_is_not_compared(small: SmallMesh) -> None:
@@ -101,5 +101,5 @@ def test_a_snapshot_without_contracts_is_not_compared(small: SmallMesh) -> None:
     for path in (snapshot.folder / "contracts").iterdir():
         path.unlink()
     rename_amount(small)
-    check_consumers(small.config, small.product("shop"), snapshot)
-    check_consumers(small.config, small.product("shop"), None)
+    check_consumers(small.context, small.product("shop"), snapshot)
+    check_consumers(small.context, small.product("shop"), None)

@@ -23,6 +23,21 @@ def config(tmp_path: Path) -> Config:
     return Config.load(tmp_path, {})
 
 
+@pytest.fixture
+def branch(config: Config) -> Config:
+    """The mesh on the branch `mine`, whose commit is newer than one that only `main` has."""
+    path = config.domains / "shop/product.odps.yaml"
+    git(config.root, "switch", "-c", "mine")
+    git(config.root, "switch", "main")
+    write(path, "theirs\n")
+    git(config.root, "commit", "-am", "theirs")
+    git(config.root, "switch", "mine")
+    write(config.root / "mine", "")
+    git(config.root, "add", ".")
+    git(config.root, "commit", "-m", "mine")
+    return config
+
+
 def test_the_commits_of_a_file_newest_first(config: Config) -> None:
     path = config.domains / "shop/product.odps.yaml"
     for number in range(3):
@@ -38,17 +53,12 @@ def test_the_commits_of_a_file_newest_first(config: Config) -> None:
     assert log(config, config.root / "nothing") == ()
 
 
-def test_the_mesh_at_the_merge_base_has_the_files_of_the_branch_point(config: Config) -> None:
-    path = config.domains / "shop/product.odps.yaml"
-    git(config.root, "switch", "-c", "mine")
-    git(config.root, "switch", "main")
-    write(path, "theirs\n")
-    git(config.root, "commit", "-am", "theirs")
-    git(config.root, "switch", "mine")
+def test_the_mesh_at_the_merge_base_has_the_files_of_the_branch_point(branch: Config) -> None:
+    path = branch.domains / "shop/product.odps.yaml"
     write(path, "not committed\n")
-    with merge_base_mesh(config, "main") as past:
+    with merge_base_mesh(branch, "main") as past:
         assert (past.domains / "shop/product.odps.yaml").read_text() == "first\n"
-        assert past.storage == config.storage
+        assert past.storage == branch.storage
     assert not past.root.exists()
     assert path.read_text() == "not committed\n"
 
@@ -72,21 +82,6 @@ def test_git_that_cannot_help_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     assert message("main").endswith("has no folder 'domains'; name another one with --against")
     monkeypatch.setenv("PATH", "")
     assert message("main") == "git is not installed; install it to compare with another revision"
-
-
-@pytest.fixture
-def branch(config: Config) -> Config:
-    """The mesh on the branch `mine`, whose commit is newer than one that only `main` has."""
-    path = config.domains / "shop/product.odps.yaml"
-    git(config.root, "switch", "-c", "mine")
-    git(config.root, "switch", "main")
-    write(path, "theirs\n")
-    git(config.root, "commit", "-am", "theirs")
-    git(config.root, "switch", "mine")
-    write(config.root / "mine", "")
-    git(config.root, "add", ".")
-    git(config.root, "commit", "-m", "mine")
-    return config
 
 
 def _advised(root: Path, ref: str) -> str:
