@@ -15,6 +15,7 @@ from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
 app = typer.Typer()
+_MARKS = {"info": Text("ok   ", style="green"), "warning": Text("note ", style="yellow"), "error": Text("wrong", style="red")}
 
 
 @app.command()
@@ -25,17 +26,18 @@ def check(as_json: JsonOption = False) -> None:
     context = Context.load()
     mesh = context.mesh
     findings = check_mesh(context)
+    has_errors = any(finding.severity == "error" for finding in findings)
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})
     else:
         for finding in findings:
-            console.print(Text(f"{finding.product}: {finding}", style="red"))
-        if not findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red" if finding.severity == "error" else "yellow"))
+        if not has_errors:
             size = f"{counted(len(mesh.products), 'data product')}, {counted(len(mesh.ports), 'port')}"
             console.print(f"{size}: nothing wrong", style="green")
         terminal.print_scores(scores(context))
-    if findings:
+    if has_errors:
         raise typer.Exit(1)
 
 
@@ -114,7 +116,7 @@ def doctor(as_json: JsonOption = False) -> None:
         )
     else:
         for finding in findings:
-            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
+            mark = _MARKS[finding.severity]
             console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")

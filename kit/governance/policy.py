@@ -12,7 +12,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
-    """Find all violations of the policy; none without a policy."""
+    """Find all violations of the policy, and its exemptions that exempt nothing, as warnings; none without a policy."""
     if policy is None:
         return
     for product in mesh.products:
@@ -31,7 +31,7 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
     for pattern in policy.unmasked if not mesh.broken else ():
         if pattern not in used:
             message = f"[tool.kit.policy] unmasked: '{pattern}' exempts no column that is personal and not masked"
-            yield Finding("pyproject.toml", None, None, message, "delete it")
+            yield Finding("pyproject.toml", None, None, message, "delete it when no product needs it", severity="warning")
 
 
 def has_email(product: DataProduct) -> bool:
