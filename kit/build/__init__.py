@@ -8,12 +8,13 @@ from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
-from kit.build.places import ingest_places
+from kit.build.places import forbidden, ingest_places
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
 from kit.build.published_checks import published_checks
 from kit.build.redaction import HIDDEN, personal, redact
+from kit.build.safety import safety_findings
 from kit.build.trial import Trial, trials
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
+    "forbidden",
     "ingest_places",
     "masked_with_other_key",
     "personal",
@@ -39,5 +41,6 @@ __all__ = [
     "published_checks",
     "redact",
     "refused",
+    "safety_findings",
     "trials",
 ]

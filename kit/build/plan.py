@@ -11,6 +11,7 @@ from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_places
 from kit.build.progress import Progress
+from kit.build.safety import check_safety
 from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
 from kit.ingest import IngestProcess, LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
@@ -98,8 +99,10 @@ def gather_inputs(
     """Check the request, pin the inputs and land the sources, unless `sources` were landed just now.
 
     The pinned snapshots are held against pruning until `held` is closed. Raises `KitError` when an input cannot be had:
-    an unknown parameter or partition, a port without a snapshot, a source that cannot be read, a missing masking key.
+    an unknown parameter or partition, a port without a snapshot, a source that cannot be read, a missing masking key, code that
+    is not safe.
     """
+    check_safety(config, product)
     secret = masking.key(config, product)
     parameters = assign_parameters(config, product, request.parameters)
     partitions = _partitions(config, product, request.partitions)

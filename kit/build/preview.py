@@ -9,6 +9,7 @@ from kit.build import masking
 from kit.build.places import notebook_places
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
+from kit.build.safety import check_safety
 from kit.build.workspace import Workspace
 from kit.core import Config, KitError, database, sandbox
 from kit.dbt.project import Project
@@ -28,6 +29,7 @@ def preview_model(config: Config, product: DataProduct, model: str, folder: Path
         raise KitError(f"'{product.name}' has no model '{model}'")
     if product.partitions:
         raise KitError(f"'{product.name}' is cut into partitions, and one of them is not representative of '{model}'")
+    check_safety(config, product)
     workspace = Workspace(config, product.name, folder)
     made = workspace.staging / model / "data.parquet"
     with product_lock(config, product) as held:
