@@ -44,7 +44,15 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import (
+    END_AT_ONCE,
+    HOST,
+    Processes,
+    Server,
+    end_by_interrupt,
+    free_port,
+    guarded,
+)
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
@@ -52,6 +60,7 @@ from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
 
 __all__ = [
+    "END_AT_ONCE",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
@@ -89,11 +98,11 @@ __all__ = [
     "current_commit",
     "database",
     "end_by_interrupt",
-    "end_with_parent",
     "ended_after_signal",
     "frame_types",
     "free_port",
     "git",
+    "guarded",
     "ignore_step",
     "is_failure",
     "literal",

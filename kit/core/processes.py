@@ -1,6 +1,5 @@
 """Child processes that are watched and ended together, and the servers made of them."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -18,6 +17,9 @@ from kit.core.locks import SingleInstance
 
 HOST = "127.0.0.1"
 """The address on which every server of the kit listens."""
+
+END_AT_ONCE = signal.SIGUSR1
+"""The signal that ends a `guarded` command with all its processes."""
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10
@@ -51,8 +53,8 @@ class Processes:
         with (self.logs / f"{name}.log").open("wb") as log:
             # In a session of its own: Ctrl-C reaches this process only, which then ends the others in order.
             self._running[name] = subprocess.Popen(
-                [sys.executable, *arguments], cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=end_with_parent,
+                guarded([sys.executable, *arguments]), cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
     def check(self) -> None:
@@ -76,15 +78,16 @@ class Processes:
         raise KitError(f"the {name} process did not answer within {_START_SECONDS} s; its log: {self.logs / name}.log")
 
     def stop(self, how: signal.Signals = signal.SIGINT, seconds: float = _STOP_SECONDS) -> None:
-        """Send a signal to each process, the last started first; kill those that still run after so many seconds."""
+        """Send a signal to each process, the last started first; end those that still run after so many seconds.
+
+        Their own children (run workers above all) end with them.
+        """
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(how)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
-            # Its own children (run workers above all) end with it.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.send_signal(END_AT_ONCE)
             process.wait()
 
 
@@ -127,10 +130,13 @@ class Server:
         self.processes.stop()
 
 
-def end_with_parent() -> None:
-    """Let Linux kill this process when its parent dies, which can then no longer stop it; has no effect elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def guarded(command: Sequence[str]) -> list[str]:
+    """Return the command under the guard of a program that leaves none of its processes behind, see `kit.core.guard`.
+
+    The program passes on SIGINT, SIGTERM and SIGHUP; `END_AT_ONCE` ends it with all processes of the command. When this
+    process dies, they end too. SIGKILL would end the program alone.
+    """
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
 
 
 def free_port(wanted: int) -> int:

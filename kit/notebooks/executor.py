@@ -1,15 +1,18 @@
 """Execution of an asset notebook with papermill; success is verified from the executed copy."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets
+from kit.core import NotebookError, Secrets, read_json
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
 KERNEL = "python3"
+
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def execute(
             path,
         ) from None
     except DeadKernelError:
-        raise NotebookError("the kernel died, as it does when memory runs out", path) from None
+        kernel.close()
+        raise NotebookError(_death(kernel.ended, run.executed), path) from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, RecursionError) as error:
         raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:
@@ -64,6 +68,21 @@ def execute(
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
         raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
+
+
+def _death(code: int | None, executed: Path) -> str:
+    """Return how the kernel ended, with which cell."""
+    cells = [cell for cell in read_json(executed)["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    cell = f"cell {sum(bool(cell['metadata']['papermill']['start_time']) for cell in cells)}"
+    if code is None:
+        return f"{cell} lost the connection to the kernel"
+    if code >= 0:
+        return f"{cell} ended the kernel with code {code}; do not call exit(), quit() or os._exit() in it"
+    name = signal.Signals(-code).name
+    if -code in _CRASHES:
+        return f"{cell} crashed the kernel ({name}), by an error in native code, such as that of a compiled library"
+    reason = ", as it is when memory runs out" if -code == signal.SIGKILL else ""
+    return f"the kernel was killed ({name}) in {cell}{reason}"
 
 
 def _scrub(log: Path, secrets: Secrets) -> None:

@@ -1,5 +1,6 @@
 """A private kernel with the Python of this process, for one notebook; it starts in the background."""
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -13,11 +14,13 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-from kit.core import MASK_KEY, end_with_parent
+from kit.core import END_AT_ONCE, MASK_KEY, guarded
+
+_END_SECONDS = 15
 
 
 class Kernel:
-    """One kernel process, started with this object; `close` ends it and its child processes at any time.
+    """One kernel process, started with this object; `close` ends it and all processes it has started, at any time.
 
     It works in `folder`, with the environment of this process and `environment`. Its standard output goes to `log`.
     """
@@ -33,9 +36,12 @@ class Kernel:
         variables.pop(MASK_KEY, None)  # with it, values could be found from their tokens by trying all
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
-            run_sync(self.manager.start_kernel)(
-                cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=end_with_parent
-            )
+            run_sync(self.manager.start_kernel)(cwd=str(folder), env=variables, stdout=file, stderr=file)
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code with which it ended by itself, negative for a signal; None for a kernel that `close` ended."""
+        return self.manager.ended
 
     def close(self) -> None:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
@@ -46,6 +52,19 @@ class Kernel:
 
 
 class _Manager(AsyncKernelManager):  # type: ignore[misc]
+    ended: int | None = None
+
+    async def _async_kill_kernel(self, restart: bool = False) -> None:
+        if self.has_kernel:
+            code = await self.provisioner.poll()
+            if code is not None:
+                self.ended = code
+            else:
+                self.provisioner.process.send_signal(END_AT_ONCE)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._async_wait(pollinterval=0.01), _END_SECONDS)
+        await super()._async_kill_kernel(restart)
+
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
         return _Specs()
 
@@ -55,4 +74,4 @@ class _Specs(KernelSpecManager):  # type: ignore[misc]
 
     def get_kernel_spec(self, kernel_name: str) -> Any:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
+        return KernelSpec(argv=guarded(argv), display_name=kernel_name, language="python")
