@@ -45,7 +45,17 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, describe_ending, end_by_interrupt, listens, port_socket
+from kit.core.processes import (
+    END_AT_ONCE,
+    HOST,
+    Processes,
+    Server,
+    describe_ending,
+    end_by_interrupt,
+    guarded,
+    listens,
+    port_socket,
+)
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
@@ -53,6 +63,7 @@ from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
 
 __all__ = [
+    "END_AT_ONCE",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
@@ -96,6 +107,7 @@ __all__ = [
     "ended_after_signal",
     "frame_types",
     "git",
+    "guarded",
     "ignore_step",
     "is_failure",
     "listens",
