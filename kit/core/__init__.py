@@ -5,6 +5,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 
 from kit.core import database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
+from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import MASK_KEY, Config
 from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
@@ -56,6 +57,7 @@ __all__ = [
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "NOTEBOOK",
     "AuditFailed",
     "Busy",
     "Config",
@@ -85,6 +87,7 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "calling_notebook",
     "counted",
     "current_commit",
     "database",
@@ -95,6 +98,7 @@ __all__ = [
     "free_port",
     "git",
     "ignore_step",
+    "is_attended",
     "is_failure",
     "literal",
     "lock",
