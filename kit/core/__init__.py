@@ -45,7 +45,7 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
@@ -95,11 +95,11 @@ __all__ = [
     "end_with_parent",
     "ended_after_signal",
     "frame_types",
-    "free_port",
     "git",
     "ignore_step",
     "is_attended",
     "is_failure",
+    "listens",
     "literal",
     "lock",
     "make_folder",
@@ -108,6 +108,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "port_socket",
     "read_json",
     "read_text",
     "read_yaml",
