@@ -5,6 +5,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 
 from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
+from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import MASK_KEY, Config
 from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
@@ -68,6 +69,7 @@ __all__ = [
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "NOTEBOOK",
     "AuditFailed",
     "Busy",
     "Config",
@@ -98,7 +100,11 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+<<<<<<< HEAD
     "confinement",
+=======
+    "calling_notebook",
+>>>>>>> hands
     "counted",
     "current_commit",
     "database",
@@ -109,6 +115,7 @@ __all__ = [
     "git",
     "guarded",
     "ignore_step",
+    "is_attended",
     "is_failure",
     "listens",
     "literal",
