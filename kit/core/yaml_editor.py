@@ -93,7 +93,7 @@ def with_value(path: Path, text: str, where: Where, value: Any) -> str:
     All other bytes stay. Missing mappings on the way are added. Raises `InvalidFile` for a text that is no YAML mapping,
     and where a value on the way is none.
     """
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     for depth, part in enumerate(where):
         pair = next((pair for pair in node.value if pair[0].value == str(part)), None) if _is_mapping(node) else None
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
@@ -108,9 +108,9 @@ def with_value(path: Path, text: str, where: Where, value: Any) -> str:
                 return text
             for outer in reversed(rest):
                 value = {str(outer): value}
-            return _with_key(text, node, str(part), value) if pair is None else _replaced(text, *pair, value)
+            return _with_key(text, node, str(part), value) if pair is None else _replaced(text, pair[0], pair[1], value)
         if not rest:
-            return _without(text, node, *pair) if value is None else _replaced(text, *pair, value)
+            return _without(text, node, *pair) if value is None else _replaced(text, pair[0], pair[1], value)
         node = pair[1]
     return text
 
