@@ -61,7 +61,7 @@ from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
-from kit.core.yaml_writer import appended
+from kit.core.yaml_editor import appended, with_value
 
 __all__ = [
     "END_AT_ONCE",
@@ -140,6 +140,7 @@ __all__ = [
     "time_id",
     "to_json",
     "why_it_may_pass",
+    "with_value",
     "write_durably",
     "yaml_writer",
 ]
