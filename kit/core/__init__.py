@@ -100,11 +100,8 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
-<<<<<<< HEAD
-    "confinement",
-=======
     "calling_notebook",
->>>>>>> hands
+    "confinement",
     "counted",
     "current_commit",
     "database",
