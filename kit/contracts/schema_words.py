@@ -22,15 +22,17 @@ def describe(error: "ValidationError", whole: Mapping[str, Any]) -> tuple[Where,
     """Return the place of a violation of the schema `whole` and a sentence about it."""
     error = _decisive(error)
     where: list[str | int] = [*error.absolute_path]
+    value: Any = error.instance
+    schema: Any = error.schema
+    limit: Any = error.validator_value
     if error.validator == "unevaluatedProperties":  # its path ends with the unknown field
-        return where, _unknown(str(where[-1]), error.instance, error.schema, whole)
+        return where, _unknown(str(where[-1]), value, schema, whole)
     if error.validator == "additionalProperties":
-        name = next(name for name in error.instance if name not in error.schema["properties"])
-        return [*where, name], _unknown(name, error.instance, error.schema, whole)
-    limit = error.validator_value
+        name = next(name for name in value if name not in schema["properties"])
+        return [*where, name], _unknown(name, value, schema, whole)
     if error.validator in ("oneOf", "anyOf"):
         limit = [each | whole["$defs"].get(each.get("$ref", "").removeprefix("#/$defs/"), {}) for each in limit]
-    return where, WORDS.get(str(error.validator), _other)(error.instance, limit, error.schema)
+    return where, WORDS.get(str(error.validator), _other)(value, limit, schema)
 
 
 def _decisive(error: "ValidationError") -> "ValidationError":

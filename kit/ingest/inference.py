@@ -78,12 +78,9 @@ class RawFile:
             texts = [column for column, kind in types.items() if kind == "varchar"]
             asked = questions(table, texts)
             asked |= odd_texts(table, [column for column in texts if column not in asked])
-            if len(texts) == len(types) and self.csv.header_line is None:
-                column = texts[0]
+            if len(texts) == len(types) and not asked and self.csv.header_line is None:
                 doubt = f"{listed([self.names[name] for name in texts])} in the first line are taken as names, not as a row"
-                asked[column] = "; ".join(
-                    filter(None, (f"{doubt}. Right? If not, write a line with names above it", asked.get(column)))
-                )
+                asked[texts[0]] = f"{doubt}. Right? If not, write a line with names above it"
             return asked
 
     def _refuse_values_as_names(self, table: CsvTable, types: Mapping[str, str]) -> None:

@@ -115,7 +115,8 @@ def _changed(store: Store, snapshot: Snapshot, shown: str | None) -> list[str | 
     before: dict[str, str] = {}
     if shown in store.versions(snapshot.product) and shown != snapshot.version:
         before = store.snapshot(snapshot.product, str(shown)).manifest["partitions"]
-    return [key for key, fingerprint in now.items() if before.get(key) != fingerprint] or list(now)[-1:]
+    changed: list[str | None] = [key for key, fingerprint in now.items() if before.get(key) != fingerprint]
+    return changed or [*now][-1:]
 
 
 def _forget_others(snapshot: Snapshot, keys: Iterable[dg.AssetKey], instance: dg.DagsterInstance) -> None:

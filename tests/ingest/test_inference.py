@@ -140,15 +140,12 @@ def test_the_first_line_of_a_file_of_texts_may_be_a_row(tmp_path: Path) -> None:
     )
     assert asked(tmp_path, texts) == {"n9e": question}
     assert asked(tmp_path, texts, headerLine=1) == {}
-    assert next(iter(asked(tmp_path, "name\nAnna\nNA\n").values())).endswith(
-        "above it; does 'NA' mean that a value is missing? Then declare nullMarkers: [\"NA\"] in csv"
-    )
     assert asked(tmp_path, "id,name\n1,Anna\n2,Bert\n") == {}
 
 
 def test_a_header_that_is_repeated_is_no_value(tmp_path: Path) -> None:
     repeated = asked(tmp_path, "id,name\n1,Anna\n2,Bert\n3,Carl\nid,name\n4,Dora\n")
-    assert repeated["id"].endswith(
+    assert repeated["id"] == (
         "is 'id' on line 5 a row of the table? All 4 other values are whole numbers; without that line they have this type"
     )
 
