@@ -44,7 +44,7 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
@@ -92,10 +92,10 @@ __all__ = [
     "end_with_parent",
     "ended_after_signal",
     "frame_types",
-    "free_port",
     "git",
     "ignore_step",
     "is_failure",
+    "listens",
     "literal",
     "lock",
     "make_folder",
@@ -104,6 +104,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "port_socket",
     "read_json",
     "read_text",
     "read_yaml",
