@@ -185,7 +185,7 @@ def format_warnings(rows: Iterable[PortStatus]) -> list[str]:
     """Return a line for each product that was rolled back, is not confirmed, or is outdated."""
     products = {row.product.name: row for row in rows}
     lines = [f"{name}: {text}" for name, row in products.items() if (text := row.describe_confirmation())]
-    outdated = {row.product.name: row.describe_outdated() for row in rows if row.outdated}
+    outdated = {row.product.name: row.describe_outdated() for row in rows if row.inputs}
     return lines + [f"{name}: {text}; run `kit run {name}`" for name, text in outdated.items()]
 
 
