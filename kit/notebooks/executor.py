@@ -44,7 +44,7 @@ def execute(
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
-        failure.exception = error.ename
+        failure.exception, failure.value = error.ename, error.evalue
         raise failure from None
     except CellTimeoutError:
         raise NotebookError(
