@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from kit.dbt.project import Project
@@ -82,3 +83,9 @@ DEMO: list[tuple[str, str, tuple[str, ...]]] = [
     ),
     ("marketing.promotion_weeks", "port", ("orders.order_lines", "marketing.stg_promotions")),
 ]
+
+
+def test_a_table_is_behind_those_it_reads_whatever_order_they_are_declared_in(small: SmallMesh) -> None:
+    shop = small.product("shop")
+    turned = replace(shop, ports=tuple(reversed(shop.ports)))
+    assert [node.table for node in product_nodes(turned, Project.read(shop.folder))] == ["raw.sales", "sales", "totals"]
