@@ -122,6 +122,20 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
     return LandedSource(source.name, digest, target, rows, delivered or _modified(target))
 
 
+def delivered_file(product: DataProduct, source: str, folder: Path) -> Path:
+    """Call the function of a source, which may have no contract yet; return the file it names, or its frame below `folder`.
+
+    Raises `IngestError`.
+    """
+    label = f"{product.name}.raw.{source}"
+    returned = _call(product, source)
+    data = returned.data if isinstance(returned, Delivery) else returned
+    if isinstance(data, str | os.PathLike):
+        return _file(label, product.folder, data)
+    _write_loose(label, data, folder / f"{source}.parquet")
+    return folder / f"{source}.parquet"
+
+
 def _modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
@@ -224,26 +238,31 @@ def _load(path: Path, name: str) -> ModuleType:
 
 
 def _write_frame(label: str, schema: FileSchema, frame: Any, target: Path) -> None:
+    loose = target.with_suffix(".loose.parquet")
+    try:
+        _write_loose(label, frame, loose)
+        convert(f"{label}: the frame", schema, loose, target)
+    finally:
+        loose.unlink(missing_ok=True)
+
+
+def _write_loose(label: str, frame: Any, target: Path) -> None:
+    """Write a polars frame in its own types."""
     write = getattr(frame, "sink_parquet", None) or getattr(frame, "write_parquet", None)
     if write is None or type(frame).__module__.partition(".")[0] != "polars":
         kind = type(frame)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise IngestError(f"{label}: returned {'nothing' if frame is None else f'a {name}'}; return a path or a polars frame")
-    loose = target.with_suffix(".loose.parquet")
     try:
-        try:
-            problems = list(frame_types.misfits(frame.lazy().collect_schema()))
-            if not problems:
-                write(loose)
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            raise IngestError(f"{label}: the frame cannot be written: {_brief(error)}") from error
-        if problems:
-            raise IngestError(f"{label}: the frame: {'; '.join(problems[:3])}")
-        convert(f"{label}: the frame", schema, loose, target)
-    finally:
-        loose.unlink(missing_ok=True)
+        problems = list(frame_types.misfits(frame.lazy().collect_schema()))
+        if not problems:
+            write(target)
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        raise IngestError(f"{label}: the frame cannot be written: {_brief(error)}") from error
+    if problems:
+        raise IngestError(f"{label}: the frame: {'; '.join(problems[:3])}")
 
 
 def _brief(error: BaseException) -> str:

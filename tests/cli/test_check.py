@@ -136,7 +136,8 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
 
 def test_a_proposal_is_printed_and_fails_nothing(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    policy = '[tool.kit.policy]\nowner_email = false\nclassified = false\nkeys = false\nservice_levels = []\nnames = {port = "mart_.*"}\n'
+    policy = "[tool.kit.policy]\nowner_email = false\nclassified = false\nkeys = false\nservice_levels = []\n"
+    policy += 'names = {port = "mart_.*"}\n'
     with (small.root / "pyproject.toml").open("a") as file:
         file.write(policy)
     done = CliRunner().invoke(app, ["check"])
