@@ -126,10 +126,9 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
     files = _source(product, source, raw, typed)
     mart = templates.mart(typed.columns, key, f"ref('stg_{source}')")
-    contract = {f"contracts/{port}.odcs.yaml": typed.contract}
-    return replace(
-        files, output=output_entry(product, port, "dbt"), files={**contract, **files.files, f"models/marts/{port}.sql": mart}
-    )
+    texts = {f"contracts/{port}.odcs.yaml": typed.contract, **files.files, f"models/marts/{port}.sql": mart}
+    texts = dict(sorted(texts.items(), key=lambda item: isinstance(item[1], Path)))
+    return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
 def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002

@@ -61,7 +61,7 @@ def test_a_project_becomes_a_product_that_is_built_and_checked(small: SmallMesh,
     sources = read_text(folder / "transform/staging/_sources.yml")
     assert "  # The till writes it once a night.\n  - name: till\n    schema: raw\n    tables:" in sources
     assert "        identifier: raw_menu\n" in sources
-    assert "select * replace (cast(teas as bigint) as teas) from final\norder by guest_id\n" in read_text(
+    assert "select\n    * replace (\n        cast(teas as bigint) as teas\n    )\nfrom final\norder by guest_id\n" in read_text(
         folder / "transform/guests.sql"
     )
     nodes = lineage(small.mesh)
