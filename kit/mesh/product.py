@@ -127,7 +127,8 @@ class DataProduct:
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
             hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
+            is_pytest = parts[0] == "tests" and path.suffix == ".py"  # the SQL beside it is dbt's and can stop a build
+            if path.is_file() and not hidden and not is_pytest and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
                 digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
         return digest.hexdigest()
 

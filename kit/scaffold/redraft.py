@@ -10,7 +10,7 @@ from typing import Any
 from kit.build import preview_model, preview_notebook
 from kit.contracts import Finding
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
-from kit.ingest import delivered_file
+from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.port_source import raw_file, source_contract, typed_contract
@@ -91,7 +91,8 @@ def _unfinished(context: Context, name: str, *, sources: bool = True) -> DataPro
 def _parquet(context: Context, name: str, port: str, files: Sequence[Path]) -> Iterator[Sequence[Path]]:
     """Yield the Parquet files that hold the rows of a port."""
     if files:
-        yield files
+        with TemporaryDirectory(prefix="kit-") as folder:
+            yield [_typed(path, Path(folder) / f"{number}.parquet") for number, path in enumerate(files)]
         return
     config = context.config
     held: list[Path] = []
@@ -114,6 +115,19 @@ def _parquet(context: Context, name: str, port: str, files: Sequence[Path]) -> I
         except KitError as error:
             raise _not_drafted(name, port, error, held) from None
         yield [made]
+
+
+def _typed(path: Path, target: Path) -> Path:
+    """Write the rows of a Parquet file in the types in which a source would land them; raises `KitError`."""
+    if path.suffix.lower() != ".parquet":
+        raise KitError(f"{path} is no Parquet file; `kit new port PRODUCT.PORT --from FILE` drafts a contract for a CSV file")
+    raw = RawFile.from_path(path)
+    if renamed := [name for proposed, name in raw.names.items() if proposed != name]:
+        raise KitError(
+            f"{path}: the column '{renamed[0]}' cannot be promised; rename it with a-z, 0-9 and _, a letter first, at most 63"
+        )
+    raw.write(target)
+    return target
 
 
 def _not_drafted(product: str, port: str, error: KitError, held: Sequence[Path]) -> KitError:
