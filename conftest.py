@@ -76,8 +76,6 @@ def _published(config: pytest.Config) -> Path:
         built, _ = _first_run(config)
         storage = _temporary(config) / "published"
         shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
-        for folder in (storage / "products").glob("*"):
-            Store(storage).repair_catalogs(folder.name)
         config.stash[_PUBLISHED] = storage
     return config.stash[_PUBLISHED]
 

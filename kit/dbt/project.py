@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,6 +78,7 @@ def _read(folder: Path) -> Project:
         for path, place in files_below(top)
         if path.suffix in (".yml", ".yaml")
     ]
+    tables = source_tables(data for _, data in documents)
     nodes: dict[str, list[Model]] = {"models": [], "seeds": []}
     tests: list[ProjectTest] = []
     for kind, tops, suffix in (("models", model_folders, ".sql"), ("seeds", seed_folders, ".csv")):
@@ -85,6 +86,7 @@ def _read(folder: Path) -> Project:
         for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
             yaml_place, entry = entries.get(path.stem, (None, {}))
             reads, config = _template(path) if kind == "models" else ((), {})
+            reads = tuple(dict.fromkeys(".".join(tables.get(name, (name,))) for name in reads))
             if _enabled(_settings(settings, kind, (*place, path.stem)), entry.get("config"), config):
                 nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads))
                 if yaml_place is not None:
@@ -105,6 +107,18 @@ def _read(folder: Path) -> Project:
     return Project((*nodes["seeds"], *nodes["models"]), tuple(tests))
 
 
+def source_tables(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return the schema and the name in it of every table that is declared as a source, by `SOURCE.TABLE`."""
+    return {
+        f"{source.get('name')}.{table.get('name')}": (
+            str(source.get("schema") or source.get("name")), str(table.get("identifier") or table.get("name"))
+        )
+        for data in documents
+        for source in mappings(data.get("sources"))
+        for table in mappings(source.get("tables"))
+    }  # fmt: skip
+
+
 def singular_tests(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield the files of tests that are a query, each with the folders between."""
     for part in folder_names(settings, "test-paths", "tests"):
@@ -120,12 +134,11 @@ def _generic_tests(entry: dict[str, Any], table: str, settings: Mapping[str, Any
     for column, owner in owners:
         items = owner.get("data_tests") or owner.get("tests")
         for item in items if isinstance(items, list) else ():
-            test = _test_fields(item)
+            test = test_fields(item)
             if not test.get("test_name") or not _enabled(settings, test.get("config"), test) or is_contract_test(item):
                 continue
             kind = str(test["test_name"]).rpartition(".")[2]
-            arguments = {key: value for key, value in test.items() if key not in _NOT_ARGUMENTS}
-            arguments |= _mapping(test.get("arguments"))
+            arguments = test_arguments(test)
             severity = _severity(settings, test.get("config"), test)
             name = test_name(kind, column or arguments.get("column_name"), arguments)
             yield ProjectTest(name, table, severity, str(test.get("description") or ""))
@@ -133,10 +146,15 @@ def _generic_tests(entry: dict[str, Any], table: str, settings: Mapping[str, Any
 
 def is_contract_test(item: object) -> bool:
     """Return whether an item of `data_tests` is generated from a contract, by its own tags."""
-    return TAG in (_mapping(_test_fields(item).get("config")).get("tags") or ())
+    return TAG in (_mapping(test_fields(item).get("config")).get("tags") or ())
 
 
-def _test_fields(item: object) -> dict[str, Any]:
+def test_arguments(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments in the fields of a test, which older projects write beside its other fields."""
+    return {key: value for key, value in fields.items() if key not in _NOT_ARGUMENTS} | _mapping(fields.get("arguments"))
+
+
+def test_fields(item: object) -> dict[str, Any]:
     """Return the fields of an item of `data_tests`: `KIND`, `{KIND: {…}}` or `{test_name: KIND, …}`."""
     test = {"test_name": item} if isinstance(item, str) else _mapping(item)
     if "test_name" not in test and len(test) == 1:

@@ -16,11 +16,12 @@ from dagster._core.utils import is_valid_email
 if TYPE_CHECKING:
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted",
-    "is_valid_email", "open_instance", "web_app",
+    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run",
+    "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -51,6 +52,10 @@ retention:
 
 def __getattr__(name: str) -> Any:
     """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
+    if name == "SqlEventLogStorageTable":
+        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+
+        return SqlEventLogStorageTable
     if name != "SqliteEventLogStorage":
         raise AttributeError(name)
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -117,13 +122,13 @@ def asset_job(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.
 
 
 @contextmanager
-def web_app(home: str, path_prefix: str, host: str, code_port: int, location: str) -> Iterator[Any]:
-    """Yield the ASGI application of Dagster's web UI, below a path, for the code server that listens on `code_port`."""
+def web_app(home: str, path_prefix: str, code_socket: Path, location: str) -> Iterator[Any]:
+    """Yield the ASGI application of Dagster's web UI, below a path, for the code server that listens on `code_socket`."""
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    code_server = GrpcServerTarget(host=host, port=code_port, socket=None, location_name=location)
+    code_server = GrpcServerTarget(host="localhost", port=None, socket=str(code_socket), location_name=location)
     with dg.DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code_server) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
         yield create_app_from_workspace_process_context(workspace, path_prefix, lifespan=_lifespan)

@@ -18,6 +18,7 @@ import typer.main
 
 from kit.cli.main import app
 from kit.contracts.contract import Contract
+from kit.storage import read_current
 from tests.conftest import ROOT
 from tests.system.test_imports import ORDER, imports
 
@@ -159,6 +160,11 @@ def test_the_example_of_a_contract_has_every_kind_of_rule(tmp_path: Path) -> Non
         "finite", "refers_to", "row_count", "query_returns", "returns_no_rows",
     }  # fmt: skip
     assert {rule.response for rule in contract.rules} == {"block", "quarantine", "warn"}
+
+
+@of_release
+def test_the_sql_of_the_readme_is_that_of_the_kit() -> None:
+    assert f"```sql\n{read_current('.mesh/products/orders', 'daily_sales')}\n```" in (ROOT / "README.md").read_text()
 
 
 @of_release

@@ -129,7 +129,6 @@ def test_plain_intake_reads_every_port_through_the_committed_catalogs(published:
         shutil.copy(ROOT / path, tmp_path / path)
     store, rows = Store(storage), {}
     for name in PRODUCTS:
-        store.repair_catalogs(name)
         snapshot = store.current(name)
         assert snapshot is not None, f"{name} is not published"
         rows |= {f"{name}.{port}": [entry["rows"]] * 2 for port, entry in snapshot.manifest["ports"].items()}

@@ -1,0 +1,39 @@
+"""The files that the code of a product may open in a build."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kit.contracts import place_of
+from kit.core import Config, IngestError, Places
+from kit.mesh import DataProduct, folders
+from kit.storage import index
+
+
+def forbidden(config: Config, product: str) -> dict[Path, str]:
+    """Return the folders whose files a product must not read, with a description of each."""
+    others = {folder: f"the folder of '{folder.name}'" for folder in folders(config.domains) if folder.name != product}
+    return {**others, config.storage: "the storage of the mesh"}
+
+
+def notebook_places(config: Config, product: str, folder: Path, tables: Iterable[Path]) -> Places:
+    """Return the files that a notebook may open: its domain `folder`, its `tables`, and what `kit.open()` shows."""
+    read = (*tables, config.root / "pyproject.toml", config.storage / index.INDEX)
+    return Places(read, (folder,), tuple(forbidden(config, product)))
+
+
+def ingest_places(config: Config, product: DataProduct) -> Places:
+    """Return the files that `ingest.py` may open: its domain folder, and what the contracts of its sources declare.
+
+    Raises `IngestError` for a declared place that a product must not read.
+    """
+    hidden, read = forbidden(config, product.name), []
+    for source in product.sources:
+        for text in source.contract.reads:
+            place = place_of(text, product.folder)
+            owner = next((name for folder, name in hidden.items() if place.resolve().is_relative_to(folder.resolve())), None)
+            if owner:
+                raise IngestError(
+                    f"reads '{text}', which is in {owner}; declare a port of it as an input", source.contract.path
+                )
+            read.append(place)
+    return Places(tuple(read), (product.folder,), tuple(hidden))
