@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(option, "nbval", False) or getattr(option, "nbval_lax", False):
         option.nbval_current_env = option.nbval_current_env or option.nbval_kernel_name is None
         option.nbval_sanitize_with = option.nbval_sanitize_with or str(SANITIZE)
+        from nbval.kernel import RunningKernel
+
+        RunningKernel.execute_cell_input = _execute_with_history
+
+
+def _execute_with_history(kernel: Any, source: str, allow_stdin: bool | None = None) -> str:
+    """As nbval does, and as by hand: without history IPython shows the value of a cell that ends in a semicolon."""
+    return kernel.kc.execute(source, allow_stdin=allow_stdin, stop_on_error=False)  # type: ignore[no-any-return]
 
 
 @pytest.hookimpl(tryfirst=True)  # before the selection by markers
