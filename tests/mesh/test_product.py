@@ -366,11 +366,21 @@ def test_a_contract_may_be_a_link_within_the_folder(small: SmallMesh) -> None:
 def test_the_code_digest_changes_with_what_is_published_only(small: SmallMesh) -> None:
     shop = load(small, "shop")
     before = shop.code_digest()
-    for name in ("README.md", "catalog.yaml", "target/x.sql", "logs/dbt.log", ".hidden/x", "models/__pycache__/x.pyc"):
+    for name in (
+        "README.md",
+        "catalog.yaml",
+        "target/x.sql",
+        "logs/dbt.log",
+        ".hidden/x",
+        "tests/test_x.py",
+        "models/__pycache__/x.pyc",
+    ):
         write(shop.folder / name, "x")
     assert shop.code_digest() == before
-    write(shop.folder / "models/README.md", "x")
-    assert shop.code_digest() != before
+    for name in ("models/README.md", "tests/no_rows.sql"):
+        write(shop.folder / name, "x")
+        assert shop.code_digest() != before
+        before = shop.code_digest()
 
 
 def test_the_code_digest_tells_where_text_stands(small: SmallMesh) -> None:
