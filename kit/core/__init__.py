@@ -50,8 +50,9 @@ from kit.core.processes import (
     Processes,
     Server,
     end_by_interrupt,
-    free_port,
     guarded,
+    listens,
+    port_socket,
 )
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
@@ -100,11 +101,11 @@ __all__ = [
     "end_by_interrupt",
     "ended_after_signal",
     "frame_types",
-    "free_port",
     "git",
     "guarded",
     "ignore_step",
     "is_failure",
+    "listens",
     "literal",
     "lock",
     "make_folder",
@@ -113,6 +114,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "port_socket",
     "read_json",
     "read_text",
     "read_yaml",
