@@ -19,10 +19,10 @@ from kit.storage.partition_inputs import (
     table_contents,
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
-from kit.storage.retention import prune
+from kit.storage.retention import prune, retain
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
 from kit.storage.status import (
     PortState,
     PortStatus,
@@ -74,7 +74,9 @@ __all__ = [
     "product_facts",
     "prune",
     "read_partitions",
+    "retain",
     "serving_port",
+    "shared",
     "statuses",
     "table_contents",
 ]
