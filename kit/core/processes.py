@@ -25,6 +25,7 @@ _START_SECONDS = 120
 _STOP_SECONDS = 10
 _WATCH_SECONDS = 0.3
 _LOG_LINES = 12
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
 def end_by_interrupt() -> None:
@@ -136,6 +137,16 @@ def guarded(command: Sequence[str]) -> list[str]:
     process dies, they end too. SIGKILL would end the program alone.
     """
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
+
+
+def describe_ending(code: int) -> str:
+    """Return how a process of domain code ended that was not to end, by its return code."""
+    if code >= 0:
+        return f"exit code {code}, as exit(), quit() and os._exit() give it; take them out"
+    name = signal.Signals(-code).name
+    if -code in _CRASHES:
+        return f"crashed ({name}), by an error in native code, such as that of a compiled library"
+    return f"killed ({name})" + (", as it is when memory runs out" if -code == signal.SIGKILL else "")
 
 
 def port_socket(wanted: int) -> socket.socket:

@@ -83,10 +83,10 @@ class Lab(Server):
 
     def _listens(self) -> bool:
         """Whether the server listens, by the file that it writes then; its port may be another one than was asked for."""
-        for facts in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
-            with suppress(InvalidFile):  # another server may just be writing or removing its own
-                server = read_json(facts)
-                if server.get("token") == self._token:
+        for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+            with suppress(InvalidFile):
+                server = read_json(path)
+                if server["token"] == self._token:
                     self.address = f"http://{HOST}:{server['port']}/?token={self._token}"
                     return True
         return False

@@ -1,18 +1,15 @@
 """Execution of an asset notebook with papermill; success is verified from the executed copy."""
 
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets, read_json
+from kit.core import NotebookError, Secrets, describe_ending, read_json
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
 KERNEL = "python3"
-
-_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def execute(
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
-        failure.exception = error.ename
+        failure.exception, failure.value = error.ename, error.evalue
         raise failure from None
     except CellTimeoutError:
         raise NotebookError(
@@ -76,13 +73,7 @@ def _death(code: int | None, executed: Path) -> str:
     cell = f"cell {sum(bool(cell['metadata']['papermill']['start_time']) for cell in cells)}"
     if code is None:
         return f"{cell} lost the connection to the kernel"
-    if code >= 0:
-        return f"{cell} ended the kernel with code {code}; do not call exit(), quit() or os._exit() in it"
-    name = signal.Signals(-code).name
-    if -code in _CRASHES:
-        return f"{cell} crashed the kernel ({name}), by an error in native code, such as that of a compiled library"
-    reason = ", as it is when memory runs out" if -code == signal.SIGKILL else ""
-    return f"the kernel was killed ({name}) in {cell}{reason}"
+    return f"{cell} ended the kernel: {describe_ending(code)}"
 
 
 def _scrub(log: Path, secrets: Secrets) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.core import Places
 from kit.core.errors import NotebookError
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
@@ -26,7 +27,9 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
-    execution = NotebookRun(path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet")
+    execution = NotebookRun(
+        path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet", Places(write=(path.parent,))
+    )
     with KernelPool([execution]) as kernels:
         execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
     return execution.executed
@@ -53,16 +56,16 @@ def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
         (["x = 1", "x / 0"], "cell 3 failed: ZeroDivisionError: division by zero"),
         (["import sys; sys.exit(0)", "x = 1"], "stopped before its end, 1 cells were not run; do not call exit() in it"),
         (["import sys; sys.exit(3)"], "cell 2 failed: SystemExit: 3"),
-        (["exit()", "x = 1"], "cell 2 ended the kernel with code 0; do not call exit(), quit() or os._exit() in it"),
-        (["x = 1", "import os; os._exit(4)"], "cell 3 ended the kernel with code 4; do not call exit(), "),
+        (["exit()", "x = 1"], "cell 2 ended the kernel: exit code 0, as exit(), quit() and os._exit() give it; take them out"),
+        (["x = 1", "import os; os._exit(4)"], "cell 3 ended the kernel: exit code 4, as "),
         (
             ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
-            "the kernel was killed (SIGKILL) in cell 2, as it is when memory runs out",
+            "cell 2 ended the kernel: killed (SIGKILL), as it is when memory runs out",
         ),
-        (["import os, signal; os.kill(os.getpid(), signal.SIGTERM)"], "the kernel was killed (SIGTERM) in cell 2"),
+        (["import os, signal; os.kill(os.getpid(), signal.SIGTERM)"], "cell 2 ended the kernel: killed (SIGTERM)"),
         (
             ["import ctypes; ctypes.string_at(0)"],
-            "cell 2 crashed the kernel (SIGSEGV), by an error in native code, such as that of a compiled library",
+            "cell 2 ended the kernel: crashed (SIGSEGV), by an error in native code, such as that of a compiled library",
         ),
         (
             ["import time; time.sleep(600)"],
