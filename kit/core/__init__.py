@@ -3,7 +3,7 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
+from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import MASK_KEY, Config
@@ -114,6 +114,7 @@ __all__ = [
     "ignore_step",
     "is_attended",
     "is_failure",
+    "landlock",
     "listens",
     "literal",
     "lock",
