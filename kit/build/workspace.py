@@ -12,7 +12,7 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import AuditFailed, Config, Secrets, counted, database
+from kit.core import AuditFailed, Config, Secrets, counted, database, sandbox
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -134,9 +134,12 @@ class Workspace:
         target = self.folder / "dbt" / key if key else self.folder / "dbt"
         with self.progress.timed(self.product, "dbt") as set_result:
             inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
-            result = transform(
-                product, self.database, inputs, self.staging, target, self.progress.step, set_port_aside, key, only
-            )
+            try:
+                result = transform(
+                    product, self.database, inputs, self.staging, target, self.progress.step, set_port_aside, key, only
+                )
+            finally:
+                _keep_compiled(target)
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
@@ -238,7 +241,14 @@ class Workspace:
         """Delete all tables that were made; compiled SQL and executed notebooks stay."""
         for folder in (self.staging, self.folder / RAW, self.folder / _INPUTS, self.folder / MADE):
             shutil.rmtree(folder, ignore_errors=True)
-        self.database.unlink(missing_ok=True)
+        sandbox.discard(self.database)
+
+
+def _keep_compiled(target: Path) -> None:
+    """Delete what dbt leaves beside the compiled SQL: its manifest and parser cache are a hundred times as large."""
+    for path in target.iterdir() if target.is_dir() else ():
+        if path.name != "compiled":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def in_partition(key: str | None) -> str:
