@@ -46,7 +46,7 @@ from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
-from kit.core.text import counted, place, short, table_lines
+from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
@@ -56,6 +56,7 @@ __all__ = [
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "PLAIN",
     "AuditFailed",
     "Busy",
     "Config",
@@ -88,6 +89,7 @@ __all__ = [
     "counted",
     "current_commit",
     "database",
+    "encodable",
     "end_by_interrupt",
     "end_with_parent",
     "ended_after_signal",
@@ -116,6 +118,7 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
+    "visible",
     "why_it_may_pass",
     "write_durably",
     "yaml_writer",

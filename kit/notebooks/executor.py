@@ -41,6 +41,7 @@ def execute(
             _escaped(path), _escaped(run.executed), parameters=dict(parameters), engine_name=ENGINE, kernel_name=KERNEL,
             language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
             output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
+            autosave_cell_every=0,  # within a cell, a secret can be in two parts of its output
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
