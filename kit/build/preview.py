@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from kit.build import masking
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
 from kit.build.workspace import Workspace
-from kit.core import Config, KitError, database, sandbox
+from kit.core import Config, KitError, database, mask_key_hidden, sandbox
 from kit.dbt.project import Project
 from kit.mesh import DataProduct, parameters
 from kit.notebooks import KernelPool, NotebookRun
@@ -51,7 +50,7 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
     """
     store = Store(config.storage)
     parameters(path)  # raises for invalid ones before a kernel starts
-    with tempfile.TemporaryDirectory(prefix="kit-") as folder, ExitStack() as held, masking.mask_key_hidden():
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder, ExitStack() as held, mask_key_hidden():
         workspace = Workspace(config, product, Path(folder))
         providers = {item.partition(".")[0] for item in reads}
         snapshots = {name: held.enter_context(store.open(name)) for name in sorted(providers)}

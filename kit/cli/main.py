@@ -11,7 +11,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import PLAIN, KitError, __version__, short
+from kit.core import PLAIN, KitError, __version__, mask_key_hidden, short
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -49,7 +49,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=PLAIN)  # the texts of help and usage errors are not those of `console`
     try:
-        app()
+        with mask_key_hidden():
+            app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None

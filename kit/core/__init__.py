@@ -5,7 +5,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 
 from kit.core import database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
-from kit.core.config import MASK_KEY, Config
+from kit.core.config import Config
 from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
@@ -42,6 +42,7 @@ from kit.core.files import (
 from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
+from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
@@ -93,6 +94,7 @@ __all__ = [
     "end_by_interrupt",
     "end_with_parent",
     "ended_after_signal",
+    "erase_mask_key",
     "frame_types",
     "free_port",
     "git",
@@ -102,6 +104,7 @@ __all__ = [
     "lock",
     "make_folder",
     "mappings",
+    "mask_key_hidden",
     "merge_base_mesh",
     "normal_type",
     "parse_yaml",

@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from kit.core.config import MASK_KEY, Config
+from kit.core.config import Config
 from kit.core.errors import ConfigError
+from kit.core.mask_key import MASK_KEY
 
 SHORTEST = 6
 """Minimum length of a secret in characters; a shorter value would match ordinary text."""

@@ -30,7 +30,7 @@ class Kernel:
         transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
         self.manager = _Manager(config=Config(KernelManager=transport))
         variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
-        variables.pop(MASK_KEY, None)  # with it, values could be found from their tokens by trying all
+        variables.pop(MASK_KEY, None)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
             run_sync(self.manager.start_kernel)(

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from kit.core.config import MASK_KEY, Config
+from kit.core.config import Config
 from kit.core.errors import ConfigError, NotebookError
+from kit.core.mask_key import MASK_KEY
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
 from kit.notebooks.kernel_pool import KernelPool, NotebookRun

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kit.core.config import MASK_KEY
+from kit.core.mask_key import MASK_KEY
 from kit.notebooks.kernel import Kernel
 
 
