@@ -45,7 +45,7 @@ from kit.core.locks import SingleInstance, lock
 from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
 from kit.core.secrets import Secrets
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
@@ -96,10 +96,10 @@ __all__ = [
     "ended_after_signal",
     "erase_mask_key",
     "frame_types",
-    "free_port",
     "git",
     "ignore_step",
     "is_failure",
+    "listens",
     "literal",
     "lock",
     "make_folder",
@@ -109,6 +109,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "port_socket",
     "read_json",
     "read_text",
     "read_yaml",
