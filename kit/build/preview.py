@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from kit.build.places import notebook_places
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
 from kit.build.workspace import Workspace
@@ -55,7 +56,9 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
         providers = {item.partition(".")[0] for item in reads}
         snapshots = {name: held.enter_context(store.open(name)) for name in sorted(providers)}
         workspace.add_inputs({item: Pin(item, snapshots[item.partition(".")[0]]) for item in reads})
-        run = NotebookRun(path, port, port, workspace.folder, workspace.folder / "made.parquet")
+        tables = [file for files in workspace.tables.values() for file in files]
+        places = notebook_places(config, product, path.parent, tables)
+        run = NotebookRun(path, port, port, workspace.folder, workspace.folder / f"{port}.parquet", places)
         with KernelPool([run]) as kernels:
             workspace.run_notebook(run, reads, {}, kernels, config.notebook_output_mb)
         yield run.staged

@@ -3,9 +3,10 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import database, frame_types, git, sandbox, yaml_writer
+from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.config import Config
+from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
@@ -45,7 +46,7 @@ from kit.core.locks import SingleInstance, lock
 from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
+from kit.core.processes import HOST, Processes, Server, describe_ending, end_by_interrupt, listens, port_socket
 from kit.core.secrets import Secrets
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
@@ -72,6 +73,7 @@ __all__ = [
     "NotATable",
     "NotPublished",
     "NotebookError",
+    "Places",
     "Policy",
     "Processes",
     "PublishConflict",
@@ -87,12 +89,13 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "confinement",
     "counted",
     "current_commit",
     "database",
+    "describe_ending",
     "encodable",
     "end_by_interrupt",
-    "end_with_parent",
     "ended_after_signal",
     "erase_mask_key",
     "frame_types",

@@ -140,6 +140,15 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def describe_ending(code: int) -> str:
+    """Return how a process of domain code ended that was not to end, by its return code."""
+    if code >= 0:
+        return f"exit code {code}, as os._exit() gives; take that out"
+    if -code == signal.SIGKILL:
+        return "killed, as the system does when memory runs out"
+    return f"crashed with {signal.Signals(-code).name}, a fault of a library in C or Rust"
+
+
 def port_socket(wanted: int) -> socket.socket:
     """Return a socket bound to `wanted`, if no process has this port, else to any free port of loopback.
 

@@ -54,7 +54,7 @@ def execute(
             path,
         ) from None
     except DeadKernelError:
-        raise NotebookError("the kernel died, as it does when memory runs out", path) from None
+        raise NotebookError(f"a cell ended the kernel: {kernel.ending}", path) from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, RecursionError) as error:
         raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:

@@ -1,7 +1,7 @@
-"""A private kernel with the Python of this process, for one notebook; it starts in the background."""
+"""A private and confined kernel with the Python of this process, for one notebook; it starts in the background."""
 
 import contextlib
-import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -13,36 +13,41 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-from kit.core import MASK_KEY, end_with_parent
+from kit.core import Places, confinement, describe_ending
 
 
 class Kernel:
     """One kernel process, started with this object; `close` ends it and its child processes at any time.
 
-    It works in `folder`, with the environment of this process and `environment`. Its standard output goes to `log`.
+    It works in `folder`, with the environment of this process and `environment`, and opens the files of `places` only. Its
+    standard output goes to `log`.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path, places: Places) -> None:
         # The address of a socket has at most about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
-        self._sockets = tempfile.TemporaryDirectory(prefix="kit-", dir=short)
+        self._temp = tempfile.TemporaryDirectory(prefix="kit-", dir=short, ignore_cleanup_errors=True)
         # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
-        transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
+        transport = {"transport": "ipc", "connection_file": f"{self._temp.name}/kernel.json"}
         self.manager = _Manager(config=Config(KernelManager=transport))
-        variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
-        variables.pop(MASK_KEY, None)
+        temp = Path(self._temp.name)
+        variables = confinement.environment(temp, {"PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment})
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
-            run_sync(self.manager.start_kernel)(
-                cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=end_with_parent
-            )
+        with log.open("wb") as file, confinement.confined(places, temp) as begin:
+            run_sync(self.manager.start_kernel)(cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=begin)
+        self._process: subprocess.Popen[bytes] = self.manager.provisioner.process
+
+    @property
+    def ending(self) -> str:
+        """How the process ended by itself."""
+        return describe_ending(self._process.wait())
 
     def close(self) -> None:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
         if self.manager.has_kernel:
             run_sync(self.manager.shutdown_kernel)(now=True)
         with contextlib.suppress(OSError):
-            self._sockets.cleanup()
+            self._temp.cleanup()
 
 
 class _Manager(AsyncKernelManager):  # type: ignore[misc]

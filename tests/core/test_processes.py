@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import KitError
 from kit.core.locks import SingleInstance
-from kit.core.processes import HOST, Processes, Server, listens, port_socket
+from kit.core.processes import HOST, Processes, Server, describe_ending, listens, port_socket
 from tests.support.small_mesh import SmallMesh
 
 
@@ -78,3 +78,16 @@ def test_watching_does_the_regular_work_until_a_process_ends(small: SmallMesh) -
     with place.held(), server.running(place), pytest.raises(KitError, match="with code 0"):
         server.watch()
     assert calls
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (0, "exit code 0, as os._exit() gives; take that out"),
+        (3, "exit code 3, as os._exit() gives; take that out"),
+        (-9, "killed, as the system does when memory runs out"),
+        (-11, "crashed with SIGSEGV, a fault of a library in C or Rust"),
+    ],
+)
+def test_how_a_process_ended(code: int, says: str) -> None:
+    assert describe_ending(code) == says

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.core import Places
 from kit.core.errors import NotebookError
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
@@ -26,7 +27,9 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
-    execution = NotebookRun(path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet")
+    execution = NotebookRun(
+        path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet", Places(write=(path.parent,))
+    )
     with KernelPool([execution]) as kernels:
         execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
     return execution.executed
@@ -52,15 +55,22 @@ def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
     [
         (["x = 1", "x / 0"], "cell 3 failed: ZeroDivisionError: division by zero"),
         (["import sys; sys.exit(0)", "x = 1"], "stopped before its end, 1 cells were not run; do not call exit() in it"),
-        (["import os; os._exit(0)"], "the kernel died, as it does when memory runs out"),
-        (["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "the kernel died, as it does when memory runs out"),
+        (["import os; os._exit(0)"], "a cell ended the kernel: exit code 0, as os._exit() gives; take that out"),
+        (
+            ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
+            "a cell ended the kernel: killed, as the system does when memory runs out",
+        ),
+        (
+            ["import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"],
+            "a cell ended the kernel: crashed with SIGSEGV, a fault of a library in C or Rust",
+        ),
         (
             ["import time; time.sleep(600)"],
             "a cell ran longer than 3 s and was stopped; raise cell_timeout_seconds in [tool.kit] if it needs more",
         ),
         (["x = ("], "cell 2 failed: SyntaxError: "),
     ],
-    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
+    ids=["raises", "exits", "leaves", "is killed", "crashes", "hangs", "is no Python"],
 )
 def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
     path = write_notebook(tmp_path, cells)
