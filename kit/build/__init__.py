@@ -12,7 +12,7 @@ from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
 from kit.build.published_checks import published_checks
-from kit.build.redaction import HIDDEN, personal, redact
+from kit.build.redaction import HIDDEN, redact
 from kit.build.trial import Trial, trials
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "declared_parameters",
     "expected_checks",
     "masked_with_other_key",
-    "personal",
     "preview_model",
     "preview_notebook",
     "published_checks",

@@ -59,6 +59,6 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
         tables = [file for files in workspace.tables.values() for file in files]
         places = notebook_places(config, product, path.parent, tables)
         run = NotebookRun(path, port, port, workspace.folder, workspace.folder / f"{port}.parquet", places)
-        with KernelPool([run]) as kernels:
-            workspace.run_notebook(run, reads, {}, kernels, config.notebook_output_mb)
+        with KernelPool([run], workspace.secrets, workspace.output_mb) as kernels:
+            workspace.run_notebook(run, reads, {}, kernels)
         yield run.staged

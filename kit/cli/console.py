@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.segment import Segment
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kit.build import Outcome, Progress
-from kit.core import counted, encodable, to_json, visible
+from kit.core import ScrubbedStream, counted, encodable, to_json, visible
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.run import RunReporter
 from kit.storage import BuildStatus, PortState
@@ -71,10 +71,15 @@ def direct_output() -> Iterator[None]:
         for output, stream in ((console, sys.stdout), (errors, sys.stderr)):
             with suppress(OSError):  # a stream without a descriptor is not redirected
                 stream.flush()
-                copy = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
-                output.file = stack.enter_context(copy)
+                output.file = stack.enter_context(_duplicate(stream))
                 stack.callback(setattr, output, "file", None)
         yield
+
+
+def _duplicate(stream: TextIO) -> TextIO:
+    if isinstance(stream, ScrubbedStream):
+        return stream.duplicate()
+    return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
 
 
 class TerminalReporter(RunReporter):

@@ -3,6 +3,7 @@
 import errno
 import io
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import PLAIN, KitError, __version__, mask_key_hidden, short
+from kit.core import PLAIN, Config, KitError, Secrets, __version__, mask_key_hidden, scrubbed_streams, short
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -49,7 +50,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=PLAIN)  # the texts of help and usage errors are not those of `console`
     try:
-        with mask_key_hidden():
+        with mask_key_hidden(), scrubbed_streams() as scrub:
+            with suppress(KitError):  # outside of a mesh nothing names secrets
+                scrub(Secrets.from_environment(Config.load()))
             app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))

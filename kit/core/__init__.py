@@ -47,13 +47,15 @@ from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, describe_ending, end_by_interrupt, listens, port_socket
-from kit.core.secrets import Secrets
+from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, scrubbed_streams, to_standard_error
+from kit.core.secrets import Secrets, each_text
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_writer import appended
 
 __all__ = [
+    "CUT",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
@@ -77,6 +79,8 @@ __all__ = [
     "Policy",
     "Processes",
     "PublishConflict",
+    "ScrubbedPipe",
+    "ScrubbedStream",
     "Secrets",
     "Server",
     "SignalHandlers",
@@ -94,6 +98,7 @@ __all__ = [
     "current_commit",
     "database",
     "describe_ending",
+    "each_text",
     "encodable",
     "end_by_interrupt",
     "ended_after_signal",
@@ -119,12 +124,14 @@ __all__ = [
     "relation_of_commits",
     "resolve_inside",
     "sandbox",
+    "scrubbed_streams",
     "sha256",
     "short",
     "sync_path",
     "table_lines",
     "time_id",
     "to_json",
+    "to_standard_error",
     "visible",
     "why_it_may_pass",
     "write_durably",

@@ -89,7 +89,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
     returned, delivered = _call(product, source.name), None
     if isinstance(returned, Delivery):
         returned, delivered = returned.data, returned.time(label)
-    schema = FileSchema.from_contract(source.contract)
+    schema = FileSchema.from_contract(source.contract, product.hidden_columns)
     folder = raw / product.name / source.name
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.parquet"

@@ -13,7 +13,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
 
-from kit.core import Secrets, SignalHandlers
+from kit.core import CUT, SignalHandlers
 from kit.notebooks.kernel import Kernel
 
 ENGINE = "kit"
@@ -71,7 +71,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             return None
         self.remaining -= len(json.dumps(msg["content"], default=str))
         if self.remaining < 0:
-            content = {"name": "stderr", "text": "Output beyond the limit was cut.\n"}
+            content = {"name": "stderr", "text": CUT}
             msg = {**msg, "msg_type": "stream", "header": {**msg["header"], "msg_type": "stream"}, "content": content}
         return super().output(outs, msg, display_id, cell_index)
 
@@ -84,13 +84,13 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         kernel_name: str,
         *,
         kernel: Kernel,
-        secrets: Secrets,
+        scrub: Callable[[Any], Any],
         cell_timeout: int,
         output_limit: int,
         start_timeout: int,
         **_: Any,
     ) -> Any:
-        nb_man.save = _scrubbed_save(nb_man, secrets)
+        nb_man.save = _scrubbed_save(nb_man, scrub)
         client = _Client(
             nb_man,
             km=kernel.manager,
@@ -158,14 +158,14 @@ def _cancel_tasks() -> None:
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-def _scrubbed_save(nb_man: Any, secrets: Secrets) -> Callable[..., None]:
-    """Return a `save` for papermill, which calls it after each cell, that removes secrets from outputs."""
+def _scrubbed_save(nb_man: Any, scrub: Callable[[Any], Any]) -> Callable[..., None]:
+    """Return a `save` for papermill, which calls it after each cell, that keeps outputs as `scrub` returns them."""
     save = nb_man.save
 
     def scrub_and_save(**options: Any) -> None:
         for cell in nb_man.nb.cells:
             if cell.get("outputs"):
-                cell.outputs[:] = secrets.scrubbed(list(cell.outputs))
+                cell.outputs[:] = scrub(list(cell.outputs))
         save(**options)
 
     return scrub_and_save

@@ -30,8 +30,8 @@ def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> P
     execution = NotebookRun(
         path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet", Places(write=(path.parent,))
     )
-    with KernelPool([execution]) as kernels:
-        execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
+    with KernelPool([execution], Secrets(), 1) as kernels:
+        execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets().scrubbed)
     return execution.executed
 
 

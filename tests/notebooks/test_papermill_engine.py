@@ -20,11 +20,12 @@ def outputs(folder: Path, cells: list[str], *, limit: int = 1000, **secrets: str
     """The outputs of each cell as the executed copy has them, also of a notebook that fails."""
     write(folder / "a.ipynb", json.dumps(notebook(cells)))
     register()
-    kernel = Kernel(folder, {}, folder / "kernel.log", Places(write=(folder,)))
+    kernel = Kernel(folder, {}, folder / "kernel.log", Places(write=(folder,)), Secrets(), 1000)
     try:
         papermill.execute_notebook(
             str(folder / "a.ipynb"), str(folder / "executed.ipynb"), engine_name=ENGINE, kernel_name="python3",
-            language="python", progress_bar=False, cell_timeout=60, output_limit=limit, kernel=kernel, secrets=Secrets(secrets),
+            language="python", progress_bar=False, cell_timeout=60, output_limit=limit, kernel=kernel,
+            scrub=Secrets(secrets).scrubbed,
         )  # fmt: skip
     except papermill.PapermillExecutionError:
         pass
