@@ -8,6 +8,7 @@ from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
+from kit.build.places import ingest_places
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import preview_model, preview_notebook
 from kit.build.progress import Progress
@@ -30,6 +31,7 @@ __all__ = [
     "check_partition_parameters",
     "declared_parameters",
     "expected_checks",
+    "ingest_places",
     "masked_with_other_key",
     "preview_model",
     "preview_notebook",

@@ -47,7 +47,7 @@ from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, describe_ending, end_by_interrupt, listens, port_socket
-from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, scrubbed_streams, to_standard_error
+from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
 from kit.core.secrets import Secrets, each_text
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
@@ -87,6 +87,7 @@ __all__ = [
     "SingleInstance",
     "SourceChanged",
     "SqlError",
+    "StandardError",
     "StepCallback",
     "TransformError",
     "UnknownName",
@@ -131,7 +132,6 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
-    "to_standard_error",
     "visible",
     "why_it_may_pass",
     "write_durably",

@@ -24,6 +24,7 @@ _START_SECONDS = 120
 _STOP_SECONDS = 10
 _WATCH_SECONDS = 0.3
 _LOG_LINES = 12
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 
 
 def end_by_interrupt() -> None:
@@ -146,7 +147,8 @@ def describe_ending(code: int) -> str:
         return f"exit code {code}, as os._exit() gives; take that out"
     if -code == signal.SIGKILL:
         return "killed, as the system does when memory runs out"
-    return f"crashed with {signal.Signals(-code).name}, a fault of a library in C or Rust"
+    name = signal.Signals(-code).name
+    return f"crashed with {name}, a fault of a library in C or Rust" if -code in _CRASHES else f"ended by {name} from outside"
 
 
 def port_socket(wanted: int) -> socket.socket:

@@ -1,7 +1,9 @@
 """Secrets removed from text on its way out of a process: from what its children print, and from its own streams."""
 
+import codecs
 import io
 import os
+import re
 import select
 import sys
 import threading
@@ -11,11 +13,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TextIO
 
 from kit.core.secrets import Secrets
+from kit.core.text import visible
 
 CUT = "Output beyond the limit was cut.\n"
 """The end of output that has reached its limit."""
 
 _CHUNK = 1 << 16
+_HARMLESS = re.compile("(\x1b\\[[0-9;]*m|\r)")
 _IDLE_MILLISECONDS, _END_SECONDS = 100, 2
 
 
@@ -98,10 +102,17 @@ class ScrubbedPipe:
                 self._write(text)
 
 
-def to_standard_error(text: bytes) -> None:
-    """Print bytes on the standard error of this moment, which may be that of a notebook cell."""
-    sys.stderr.write(text.decode(errors="replace"))
-    sys.stderr.flush()
+class StandardError:
+    """Prints bytes in UTF-8 on standard error, which may be that of a notebook cell; colours are the only commands in it."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def __call__(self, text: bytes) -> None:
+        """Print the next part."""
+        parts = _HARMLESS.split(self._decoder.decode(text))
+        sys.stderr.write("".join(part if number % 2 else visible(part) for number, part in enumerate(parts)))
+        sys.stderr.flush()
 
 
 class ScrubbedStream(io.TextIOWrapper):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from kit.core import Config, KitError, UnknownName, yaml_writer
-from kit.ingest import land
+from kit.build import ingest_places
+from kit.core import Config, KitError, Secrets, UnknownName, yaml_writer
+from kit.ingest import IngestProcess, land
 from kit.mesh import Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
@@ -122,9 +123,11 @@ def add_port(copy: MeshCopy, mesh: Mesh, files: PortFiles) -> tuple[FileChange, 
     add_files(copy.folder, files, macros_path(copy.original))
     product = DataProduct.load(copy.folder)
     known = {source.name for item in mesh.products if item.name == copy.product for source in item.sources}
-    for source in product.sources:
-        if source.name not in known:
-            land(product, source, copy.raw)
+    secrets, output_mb = Secrets.from_environment(copy.config), copy.config.notebook_output_mb
+    with IngestProcess(product, ingest_places(copy.config, product), secrets, output_mb) as process:
+        for source in product.sources:
+            if source.name not in known:
+                land(process, source, copy.raw)
     return copy.changes()
 
 

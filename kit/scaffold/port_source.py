@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
 
-from kit.contracts import TODO, CsvFormat, csv_keys
+from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
 from kit.core import KitError, parse_yaml, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
 from kit.mesh import RAW, Context, Mesh, OutputPort
@@ -73,7 +73,9 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     files: dict[str, str | Path] = {
         f"contracts/{port}.odcs.yaml": contract,
-        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", raw, questions),
+        f"sources/{source}.odcs.yaml": _source_contract(
+            contract, f"{product}.{RAW}.{source}", raw, questions, is_copied=is_copied
+        ),
         f"models/staging/stg_{source}.sql": templates.staging(source, columns),
         f"models/marts/{port}.sql": templates.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
     }
@@ -88,8 +90,8 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     )
 
 
-def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
-    """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
+def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], *, is_copied: bool) -> str:  # noqa: A002
+    """The contract of a source: that of the port made from it, with the names, the CSV format and the place of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
@@ -100,8 +102,10 @@ def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[st
         item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
-    if raw.csv != CsvFormat():
-        data["customProperties"] = [raw.csv.to_property()]
+    properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []
+    properties += [] if is_copied else [reads_property(str(raw.path))]
+    if properties:
+        data["customProperties"] = properties
     return "\n".join(yaml_writer.block(data)) + "\n"
 
 

@@ -1,0 +1,16 @@
+"""The landing of one source, as a build does it."""
+
+from pathlib import Path
+
+from kit.build.places import ingest_places
+from kit.core.config import Config
+from kit.core.secrets import Secrets
+from kit.ingest import IngestProcess
+from kit.ingest.landing import LandedSource, land
+from kit.mesh.product import DataProduct
+
+
+def land_source(config: Config, product: DataProduct, raw: Path) -> LandedSource:
+    """Land the first source of a product below `raw`."""
+    with IngestProcess(product, ingest_places(config, product), Secrets.from_environment(config), 1) as process:
+        return land(process, product.sources[0], raw)
