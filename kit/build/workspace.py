@@ -134,14 +134,14 @@ class Workspace:
                 self.set_port_aside(port, key)
 
         if self._private is None and self._shows_secrets(product):
-            self._private = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
+            self._private = self._temporary()
             self.database = Path(self._private.name, self.database.name)
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
             database.add_views(connection, self.tables)
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
-        with self.progress.timed(self.product, "dbt") as set_result, tempfile.TemporaryDirectory(prefix="kit-") as target:
+        with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
             inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
             try:
                 result = transform(
@@ -157,6 +157,9 @@ class Workspace:
         templates = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml"))
         is_stored = self.folder.is_relative_to(self.config.storage)
         return is_stored and bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
+
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix=f"kit-{self.run_id}-", ignore_cleanup_errors=True)
 
     def _keep_compiled(self, compiled: Path, target: Path) -> None:
         """Keep the SQL that dbt ran, without secrets; none of a product that hides columns, whose values may be in it."""
