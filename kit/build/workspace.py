@@ -122,8 +122,8 @@ class Workspace:
 
     # Making tables
 
-    def transform(self, product: DataProduct, key: str | None = None, only: str = "") -> "TransformResult":
-        """Run the dbt project over all tables, or the model `only` and what it reads; raises `TransformError`.
+    def transform(self, product: DataProduct, key: str | None = None, only: Sequence[str] = ()) -> "TransformResult":
+        """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """

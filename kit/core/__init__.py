@@ -3,8 +3,9 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
+from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
 from kit.core.cache import ContentCache
+from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import Config
 from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
@@ -46,20 +47,32 @@ from kit.core.locks import SingleInstance, lock
 from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, describe_ending, end_by_interrupt, listens, port_socket
+from kit.core.processes import (
+    END_AT_ONCE,
+    HOST,
+    Processes,
+    Server,
+    describe_ending,
+    end_by_interrupt,
+    guarded,
+    listens,
+    port_socket,
+)
 from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
 from kit.core.secrets import Secrets, each_text
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
-from kit.core.yaml_writer import appended
+from kit.core.yaml_editor import appended, with_value
 
 __all__ = [
     "CUT",
+    "END_AT_ONCE",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "NOTEBOOK",
     "PLAIN",
     "AuditFailed",
     "Busy",
@@ -94,6 +107,7 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "calling_notebook",
     "confinement",
     "counted",
     "current_commit",
@@ -106,8 +120,11 @@ __all__ = [
     "erase_mask_key",
     "frame_types",
     "git",
+    "guarded",
     "ignore_step",
+    "is_attended",
     "is_failure",
+    "landlock",
     "listens",
     "literal",
     "lock",
@@ -134,6 +151,7 @@ __all__ = [
     "to_json",
     "visible",
     "why_it_may_pass",
+    "with_value",
     "write_durably",
     "yaml_writer",
 ]

@@ -1,32 +1,23 @@
 """Confinement of domain code: the files its processes may read and write, which Landlock enforces on Linux."""
 
-import ctypes
 import os
 import re
-import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.core import landlock
 from kit.core.mask_key import MASK_KEY
-from kit.core.processes import end_with_parent
 
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF, _PATH_BENEATH = 444, 445, 446, 1
-_SET_NO_NEW_PRIVS = 38
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
-_MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _MAKE_FIFO = (1 << bit for bit in range(7, 11))
-_MAKE_SYM, _REFER, _TRUNCATE, _IOCTL_DEV = (1 << bit for bit in range(12, 16))
-_BITS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""The number of rights that each version of the interface knows; later versions know those of the last one."""
-_SCOPE_SIGNAL = 2
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-_READ = _EXECUTE | _READ_FILE | _READ_DIR
-_WRITE = _READ | _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG
+_WRITE = (
+    landlock.READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.REMOVE_DIR | landlock.REMOVE_FILE | landlock.MAKE_DIR
+    | landlock.MAKE_REG
+)  # fmt: skip
 # A link in a folder of the domain could lead a later reader, who is not confined, to any file.
-_OWN = _WRITE | _MAKE_SYM | _MAKE_SOCK | _MAKE_FIFO | _REFER
-_DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
+_OWN = _WRITE | landlock.MAKE_SYM | landlock.MAKE_SOCK | landlock.MAKE_FIFO | landlock.REFER
+_DEVICE = landlock.READ_FILE | landlock.WRITE_FILE | landlock.IOCTL_DEV
 
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/snap", "/sys/devices/system", "/sys/fs/cgroup",
@@ -78,18 +69,13 @@ class Places:
         hidden = [folder.resolve() for folder in self.hidden]
         named = (Path(os.environ[name]) for name in _NAMED if os.environ.get(name))
         system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders())
-        for rights, places in ((_READ, (*system, *self.read)), (_WRITE, self.write)):
+        for rights, places in ((landlock.READ, (*system, *self.read)), (_WRITE, self.write)):
             yield from ((part, rights) for place in places for part in _beside(place, hidden))
         for entry in _import_folders():
             modules = filter(_is_module, entry.iterdir()) if _contains(entry, hidden) else (entry,)
-            yield from ((module, _READ) for module in modules)
+            yield from ((module, landlock.READ) for module in modules)
         yield from ((Path(device), _DEVICE) for device in _DEVICES)
         yield Path("/dev/shm"), _WRITE  # noqa: S108  semaphores of multiprocessing
-
-
-def landlock_version() -> int:
-    """Return the version of Landlock's interface; 0 where the system cannot confine a process."""
-    return max(0, _syscall(_CREATE_RULESET, None, 0, 1)) if sys.platform == "linux" else 0
 
 
 def environment(temp: Path, more: Mapping[str, str]) -> dict[str, str]:
@@ -104,29 +90,19 @@ def environment(temp: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def confined(places: Places, temp: Path) -> Iterator[Callable[[], None]]:
-    """Yield the `preexec_fn` that confines a new process to these places and `temp`, and ends it with its parent.
+def confined(places: Places, temp: Path) -> Iterator[tuple[list[str], list[int]]]:
+    """Yield what a command begins with that is confined to these places and `temp`, and the descriptors it inherits.
 
-    It confines nothing where `landlock_version` is 0. An error in it prevents the process.
+    Both are empty where `landlock.version` is 0.
     """
-    version = landlock_version()
-    if not version:
-        yield end_with_parent
+    if not landlock.version():
+        yield [], []
         return
-    known = (1 << _BITS.get(version, _BITS[max(_BITS)])) - 1
-    attributes = struct.pack("QQQ", known, 0, _SCOPE_SIGNAL if version >= 6 else 0)
-    ruleset = _checked(_syscall(_CREATE_RULESET, attributes, len(attributes), 0))
+    ruleset = landlock.new_ruleset()
     try:
         for place, rights in (*places.rights(), (temp, _OWN)):
-            _add(ruleset, place, rights & known)
-
-        def begin() -> None:
-            end_with_parent()
-            _add(ruleset, Path("/proc/self"), _READ)  # that of the new process
-            _checked(ctypes.CDLL(None, use_errno=True).prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-            _checked(_syscall(_RESTRICT_SELF, ruleset, 0))
-
-        yield begin
+            landlock.add(ruleset, str(place), rights)
+        yield [sys.executable, "-I", "-S", landlock.__file__, str(ruleset)], [ruleset]
     finally:
         os.close(ruleset)
 
@@ -135,30 +111,6 @@ def refused_path(message: str) -> Path | None:
     """Return the path in a message which says that a file must not be opened; None for any other message."""
     match = _NAMED_PATH.search(message) if _DENIED.search(message) else None
     return Path(match["quoted"] or match["plain"]) if match else None
-
-
-def _add(ruleset: int, place: Path, rights: int) -> None:
-    """Add rights to a file, or to a folder and all below it; a place that does not exist is left out."""
-    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-        descriptor = os.open(place, os.O_PATH | os.O_CLOEXEC)
-        try:
-            allowed = rights if place.is_dir() else rights & _OF_FILES
-            rule = struct.pack("=Qi", allowed, descriptor)
-            _checked(_syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0))
-        finally:
-            os.close(descriptor)
-
-
-def _syscall(number: int, *arguments: int | bytes | None) -> int:
-    values = (ctypes.c_long(item) if isinstance(item, int) else ctypes.c_char_p(item) for item in arguments)
-    return int(ctypes.CDLL(None, use_errno=True).syscall(ctypes.c_long(number), *values))
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"Landlock: {os.strerror(number)}")
-    return result
 
 
 def _python_folders() -> set[Path]:

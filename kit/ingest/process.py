@@ -1,7 +1,6 @@
 """The confined process in which the functions of an `ingest.py` run."""
 
 import json
-import os
 import select
 import signal
 import socket
@@ -16,7 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kit.core import IngestError, Places, ScrubbedPipe, Secrets, StandardError, confinement, describe_ending, short
+from kit.core import (
+    END_AT_ONCE,
+    IngestError,
+    Places,
+    ScrubbedPipe,
+    Secrets,
+    StandardError,
+    confinement,
+    describe_ending,
+    guarded,
+    short,
+)
 from kit.mesh import DataProduct, Source
 
 _INTERRUPTED = 130
@@ -78,13 +88,12 @@ class IngestProcess:
         self._output = ScrubbedPipe(self._secrets, StandardError(), self._output_limit)
         arguments = [str(theirs.fileno()), str(self.product.folder), self.product.name, self._temp.name]
         temp = Path(self._temp.name)
-        with theirs, confinement.confined(self.places, temp) as begin:
-            # In a session of its own: an interrupt reaches it once, from here, and all its children end with it.
-            command = [sys.executable, "-m", "kit.ingest.worker", *arguments]
+        with theirs, confinement.confined(self.places, temp) as (prefix, descriptors):
+            # In a session of its own: an interrupt reaches it once, from here.
             self._process = subprocess.Popen(
-                command, env=confinement.environment(temp, {}), preexec_fn=begin,
-                stdin=subprocess.DEVNULL, stdout=self._output.fileno(), stderr=self._output.fileno(),
-                pass_fds=(theirs.fileno(),), start_new_session=True,
+                guarded([*prefix, sys.executable, "-m", "kit.ingest.worker", *arguments]), start_new_session=True,
+                env=confinement.environment(temp, {}), pass_fds=(theirs.fileno(), *descriptors), stdin=subprocess.DEVNULL,
+                stdout=self._output.fileno(), stderr=self._output.fileno(),
             )  # fmt: skip
         return self._process
 
@@ -136,8 +145,8 @@ class IngestProcess:
         self._channel.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            process.send_signal(END_AT_ONCE)
         process.wait()
         self._output.close()
 

@@ -143,9 +143,10 @@ class RawTable:
             return None
         number, column, text = row
         kind = self.wanted[column]
-        promised = (
-            f"the contract says {kind}{self.form(column, kind)}{self.hint(text, kind) if column not in self.hidden else ''}"
-        )
+        hint = "" if column in self.hidden else self.hint(text, kind)
+        promised = f"the contract says {kind}{self.form(column, kind)}{hint}"
+        if self.types[column] == kind:  # of this type already, and out of its limits
+            promised = casts.LIMITS[kind]
         return f", {self.place(number)}: {column} is {self.shown(column, text)}, {promised}"
 
     def shown(self, column: str, text: str) -> str:

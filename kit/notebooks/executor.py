@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError
+from kit.core import NotebookError, confinement, describe_ending, read_json
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -44,8 +44,10 @@ def execute(
             autosave_cell_every=0,  # within a cell, a secret can be in two parts of its output
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
-        failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
-        failure.exception = error.ename
+        failure = NotebookError(
+            f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}{_advice(run, error.evalue)}", path
+        )
+        failure.exception, failure.value = error.ename, error.evalue
         raise failure from None
     except CellTimeoutError:
         raise NotebookError(
@@ -54,7 +56,8 @@ def execute(
             path,
         ) from None
     except DeadKernelError:
-        raise NotebookError(f"a cell ended the kernel: {kernel.ending}", path) from None
+        kernel.close()
+        raise NotebookError(_death(kernel.ended, run.executed), path) from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, RecursionError) as error:
         raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:
@@ -64,6 +67,23 @@ def execute(
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
         raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
+
+
+def _advice(run: NotebookRun, message: str) -> str:
+    """What to do about a file that the confined kernel was refused; empty for any other message."""
+    refused = confinement.refused_path(str(message))
+    if refused is None or run.all_places.allow(refused):
+        return ""
+    return "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit.read"
+
+
+def _death(code: int | None, executed: Path) -> str:
+    """Return how the kernel ended, with which cell."""
+    cells = [cell for cell in read_json(executed)["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    cell = f"cell {sum(bool(cell['metadata']['papermill']['start_time']) for cell in cells)}"
+    if code is None:
+        return f"{cell} lost the connection to the kernel"
+    return f"{cell} ended the kernel: {describe_ending(code)}"
 
 
 def _escaped(path: Path) -> str:

@@ -1,7 +1,7 @@
 """A private and confined kernel with the Python of this process, for one notebook; it starts in the background."""
 
+import asyncio
 import contextlib
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -13,11 +13,13 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-from kit.core import Places, ScrubbedPipe, Secrets, confinement, describe_ending
+from kit.core import END_AT_ONCE, Places, ScrubbedPipe, Secrets, confinement, guarded
+
+_END_SECONDS = 15
 
 
 class Kernel:
-    """One kernel process, started with this object; `close` ends it and its child processes at any time.
+    """One kernel process, started with this object; `close` ends it and all processes it has started, at any time.
 
     It works in `folder`, with the environment of this process and `environment`, and opens the files of `places` only. Its
     standard output goes to the file `log` without `secrets`, at most `log_limit` bytes.
@@ -37,16 +39,16 @@ class Kernel:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("wb", buffering=0)
         self._output = ScrubbedPipe(secrets, self._log.write, log_limit)
-        with confinement.confined(places, temp) as begin:
+        with confinement.confined(places, temp) as (prefix, descriptors):
+            self.manager.prefix = prefix
             run_sync(self.manager.start_kernel)(
-                cwd=str(folder), env=variables, stdout=self._output, stderr=self._output, preexec_fn=begin
+                cwd=str(folder), env=variables, stdout=self._output, stderr=self._output, pass_fds=descriptors
             )
-        self._process: subprocess.Popen[bytes] = self.manager.provisioner.process
 
     @property
-    def ending(self) -> str:
-        """How the process ended by itself."""
-        return describe_ending(self._process.wait())
+    def ended(self) -> int | None:
+        """The exit code with which it ended by itself, negative for a signal; None for a kernel that `close` ended."""
+        return self.manager.ended
 
     def close(self) -> None:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
@@ -59,13 +61,32 @@ class Kernel:
 
 
 class _Manager(AsyncKernelManager):  # type: ignore[misc]
+    ended: int | None = None
+    prefix: list[str]
+    """What the command of the kernel begins with."""
+
+    async def _async_kill_kernel(self, restart: bool = False) -> None:
+        if self.has_kernel:
+            code = await self.provisioner.poll()
+            if code is not None:
+                self.ended = code
+            else:
+                self.provisioner.process.send_signal(END_AT_ONCE)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._async_wait(pollinterval=0.01), _END_SECONDS)
+        await super()._async_kill_kernel(restart)
+
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        return _Specs()
+        return _Specs(self.prefix)
 
 
 class _Specs(KernelSpecManager):  # type: ignore[misc]
     """Starts every kernel with the Python of this process, whatever kernels the user has installed."""
 
+    def __init__(self, prefix: list[str]) -> None:
+        super().__init__()
+        self._prefix = prefix
+
     def get_kernel_spec(self, kernel_name: str) -> Any:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
+        return KernelSpec(argv=guarded([*self._prefix, *argv]), display_name=kernel_name, language="python")

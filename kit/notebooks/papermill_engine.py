@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
@@ -100,6 +101,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             store_widget_state=False,
             remaining=output_limit,
             shutdown_kernel="immediate",
+            on_cell_executed=_ended_by_exit(kernel),
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
@@ -145,6 +147,17 @@ def _shortened(error: dict[str, Any]) -> dict[str, Any]:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _ERROR else f"{text[:_ERROR]} … ({len(text) - _ERROR:,} more characters were cut)"
+
+
+def _ended_by_exit(kernel: Kernel) -> Callable[..., None]:
+    """Return a hook of nbclient for IPython's `exit()`: its kernel goes on for a moment, in which more cells may run."""
+
+    def check(execute_reply: Any, **_: Any) -> None:
+        if any(item.get("source") == "ask_exit" for item in execute_reply["content"].get("payload", ())):
+            kernel.manager.ended = 0
+            raise DeadKernelError("exit()")
+
+    return check
 
 
 def _cancel_tasks() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 from kit.core import Config, KitError, lock, read_json, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
-from kit.storage import intake
+from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 2  # version of the file's format; an index of another version is rebuilt
+_FORM = 3  # version of the file's format; an index of another version is rebuilt
 
 
 def load(context: Context) -> tuple[ProductSummary, ...]:
@@ -20,13 +20,21 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
     """
     config = context.config
     summaries = _read(config)
-    if set(summaries) != {folder.name for folder in folders(config.domains)}:
+    if set(summaries) != _domains(config, summaries):
         mesh = context.mesh
         try:
             return write(config, mesh)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
     return _sorted(across(summaries.values()))
+
+
+def _domains(config: Config, summaries: Iterable[str]) -> set[str]:
+    """The names of all domains; those of the index for a notebook in a build, which cannot list other domains."""
+    try:
+        return {folder.name for folder in folders(config.domains)}
+    except PermissionError:
+        return set(summaries)
 
 
 def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
@@ -70,7 +78,7 @@ def _sorted(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
 
 
 def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
-    """Write the index, and the Intake catalog of the storage for readers who can reach only the storage folder."""
+    """Write the index, and a catalog and a README for readers who can reach only the storage folder."""
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
@@ -80,7 +88,12 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
         for product in summaries
         if product.version
     }
-    catalog = intake.mesh_catalog(published, "{CATALOG_DIR}")
-    path = config.storage / intake.CATALOG
-    if not path.is_file() or path.read_bytes() != catalog.encode():
-        write_durably(path, catalog)
+    ports = ((name, port) for name, facts in published.items() for port in facts["ports"])
+    texts = {
+        intake.CATALOG: intake.mesh_catalog(published, "{CATALOG_DIR}"),
+        plain_sql.README: plain_sql.storage_readme(ports),
+    }
+    for name, text in texts.items():
+        path = config.storage / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_durably(path, text)

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kit.core.confinement import Places, confined, environment, landlock_version, refused_path
+from kit.core import landlock
+from kit.core.confinement import Places, confined, environment, refused_path
 from kit.core.mask_key import MASK_KEY
 
 
 def run(places: Places, temp: Path, code: str) -> str:
-    with confined(places, temp) as begin:
+    with confined(places, temp) as (prefix, descriptors):
         done = subprocess.run(
-            [sys.executable, "-c", code],
-            preexec_fn=begin,
+            [*prefix, sys.executable, "-c", code],
+            pass_fds=descriptors,
             env=environment(temp, {}),
             capture_output=True,
             text=True,
@@ -46,9 +47,9 @@ def temp(tmp_path: Path) -> Path:
 def test_this_system_confines_where_it_is_expected_to() -> None:
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
     if sys.platform == "linux" and release >= (6, 2):
-        assert landlock_version() >= 3, "Landlock is switched off: notebooks and ingest.py are not confined here"
+        assert landlock.version() >= 3, "Landlock is switched off: notebooks and ingest.py are not confined here"
     else:
-        assert landlock_version() >= 0
+        assert landlock.version() >= 0
 
 
 def test_only_declared_files_are_opened(tmp_path: Path, temp: Path) -> None:

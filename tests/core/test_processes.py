@@ -83,10 +83,10 @@ def test_watching_does_the_regular_work_until_a_process_ends(small: SmallMesh) -
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (0, "exit code 0, as os._exit() gives; take that out"),
-        (3, "exit code 3, as os._exit() gives; take that out"),
-        (-9, "killed, as the system does when memory runs out"),
-        (-11, "crashed with SIGSEGV, a fault of a library in C or Rust"),
+        (3, "exit code 3, as exit(), quit() and os._exit() give it; take them out"),
+        (-15, "killed (SIGTERM)"),
+        (-9, "killed (SIGKILL), as it is when memory runs out"),
+        (-11, "crashed (SIGSEGV), by an error in native code, such as that of a compiled library"),
     ],
 )
 def test_how_a_process_ended(code: int, says: str) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kit.build.places import ingest_places
+from kit.build.places import ingest_process
 from kit.core.errors import IngestError
 from kit.core.mask_key import MASK_KEY
 from kit.core.passing import why_it_may_pass
-from kit.core.secrets import Secrets
-from kit.ingest.process import IngestProcess, Returned
+from kit.ingest.process import Returned
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -24,7 +23,7 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 def call(small: SmallMesh, body: str) -> Returned:
     write(small.domains / "shop/ingest.py", body)
     product = small.product("shop")
-    with IngestProcess(product, ingest_places(small.config, product), Secrets.from_environment(small.config), 1) as process:
+    with ingest_process(small.config, product) as process:
         return process.call(product.sources[0], "shop.raw.sales")
 
 
@@ -37,16 +36,16 @@ def problem(small: SmallMesh, body: str) -> str:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("import os\ndef sales(): os._exit(0)", "exit code 0, as os._exit() gives; take that out"),
-        ("import os\nos._exit(3)", "exit code 3, as os._exit() gives; take that out"),
+        ("import os\ndef sales(): os._exit(0)", "exit code 0, as exit(), quit() and os._exit() give it; take them out"),
+        ("import os\nos._exit(3)", "exit code 3, as exit(), quit() and os._exit() give it; take them out"),
         (
             "import ctypes\ndef sales(): ctypes.string_at(0)",
-            "crashed with SIGSEGV, a fault of a library in C or Rust",
+            "crashed (SIGSEGV), by an error in native code, such as that of a compiled library",
         ),
-        ("import os\ndef sales(): os.kill(os.getpid(), 9)", "killed, as the system does when memory runs out"),
+        ("import os\ndef sales(): os.kill(os.getpid(), 9)", "killed (SIGKILL), as it is when memory runs out"),
         (
             "import os, time\ndef sales():\n    if os.fork() == 0: time.sleep(30)\n    os._exit(1)",
-            "exit code 1, as os._exit() gives; take that out",
+            "exit code 1, as exit(), quit() and os._exit() give it; take them out",
         ),
     ],
 )

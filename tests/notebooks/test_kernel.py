@@ -7,6 +7,7 @@ import pytest
 
 from kit.core import Places, Secrets
 from kit.core.mask_key import MASK_KEY
+from kit.core.processes import guarded
 from kit.notebooks.kernel import Kernel
 
 
@@ -43,6 +44,7 @@ def test_a_kernel_does_not_depend_on_the_kernels_that_a_user_installed(tmp_path:
     kernel = Kernel(tmp_path, {}, tmp_path / "kernel.log", Places(), Secrets(), 1000)
     try:
         spec = kernel.manager.kernel_spec_manager.get_kernel_spec("julia")
-        assert (spec.argv[:3], spec.language) == ([sys.executable, "-m", "ipykernel_launcher"], "python")
+        started = spec.argv[len([*guarded([]), *kernel.manager.prefix]) :]
+        assert (started[:3], spec.language) == ([sys.executable, "-m", "ipykernel_launcher"], "python")
     finally:
         kernel.close()

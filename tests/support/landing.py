@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from kit.build.places import ingest_places
+from kit.build.places import ingest_process
 from kit.core.config import Config
-from kit.core.secrets import Secrets
-from kit.ingest import IngestProcess
 from kit.ingest.landing import LandedSource, land
 from kit.mesh.product import DataProduct
 
 
 def land_source(config: Config, product: DataProduct, raw: Path) -> LandedSource:
     """Land the first source of a product below `raw`."""
-    with IngestProcess(product, ingest_places(config, product), Secrets.from_environment(config), 1) as process:
+    with ingest_process(config, product) as process:
         return land(process, product.sources[0], raw)
