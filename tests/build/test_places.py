@@ -76,7 +76,7 @@ def test_a_refused_file_is_named_with_what_to_do(small: SmallMesh, monkeypatch: 
         "plan", "forecast", [*FORECAST, "pl.read_csv('../../shop/ingest.py')"], "factor: float = 1.0\nname: str = ''\n"
     )
     message = small.build("plan").message
-    assert "cell 5 failed: PermissionError" in message
+    assert "failed: PermissionError: Permission denied" in message
     assert (
         "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit" in message
     )
