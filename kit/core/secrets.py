@@ -65,6 +65,10 @@ class Secrets:
         match = self._pattern.search(str(value)) if self.values else None
         return self._names[match[0]] if match else None
 
+    def replaced_in(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return an environment with `[NAME]` as value of each secret, and without the key for masking."""
+        return {name: f"[{name}]" if name in self.values else value for name, value in environ.items() if name != MASK_KEY}
+
     def begun_at(self, text: bytes) -> int:
         """Return the position from which a text may be the beginning of a secret; its length when it cannot."""
         if not self.values:

@@ -135,3 +135,10 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(NotebookError) as error:
         run(path)
     assert str(error.value).startswith(f"{path}: not a valid notebook: ")
+
+
+def test_the_log_of_a_kernel_is_cut(tmp_path: Path) -> None:
+    cell = "import os\nfor _ in range(50): os.write(2, b'x' * 100_000 + b'\\n')\nNone"
+    log = run(write_notebook(tmp_path, [cell])).with_suffix(".log")
+    assert log.stat().st_size < 1_001_000
+    assert log.read_text().endswith("xOutput beyond the limit was cut.\n")
