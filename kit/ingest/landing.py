@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +58,7 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
     """
     product = process.product
     asked, label = time.time(), f"{product.name}.raw.{source.name}"
-    returned = process.call(source, label)
+    returned = process.call(source.name, label)
     delivered = returned.delivered
     schema = FileSchema.from_contract(source.contract, product.hidden_columns)
     folder = raw / product.name / source.name
@@ -65,7 +67,7 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
     try:
         path = _file(label, product.folder, returned.path)
         if not returned.is_frame:
-            process.check_readable(label, path, source)
+            process.check_readable(label, path, source.name)
             stamp, content = _stamp(path), sha256(path)
             # A file that the function itself has written is as new as the call, whatever it contains. The clock of a file
             # system may be a little behind.
@@ -90,6 +92,20 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
     finally:
         temporary.unlink(missing_ok=True)
     return LandedSource(source.name, digest, target, rows, delivered or _modified(target))
+
+
+@contextmanager
+def delivered_file(process: IngestProcess, source: str) -> Iterator[Path]:
+    """Call the function of a source, which may have no contract yet; yield the file it names, or that of its frame.
+
+    Raises `IngestError`.
+    """
+    label = f"{process.product.name}.raw.{source}"
+    with process:
+        returned = process.call(source, label)
+        path = _file(label, process.product.folder, returned.path)
+        process.check_readable(label, path, source)
+        yield path
 
 
 def _modified(path: Path) -> datetime:

@@ -27,7 +27,7 @@ from kit.core import (
     guarded,
     short,
 )
-from kit.mesh import DataProduct, Source
+from kit.mesh import DataProduct
 
 _INTERRUPTED = 130
 _CAUSE = 180  # characters
@@ -66,19 +66,19 @@ class IngestProcess:
             self._end(self._process, interrupted=error is not None and not isinstance(error, Exception))
         self._temp.cleanup()
 
-    def call(self, source: Source, label: str) -> Returned:
+    def call(self, source: str, label: str) -> Returned:
         """Call the function of a source; raises `IngestError` when it fails, ends the process or is refused a file."""
         process = self._process or self._start()
-        request = {"source": source.name, "label": label}
+        request = {"source": source, "label": label}
         with suppress(OSError):  # it has ended, which the answer shows
             self._channel.sendall(json.dumps(request).encode() + b"\n")
-        answer = self._answer(process, source.name)
+        answer = self._answer(process, source)
         if "problem" in answer:
             raise self._error(answer, source)
         delivered = datetime.fromisoformat(answer["delivered"]) if answer["delivered"] else None
         return Returned(answer["path"], answer["is_frame"], delivered)
 
-    def check_readable(self, label: str, path: Path, source: Source) -> None:
+    def check_readable(self, label: str, path: Path, source: str) -> None:
         """Raise `IngestError` for a file that `ingest.py` must not read itself."""
         if not (path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)):
             raise IngestError(f"{label}: {self._advice(path, source)}")
@@ -116,22 +116,22 @@ class IngestProcess:
         answer: dict[str, Any] = json.loads(received)
         return answer
 
-    def _error(self, answer: Mapping[str, Any], source: Source) -> IngestError:
+    def _error(self, answer: Mapping[str, Any], source: str) -> IngestError:
         refused = Path(answer["refused"]) if answer["refused"] else None
         # Secrets go before anything is cut: a part of one is not recognised.
         cause = _brief(self._secrets.scrubbed(answer["cause"]))
         problem = f"{self._secrets.scrubbed(answer['problem'])}{cause and ': '}{cause}"
         file = self.product.folder / "ingest.py"
         if refused and not self.places.allow(refused):
-            error = IngestError(f"{source.name}(): {self._advice(refused, source)}", file)
+            error = IngestError(f"{source}(): {self._advice(refused, source)}", file)
         else:
             problem += "; it writes in its domain folder and in that of `tempfile`" if refused else ""
             error = IngestError(problem, file if answer.get("in_file") else None)
         error.passing = answer["passing"]
         return error
 
-    def _advice(self, path: Path, source: Source) -> str:
-        contract = short(source.contract.path)
+    def _advice(self, path: Path, source: str) -> str:
+        contract = short(self.product.folder / "sources" / f"{source}.odcs.yaml")
         return (
             f"{path} is no place of this source; if it may read there, declare it in {contract}: "
             f"customProperties: [{{property: reads, value: [{path.parent}]}}]"

@@ -37,7 +37,7 @@ def files_from_origin(
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
         return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    return _files_from_raw(product, port, _raw_file(path, csv))
+    return _files_from_raw(product, port, raw_file(path, csv))
 
 
 def origin_file(origin: str) -> Path | None:
@@ -59,11 +59,12 @@ def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], 
     path = origin_file(origin)
     if path is None or path.suffix == ".ipynb":
         raise KitError(f"'{origin}' is no raw file; a source is made from one of {', '.join(SUFFIXES)}")
-    raw = _raw_file(path, csv)
-    return _source(product, source, raw, _typed(raw, f"{product}.{RAW}.{source}"), staged=staged)
+    raw = raw_file(path, csv)
+    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
 
 
-def _raw_file(path: Path, csv: Sequence[str]) -> RawFile:
+def raw_file(path: Path, csv: Sequence[str]) -> RawFile:
+    """A raw file of which `csv` says how it is written; the error names the options that are missing."""
     try:
         return RawFile.from_path(path, csv_keys(csv))
     except Undeclared as error:
@@ -72,7 +73,7 @@ def _raw_file(path: Path, csv: Sequence[str]) -> RawFile:
 
 
 @dataclass(frozen=True)
-class _Typed:
+class TypedContract:
     """The contract drafted from the rows of a raw file, the fields of its columns, and the questions about them."""
 
     contract: str
@@ -81,18 +82,20 @@ class _Typed:
 
     @property
     def columns(self) -> dict[str, str]:
+        """The types of the columns by name."""
         return {item["name"]: item["physicalType"] for item in self.properties}
 
 
-def _typed(raw: RawFile, id: str) -> _Typed:  # noqa: A002
+def typed_contract(raw: RawFile, id: str) -> TypedContract:  # noqa: A002
+    """Draft the contract of a raw file."""
     with TemporaryDirectory(prefix="kit-") as folder:
         typed = Path(folder) / "typed.parquet"
         questions = raw.write(typed)
         contract = draft([typed], id)
-    return _Typed(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
+    return TypedContract(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
 
 
-def _source(product: str, source: str, raw: RawFile, typed: _Typed, *, staged: bool = True) -> PortFiles:
+def _source(product: str, source: str, raw: RawFile, typed: TypedContract, *, staged: bool = True) -> PortFiles:
     """A raw source of that name, with its staging model if it is `staged`."""
     check_port_name(source)
     is_copied = raw.path.stat().st_size <= LARGEST_COPY
@@ -120,15 +123,14 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     port = port or source
     check_port_name(port)
     check_port_name(source)
-    typed = _typed(raw, f"{product}.{port}")
+    typed = typed_contract(raw, f"{product}.{port}")
     keys = [item for item in typed.properties if item.get("primaryKey")]
     key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
     files = _source(product, source, raw, typed)
     mart = templates.mart(typed.columns, key, f"ref('stg_{source}')")
-    contract = {f"contracts/{port}.odcs.yaml": typed.contract}
-    return replace(
-        files, output=output_entry(product, port, "dbt"), files={**contract, **files.files, f"models/marts/{port}.sql": mart}
-    )
+    texts = {f"contracts/{port}.odcs.yaml": typed.contract, **files.files, f"models/marts/{port}.sql": mart}
+    texts = dict(sorted(texts.items(), key=lambda item: isinstance(item[1], Path)))
+    return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
 def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], *, is_copied: bool) -> str:  # noqa: A002

@@ -24,7 +24,7 @@ def call(small: SmallMesh, body: str) -> Returned:
     write(small.domains / "shop/ingest.py", body)
     product = small.product("shop")
     with ingest_process(small.config, product) as process:
-        return process.call(product.sources[0], "shop.raw.sales")
+        return process.call(product.sources[0].name, "shop.raw.sales")
 
 
 def problem(small: SmallMesh, body: str) -> str:

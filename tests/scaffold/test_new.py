@@ -65,7 +65,7 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
     assert (product.folder / "data/visits.csv").read_text() == VISITS
     assert (product.folder / "models/marts/visits.sql").read_text() == (
         'select\n    cast(visit_nr as bigint) as visit_nr,\n    cast("order" as varchar) as "order",\n'
-        "    cast(paid as decimal(18,2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
+        "    cast(paid as decimal(18, 2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
     )
     assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
 

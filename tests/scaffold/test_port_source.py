@@ -148,7 +148,7 @@ def test_a_port_of_another_product_is_a_source_of_the_mart(mesh: SmallMesh) -> N
     assert found.inputs == ({"name": "shop.totals", "version": "1.0.0", "contractId": "shop.totals"},)
     assert found.reads == ("shop", "totals", "")
     assert found.files["models/marts/totals.sql"] == (
-        "select\n    cast(item as varchar) as item,\n    cast(amount as decimal(18,2)) as amount\n"
+        "select\n    cast(item as varchar) as item,\n    cast(amount as decimal(18, 2)) as amount\n"
         "from {{ source('shop', 'totals') }}\norder by item\n"
     )
     assert parsed(found, "contracts/totals.odcs.yaml")["id"] == "plan.totals"
