@@ -10,7 +10,7 @@ from kit.contracts import Finding
 from kit.core import KitError, read_text, short
 from kit.lineage.python_names import ANY, IMPORTERS, NameTable, imported
 from kit.lineage.sql import names_in, read_sql
-from kit.notebooks import SqlText, code_cells
+from kit.notebooks import HELP, SqlText, code_cells
 
 PUBLIC = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"}
 """The names of `kit` itself, all of which code of a domain may use; `kit` cannot be imported from here."""
@@ -94,7 +94,9 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
     for cell in code_cells(path):
         place = CodePlace(path, None, cell.number)
         for row, line in cell.magics:
-            if not line.lstrip().startswith(_HARMLESS):
+            if HELP.fullmatch(line):
+                reader.add_fault(replace(place, line=row), f"'{line.strip()[:40]}' shows help", "delete it")
+            elif not line.lstrip().startswith(_HARMLESS):
                 reader.add_fault(
                     replace(place, line=row), f"'{line.strip()[:40]}' runs code that cannot be checked", "write Python"
                 )

@@ -111,7 +111,7 @@ def test_what_cannot_be_told_is_one_sentence(
         ("", "not valid JSON: Expecting value: line 1 column 1 (char 0)"),
         (
             '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
-            "its language is R; asset notebooks are Python",
+            "its language is R; notebooks of a mesh are Python",
         ),
     ],
 )
