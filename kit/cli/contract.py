@@ -11,6 +11,7 @@ import typer
 from kit.build import preview_model
 from kit.cli.options import PortArgument
 from kit.core import IDENTIFIER, KitError, make_folder, short, write_durably
+from kit.ingest import RawFile
 from kit.mesh import Context
 from kit.storage import Store
 
@@ -57,12 +58,15 @@ def draft_contract(
 @contextmanager
 def _parquet(context: Context, product: str, name: str, files: list[Path]) -> Iterator[list[Path]]:
     """Yield the Parquet files to draft from: `files`, else those of the current snapshot, else the model's result."""
-    snapshot = None if files else Store(context.config.storage).current(product)
-    if files := files or (sorted((snapshot.folder / name).glob("*.parquet")) if snapshot else []):
-        yield files
-        return
-    mesh = context.mesh
     with TemporaryDirectory(prefix="kit-") as folder:
+        if files:
+            yield [_typed(path, Path(folder) / f"{number}.parquet") for number, path in enumerate(files)]
+            return
+        snapshot = Store(context.config.storage).current(product)
+        if published := sorted((snapshot.folder / name).glob("*.parquet")) if snapshot else []:
+            yield published
+            return
+        mesh = context.mesh
         try:
             preview = preview_model(context.config, mesh.product(product), name, Path(folder))
         except KitError as error:
@@ -70,3 +74,16 @@ def _parquet(context: Context, product: str, name: str, files: list[Path]) -> It
             problem = f"'{product}.{name}' has no snapshot, and {error}"
             raise KitError(f"{problem}; {advice}or name Parquet files with --file") from None
         yield [preview]
+
+
+def _typed(path: Path, target: Path) -> Path:
+    """Write the rows of a Parquet file in the types in which a source would land them; raises `KitError`."""
+    if path.suffix.lower() != ".parquet":
+        raise KitError(f"{path} is no Parquet file; `kit new port PRODUCT.PORT --from FILE` drafts a contract for a CSV file")
+    raw = RawFile.from_path(path)
+    if renamed := [name for proposed, name in raw.names.items() if proposed != name]:
+        raise KitError(
+            f"{path}: the column '{renamed[0]}' cannot be promised; rename it with a-z, 0-9 and _, a letter first, at most 63"
+        )
+    raw.write(target)
+    return target

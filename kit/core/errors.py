@@ -71,10 +71,10 @@ class TransformError(KitError):
 class NotebookError(KitError):
     """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel.
 
-    `exception` is the name of the exception that a cell raised; empty when none did.
+    `exception` is the name of the exception that a cell raised, `value` its text; empty when none did.
     """
 
-    exception = ""
+    exception = value = ""
 
 
 class NotATable(KitError):

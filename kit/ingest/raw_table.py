@@ -138,6 +138,8 @@ class RawTable:
         number, column, text = row
         kind = self.wanted[column]
         promised = f"the contract says {kind}{self.form(column, kind)}{self.hint(text, kind)}"
+        if self.types[column] == kind:  # of this type already, and out of its limits
+            promised = casts.LIMITS[kind]
         return f", {self.place(number)}: {column} is {shown(text)}, {promised}"
 
     def hint(self, text: str, kind: str) -> str:

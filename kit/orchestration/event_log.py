@@ -1,13 +1,13 @@
 """Dagster's SQLite event log with connections that stay open."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from kit.orchestration.dagster_internals import SqliteEventLogStorage
+from kit.orchestration.dagster_internals import SqlEventLogStorageTable, SqliteEventLogStorage
 
 _OPEN = 8
 
@@ -52,6 +52,14 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
         """Delete every event."""
         self._close()  # open connections would write to the deleted files
         super().wipe()
+
+    def wipe_asset_partitions(self, asset_key: Any, partition_keys: Sequence[str]) -> None:
+        """Delete the events of partitions of an asset, which then count as never materialized; runs keep their events."""
+        columns = SqlEventLogStorageTable.c
+        is_wiped = (columns.asset_key == asset_key.to_string()) & columns.partition.in_(partition_keys)
+        with self.index_connection() as connection:
+            connection.execute(SqlEventLogStorageTable.delete().where(is_wiped))
+        self.wipe_asset_cached_status(asset_key)
 
     def dispose(self) -> None:
         """Close all connections."""

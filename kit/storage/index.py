@@ -10,7 +10,7 @@ from kit.storage.confirmation import across
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 2  # version of the file's format; an index of another version is rebuilt
+_FORM = 3  # version of the file's format; an index of another version is rebuilt
 
 
 def load(context: Context) -> tuple[ProductSummary, ...]:

@@ -1,5 +1,9 @@
+from datetime import datetime, timedelta
+
 import duckdb
+import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from kit.cli.contract import app
@@ -63,3 +67,31 @@ def test_a_draft_comes_from_the_current_snapshot(small: SmallMesh, monkeypatch: 
     assert current is not None
     done = CliRunner().invoke(app, ["draft", "shop.totals"])
     assert done.stdout == draft(sorted((current.folder / "totals").glob("*.parquet")), "shop.totals")
+
+
+def test_a_file_is_drafted_in_the_types_in_which_a_source_lands_it(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    at = pl.Series("at", [datetime(2024, 1, 31)], dtype=pl.Datetime("ns"))
+    pl.DataFrame([at, pl.Series("kind", ["a"], dtype=pl.Categorical)]).write_parquet("rows.parquet")
+    text = CliRunner().invoke(app, ["draft", "shop.items", "--file", "rows.parquet"]).stdout
+    columns = yaml.safe_load(text)["schema"][0]["properties"]
+    assert [(column["name"], column["physicalType"]) for column in columns] == [("at", "timestamp"), ("kind", "varchar")]
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        (pl.Series("took", [timedelta(seconds=1)]), "rows.parquet: 'took' is Duration, which no column can hold"),
+        (pl.Series("At", [1]), "rows.parquet: the column 'At' cannot be promised; rename it"),
+    ],
+)
+def test_a_file_that_a_source_could_not_land_has_no_draft(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, column: pl.Series, says: str
+) -> None:
+    monkeypatch.chdir(small.root)
+    pl.DataFrame([column]).write_parquet("rows.parquet")
+    error = CliRunner().invoke(app, ["draft", "shop.items", "--file", "rows.parquet"]).exception
+    assert isinstance(error, KitError)
+    assert str(error).startswith(says)
+    no_parquet = CliRunner().invoke(app, ["draft", "shop.items", "--file", "rows.csv"]).exception
+    assert str(no_parquet).startswith("rows.csv is no Parquet file; `kit new port ")
