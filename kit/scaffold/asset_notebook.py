@@ -15,8 +15,15 @@ from kit.notebooks import KERNEL, CodeCell, check_language, code_cells
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": KERNEL}
-"""The kernel that asset notebooks declare."""
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
+    # Without the last four fields nbconvert makes a text file of a notebook.
+    "language_info": {
+        "name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}  # fmt: skip
+"""The kernel and the language that the notebooks of the kit declare."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = N
     _tag_parameters(code)
     for item in code:
         item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = {"kernelspec": KERNELSPEC}
+    notebook["metadata"] = METADATA
     return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
 
 
