@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from kit.scaffold import templates
+from tests.support.notebooks import script_extension
 from tests.support.small_mesh import SmallMesh
 
 
