@@ -36,7 +36,7 @@ run: $(VENV)/.run ## build the whole demo mesh and show it
 dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the mesh
 	@$(BIN)/kit dev
 
-lab: $(VENV)/.run ## open JupyterLab on the mesh
+lab: $(VENV)/.lab ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
@@ -76,10 +76,15 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 
+$(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.run
+	@echo "Installing what exploration notebooks draw with"
+	@$(PIP) install --constraint constraints.txt --editable '.[demo,explore]'
+	@touch $@
+
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing pinned dependencies with the test extras"
-	@$(PIP) install --constraint constraints.txt --editable '.[demo,test]'
-	@touch $@ $(VENV)/.run
+	@$(PIP) install --constraint constraints.txt --editable '.[demo,explore,test]'
+	@touch $@ $(VENV)/.run $(VENV)/.lab
 
 # The judge of contracts in tests/system/test_judge.py wants other versions than the kit; the list says all of them.
 $(VENV)/.judge: tests/judge.txt | $(BIN)/python

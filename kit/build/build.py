@@ -2,11 +2,12 @@
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from kit.build.code_age import check_code_age
 from kit.build.consumers import check_consumers, store_definitions
@@ -136,7 +137,7 @@ class _Run:
         self.run_id = Runs.new_id()
         folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), audit_targets(product)
         self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
-        self.secrets = Secrets()
+        self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
 
     @contextmanager
@@ -172,7 +173,7 @@ class _Run:
         """Make and publish a snapshot when one is due; every error becomes the outcome."""
         try:
             with self.recorded_when_interrupted():
-                self.secrets = Secrets.from_environment(self.config)
+                self.scrubbed = self._scrubber()
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
@@ -190,7 +191,9 @@ class _Run:
         message = str(error)
         if not isinstance(error, KitError):  # a full disk, a bug
             message = f"{type(error).__name__}: {message}".removesuffix(": ") + self._keep_trace()
-        return self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+        outcome = self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+        self.workspace.discard_private()
+        return outcome
 
     @contextmanager
     def recorded_when_interrupted(self) -> Iterator[None]:
@@ -204,7 +207,13 @@ class _Run:
             if not isinstance(error, KeyboardInterrupt) and not self.interruption.requested:
                 raise
             self.finish(BuildStatus.CANCELED, message=_CANCELED)
+            self.workspace.discard_private()
             raise KeyboardInterrupt from error
+
+    def _scrubber(self) -> Callable[[Any], Any]:
+        """Return the function that removes what no record may contain; raises `ConfigError` for a setting that is wrong."""
+        _ = self.workspace.secrets
+        return self.workspace.scrubbed
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
         """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
@@ -232,8 +241,8 @@ class _Run:
         record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
-            message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,
-            parameters=self.secrets.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
+            message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
+            parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
             delivered=planned.delivered if planned else {},
         )  # fmt: skip
@@ -280,7 +289,7 @@ class _Run:
         path = self.workspace.folder / "error.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
+            path.write_text(self.scrubbed(traceback.format_exc()), encoding="utf-8")
         except OSError:
             return ""
         return f"\ntraceback: {path}"

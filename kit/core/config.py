@@ -11,10 +11,8 @@ from typing import Any
 
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
+from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
-
-MASK_KEY = "KIT_MASK_KEY"
-"""Environment variable of the key for masking columns; no file contains it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
@@ -72,7 +70,7 @@ class Config:
             elif name in table:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
         settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
-        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
+        return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:

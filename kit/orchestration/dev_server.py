@@ -65,7 +65,7 @@ class Dagster(Server):
 
         code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.orchestration.definitions"]
         code += ["--socket", str(self._code_socket), "--location-name", LOCATION, "--working-directory", str(self._root)]
-        self.processes.spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
+        self.processes.spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"], masks=True)
         self.processes.wait_for("code", lambda: listens(socket.AF_UNIX, str(self._code_socket)))
         workspace = self.processes.logs / "workspace.yaml"
         code_server = {"socket": str(self._code_socket), "location_name": LOCATION}

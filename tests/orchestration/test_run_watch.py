@@ -13,6 +13,7 @@ import pytest
 from kit.orchestration.instance import instance
 from kit.orchestration.run_watch import RunWatch
 from kit.storage.runs import Runs
+from tests.support.builds import dbt_targets
 from tests.support.dev_server import DevServer, dev_server
 from tests.support.files import write
 from tests.support.orchestration import declare
@@ -67,9 +68,8 @@ def in_dbt(small: SmallMesh, server: DevServer, begun: Path) -> str:
     ingest(small, "pass")
     long = "(select count(*) from range(100000000) a, range(100000) b where a.range * 7 = b.range) >= 0"
     small.replace("domains/shop/models/marts/sales.sql", " order by", f" where {long} order by")
-    before = set(small.root.glob("state/runs/shop/*/dbt/run"))
     run_id = launch(server, "shop")
-    server.wait_for(lambda: bool(set(small.root.glob("state/runs/shop/*/dbt/run")) - before))
+    server.wait_for(lambda: bool(dbt_targets(small.config.storage, "shop")))
     begun.touch()
     small.replace("domains/shop/models/marts/sales.sql", f" where {long} order by", " order by")
     return run_id

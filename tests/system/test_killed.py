@@ -17,22 +17,21 @@ from tests.support.orchestration import declare
 from tests.support.small_mesh import SmallMesh
 
 INGEST = """
-import os, subprocess, time
-from pathlib import Path
+import os, time
 def sales():
-    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    Path(__file__).with_name("begun").write_text(f"{os.getpid()} {child.pid}")
+    with open("begun", "w") as file:
+        file.write(f"{os.getpid()}.")
     time.sleep(600)
 """
 
 
-def begun(small: SmallMesh, process: "subprocess.Popen[str] | None" = None) -> list[psutil.Process]:
-    """The processes of the source, once they have begun."""
+def begun(small: SmallMesh, process: "subprocess.Popen[str]") -> psutil.Process:
+    """The process of the source, once it has begun."""
     path = small.domains / "shop/begun"
-    while not path.exists() or len(path.read_text().split()) < 2:
-        assert process is None or process.poll() is None, process.communicate()
+    while not path.exists() or not path.read_text().endswith("."):
+        assert process.poll() is None, process.communicate()
         time.sleep(0.1)
-    return [psutil.Process(int(number)) for number in path.read_text().split()]
+    return psutil.Process(int(path.read_text().rstrip(".")))
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -55,7 +54,7 @@ def test_a_command_that_a_killed_test_had_started_ends_with_all_its_processes(sm
     family = psutil.Process(test.pid).children(recursive=True)
     test.kill()
     test.communicate()
-    assert alive([*family, *source]) == []
+    assert alive([*family, source]) == []
 
 
 @pytest.mark.heavy
@@ -65,8 +64,8 @@ def test_the_workers_of_a_killed_dev_server_end(small: SmallMesh) -> None:
     write(small.domains / "shop/ingest.py", INGEST)
     with dev_server(small.root) as server:
         server.launch("shop.sales")
-        source, family = begun(small), server.family()
+        source, family = begun(small, server.process), server.family()
         assert [process for process in family if "tail" in process.name()]  # Dagster's mirrors of the logs of the step
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.communicate()
-        assert alive([*family, *source]) == []
+        assert alive([*family, source]) == []
