@@ -28,7 +28,12 @@ def quarantine_sales(small: SmallMesh, maximum: int, limit: float) -> None:
     data = json.loads(file.read_text())
     aside = [{"property": "onFailure", "value": "quarantine"}]
     data["schema"][0]["properties"][2] |= {"customProperties": aside, "logicalTypeOptions": {"maximum": maximum}}
-    write(file, json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": limit}]}))
+    write(
+        file,
+        json.dumps(
+            {**data, "customProperties": [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": limit}]}
+        ),
+    )
 
 
 def test_sources_are_readable_without_rows_set_aside_and_masked(small: SmallMesh) -> None:
