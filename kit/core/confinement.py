@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core import landlock
-from kit.core.config import MASK_KEY
+from kit.core.mask_key import MASK_KEY
 
 _WRITE = (
     landlock.READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.REMOVE_DIR | landlock.REMOVE_FILE | landlock.MAKE_DIR

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.core import landlock
-from kit.core.config import MASK_KEY
 from kit.core.confinement import Places, confined, environment, refused_path
+from kit.core.mask_key import MASK_KEY
 
 
 def run(places: Places, temp: Path, code: str) -> str:
