@@ -399,7 +399,7 @@ def test_a_notebook_asks_its_pinned_inputs_in_sql(small: SmallMesh) -> None:
     refused = (
         "try:\n    x = %sql from shop.sales\nexcept KitError as error:\n    assert 'no declared input' in str(error), error"
     )
-    cells = [f"{FORECAST[0]}\nfrom kit.core.errors import KitError\n%load_ext kit", refused]
+    cells = [f"{FORECAST[0]}\nfrom kit.core import KitError\n%load_ext kit", refused]
     asked = "%%sql --out frame\nselect item, (amount * $factor)::double as amount from shop.totals order by item"
     small.notebook("plan", "forecast", [*cells, asked, FORECAST[3]], "factor: float = 2.0\n")
     version = small.publish("plan")
