@@ -38,7 +38,7 @@ QUERY = """{{ config(materialized="table") }}
 select '{{ cards | join(" ") }}' as cards
 """
 ALIASED = "{{ config(severity='warn') }} select card as item, card as sale_id from {{ ref('sales') }}"
-CELLS = ["import os, sys\nprint(os.environ['MY_TOKEN'])\nsys.__stderr__.write(os.environ['MY_TOKEN'])", *FORECAST]
+CELLS = ["import os\nprint(os.environ['MY_TOKEN'])", *FORECAST]
 
 
 def found(small: SmallMesh, text: bytes) -> list[str]:
