@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from kit.contracts import Check
 from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
-from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
+from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 BUILT_MEANWHILE = "built by another run meanwhile"
@@ -142,7 +142,10 @@ class _Run:
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
-        """Hold the lock of the product, after waiting for it if that was requested; raises `Busy`."""
+        """Hold the lock of the product, after waiting for it if that was requested; raises `Busy`.
+
+        At the end, old runs are removed.
+        """
         with ExitStack() as stack:
             try:
                 held = stack.enter_context(product_lock(self.config, self.product))
@@ -154,6 +157,8 @@ class _Run:
                     set_result("for the build of another run")
                 self.waited = True
             yield held
+            with suppress(KitError, OSError):  # what is left over is removed after the next build
+                retain(self.config, self.product.name)
 
     def busy(self, error: Busy) -> Outcome:
         """The outcome when another process builds the product; it leaves no record."""
@@ -212,7 +217,8 @@ class _Run:
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
         """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
-        sources = planned.inputs.sources if planned else None
+        landed = planned is not None and all(source.path.is_file() for source in planned.inputs.sources.values())
+        sources = planned.inputs.sources if planned and landed else None
         inputs = gather_inputs(self.config, self.product, self.request, held, self.progress, sources)
         if planned and not self.request.force and still_holds(planned, self.config, self.product, inputs):
             return planned

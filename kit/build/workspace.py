@@ -14,7 +14,7 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text
+from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text, sandbox
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -292,7 +292,7 @@ class Workspace:
             self._private.cleanup()
         for folder in (self.staging, self.folder / RAW, self.folder / _INPUTS, self.folder / MADE):
             shutil.rmtree(folder, ignore_errors=True)
-        self.database.unlink(missing_ok=True)
+        sandbox.discard(self.database)
 
 
 def in_partition(key: str | None) -> str:

@@ -108,15 +108,17 @@ class TerminalReporter(RunReporter):
             yield Progress(begin=begin, end=end)
 
     def finished(self, outcome: Outcome) -> None:
-        """Print the status of a product's build and, after a failure, the reason."""
+        """Print the status of a product's build and, after a failure, the reason.
+
+        Of a product that another run builds there is only the line; the command names all of them in one sentence.
+        """
         style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
         snapshot = outcome.version or ""
         if outcome.partitions:
             snapshot += f", {counted(len(outcome.partitions), 'partition')}"
-        console.print(
-            Text(f"  {outcome.product:<12} {outcome.status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style)
-        )
-        if outcome.message:
+        status = "busy" if outcome.busy else outcome.status
+        console.print(Text(f"  {outcome.product:<12} {status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style))
+        if outcome.message and not outcome.busy:
             (errors if outcome.failed else console).print(Text(outcome.message, style=style))
 
 

@@ -44,7 +44,9 @@ _CACHES = {
 }  # fmt: skip
 """Variables that lead libraries to their folders, which are below the temporary one."""
 _DENIED = re.compile(r"Permission denied|Operation not permitted|os error 1?3\b|EACCES")
-_NAMED_PATH = re.compile(r"""(?P<quote>['"])(?P<quoted>/.+?)(?P=quote)|(?<![\w./])(?P<plain>/[^\s'":,;)\]]+)""")
+_NAMED_PATH = re.compile(
+    r"""(?P<quote>['"])(?P<quoted>[^'"]*/.*?)(?P=quote)|(?<![\w./-])(?P<plain>(?:\.{0,2}|[\w.-]+)/[^\s'":,;)\]]+)"""
+)
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,12 @@ class IngestProcess:
 
     def check_readable(self, label: str, path: Path, source: str) -> None:
         """Raise `IngestError` for a file that `ingest.py` must not read itself."""
-        if not (path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)):
+        if not self.may_read(path):
             raise IngestError(f"{label}: {self._advice(path, source)}")
+
+    def may_read(self, path: Path) -> bool:
+        """Whether `ingest.py` may read a file itself."""
+        return path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()

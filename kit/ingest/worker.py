@@ -119,7 +119,8 @@ def _refused(error: BaseException) -> Path | None:
     """The path of the file that was not to be opened, if an error reports that."""
     if isinstance(error, PermissionError) and (path := error.filename2 or error.filename):
         return Path(os.fsdecode(path)).absolute() if isinstance(path, str | bytes) else None
-    return confinement.refused_path(str(error))
+    refused = confinement.refused_path(str(error))
+    return refused and refused.absolute()
 
 
 def _brief(error: BaseException) -> str:

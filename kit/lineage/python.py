@@ -12,7 +12,7 @@ from kit.lineage.python_names import imported
 from kit.lineage.python_reader import IMPORT, READERS, CodePlace, PythonReads, Reader
 from kit.lineage.python_rules import INGEST_UNREADABLE, UNREADABLE
 from kit.lineage.sql import names_in
-from kit.notebooks import code_cells
+from kit.notebooks import HELP, code_cells
 
 _UNPINNED = {"intake"}
 _HARMLESS = (
@@ -32,7 +32,9 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
     for cell in code_cells(path):
         place = CodePlace(path, None, cell.number)
         for row, line in cell.magics:
-            if not line.lstrip().startswith(_HARMLESS):
+            if HELP.fullmatch(line):
+                reader.add_fault(replace(place, line=row), f"'{line.strip()[:40]}' shows help", "delete it")
+            elif not line.lstrip().startswith(_HARMLESS):
                 reader.add_fault(
                     replace(place, line=row), f"'{line.strip()[:40]}' runs code that cannot be checked", "write Python"
                 )

@@ -1,11 +1,13 @@
 """Execution of an asset notebook with papermill; success is verified from the executed copy."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, confinement, describe_ending, read_json
+from kit.core import InvalidFile, NotebookError, confinement, describe_ending, read_json
+from kit.notebooks.cells import check_language
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -37,6 +39,8 @@ def execute(
     path, kernel = run.notebook, kernels.take()
     run.executed.parent.mkdir(parents=True, exist_ok=True)
     try:
+        with suppress(InvalidFile):  # papermill says why it is no notebook
+            check_language(read_json(path), path)
         executed = papermill.execute_notebook(
             _escaped(path), _escaped(run.executed), parameters=dict(parameters), engine_name=ENGINE, kernel_name=KERNEL,
             language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
@@ -72,7 +76,7 @@ def execute(
 def _advice(run: NotebookRun, message: str) -> str:
     """What to do about a file that the confined kernel was refused; empty for any other message."""
     refused = confinement.refused_path(str(message))
-    if refused is None or run.all_places.allow(refused):
+    if refused is None or run.all_places.allow(run.notebook.parent / refused):
         return ""
     return "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit.read"
 

@@ -40,10 +40,11 @@ def draft_of(context: Context, id: str, files: Sequence[Path] = (), csv: Sequenc
     product, _, name = id.partition(".")
     if name.startswith(f"{RAW}.") and not files:
         unfinished = _unfinished(context, product, sources=False)
-        with delivered_file(ingest_process(context.config, unfinished), name.removeprefix(f"{RAW}.")) as file:
-            raw = raw_file(file, csv)
+        process = ingest_process(context.config, unfinished)
+        with delivered_file(process, name.removeprefix(f"{RAW}.")) as file:
+            raw = raw_file(file.resolve(), csv)
             typed = typed_contract(raw, id)
-            return source_contract(typed.contract, id, raw, typed.questions, is_copied=True)
+            return source_contract(typed.contract, id, raw, typed.questions, is_copied=process.may_read(file))
     with _parquet(context, product, name, files) as found:
         return draft(found, id)
 
