@@ -103,7 +103,9 @@ def _published(config: Config, snapshot: Snapshot, port: str, pointer: Pointer |
         "commit": snapshot.manifest["git_commit"],
         "inputs": {name: pin["version"] for name, pin in snapshot.manifest["inputs"].items()},
         "outdated_partitions": list(outdated_partitions(config, snapshot)) if current else [],
-        "outdated_inputs": list(outdated_inputs(config, snapshot)) if current and not snapshot.manifest.get("partitions") else [],
+        "outdated_inputs": list(outdated_inputs(config, snapshot))
+        if current and not snapshot.manifest.get("partitions")
+        else [],
     }
 
 
