@@ -77,7 +77,7 @@ def _published(config: pytest.Config) -> Path:
         storage = _temporary(config) / "published"
         shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
         for folder in (storage / "products").glob("*"):
-            Store(storage).repair_catalogs(folder.name)
+            Store(storage).repair_catalog(folder.name)
         config.stash[_PUBLISHED] = storage
     return config.stash[_PUBLISHED]
 
