@@ -5,13 +5,16 @@ goes into `RawFile`; names, types and a CSV format for a first contract come out
 """
 
 from kit.ingest.csv_text import Undeclared
+from kit.ingest.delivery import Delivery
 from kit.ingest.inference import RawFile, identifier
-from kit.ingest.landing import Delivery, LandedSource, delivered_file, land, package_file
+from kit.ingest.landing import LandedSource, delivered_file, land, package_file
+from kit.ingest.process import IngestProcess
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
 __all__ = [
     "SUFFIXES",
     "Delivery",
+    "IngestProcess",
     "LandedSource",
     "RawFile",
     "Undeclared",

@@ -7,7 +7,7 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.contracts import TODO, CsvFormat, csv_keys
+from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
 from kit.core import KitError, parse_yaml, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
 from kit.mesh import RAW, Context, Mesh, OutputPort
@@ -101,7 +101,9 @@ def _source(product: str, source: str, raw: RawFile, typed: TypedContract, *, st
     is_copied = raw.path.stat().st_size <= LARGEST_COPY
     place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     id = f"{product}.{RAW}.{source}"  # noqa: A001
-    files: dict[str, str | Path] = {f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions)}
+    files: dict[str, str | Path] = {
+        f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions, is_copied=is_copied)
+    }
     if staged:
         files[f"models/staging/stg_{source}.sql"] = templates.staging(source, typed.columns)
     files |= {place: raw.path} if is_copied else {}
@@ -131,8 +133,8 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
-def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
-    """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
+def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], *, is_copied: bool) -> str:  # noqa: A002
+    """The contract of a source: that of the port made from it, with the names, the CSV format and the place of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
@@ -143,8 +145,10 @@ def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str
         item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
-    if raw.csv != CsvFormat():
-        data["customProperties"] = [raw.csv.to_property()]
+    properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []
+    properties += [] if is_copied else [reads_property(str(raw.path))]
+    if properties:
+        data["customProperties"] = properties
     return "\n".join(yaml_writer.block(data)) + "\n"
 
 

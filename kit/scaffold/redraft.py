@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.build import preview_model, preview_notebook
+from kit.build import ingest_places, preview_model, preview_notebook
 from kit.contracts import Finding
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
-from kit.ingest import RawFile, delivered_file
+from kit.ingest import IngestProcess, RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.port_source import raw_file, source_contract, typed_contract
@@ -39,12 +39,13 @@ def draft_of(context: Context, id: str, files: Sequence[Path] = (), csv: Sequenc
     """
     product, _, name = id.partition(".")
     if name.startswith(f"{RAW}.") and not files:
-        with TemporaryDirectory(prefix="kit-") as folder:
-            unfinished = _unfinished(context, product, sources=False)
-            file = delivered_file(unfinished, name.removeprefix(f"{RAW}."), Path(folder))
-            raw = raw_file(file, csv)
+        unfinished = _unfinished(context, product, sources=False)
+        places = ingest_places(context.config, unfinished)
+        process = IngestProcess(unfinished, places)
+        with delivered_file(process, name.removeprefix(f"{RAW}.")) as file:
+            raw = raw_file(file.resolve(), csv)
             typed = typed_contract(raw, id)
-            return source_contract(typed.contract, id, raw, typed.questions)
+            return source_contract(typed.contract, id, raw, typed.questions, is_copied=process.may_read(file))
     with _parquet(context, product, name, files) as found:
         return draft(found, id)
 

@@ -137,7 +137,9 @@ def test_a_large_raw_file_stays_where_it_is(mesh: SmallMesh, monkeypatch: pytest
     found = made(mesh, "plan", None, "visits.csv")
     assert [name for name in found.files if name.startswith("data/")] == []
     assert f'return "{mesh.root}/visits.csv"' in found.ingest
-    assert "customProperties" not in parsed(found, "sources/visits.odcs.yaml")
+    assert parsed(found, "sources/visits.odcs.yaml")["customProperties"] == [
+        {"property": "reads", "value": [f"{mesh.root}/visits.csv"]}
+    ]
 
 
 def test_a_port_of_another_product_is_a_source_of_the_mart(mesh: SmallMesh) -> None:
