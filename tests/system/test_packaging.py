@@ -159,7 +159,7 @@ def test_the_top_level_is_as_promised() -> None:
     assert names <= {
         ".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "README.md", "notebooks", "domains",
         "catalog.yaml", "kit", "tests", "environment.yml", "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md",
-        "CONTRIBUTING.md",
+        "CONTRIBUTING.md", ".sqlfluff", ".sqlfluffignore",
     }  # fmt: skip
 
 
