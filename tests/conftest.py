@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from kit.core.locks import lock
 from kit.storage.store import Store
+from tests.support.ending import end_with_parent
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.support.small_mesh import SmallMesh
 
@@ -28,6 +29,12 @@ settings.load_profile("ci")
 def examples(number: int) -> int:
     """Return the number of examples of a slow property, out of a hundred; `make fuzz` multiplies it."""
     return number * settings.default.max_examples // 100
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End with pytest's main process as one of its workers, and with `make`."""
+    if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
+        end_with_parent()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,7 +62,7 @@ def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.Comp
     start = [] if network else [sys.executable, "-c", NO_NETWORK]
     return subprocess.run(
         [*start, sys.executable, "-m", "kit", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
-        capture_output=True, text=True, timeout=600, check=False,
+        capture_output=True, text=True, timeout=600, check=False, preexec_fn=end_with_parent,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.support.builds import dbt_targets
+from tests.support.ending import end_with_parent
 from tests.support.small_mesh import SmallMesh
 
 
@@ -93,7 +94,9 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     small.notebook("plan", "forecast", ["import time; time.sleep(60)", "import kit; kit.output('forecast', 1)"])
     small.publish("shop")
     command = [sys.executable, "-m", "kit", "run", "plan"]
-    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     kernels: list[psutil.Process] = []
     deadline = time.monotonic() + 60
     while not kernels and time.monotonic() < deadline:
@@ -116,7 +119,9 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     slow = "cross join (select count(*) as n from range(100000) a, range(10000000) b where a.range + b.range < 0) slow"
     small.replace("domains/shop/models/marts/sales.sql", "order by", f"{slow} order by")
     command = [sys.executable, "-m", "kit", "run"]
-    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     deadline = time.monotonic() + 60
     while not dbt_targets(small.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)

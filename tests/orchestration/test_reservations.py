@@ -11,6 +11,7 @@ from kit.build.progress import Progress
 from kit.core.locks import lock
 from kit.orchestration.reservations import Reservations
 from kit.storage.store import Store
+from tests.support.ending import end_with_parent
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh
 
@@ -62,7 +63,9 @@ def sales():
 def test_of_two_runs_at_once_the_second_says_so_or_waits_and_the_first_succeeds(small: SmallMesh) -> None:
     write(small.domains / "shop/ingest.py", INGEST)
     command = [sys.executable, "-m", "kit", "run"]
-    first = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     while not (small.domains / "shop/begun").exists():
         assert first.poll() is None, first.communicate()
         time.sleep(0.05)
@@ -70,7 +73,14 @@ def test_of_two_runs_at_once_the_second_says_so_or_waits_and_the_first_succeeds(
     assert (second.returncode, second.stderr) == (
         1, "shop, plan are being built by another run; wait for it with `kit run --wait`, or run again later\n"
     )  # fmt: skip
-    third = subprocess.Popen([*command, "--wait"], cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    third = subprocess.Popen(
+        [*command, "--wait"],
+        cwd=small.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with_parent,
+    )
     time.sleep(2)
     (small.domains / "shop/go").touch()
     results = [(process.communicate(timeout=120), process.returncode) for process in (first, third)]

@@ -1,7 +1,7 @@
 import pytest
 
 from kit.core.errors import KitError
-from kit.storage.retention import prune
+from kit.storage.retention import prune, retain
 from kit.storage.runs import Runs
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
@@ -33,3 +33,27 @@ def test_prune_passes_over_products_without_snapshots_and_refuses_to_keep_none(s
     assert prune(small.config, small.mesh, keep=1) == {"shop": []}
     with pytest.raises(KitError, match="cannot keep 0 snapshots; keep at least 1"):
         prune(small.config, small.mesh, keep=0)
+
+
+def test_the_settings_limit_runs_snapshots_and_raw_data_after_each_build(small: SmallMesh) -> None:
+    small.replace("pyproject.toml", "[tool.kit]\n", "[tool.kit]\nkeep_runs = 2\n")
+    for number in range(4):
+        small.feed_rows([row.replace("1,tea,1.50,", f"1,tea,{number}.70,") if row.startswith("1,") else row for row in SALES])
+        small.publish("shop", force=True)
+    runs, raw = Runs(small.config.storage), small.config.storage / "raw/shop/sales"
+    (raw / ".123.parquet").touch()  # of a build that was killed
+    assert (len(runs.ids("shop")), len(small.store.versions("shop"))) == (2, 4)
+    small.replace("pyproject.toml", "keep_runs = 2\n", "keep_runs = 2\nkeep_snapshots = 1\n")
+    assert small.build("shop").status == "up to date"
+    assert (len(small.store.versions("shop")), sorted(path.name[0] for path in raw.iterdir()).count(".")) == (1, 0)
+    assert len(list(raw.iterdir())) == 3  # that of the snapshot, and as many as runs for builds that failed
+
+
+def test_what_killed_processes_left_half_written_is_removed(small: SmallMesh) -> None:
+    small.publish("shop")
+    left = [small.store.folder("shop") / ".current.json.4711", small.config.storage / ".index.json.4711"]
+    for path in left:
+        path.touch()
+    small.build("shop")
+    assert [path for path in left if path.exists()] == []
+    assert retain(small.config, "shop") is None

@@ -16,6 +16,7 @@ import pytest
 from kit.core.yaml import read_yaml
 from kit.storage.runs import Runs
 from kit.storage.store import Store
+from tests.support.ending import end_with_parent
 from tests.support.forked import build_until, die, forked
 from tests.support.small_mesh import SmallMesh
 
@@ -187,7 +188,10 @@ def test_two_builds_of_one_product_started_at_once(small: SmallMesh) -> None:
     small.publish("shop")
     command = [sys.executable, "-m", "kit", "run", "shop", "--force", "--json"]
     processes = [
-        subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(
+            command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+        )
+        for _ in range(2)
     ]
     outcomes = [json.loads(process.communicate(timeout=120)[0])[0] for process in processes]
     assert "published" in {outcome["status"] for outcome in outcomes}
