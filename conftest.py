@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,9 @@ def _first_run(config: pytest.Config) -> "tuple[Path, subprocess.CompletedProces
             if not result.exists():
                 given = {"KIT_MASK_KEY": "a key for tests only", **os.environ, "KIT_STORAGE": str(storage)}
                 command = [sys.executable, "-m", "kit", "run", "--json"]
-                done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+                done = subprocess.run(
+                    command, cwd=ROOT, env=given, capture_output=True, text=True, check=False, preexec_fn=end_with_parent
+                )
                 result.write_text(json.dumps(vars(done)))
         config.stash[_FIRST_RUN] = storage, subprocess.CompletedProcess(**json.loads(result.read_text()))
     return config.stash[_FIRST_RUN]
@@ -95,13 +98,26 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(option, "nbval", False) or getattr(option, "nbval_lax", False):
         option.nbval_current_env = option.nbval_current_env or option.nbval_kernel_name is None
         option.nbval_sanitize_with = option.nbval_sanitize_with or str(SANITIZE)
+        from nbval.kernel import RunningKernel
+
+        RunningKernel.execute_cell_input = _execute_with_history
+
+
+def _execute_with_history(kernel: Any, source: str, allow_stdin: bool | None = None) -> str:
+    """As nbval does, and as by hand: without history IPython shows the value of a cell that ends in a semicolon."""
+    return kernel.kc.execute(source, allow_stdin=allow_stdin, stop_on_error=False)  # type: ignore[no-any-return]
 
 
 @pytest.hookimpl(tryfirst=True)  # before the selection by markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark notebooks as slow; leave out tests marked `release` unless the marker or their file is named."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
+    if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
+        left_out = [item for item in items if item.get_closest_marker("release")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

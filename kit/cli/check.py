@@ -15,6 +15,7 @@ from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
 app = typer.Typer()
+_MARKS = {"info": ("ok", "green"), "warning": ("note", "yellow"), "error": ("wrong", "red")}
 
 
 @app.command()
@@ -102,9 +103,6 @@ def diff(
             console.print(line)
     if any(product.problems or (strict and product.reviews) for product in products):
         raise typer.Exit(1)
-
-
-_MARKS = {"info": ("ok", "green"), "warning": ("warn", "yellow"), "error": ("wrong", "red")}
 
 
 @app.command()
