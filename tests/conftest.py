@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import settings
 
+from tests.support.ending import end_with_parent
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.support.small_mesh import SmallMesh
 
@@ -21,6 +23,14 @@ settings.load_profile("ci")
 def examples(number: int) -> int:
     """Return the number of examples of a slow property, out of a hundred; `make fuzz` multiplies it."""
     return number * settings.default.max_examples // 100
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests marked `release` unless the marker or their file is named."""
+    if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
+        left_out = [item for item in items if item.get_closest_marker("release")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_configure(config: pytest.Config) -> None:
