@@ -26,22 +26,21 @@ def examples(number: int) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests marked `release` unless the marker or their file is named."""
+    """Leave out tests marked `release` unless the marker or their file is named; start the longest module first.
+
+    At the end, all other workers would wait for it.
+    """
     if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
         left_out = [item for item in items if item.get_closest_marker("release")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """End with pytest's main process as one of its workers, and with `make`."""
     if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
         end_with_parent()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest module first: at the end, all other workers would wait for it."""
-    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
 
 
 @pytest.fixture
