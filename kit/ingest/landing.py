@@ -60,7 +60,7 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
     asked, label = time.time(), f"{product.name}.raw.{source.name}"
     returned = process.call(source.name, label)
     delivered = returned.delivered
-    schema = FileSchema.from_contract(source.contract)
+    schema = FileSchema.from_contract(source.contract, product.hidden_columns)
     folder = raw / product.name / source.name
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.parquet"
