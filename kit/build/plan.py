@@ -10,7 +10,7 @@ from typing import Any
 from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.progress import Progress
-from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
+from kit.core import Config, Damaged, MaskError, UnknownName, __version__, counted, sha256
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
@@ -22,6 +22,7 @@ from kit.storage import (
     Pointer,
     Snapshot,
     Store,
+    check_unchanged,
     pin_inputs,
     port_contents,
     read_partitions,
@@ -103,6 +104,8 @@ def gather_inputs(
     parameters = assign_parameters(config, product, request.parameters)
     partitions = _partitions(config, product, request.partitions)
     pins = pin_inputs(Store(config.storage), product, held)
+    for snapshot in {pin.snapshot.product: pin.snapshot for pin in pins.values()}.values():
+        check_unchanged(config, snapshot)
     if sources is None or not all(source.path.exists() for source in sources.values()):
         sources = land_sources(config, product, progress)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
@@ -121,16 +124,17 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
 def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:
     """Compare the inputs, code and contracts of a product with its current snapshot. Reads only, writes nothing.
 
-    Raises `KitError` when the current snapshot is missing, unless the build is forced.
+    Raises `Damaged` when the current snapshot is, unless the build is forced and makes all of it.
     """
     store = Store(config.storage)
     pointer = store.read_pointer(product.name)
     try:
-        current = store.current(product.name)
-    except KitError:
-        if not request.force:
+        if current := store.current(product.name):
+            check_unchanged(config, current)
+    except Damaged:
+        if not request.force or request.partitions:
             raise
-        current = None  # its files are gone: a new build replaces it
+        current = None  # a new build replaces it
     code = product.code_digest()
     parts = _parts(inputs, code)
     due: dict[str, PartitionRecord] = {}

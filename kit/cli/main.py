@@ -1,7 +1,5 @@
 """The `kit` command, put together from its groups of commands."""
 
-import errno
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +7,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import KitError, __version__, short
+from kit.core import KitError, __version__, machine_problem
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -48,9 +46,8 @@ def main() -> None:
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
+    except Exception as error:
+        if not (problem := machine_problem(error)):
             raise
-        folder = short(Path(error.filename).parent)  # the file itself may be a temporary one
-        errors.print(Text(f"error: {folder}: a file there cannot be read or written: {error.strerror}", style="red"))
+        errors.print(Text(f"error: {problem}", style="red"))
         raise SystemExit(1) from None

@@ -10,11 +10,13 @@ from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
     Busy,
+    Damaged,
     IngestError,
     InvalidFile,
     KitError,
     MaskError,
     MeshError,
+    Newer,
     NotATable,
     NotebookError,
     NotPublished,
@@ -23,29 +25,37 @@ from kit.core.errors import (
     SqlError,
     TransformError,
     UnknownName,
+    Unreadable,
     is_failure,
 )
 from kit.core.files import (
     IDENTIFIER,
     StepCallback,
+    exists,
+    has_sum,
     ignore_step,
     make_folder,
     read_json,
+    read_record,
     read_text,
     resolve_inside,
+    set_aside,
     sha256,
     sync_path,
     time_id,
     to_json,
     write_durably,
+    write_sum,
 )
 from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
-from kit.core.locks import SingleInstance, lock
+from kit.core.locks import SingleInstance, holder, lock
+from kit.core.machine import machine_problem
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
 from kit.core.secrets import Secrets
+from kit.core.sqlite import sqlite_damage
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
@@ -60,6 +70,7 @@ __all__ = [
     "Busy",
     "Config",
     "ContentCache",
+    "Damaged",
     "Document",
     "IngestError",
     "Interruption",
@@ -67,6 +78,7 @@ __all__ = [
     "KitError",
     "MaskError",
     "MeshError",
+    "Newer",
     "NotATable",
     "NotPublished",
     "NotebookError",
@@ -82,6 +94,7 @@ __all__ = [
     "StepCallback",
     "TransformError",
     "UnknownName",
+    "Unreadable",
     "Where",
     "__version__",
     "appended",
@@ -91,13 +104,17 @@ __all__ = [
     "end_by_interrupt",
     "end_with_parent",
     "ended_after_signal",
+    "exists",
     "frame_types",
     "free_port",
     "git",
+    "has_sum",
+    "holder",
     "ignore_step",
     "is_failure",
     "literal",
     "lock",
+    "machine_problem",
     "make_folder",
     "mappings",
     "merge_base_mesh",
@@ -105,18 +122,22 @@ __all__ = [
     "parse_yaml",
     "place",
     "read_json",
+    "read_record",
     "read_text",
     "read_yaml",
     "relation_of_commits",
     "resolve_inside",
     "sandbox",
+    "set_aside",
     "sha256",
     "short",
+    "sqlite_damage",
     "sync_path",
     "table_lines",
     "time_id",
     "to_json",
     "why_it_may_pass",
     "write_durably",
+    "write_sum",
     "yaml_writer",
 ]

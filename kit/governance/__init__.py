@@ -7,7 +7,9 @@ from kit.governance.check import check_mesh
 from kit.governance.coupling import forbidden
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from kit.governance.doctor import examine
+from kit.governance.repair import repair
 from kit.governance.scorecard import TRAITS, Score, scores
+from kit.governance.verification import Verification
 
 __all__ = [
     "TRAITS",
@@ -15,9 +17,11 @@ __all__ = [
     "PortDiff",
     "ProductDiff",
     "Score",
+    "Verification",
     "check_mesh",
     "diff",
     "examine",
     "forbidden",
+    "repair",
     "scores",
 ]

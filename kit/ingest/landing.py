@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, SourceChanged, database, frame_types, is_failure, sha256, sync_path
+from kit.core import IngestError, SourceChanged, database, frame_types, has_sum, is_failure, sha256, sync_path, write_sum
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -107,7 +107,7 @@ def land(product: DataProduct, source: Source, raw: Path) -> LandedSource:
         # Another contract reads the same bytes in another way.
         digest = f"{content[:32]}-{schema.digest()}"
         target = folder / f"{digest}.parquet"
-        rows = _rows(target, schema)
+        rows = _rows(target, schema) if has_sum(target) else None
         if rows is None:
             if path:
                 convert(f"{label}: {path.name}", schema, path, temporary)
@@ -141,7 +141,7 @@ def _file(label: str, folder: Path, returned: "str | os.PathLike[str]") -> Path:
 def _rows(path: Path, schema: FileSchema) -> int | None:
     """The number of rows of a landed file; None when there is none, or one that is damaged or has other columns.
 
-    A file is judged by its footer, which is written last.
+    A file is judged by its footer, which is written last; its checksum tells whether it has changed since.
     """
     import duckdb
 
@@ -167,10 +167,16 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def _move_into_place(temporary: Path, target: Path) -> None:
-    """Move landed data to its place, whole even after a power loss: nothing checks it again."""
+    """Move landed data to its place, whole even after a power loss, with its checksum beside it.
+
+    What replaces damaged data has its time: the same content was delivered then.
+    """
+    if target.is_file():
+        os.utime(temporary, ns=(target.stat().st_atime_ns, target.stat().st_mtime_ns))
     sync_path(temporary)
     temporary.replace(target)
     sync_path(target.parent)
+    write_sum(target)
 
 
 def _call(product: DataProduct, name: str) -> Any:

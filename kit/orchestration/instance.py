@@ -33,7 +33,7 @@ _IN_PROGRESS = b"a step is in progress"
 
 def home(config: Config) -> Path:
     """Return the folder of Dagster's configuration and history."""
-    return config.storage / "dagster"
+    return config.dagster_home
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from kit.storage.partition_inputs import (
     table_contents,
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
+from kit.storage.repair import restore_pointer
 from kit.storage.retention import prune
-from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
+from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
 from kit.storage.status import (
@@ -34,12 +35,14 @@ from kit.storage.status import (
 )
 from kit.storage.store import POINTER_FILE, Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
+from kit.storage.verified import check_unchanged
 
 __all__ = [
     "ABSENT",
     "CATALOG",
     "NOTHING_TO_DO",
     "POINTER_FILE",
+    "RECORD",
     "BuildStatus",
     "PartitionInput",
     "PartitionRecord",
@@ -54,6 +57,7 @@ __all__ = [
     "Snapshot",
     "SnapshotLock",
     "Store",
+    "check_unchanged",
     "current_mask_keys",
     "current_user",
     "format_duration",
@@ -74,6 +78,7 @@ __all__ = [
     "product_facts",
     "prune",
     "read_partitions",
+    "restore_pointer",
     "serving_port",
     "statuses",
     "table_contents",

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 
-from kit.core import Config, KitError, lock, read_json, write_durably
+from kit.core import Config, KitError, exists, lock, read_json, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
 from kit.storage.confirmation import across
@@ -49,6 +50,25 @@ def update(config: Config, product: DataProduct) -> None:
         _replace(config, _sorted(summaries.values()))
 
 
+def damage(config: Config) -> str:
+    """Return what is wrong with the index; empty when nothing is, or there is none. It is rebuilt at its next use."""
+    try:
+        if exists(config.storage / INDEX):
+            _parsed(config)
+    except KitError as error:
+        return str(error.args[0])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "is no index of the kit"
+    return ""
+
+
+def _parsed(config: Config) -> dict[str, ProductSummary]:
+    data = read_json(config.storage / INDEX)
+    if data["form"] != _FORM:
+        return {}
+    return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
+
+
 def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
     """Return the summaries as the index has them: each from the records of its own product alone."""
     products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
@@ -57,10 +77,7 @@ def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
 
 def _read(config: Config) -> dict[str, ProductSummary]:
     try:
-        data = read_json(config.storage / INDEX)
-        if data["form"] != _FORM:
-            return {}
-        return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
+        return _parsed(config)
     except (KitError, KeyError, TypeError, ValueError, AttributeError):
         return {}
 
@@ -74,7 +91,12 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
-    write_durably(config.storage / INDEX, text + "\n")
+    try:
+        write_durably(config.storage / INDEX, text + "\n")
+    except OSError:
+        with suppress(OSError):
+            (config.storage / INDEX).unlink()  # it would answer with what was true before
+        raise
     published = {
         product.name: vars(product) | {"ports": [port.name for port in product.ports]}
         for product in summaries

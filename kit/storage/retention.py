@@ -1,6 +1,6 @@
 """Retention: removes old snapshots and the run folders and raw data that only they use."""
 
-from kit.core import Busy, Config
+from kit.core import Busy, Config, Damaged, InvalidFile
 from kit.mesh import DataProduct, Mesh
 from kit.storage.runs import Runs
 from kit.storage.snapshot import PruneResult
@@ -23,9 +23,14 @@ def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[PruneResult]]
             with store.build_lock(product.name):
                 result[product.name] = _prune_product(config, store, product, keep)
         except Busy:
-            kept = [PruneResult(version, "the product is being built") for version in store.versions(product.name)[keep:]]
-            result[product.name] = kept
+            result[product.name] = _kept(store, product, keep, "the product is being built")
+        except (Damaged, InvalidFile) as error:
+            result[product.name] = _kept(store, product, keep, f"{error}")
     return result
+
+
+def _kept(store: Store, product: DataProduct, keep: int, reason: str) -> list[PruneResult]:
+    return [PruneResult(version, reason) for version in store.versions(product.name)[keep:]]
 
 
 def _prune_product(config: Config, store: Store, product: DataProduct, keep: int) -> list[PruneResult]:

@@ -18,7 +18,7 @@ def store(tmp_path: Path) -> Store:
 
 def publish(store: Store, generation: int, parent: str | None, ports: tuple[str, ...] = ("a", "b")) -> Snapshot:
     with store.build_lock("shop"):
-        staging = store.stage("shop", list(ports))
+        staging = store.stage("shop", "r", list(ports))
         for port in ports:
             pl.DataFrame({"generation": [generation]}).write_parquet(staging / port / "data.parquet")
         manifest: dict[str, Any] = {
@@ -124,7 +124,10 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     (first.folder / "a" / "data.parquet").write_bytes(b"flipped")
     with pytest.raises(KitError) as damaged:
         store.rollback("shop", first.version)
-    assert str(damaged.value) == f"snapshot {first.version} of 'shop' is damaged (a/data.parquet); choose another one"
+    assert str(damaged.value) == (
+        f"snapshot {first.version} of 'shop' is damaged: the content of a/data.parquet has changed since it was published; "
+        "choose another one"
+    )
     assert store.current("shop") == second
 
 

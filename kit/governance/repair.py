@@ -1,0 +1,73 @@
+"""`kit doctor --fix`: repairs the records of a storage; what it replaces is kept under another name beside it."""
+
+import shutil
+from collections.abc import Iterator
+
+from kit.contracts import Finding
+from kit.core import Config, KitError, SingleInstance, exists, machine_problem, read_yaml, set_aside, short, sqlite_damage
+from kit.mesh import Context
+from kit.storage import RECORD, Runs, Store, current_user, index, restore_pointer
+
+
+def repair(context: Context) -> Iterator[Finding]:
+    """Repair pointers, catalogs, run records, the index and Dagster's home; yield what was done, as findings of severity `info`.
+
+    What cannot be repaired is a finding of severity `error`; everything else is repaired all the same.
+    """
+    config = context.config
+    for product in context.mesh.names:
+        yield from _tried(product, _product(config, product))
+    yield from _tried("index", _index(context))
+    yield from _tried("Dagster", _dagster(config))
+
+
+def _tried(name: str, repairs: Iterator[str]) -> Iterator[Finding]:
+    try:
+        for text in repairs:
+            yield Finding(name, None, None, text, severity="info")
+    except KitError as error:
+        yield Finding.from_error(name, error)
+    except OSError as error:
+        yield Finding(name, None, None, f"cannot be repaired: {machine_problem(error) or error}")
+
+
+def _product(config: Config, name: str) -> Iterator[str]:
+    store, runs = Store(config.storage), Runs(config.storage)
+    if not store.folder(name).is_dir():
+        return
+    if version := restore_pointer(store, name, current_user()):
+        yield f"its pointer names snapshot {version} now"
+    snapshot = store.current(name)
+    if snapshot and store.outdated_catalogs(snapshot):
+        store.repair_catalogs(name)
+        yield f"its Intake catalogs name snapshot {snapshot.version} now"
+    for run_id in runs.damaged(name):
+        yield f"the record of run {run_id} was moved to {short(set_aside(runs.folder(name, run_id) / RECORD))}"
+
+
+def _index(context: Context) -> Iterator[str]:
+    path = context.config.storage / index.INDEX
+    if index.damage(context.config):
+        if path.is_dir():
+            set_aside(path)
+        index.write(context.config, context.mesh)
+        yield "rebuilt from the products"
+
+
+def _dagster(config: Config) -> Iterator[str]:
+    home = config.dagster_home
+    settings = home / "dagster.yaml"
+    if exists(settings):
+        try:
+            usable = isinstance(read_yaml(settings).data, dict)
+        except KitError:
+            usable = False
+        if not usable:
+            yield f"its settings were moved to {short(set_aside(settings))}; the next run writes new ones"
+    if any(map(sqlite_damage, home.rglob("*.db"))):
+        with SingleInstance("Dagster", home / "dev").held():
+            aside = set_aside(home)
+            if (aside / settings.name).is_file():
+                home.mkdir()
+                shutil.copy2(aside / settings.name, home)
+        yield f"its history was moved to {short(aside)}; the next run begins a new one, the snapshots are as they were"

@@ -1,0 +1,90 @@
+"""`kit verify`: what a storage holds, compared with what was recorded when it was published."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kit.contracts import Finding
+from kit.core import Config, KitError, has_sum, sqlite_damage
+from kit.mesh import RAW
+from kit.storage import Runs, Snapshot, Store, index
+
+REPAIR = "run `kit doctor --fix`"
+
+
+@dataclass
+class Verification:
+    """The findings about a storage, and how many files were compared with their checksums.
+
+    `until` is the end of the time for it, on the monotonic clock: from then on only sizes are compared. None without one.
+    """
+
+    config: Config
+    until: float | None = None
+    files: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def product(self, name: str, *, every: bool = False) -> None:
+        """Compare the current snapshot of a product, or `every` one, its raw data, catalogs and run records."""
+        store = Store(self.config.storage)
+        try:
+            versions, snapshot = store.versions(name), store.current(name)
+        except KitError as error:
+            versions, snapshot = store.versions(name), None
+            self._add(name, error)
+        if snapshot:
+            self._files(snapshot)
+            self._raw(snapshot)
+            for path in store.outdated_catalogs(snapshot):
+                self._add(name, "is not the catalog of the current snapshot", REPAIR, path)
+        for version in versions if every else ():
+            if snapshot is None or version != snapshot.version:
+                try:
+                    self._files(store.snapshot(name, version))
+                except KitError as error:
+                    self._add(name, error)
+        for run_id, error in Runs(self.config.storage).damaged(name, None if every else 1).items():
+            self._add(name, f"the record of run {run_id} is damaged: {error}", REPAIR)
+
+    def storage(self) -> None:
+        """Look at the files of the whole storage: the index and the databases of Dagster."""
+        if problem := index.damage(self.config):
+            self._add("index", problem, REPAIR, self.config.storage / index.INDEX)
+        for path in sorted(self.config.dagster_home.rglob("*.db")):
+            if self._in_time() and (problem := sqlite_damage(path)):
+                self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
+                break
+
+    def _files(self, snapshot: Snapshot) -> None:
+        for port, entry in snapshot.manifest["ports"].items():
+            sums = self._in_time()
+            self.files += len(entry["files"]) if sums else 0
+            if problem := snapshot.damage(port, sums=sums):
+                self._add(snapshot.product, f"snapshot {snapshot.version} is damaged: {problem}", _cure(snapshot.product))
+            strange = {path.name for path in (snapshot.folder / port).glob("*.parquet")} - set(entry["files"])
+            for name in sorted(strange):
+                path = snapshot.folder / port / name
+                self._add(snapshot.product, "was not published, and tools that read the folder read it", "delete it", path)
+
+    def _raw(self, snapshot: Snapshot) -> None:
+        for name, source in snapshot.manifest.get("sources", {}).items():
+            path = self.config.storage / RAW / snapshot.product / name / f"{source['digest']}.parquet"
+            # Raw data that an earlier kit landed has no checksum; the next build lands it again.
+            if path.with_suffix(".sha256").exists() and self._in_time():
+                self.files += 1
+                if not has_sum(path):
+                    problem = "this raw data is missing, or has changed since it was landed"
+                    self._add(snapshot.product, problem, f"`kit run {snapshot.product}` lands it again", path)
+
+    def _in_time(self) -> bool:
+        return self.until is None or time.monotonic() < self.until
+
+    def _add(self, product: str, problem: KitError | str, fix: str = "", path: Path | None = None) -> None:
+        if isinstance(problem, KitError):
+            self.findings.append(Finding.from_error(product, problem))
+        else:
+            self.findings.append(Finding(product, path, None, problem, fix))
+
+
+def _cure(product: str) -> str:
+    return f"build again with `kit run {product} --force`, or roll back with `kit rollback {product} VERSION`"
