@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option("--port", help="Port of the web UI, on loopback.", min=1, max=65535)] = 3000,
+    port: Annotated[int, typer.Option("--port", help="Port of the web UI, on loopback; 0 for any.", min=0, max=65535)] = 3000,
 ) -> None:
     """Run Dagster for the mesh: web UI, schedules and automation, until Ctrl-C."""
     from kit.orchestration.dev_server import dagster
@@ -27,7 +27,7 @@ def dev(
 
 @app.command()
 def lab(
-    port: Annotated[int, typer.Option("--port", help="Port of JupyterLab, on loopback.", min=1, max=65535)] = 8888,
+    port: Annotated[int, typer.Option("--port", help="Port of JupyterLab, on loopback; 0 for any.", min=0, max=65535)] = 8888,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
     """Run JupyterLab for the mesh until Ctrl-C; prints the address when it runs already."""

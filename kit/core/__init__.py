@@ -53,7 +53,7 @@ from kit.core.locks import SingleInstance, holder, lock
 from kit.core.machine import machine_problem
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, free_port
+from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
 from kit.core.secrets import Secrets
 from kit.core.sqlite import sqlite_damage
 from kit.core.text import counted, place, short, table_lines
@@ -106,12 +106,12 @@ __all__ = [
     "ended_after_signal",
     "exists",
     "frame_types",
-    "free_port",
     "git",
     "has_sum",
     "holder",
     "ignore_step",
     "is_failure",
+    "listens",
     "literal",
     "lock",
     "machine_problem",
@@ -121,6 +121,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "port_socket",
     "read_json",
     "read_record",
     "read_text",

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from kit.core.config import Config
 from kit.core.errors import KitError
@@ -45,15 +45,17 @@ class Processes:
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def spawn(self, name: str, arguments: Sequence[str]) -> None:
-        """Start a process with these arguments of the interpreter."""
+    def spawn(self, name: str, arguments: Sequence[str], sockets: Sequence[socket.socket] = ()) -> int:
+        """Start a process with these arguments of the interpreter, which inherits `sockets`; returns its id."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("wb") as log:
             # In a session of its own: Ctrl-C reaches this process only, which then ends the others in order.
             self._running[name] = subprocess.Popen(
                 [sys.executable, *arguments], cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=end_with_parent,
+                pass_fds=[socket.fileno() for socket in sockets],
             )  # fmt: skip
+        return self._running[name].pid
 
     def check(self) -> None:
         """Raise `KitError` with the end of its log if a process has ended."""
@@ -63,16 +65,14 @@ class Processes:
                 lines = log.read_text(errors="replace").strip().splitlines()[-_LOG_LINES:]
                 raise KitError(f"the {name} process ended with code {process.returncode}; its log, {log}:\n" + "\n".join(lines))
 
-    def wait_for(self, name: str, port: int) -> None:
-        """Wait until a process listens on `port`; raises `KitError` when it ends or does not listen in time."""
+    def wait_for(self, name: str, ready: Callable[[], bool]) -> None:
+        """Wait until a process is ready; raises `KitError` when it ends or is not ready in time."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            try:
-                socket.create_connection((HOST, port), timeout=5).close()
+            if ready():
                 return
-            except OSError:
-                time.sleep(0.2)
+            time.sleep(0.2)
         raise KitError(f"the {name} process did not answer within {_START_SECONDS} s; its log: {self.logs / name}.log")
 
     def stop(self, how: signal.Signals = signal.SIGINT, seconds: float = _STOP_SECONDS) -> None:
@@ -133,14 +133,27 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def free_port(wanted: int) -> int:
-    """Return `wanted` if no process listens there, else any free port of loopback."""
+def port_socket(wanted: int) -> socket.socket:
+    """Return a socket bound to `wanted`, if no process has this port, else to any free port of loopback.
+
+    A server that inherits it listens there and nowhere else: a number alone may be another process's port by then.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((HOST, port))
+        except OSError:
+            bound.close()
+            continue
+        # Otherwise Linux lets others, who reuse addresses too, bind the port until somebody listens there.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return bound
     raise OSError("no free port on loopback")
+
+
+def listens(family: socket.AddressFamily, address: Any) -> bool:
+    """Whether a process accepts connections at an address."""
+    with socket.socket(family) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(address) == 0

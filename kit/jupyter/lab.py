@@ -9,7 +9,20 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from kit.core import HOST, Config, KitError, Processes, Server, SingleInstance, end_by_interrupt, free_port, to_json
+from jupyter_core.paths import jupyter_runtime_dir
+
+from kit.core import (
+    HOST,
+    Config,
+    InvalidFile,
+    KitError,
+    Processes,
+    Server,
+    SingleInstance,
+    end_by_interrupt,
+    read_json,
+    to_json,
+)
 
 START = "notebooks/00_start.ipynb"
 
@@ -36,7 +49,7 @@ def lab(config: Config, port: int, *, browser: bool) -> "Iterator[Lab]":
     if find_spec("jupyterlab") is None:
         raise KitError("`kit lab` needs the package jupyterlab; run `make install`")
     end_by_interrupt()
-    with place(config).held(), Lab(config, free_port(port), browser).running(place(config)) as server:
+    with place(config).held(), Lab(config, port, browser).running(place(config)) as server:
         yield server
 
 
@@ -46,7 +59,7 @@ class Lab(Server):
     def __init__(self, config: Config, port: int, browser: bool) -> None:
         token = secrets.token_urlsafe(24)
         folder = place(config).folder
-        self._port = port
+        self._token = token
         self._settings = folder / "config"
         self._files = _files(config, folder, {"port": port, "open_browser": browser}, token)
         environment = {
@@ -57,7 +70,7 @@ class Lab(Server):
             # and so is `kit` in a terminal.
             "PATH": _prepend(Path(sys.executable).parent, "PATH"),
         }
-        super().__init__(f"http://{HOST}:{port}/?token={token}", Processes(config, folder, environment))
+        super().__init__("", Processes(config, folder, environment))
 
     def start(self) -> None:
         """Start it and wait until it answers; raises `KitError` with the end of its log when it ends."""
@@ -65,8 +78,18 @@ class Lab(Server):
             path = self._settings / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(to_json(content), encoding="utf-8")
-        self.processes.spawn("lab", ["-m", "jupyterlab"])
-        self.processes.wait_for("lab", self._port)
+        number = self.processes.spawn("lab", ["-m", "jupyterlab"])
+        facts = Path(jupyter_runtime_dir(), f"jpserver-{number}.json")
+        self.processes.wait_for("lab", lambda: self._listens(facts))
+
+    def _listens(self, facts: Path) -> bool:
+        """Whether the server listens, by the file that it writes then; its port may be another one than was asked for."""
+        try:
+            server = read_json(facts)
+        except InvalidFile:
+            return False
+        self.address = f"http://{HOST}:{server['port']}/?token={self._token}"
+        return bool(server["token"] == self._token)
 
     def stop(self) -> None:
         """End it, its kernels and all other processes it has started."""
@@ -77,7 +100,7 @@ def _files(config: Config, folder: Path, server: Mapping[str, object], token: st
     """Return the configuration of Jupyter, by file."""
     traits = {
         "ServerApp": {
-            **server, "ip": HOST, "port_retries": 0, "base_url": "/", "root_dir": str(config.root), "allow_root": True,
+            **server, "ip": HOST, "base_url": "/", "root_dir": str(config.root), "allow_root": True,
             # Loopback and the token protect the server; settings of the user for other servers must not disable them.
             "allow_origin": "", "allow_origin_pat": "", "allow_remote_access": False, "disable_check_xsrf": False,
             "certfile": "", "keyfile": "",

@@ -117,13 +117,13 @@ def asset_job(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.
 
 
 @contextmanager
-def web_app(home: str, path_prefix: str, host: str, code_port: int, location: str) -> Iterator[Any]:
-    """Yield the ASGI application of Dagster's web UI, below a path, for the code server that listens on `code_port`."""
+def web_app(home: str, path_prefix: str, code_socket: Path, location: str) -> Iterator[Any]:
+    """Yield the ASGI application of Dagster's web UI, below a path, for the code server that listens on `code_socket`."""
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    code_server = GrpcServerTarget(host=host, port=code_port, socket=None, location_name=location)
+    code_server = GrpcServerTarget(host="localhost", port=None, socket=str(code_socket), location_name=location)
     with dg.DagsterInstance.from_config(home) as instance, WorkspaceProcessContext(instance, code_server) as workspace:
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=-1, max_overflow=20)
         yield create_app_from_workspace_process_context(workspace, path_prefix, lifespan=_lifespan)

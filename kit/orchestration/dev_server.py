@@ -1,10 +1,24 @@
 """`kit dev`: code server, daemon and web server of the mesh, started and stopped together."""
 
+import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from kit.core import HOST, Config, KitError, Processes, Server, SingleInstance, end_by_interrupt, free_port, to_json
+from kit.core import (
+    HOST,
+    Config,
+    KitError,
+    Processes,
+    Server,
+    SingleInstance,
+    end_by_interrupt,
+    listens,
+    port_socket,
+    to_json,
+)
 from kit.orchestration.instance import LOCATION, home, instance, sweep
 
 _SWEEP_SECONDS = 10
@@ -24,38 +38,41 @@ def dagster(config: Config, port: int) -> "Iterator[Dagster]":
     _need_web_server()
     end_by_interrupt()
     # Several processes that open a new home at the same time break it for good: this one opens it alone.
-    with place(config).held(), instance(config) as opened:
-        server = Dagster(config, free_port(port), lambda: sweep(config, opened))
+    with place(config).held(), instance(config) as opened, port_socket(port) as bound, _short_folder() as folder:
+        server = Dagster(config, bound, folder / "code", lambda: sweep(config, opened))
         with server.running(place(config)):
             yield server
 
 
 class Dagster(Server):
-    """The three processes of Dagster; `sweep` ends the runs of killed processes."""
+    """The three processes of Dagster: the web server listens on a bound socket, the code server at a path.
 
-    def __init__(self, config: Config, port: int, sweep: Callable[[], object]) -> None:
+    `sweep` ends the runs of killed processes.
+    """
+
+    def __init__(self, config: Config, bound: socket.socket, code_socket: Path, sweep: Callable[[], object]) -> None:
         environment = {"DAGSTER_HOME": str(home(config)), "DAGSTER_DISABLE_TELEMETRY": "1"}
-        super().__init__(f"http://{HOST}:{port}", Processes(config, place(config).folder, environment))
+        super().__init__(f"http://{HOST}:{bound.getsockname()[1]}", Processes(config, place(config).folder, environment))
         self._sweep = sweep
         self._swept = time.monotonic()
-        self._port = port
-        self._code_port = free_port(0)
+        self._bound = bound
+        self._code_socket = code_socket
         self._root = config.root
 
     def start(self) -> None:
         """Start code server, web server and daemon; raises `KitError` when one ends or does not answer."""
         from kit.orchestration.dagster_internals import DAEMON_MODULE
 
-        code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.orchestration.definitions", "--host", HOST]
-        code += ["--port", str(self._code_port), "--location-name", LOCATION, "--working-directory", str(self._root)]
+        code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.orchestration.definitions"]
+        code += ["--socket", str(self._code_socket), "--location-name", LOCATION, "--working-directory", str(self._root)]
         self.processes.spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
-        self.processes.wait_for("code", self._code_port)
+        self.processes.wait_for("code", lambda: listens(socket.AF_UNIX, str(self._code_socket)))
         workspace = self.processes.logs / "workspace.yaml"
-        code_server = {"host": HOST, "port": self._code_port, "location_name": LOCATION}
+        code_server = {"socket": str(self._code_socket), "location_name": LOCATION}
         workspace.write_text(to_json({"load_from": [{"grpc_server": code_server}]}), encoding="utf-8")
-        ports = ["--port", str(self._port), "--code-port", str(self._code_port)]
-        self.processes.spawn("web", ["-m", "kit.orchestration.webserver", *ports])
-        self.processes.wait_for("web", self._port)
+        places = ["--file-descriptor", str(self._bound.fileno()), "--code-socket", str(self._code_socket)]
+        self.processes.spawn("web", ["-m", "kit.orchestration.webserver", *places], [self._bound])
+        self.processes.wait_for("web", lambda: listens(socket.AF_INET, self._bound.getsockname()))
         self.processes.spawn("daemon", ["-m", DAEMON_MODULE, "run", "--log-level", "warning", "--workspace", str(workspace)])
 
     def maintain(self) -> None:
@@ -63,6 +80,13 @@ class Dagster(Server):
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             self._sweep()
             self._swept = time.monotonic()
+
+
+@contextmanager
+def _short_folder() -> Iterator[Path]:
+    """A private temporary folder: the path of a socket is limited to 100 bytes, and the storage's may be longer."""
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder:
+        yield Path(folder)
 
 
 def _need_web_server() -> None:

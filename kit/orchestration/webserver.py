@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -127,19 +128,21 @@ def _with_header(send: Send, name: bytes, value: bytes) -> Send:
     return sending
 
 
-def serve(context: Context, home: str, port: int, code_port: int) -> None:
-    """Serve the web UI of the instance in `home` for the code server that listens on `code_port`, until stopped."""
+def serve(context: Context, home: str, bound: socket.socket, code_socket: Path) -> None:
+    """Serve the web UI of the instance in `home` on a bound socket, for the code server at `code_socket`, until stopped."""
     import uvicorn
 
     from kit.orchestration.dagster_internals import web_app
 
-    with web_app(home, WEB_ROOT, HOST, code_port, LOCATION) as app:
-        uvicorn.run(Guard(NotebookApp(app, context.config.storage), port), host=HOST, port=port, log_level="warning")
+    with web_app(home, WEB_ROOT, code_socket, LOCATION) as app:
+        guarded = Guard(NotebookApp(app, context.config.storage), bound.getsockname()[1])
+        uvicorn.run(guarded, fd=bound.fileno(), log_level="warning")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--code-port", type=int, required=True)
+    parser.add_argument("--file-descriptor", type=int, required=True)
+    parser.add_argument("--code-socket", type=Path, required=True)
     arguments = parser.parse_args(sys.argv[1:])
-    serve(Context.load(), os.environ["DAGSTER_HOME"], arguments.port, arguments.code_port)
+    inherited = socket.socket(fileno=arguments.file_descriptor)
+    serve(Context.load(), os.environ["DAGSTER_HOME"], inherited, arguments.code_socket)

@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import KitError
 from kit.core.locks import SingleInstance
-from kit.core.processes import HOST, Processes, Server, free_port
+from kit.core.processes import HOST, Processes, Server, listens, port_socket
 from tests.support.small_mesh import SmallMesh
 
 
@@ -14,25 +14,38 @@ def test_the_wanted_port_is_used_unless_a_process_listens_there() -> None:
         taken.bind((HOST, 0))
         wanted = taken.getsockname()[1]
         taken.listen()
-        assert free_port(wanted) != wanted
-    assert free_port(wanted) == wanted
+        with port_socket(wanted) as other:
+            assert other.getsockname()[1] != wanted
+    with port_socket(wanted) as bound:
+        assert bound.getsockname() == (HOST, wanted)
+
+
+def test_nobody_else_can_bind_a_port_before_the_server_listens_there() -> None:
+    with port_socket(0) as bound, socket.socket() as other:
+        assert not listens(socket.AF_INET, bound.getsockname())
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(bound.getsockname())
 
 
 class Listener(Server):
     """A process that listens on a port, or ends at once."""
 
     def __init__(self, small: SmallMesh, code: str) -> None:
-        self.port = free_port(0)
-        super().__init__(f"http://{HOST}:{self.port}", Processes(small.config, small.root / "logs", {"PORT": str(self.port)}))
+        self.bound = port_socket(0)
+        environment = {"LISTEN": str(self.bound.fileno())}
+        address = f"http://{HOST}:{self.bound.getsockname()[1]}"
+        super().__init__(address, Processes(small.config, small.root / "logs", environment))
         self.code = code
 
     def start(self) -> None:
-        self.processes.spawn("listener", ["-c", self.code])
-        self.processes.wait_for("listener", self.port)
+        with self.bound as bound:
+            self.processes.spawn("listener", ["-c", self.code], [bound])
+            self.processes.wait_for("listener", lambda: listens(socket.AF_INET, bound.getsockname()))
 
 
 LISTEN = (
-    "import os, socket, time\nserver = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\n"
+    "import os, socket, time\nserver = socket.socket(fileno=int(os.environ['LISTEN']))\nserver.listen()\n"
     "print(os.getpid(), os.environ['KIT_ROOT'], flush=True)\ntime.sleep(600)"
 )
 
@@ -46,7 +59,6 @@ def test_a_server_publishes_its_address_while_it_runs_and_ends_its_processes(sma
         assert (psutil.pid_exists(int(pid)), root) == (True, str(small.root))
     assert place.address is None
     assert not psutil.pid_exists(int(pid))
-    assert free_port(server.port) == server.port
 
 
 def test_a_process_that_ends_is_an_error_with_the_end_of_its_log(small: SmallMesh) -> None:

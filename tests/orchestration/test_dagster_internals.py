@@ -163,9 +163,9 @@ def test_the_logger_of_steps_exists() -> None:
     assert module.name == dagster_internals.STEP_LOGGER
 
 
-def test_a_code_server_is_named_by_host_and_port() -> None:
-    target = GrpcServerTarget(host="127.0.0.1", port=1, socket=None, location_name="mesh")
-    assert (target.host, target.port, target.location_name) == ("127.0.0.1", 1, "mesh")
+def test_a_code_server_is_named_by_its_socket() -> None:
+    target = GrpcServerTarget(host="localhost", port=None, socket="/tmp/code", location_name="mesh")
+    assert (target.socket, target.location_name) == ("/tmp/code", "mesh")
 
 
 def test_a_code_location_is_loaded_without_the_event_log() -> None:

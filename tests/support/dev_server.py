@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 
-from kit.core.processes import free_port
 from tests.support.serving import family, serving
 
 
@@ -21,11 +20,7 @@ class DevServer:
     """A running `kit dev`."""
 
     process: "subprocess.Popen[str]"
-    port: int
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    address: str
 
     def query(self, text: str, **variables: Any) -> Any:
         """Return the data of a GraphQL query; fails for an answer with errors."""
@@ -86,6 +81,5 @@ class DevServer:
 @contextmanager
 def dev_server(root: Path, **environment: str) -> Iterator[DevServer]:
     """Run `kit dev` in a mesh; ends all its processes afterwards."""
-    port = free_port(0)
-    with serving(root, "dev", port=port, **environment) as (process, _):
-        yield DevServer(process, port)
+    with serving(root, "dev", **environment) as (process, address):
+        yield DevServer(process, address)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kit.core.files import to_json
-from kit.core.processes import free_port
 from tests.support.serving import serving
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
     (user / "jupyter_lab_config.json").write_text(to_json({"LabApp": {"expose_app_in_browser": True}}))
     overrides = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}  # renders cells out of sight too
     (user / "labconfig" / "default_setting_overrides.json").write_text(to_json(overrides))
-    port = free_port(0)
-    with serving(root, "lab", "--no-browser", port=port, JUPYTER_CONFIG_DIR=str(user), **environment) as (process, address):
+    with serving(root, "lab", "--no-browser", JUPYTER_CONFIG_DIR=str(user), **environment) as (process, address):
         yield RunningLab(address, root, process)
 
 

@@ -18,16 +18,16 @@ def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 
 @contextmanager
-def serving(root: Path, *command: str, port: int, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
-    """Run a command in a mesh, with the line that prints its address; ends all its processes afterwards."""
+def serving(root: Path, *command: str, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """Run a command in a mesh on any free port, with its address; ends all its processes afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kit", *command, "--port", str(port)], cwd=root, env={**os.environ, **environment},
+        [sys.executable, "-m", "kit", *command, "--port", "0"], cwd=root, env={**os.environ, **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     members: list[psutil.Process] = []
     try:
         assert process.stdout is not None
-        line = next((line.strip() for line in process.stdout if f"http://127.0.0.1:{port}" in line), None)
+        line = next((line.strip() for line in process.stdout if "http://127.0.0.1:" in line), None)
         assert line, process.communicate()[1]
         yield process, line
     finally:
