@@ -146,8 +146,10 @@ def prune(
                 for name, items in result.items()
             }
         )
-        return
-    for name, items in result.items():
-        deleted = [item for item in items if item.kept_because is None]
-        kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    else:
+        for name, items in result.items():
+            deleted = [item for item in items if item.kept_because is None]
+            kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
+            console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    if any(item.damaged for items in result.values() for item in items):
+        raise typer.Exit(1)

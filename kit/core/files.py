@@ -106,16 +106,22 @@ def read_json(path: Path) -> Any:
         raise InvalidFile(f"not valid JSON: {error}", path) from None
 
 
-def read_record(path: Path, parse: Callable[[dict[str, Any]], Record]) -> Record:
+def read_record(path: Path, parse: Callable[[dict[str, Any]], Record], form: int = 1) -> Record:
     """Return what `parse` makes of a JSON object that the kit wrote; raises `InvalidFile` for a damaged one.
 
-    A record without the key `form` has the form 1. Raises `Newer` for another form, `Unreadable` without the right to read it.
+    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` where the right
+    to read it is missing.
     """
-    data = read_json(path)
+    try:
+        data = read_json(path)
+    except InvalidFile as error:
+        if isinstance(error, Unreadable) or not path.is_file():
+            raise
+        raise InvalidFile("is cut off or overwritten" if path.stat().st_size else "is empty", path) from None
     if not isinstance(data, dict):
         raise InvalidFile("is no record of the kit: it holds no JSON object", path)
-    if (form := data.pop("form", 1)) != 1:
-        raise Newer(f"has the form {form}, which this kit does not know; update the kit of this clone", path)
+    if (found := data.pop("form", form)) != form:
+        raise Newer(f"has the form {found}, which this kit does not know; update the kit of this clone", path)
     try:
         return parse(data)
     except (KeyError, TypeError, ValueError, AttributeError, LookupError) as error:

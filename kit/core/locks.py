@@ -23,7 +23,8 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
     try:
         file = _locked(path, wait=wait)
     except OSError as error:
-        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; run `kit doctor`") from error
+        place = path if path.is_dir() else path.parent
+        raise KitError(f"the storage cannot be written: {place}: {error.strerror}; run `kit doctor`") from error
     with file or nullcontext():
         if file:
             with suppress(OSError):  # on a full disk the lock works all the same

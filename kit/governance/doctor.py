@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     yield _well("domains", ", ".join(healthy) or "none")
     for finding in findings:
         yield replace(finding, product=f"domain {finding.product}") if finding.product in mesh.names else finding
-    yield from _published(context)
+    yield from _published(context, {finding.message for finding in findings})
 
 
 def _packages() -> Finding:
@@ -121,8 +121,8 @@ def _kernel() -> Finding:
     return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
 
 
-def _published(context: Context) -> Iterator[Finding]:
-    """Yield what is wrong with the storage, of which only a sample is compared with checksums."""
+def _published(context: Context, known: Collection[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the storage, of which only a sample is compared with checksums, except the messages `known`."""
     if others := _foreign(context):
         yield _well("other products", f"{', '.join(others)}: published here, but no domain of this repository; left alone")
     verification = Verification(context.config, time.monotonic() + _SAMPLE_SECONDS)
@@ -132,6 +132,8 @@ def _published(context: Context) -> Iterator[Finding]:
     if not verification.findings:
         yield _well("published data", f"{counted(verification.files, 'file')} compared with their checksums")
     for finding in sorted(verification.findings, key=lambda finding: finding.product):
+        if finding.message in known:
+            continue
         yield replace(finding, product=f"data of {finding.product}") if finding.product in context.mesh.names else finding
 
 

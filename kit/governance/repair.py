@@ -10,9 +10,9 @@ from kit.storage import RECORD, Runs, Store, current_user, index, restore_pointe
 
 
 def repair(context: Context) -> Iterator[Finding]:
-    """Repair pointers, catalogs, run records, the index and Dagster's home; yield what was done, as findings of severity `info`.
+    """Repair pointers, catalogs, run records, the index and Dagster's home; yield what was done as findings of severity `info`.
 
-    What cannot be repaired is a finding of severity `error`; everything else is repaired all the same.
+    What cannot be repaired is a finding of severity `error`; all the rest is repaired.
     """
     config = context.config
     for product in context.mesh.names:
@@ -46,10 +46,10 @@ def _product(config: Config, name: str) -> Iterator[str]:
 
 
 def _index(context: Context) -> Iterator[str]:
-    path = context.config.storage / index.INDEX
-    if index.damage(context.config):
-        if path.is_dir():
-            set_aside(path)
+    error = index.damage(context.config)
+    if error and error.path:
+        if exists(error.path):
+            set_aside(error.path)
         index.write(context.config, context.mesh)
         yield "rebuilt from the products"
 

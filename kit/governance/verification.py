@@ -43,13 +43,13 @@ class Verification:
                     self._files(store.snapshot(name, version))
                 except KitError as error:
                     self._add(name, error)
-        for run_id, error in Runs(self.config.storage).damaged(name, None if every else 1).items():
-            self._add(name, f"the record of run {run_id} is damaged: {error}", REPAIR)
+        for run_id, damage in Runs(self.config.storage).damaged(name, None if every else 1).items():
+            self._add(name, f"the record of run {run_id} is damaged: {damage}", REPAIR)
 
     def storage(self) -> None:
         """Look at the files of the whole storage: the index and the databases of Dagster."""
-        if problem := index.damage(self.config):
-            self._add("index", problem, REPAIR, self.config.storage / index.INDEX)
+        if error := index.damage(self.config):
+            self._add("index", error, REPAIR)
         for path in sorted(self.config.dagster_home.rglob("*.db")):
             if self._in_time() and (problem := sqlite_damage(path)):
                 self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
@@ -80,10 +80,10 @@ class Verification:
         return self.until is None or time.monotonic() < self.until
 
     def _add(self, product: str, problem: KitError | str, fix: str = "", path: Path | None = None) -> None:
-        if isinstance(problem, KitError):
-            self.findings.append(Finding.from_error(product, problem))
-        else:
-            self.findings.append(Finding(product, path, None, problem, fix))
+        error = problem if isinstance(problem, KitError) else KitError(problem, path)
+        finding = Finding.from_error(product, error, fix)
+        if finding not in self.findings:
+            self.findings.append(finding)
 
 
 def _cure(product: str) -> str:

@@ -12,7 +12,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, SourceChanged, database, frame_types, has_sum, is_failure, sha256, sync_path, write_sum
+from kit.core import (
+    IngestError,
+    SourceChanged,
+    database,
+    frame_types,
+    has_sum,
+    is_failure,
+    set_aside,
+    sha256,
+    sync_path,
+    write_sum,
+)
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import DataProduct, Source
 
@@ -173,6 +184,8 @@ def _move_into_place(temporary: Path, target: Path) -> None:
     """
     if target.is_file():
         os.utime(temporary, ns=(target.stat().st_atime_ns, target.stat().st_mtime_ns))
+    if target.is_dir():
+        set_aside(target)
     sync_path(temporary)
     temporary.replace(target)
     sync_path(target.parent)

@@ -1,13 +1,15 @@
 """The index: the summaries of all products in one file, so that a search for data opens no other file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
-from kit.core import Config, KitError, exists, lock, read_json, write_durably
+from kit.core import Config, InvalidFile, KitError, Newer, exists, lock, read_record, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
 from kit.storage.confirmation import across
+from kit.storage.store import Store
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
@@ -17,17 +19,17 @@ _FORM = 2  # version of the file's format; an index of another version is rebuil
 def load(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries of all products, sorted by name; rebuilds an index that is missing, damaged or outdated.
 
-    An index is outdated when it names other domains than there are. Raises `MeshError` when there are no domains.
+    An index is outdated when it lacks a domain. Raises `MeshError` when there are no domains.
     """
     config = context.config
-    summaries = _read(config)
-    if set(summaries) != {folder.name for folder in folders(config.domains)}:
+    summaries, names = _read(config), {folder.name for folder in folders(config.domains)}
+    if not names <= summaries.keys():
         mesh = context.mesh
         try:
             return write(config, mesh)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
-    return _sorted(across(summaries.values()))
+    return _of(names, summaries)
 
 
 def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
@@ -36,11 +38,15 @@ def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
 
 
 def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
-    """Rebuild the whole index; returns its summaries, sorted by name."""
+    """Rebuild the whole index; returns its summaries, sorted by name.
+
+    The index keeps what it has about published products of other repositories that share the storage.
+    """
     with lock(config.storage / ".index.lock", wait=True):
-        summaries = _sorted(_own(config, mesh))
-        _replace(config, summaries)
-    return across(summaries)
+        others = {name: item for name, item in _read(config).items() if Store(config.storage).folder(name).is_dir()}
+        summaries = others | {summary.name: summary for summary in _own(config, mesh)}
+        _replace(config, _sorted(summaries.values()))
+    return _of(mesh.names, summaries)
 
 
 def update(config: Config, product: DataProduct) -> None:
@@ -50,23 +56,28 @@ def update(config: Config, product: DataProduct) -> None:
         _replace(config, _sorted(summaries.values()))
 
 
-def damage(config: Config) -> str:
-    """Return what is wrong with the index; empty when nothing is, or there is none. It is rebuilt at its next use."""
+def damage(config: Config) -> InvalidFile | None:
+    """Return the error of an index or a catalog of the storage that cannot be used; None without any, and before the first."""
+    path = config.storage / intake.CATALOG
     try:
-        if exists(config.storage / INDEX):
-            _parsed(config)
-    except KitError as error:
-        return str(error.args[0])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "is no index of the kit"
-    return ""
+        summaries = _parsed(config) if exists(config.storage / INDEX) else {}
+    except Newer:
+        return None
+    except InvalidFile as error:
+        return error
+    wanted = not summaries or (path.is_file() and path.read_bytes() == _catalog(summaries.values()).encode())
+    return None if wanted else InvalidFile("is not the catalog of the index", path)
 
 
 def _parsed(config: Config) -> dict[str, ProductSummary]:
-    data = read_json(config.storage / INDEX)
-    if data["form"] != _FORM:
-        return {}
-    return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
+    def parse(data: dict[str, Any]) -> dict[str, ProductSummary]:
+        return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
+
+    return read_record(config.storage / INDEX, parse, _FORM)
+
+
+def _of(names: Collection[str], summaries: Mapping[str, ProductSummary]) -> tuple[ProductSummary, ...]:
+    return _sorted(summary for summary in across(summaries.values()) if summary.name in names)
 
 
 def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
@@ -78,7 +89,7 @@ def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
 def _read(config: Config) -> dict[str, ProductSummary]:
     try:
         return _parsed(config)
-    except (KitError, KeyError, TypeError, ValueError, AttributeError):
+    except InvalidFile:
         return {}
 
 
@@ -97,12 +108,15 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
         with suppress(OSError):
             (config.storage / INDEX).unlink()  # it would answer with what was true before
         raise
+    path, catalog = config.storage / intake.CATALOG, _catalog(summaries)
+    if not path.is_file() or path.read_bytes() != catalog.encode():
+        write_durably(path, catalog)
+
+
+def _catalog(summaries: Iterable[ProductSummary]) -> str:
     published = {
         product.name: vars(product) | {"ports": [port.name for port in product.ports]}
         for product in summaries
         if product.version
     }
-    catalog = intake.mesh_catalog(published, "{CATALOG_DIR}")
-    path = config.storage / intake.CATALOG
-    if not path.is_file() or path.read_bytes() != catalog.encode():
-        write_durably(path, catalog)
+    return intake.mesh_catalog(published, "{CATALOG_DIR}")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from kit.core import Damaged, KitError, exists, read_yaml, set_aside
+from kit.core import Damaged, KitError, UnknownName, exists, read_yaml, set_aside
 from kit.storage import intake
 from kit.storage.snapshot import Pointer, Rollback
 from kit.storage.store import POINTER_FILE, Store
@@ -22,11 +22,8 @@ def restore_pointer(store: Store, product: str, user: str = "") -> str | None:
             pointer = store.read_pointer(product)
             if pointer is None or store.snapshot(product, pointer.version):
                 return None
-        except Damaged:
+        except (Damaged, UnknownName):
             pass
-        except KitError:
-            if pointer is None:
-                raise
         whole = [snapshot for snapshot in store.history(product) if not any(map(snapshot.damage, snapshot.manifest["ports"]))]
         if not whole:
             raise Damaged(f"no snapshot of '{product}' is whole; build one with `kit run {product} --force`")

@@ -23,14 +23,12 @@ def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[PruneResult]]
             with store.build_lock(product.name):
                 result[product.name] = _prune_product(config, store, product, keep)
         except Busy:
-            result[product.name] = _kept(store, product, keep, "the product is being built")
+            kept = store.versions(product.name)[keep:]
+            result[product.name] = [PruneResult(version, "the product is being built") for version in kept]
         except (Damaged, InvalidFile) as error:
-            result[product.name] = _kept(store, product, keep, f"{error}")
+            kept = store.versions(product.name)[keep:]
+            result[product.name] = [PruneResult(version, str(error), damaged=True) for version in kept]
     return result
-
-
-def _kept(store: Store, product: DataProduct, keep: int, reason: str) -> list[PruneResult]:
-    return [PruneResult(version, reason) for version in store.versions(product.name)[keep:]]
 
 
 def _prune_product(config: Config, store: Store, product: DataProduct, keep: int) -> list[PruneResult]:

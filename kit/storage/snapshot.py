@@ -173,7 +173,11 @@ class Pointer:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """One old version that `Store.prune` considered; `kept_because` is None when it was removed."""
+    """One old version that `Store.prune` considered; `kept_because` is None when it was removed.
+
+    `damaged` marks one that is kept because the product cannot be pruned before its current snapshot or pointer is repaired.
+    """
 
     version: str
     kept_because: str | None
+    damaged: bool = False
