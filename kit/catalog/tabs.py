@@ -89,7 +89,7 @@ def render_code(view: PortView) -> Html:
     """Return code that reads the port, for each library; it runs unchanged in a notebook of the mesh."""
     name = view.entry.id
     product, _, port = name.partition(".")
-    catalog = (Store(view.config.storage).folder(product) / intake.LOCAL).resolve()
+    catalog = (Store(view.config.storage).folder(product) / intake.CATALOG).resolve()
     examples = {
         "polars": f'import kit\n\nframe = kit.read("{name}")',
         "polars, lazily": f'import kit\n\nframe = kit.scan("{name}")',

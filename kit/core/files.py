@@ -109,8 +109,8 @@ def read_json(path: Path) -> Any:
 def read_record(path: Path, parse: Callable[[dict[str, Any]], Record], form: int = 1) -> Record:
     """Return what `parse` makes of a JSON object that the kit wrote; raises `InvalidFile` for a damaged one.
 
-    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` where the right
-    to read it is missing.
+    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` where the
+    right to read it is missing.
     """
     try:
         data = read_json(path)

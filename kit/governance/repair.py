@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Iterator
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, SingleInstance, exists, machine_problem, read_yaml, set_aside, short, sqlite_damage
+from kit.core import Config, KitError, SingleInstance, exists, machine_problem, read_yaml, set_aside, short
+from kit.governance.verification import dagster_damage
 from kit.mesh import Context
 from kit.storage import RECORD, Runs, Store, current_user, index, restore_pointer
 
@@ -38,9 +39,9 @@ def _product(config: Config, name: str) -> Iterator[str]:
     if version := restore_pointer(store, name, current_user()):
         yield f"its pointer names snapshot {version} now"
     snapshot = store.current(name)
-    if snapshot and store.outdated_catalogs(snapshot):
-        store.repair_catalogs(name)
-        yield f"its Intake catalogs name snapshot {snapshot.version} now"
+    if snapshot and not store.has_catalog_of(snapshot):
+        store.repair_catalog(name)
+        yield f"its Intake catalog names snapshot {snapshot.version} now"
     for run_id in runs.damaged(name):
         yield f"the record of run {run_id} was moved to {short(set_aside(runs.folder(name, run_id) / RECORD))}"
 
@@ -64,7 +65,7 @@ def _dagster(config: Config) -> Iterator[str]:
             usable = False
         if not usable:
             yield f"its settings were moved to {short(set_aside(settings))}; the next run writes new ones"
-    if any(map(sqlite_damage, home.rglob("*.db"))):
+    if dagster_damage(config):
         with SingleInstance("Dagster", home / "dev").held():
             aside = set_aside(home)
             if (aside / settings.name).is_file():

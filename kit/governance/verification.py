@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, has_sum, sqlite_damage
+from kit.core import Config, KitError, exists, has_sum, sqlite_damage
 from kit.mesh import RAW
-from kit.storage import Runs, Snapshot, Store, index
+from kit.storage import CATALOG, Runs, Snapshot, Store, index
 
 REPAIR = "run `kit doctor --fix`"
 
@@ -35,8 +35,8 @@ class Verification:
         if snapshot:
             self._files(snapshot)
             self._raw(snapshot)
-            for path in store.outdated_catalogs(snapshot):
-                self._add(name, "is not the catalog of the current snapshot", REPAIR, path)
+            if not store.has_catalog_of(snapshot):
+                self._add(name, "is not the catalog of the current snapshot", REPAIR, store.folder(name) / CATALOG)
         for version in versions if every else ():
             if snapshot is None or version != snapshot.version:
                 try:
@@ -50,10 +50,8 @@ class Verification:
         """Look at the files of the whole storage: the index and the databases of Dagster."""
         if error := index.damage(self.config):
             self._add("index", error, REPAIR)
-        for path in sorted(self.config.dagster_home.rglob("*.db")):
-            if self._in_time() and (problem := sqlite_damage(path)):
-                self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
-                break
+        for path, problem in dagster_damage(self.config).items():
+            self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
 
     def _files(self, snapshot: Snapshot) -> None:
         for port, entry in snapshot.manifest["ports"].items():
@@ -84,6 +82,14 @@ class Verification:
         finding = Finding.from_error(product, error, fix)
         if finding not in self.findings:
             self.findings.append(finding)
+
+
+def dagster_damage(config: Config) -> dict[Path, str]:
+    """Return what is wrong with each damaged database of Dagster; empty when it has others, or none yet."""
+    history, schedules = config.dagster_home / "history", config.dagster_home / "schedules"
+    tables = {history / "runs.db": "runs", schedules / "schedules.db": "jobs"}
+    tables |= dict.fromkeys((history / "runs").glob("*.db"), "event_logs")
+    return {path: problem for path, table in tables.items() if exists(path) and (problem := sqlite_damage(path, table))}
 
 
 def _cure(product: str) -> str:

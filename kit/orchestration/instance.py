@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, lock, make_folder, write_durably
+from kit.core import Config, InvalidFile, KitError, lock, machine_problem, make_folder, read_yaml, short, write_durably
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -51,10 +51,32 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
             write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
         elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
             write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
-        opened = dagster_internals.open_instance(folder)
+        with usable(config):
+            opened = dagster_internals.open_instance(folder)
     with opened:
-        sweep(config, opened)
+        with usable(config):
+            sweep(config, opened)
         yield opened
+
+
+@contextmanager
+def usable(config: Config) -> Iterator[None]:
+    """Turn the errors of Dagster's settings and databases in the block into a `KitError` that says what to do."""
+    settings = home(config) / "dagster.yaml"
+    try:
+        if not isinstance(read_yaml(settings).data, dict):  # with other settings than its own Dagster reports to its makers
+            raise InvalidFile("has no settings of Dagster", settings)
+        yield
+    except InvalidFile as error:
+        raise KitError(f"{error}; correct it, or set it aside with `kit doctor --fix`") from None
+    except KitError:
+        raise
+    except Exception as error:
+        reason = machine_problem(error)
+        if not reason and type(error).__name__ == "DagsterInvalidConfigError":
+            reason = f"the settings in {short(settings)} are none of Dagster's; correct them"
+        reason = reason or "its databases are damaged; set them aside with `kit doctor --fix`"
+        raise KitError(f"Dagster's home {short(home(config))} cannot be used: {reason}; snapshots are not affected") from error
 
 
 def _absolute(settings: str, folder: Path) -> str:

@@ -3,7 +3,7 @@
     <storage>/products/<product>/<version>/<port>/*.parquet   never changed once published
     <storage>/products/<product>/<version>/manifest.json      the record of the snapshot: inputs, files, checks
     <storage>/products/<product>/current.json                 the pointer: the version that readers see
-    <storage>/products/<product>/{catalog,local}.yaml         the Intake catalog of the pointer's snapshot
+    <storage>/products/<product>/catalog.yaml                 the Intake catalog of the pointer's snapshot
 
 A publication replaces the pointer atomically, for all ports at once. A reader resolves the pointer once and keeps the
 snapshot it found.
@@ -74,8 +74,8 @@ class Store:
             raise
         except InvalidFile as error:
             raise Damaged(f"the pointer of '{product}' is damaged: {error}; {cure}") from None
-        # The catalogs are written after the first pointer, which nothing deletes.
-        if any(exists(path.with_name(name)) for name in (intake.CATALOG, intake.LOCAL)) and self.versions(product):
+        # The catalog is written after the first pointer, which nothing deletes.
+        if exists(path.with_name(intake.CATALOG)) and self.versions(product):
             raise Damaged(f"the pointer of '{product}' is missing, though it was published: {short(path)}; {cure}")
         return None
 
@@ -262,14 +262,18 @@ class Store:
             self.write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
 
-    def repair_catalogs(self, product: str) -> None:
-        """Rewrite the product's Intake catalogs where a process was killed between writing the pointer and the catalogs."""
+    def repair_catalog(self, product: str) -> None:
+        """Rewrite the product's Intake catalog where a process was killed between writing the pointer and the catalog."""
         with self.pointer_lock(product):
-            self._repair_catalogs(product)
+            self._repair_catalog(product)
 
-    def outdated_catalogs(self, snapshot: Snapshot) -> list[Path]:
-        """Return the Intake catalogs that are not those of a snapshot."""
-        return [path for path, text in self._catalogs(snapshot) if not _contains(path, text)]
+    def has_catalog_of(self, snapshot: Snapshot) -> bool:
+        """Return whether the product's Intake catalog is that of a snapshot."""
+        try:
+            text = (self.folder(snapshot.product) / intake.CATALOG).read_bytes()
+        except OSError:
+            return False
+        return text == intake.snapshot_catalog(snapshot.manifest).encode()
 
     def prune(self, product: str, keep: int) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
@@ -283,7 +287,7 @@ class Store:
         with self.pointer_lock(product):
             for leftover in self.folder(product).glob(".pruned-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            self._repair_catalogs(product)
+            self._repair_catalog(product)
             current = self.current(product)
             if current:
                 current.check(sums=False)
@@ -327,30 +331,20 @@ class Store:
         }
         write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
         # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
-        for path, text in self._catalogs(snapshot):
-            write_durably(path, text, step)
+        with suppress(OSError):  # a full disk: the snapshot is published, and the next build writes its catalog
+            self._write_catalog(snapshot, step)
 
-    def _repair_catalogs(self, product: str) -> None:
-        try:
-            snapshot = self.current(product)
-        except KitError:
-            return  # the snapshot is missing, which the next build reports
-        for path, text in self._catalogs(snapshot) if snapshot else ():
-            if not _contains(path, text):
-                if path.is_dir():
-                    set_aside(path)
-                write_durably(path, text)
+    def _repair_catalog(self, product: str) -> None:
+        with suppress(KitError):  # the snapshot is missing, which the next build reports
+            if snapshot := self.current(product):
+                self._write_catalog(snapshot)
 
-    def _catalogs(self, snapshot: Snapshot) -> list[tuple[Path, str]]:
+    def _write_catalog(self, snapshot: Snapshot, step: StepCallback = ignore_step) -> None:
         folder = self.folder(snapshot.product)
-        return [
-            (folder / intake.CATALOG, intake.snapshot_catalog(snapshot.manifest)),
-            (folder / intake.LOCAL, intake.snapshot_catalog(snapshot.manifest, str(folder.resolve()))),
-        ]
-
-
-def _contains(path: Path, text: str) -> bool:
-    try:
-        return path.read_bytes() == text.encode()
-    except OSError:
-        return False
+        path = folder / intake.CATALOG
+        if not self.has_catalog_of(snapshot):
+            if path.is_dir():
+                set_aside(path)
+            write_durably(path, intake.snapshot_catalog(snapshot.manifest), step)
+        # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
+        (folder / "local.yaml").unlink(missing_ok=True)
