@@ -106,6 +106,12 @@ def gather_inputs(
     pins = pin_inputs(Store(config.storage), product, held)
     for snapshot in {pin.snapshot.product: pin.snapshot for pin in pins.values()}.values():
         check_unchanged(config, snapshot)
+    if current := _usable(Store(config.storage), product, request):
+        try:
+            check_unchanged(config, current)
+        except Damaged:
+            if not _replaces_all(request):
+                raise
     if sources is None or not all(source.path.exists() for source in sources.values()):
         sources = land_sources(config, product, progress)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
@@ -128,13 +134,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     """
     store = Store(config.storage)
     pointer = store.read_pointer(product.name)
-    try:
-        if current := store.current(product.name):
-            check_unchanged(config, current)
-    except Damaged:
-        if not request.force or request.partitions:
-            raise
-        current = None  # a new build replaces it
+    current = _usable(store, product, request)
     code = product.code_digest()
     parts = _parts(inputs, code)
     due: dict[str, PartitionRecord] = {}
@@ -164,6 +164,22 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
         elif fingerprint in pointer.rejected:
             status = BuildStatus.HELD
     return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents)
+
+
+def _usable(store: Store, product: DataProduct, request: BuildRequest) -> Snapshot | None:
+    """The current snapshot; None when it is damaged and this build replaces all of it. Raises `Damaged` for other builds."""
+    try:
+        if current := store.current(product.name):
+            current.check(sums=False)
+    except Damaged:
+        if not _replaces_all(request):
+            raise
+        return None
+    return current
+
+
+def _replaces_all(request: BuildRequest) -> bool:
+    return request.force and not request.partitions
 
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:

@@ -35,26 +35,27 @@ _TEXTS = {
     r"cannot allocate memory|out of memory|failed to allocate|memory allocation .*failed|std::bad_alloc": errno.ENOMEM,
     r"read-only file system|attempt to write a readonly database": errno.EROFS,
     r"permission denied": errno.EACCES,
-    r"input/output error|disk i/o error": errno.EIO,
+    r"input/output error": errno.EIO,
+    r"disk i/o error": errno.ENOSPC,  # SQLite says so when it cannot make a file for its log
 }
 """Words of libraries that report a failure of the machine without its number."""
 
 
-def machine_problem(error: BaseException) -> str:
+def machine_problem(error: BaseException | str) -> str:
     """Return in one sentence how the machine failed, where, and what helps; empty for every other error.
 
-    The errors that caused this one count as well.
+    The errors that caused this one count as well. A text is the message of an error of a library.
     """
+    if isinstance(error, str):
+        return next((_ERRNO[meant] for words, meant in _TEXTS.items() if re.search(words, error, re.IGNORECASE)), "")
     for each in _causes(error):
         number = each.errno if isinstance(each, OSError) else errno.ENOMEM if isinstance(each, MemoryError) else None
         if number in _ERRNO:
             place = getattr(each, "filename", None)
             # The folder, since the file itself may be a temporary one.
             return (f"{short(Path(str(place)).parent)}: " if place else "") + _ERRNO[number]
-        if number is None and not isinstance(each, KitError):
-            for words, meant in _TEXTS.items():
-                if re.search(words, str(each), re.IGNORECASE):
-                    return _ERRNO[meant]
+        if number is None and not isinstance(each, KitError) and (problem := machine_problem(str(each))):
+            return problem
     return ""
 
 

@@ -7,7 +7,7 @@ from kit.contracts import Finding
 from kit.core import Config, KitError, SingleInstance, exists, machine_problem, read_yaml, set_aside, short
 from kit.governance.verification import dagster_damage
 from kit.mesh import Context
-from kit.storage import RECORD, Runs, Store, current_user, index, restore_pointer
+from kit.storage import RECORD, Runs, Store, catalog_version, current_user, index, restore_pointer
 
 
 def repair(context: Context) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def _product(config: Config, name: str) -> Iterator[str]:
     if version := restore_pointer(store, name, current_user()):
         yield f"its pointer names snapshot {version} now"
     snapshot = store.current(name)
-    if snapshot and not store.has_catalog_of(snapshot):
+    if snapshot and catalog_version(store, name) != snapshot.version:
         store.repair_catalog(name)
         yield f"its Intake catalog names snapshot {snapshot.version} now"
     for run_id in runs.damaged(name):
@@ -60,7 +60,7 @@ def _dagster(config: Config) -> Iterator[str]:
     settings = home / "dagster.yaml"
     if exists(settings):
         try:
-            usable = isinstance(read_yaml(settings).data, dict)
+            usable = bool(read_yaml(settings).data)
         except KitError:
             usable = False
         if not usable:

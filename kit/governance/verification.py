@@ -7,7 +7,7 @@ from pathlib import Path
 from kit.contracts import Finding
 from kit.core import Config, KitError, exists, has_sum, sqlite_damage
 from kit.mesh import RAW
-from kit.storage import CATALOG, Runs, Snapshot, Store, index
+from kit.storage import CATALOG, Runs, Snapshot, Store, catalog_version, index
 
 REPAIR = "run `kit doctor --fix`"
 
@@ -35,7 +35,7 @@ class Verification:
         if snapshot:
             self._files(snapshot)
             self._raw(snapshot)
-            if not store.has_catalog_of(snapshot):
+            if catalog_version(store, name) != snapshot.version:
                 self._add(name, "is not the catalog of the current snapshot", REPAIR, store.folder(name) / CATALOG)
         for version in versions if every else ():
             if snapshot is None or version != snapshot.version:

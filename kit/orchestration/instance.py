@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, InvalidFile, KitError, lock, machine_problem, make_folder, read_yaml, short, write_durably
+from kit.core import Config, InvalidFile, KitError, exists, lock, machine_problem, make_folder, read_yaml, short, write_durably
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -46,12 +46,12 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
     # Several processes that open a new home at the same time leave its databases broken for good.
     with lock(folder / ".lock", wait=True):
         settings = folder / "dagster.yaml"
-        if not settings.is_file():
+        if not exists(settings):
             # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
             write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
-        elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
-            write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
         with usable(config):
+            if _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
+                write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
             opened = dagster_internals.open_instance(folder)
     with opened:
         with usable(config):
@@ -64,7 +64,7 @@ def usable(config: Config) -> Iterator[None]:
     """Turn the errors of Dagster's settings and databases in the block into a `KitError` that says what to do."""
     settings = home(config) / "dagster.yaml"
     try:
-        if not isinstance(read_yaml(settings).data, dict):  # with other settings than its own Dagster reports to its makers
+        if not read_yaml(settings).data:  # with other settings than its own Dagster reports to its makers
             raise InvalidFile("has no settings of Dagster", settings)
         yield
     except InvalidFile as error:

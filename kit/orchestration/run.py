@@ -1,6 +1,6 @@
 """A run: builds a selection of products, for `kit run`, `kit.run()` and promotions alike."""
 
-import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -13,7 +13,6 @@ from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
 from kit.storage import index
 
-_log = logging.getLogger(__name__)
 _HEADER = ("product", "result", "snapshot", "seconds", "message")
 
 
@@ -35,7 +34,7 @@ class RunReporter:
 
     def warned(self, text: str) -> None:
         """Something beside the builds did not work; printed to standard error."""
-        _log.warning(text)
+        sys.stderr.write(f"{text}\n")
 
 
 @dataclass(frozen=True)

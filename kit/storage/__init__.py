@@ -19,7 +19,7 @@ from kit.storage.partition_inputs import (
     table_contents,
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
-from kit.storage.repair import restore_pointer
+from kit.storage.repair import catalog_version, restore_pointer
 from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
@@ -57,6 +57,7 @@ __all__ = [
     "Snapshot",
     "SnapshotLock",
     "Store",
+    "catalog_version",
     "check_unchanged",
     "current_mask_keys",
     "current_user",

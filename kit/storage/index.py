@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from kit.core import Config, InvalidFile, KitError, Newer, exists, lock, read_record, write_durably
+from kit.core import Config, InvalidFile, KitError, Newer, exists, lock, read_record, set_aside, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake
 from kit.storage.confirmation import across
@@ -109,6 +109,8 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
             (config.storage / INDEX).unlink()  # it would answer with what was true before
         raise
     path, catalog = config.storage / intake.CATALOG, _catalog(summaries)
+    if path.is_dir():
+        set_aside(path)
     if not path.is_file() or path.read_bytes() != catalog.encode():
         write_durably(path, catalog)
 

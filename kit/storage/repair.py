@@ -27,7 +27,7 @@ def restore_pointer(store: Store, product: str, user: str = "") -> str | None:
         whole = [snapshot for snapshot in store.history(product) if not any(map(snapshot.damage, snapshot.manifest["ports"]))]
         if not whole:
             raise Damaged(f"no snapshot of '{product}' is whole; build one with `kit run {product} --force`")
-        served = _in_catalog(store, product)
+        served = catalog_version(store, product)
         chosen = next((snapshot for snapshot in whole if snapshot.version == served), whole[0])
         path = store.folder(product) / POINTER_FILE
         if exists(path):
@@ -43,8 +43,8 @@ def restore_pointer(store: Store, product: str, user: str = "") -> str | None:
     return chosen.version
 
 
-def _in_catalog(store: Store, product: str) -> str:
-    """Return the version that the product's catalog names; it was written right after the pointer."""
+def catalog_version(store: Store, product: str) -> str:
+    """Return the version that the product's Intake catalog names, which follows each move of the pointer; empty without one."""
     try:
         return str(read_yaml(store.folder(product) / intake.CATALOG).data["metadata"]["snapshot_version"])
     except (KitError, TypeError, KeyError):

@@ -267,14 +267,6 @@ class Store:
         with self.pointer_lock(product):
             self._repair_catalog(product)
 
-    def has_catalog_of(self, snapshot: Snapshot) -> bool:
-        """Return whether the product's Intake catalog is that of a snapshot."""
-        try:
-            text = (self.folder(snapshot.product) / intake.CATALOG).read_bytes()
-        except OSError:
-            return False
-        return text == intake.snapshot_catalog(snapshot.manifest).encode()
-
     def prune(self, product: str, keep: int) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
 
@@ -340,11 +332,11 @@ class Store:
                 self._write_catalog(snapshot)
 
     def _write_catalog(self, snapshot: Snapshot, step: StepCallback = ignore_step) -> None:
-        folder = self.folder(snapshot.product)
+        folder, text = self.folder(snapshot.product), intake.snapshot_catalog(snapshot.manifest)
         path = folder / intake.CATALOG
-        if not self.has_catalog_of(snapshot):
-            if path.is_dir():
-                set_aside(path)
-            write_durably(path, intake.snapshot_catalog(snapshot.manifest), step)
+        if path.is_dir():
+            set_aside(path)
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
         (folder / "local.yaml").unlink(missing_ok=True)

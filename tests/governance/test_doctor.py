@@ -14,7 +14,7 @@ def severities(small: SmallMesh) -> dict[str, str]:
 
 def test_a_mesh_in_order_has_no_errors(small: SmallMesh) -> None:
     assert severities(small) == dict.fromkeys(
-        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "domains"], "info"
+        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "domains", "published data"], "info"
     )
 
 

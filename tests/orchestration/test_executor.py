@@ -1,8 +1,7 @@
-import errno
-import os
-
 """`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,12 +107,10 @@ def test_what_another_run_still_builds_at_the_end_has_failed(small: SmallMesh, m
     assert [name for name, _ in builds.built] == ["plan"]  # from the last snapshot of its provider
 
 
-def run(small: SmallMesh, **requests: BuildRequest) -> list[tuple[str, str]]:
-    mesh = small.mesh
+def run(small: SmallMesh, said: list[str] | None = None, **requests: BuildRequest) -> list[tuple[str, str]]:
+    mesh, warn = small.mesh, print if said is None else said.append
     asked = {product.name: requests.get(product.name, BuildRequest()) for product in mesh.products}
-    return [
-        (o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None, print)
-    ]
+    return [(o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None, warn)]
 
 
 def recorded(small: SmallMesh) -> list[tuple[str, set[str]]]:
