@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
+from kit.core.files import exists
 from kit.core.policy import Policy
 
 MASK_KEY = "KIT_MASK_KEY"
@@ -100,7 +101,7 @@ def _folder(root: Path, text: str) -> Path:
         )
     try:
         path = root / Path(text).expanduser()
-        if path.exists() and not path.is_dir():
+        if exists(path) and not path.is_dir():
             raise ConfigError(f"the storage {path} is no folder; {allowed}")
     except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, an unknown user after `~`, a NUL
         problem = error.strerror if isinstance(error, OSError) else str(error)

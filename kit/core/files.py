@@ -135,7 +135,7 @@ def exists(path: Path) -> bool:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
+    except PermissionError:
         return True
     return True
 

@@ -43,6 +43,10 @@ class Verification:
                     self._files(store.snapshot(name, version))
                 except KitError as error:
                     self._add(name, error)
+        if every:
+            for path in sorted(store.folder(name).glob("[!.]*")):
+                if path.is_dir() and path.name not in versions:
+                    self._add(name, "is a snapshot without a manifest", "bring it back from a copy, or delete the folder", path)
         for run_id, damage in Runs(self.config.storage).damaged(name, None if every else 1).items():
             self._add(name, f"the record of run {run_id} is damaged: {damage}", REPAIR)
 

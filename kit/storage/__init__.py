@@ -33,7 +33,7 @@ from kit.storage.status import (
     port_statuses,
     statuses,
 )
-from kit.storage.store import POINTER_FILE, Store
+from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
 from kit.storage.verified import check_unchanged
 
@@ -41,7 +41,6 @@ __all__ = [
     "ABSENT",
     "CATALOG",
     "NOTHING_TO_DO",
-    "POINTER_FILE",
     "RECORD",
     "BuildStatus",
     "PartitionInput",
