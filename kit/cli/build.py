@@ -14,6 +14,7 @@ from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, complete_products
 from kit.core import NotebookError, counted, ended_after_signal
 from kit.mesh import Context
+from kit.orchestration.instance import prune_runs
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, current_user, index, statuses
 from kit.storage import prune as prune_mesh
@@ -73,7 +74,9 @@ def run(
         if not selection:
             console.print()
             terminal.print_status(statuses(context.config, context.mesh))
-            terminal.print_next(context.mesh, [outcome.product for outcome in result.failed])
+            terminal.print_next(context.mesh, [outcome.product for outcome in result.failed if not outcome.busy])
+    if result.busy:
+        errors.print(Text(result.busy, style="red"))
     if not result.succeeded:
         raise typer.Exit(1)
 
@@ -133,10 +136,10 @@ def rollback(
 
 @app.command()
 def prune(
-    keep: Annotated[int, typer.Option("--keep", help="How many snapshots of each product to keep.", min=1)],
+    keep: Annotated[int, typer.Option("--keep", help="How many snapshots and runs of each product to keep.", min=1)],
     as_json: JsonOption = False,
 ) -> None:
-    """Delete old snapshots; never the current one nor one that is being read."""
+    """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
     context = Context.load()
     result = prune_mesh(context.config, context.mesh, keep)
     if as_json:
@@ -151,5 +154,8 @@ def prune(
             deleted = [item for item in items if item.kept_because is None]
             kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
             console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    runs = prune_runs(context.config, keep)
+    if runs and not as_json:
+        console.print(f"{counted(runs, 'run')} of Dagster deleted")
     if any(item.damaged for items in result.values() for item in items):
         raise typer.Exit(1)

@@ -25,17 +25,19 @@ def check(as_json: JsonOption = False) -> None:
     context = Context.load()
     mesh = context.mesh
     findings = check_mesh(context)
+    wrong = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})
     else:
         for finding in findings:
-            console.print(Text(f"{finding.product}: {finding}", style="red"))
-        if not findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red" if finding in wrong else "yellow"))
+        if not wrong:
             size = f"{counted(len(mesh.products), 'data product')}, {counted(len(mesh.ports), 'port')}"
-            console.print(f"{size}: nothing wrong", style="green")
+            proposals = f", {counted(len(findings), 'proposal')}" if findings else ""
+            console.print(f"{size}: nothing wrong{proposals}", style="green")
         terminal.print_scores(scores(context))
-    if findings:
+    if wrong:
         raise typer.Exit(1)
 
 
@@ -102,6 +104,9 @@ def diff(
         raise typer.Exit(1)
 
 
+_MARKS = {"info": ("ok", "green"), "warning": ("warn", "yellow"), "error": ("wrong", "red")}
+
+
 @app.command()
 def verify(
     products: Annotated[
@@ -151,8 +156,8 @@ def doctor(
         )
     else:
         for finding in findings:
-            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
-            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
+            word, style = _MARKS[finding.severity]
+            console.print(Text.assemble(Text(f"{word:<5}", style=style), f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")
     if any(finding.severity == "error" for finding in findings):

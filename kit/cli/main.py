@@ -1,5 +1,8 @@
 """The `kit` command, put together from its groups of commands."""
 
+import io
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -7,7 +10,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import KitError, __version__, machine_problem
+from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -41,8 +44,14 @@ def options(
 
 def main() -> None:
     """Run the command line; an error that its user can act on is one message and its exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)  # the texts of help and usage errors are not those of `console`
     try:
-        app()
+        with mask_key_hidden(), scrubbed_streams() as scrub:
+            with suppress(KitError):  # outside of a mesh nothing names secrets
+                scrub(Secrets.from_environment(Config.load()))
+            app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None

@@ -13,7 +13,7 @@ from kit.cli.options import VERSIONS, JsonOption, PortArgument
 from kit.core import Config, KitError, counted, database, short
 from kit.mesh import Context
 from kit.notebooks import open_port
-from kit.storage import Pointer, Snapshot, Store, outdated_partitions, statuses
+from kit.storage import Pointer, Snapshot, Store, outdated_inputs, outdated_partitions, statuses
 
 app = typer.Typer()
 
@@ -40,7 +40,10 @@ def read(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print rows of a published port, or of a query on it."""
+    """Print rows of a published port, or of a query on it.
+
+    Without the kit, DuckDB reads the current snapshot by the SQL in README.md of the storage folder (.mesh).
+    """
     import duckdb
 
     name = port.partition(".")[2]
@@ -105,6 +108,9 @@ def _published(config: Config, snapshot: Snapshot, port: str, pointer: Pointer |
         "commit": snapshot.manifest["git_commit"],
         "inputs": {name: pin["version"] for name, pin in snapshot.manifest["inputs"].items()},
         "outdated_partitions": list(outdated_partitions(config, snapshot)) if current else [],
+        "outdated_inputs": list(outdated_inputs(config, snapshot))
+        if current and not snapshot.manifest.get("partitions")
+        else [],
     }
 
 
@@ -114,6 +120,8 @@ def _history_row(row: dict[str, Any]) -> tuple[Any, ...]:
     current = "current" if row["current"] else ""
     if outdated := row["outdated_partitions"]:
         current += f", {counted(len(outdated), 'partition')} outdated"
+    elif row["outdated_inputs"]:
+        current += ", outdated"
     return current, row["version"], row["published"], row["rows"], row["contract"], checks, f"{digest[:8]}{dash}{dirty}"
 
 

@@ -35,6 +35,10 @@ def column_type(document: Document, where: Where, item: dict[str, Any]) -> str:
         raise document.error(place, problem)
     if kind.startswith("varchar[") and "(" in written:
         raise document.error(place, f"the length in '{written}' cannot be checked in a list; write {kind}")
+    if text_length(item, kind) == 0:
+        raise document.error(
+            place, f"'{written}' permits empty texts only; write the greatest number of characters, or varchar"
+        )
     logical = item.get("logicalType")
     if logical and not _is_logical(kind, logical):
         allowed = [name for name in _ALLOWED.split(", ") if _is_logical(kind, name)]

@@ -14,6 +14,7 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.quality_rules import QualityReader
+from kit.contracts.raw_places import declared_places
 from kit.contracts.rules import Rule, RuleReader
 from kit.contracts.service_levels import Sla, end_of_life, max_row_loss, read_sla
 from kit.contracts.standard import check_fields
@@ -64,6 +65,13 @@ class Column:
     mask: Mask | None = None
     physical_name: str = ""
 
+    @property
+    def hidden(self) -> str:
+        """The reason why no message, check or report shows a value of it: `personal` or `masked`; empty when there is none."""
+        if self.classification == "personal":
+            return "personal"
+        return "masked" if self.mask and self.mask.applies else ""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -72,7 +80,7 @@ class Contract:
     `end_of_life` is the last day of a deprecated contract; `major_of` the port of the same product whose older major
     version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
     quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
-    `csv` is the format of a source's CSV files.
+    `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from.
     """
 
     path: Path
@@ -92,11 +100,17 @@ class Contract:
     quarantine_limit: float | None = None
     max_row_loss: float | None = None
     csv: CsvFormat = field(default_factory=CsvFormat)
+    reads: tuple[str, ...] = ()
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
         """The rules that quarantine rows."""
         return tuple(rule for rule in self.rules if rule.quarantines)
+
+    @property
+    def hidden_columns(self) -> tuple[Column, ...]:
+        """The columns whose values are shown nowhere but in the published table."""
+        return tuple(column for column in self.columns if column.hidden)
 
     @property
     def masked_columns(self) -> tuple[Column, ...]:
@@ -184,6 +198,7 @@ class _Reader:
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
             max_row_loss=max_row_loss(self.document),
             csv=CsvFormat.from_document(self.document),
+            reads=declared_places(self.document, is_raw=self.is_raw),
         )
 
     def identifier(self, where: Where, value: object) -> str:

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from kit.contracts.schema_words import describe
 from kit.core import ContentCache, Document, KitError, parse_yaml, read_text
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Standard = Literal["odcs", "odps"]
 """Data contracts follow the Open Data Contract Standard (https://bitol-io.github.io/open-data-contract-standard/), data
@@ -17,16 +21,19 @@ products the Open Data Product Standard 1.0 (https://github.com/bitol-io/open-da
 
 def check_schema(document: Document, standard: Standard) -> None:
     """Raise `InvalidFile` for the most specific violation of a standard by a document."""
-    from jsonschema.exceptions import best_match
-
-    errors = list(_validator(standard).iter_errors(document.data))
-    # A wrong value leaves the other fields of its object unevaluated too, which is the least specific error.
-    error = best_match([error for error in errors if error.validator != "unevaluatedProperties"] or errors)
+    error = violation(document.data, standard)
     if error is not None:
-        message = error.message if len(error.message) < 300 else f"{error.message[:150]} … {error.message[-120:]}"
-        if error.validator == "additionalProperties":
-            message += f"; there are: {', '.join(error.schema['properties'])}"
-        raise document.error([*error.absolute_path], message)
+        raise document.error(*describe(error, _schema(standard)))
+
+
+def violation(data: Mapping[str, Any], standard: Standard) -> "ValidationError | None":
+    """Return the most specific violation of a standard, None for valid data."""
+    from jsonschema.exceptions import relevance
+
+    errors = list(_validator(standard).iter_errors(data))
+    # A wrong value leaves the other fields of its object unevaluated too, and an unknown field the objects around it.
+    specific = [error for error in errors if error.validator != "unevaluatedProperties"]
+    return max(specific, key=relevance) if specific else max(errors, key=lambda error: len(error.absolute_path), default=None)
 
 
 def contract_schema() -> Path:
@@ -59,8 +66,13 @@ def _validator(standard: Standard) -> Any:
 
     def unevaluated(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
         # The search validates the object by every part of the schema again, and rarely reports anything.
-        if not isinstance(instance, dict) or not instance.keys() <= _declared(schema, whole):
-            yield from search(validator, value, instance, schema)
+        declared = _declared(schema, whole) if isinstance(instance, dict) else set()
+        if not isinstance(instance, dict) or instance.keys() <= declared or not any(search(validator, value, instance, schema)):
+            return
+        for name in [name for name in instance if name not in declared]:
+            others = {**schema, "properties": {**schema.get("properties", {}), **dict.fromkeys(instance.keys() - {name}, True)}}
+            if any(search(validator, value, instance, others)):
+                yield jsonschema.ValidationError("unknown field", path=[name])
 
     extend: Any = jsonschema.validators.extend
     return extend(jsonschema.Draft201909Validator, {"unevaluatedProperties": unevaluated})(whole)

@@ -24,6 +24,8 @@ _REASONS = {
 }
 _BRACKETS = ("missing ]", "missing )", "unexpected )")
 _MANY = re.compile(r"(?<!\\)\{\d{9,}(,\d*)?\}")
+_LITERAL = re.compile(r"m?/(?P<pattern>([^/\\]|\\.)+)/(?P<flags>[a-z]*)|r(?P<quote>[\"'])(?P<raw>.*)(?P=quote)")
+"""An expression as other languages write it, which can only match a value with the slashes or quotes in it."""
 _ADVICE = {
     "(?=": "a lookahead cannot be checked", "(?!": "a lookahead cannot be checked",
     "(?<=": "a lookbehind cannot be checked", "(?<!": "a lookbehind cannot be checked",
@@ -37,6 +39,10 @@ def problem(pattern: str) -> str:
     """Return why RE2 refuses a regular expression: the construct, its position from 1 and what to do; empty if it does not."""
     if many := _MANY.search(pattern):  # RE2 reads it as plain text
         return f"'{many[0]}' at position {many.start() + 1} {_REASONS['invalid repetition size']}"
+    if literal := _LITERAL.fullmatch(pattern):
+        flags = "".join(flag for flag in literal["flags"] or "" if flag in "ims")
+        bare = (f"(?{flags})" if flags else "") + (literal["pattern"] or literal["raw"])
+        return f"the {'quotes' if literal['quote'] else 'slashes'} around it count as characters; write {bare}"
     with database.connect() as connection:
         error = _error(connection, pattern)
         if error is None:

@@ -3,10 +3,10 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
+from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
 from kit.core.cache import ContentCache
 from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
-from kit.core.config import MASK_KEY, Config
+from kit.core.config import Config
 from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
@@ -40,6 +40,7 @@ from kit.core.files import (
     read_json,
     read_record,
     read_text,
+    remove_unfinished,
     resolve_inside,
     set_aside,
     sha256,
@@ -53,6 +54,7 @@ from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, holder, lock
 from kit.core.machine import machine_problem
+from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
 from kit.core.processes import (
@@ -66,20 +68,23 @@ from kit.core.processes import (
     listens,
     port_socket,
 )
-from kit.core.secrets import Secrets
+from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
+from kit.core.secrets import Secrets, each_text
 from kit.core.sqlite import sqlite_damage
-from kit.core.text import counted, place, short, table_lines
+from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
 from kit.core.yaml_editor import appended, with_value
 
 __all__ = [
+    "CUT",
     "END_AT_ONCE",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
     "NOTEBOOK",
+    "PLAIN",
     "AuditFailed",
     "Busy",
     "Config",
@@ -100,12 +105,15 @@ __all__ = [
     "Policy",
     "Processes",
     "PublishConflict",
+    "ScrubbedPipe",
+    "ScrubbedStream",
     "Secrets",
     "Server",
     "SignalHandlers",
     "SingleInstance",
     "SourceChanged",
     "SqlError",
+    "StandardError",
     "StepCallback",
     "TransformError",
     "UnknownName",
@@ -119,8 +127,11 @@ __all__ = [
     "current_commit",
     "database",
     "describe_ending",
+    "each_text",
+    "encodable",
     "end_by_interrupt",
     "ended_after_signal",
+    "erase_mask_key",
     "exists",
     "frame_types",
     "git",
@@ -130,12 +141,14 @@ __all__ = [
     "ignore_step",
     "is_attended",
     "is_failure",
+    "landlock",
     "listens",
     "literal",
     "lock",
     "machine_problem",
     "make_folder",
     "mappings",
+    "mask_key_hidden",
     "merge_base_mesh",
     "normal_type",
     "parse_yaml",
@@ -146,8 +159,10 @@ __all__ = [
     "read_text",
     "read_yaml",
     "relation_of_commits",
+    "remove_unfinished",
     "resolve_inside",
     "sandbox",
+    "scrubbed_streams",
     "set_aside",
     "sha256",
     "short",
@@ -156,6 +171,7 @@ __all__ = [
     "table_lines",
     "time_id",
     "to_json",
+    "visible",
     "why_it_may_pass",
     "with_value",
     "write_durably",

@@ -12,16 +12,16 @@ from typing import Any
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
 from kit.core.files import exists
+from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
-
-MASK_KEY = "KIT_MASK_KEY"
-"""Environment variable of the key for masking columns; no file contains it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
     "as_of": date,
     "cell_timeout_seconds": int,
     "notebook_output_mb": int,
+    "keep_runs": int,
+    "keep_snapshots": int,
     "secrets": list,
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -34,6 +34,7 @@ class Config:
 
     `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
+    `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter.
     """
 
     root: Path
@@ -41,6 +42,8 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    keep_runs: int = 100
+    keep_snapshots: int | None = None
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
@@ -69,7 +72,7 @@ class Config:
             elif name in table:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
         settings["storage"] = _folder(root, settings.get("storage", ".mesh"))
-        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
+        return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:

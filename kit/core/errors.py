@@ -69,7 +69,12 @@ class Busy(KitError):
 
 
 class IngestError(KitError):
-    """Raw data cannot be read with the column types of its contract."""
+    """Raw data cannot be read with the column types of its contract.
+
+    `passing` is the reason why the next attempt may succeed, where another process has found one.
+    """
+
+    passing = ""
 
 
 class SourceChanged(IngestError):
@@ -83,10 +88,10 @@ class TransformError(KitError):
 class NotebookError(KitError):
     """An asset notebook is invalid, failed, stopped early, exceeded its time limit or lost its kernel.
 
-    `exception` is the name of the exception that a cell raised; empty when none did.
+    `exception` is the name of the exception that a cell raised, `value` its text; empty when none did.
     """
 
-    exception = ""
+    exception = value = ""
 
 
 class NotATable(KitError):

@@ -1,9 +1,10 @@
 """Failures that may not occur again on the next attempt: the network, a server in trouble, a lock of another process."""
 
 import errno
+import re
 from collections.abc import Iterator
 
-from kit.core.errors import Busy, NotebookError, PublishConflict, SourceChanged
+from kit.core.errors import Busy, IngestError, NotebookError, PublishConflict, SourceChanged
 
 _BUGS = (NameError, TypeError, AttributeError, ImportError, SyntaxError, AssertionError, LookupError, ArithmeticError)
 """Errors of code: they occur again, whatever was handled when they were raised."""
@@ -62,7 +63,15 @@ _CELL_ERRORS = frozenset(
         "RemoteProtocolError", "ChunkedEncodingError", "IncompleteRead",
     }
 )  # fmt: skip
-"""Names of exceptions by which a cell of a notebook reports the network: no more than the name leaves the kernel."""
+"""Names of exceptions by which a cell of a notebook reports the network: only the name and the text leave the kernel."""
+
+_CELL_STATUSES = {
+    "HTTPError": re.compile(r"(?:HTTP Error )?(\d{3})\b"),  # of urllib and requests
+    "HTTPStatusError": re.compile(r"(?:Server|Client) error '(\d{3})\b"),  # of httpx
+    "ClientResponseError": re.compile(r"(\d{3}), message="),  # of aiohttp
+    "ClientError": re.compile(r"An error occurred \((\d{3})\)"),  # of botocore
+}
+"""The HTTP status at the start of the text of these exceptions."""
 
 
 def why_it_may_pass(error: BaseException) -> str:
@@ -93,8 +102,10 @@ def _reason(error: BaseException) -> str:
         return "another process builds the product"
     if isinstance(error, SourceChanged):
         return "the file was still being written"
-    if isinstance(error, NotebookError):
-        return _NETWORK if error.exception in _CELL_ERRORS else ""
+    if isinstance(error, IngestError) and error.passing:
+        return error.passing
+    if isinstance(error, NotebookError) and error.exception in _CELL_ERRORS:
+        return _NETWORK
     if status := _http_status(error):
         passes = status >= 500 or status in (408, 425, 429)
         return f"the server answered with HTTP status {status}" if passes else ""
@@ -115,6 +126,10 @@ def _http_status(error: BaseException) -> int:
     """Return the status of the HTTP answer that an error reports; 0 without one."""
     import urllib.error
 
+    if isinstance(error, NotebookError):
+        text = _CELL_STATUSES.get(error.exception)
+        found = text.match(error.value) if text else None
+        return int(found[1]) if found else 0
     if isinstance(error, urllib.error.HTTPError):
         return error.code
     response = getattr(error, "response", None)

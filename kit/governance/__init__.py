@@ -4,7 +4,6 @@ A mesh goes in; findings, changes and scores come out.
 """
 
 from kit.governance.check import check_mesh
-from kit.governance.coupling import forbidden
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from kit.governance.doctor import examine
 from kit.governance.repair import repair
@@ -21,7 +20,6 @@ __all__ = [
     "check_mesh",
     "diff",
     "examine",
-    "forbidden",
     "repair",
     "scores",
 ]

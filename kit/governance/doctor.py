@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, counted
+from kit.core import KitError, counted, landlock
 from kit.governance.check import check_mesh
 from kit.governance.verification import Verification
 from kit.mesh import Context
 
 _MINIMUM_FREE_GB = 2
 _SAMPLE_SECONDS = 2
+_CUTS_FILES = 3
+"""The version of Landlock from which it prevents that a file is cut."""
 _DISTRIBUTION = "data-mesh-kit"
 
 
@@ -56,12 +58,13 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     if storage.severity == "info":
         yield _disk(config.storage)
     yield _kernel()
+    yield _confinement()
     try:
         mesh = context.mesh
     except KitError as error:
         yield Finding.from_error("domains", error)
         return
-    findings = check_mesh(context)
+    findings = [finding for finding in check_mesh(context) if finding.severity == "error"]
     names = {finding.product for finding in findings}
     healthy = [product.name for product in mesh.products if product.name not in names]
     yield _well("domains", ", ".join(healthy) or "none")
@@ -119,6 +122,18 @@ def _kernel() -> Finding:
     except importlib.metadata.PackageNotFoundError:
         return _wrong("notebook kernel", "ipykernel is missing", "run `make install`")
     return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
+
+
+def _confinement() -> Finding:
+    """State whether the system enforces which files notebooks and `ingest.py` open in builds."""
+    version = landlock.version()
+    if version >= _CUTS_FILES:
+        return _well("confinement", f"Landlock {version}: notebooks and ingest.py open declared files only")
+    if version:
+        seen = f"Landlock {version}: notebooks and ingest.py open declared files only, but can cut others to nothing"
+    else:
+        seen = "none: notebooks and ingest.py can open all files of this user, and are trusted not to; their text is checked"
+    return Finding("confinement", None, None, seen, "build on Linux 6.2 or newer with Landlock", severity="warning")
 
 
 def _published(context: Context, known: Collection[str]) -> Iterator[Finding]:

@@ -162,8 +162,8 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
         "see `kit status`; correct it, then build",
     )
     yield fact("trustworthy", "keeps its service levels", status.state == PortState.FRESH, build)
-    if product.partitions:
-        yield fact("trustworthy", "no partition is outdated", not status.outdated, build)
+    if product.partitions or product.inputs:
+        yield fact("trustworthy", "is made from what is published now", not status.inputs, build)
     yield fact("accessible", "plain Parquet files", exist and all(map(_is_parquet, files)))
     yield fact("accessible", "SQL reads the columns of its contract", exist and _readable(port, files), build)
     yield fact("accessible", "plain Intake finds it", listed)

@@ -33,6 +33,13 @@ FORMS = {
     "timestamp with time zone": "2024-01-31 12:30:00+01:00",
 }
 """The form of a text in types where it is not obvious."""
+LIMITS = {
+    "date": "a date column holds the years 1 to 9999; make it null, or text",
+    "time": "a time column holds times before 24:00:00; make it null, or text",
+    "timestamp": "a timestamp column holds the years 1 to 9999; make it null, or text",
+    "timestamp with time zone": "a timestamp column holds the years 1 to 9999; make it null, or text",
+}
+"""The values that a type can hold and a column of it cannot."""
 
 
 def is_castable(source: str, target: str) -> bool:

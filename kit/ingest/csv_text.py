@@ -59,9 +59,10 @@ def utf8_chunks(path: Path, encoding: str, label: str) -> Iterator[bytes]:
             while chunk := file.read(_CHUNK):
                 yield text.utf8(chunk)
             text.end()
-    except (OSError, EOFError, zlib.error) as error:
-        problem = f"is not a whole gzip archive: {error}" if is_packed(path) else f"cannot be read: {error}"
-        raise IngestError(f"{label} {problem}") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise IngestError(f"{label} is not a whole gzip archive, as one that was cut or damaged; deliver it again") from None
+    except OSError as error:
+        raise IngestError(f"{label} cannot be read: {error.strerror or error}") from None
 
 
 def _other_file(path: Path, first: bytes) -> str:

@@ -14,6 +14,7 @@ from kit.core import IDENTIFIER, KNOWN_TYPES, IngestError, database, normal_type
 from kit.ingest.csv_dialect import described
 from kit.ingest.csv_table import CsvTable
 from kit.ingest.csv_text import Undeclared
+from kit.ingest.odd_text import odd_texts
 from kit.ingest.raw_table import RawTable, listed, parquet_columns, reason
 from kit.ingest.text_types import questions, text_types
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file, open_table
@@ -58,33 +59,50 @@ class RawFile:
         """Write the rows as Parquet under the proposed names, each column in a type from which every text comes back.
 
         The rows are those that a source with these names, types and format lands. Return the questions that a person
-        decides about columns that stay text, by name. Raises `IngestError` for a file that cannot be read to its end, has
-        no rows, or has a type that no contract can have.
+        decides about columns that stay text, by name. Raises `IngestError` for a file that cannot be read to its end, a
+        CSV file without rows, and a type that no contract can have.
         """
         with (
             TemporaryDirectory(prefix="kit-") as folder,
             open_table(short(self.path), self.path, self.names, self.csv) as table,
         ):
-            rows = table.rows
-            if rows is None:
-                (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
-            if not rows:
-                raise IngestError(f"{short(self.path)} has no rows, so that its types cannot be inferred; give it at least one")
             if not isinstance(table, CsvTable):
                 table.write(dict(self._declared_types(table)), target)
                 return {}
+            if not table.rows:
+                raise IngestError(f"{short(self.path)} has no rows, so that its types cannot be inferred; give it at least one")
             table.keep(Path(folder) / "texts.parquet")
             types = text_types(table)
-            self._refuse_values_as_names(types)
+            self._refuse_values_as_names(table, types)
             table.write(types, target)
-            return questions(table, [column for column, kind in types.items() if kind == "varchar"])
+            texts = [column for column, kind in types.items() if kind == "varchar"]
+            asked = questions(table, texts)
+            asked |= odd_texts(table, [column for column in texts if column not in asked])
+            if len(texts) == len(types) and not asked and self.csv.header_line is None:
+                doubt = f"{listed([self.names[name] for name in texts])} in the first line are taken as names, not as a row"
+                asked[texts[0]] = f"{doubt}. Right? If not, write a line with names above it"
+            return asked
 
-    def _refuse_values_as_names(self, types: Mapping[str, str]) -> None:
-        """Raise `IngestError` where the header is like the rows below it: numbers and days above columns of such."""
+    def _refuse_values_as_names(self, table: CsvTable, types: Mapping[str, str]) -> None:
+        """Raise `IngestError` where the header is like the rows below it.
+
+        It has numbers and days above columns of such, or, above columns of text, one of the texts below it.
+        """
+        if self.csv.header_line is not None:
+            return
         names = [self.names[column] for column, kind in types.items() if kind != "varchar"]
-        if self.csv.header_line is None and names and all(_VALUE.fullmatch(name) for name in names):
+        if names and not all(_VALUE.fullmatch(name) for name in names):
+            return
+        if names or self._is_value(table):
+            names = names or list(self.names.values())
             problem = f"{short(self.path)}: its first line holds values, not names: {listed(names)}"
             raise Undeclared(f"{problem}; write a line with the names above it, or, if these are names,", headerLine=1)
+
+    def _is_value(self, table: CsvTable) -> bool:
+        """Whether a name is also a value of its column, other than in a line that repeats the header."""
+        same = [f"{database.quoted(column)} = {database.literal(name)}" for column, name in self.names.items()]
+        query = f"select bool_or(({' or '.join(same)}) and not ({' and '.join(same)})) from raw"
+        return table.connection.execute(query).fetchone() == (True,)
 
     def _declared_types(self, table: RawTable) -> Iterator[tuple[str, str]]:
         for column, declared in table.types.items():

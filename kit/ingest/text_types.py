@@ -12,9 +12,9 @@ _Key = TypeVar("_Key")
 _AT_ONCE = 140  # one query with thousands of aggregates takes gigabytes
 _FIRST_ROWS = 1000  # they rule out most types
 
-_DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
+DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
+TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class _Text:
             rf"(min({second}) = max({second}) or bool_and({second} in (0, 6) and {text} not like '%.000000%') "
             rf"or not bool_or(regexp_matches({text}, '\.[0-9]*0($|[^0-9])')))"
         )
-        moment = _matches(text, f"{_DAY}[ T]{_TIME}(Z|[+]00:?00)?")
+        moment = _matches(text, f"{DAY}[ T]{TIME}(Z|[+]00:?00)?")
         double = f"try_cast({number} as double)"
         return {
             "boolean": self.all(f"{text} in ('true', 'false')"),
             "bigint": self.all(f"coalesce(try_cast({number} as bigint)::varchar = {number}, false)"),
             "decimal": (
-                self.all(f"{_matches(number, _NUMBER)} and not {_matches(number, '-[0.]+')} and {fraction} > 0")
+                self.all(f"{_matches(number, NUMBER)} and not {_matches(number, '-[0.]+')} and {fraction} > 0")
                 + f" and min({fraction}) = max({fraction}) and {self.digits()} <= 38"
             ),
             "double": self.all(f"coalesce({double}::varchar = {number} and isfinite({double}), false)"),
-            "date": self.all(f"{_matches(text, _DAY)} and try_cast({text} as date) is not null"),
+            "date": self.all(f"{_matches(text, DAY)} and try_cast({text} as date) is not null"),
             "timestamp": (
                 self.all(f"{moment} and try_cast({text} as timestamp) is not null")
                 + f" and min({form}) = max({form}) and {seconds}"
@@ -56,10 +56,10 @@ class _Text:
 
     def loose_tests(self) -> dict[str, str]:
         """Aggregates by type, true where a person may mean the type, though the texts do not come back from it."""
-        moment = f"{_DAY}[ T]{_TIME}"
+        moment = f"{DAY}[ T]{TIME}"
         return {
             "boolean": self.all(f"lower({self.text}) in ('true', 'false')"),
-            "decimal": f"{self.all(_matches(self.number, _NUMBER))} and max({self.fraction()}) > 0 and {self.digits()} <= 38",
+            "decimal": f"{self.all(_matches(self.number, NUMBER))} and max({self.fraction()}) > 0 and {self.digits()} <= 38",
             "timestamp": self.all(_matches(self.text, f"{moment}Z?")),
             "timestamp with time zone": self.all(_matches(self.text, f"{moment}(Z|[-+][0-9]{{2}}:?[0-9]{{2}})")),
         }
@@ -102,7 +102,7 @@ def questions(table: CsvTable, columns: Sequence[str]) -> dict[str, str]:
     texts = {column: _Text(database.quoted(column), table.value(column, "double")) for column in columns}
     known = ", ".join(map(database.literal, (*MARKERS, *WEAK_MARKERS)))
     listed = {name: f"list(distinct {text.text}) filter ({text.text} in ({known}))" for name, text in texts.items()}
-    markers = {column: sorted(found or []) for column, found in _results(table, listed).items()}
+    markers = {column: sorted(found or []) for column, found in aggregated(table, listed).items()}
     texts = {column: text.without(markers[column]) if markers[column] else text for column, text in texts.items()}
     tests = {
         (column, how, kind): test
@@ -119,7 +119,7 @@ def questions(table: CsvTable, columns: Sequence[str]) -> dict[str, str]:
         },
     )
     decimals = {column: texts[column] for column, choice in first.items() if choice == ("loose", "decimal")}
-    grouped = _results(table, _grouped(table, decimals))
+    grouped = aggregated(table, _grouped(table, decimals))
     asked = {}
     for column in columns:
         how, _ = first.get(column, ("", ""))
@@ -161,19 +161,19 @@ def _sized(table: CsvTable, kinds: Mapping[str, tuple[_Text, str]]) -> dict[str,
     decimals = {column: text for column, (text, kind) in kinds.items() if kind == "decimal"}
     sizes = {column: f"[max({text.fraction()}), {text.digits()}]" for column, text in decimals.items()}
     types = {column: kind for column, (_, kind) in kinds.items()}
-    for column, (scale, digits) in _results(table, sizes).items():
+    for column, (scale, digits) in aggregated(table, sizes).items():
         types[column] = f"decimal({18 if digits <= 18 else 38},{scale})"
     return types
 
 
 def _passed(table: CsvTable, tests: Mapping[_Key, str]) -> list[_Key]:
     """The tests that all rows pass; most fail in the first rows already."""
-    first = _results(table, tests, f"(from raw limit {_FIRST_ROWS})")
+    first = aggregated(table, tests, f"(from raw limit {_FIRST_ROWS})")
     left = {name: test for name, test in tests.items() if first[name] is not False}
-    return [name for name, result in _results(table, left).items() if result]
+    return [name for name, result in aggregated(table, left).items() if result]
 
 
-def _results(table: CsvTable, aggregates: Mapping[_Key, str], rows: str = "raw") -> dict[_Key, Any]:
+def aggregated(table: CsvTable, aggregates: Mapping[_Key, str], rows: str = "raw") -> dict[_Key, Any]:
     """The values of aggregates over rows."""
     names = list(aggregates)
     values: list[Any] = []

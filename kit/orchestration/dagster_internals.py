@@ -16,11 +16,12 @@ from dagster._core.utils import is_valid_email
 if TYPE_CHECKING:
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted",
-    "is_valid_email", "open_instance", "web_app",
+    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run",
+    "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -51,6 +52,10 @@ retention:
 
 def __getattr__(name: str) -> Any:
     """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
+    if name == "SqlEventLogStorageTable":
+        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+
+        return SqlEventLogStorageTable
     if name != "SqliteEventLogStorage":
         raise AttributeError(name)
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage

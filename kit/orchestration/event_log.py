@@ -1,13 +1,14 @@
 """Dagster's SQLite event log with connections that stay open."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from kit.orchestration.dagster_internals import SqliteEventLogStorage
+from kit.orchestration.dagster_internals import SqlEventLogStorageTable, SqliteEventLogStorage
 
 _OPEN = 8
 
@@ -48,10 +49,30 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
         self._engines.move_to_end(shard)
         return self._engines[shard]
 
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, with their file."""
+        with self.index_connection() as connection:
+            self.delete_events_for_run(connection, run_id)
+        self.free_concurrency_slots_for_run(run_id)
+        with self._db_lock:
+            if engine := self._engines.pop(run_id, None):
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + suffix).unlink(missing_ok=True)
+
     def wipe(self) -> None:
         """Delete every event."""
         self._close()  # open connections would write to the deleted files
         super().wipe()
+
+    def wipe_asset_partitions(self, asset_key: Any, partition_keys: Sequence[str]) -> None:
+        """Delete the events of partitions of an asset, which then count as never materialized; runs keep their events."""
+        columns = SqlEventLogStorageTable.c
+        is_wiped = (columns.asset_key == asset_key.to_string()) & columns.partition.in_(partition_keys)
+        with self.index_connection() as connection:
+            connection.execute(SqlEventLogStorageTable.delete().where(is_wiped))
+        self.wipe_asset_cached_status(asset_key)
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
 from kit.core import Config, KitError, machine_problem
 from kit.mesh import DataProduct, Mesh
-from kit.storage import BuildStatus
+from kit.orchestration.reservations import Reservations
+from kit.storage import BuildStatus, Store
 
 Watch = Callable[[], AbstractContextManager[Progress]]
 
@@ -25,20 +27,27 @@ def execute(
     """
     outcomes: dict[str, Outcome] = {}
     busy: set[str] = set()
-    # What another run builds, and what reads it, comes last: that run may have ended well by then.
-    later = _build_all(config, mesh, products, requests, watch, report, warn, outcomes, busy, last=False)
-    _build_all(config, mesh, later, requests, watch, report, warn, outcomes, busy, last=True)
+    with Reservations(Store(config.storage)) as reserved:
+        if any(request.wait for request in requests.values()):
+            with watch() as progress:
+                busy |= reserved.wait_for(products, progress)
+        for product in products:
+            reserved.take(product.name)
+        # What another run builds, and what reads it, comes last: that run may have ended well by then.
+        later = _build_all(config, mesh, products, requests, watch, report, warn, outcomes, busy, reserved, last=False)
+        _build_all(config, mesh, later, requests, watch, report, warn, outcomes, busy, reserved, last=True)
     return [outcomes[product.name] for product in products]
 
 
 def _build_all(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    report: Callable[[Outcome], None], warn: Callable[[str], None], outcomes: dict[str, Outcome], busy: set[str], *, last: bool,
+    report: Callable[[Outcome], None], warn: Callable[[str], None], outcomes: dict[str, Outcome], busy: set[str],
+    reserved: Reservations, *, last: bool,
 ) -> list[DataProduct]:  # fmt: skip
     """Build products and add their outcomes; returns those that another run builds, with the ones that read them.
 
-    `busy` collects the names of those that another run builds. When it is the `last` attempt, what another run still builds
-    has failed.
+    `busy` collects the names of those that another run builds or has `reserved`. When it is the `last` attempt, what another
+    run still builds has failed.
     """
     plans: dict[str, BuildPlan | None] = {}
     later: dict[str, DataProduct] = {}
@@ -49,6 +58,7 @@ def _build_all(
             later[outcome.product] = mesh.product(outcome.product)
         else:
             outcomes[outcome.product] = outcome
+            reserved.release(outcome.product)
             report(outcome)
         return outcome
 
@@ -71,6 +81,9 @@ def _build_all(
     for product in products:
         request = requests[product.name]
         if not left([product]):
+            continue
+        if taken := reserved.take(product.name):
+            done(taken)
             continue
         if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
             with watch() as progress:
@@ -109,7 +122,7 @@ def _run(
     from kit.orchestration.assets import PREFIX
     from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import REASON, definitions
-    from kit.orchestration.instance import instance
+    from kit.orchestration.instance import executing, instance
 
     outcomes: dict[str, Outcome] = {}
     interrupted = False
@@ -143,8 +156,12 @@ def _run(
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(config) as opened:
         for tags in _tags(config, products[0], requests[products[0].name]):
+            run_id = str(uuid4())
             try:
-                done = job.execute_in_process(run_config=quiet, instance=opened, tags=tags, raise_on_error=False)
+                with executing(config, run_id):
+                    done = job.execute_in_process(
+                        run_config=quiet, instance=opened, tags=tags, raise_on_error=False, run_id=run_id
+                    )
             except dg.DagsterExecutionInterruptedError:
                 interrupted = True
             except Exception as problem:

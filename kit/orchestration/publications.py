@@ -71,6 +71,7 @@ def _unreported(
     partitions: Iterable[str | None] = (None,)
     if assets.partitions:
         partitions = _changed(store, snapshot, next(iter(filter(None, shown.values())), None))
+        _forget_others(snapshot, known, instance)
     for key, entries in metadata.items():
         tags = {"dagster/data_version": str(entries.pop("content"))}
         for partition in partitions:
@@ -106,9 +107,21 @@ def _end(run: dg.RunRecord | None) -> float:
 
 
 def _changed(store: Store, snapshot: Snapshot, shown: str | None) -> list[str | None]:
-    """Return the partitions of a snapshot that differ from the one Dagster shows; all when that one is not known."""
+    """Return the partitions of a snapshot that differ from the one Dagster shows; all when that one is not known.
+
+    The last one stands for a snapshot of which no partition differs, so that Dagster shows this snapshot.
+    """
     now: dict[str, str] = snapshot.manifest["partitions"]
     before: dict[str, str] = {}
     if shown in store.versions(snapshot.product) and shown != snapshot.version:
         before = store.snapshot(snapshot.product, str(shown)).manifest["partitions"]
-    return [key for key, fingerprint in now.items() if before.get(key) != fingerprint]
+    changed: list[str | None] = [key for key, fingerprint in now.items() if before.get(key) != fingerprint]
+    changed += [] if changed else list(now)[-1:]
+    return changed
+
+
+def _forget_others(snapshot: Snapshot, keys: Iterable[dg.AssetKey], instance: dg.DagsterInstance) -> None:
+    """Take back the materializations of partitions that the snapshot does not have, as after a rollback."""
+    for key in keys:
+        if gone := instance.get_materialized_partitions(key) - snapshot.manifest["partitions"].keys():
+            instance.wipe_asset_partitions(key, sorted(gone))

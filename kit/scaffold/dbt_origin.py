@@ -114,7 +114,7 @@ class DbtOrigin:
         folder.mkdir(parents=True)
         shutil.copyfile(self.path / "dbt_project.yml", folder / "dbt_project.yml")
         for part in (*self._folders(), self._packages()):
-            if (self.path / part).is_dir():
+            if self._is_inside(part) and (self.path / part).is_dir():
                 shutil.copytree(self.path / part, folder / part, ignore=_KEPT_OUT, dirs_exist_ok=True)
         for name in _FILES:
             if (self.path / name).is_file():
@@ -167,11 +167,12 @@ class DbtOrigin:
         """Find what stays in YAML files although only dbt reads it."""
         for part in folder_names(self.settings, "model-paths", "models"):
             for path in sorted((self.path / part).rglob("*.y*ml")):
-                data, text = read_loosely(path), read_text(path)
-                for key in _KEPT_IN_YAML:
-                    if data.get(key) and (match := re.search(rf"^{key}:", text, re.MULTILINE)):
-                        line = text.count("\n", 0, match.start()) + 1
-                        yield Finding("", path, line, f"the {key.replace('_', ' ')} stay here; only dbt reads them")
+                keys = [key for key in _KEPT_IN_YAML if read_loosely(path).get(key)]
+                if keys:
+                    match = re.search(rf"^{keys[0]}:", text := read_text(path), re.MULTILINE)
+                    line = text.count("\n", 0, match.start()) + 1 if match else 1
+                    kinds = ", ".join(key.replace("_", " ") for key in keys)
+                    yield Finding("", path, line, f"{kinds} stay in this file; only dbt reads them")
 
     def _add_model(self, node: Any) -> Iterator[Finding]:
         if getattr(node, "version", None) is not None:
@@ -188,7 +189,7 @@ class DbtOrigin:
         for refused in refusals(self.path):
             yield Finding("", refused.path, refused.line or 1, refused.message)
         for part in self._folders():
-            if not (self.path / part).resolve().is_relative_to(self.path.resolve()):
+            if not self._is_inside(part):
                 yield self._finding("dbt_project.yml", self._line_of_text("dbt_project.yml", part),
                                     f"the folder {part} is outside of the project", "move it into the project")  # fmt: skip
         for part in self._folders():
@@ -217,6 +218,9 @@ class DbtOrigin:
     def _folders(self) -> list[str]:
         parts = [part for key, default in _FOLDERS.items() for part in folder_names(self.settings, key, default) if part]
         return list(dict.fromkeys(parts))
+
+    def _is_inside(self, part: str) -> bool:
+        return (self.path / part).resolve().is_relative_to(self.path.resolve())
 
     def _packages(self) -> str:
         return str(self.settings.get("packages-install-path") or "dbt_packages")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from kit.build import ingest_process
 from kit.contracts import Check, Finding
 from kit.core import Config, KitError, UnknownName, yaml_writer
 from kit.ingest import land
@@ -171,9 +172,10 @@ def add_port(copy: MeshCopy, mesh: Mesh, files: PortFiles) -> tuple[FileChange, 
     add_files(copy.folder, files, macros_path(copy.original))
     product = DataProduct.load(copy.folder)
     known = {source.name for item in mesh.products if item.name == copy.product for source in item.sources}
-    for source in product.sources:
-        if source.name not in known:
-            land(product, source, copy.raw)
+    with ingest_process(copy.config, product) as process:
+        for source in product.sources:
+            if source.name not in known:
+                land(process, source, copy.raw)
     return copy.changes()
 
 

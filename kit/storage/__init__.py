@@ -19,11 +19,12 @@ from kit.storage.partition_inputs import (
     table_contents,
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
+from kit.storage.plain_sql import read_current
 from kit.storage.repair import catalog_version, restore_pointer
-from kit.storage.retention import prune
+from kit.storage.retention import prune, retain
 from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
 from kit.storage.status import (
     PortState,
     PortStatus,
@@ -77,9 +78,12 @@ __all__ = [
     "port_statuses",
     "product_facts",
     "prune",
+    "read_current",
     "read_partitions",
     "restore_pointer",
+    "retain",
     "serving_port",
+    "shared",
     "statuses",
     "table_contents",
 ]

@@ -8,14 +8,24 @@ from kit.storage.summary import ProductSummary
 
 
 def across(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
-    """Return the summaries with the confirmation and the delivery of data that follow from those of their providers.
+    """Return the summaries with the confirmation, delivery and outdated inputs that follow from those of their providers.
 
     A build that finds the snapshot of a provider unchanged confirms nothing while the provider's own builds fail, its folder
-    is broken, or it was rolled back. The data of a product without a source is as old as the oldest of its providers.
+    is broken, or it was rolled back. The data of a product without a source is as old as the oldest of its providers. An
+    input that is not published now counts as unchanged.
     """
     known = {summary.name: summary for summary in summaries}
+    contents = {f"{item.name}.{port.name}": port.content for item in known.values() for port in item.ports if port.content}
     done: dict[str, ProductSummary] = {}
-    return tuple(_derived(summary, known, done) for summary in known.values())
+    return tuple(
+        replace(
+            _derived(summary, known, done),
+            outdated_inputs=tuple(
+                sorted(name for name, content in summary.inputs.items() if content and contents.get(name, content) != content)
+            ),
+        )
+        for summary in known.values()
+    )
 
 
 def _derived(summary: ProductSummary, known: Mapping[str, ProductSummary], done: dict[str, ProductSummary]) -> ProductSummary:

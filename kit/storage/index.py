@@ -5,15 +5,26 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from kit.core import Config, InvalidFile, KitError, Newer, exists, lock, read_record, set_aside, write_durably
+from kit.core import (
+    Config,
+    InvalidFile,
+    KitError,
+    Newer,
+    exists,
+    lock,
+    read_record,
+    remove_unfinished,
+    set_aside,
+    write_durably,
+)  # fmt: skip
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
-from kit.storage import intake
+from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
 from kit.storage.store import Store
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 2  # version of the file's format; an index of another version is rebuilt
+_FORM = 3  # version of the file's format; an index of another version is rebuilt
 
 
 def load(context: Context) -> tuple[ProductSummary, ...]:
@@ -22,7 +33,8 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
     An index is outdated when it lacks a domain. Raises `MeshError` when there are no domains.
     """
     config = context.config
-    summaries, names = _read(config), {folder.name for folder in folders(config.domains)}
+    summaries = _read(config)
+    names = _domains(config, summaries)
     if not names <= summaries.keys():
         mesh = context.mesh
         try:
@@ -30,6 +42,14 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
     return _of(names, summaries)
+
+
+def _domains(config: Config, summaries: Iterable[str]) -> set[str]:
+    """The names of all domains; those of the index for a notebook in a build, which cannot list other domains."""
+    try:
+        return {folder.name for folder in folders(config.domains)}
+    except PermissionError:
+        return set(summaries)
 
 
 def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
@@ -65,7 +85,7 @@ def damage(config: Config) -> InvalidFile | None:
         return None
     except InvalidFile as error:
         return error
-    wanted = not summaries or (path.is_file() and path.read_bytes() == _catalog(summaries.values()).encode())
+    wanted = not summaries or (path.is_file() and path.read_bytes() == _texts(summaries.values())[intake.CATALOG].encode())
     return None if wanted else InvalidFile("is not the catalog of the index", path)
 
 
@@ -98,7 +118,8 @@ def _sorted(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
 
 
 def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
-    """Write the index, and the Intake catalog of the storage for readers who can reach only the storage folder."""
+    """Write the index, and a catalog and a README for readers who can reach only the storage folder."""
+    remove_unfinished(config.storage)
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
@@ -108,17 +129,23 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
         with suppress(OSError):
             (config.storage / INDEX).unlink()  # it would answer with what was true before
         raise
-    path, catalog = config.storage / intake.CATALOG, _catalog(summaries)
-    if path.is_dir():
-        set_aside(path)
-    if not path.is_file() or path.read_bytes() != catalog.encode():
-        write_durably(path, catalog)
+    for name, text in _texts(summaries).items():
+        path = config.storage / name
+        if path.is_dir():
+            set_aside(path)
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_durably(path, text)
 
 
-def _catalog(summaries: Iterable[ProductSummary]) -> str:
+def _texts(summaries: Iterable[ProductSummary]) -> dict[str, str]:
+    """Return the files for readers without the kit, by their names in the storage folder."""
     published = {
         product.name: vars(product) | {"ports": [port.name for port in product.ports]}
         for product in summaries
         if product.version
     }
-    return intake.mesh_catalog(published, "{CATALOG_DIR}")
+    ports = ((name, port) for name, facts in published.items() for port in facts["ports"])
+    return {
+        intake.CATALOG: intake.mesh_catalog(published, "{CATALOG_DIR}"),
+        plain_sql.README: plain_sql.storage_readme(ports),
+    }

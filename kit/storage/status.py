@@ -21,9 +21,9 @@ _LISTED = 5
 class PortState(StrEnum):
     """Whether a port can be relied on.
 
-    `STALE`: the data is older than the contract's latency. `OUTDATED`: partitions were made from older inputs than there are
-    now. `LATE`: the last build is longer ago than its frequency. `BROKEN`: the folder of the product, or what it published,
-    cannot be read.
+    `STALE`: the data is older than the contract's latency. `OUTDATED`: it, or partitions of it, were made from older inputs
+    than there are now. `LATE`: the last build is longer ago than its frequency. `BROKEN`: the folder of the product, or what
+    it published, cannot be read.
     """
 
     FRESH = "fresh"
@@ -41,8 +41,9 @@ class PortStatus:
     `data_age` is that of the newest value of the latency column, on the mesh's data clock; of a contract without such a column
     the time since the oldest delivery of its sources, on the wall clock. `age` is measured on the wall clock, since the last
     build that published the port or found it up to date. `readers` are the
-    products that read a deprecated port, `possible_readers` broken ones that read it or may. `outdated` are the partitions
-    made from older inputs than there are now, within the lookback of the product, and `inputs` these inputs.
+    products that read a deprecated port, `possible_readers` broken ones that read it or may. `inputs` are those that have
+    another content now than the port was made from, and `outdated` the partitions that were made from them, within the
+    lookback of the product; empty when the product has no partitions.
     """
 
     product: ProductSummary
@@ -127,13 +128,13 @@ class PortStatus:
         return "; ".join(filter(None, (self.product.rolled_back, waiting)))
 
     def describe_outdated(self) -> str:
-        """Return the outdated partitions with the inputs that have changed; empty without any."""
-        if not self.outdated:
+        """Return the inputs that have changed, with the outdated partitions; empty without any."""
+        if not self.inputs:
             return ""
         shown = ", ".join(self.outdated[:_LISTED])
         if rest := self.outdated[_LISTED:]:
             shown += f" and {len(rest):,} more up to {rest[-1]}"
-        return f"made from another {' and '.join(self.inputs)} than is published now: {shown}"
+        return f"made from another {' and '.join(self.inputs)} than is published now" + (f": {shown}" if shown else "")
 
     def describe_checks(self) -> str:
         """Return the numbers of passed, failed and warned checks and of quarantined rows; empty without any check."""
@@ -176,7 +177,7 @@ def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[Po
         outdated, inputs = _outdated(config, product, clock)
         for port in product.ports or (PortSummary(""),):
             status = _status(product, port, now, clock)
-            if outdated and status.version:
+            if inputs and status.version:
                 state = PortState.OUTDATED if status.state in (PortState.FRESH, PortState.LATE) else status.state
                 status = replace(status, state=state, outdated=outdated, inputs=inputs)
             rows.append(status)
@@ -184,10 +185,10 @@ def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[Po
 
 
 def format_warnings(rows: Iterable[PortStatus]) -> list[str]:
-    """Return a line for each product that was rolled back, is not confirmed, or has outdated partitions."""
+    """Return a line for each product that was rolled back, is not confirmed, or is outdated."""
     products = {row.product.name: row for row in rows}
     lines = [f"{name}: {text}" for name, row in products.items() if (text := row.describe_confirmation())]
-    outdated = {row.product.name: row.describe_outdated() for row in rows if row.outdated}
+    outdated = {row.product.name: row.describe_outdated() for row in rows if row.inputs}
     return lines + [f"{name}: {text}; run `kit run {name}`" for name, text in outdated.items()]
 
 
@@ -214,7 +215,7 @@ def format_duration(duration: timedelta) -> str:
 def _outdated(config: Config, product: ProductSummary, clock: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the outdated partitions of a product within its lookback, and the inputs that have changed."""
     if not product.partitions:
-        return (), ()
+        return (), product.outdated_inputs
     try:
         snapshot = Store(config.storage).current(product.name)
     except KitError:

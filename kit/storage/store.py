@@ -34,6 +34,7 @@ from kit.core import (
     ignore_step,
     lock,
     read_record,
+    remove_unfinished,
     set_aside,
     sha256,
     short,
@@ -50,6 +51,7 @@ from kit.storage.version_name import resolve
 
 POINTER_FILE = "current.json"
 _STAGING = ".staging-"
+_READ_ONLY, _WRITABLE = 0o444, 0o222
 
 
 class Store:
@@ -160,7 +162,18 @@ class Store:
 
         With `wait` it is acquired as soon as no other process holds it.
         """
-        path = self.folder(product) / ".build.lock"
+        with self._only_one(product, ".build.lock", wait):
+            yield
+
+    @contextmanager
+    def run_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
+        """Lock held by a run of several products until it is done with this one; raises `Busy`, as `build_lock` does."""
+        with self._only_one(product, ".run.lock", wait):
+            yield
+
+    @contextmanager
+    def _only_one(self, product: str, name: str, wait: bool) -> Iterator[None]:
+        path = self.folder(product) / name
         with lock(path, wait=wait) as held:
             if not held:
                 raise Busy(
@@ -217,6 +230,7 @@ class Store:
             step(f"{port} hashed")
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
         write_durably(staging / MANIFEST_FILE, to_json(manifest), step)
+        _make_read_only(staging)
         with self.pointer_lock(product):
             step("pointer locked")
             pointer = self.read_pointer(product)
@@ -263,8 +277,9 @@ class Store:
         return target
 
     def repair_catalog(self, product: str) -> None:
-        """Rewrite the product's Intake catalog where a process was killed between writing the pointer and the catalog."""
+        """Rewrite the product's Intake catalog where a process was killed after it wrote the pointer; remove what it left."""
         with self.pointer_lock(product):
+            remove_unfinished(self.folder(product))
             self._repair_catalog(product)
 
     def prune(self, product: str, keep: int) -> list[PruneResult]:
@@ -340,3 +355,11 @@ class Store:
             write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
         (folder / "local.yaml").unlink(missing_ok=True)
+
+
+def _make_read_only(folder: Path) -> None:
+    """Take the right to write from all files; one that is linked from an older snapshot may belong to another user."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_mode & _WRITABLE:
+            with suppress(PermissionError):
+                path.chmod(_READ_ONLY)

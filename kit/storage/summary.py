@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from kit.contracts import Sla
 from kit.core import Config, Damaged, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
+from kit.storage.partition_inputs import whole_content
 from kit.storage.runs import BuildStatus, RunRecord, Runs
 from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.store import Store
@@ -29,7 +30,8 @@ class PortSummary:
 
     `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
     `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
-    the last day of a deprecated port. `parameters` are those of its notebook, as text.
+    the last day of a deprecated port. `parameters` are those of its notebook, as text. `content` is the digest of its rows
+    and contract version, by which readers know whether they were made from it; empty when it is not published.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PortSummary:
     end_of_life: date | None = None
     quarantined: int | None = None
     parameters: tuple[str, ...] = ()
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ class ProductSummary:
     raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
     snapshot or found it up to date. `rolled_back` is by whom, when and why it was made current again, empty otherwise.
     `partitions` is the number of partitions of the snapshot, of which changed inputs make the newest `lookback` days due, all
-    without it. `providers` are the products it was made from, `delivered` the times (UTC) when the data of its sources was
-    delivered. `confirmation.across` adds `unconfirmed`, the providers that do not answer, and `delivered_at`, the oldest
-    delivery of what the product was made from.
+    without it. `inputs` are the ports that it was made from, each with its content; that of a partitioned product differs by
+    partition and is empty. `delivered` are the times (UTC) when the data of its sources was delivered. `confirmation.across`
+    adds `unconfirmed`, the providers that do not answer, `delivered_at`, the oldest delivery of what the product was made
+    from, and `outdated_inputs`, the ports that have another content now than it was made from.
     """
 
     name: str
@@ -77,10 +81,16 @@ class ProductSummary:
     rolled_back: str = ""
     partitions: int = 0
     lookback: int | None = None
-    providers: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
     delivered: Mapping[str, datetime] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()
     delivered_at: datetime | None = None
+    outdated_inputs: tuple[str, ...] = ()
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The products that it was made from."""
+        return tuple(sorted({name.partition(".")[0] for name in self.inputs}))
 
     @classmethod
     def from_product(cls, config: Config, product: DataProduct | Broken) -> "ProductSummary":
@@ -123,7 +133,7 @@ class ProductSummary:
             broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
             partitions=len(snapshot.manifest.get("partitions", ())) if snapshot else 0,
-            providers=tuple(sorted({name.partition(".")[0] for name in snapshot.manifest["inputs"]})) if snapshot else (),
+            inputs=_inputs(snapshot) if snapshot else {},
             delivered=_delivered(snapshot, confirming) if snapshot else {},
             **{**facts, "tags": tuple(facts.get("tags", ()))},
         )
@@ -154,7 +164,7 @@ class ProductSummary:
             "delivered_at": _time(data["delivered_at"]),
             "delivered": delivered,
         }
-        names = {name: tuple(data[name]) for name in ("tags", "providers", "unconfirmed")}
+        names = {name: tuple(data[name]) for name in ("tags", "unconfirmed", "outdated_inputs")}
         return cls(**{**data, "ports": ports, **times, **names})
 
 
@@ -211,7 +221,13 @@ def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | No
         passed=published["checks"]["passed"],
         warned=published["checks"]["warned"],
         quarantined=published.get("quarantined"),
+        content=whole_content(published),
     )
+
+
+def _inputs(snapshot: Snapshot) -> dict[str, str]:
+    is_whole = not snapshot.manifest.get("partitions")
+    return {name: whole_content(pin) if is_whole else "" for name, pin in snapshot.manifest["inputs"].items()}
 
 
 def _raw_quarantined(snapshot: Snapshot) -> dict[str, int]:

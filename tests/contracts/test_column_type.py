@@ -54,6 +54,9 @@ def test_a_logical_type_that_the_values_do_not_have_is_refused(logical: str, phy
 def test_a_type_whose_length_says_nothing_is_refused() -> None:
     plain = "'CHAR' is one character in SQL and any text in DuckDB; write char(1) or varchar"
     assert refused(*typed(ITEM, "string", "CHAR")) == f"1.physicalType: {plain}"
+    for written in ("varchar(0)", "char(0)", "text( 00 )"):
+        empty = f"'{written}' permits empty texts only; write the greatest number of characters, or varchar"
+        assert refused(*typed(ITEM, "string", written)) == f"1.physicalType: {empty}"
     in_list = "the length in 'varchar(4)[]' cannot be checked in a list; write varchar[]"
     assert refused(*typed(ITEM, "array", "varchar(4)[]")) == f"1.physicalType: {in_list}"
 

@@ -91,44 +91,43 @@ def test_an_older_version_names_its_port() -> None:
 
 # Each: what is wrong, where the sound contract is changed, to what, and the message after the file's name.
 BAD: list[tuple[str, str, Any, str]] = [
-    ("no version", "version", ABSENT, "1: 'version' is a required property"),
-    ("no id", "id", ABSENT, "1: 'id' is a required property"),
+    ("no version", "version", ABSENT, "1: the field 'version' is missing"),
+    ("no id", "id", ABSENT, "1: the field 'id' is missing"),
     ("version of two parts", "version", "1.0", "5: version: '1.0' is not a version; write MAJOR.MINOR.PATCH such as 1.0.0"),
-    ("version that is a number", "version", 1.5, "5: version: 1.5 is not of type 'string'"),
+    ("version that is a number", "version", 1.5, "5: version: 1.5 is a number, not a text; put it in quotes"),
     (
         "version with a leading zero",
         "version",
         "1.02.0",
         "5: version: '1.02.0' is not a version; write MAJOR.MINOR.PATCH such as 1.0.0",
     ),
-    ("other kind", "kind", "DataProduct", "3: kind: 'DataProduct' is not one of ['DataContract']"),
+    ("other kind", "kind", "DataProduct", "3: kind: 'DataProduct' is not 'DataContract', the only allowed value"),
     (
         "unknown standard",
         "apiVersion",
         "v9",
-        ("2: apiVersion: 'v9' is not one of ['v3.2.0', 'v3.1.0', 'v3.0.2', 'v3.0.1', 'v3.0.0', 'v2.2.2', 'v2.2.1', 'v2.2.0']"),
+        ("2: apiVersion: 'v9' is not one of v3.2.0, v3.1.0, v3.0.2, v3.0.1, v3.0.0, v2.2.2, v2.2.1, v2.2.0"),
     ),
     (
         "unknown field at the top",
         "owner",
         "me",
         (
-            "1: Additional properties are not allowed ('owner' was unexpected); there are: version, kind, "
-            "apiVersion, id, name, tenant, tags, status, servers, dataProduct, description, domain, context, "
-            "schema, support, price, team, roles, slaDefaultElement, slaProperties, authoritativeDefinitions, "
-            "customProperties, contractCreatedTs"
+            "30: owner: there is no field 'owner'; there are: apiVersion, authoritativeDefinitions, context, "
+            "contractCreatedTs, customProperties, dataProduct, description, domain, id, kind, name, price, roles, schema, "
+            "servers, slaDefaultElement, slaProperties, status, support, tags, team, tenant, version"
         ),
     ),
     ("no schema", "schema", ABSENT, "1: schema: describes 0 tables; a contract of this mesh describes exactly one"),
     ("no table", "schema", [], "7: schema: describes 0 tables; a contract of this mesh describes exactly one"),
-    ("schema that is text", "schema", "sales", "7: schema: 'sales' is not of type 'array'"),
+    ("schema that is text", "schema", "sales", "7: schema: 'sales' is a text, not a list; write [sales]"),
     (
         "two tables",
         "schema 1",
         {"name": "more"},
         "7: schema: describes 2 tables; a contract of this mesh describes exactly one",
     ),
-    ("table without a name", f"{TABLE} name", ABSENT, "8: schema.0: 'name' is a required property"),
+    ("table without a name", f"{TABLE} name", ABSENT, "8: schema.0: the field 'name' is missing"),
     (
         "table name with a capital",
         f"{TABLE} name",
@@ -152,9 +151,11 @@ BAD: list[tuple[str, str, Any, str]] = [
         "unknown field of a table",
         f"{TABLE} colour",
         "red",
-        "8: schema.0: Unevaluated properties are not allowed ('colour' was unexpected)",
+        "28: schema.0.colour: there is no field 'colour'; there are: authoritativeDefinitions, businessName, context, "
+        "customProperties, dataGranularityDescription, deprecated, description, id, logicalType, name, physicalName, "
+        "physicalType, properties, quality, relationships, synonyms, tags",
     ),
-    ("column without a name", f"{FIRST} name", ABSENT, "12: schema.0.properties.0: 'name' is a required property"),
+    ("column without a name", f"{FIRST} name", ABSENT, "12: schema.0.properties.0: the field 'name' is missing"),
     (
         "column name that is quoted SQL",
         f"{FIRST} name",
@@ -185,8 +186,8 @@ BAD: list[tuple[str, str, Any, str]] = [
         f"{FIRST} logicalType",
         "int",
         (
-            "14: schema.0.properties.0.logicalType: 'int' is not one of ['string', 'date', 'timestamp', 'time', "
-            "'number', 'integer', 'object', 'array', 'boolean', 'map', 'vector']"
+            "14: schema.0.properties.0.logicalType: 'int' is not one of string, date, timestamp, time, "
+            "number, integer, object, array, boolean, map, vector; did you mean 'integer'?"
         ),
     ),
     (
@@ -213,14 +214,24 @@ BAD: list[tuple[str, str, Any, str]] = [
         "decimal(39,2)",
         f"15: schema.0.properties.0.physicalType: 'decimal(39,2)' is not a column type; use one of {TYPES}",
     ),
-    ("type that is a number", f"{FIRST} physicalType", 8, "15: schema.0.properties.0.physicalType: 8 is not of type 'string'"),
+    (
+        "type that is a number",
+        f"{FIRST} physicalType",
+        8,
+        "15: schema.0.properties.0.physicalType: 8 is a number, not a text; put it in quotes",
+    ),
     (
         "unknown field of a column",
-        f"{FIRST} nullable",
+        f"{FIRST} requred",
         False,
-        "12: schema.0.properties.0: Unevaluated properties are not allowed ('nullable' was unexpected)",
+        "16: schema.0.properties.0.requred: there is no field 'requred'; did you mean 'required'?",
     ),
-    ("required that is text", f"{FIRST} required", "yes", "16: schema.0.properties.0.required: 'yes' is not of type 'boolean'"),
+    (
+        "required that is text",
+        f"{FIRST} required",
+        "yes",
+        "16: schema.0.properties.0.required: 'yes' is a text, not a boolean (true or false)",
+    ),
     (
         "unknown classification",
         f"{FIRST} classification",
@@ -240,7 +251,7 @@ BAD: list[tuple[str, str, Any, str]] = [
         "service level without a value",
         "slaProperties",
         [{"property": "latency"}],
-        "31: slaProperties.0: 'value' is a required property",
+        "31: slaProperties.0: the field 'value' is missing",
     ),
     (
         "service level without a unit",
@@ -311,7 +322,7 @@ BAD: list[tuple[str, str, Any, str]] = [
             "sold_on; write sales.COLUMN"
         ),
     ),
-    ("tags that are text", "tags", "a", "30: tags: 'a' is not of type 'array'"),
+    ("tags that are text", "tags", "a", "30: tags: 'a' is a text, not a list; write [a]"),
 ]
 
 

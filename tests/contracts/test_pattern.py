@@ -12,7 +12,8 @@ TIMES = "repeats more than 1000 times, or from more to fewer"
 @pytest.mark.parametrize(
     "text",
     ["", "^[A-Z]{2}$", r"\d+\.\d", "a|b", "(?i)abc", "(?:ab)+", "(?P<year>[0-9]{4})", r"\p{Lu}", "[[:alpha:]]", "é", "a{1000}",
-     r"^\x{20AC}", r"\(?!", "[(?!]", "{", "a{,2}"],
+     r"^\x{20AC}", r"\(?!", "[(?!]", "{", "a{,2}",
+     "/a/b/", "^/a/$", "[/]a[/]", "/", "//"],
 )  # fmt: skip
 def test_what_re2_takes_is_accepted(text: str) -> None:
     assert problem(text) == ""
@@ -42,6 +43,10 @@ def test_what_re2_takes_is_accepted(text: str) -> None:
         ("x[a-z][", "'[' at position 7 is not closed"),
         ("a(b)c(d", "'(' at position 6 is not closed"),
         ("a)b", "')' at position 2 closes nothing"),
+        ("/^a$/", "the slashes around it count as characters; write ^a$"),
+        (r"/^a\/b$/gi", r"the slashes around it count as characters; write (?i)^a\/b$"),
+        ("m/a/", "the slashes around it count as characters; write a"),
+        ("r'^a$'", "the quotes around it count as characters; write ^a$"),
         ("a\\", "'\\' at position 2 escapes nothing"),
     ],
 )

@@ -37,7 +37,7 @@ CUSTOM = {"type": "custom", "engine": "greatExpectations", "implementation": {"t
         (TABLE, {"type": "sql", "query": "select 1", "metric": "rowCount", "mustBe": 1},
          "0.metric: metric is not checked in a rule of type sql, which has: query"),
         (TABLE, {**CUSTOM, "query": "select 1"},
-         "0: Unevaluated properties are not allowed ('query' was unexpected)"),
+         "0.query: 'query' only belongs to type: sql"),
     ],
 )  # fmt: skip
 def test_a_field_that_the_rule_would_ignore_is_refused(where: str, item: dict[str, Any], problem: str) -> None:

@@ -19,15 +19,21 @@ from kit.core.passing import why_it_may_pass
 NETWORK, SLOW, LOCKED = "the network failed", "the other side did not answer in time", "another process holds a lock"
 
 
+def raised_by(answer: requests.Response | httpx.Response) -> BaseException:
+    with pytest.raises((requests.HTTPError, httpx.HTTPStatusError)) as caught:
+        answer.raise_for_status()
+    return caught.value
+
+
 def answered(status: int) -> list[BaseException]:
     """The errors by which libraries report an HTTP status."""
     answer = requests.Response()
-    answer.status_code = status
+    answer.status_code, answer.reason, answer.url = status, "no", "http://there"
     request = httpx.Request("GET", "http://there")
     return [
         urllib.error.HTTPError("http://there", status, "no", Message(), None),
-        requests.HTTPError(response=answer),
-        httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request)),
+        raised_by(answer),
+        raised_by(httpx.Response(status, request=request)),
     ]
 
 
@@ -41,10 +47,16 @@ def while_handling(error: BaseException, context: BaseException) -> BaseExceptio
     return error
 
 
-def cell(name: str) -> NotebookError:
+def cell(name: str, value: str = "") -> NotebookError:
     error = NotebookError("a cell failed")
-    error.exception = name
+    error.exception, error.value = name, value
     return error
+
+
+def answered_a_cell(status: int) -> list[BaseException]:
+    """The errors of `answered`, raised in a cell of a notebook."""
+    botocore = cell("ClientError", f"An error occurred ({status}) when calling the GetObject operation: no")
+    return [*(cell(type(error).__name__, str(error)) for error in answered(status)), botocore]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +96,9 @@ def test_what_may_pass_is_named(error: BaseException, reason: str) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        *(error for status in (400, 401, 404) for error in answered(status)),
+        *(error for status in (400, 401, 404) for error in [*answered(status), *answered_a_cell(status)]),
+        cell("HTTPError", "the answer was 503"),
+        cell("ValueError", "503 Server Error"),
         caused(IngestError("sales() failed"), NameError("name 'requsts' is not defined")),
         caused(IngestError("sales() failed"), while_handling(NameError("in the handler"), ConnectionResetError())),
         caused(IngestError("sales() failed"), KeyError("amount")),

@@ -17,7 +17,8 @@ def severities(small: SmallMesh) -> dict[str, str]:
 
 def test_a_mesh_in_order_has_no_errors(small: SmallMesh) -> None:
     assert severities(small) == dict.fromkeys(
-        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "domains", "published data"], "info"
+        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "confinement", "domains", "published data"],
+        "info",
     )
 
 
@@ -79,3 +80,23 @@ def test_damaged_data_is_found(small: SmallMesh) -> None:
     assert (finding.product, finding.message) == (
         "data of shop", f"snapshot {snapshot.version} is damaged: sales/data.parquet is missing"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version", "severity", "says"),
+    [
+        (7, "info", "Landlock 7: notebooks and ingest.py open declared files only"),
+        (1, "warning", "Landlock 1: notebooks and ingest.py open declared files only, but can cut others to nothing"),
+        (
+            0,
+            "warning",
+            "none: notebooks and ingest.py can open all files of this user, and are trusted not to; their text is checked",
+        ),
+    ],
+)
+def test_what_the_system_enforces_is_stated(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, version: int, severity: str, says: str
+) -> None:
+    monkeypatch.setattr("kit.core.landlock.version", lambda: version)
+    (finding,) = (item for item in examine(lambda: Context(small.config)) if item.product == "confinement")
+    assert (finding.severity, finding.message) == (severity, says)

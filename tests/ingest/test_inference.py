@@ -1,3 +1,4 @@
+import gzip
 from datetime import datetime, time
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
             "a.csv: its first line holds values, not names: '7', '2024-01-01'; "
             "write a line with the names above it, or, if these are names, declare headerLine: 1 in the property csv of",
         ),
+        (
+            "a.csv",
+            b"DE,Berlin\nFR,Paris\nDE,Hamburg\n",
+            "a.csv: its first line holds values, not names: 'DE', 'Berlin'; write a line with the names above it, or, if these "
+            "are names, declare headerLine: 1",
+        ),
         ("a.csv", b"\xff\xfe\x00", "a.csv is UTF-16; save it as UTF-8, or declare encoding: utf-16"),
         ("a.csv", b'a,b\n1,"2\n3,4\n', "a.csv, line 2: a quote opens a value and is never closed"),
         ("a.csv", b"\n\n", "a.csv is empty; a port needs at least columns"),
@@ -82,6 +89,11 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
         ("a.csv", b"a,b\n1,2\r\n3,4\n", "a.csv cannot be read: its lines must all end the same way"),
         ("a.csv", b"a,b\n1,2,3\n", "a.csv, line 2: has 3 fields, the header has 2"),
         ("a.csv.gz", b"plain", "a.csv.gz is not packed by gzip; give its name the ending .csv"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"a,b\n1,2\n")[:-4],
+            "a.csv.gz is not a whole gzip archive, as one that was cut or damaged; ",
+        ),
         ("a.parquet", b"nonsense", "a.parquet cannot be read: "),
     ],
 )
@@ -116,6 +128,28 @@ def test_names_may_be_numbers(tmp_path: Path) -> None:
     assert RawFile.from_path(tmp_path / "a.csv").write(tmp_path / "typed.parquet") == {}
 
 
+def asked(path: Path, text: str, **csv: object) -> dict[str, str]:
+    write(path / "a.csv", text)
+    return RawFile.from_path(path / "a.csv", csv).write(path / "typed.parquet")
+
+
+def test_the_first_line_of_a_file_of_texts_may_be_a_row(tmp_path: Path) -> None:
+    texts = "9E,Endeavor\nAA,American\n"
+    question = (
+        "'9E', 'Endeavor' in the first line are taken as names, not as a row. Right? If not, write a line with names above it"
+    )
+    assert asked(tmp_path, texts) == {"n9e": question}
+    assert asked(tmp_path, texts, headerLine=1) == {}
+    assert asked(tmp_path, "id,name\n1,Anna\n2,Bert\n") == {}
+
+
+def test_a_header_that_is_repeated_is_no_value(tmp_path: Path) -> None:
+    repeated = asked(tmp_path, "id,name\n1,Anna\n2,Bert\n3,Carl\nid,name\n4,Dora\n")
+    assert repeated["id"] == (
+        "is 'id' on line 5 a row of the table? All 4 other values are whole numbers; without that line they have this type"
+    )
+
+
 def test_only_a_csv_file_has_a_format(tmp_path: Path) -> None:
     pl.DataFrame({"id": [1]}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(IngestError, match=r"a.parquet is no CSV file, which delimiter would describe"):
@@ -124,3 +158,22 @@ def test_only_a_csv_file_has_a_format(tmp_path: Path) -> None:
 
 def test_an_identifier_begins_with_a_letter_and_is_short() -> None:
     assert [identifier(text) for text in ("Store Nr.", "2017", "__", "a" * 80)] == ["store_nr", "n2017", "", "a" * 63]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("date '0044-03-15 (BC)'", "x is '0044-03-15 (BC)', a date column holds the years 1 to 9999; make it null, or text"),
+        (
+            "timestamp '10000-01-01'",
+            "x is '10000-01-01 00:00:00', a timestamp column holds the years 1 to 9999; make it null, or",
+        ),
+    ],
+)
+def test_a_moment_that_no_column_holds_is_named_without_a_contract(tmp_path: Path, value: str, says: str) -> None:
+    import duckdb
+
+    duckdb.sql(f"copy (select {value} as x) to '{tmp_path}/a.parquet' (format parquet)")
+    with pytest.raises(IngestError) as caught:
+        RawFile.from_path(tmp_path / "a.parquet").write(tmp_path / "typed.parquet")
+    assert f"row 1: {says}" in str(caught.value)

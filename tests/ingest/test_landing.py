@@ -11,8 +11,9 @@ from kit.core import database
 from kit.core.errors import IngestError
 from kit.core.files import has_sum
 from kit.ingest import typed_reader
-from kit.ingest.landing import LandedSource, land, package_file
+from kit.ingest.landing import LandedSource, package_file
 from kit.ingest.typed_reader import FileSchema
+from tests.support.landing import land_source
 from tests.support.small_mesh import SmallMesh, contract, write
 
 COLUMNS = [
@@ -31,7 +32,7 @@ VALUES = "'007' as code, 1.5::decimal(10,2) as amount, 12::bigint as number, 0.2
 def shop(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
     small.replace("domains/shop/product.odps.yaml", "raw.sales", "raw.feed")
-    write(small.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", COLUMNS))
+    write(small.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", COLUMNS, reads="../.."))
     return small
 
 
@@ -39,7 +40,7 @@ def ingest(shop: SmallMesh, body: str) -> LandedSource:
     """Land what a function with this body returns."""
     write(shop.domains / "shop/ingest.py", body)
     product = shop.product("shop")
-    return land(product, product.sources[0], shop.root / "raw")
+    return land_source(shop.config, product, shop.root / "raw")
 
 
 def take(shop: SmallMesh, name: str, content: str | bytes) -> LandedSource:
@@ -294,7 +295,7 @@ def test_landed_data_that_is_damaged_lands_again(shop: SmallMesh, damage: str, a
 
 def test_a_csv_of_texts_only_lands_as_parquet(shop: SmallMesh) -> None:
     texts = [("carrier", "varchar", {}), ("name", "varchar", {})]
-    write(shop.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", texts))
+    write(shop.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", texts, reads="../.."))
     assert rows(take(shop, "feed.csv", "carrier,name\n9E,Endeavor\n")) == [("9E", "Endeavor")]
 
 
@@ -321,8 +322,11 @@ def test_the_same_content_lands_anew_under_another_contract(shop: SmallMesh) -> 
 
 def test_the_contract_says_how_columns_are_called_and_parted_in_the_file(shop: SmallMesh) -> None:
     path = shop.domains / "shop/sources/feed.odcs.yaml"
-    data = json.loads(contract("shop.raw.feed", "feed", [("code", "varchar", {"physicalName": "Code Nr."}), *COLUMNS[1:]]))
-    write(path, json.dumps(data | {"customProperties": [{"property": "csv", "value": {"delimiter": ";"}}]}))
+    data = json.loads(
+        contract("shop.raw.feed", "feed", [("code", "varchar", {"physicalName": "Code Nr."}), *COLUMNS[1:]], reads="../..")
+    )
+    data["customProperties"].append({"property": "csv", "value": {"delimiter": ";"}})
+    write(path, json.dumps(data))
     content = (HEADER.replace("code", "Code Nr.") + ROW).replace(",", ";")
     assert text_rows(take(shop, "feed.csv", content)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
     frame = FRAME.replace("'code'", "'Code Nr.'") + "\n"
@@ -376,8 +380,8 @@ def test_what_the_function_makes_itself_was_delivered_when_its_content_came_firs
     first = ingest(shop, frame)
     os.utime(first.path, (1_700_000_000, 1_700_000_000))
     assert ingest(shop, frame).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
-    write_it = f"__import__('pathlib').Path({str(shop.root / 'new.csv')!r}).write_text({HEADER + ROW!r})"
-    written = f"def feed():\n    {write_it}\n    return '../../new.csv'\n"
+    write_it = f"__import__('pathlib').Path({str(shop.domains / 'shop/new.csv')!r}).write_text({HEADER + ROW!r})"
+    written = f"def feed():\n    {write_it}\n    return 'new.csv'\n"
     os.utime(ingest(shop, written).path, (1_700_000_000, 1_700_000_000))
     assert ingest(shop, written).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
 
@@ -412,3 +416,23 @@ def test_a_delivery_without_a_time_is_refused(shop: SmallMesh, at: str, says: st
     (shop.root / "feed.csv").write_text(HEADER + ROW)
     with pytest.raises(IngestError, match=f"shop.raw.feed: {says}"):
         ingest(shop, f"from kit.ingest import Delivery\ndef feed():\n    return Delivery('../../feed.csv', {at})\n")
+
+
+@pytest.mark.parametrize("table", ["sources/feed", "contracts/sales"])
+@pytest.mark.parametrize("name", ["feed.csv", "feed.parquet"])
+def test_a_value_of_a_hidden_column_is_not_quoted(shop: SmallMesh, table: str, name: str) -> None:
+    path = shop.domains / "shop" / f"{table}.odcs.yaml"
+    column = "number" if table == "sources/feed" else "item"
+    write(path, path.read_text().replace(f'"name": "{column}"', f'"name": "{column}", "classification": "personal"'))
+    source = shop.domains / "shop/sources/feed.odcs.yaml"
+    write(source, source.read_text().replace('"name": "number"', f'"name": "{column}"'))
+    if name == "feed.csv":
+        content: str | bytes = HEADER.replace("number", column) + ROW.replace("12,", "ZZ47,")
+    else:
+        content = parquet(shop, f"select {VALUES.replace('12::bigint as number', repr('ZZ47') + f' as {column}')}")
+    with pytest.raises(IngestError) as error:
+        take(shop, name, content)
+    assert f"{column} is of another form (the value is personal or masked, and not shown), the contract says" in str(
+        error.value
+    )
+    assert "ZZ47" not in str(error.value)

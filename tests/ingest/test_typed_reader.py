@@ -161,6 +161,7 @@ def test_a_value_that_is_not_of_its_type_is_refused_with_its_line(
     )
 
 
+NOT_WHOLE = " is not a whole gzip archive, as one that was cut or damaged; deliver it again"
 MIXED = " cannot be read: its lines must all end the same way; line 2 ends with CR LF, the first one with LF"
 ALL_BUT = "'code', 'amount', 'number' and 10 more are missing"
 TWO_LINES, PLAIN, WIDE = line(code='"a\nb"'), line(more="", list="x"), ",".join(f"c{i}" for i in range(10_000))
@@ -221,10 +222,8 @@ FILES: list[tuple[str, str | bytes, str]] = [
     ("feed.csv", f'{HEADER}\n"a"b{ROW[3:]}\n', ", line 2: a quote opens a value, and text follows the one that closes it, "
      "on line 2; write the quotes within a quoted value twice"),
     ("feed.csv.gz", b"nope", " is not packed by gzip; give its name the ending .csv"),
-    ("feed.csv.gz", gzip.compress(FILE.encode())[:-8], " is not a whole gzip archive: Compressed file ended before the "
-     "end-of-stream marker was reached"),
-    ("feed.csv.gz", gzip.compress(FILE.encode(), mtime=0)[:-8] + bytes(8), " is not a whole gzip archive: CRC check failed "
-     "0x0 != 0x30511671"),
+    ("feed.csv.gz", gzip.compress(FILE.encode())[:-8], NOT_WHOLE),
+    ("feed.csv.gz", gzip.compress(FILE.encode(), mtime=0)[:-8] + bytes(8), NOT_WHOLE),
     ("feed.csv.gz", gzip.compress(bytes(50_000_000)), " is no text: line 1 holds a NUL byte"),
     ("feed.xlsx", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
     ("feed.json.gz", FILE, " is none of .parquet, .csv, .csv.gz; return the path of such a file, or a polars frame"),
@@ -249,13 +248,19 @@ TABLES = [
     ({"amount": "1e12::double"}, ", row 1: amount is '1000000000000.0', the contract says decimal(10,2)"),
     ({"amount": "1e300::double"}, ", row 1: amount is '1e+300', the contract says decimal(10,2)"),
     ({"day": "timestamp '2024-01-31 12:00:00'"}, ", row 1: day is '2024-01-31 12:00:00', the contract says date"),
-    ({"day": "date '10000-01-01'"}, ", row 1: day is '10000-01-01', the contract says date"),
-    ({"day": "'infinity'::date"}, ", row 1: day is 'infinity', the contract says date"),
+    (
+        {"day": "date '10000-01-01'"},
+        ", row 1: day is '10000-01-01', a date column holds the years 1 to 9999; make it null, or text",
+    ),
+    ({"day": "'infinity'::date"}, ", row 1: day is 'infinity', a date column holds the years 1 to 9999; make it null, or text"),
     (
         {"at": "timestamp_ns '2024-01-31 12:30:00.123456789'"},
         ", row 1: at is '2024-01-31 12:30:00.123456789', the contract says timestamp",
     ),
-    ({"clock": "time '24:00:00'"}, ", row 1: clock is '24:00:00', the contract says time"),
+    (
+        {"clock": "time '24:00:00'"},
+        ", row 1: clock is '24:00:00', a time column holds times before 24:00:00; make it null, or text",
+    ),
     ({"list": "[1.5]"}, ", row 1: list is '[1.5]', the contract says bigint[]"),
     ({"day": "19000"}, ": 'day' is integer, the contract says date"),
     ({"zoned": "timestamp '2024-01-31 12:30:00'"}, ": 'zoned' is timestamp, the contract says timestamp with time zone"),

@@ -9,6 +9,7 @@ import pytest
 from kit.orchestration import publications
 from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
+from kit.orchestration.instance import instance as kit_instance
 from tests.support.orchestration import SHOP, Clock, declare, keys
 from tests.support.small_mesh import SmallMesh
 
@@ -126,6 +127,36 @@ def test_only_partitions_that_changed_are_reported(small: SmallMesh, instance: d
     assert outcome.status == "published", outcome.message
     made, _ = sensor.tick()
     assert made == {f"{name} tea" for name in SHOP}
+
+
+def test_partitions_of_a_rejected_snapshot_only_are_not_shown_as_materialized(small: SmallMesh) -> None:
+    small.partitioned_shop()
+    with kit_instance(small.config) as instance:
+        sensor, key = Sensor(small, instance), asset_key("shop.totals")
+        first = small.build("shop", partitions=("tea",)).version
+        sensor.tick()
+        second = small.build("shop", partitions=("cake",)).version
+        assert sensor.tick()[0] == {f"{name} cake" for name in SHOP}
+        assert instance.get_materialized_partitions(key) == materialized(small, instance) == {"tea", "cake"}
+        small.store.rollback("shop", str(first))
+        assert sensor.tick()[0] == {f"{name} tea" for name in SHOP}
+        assert instance.get_materialized_partitions(key) == materialized(small, instance) == {"tea"}
+        assert sensor.shown("shop.totals") == first
+        assert sensor.tick() == (set(), {})
+        small.store.rollback("shop", str(second))
+        assert sensor.tick()[0] == {f"{name} cake" for name in SHOP}
+        assert materialized(small, instance) == {"tea", "cake"}
+
+
+def materialized(small: SmallMesh, instance: dg.DagsterInstance) -> set[str]:
+    """The partitions of `shop.totals` that the web UI shows as materialized."""
+    from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+
+    partitions = definitions(small.config, small.mesh).resolve_asset_graph().get(asset_key("shop.totals")).partitions_def
+    assert partitions is not None
+    value = get_and_update_asset_status_cache_value(instance, asset_key("shop.totals"), partitions)
+    assert value is not None
+    return set(value.deserialize_materialized_partition_subsets(partitions).get_partition_keys())
 
 
 def test_a_table_newer_than_the_snapshot_is_not_shown_as_made(small: SmallMesh, instance: dg.DagsterInstance) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from kit.core.errors import KitError
 from kit.scaffold.asset_notebook import to_asset_notebook
+from tests.support.notebooks import script_extension
 from tests.support.small_mesh import notebook, write
 
 
@@ -24,6 +25,7 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
     before = path.read_text()
     adopted = to_asset_notebook(path)
     assert adopted.port == "daily_sums"
+    assert (script_extension(path.read_text()), script_extension(adopted.text)) == (".txt", ".py")
     assert cells(adopted.text) == [
         ("import kit", []),
         ("LIMIT = 4", []),
@@ -111,7 +113,7 @@ def test_what_cannot_be_told_is_one_sentence(
         ("", "not valid JSON: Expecting value: line 1 column 1 (char 0)"),
         (
             '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
-            "its language is R; asset notebooks are Python",
+            "its language is R; notebooks of a mesh are Python",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from decimal import Decimal
@@ -12,11 +13,11 @@ from kit.core.errors import KitError
 from kit.core.files import write_durably
 from kit.core.policy import Policy
 from kit.governance.check import check_mesh
-from kit.ingest.landing import land
 from kit.mesh.context import Context
-from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product
+from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product, new_source
 from kit.scaffold.templates import SAMPLE
 from tests.support.findings import pairs
+from tests.support.landing import land_source
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 ANN = Owner("Ann Lee", "ann@example.com")
@@ -65,7 +66,7 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
     assert (product.folder / "data/visits.csv").read_text() == VISITS
     assert (product.folder / "models/marts/visits.sql").read_text() == (
         'select\n    cast(visit_nr as bigint) as visit_nr,\n    cast("order" as varchar) as "order",\n'
-        "    cast(paid as decimal(18,2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
+        "    cast(paid as decimal(18, 2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
     )
     assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
 
@@ -80,7 +81,7 @@ def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: Smal
         'def visits():\n    """VISITS.CSV as delivered: a path, here from this folder, or a polars frame."""\n'
         '    return "data/VISITS.CSV"\n'
     )  # fmt: skip
-    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    landed = land_source(mesh.config, product, mesh.root / "state/raw")
     assert database.relation([landed.path]).fetchall() == [(1, "x"), (2, "y"), (None, "z"), (4, None)]
 
 
@@ -89,7 +90,7 @@ def test_a_file_lands_in_the_format_that_was_given(mesh: SmallMesh) -> None:
     csv = ["encoding=latin-1", "decimalComma=true", "nullMarkers=NA"]
     new_product(Context(mesh.config), "walkin", ANN, "retail", "stores.csv", None, csv)
     product = mesh.product("walkin")
-    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    landed = land_source(mesh.config, product, mesh.root / "state/raw")
     assert database.relation([landed.path]).fetchall() == [("Köln", Decimal("1.50")), ("Kiel", None)]
     made = new_port(Context(mesh.config), "walkin.again", "visits.csv", ["delimiter=,"])
     assert made.questions == {}
@@ -255,3 +256,29 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     with mesh.store.open("walkin") as snapshot:
         rows = {port.name: snapshot.port(port.name)["rows"] for port in mesh.product("walkin").ports}
     assert rows == {"visits": 2, "tea": 10}
+
+
+def test_a_source_is_added_with_a_staging_model_that_reads_it(mesh: SmallMesh) -> None:
+    new_product(Context(mesh.config), "tearoom", ANN, "retail", None, None)
+    made = new_source(Context(mesh.config), "tearoom.visits", "visits.csv")
+    assert {str(path.relative_to(mesh.domains / "tearoom")) for path in made.files if "tearoom" in path.parts} >= {
+        "data/visits.csv", "ingest.py", "models/sources.yml", "models/staging/stg_visits.sql", "product.odps.yaml",
+        "sources/visits.odcs.yaml",
+    }  # fmt: skip
+    product = mesh.product("tearoom")
+    assert [source.name for source in product.sources] == ["tea_receipts", "visits"]
+    assert [column.type for column in product.sources[1].contract.columns] == ["bigint", "varchar", "decimal(18,2)"]
+    outcome = mesh.build("tearoom")
+    assert outcome.status == "published", outcome.message
+    said = [str(finding) for finding in check_mesh(mesh.context)]
+    assert [text for text in said if "still to be written" not in text] == []
+    for id_, problem in (
+        ("tearoom.raw.visits", "'tearoom' has a source 'visits' already; nothing was written"),
+        ("shop", "'shop' is not PRODUCT.SOURCE; name the new source, as in shop.visits"),
+        ("shop.Visits", "'Visits' cannot name a port"),
+        ("none.visits", "there is no data product 'none'"),
+    ):
+        with pytest.raises(KitError, match=re.escape(problem)):
+            new_source(Context(mesh.config), id_, "visits.csv")
+    with pytest.raises(KitError, match=r"'shop\.totals' is no raw file; a source is made from one of \.parquet, \.csv"):
+        new_source(Context(mesh.config), "shop.more", "shop.totals")

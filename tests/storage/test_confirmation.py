@@ -1,15 +1,17 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kit.storage.confirmation import across
-from kit.storage.summary import ProductSummary
+from kit.storage.summary import PortSummary, ProductSummary
 
 NOON, MORNING, DAWN = (datetime(2024, 1, 10, hour, tzinfo=UTC) for hour in (12, 8, 5))
 
 
 def summary(name: str, confirmed: datetime | None, *providers: str, **facts: object) -> ProductSummary:
-    return ProductSummary(name, version="v", confirmed_at=confirmed, providers=providers, **facts)  # type: ignore[arg-type]
+    inputs = {f"{provider}.port": "content" for provider in providers}
+    return ProductSummary(name, version="v", confirmed_at=confirmed, inputs=inputs, **facts)  # type: ignore[arg-type]
 
 
 def derived(*summaries: ProductSummary) -> dict[str, ProductSummary]:
@@ -44,3 +46,13 @@ def test_data_is_as_old_as_the_oldest_delivery() -> None:
 def test_snapshots_that_read_each_other_end() -> None:
     found = derived(summary("a", NOON, "b"), summary("b", NOON - timedelta(days=1), "a", note="x"))
     assert found["a"].confirmed_at == NOON - timedelta(days=1)
+
+
+def test_a_product_made_from_another_content_than_is_published_now_is_outdated() -> None:
+    unchanged, changed = (summary(name, NOON, ports=(PortSummary("port", content=name),)) for name in ("content", "other"))
+    unpublished = summary("gone", NOON, ports=(PortSummary("port"),))
+    partitioned = replace(summary("days", NOON), inputs={"other.port": ""})
+    found = derived(unchanged, changed, unpublished, partitioned, summary("a", NOON, "content", "other", "gone", "unknown"))
+    assert found["a"].outdated_inputs == ("other.port",)
+    assert found["days"].outdated_inputs == ()
+    assert found["days"].providers == ("other",)

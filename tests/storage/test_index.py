@@ -41,9 +41,10 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "rolled_back": "",
         "partitions": 0,
         "lookback": None,
-        "providers": [],
+        "inputs": {},
         "unconfirmed": [],
         "delivered_at": None,
+        "outdated_inputs": [],
     }
     assert totals == {
         "name": "totals",
@@ -59,8 +60,10 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "end_of_life": None,
         "quarantined": None,
         "parameters": [],
+        "content": totals["content"],
     }
     assert totals["passed"] > 0
+    assert len(totals["content"]) == 64
 
 
 def test_cards_survive_the_file(small: SmallMesh) -> None:

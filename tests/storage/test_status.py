@@ -6,9 +6,10 @@ import pytest
 
 from kit.contracts.service_levels import Sla
 from kit.core.config import Config
-from kit.storage import status
-from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses
+from kit.storage import index, status
+from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
 from kit.storage.summary import PortSummary, ProductSummary
+from tests.support.small_mesh import SmallMesh
 
 NOW = datetime(2024, 1, 10, 12, tzinfo=UTC)
 CONFIG = Config(Path("/mesh"), Path("/mesh/state"), as_of=date(2024, 1, 10))
@@ -139,6 +140,37 @@ def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
     assert unknown.describe_deprecation().endswith("still read by demand, plan, perhaps read by broken_one (broken)")
     assert unknown.to_json()["possible_readers"] == ["broken_one"]
     assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
+
+
+@pytest.mark.parametrize(("hours", "days", "state"), [(3, 1, "outdated"), (60, 1, "outdated"), (3, 3, "stale")])
+def test_a_product_made_from_an_older_input_is_outdated(hours: float, days: float, state: str) -> None:
+    product = replace(one(hours=hours, days=days).product, outdated_inputs=("days.flights",))
+    (row,) = port_statuses(CONFIG, [product])
+    assert (row.state, row.to_json()["outdated_inputs"], row.outdated) == (state, ["days.flights"], ())
+    assert row.describe().endswith("; made from another days.flights than is published now")
+    assert status.format_warnings([row]) == ["shop: made from another days.flights than is published now; run `kit run shop`"]
+
+
+def test_a_consumer_is_outdated_from_a_build_or_rollback_of_its_provider_until_its_own(small: SmallMesh) -> None:
+    def states() -> dict[str, str]:
+        assert index.load(small.context)  # the index knows it as well as the folders do
+        found = {row.product.name: str(row.state) for row in statuses(small.config, small.mesh)}
+        assert found == {row.product.name: row.state for row in port_statuses(small.config, index.load(small.context))}
+        return found
+
+    first = small.publish("shop")
+    small.publish("plan")
+    assert states() == {"shop": "fresh", "plan": "fresh"}
+    small.build("shop", force=True)
+    assert states() == {"shop": "fresh", "plan": "fresh"}  # the same rows
+    small.replace("feed/sales.csv", "1,tea,1.50", "1,tea,2.50")
+    small.publish("shop")
+    assert states() == {"shop": "fresh", "plan": "outdated"}
+    small.publish("plan")
+    assert states() == {"shop": "fresh", "plan": "fresh"}
+    small.store.rollback("shop", first)
+    index.update(small.config, small.product("shop"))
+    assert states() == {"shop": "fresh", "plan": "outdated"}
 
 
 @pytest.mark.parametrize(

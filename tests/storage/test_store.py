@@ -2,6 +2,7 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -358,3 +359,41 @@ def test_files_that_have_not_their_published_size_are_not_read(store: Store, cha
         "again with `kit run shop --force`"
     )
     assert snapshot.files("b")
+
+
+@contextlib.contextmanager
+def owner_of(folder: Path) -> Iterator[int]:
+    """A descriptor of a folder, used as its owner who is not root, whom file modes do not stop."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    is_root = os.geteuid() == 0
+    if is_root:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        yield descriptor
+    finally:
+        if is_root:
+            os.seteuid(0)
+        os.close(descriptor)
+
+
+def test_nobody_writes_in_published_files(store: Store) -> None:
+    snapshot = publish(store, 1, None)
+    files = [path for path in snapshot.folder.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    assert len(files) == 3
+    with owner_of(snapshot.folder / "a") as folder:
+        os.close(os.open("data.parquet", os.O_RDONLY, dir_fd=folder))
+        with pytest.raises(PermissionError):
+            os.open("data.parquet", os.O_WRONLY, dir_fd=folder)
+
+
+def test_files_of_older_snapshots_can_be_linked_and_pruned(store: Store) -> None:
+    first = publish(store, 1, None)
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a"])
+        (staging / "a/data.parquet").hardlink_to(first.folder / "a/data.parquet")
+        second = store.publish("shop", staging, manifest(2, ("a",)), parent=first.version)
+    assert [result.version for result in store.prune("shop", 1)] == [first.version]
+    assert pl.read_parquet(second.files("a")).height == 1

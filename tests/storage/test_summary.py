@@ -52,13 +52,21 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
         "shop",
         **PRODUCT,
         ports=(
-            replace(SHOP_SALES, contract_version="1.0.0", rows=30, newest=datetime(2024, 1, 9), passed=13),
-            replace(TOTALS, contract_version="1.0.0", rows=2, passed=6),
+            replace(
+                SHOP_SALES,
+                contract_version="1.0.0",
+                rows=30,
+                newest=datetime(2024, 1, 9),
+                passed=13,
+                content=published.ports[0].content,
+            ),
+            replace(TOTALS, contract_version="1.0.0", rows=2, passed=6, content=published.ports[1].content),
         ),
         version=version,
         confirmed_at=published.confirmed_at,
         delivered=published.delivered,
     )
+    assert published.ports[0].content != published.ports[1].content
     assert list(published.delivered) == ["sales"]
     assert small.build("shop").status == "up to date"
     confirmed = card(small)

@@ -153,8 +153,8 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "port that is raw": (PRODUCT, field(PRODUCT, "outputPorts 0 name", "raw"), "'raw' names raw data; choose another name"),
     "input that climbs": (PRODUCT, field(PRODUCT, "inputPorts 0 name", "raw.../x"), "'raw.../x' is not PRODUCT.PORT, nor raw."),
     "contract of another product": (PRODUCT, field(PRODUCT, "outputPorts 0 contractId", "plan.forecast"), "must be 'shop.sales'"),
-    "unknown kind of port": (PRODUCT, field(PRODUCT, "outputPorts 0 type", "shell"), "'shell' is not one of ['dbt', 'notebook']"),
-    "field that runs": (PRODUCT, field(PRODUCT, "postBuild", "touch marker"), "'postBuild' was unexpected"),
+    "unknown kind of port": (PRODUCT, field(PRODUCT, "outputPorts 0 type", "shell"), "'shell' is not one of dbt, notebook"),
+    "field that runs": (PRODUCT, field(PRODUCT, "postBuild", "touch marker"), "there is no field 'postBuild'"),
     "version that climbs": (PRODUCT, field(PRODUCT, "version", "../../1.0.0"), "'../../1.0.0' is not a version such as 1.0.0"),
     "jinja in a description": (
         PRODUCT, field(PRODUCT, "description purpose", "{{ env_var('HOME') }}"), "'{{' begins a template, which dbt or Intake would run",
@@ -169,7 +169,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
         CONTRACT, field(CONTRACT, "schema 0 properties 1 physicalType", "varchar); drop table x"), "is not a column type; use one",
     ),
     "bound with SQL": (
-        CONTRACT, field(CONTRACT, "schema 0 properties 2 logicalTypeOptions minimum", "0); drop table x"), "is not of type 'number'",
+        CONTRACT, field(CONTRACT, "schema 0 properties 2 logicalTypeOptions minimum", "0); drop table x"), "is a text, not a number",
     ),
     "age of a column with SQL": (
         CONTRACT, field(CONTRACT, "slaProperties 1 element", "sales.sold_on; drop table x"), "is not a date or timestamp of 'sales'",
@@ -221,7 +221,7 @@ DESCRIPTORS: dict[str, tuple[str, ContractChange, str]] = {
     "jinja in a column": (
         CONTRACT, field(CONTRACT, "schema 0 properties 0 description", "{% do run_query('x') %}"), "'{%' begins a template, which",
     ),
-    "endless number": (CONTRACT, put(CONTRACT, '"maximum": 1000', '"maximum": ' + "9" * 5000), "is not of type 'number'"),
+    "endless number": (CONTRACT, put(CONTRACT, '"maximum": 1000', '"maximum": ' + "9" * 5000), "is a text, not a number"),
     "contract that is a link": (CONTRACT, link(CONTRACT, "sales.odcs.yaml"), "leaves the folder; keep files inside it"),
 }  # fmt: skip
 
