@@ -25,7 +25,7 @@ MAKEFLAGS += --jobs=2
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lab test heavy fuzz lint bench install clean
+.PHONY: help run dev lab test heavy release fuzz lint bench install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -39,9 +39,12 @@ dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the m
 lab: $(VENV)/.lab ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
-test: $(VENV)/.test $(VENV)/.judge lint ## run the whole test suite
+test: $(VENV)/.test $(VENV)/.judge lint ## test the kit and the mesh: domains, builds, notebooks
 	@$(PYTEST) -m "not slow and not heavy"
-	@$(PYTEST) -m "slow and not heavy" --no-loadscope-reorder
+	@$(PYTEST) -m "slow and not heavy" --nbval-lax --no-loadscope-reorder
+
+release: $(VENV)/.test ## test what only the kit's own repository promises: packaging, documents
+	@$(PYTEST) -m release
 
 heavy: $(VENV)/.test ## run the tests that take a minute each: servers, kills, many processes
 	@$(PYTEST) -m heavy --no-loadscope-reorder

@@ -1,16 +1,10 @@
-import json
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import settings
 
-from kit.core.locks import lock
-from kit.storage.store import Store
 from tests.support.ending import end_with_parent
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.support.small_mesh import SmallMesh
@@ -31,15 +25,22 @@ def examples(number: int) -> int:
     return number * settings.default.max_examples // 100
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests marked `release` unless the marker or their file is named; start the longest module first.
+
+    At the end, all other workers would wait for it.
+    """
+    if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
+        left_out = [item for item in items if item.get_closest_marker("release")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """End with pytest's main process as one of its workers, and with `make`."""
     if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
         end_with_parent()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest module first: at the end, all other workers would wait for it."""
-    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
 
 
 @pytest.fixture
@@ -56,38 +57,3 @@ if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
     sys.exit(77)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-
-
-def kit(*arguments: str, storage: Path, network: bool = True) -> subprocess.CompletedProcess[str]:
-    start = [] if network else [sys.executable, "-c", NO_NETWORK]
-    return subprocess.run(
-        [*start, sys.executable, "-m", "kit", *arguments], cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(storage)},
-        capture_output=True, text=True, timeout=600, check=False, preexec_fn=end_with_parent,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo mesh, built without network; once for all workers of a test run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
-    storage, result = folder / "storage", folder / "result.json"
-    with lock(folder / ".lock", wait=True):
-        if not result.exists():
-            result.write_text(json.dumps(vars(kit("run", storage=storage, network=False))))
-    return storage, subprocess.CompletedProcess(**json.loads(result.read_text()))
-
-
-@pytest.fixture(scope="session")
-def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the demo mesh's storage for this worker, without Dagster's home, whose settings contain its own path."""
-    built, done = first_run
-    if done.returncode == 77:
-        with lock(built.parent / ".lock", wait=True):
-            done = kit("run", storage=built)
-    assert done.returncode == 0, done.stdout + done.stderr
-    storage = tmp_path_factory.mktemp("demo") / "storage"
-    shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
-    for folder in (storage / "products").iterdir():
-        Store(storage).repair_catalog(folder.name)
-    return storage

@@ -18,7 +18,7 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
+from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
@@ -190,7 +190,8 @@ class _Run:
             raise error
         message = str(error)
         if not isinstance(error, KitError):  # a full disk, a bug
-            message = f"{type(error).__name__}: {message}".removesuffix(": ") + self._keep_trace()
+            problem = machine_problem(error) or f"{type(error).__name__}: {message}".removesuffix(": ")
+            message = problem + self._keep_trace()
         outcome = self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
         self.workspace.discard_private()
         return outcome
@@ -251,7 +252,8 @@ class _Run:
             Runs(self.config.storage).save(record)
             index.update(self.config, self.product)
         except Exception as error:
-            message += f"\nand the record of the run could not be written: {error}"
+            message += f"\nthe record of this run could not be written: {machine_problem(error) or error}"
+            message = message.strip()
         self.progress.step("recorded")
         partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()
         seconds = time.perf_counter() - self.clock

@@ -25,7 +25,7 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
     suite.check_committed(product)
     tables = [port.name for port in product.ports] + [quarantine_table(table) for table in quarantining(product)]
     workspace.folder.mkdir(parents=True, exist_ok=True)
-    workspace.staging = Store(workspace.config.storage).stage(product.name, tables)
+    workspace.staging = Store(workspace.config.storage).stage(product.name, workspace.run_id, tables)
     workspace.progress.step("staging ready")
     workspace.add_inputs(plan.inputs.pins)
     keys: list[str | None] = list(plan.due) if product.partitions else [None]

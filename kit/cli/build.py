@@ -142,7 +142,6 @@ def prune(
     """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
     context = Context.load()
     result = prune_mesh(context.config, context.mesh, keep)
-    runs = prune_runs(context.config, keep)
     if as_json:
         terminal.print_json(
             {
@@ -150,10 +149,13 @@ def prune(
                 for name, items in result.items()
             }
         )
-        return
-    for name, items in result.items():
-        deleted = [item for item in items if item.kept_because is None]
-        kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
-    if runs:
+    else:
+        for name, items in result.items():
+            deleted = [item for item in items if item.kept_because is None]
+            kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
+            console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    runs = prune_runs(context.config, keep)
+    if runs and not as_json:
         console.print(f"{counted(runs, 'run')} of Dagster deleted")
+    if any(item.damaged for items in result.values() for item in items):
+        raise typer.Exit(1)

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption
+from kit.cli.options import JsonOption, complete_products
 from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
 app = typer.Typer()
+_MARKS = {"info": ("ok", "green"), "warning": ("note", "yellow"), "error": ("wrong", "red")}
 
 
 @app.command()
@@ -104,15 +105,49 @@ def diff(
         raise typer.Exit(1)
 
 
-_MARKS = {"info": ("ok", "green"), "warning": ("warn", "yellow"), "error": ("wrong", "red")}
+@app.command()
+def verify(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Products; all without.", autocompletion=complete_products)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Compare every snapshot, not only the current one.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare published and raw data with the checksums they were written with, and read the records of the storage."""
+    from kit.governance import Verification
+
+    context = Context.load()
+    verification = Verification(context.config)
+    for name in products or context.mesh.names:
+        if name not in context.mesh.names:
+            context.mesh.product(name)
+        verification.product(name, every=every)
+    if not products:
+        verification.storage()
+    if as_json:
+        problems = [finding.to_json() for finding in verification.findings]
+        terminal.print_json({"files": verification.files, "problems": problems})
+    else:
+        for finding in verification.findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red"))
+        if not verification.findings:
+            console.print(f"{counted(verification.files, 'file')}: as published", style="green")
+    if verification.findings:
+        raise typer.Exit(1)
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Repair pointers, catalogs, run records, the index and Dagster's home first."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Find problems of this machine and this mesh, and print how to fix each."""
-    from kit.governance import examine
+    from kit.governance import examine, repair
 
-    findings = examine(Context.load)
+    findings = [*(repair(Context.load()) if fix else ()), *examine(Context.load)]
     if as_json:
         terminal.print_json(
             [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]

@@ -1,10 +1,8 @@
 """The `kit` command, put together from its groups of commands."""
 
-import errno
 import io
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +10,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import PLAIN, Config, KitError, Secrets, __version__, mask_key_hidden, scrubbed_streams, short
+from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -57,9 +55,8 @@ def main() -> None:
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
+    except Exception as error:
+        if not (problem := machine_problem(error)):
             raise
-        folder = short(Path(error.filename).parent)  # the file itself may be a temporary one
-        errors.print(Text(f"error: {folder}: a file there cannot be read or written: {error.strerror}", style="red"))
+        errors.print(Text(f"error: {problem}", style="red"))
         raise SystemExit(1) from None

@@ -34,6 +34,7 @@ def read(
     port: PortArgument,
     sql: Annotated[str | None, typer.Option("--sql", help="A query to run; the port is a table with the port's name.")] = None,
     version: Annotated[str | None, typer.Option("--version", help=f"Another snapshot: {VERSIONS}.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare the files with their checksums first.")] = False,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Number of rows to print; by default 20, with --json all.", min=1)
     ] = None,
@@ -48,7 +49,10 @@ def read(
     name = port.partition(".")[2]
     with open_port(Context.load(), port, version) as snapshot, database.connect() as connection:
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
-        database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+        if verify:
+            snapshot.check([name])
+        with snapshot.reading(name):
+            database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
         try:
             query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
             if as_json:
@@ -58,6 +62,7 @@ def read(
             relation = connection.sql(f"select * from (\n{query}\n)")
             rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
         except (duckdb.Error, AttributeError) as error:
+            snapshot.check([name])
             raise KitError(f"the query failed: {error}") from None
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""

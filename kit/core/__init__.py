@@ -12,11 +12,13 @@ from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
     Busy,
+    Damaged,
     IngestError,
     InvalidFile,
     KitError,
     MaskError,
     MeshError,
+    Newer,
     NotATable,
     NotebookError,
     NotPublished,
@@ -25,26 +27,33 @@ from kit.core.errors import (
     SqlError,
     TransformError,
     UnknownName,
+    Unreadable,
     is_failure,
 )
 from kit.core.files import (
     IDENTIFIER,
     StepCallback,
+    exists,
+    has_sum,
     ignore_step,
     make_folder,
     read_json,
+    read_record,
     read_text,
     remove_unfinished,
     resolve_inside,
+    set_aside,
     sha256,
     sync_path,
     time_id,
     to_json,
     write_durably,
+    write_sum,
 )
 from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
-from kit.core.locks import SingleInstance, lock
+from kit.core.locks import SingleInstance, holder, lock
+from kit.core.machine import machine_problem
 from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
@@ -61,6 +70,7 @@ from kit.core.processes import (
 )
 from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
 from kit.core.secrets import Secrets, each_text
+from kit.core.sqlite import sqlite_damage
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
@@ -79,6 +89,7 @@ __all__ = [
     "Busy",
     "Config",
     "ContentCache",
+    "Damaged",
     "Document",
     "IngestError",
     "Interruption",
@@ -86,6 +97,7 @@ __all__ = [
     "KitError",
     "MaskError",
     "MeshError",
+    "Newer",
     "NotATable",
     "NotPublished",
     "NotebookError",
@@ -105,6 +117,7 @@ __all__ = [
     "StepCallback",
     "TransformError",
     "UnknownName",
+    "Unreadable",
     "Where",
     "__version__",
     "appended",
@@ -119,9 +132,12 @@ __all__ = [
     "end_by_interrupt",
     "ended_after_signal",
     "erase_mask_key",
+    "exists",
     "frame_types",
     "git",
     "guarded",
+    "has_sum",
+    "holder",
     "ignore_step",
     "is_attended",
     "is_failure",
@@ -129,6 +145,7 @@ __all__ = [
     "listens",
     "literal",
     "lock",
+    "machine_problem",
     "make_folder",
     "mappings",
     "mask_key_hidden",
@@ -138,6 +155,7 @@ __all__ = [
     "place",
     "port_socket",
     "read_json",
+    "read_record",
     "read_text",
     "read_yaml",
     "relation_of_commits",
@@ -145,8 +163,10 @@ __all__ = [
     "resolve_inside",
     "sandbox",
     "scrubbed_streams",
+    "set_aside",
     "sha256",
     "short",
+    "sqlite_damage",
     "sync_path",
     "table_lines",
     "time_id",
@@ -155,5 +175,6 @@ __all__ = [
     "why_it_may_pass",
     "with_value",
     "write_durably",
+    "write_sum",
     "yaml_writer",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check
-from kit.core import TransformError, counted, sandbox, short
+from kit.core import TransformError, counted, machine_problem, sandbox, short
 from kit.core import database as work
 from kit.dbt.project import TAG, Project, is_contract_test, test_name
 from kit.mesh import DataProduct
@@ -182,7 +182,7 @@ def tested_table(test: Any) -> str:
 
 
 def _text(error: object) -> str:
-    return " ".join(str(error or "").split())
+    return machine_problem(str(error or "")) or " ".join(str(error or "").split())
 
 
 @contextmanager

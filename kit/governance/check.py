@@ -122,5 +122,5 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
 
 def _notebooks(product: DataProduct) -> Iterator[Finding]:
     made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
-    for path in sorted({*made, *lint.notebooks(product.folder / NOTEBOOKS)}):
+    for path in sorted({*made, *lint.notebooks(product.folder)}):
         yield from lint.check_notebook(product.name, path, made.get(path))

@@ -13,7 +13,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
-    """Find all violations of the policy; none without a policy."""
+    """Find all violations of the policy, and its exemptions that exempt nothing, as warnings; none without a policy."""
     if policy is None:
         return
     for product in mesh.products:
@@ -39,7 +39,7 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
         for pattern in patterns if not mesh.broken else ():
             if pattern not in needed:
                 message = f"[tool.kit.policy] {setting}: '{pattern}' exempts {kind}"
-                yield Finding("pyproject.toml", None, None, message, "delete it")
+                yield Finding("pyproject.toml", None, None, message, "delete it when no product needs it", severity="warning")
 
 
 def has_email(product: DataProduct) -> bool:

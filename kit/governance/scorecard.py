@@ -140,8 +140,8 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
     """Yield the facts about a port that its snapshot shows; they are unknown without a snapshot."""
     name, build = port.name, f"run `kit run {product.name}`"
     entry = snapshot.manifest["ports"].get(name) if snapshot else None
-    files = snapshot.files(name) if snapshot and entry else []
-    exist = bool(files) and all(path.is_file() for path in files)
+    files = snapshot.paths(name) if snapshot and entry else []
+    exist = bool(files) and snapshot is not None and not snapshot.damage(name, sums=False)
     masks = {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask}
     masked = entry is not None and masks.items() <= entry.get("masked", {}).items()
 

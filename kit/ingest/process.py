@@ -1,6 +1,7 @@
 """The confined process in which the functions of an `ingest.py` run."""
 
 import json
+import os
 import select
 import signal
 import socket
@@ -135,6 +136,7 @@ class IngestProcess:
         return error
 
     def _advice(self, path: Path, source: str) -> str:
+        path = Path(os.path.normpath(path))
         contract = short(self.product.folder / "sources" / f"{source}.odcs.yaml")
         return (
             f"{path} is no place of this source; if it may read there, declare it in {contract}: "

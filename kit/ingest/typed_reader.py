@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.contracts import Contract, CsvFormat
-from kit.core import IngestError, database
+from kit.core import IngestError, database, machine_problem
 from kit.ingest.csv_table import CsvTable
 from kit.ingest.csv_text import utf8_chunks
 from kit.ingest.raw_table import ParquetTable, RawTable
@@ -88,4 +88,5 @@ def open_table(label: str, path: Path, names: Mapping[str, str], csv: CsvFormat)
             table.open()
             yield table
         except duckdb.Error as error:
-            raise IngestError(f"{label}{table.problem(error)}") from None
+            problem = machine_problem(error)
+            raise IngestError(f"{label}: {problem}" if problem else f"{label}{table.problem(error)}") from None

@@ -1,6 +1,7 @@
 """A data product, read from one folder of `domains/`."""
 
 import hashlib
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -203,6 +204,10 @@ class _Reader:
             name, contract_id = item["name"], item["contractId"]
             if not (match := _PORT_ID.fullmatch(name)):
                 raise document.error([*where, "name"], f"'{name}' is not PRODUCT.PORT, nor {RAW}.SOURCE for raw data")
+            if match[1] == RAW and keyword.iskeyword(match[2]):
+                raise document.error(
+                    [*where, "name"], f"'{match[2]}' is a word of Python and cannot name a function of ingest.py; rename it"
+                )
             if match[1] == RAW and not self.with_sources:
                 continue
             if match[1] == RAW:

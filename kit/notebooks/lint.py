@@ -14,6 +14,12 @@ from kit.notebooks.executor import KERNEL
 
 _TAG = "parameters"
 _INJECTED = "injected-parameters"
+_RECORDS = (
+    ("widgets", "holds the state of widgets, with the values they show",
+     "delete it before you commit: `nbstripout --keep-id`, or save without it (Settings, Save Widget State Automatically)"),
+    ("papermill", "holds the record of a run, with its parameters and paths", "take the notebook it was executed from"),
+)  # fmt: skip
+"""Metadata of a notebook that programs write when it runs: key, message, fix."""
 _OPTIONAL = {"ImportError", "ModuleNotFoundError", "Exception"}
 _ABSOLUTE = re.compile(
     r"(?:file://)?(?:/(?:home|Users|root|tmp|var|mnt|media|opt|srv|usr|etc|data|workspaces?|content|Volumes)/|~/|[A-Za-z]:[\\/])"
@@ -22,8 +28,10 @@ _ABSOLUTE = re.compile(
 
 
 def notebooks(folder: Path) -> list[Path]:
-    """Return the notebooks in a folder and below, without the checkpoints of JupyterLab."""
-    return sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+    """Return the notebooks in a folder and below, without those in hidden folders, such as the checkpoints of JupyterLab."""
+    return sorted(
+        path for path in folder.rglob("*.ipynb") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def check_notebook(product: str, path: Path, port: str | None = None) -> Iterator[Finding]:
@@ -50,6 +58,9 @@ def check_notebook(product: str, path: Path, port: str | None = None) -> Iterato
     if full := [number for number, cell, _ in code if cell.get("outputs") or cell.get("execution_count")]:
         fix = "clear them before you commit (Edit, Clear Outputs of All Cells)"
         yield Finding(product, path, None, f"{_cells(full)} holds outputs", fix)
+    for key, message, fix in _RECORDS:
+        if data["metadata"].get(key):
+            yield Finding(product, path, None, message, fix)
     trees = {number: tree for number, _, source in code if (tree := _tree(number, source)) is not None}
     tags = {number: cell.get("metadata", {}).get("tags", ()) for number, cell, _ in cells}
     for message, fix in _parameters(path, tags, trees, port):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
-from kit.core import Config, KitError
+from kit.core import Config, KitError, machine_problem
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.reservations import Reservations
 from kit.storage import BuildStatus, Store
@@ -16,13 +16,14 @@ Watch = Callable[[], AbstractContextManager[Progress]]
 
 def execute(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    report: Callable[[Outcome], None],
+    report: Callable[[Outcome], None], warn: Callable[[str], None],
 ) -> list[Outcome]:  # fmt: skip
     """Build products, given in build order: each after its providers.
 
     Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
-    called with each outcome as soon as the build ends. A product that fails stops no other: its consumers are built from its
-    last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
+    called with each outcome as soon as the build ends, `warn` with the reason why Dagster did not record a build. A product
+    that fails stops no other: its consumers are built from its last snapshot. Raises `KitError` when Dagster itself fails,
+    `KeyboardInterrupt` when it is interrupted.
     """
     outcomes: dict[str, Outcome] = {}
     busy: set[str] = set()
@@ -33,14 +34,15 @@ def execute(
         for product in products:
             reserved.take(product.name)
         # What another run builds, and what reads it, comes last: that run may have ended well by then.
-        later = _build_all(config, mesh, products, requests, watch, report, outcomes, busy, reserved, last=False)
-        _build_all(config, mesh, later, requests, watch, report, outcomes, busy, reserved, last=True)
+        later = _build_all(config, mesh, products, requests, watch, report, warn, outcomes, busy, reserved, last=False)
+        _build_all(config, mesh, later, requests, watch, report, warn, outcomes, busy, reserved, last=True)
     return [outcomes[product.name] for product in products]
 
 
 def _build_all(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    report: Callable[[Outcome], None], outcomes: dict[str, Outcome], busy: set[str], reserved: Reservations, *, last: bool,
+    report: Callable[[Outcome], None], warn: Callable[[str], None], outcomes: dict[str, Outcome], busy: set[str],
+    reserved: Reservations, *, last: bool,
 ) -> list[DataProduct]:  # fmt: skip
     """Build products and add their outcomes; returns those that another run builds, with the ones that read them.
 
@@ -96,7 +98,7 @@ def _build_all(
             plans[product.name] = checked.plan
         due.append(product)
     while due := left(due):
-        _run(config, mesh, _wave(due), requests, run, refuse)
+        _run(config, mesh, _wave(due), requests, run, refuse, warn)
         if left(due) == due:
             raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
     return [product for product in products if product.name in later]
@@ -113,6 +115,7 @@ def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
 def _run(
     config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest],
     builder: Callable[[DataProduct, BuildRequest], Outcome], refuse: Callable[[DataProduct, str], None],
+    warn: Callable[[str], None],
 ) -> None:  # fmt: skip
     import dagster as dg
 
@@ -161,6 +164,14 @@ def _run(
                     )
             except dg.DagsterExecutionInterruptedError:
                 interrupted = True
+            except Exception as problem:
+                reason = machine_problem(problem) or f"{problem}".partition("\n")[0]
+                if interrupted:
+                    raise KeyboardInterrupt from problem
+                if not outcomes:
+                    raise KitError(f"Dagster could not begin the build: {reason}") from problem
+                warn(f"Dagster could not record the build of {', '.join(outcomes)}: {reason}")
+                return
             if interrupted:
                 raise KeyboardInterrupt
             for event in done.get_step_failure_events():
@@ -168,7 +179,7 @@ def _run(
                 if outcome and not outcome.failed:
                     error = event.step_failure_data.error
                     reason = (error.cause or error).message.strip() if error else "no reason given"
-                    raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {reason}")
+                    warn(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {reason}")
             if any(outcome.failed for outcome in outcomes.values()):
                 return  # the outcome of the next range would replace the failure
 

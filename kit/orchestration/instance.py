@@ -9,7 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, lock, make_folder, remove_unfinished, write_durably
+from kit.core import (
+    Config,
+    InvalidFile,
+    KitError,
+    exists,
+    lock,
+    machine_problem,
+    make_folder,
+    read_yaml,
+    remove_unfinished,
+    short,
+    write_durably,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -33,7 +45,7 @@ _IN_PROGRESS = b"a step is in progress"
 
 def home(config: Config) -> Path:
     """Return the folder of Dagster's configuration and history."""
-    return config.storage / "dagster"
+    return config.dagster_home
 
 
 @contextmanager
@@ -47,15 +59,37 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
     with lock(folder / ".lock", wait=True):
         remove_unfinished(folder)
         settings = folder / "dagster.yaml"
-        if not settings.is_file():
+        if not exists(settings):
             # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
             write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
-        elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
-            write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
-        opened = dagster_internals.open_instance(folder)
+        with usable(config):
+            if _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
+                write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
+            opened = dagster_internals.open_instance(folder)
     with opened:
-        tend(config, opened)
+        with usable(config):
+            tend(config, opened)
         yield opened
+
+
+@contextmanager
+def usable(config: Config) -> Iterator[None]:
+    """Turn the errors of Dagster's settings and databases in the block into a `KitError` that says what to do."""
+    settings = home(config) / "dagster.yaml"
+    try:
+        if not read_yaml(settings).data:  # with other settings than its own Dagster reports to its makers
+            raise InvalidFile("has no settings of Dagster", settings)
+        yield
+    except InvalidFile as error:
+        raise KitError(f"{error}; correct it, or set it aside with `kit doctor --fix`") from None
+    except KitError:
+        raise
+    except Exception as error:
+        reason = machine_problem(error)
+        if not reason and type(error).__name__ == "DagsterInvalidConfigError":
+            reason = f"the settings in {short(settings)} are none of Dagster's; correct them"
+        reason = reason or "its databases are damaged; set them aside with `kit doctor --fix`"
+        raise KitError(f"Dagster's home {short(home(config))} cannot be used: {reason}; snapshots are not affected") from error
 
 
 def tend(config: Config, opened: "dg.DagsterInstance") -> None:

@@ -1,12 +1,13 @@
 """A run: builds a selection of products, for `kit run`, `kit.run()` and promotions alike."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, Progress, declared_parameters, masked_with_other_key
-from kit.core import Config, NotebookError, UnknownName, table_lines
+from kit.core import Config, KitError, NotebookError, UnknownName, machine_problem, table_lines
 from kit.drawing import markup
 from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
@@ -30,6 +31,10 @@ class RunReporter:
 
     def finished(self, outcome: Outcome) -> None:
         """The build of one product has ended."""
+
+    def warned(self, text: str) -> None:
+        """Something beside the builds did not work; printed to standard error."""
+        sys.stderr.write(f"{text}\n")
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,13 @@ def run(
         requests = {name: BuildRequest() for name in joined} | requests
     requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
     reporter.started(products)
-    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
+    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished, reporter.warned))
     if selection:
         return RunResult(outcomes)
-    index.write(config, mesh)
+    try:
+        index.write(config, mesh)
+    except (KitError, OSError) as error:
+        reporter.warned(f"the index of the catalog could not be written: {machine_problem(error) or error}")
     return RunResult(outcomes, mesh.broken)
 
 

@@ -189,10 +189,6 @@ class DbtOrigin:
         for refused in refusals(self.path):
             yield Finding("", refused.path, refused.line or 1, refused.message)
         for part in self._folders():
-            if not self._is_inside(part):
-                yield self._finding("dbt_project.yml", self._line_of_text("dbt_project.yml", part),
-                                    f"the folder {part} is outside of the project", "move it into the project")  # fmt: skip
-        for part in self._folders():
             for root, folders, names in os.walk(self.path / part):
                 for path in (Path(root, name) for name in (*folders, *names)):
                     if path.is_symlink():

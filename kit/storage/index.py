@@ -1,12 +1,26 @@
 """The index: the summaries of all products in one file, so that a search for data opens no other file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
-from kit.core import Config, KitError, lock, read_json, remove_unfinished, write_durably
+from kit.core import (
+    Config,
+    InvalidFile,
+    KitError,
+    Newer,
+    exists,
+    lock,
+    read_record,
+    remove_unfinished,
+    set_aside,
+    write_durably,
+)  # fmt: skip
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
 from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
+from kit.storage.store import Store
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
@@ -16,17 +30,18 @@ _FORM = 3  # version of the file's format; an index of another version is rebuil
 def load(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries of all products, sorted by name; rebuilds an index that is missing, damaged or outdated.
 
-    An index is outdated when it names other domains than there are. Raises `MeshError` when there are no domains.
+    An index is outdated when it lacks a domain. Raises `MeshError` when there are no domains.
     """
     config = context.config
     summaries = _read(config)
-    if set(summaries) != _domains(config, summaries):
+    names = _domains(config, summaries)
+    if not names <= summaries.keys():
         mesh = context.mesh
         try:
             return write(config, mesh)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(config, mesh))
-    return _sorted(across(summaries.values()))
+    return _of(names, summaries)
 
 
 def _domains(config: Config, summaries: Iterable[str]) -> set[str]:
@@ -43,11 +58,15 @@ def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
 
 
 def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
-    """Rebuild the whole index; returns its summaries, sorted by name."""
+    """Rebuild the whole index; returns its summaries, sorted by name.
+
+    The index keeps what it has about published products of other repositories that share the storage.
+    """
     with lock(config.storage / ".index.lock", wait=True):
-        summaries = _sorted(_own(config, mesh))
-        _replace(config, summaries)
-    return across(summaries)
+        others = {name: item for name, item in _read(config).items() if Store(config.storage).folder(name).is_dir()}
+        summaries = others | {summary.name: summary for summary in _own(config, mesh)}
+        _replace(config, _sorted(summaries.values()))
+    return _of(mesh.names, summaries)
 
 
 def update(config: Config, product: DataProduct) -> None:
@@ -55,6 +74,30 @@ def update(config: Config, product: DataProduct) -> None:
     with lock(config.storage / ".index.lock", wait=True):
         summaries = _read(config) | {product.name: ProductSummary.from_product(config, product)}
         _replace(config, _sorted(summaries.values()))
+
+
+def damage(config: Config) -> InvalidFile | None:
+    """Return the error of an index or a catalog of the storage that cannot be used; None without any, and before the first."""
+    path = config.storage / intake.CATALOG
+    try:
+        summaries = _parsed(config) if exists(config.storage / INDEX) else {}
+    except Newer:
+        return None
+    except InvalidFile as error:
+        return error
+    wanted = not summaries or (path.is_file() and path.read_bytes() == _texts(summaries.values())[intake.CATALOG].encode())
+    return None if wanted else InvalidFile("is not the catalog of the index", path)
+
+
+def _parsed(config: Config) -> dict[str, ProductSummary]:
+    def parse(data: dict[str, Any]) -> dict[str, ProductSummary]:
+        return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
+
+    return read_record(config.storage / INDEX, parse, _FORM)
+
+
+def _of(names: Collection[str], summaries: Mapping[str, ProductSummary]) -> tuple[ProductSummary, ...]:
+    return _sorted(summary for summary in across(summaries.values()) if summary.name in names)
 
 
 def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
@@ -65,11 +108,8 @@ def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
 
 def _read(config: Config) -> dict[str, ProductSummary]:
     try:
-        data = read_json(config.storage / INDEX)
-        if data["form"] != _FORM:
-            return {}
-        return {item["name"]: ProductSummary.from_json(item) for item in data["products"]}
-    except (KitError, KeyError, TypeError, ValueError, AttributeError):
+        return _parsed(config)
+    except InvalidFile:
         return {}
 
 
@@ -83,18 +123,29 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
-    write_durably(config.storage / INDEX, text + "\n")
+    try:
+        write_durably(config.storage / INDEX, text + "\n")
+    except OSError:
+        with suppress(OSError):
+            (config.storage / INDEX).unlink()  # it would answer with what was true before
+        raise
+    for name, text in _texts(summaries).items():
+        path = config.storage / name
+        if path.is_dir():
+            set_aside(path)
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_durably(path, text)
+
+
+def _texts(summaries: Iterable[ProductSummary]) -> dict[str, str]:
+    """Return the files for readers without the kit, by their names in the storage folder."""
     published = {
         product.name: vars(product) | {"ports": [port.name for port in product.ports]}
         for product in summaries
         if product.version
     }
     ports = ((name, port) for name, facts in published.items() for port in facts["ports"])
-    texts = {
+    return {
         intake.CATALOG: intake.mesh_catalog(published, "{CATALOG_DIR}"),
         plain_sql.README: plain_sql.storage_readme(ports),
     }
-    for name, text in texts.items():
-        path = config.storage / name
-        if not path.is_file() or path.read_bytes() != text.encode():
-            write_durably(path, text)

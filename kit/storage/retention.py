@@ -1,6 +1,6 @@
 """Retention: removes old snapshots, old run folders, and raw data that no snapshot uses."""
 
-from kit.core import Busy, Config
+from kit.core import Busy, Config, Damaged, InvalidFile
 from kit.mesh import Mesh
 from kit.storage.runs import Runs
 from kit.storage.snapshot import PruneResult
@@ -23,8 +23,11 @@ def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[PruneResult]]
             with store.build_lock(product.name):
                 result[product.name] = _prune(store, product.name, keep, keep, spare=0)
         except Busy:
-            kept = [PruneResult(version, "the product is being built") for version in store.versions(product.name)[keep:]]
-            result[product.name] = kept
+            kept = store.versions(product.name)[keep:]
+            result[product.name] = [PruneResult(version, "the product is being built") for version in kept]
+        except (Damaged, InvalidFile) as error:
+            kept = store.versions(product.name)[keep:]
+            result[product.name] = [PruneResult(version, str(error), damaged=True) for version in kept]
     return result
 
 
@@ -51,12 +54,18 @@ def _prune_raw(store: Store, product: str, versions: list[str], spare: int) -> N
         files = []
         for path in source.iterdir():
             if path.name.startswith("."):  # a build that was killed while it landed the data
-                path.unlink(missing_ok=True)
-            else:
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+            elif path.suffix == ".parquet":
                 files.append(path)
         if len(files) <= (len(versions) + spare if spare else 0):
             continue  # without a look at every snapshot
-        used = {store.snapshot(product, version).manifest["sources"].get(source.name, {}).get("digest") for version in versions}
+        try:
+            snapshots = [store.snapshot(product, version) for version in versions]
+        except (Damaged, InvalidFile):
+            return  # it is not known what they use
+        used = {snapshot.manifest["sources"].get(source.name, {}).get("digest") for snapshot in snapshots}
         unused = sorted((path for path in files if path.stem not in used), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in unused[spare:]:
             path.unlink()
+            path.with_suffix(".sha256").unlink(missing_ok=True)

@@ -6,14 +6,14 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import Check
-from kit.core import InvalidFile, lock, read_json, time_id, to_json, write_durably
+from kit.core import InvalidFile, exists, lock, read_record, time_id, to_json, write_durably
 
 RECORD = "record.json"
 _RUNNING = "running"
@@ -90,6 +90,17 @@ class Runs:
         """Return the folder of one run."""
         return self.root / product / run_id
 
+    def is_running(self, product: str, run_id: str) -> bool:
+        """Return whether the process of a build lives and has not published yet."""
+        try:
+            with (self.folder(product, run_id) / _RUNNING).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @contextmanager
     def running(self, product: str, run_id: str) -> Iterator[Path]:
         """Mark a build as running until the block ends, or the yielded file is deleted. A folder without a record is removed.
@@ -137,23 +148,38 @@ class Runs:
     def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[RunRecord]:
         """Yield the finished builds of a product (with one of `statuses`), newest first; each record is read when yielded.
 
-        A build that was killed has no record: one is made up for it.
+        A build that was killed has no record: one is made up for it. A damaged record is left out; `damaged` names it.
         """
         for run_id in self.ids(product):
-            if record := self._read(product, run_id, statuses):
+            record = None
+            with suppress(InvalidFile):
+                record = self._record(product, run_id) or self._killed(product, run_id)
+            if record and (not statuses or record.status in statuses):
                 yield record
 
-    def _read(self, product: str, run_id: str, statuses: Collection[str] = ()) -> RunRecord | None:
-        """Return the record of a build; None for a folder of anything else, and for another status than `statuses`."""
-        try:
-            data = read_json(self.folder(product, run_id) / RECORD)
-        except InvalidFile:
-            return self._killed(product, run_id) if not statuses or BuildStatus.CANCELED in statuses else None
-        if statuses and data["status"] not in statuses:
-            return None
-        times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
-        status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
-        return RunRecord(**{**data, **times, "status": status, "checks": checks})
+    def damaged(self, product: str, newest: int | None = None) -> dict[str, InvalidFile]:
+        """Return the errors of the records (of the `newest` runs) that cannot be read, by run id."""
+        errors = {}
+        for run_id in self.ids(product)[:newest]:
+            try:
+                self._record(product, run_id)
+            except InvalidFile as error:
+                errors[run_id] = error
+        return errors
+
+    def _record(self, product: str, run_id: str) -> RunRecord | None:
+        """Return the record of a run; None without one. Raises `InvalidFile`."""
+
+        def parse(data: dict[str, Any]) -> RunRecord:
+            if (data["product"], data["run_id"]) != (product, run_id):
+                raise InvalidFile(f"is that of run {data['run_id']} of '{data['product']}'", path)
+            times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
+            status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
+            known = {item.name: data[item.name] for item in fields(RunRecord) if item.name in data}  # a newer kit notes more
+            return RunRecord(**{**known, **times, "status": status, "checks": checks})
+
+        path = self.folder(product, run_id) / RECORD
+        return read_record(path, parse) if exists(path) else None
 
     def _killed(self, product: str, run_id: str) -> RunRecord | None:
         """Return the record of a build that was killed; None for a folder of anything else, and while the build runs."""
@@ -168,8 +194,10 @@ class Runs:
 
     def ids(self, product: str) -> list[str]:
         """Return the run ids of a product, newest first."""
-        folder = self.root / product
-        return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+        try:
+            return sorted((path.name for path in (self.root / product).iterdir()), reverse=True)
+        except OSError:  # there is none, or it cannot be read
+            return []
 
     def with_notebooks(self) -> dict[str, Path]:
         """Return the folders of executed notebooks by run id, newest first; runs without executed notebooks are left out."""
@@ -181,7 +209,9 @@ class Runs:
         one of each status, from which `kit status` and the freshness follow.
         """
         for run_id in self.ids(product)[newest:]:
-            record = self._read(product, run_id)
+            record = None
+            with suppress(InvalidFile):
+                record = self._record(product, run_id) or self._killed(product, run_id)
             if record:
                 last = self.last(product, (record.status,))
                 published = record.status == BuildStatus.PUBLISHED and record.version in versions

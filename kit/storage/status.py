@@ -22,7 +22,8 @@ class PortState(StrEnum):
     """Whether a port can be relied on.
 
     `STALE`: the data is older than the contract's latency. `OUTDATED`: it, or partitions of it, were made from older inputs
-    than there are now. `LATE`: the last build is longer ago than its frequency.
+    than there are now. `LATE`: the last build is longer ago than its frequency. `BROKEN`: the folder of the product, or what
+    it published, cannot be read.
     """
 
     FRESH = "fresh"
@@ -148,6 +149,8 @@ class PortStatus:
         if self.product.broken:
             old = f"; its last snapshot is still served, {format_duration(self.age)} old" if self.age is not None else ""
             return f"broken: {self.product.broken}{old}"
+        if self.product.damaged:
+            return f"broken: {self.product.damaged}"
         if self.age is None:
             return f"never published, {self.note}" if self.note else "never built"
         return "; ".join(filter(None, (self.describe_freshness(), self.describe_confirmation(), self.note)))
@@ -229,15 +232,16 @@ def _with_readers(mesh: Mesh, status: PortStatus) -> PortStatus:
 
 
 def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
+    unusable = product.broken or product.damaged
     if port.rows is None or product.confirmed_at is None:
-        return PortStatus(product, port, PortState.BROKEN if product.broken else PortState.UNPUBLISHED)
+        return PortStatus(product, port, PortState.BROKEN if unusable else PortState.UNPUBLISHED)
     age, data_age = now - product.confirmed_at, None
     if product.delivered_at and not port.sla.latency_column:
         data_age = now - product.delivered_at
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest
-    return PortStatus(product, port, PortState.BROKEN if product.broken else _state(port.sla, age, data_age), data_age, age)
+    return PortStatus(product, port, PortState.BROKEN if unusable else _state(port.sla, age, data_age), data_age, age)
 
 
 def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> PortState:

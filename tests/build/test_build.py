@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -284,7 +286,7 @@ def test_an_unexpected_error_is_recorded_with_its_traceback(small: SmallMesh) ->
     outcome = small.build("shop", progress=Progress(step=full_disk))
     assert outcome.status == "failed"
     first, trace = outcome.message.splitlines()
-    assert first == "OSError: [Errno 28] No space left on device"
+    assert first == "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
     assert "No space left on device" in Path(trace.removeprefix("traceback: ")).read_text()
     assert small.store.current("shop") is None
     small.publish("shop")
@@ -399,7 +401,7 @@ def test_a_notebook_asks_its_pinned_inputs_in_sql(small: SmallMesh) -> None:
     refused = (
         "try:\n    x = %sql from shop.sales\nexcept KitError as error:\n    assert 'no declared input' in str(error), error"
     )
-    cells = [f"{FORECAST[0]}\nfrom kit.core.errors import KitError\n%load_ext kit", refused]
+    cells = [f"{FORECAST[0]}\nfrom kit.core import KitError\n%load_ext kit", refused]
     asked = "%%sql --out frame\nselect item, (amount * $factor)::double as amount from shop.totals order by item"
     small.notebook("plan", "forecast", [*cells, asked, FORECAST[3]], "factor: float = 2.0\n")
     version = small.publish("plan")
@@ -458,7 +460,7 @@ class Stop(BaseException):
     [
         (KeyError("amount"), "KeyError: 'amount'"),
         (duckdb.IOException("IO Error: no space"), "IOException: IO Error: no space"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "no memory is left; end other programs, or give this one more"),
         (Stop("in Rust"), "Stop: in Rust"),
         (SystemExit(0), "SystemExit: 0"),
     ],
@@ -496,4 +498,36 @@ def test_a_failure_whose_record_cannot_be_written_is_returned(small: SmallMesh, 
 
     monkeypatch.setattr(module.index, "update", fail)
     outcome = small.build("shop")
-    assert (outcome.status, outcome.message) == ("published", "\nand the record of the run could not be written: not JSON")
+    assert (outcome.status, outcome.message) == ("published", "the record of this run could not be written: not JSON")
+
+
+@pytest.mark.parametrize("change", ["cut", "flipped"])
+def test_a_damaged_snapshot_is_neither_up_to_date_nor_read_by_consumers(small: SmallMesh, change: str) -> None:
+    small.publish("shop")
+    small.publish("plan")
+    snapshot = small.store.current("shop")
+    assert snapshot
+    path = snapshot.paths("totals")[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content if change == "flipped" else content[:-1])
+    for name in ("shop", "plan"):
+        outcome = small.build(name)
+        assert (outcome.status, outcome.version) == ("failed", None)
+        assert outcome.message.startswith(f"snapshot {snapshot.version} of 'shop' is damaged: ")
+    assert small.build("shop", force=True).status == "published"
+    assert small.build("plan").status == "up to date"
+
+
+def test_a_build_whose_record_cannot_be_written_is_published(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Runs, "save", full)
+    outcome = small.build("shop")
+    assert (outcome.status, outcome.message) == (
+        "published",
+        "the record of this run could not be written: no space is left on the disk; free some, for instance with "
+        "`kit prune --keep 1`",
+    )

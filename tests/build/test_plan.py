@@ -166,7 +166,7 @@ def test_kit_run_plans_each_build_once(published: SmallMesh, monkeypatch: pytest
     small, planner = published, Planner(monkeypatch)
     products = small.mesh.products
     requests = {product.name: BuildRequest() for product in products}
-    outcomes = execute(small.config, small.mesh, products, requests, watch, lambda outcome: None)
+    outcomes = execute(small.config, small.mesh, products, requests, watch, lambda outcome: None, print)
     assert [(outcome.product, outcome.message) for outcome in outcomes] == [("shop", "not made"), ("plan", "not made")]
     assert planner.made == planner.plans
     assert [tuple(made.inputs.sources) for made in planner.made] == [("sales",), ()]
@@ -177,7 +177,13 @@ def test_a_run_of_one_range_of_partitions_plans_once(published: SmallMesh, monke
     small.partitioned_plan("tea", "cake", "pie")
     planner, product = Planner(monkeypatch), small.product("plan")
     execute(
-        small.config, small.mesh, [product], {"plan": BuildRequest(partitions=("cake", "tea"))}, watch, lambda outcome: None
+        small.config,
+        small.mesh,
+        [product],
+        {"plan": BuildRequest(partitions=("cake", "tea"))},
+        watch,
+        lambda outcome: None,
+        print,
     )
     assert planner.made == planner.plans
     assert [list(made.due) for made in planner.made] == [["tea", "cake"]]
@@ -197,7 +203,7 @@ def test_nothing_to_do_is_planned_once_and_made_never(small: SmallMesh, monkeypa
     small.publish("shop")
     planner = Planner(monkeypatch)
     (outcome,) = execute(
-        small.config, small.mesh, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None
+        small.config, small.mesh, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None, print
     )
     assert (outcome.status, len(planner.plans), planner.made) == ("up to date", 1, [])
 

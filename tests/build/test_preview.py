@@ -47,7 +47,12 @@ def test_a_model_that_is_a_table_sees_raw_data_as_every_model_does(small: SmallM
     file = small.domains / "shop/sources/sales.odcs.yaml"
     data = json.loads(file.read_text())
     data["schema"][0]["properties"][2] |= {"customProperties": aside, "logicalTypeOptions": {"maximum": 29}}
-    write(file, json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": 0.5}]}))
+    write(
+        file,
+        json.dumps(
+            {**data, "customProperties": [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": 0.5}]}
+        ),
+    )
     write(
         small.domains / "shop/models/kinds.sql",
         "{{ config(materialized='table') }} select distinct item, max(amount) as most from {{ source('raw', 'sales') }} "

@@ -77,8 +77,9 @@ def test_a_folder_that_cannot_be_written_is_one_message(
         main()
     folder = "domains/shop" if command == ["sync"] else "domains/shop/contracts"
     assert (end.value.code, capsys.readouterr().err) == (
-        1, f"error: {folder}: a file there cannot be read or written: Read-only file system\n",
-    )  # fmt: skip
+        1,
+        f"error: {folder}: the file system is read-only; make it writable, or set `storage` in [tool.kit] to another folder\n",
+    )
 
 
 def test_a_whole_working_day(small: SmallMesh) -> None:

@@ -98,28 +98,13 @@ def test_it_opens_the_tour_without_a_question_and_runs_it(lab_page: LabPage) -> 
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.parametrize("name", ["catalog", "01_explore_orders", "02_quality_and_lineage"])
-def test_every_other_notebook_runs_in_it_too(lab_page: LabPage, name: str) -> None:
-    expect(lab_page.page.get_by_role("heading", name="Start here")).to_be_visible()
-    lab_page.open(f"notebooks/{name}.ipynb")
-    lab_page.run_all()
-    prompts = lab_page.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt")
-    assert prompts.all_inner_texts() == [f"[{number}]:" for number in range(1, prompts.count() + 1)]
-    assert lab_page.elsewhere == set()
-    assert lab_page.complaints == []
-
-
-@pytest.mark.slow
-@needs_browser
 def test_the_launcher_begins_with_the_mesh(lab_page: LabPage) -> None:
     lab_page.command("launcher:create")
     section = lab_page.page.locator(".jp-Launcher-section").first
     expect(section.locator(".jp-Launcher-sectionTitle")).to_have_text("Data mesh")
     expect(section.locator(".jp-LauncherCard-label")).to_have_text(["Dagster", "Catalog", "New asset notebook"])
     section.get_by_text("Catalog").click()
-    expect(lab_page.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")).to_contain_text(
-        "orders.daily_sales", timeout=SECONDS
-    )
+    expect(lab_page.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")).to_contain_text("shop.sales", timeout=SECONDS)
     lab_page.command("kit:new-notebook")
     made = lab_page.lab.root / "notebooks" / "new_asset.ipynb"
     try:

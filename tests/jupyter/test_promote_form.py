@@ -101,7 +101,7 @@ def test_outside_of_jupyter_the_name_is_needed(small: SmallMesh, monkeypatch: py
 @pytest.mark.slow
 @needs_browser
 def test_a_notebook_in_jupyterlab_shows_what_its_promotion_would_change(lab_page: LabPage) -> None:
-    cells = ["import kit", "days = 7", "kit.read('orders.daily_sales').head(days)", "kit.promote()"]
+    cells = ["import kit", "days = 7", "kit.read('shop.totals').head(days)", "kit.promote()"]
     path = lab_page.lab.root / "notebooks/explore.ipynb"
     write(path, json.dumps(notebook(cells)))
     page = lab_page.page
@@ -110,13 +110,13 @@ def test_a_notebook_in_jupyterlab_shows_what_its_promotion_would_change(lab_page
         lab_page.open("notebooks/explore.ipynb")
         lab_page.run_all()
         form = page.locator(".kit-promote")
-        form.get_by_role("combobox").select_option("demand")
+        form.get_by_role("combobox").select_option("plan")
         form.get_by_role("button", name="Show the changes").click()
         expect(form).to_contain_text("Nothing was written yet.", timeout=SECONDS)
-        expect(form).to_contain_text("+kit.output(\"explore\", kit.read('orders.daily_sales').head(days))")
+        expect(form).to_contain_text("+kit.output(\"explore\", kit.read('shop.totals').head(days))")
         expect(form).to_contain_text("days: int = 7")
     finally:
         path.unlink()
-    assert not (lab_page.lab.root / "domains/demand/notebooks/explore.ipynb").exists()
+    assert not (lab_page.lab.root / "domains/plan/notebooks/explore.ipynb").exists()
     assert lab_page.elsewhere == set()
     assert lab_page.complaints == []

@@ -131,6 +131,27 @@ def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monk
     ]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        (
+            {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {"1": {"value": "ann@example.com"}}}}},
+            "holds the state of widgets, with the values they show; delete it before you commit: `nbstripout --keep-id`, "
+            "or save without it (Settings, Save Widget State Automatically)",
+        ),
+        (
+            {"papermill": {"parameters": {"mail": "ann@example.com"}, "input_path": "/home/ann/a.ipynb"}},
+            "holds the record of a run, with its parameters and paths; take the notebook it was executed from",
+        ),
+    ],
+)
+def test_what_programs_record_in_a_notebook_is_not_committed(tmp_path: Path, metadata: dict[str, Any], says: str) -> None:
+    path = given(tmp_path, "1")
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, "metadata": data["metadata"] | metadata}))
+    assert found(tmp_path, path) == [says]
+
+
 def test_the_commit_hook_strips_a_notebook_and_keeps_its_tags(tmp_path: Path) -> None:
     ((hook,),) = [repo["hooks"] for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]]
     clean = given(tmp_path, "a: int = 1", "kit.output('p', f)", tags=(("parameters",),))

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import kit
-from kit.core.errors import NotPublished, UnknownName
+from kit.core.errors import Damaged, NotPublished, UnknownName
 from kit.notebooks.reading import files
 from kit.storage import snapshot_lock
 from tests.support.small_mesh import SmallMesh
@@ -109,3 +109,23 @@ def test_a_domain_reads_by_hand_the_version_it_declares(mesh: SmallMesh, monkeyp
     assert kit.read("shop.totals").columns == kit.scan("shop.totals").collect_schema().names() == ["item", "amount"]
     monkeypatch.chdir(mesh.root)
     assert kit.read("shop.totals").columns == ["item", "value"]
+
+
+def test_damaged_files_are_named(mesh: SmallMesh) -> None:
+    version = mesh.publish("shop")
+    (path,) = (mesh.store.folder("shop") / version / "totals").glob("*.parquet")
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1  # in the footer, which polars reads
+    path.chmod(0o644)
+    path.write_bytes(content)
+    problem = f"^snapshot {version} of 'shop' is damaged: the content of totals/data.parquet has changed"
+    with pytest.raises(Damaged, match=problem):
+        kit.read("shop.totals", verify=True)
+    path.write_bytes(content[:-4])
+    for read in (kit.read, kit.scan):
+        with pytest.raises(Damaged, match=f"^snapshot {version} of 'shop' is damaged: "):
+            read("shop.totals")
+    path.write_bytes(b"\0" * len(content))
+    with pytest.raises(Damaged, match=problem):
+        kit.read("shop.totals")  # polars cannot read it
+    assert kit.read("shop.sales", verify=True).height == 30

@@ -215,7 +215,7 @@ def test_a_key_sets_rows_aside_when_all_its_columns_do(tmp_path: Path) -> None:
 def quarantining(small: SmallMesh, path: str, limit: float, name: str = "amount") -> None:
     file = small.domains / path
     data = json.loads(file.read_text())
-    data["customProperties"] = [{"property": "quarantineLimit", "value": limit}]
+    data["customProperties"] = [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": limit}]
     for item in data["schema"][0]["properties"]:
         if item["name"] == name:
             item["customProperties"] = [ASIDE]

@@ -66,7 +66,7 @@ def test_names_versions_folders_outside_and_errors_of_dbt_are_obstacles(kiosk: P
     replace(kiosk / "dbt_project.yml", "macro-paths: [macros]", "macro-paths: [macros, ../shared]")
     found = [str(item) for item in DbtOrigin(kiosk).read()]
     assert found == [
-        "theirs/dbt_project.yml:7: the folder ../shared is outside of the project; move it into the project",
+        "theirs/dbt_project.yml:1: macro-paths names '../shared', outside of the domain folder; keep the files in it",
         "theirs/dependencies.yml:2: reads another dbt project, finance, which a data product reads by its ports; "
         "declare its tables as sources",
     ]

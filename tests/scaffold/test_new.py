@@ -268,6 +268,9 @@ def test_a_source_is_added_with_a_staging_model_that_reads_it(mesh: SmallMesh) -
     product = mesh.product("tearoom")
     assert [source.name for source in product.sources] == ["tea_receipts", "visits"]
     assert [column.type for column in product.sources[1].contract.columns] == ["bigint", "varchar", "decimal(18,2)"]
+    # The team's own macros are found beside those of the kit.
+    write(product.folder / "macros/halved.sql", "{% macro halved(column) %}({{ column }} / 2)::decimal(18, 2){% endmacro %}\n")
+    mesh.replace("domains/tearoom/models/staging/stg_visits.sql", "        paid\n", "        {{ halved('paid') }} as paid\n")
     outcome = mesh.build("tearoom")
     assert outcome.status == "published", outcome.message
     said = [str(finding) for finding in check_mesh(mesh.context)]

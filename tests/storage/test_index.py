@@ -36,6 +36,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "version": version,
         "note": "",
         "broken": "",
+        "damaged": "",
         "set_aside": {},
         "rolled_back": "",
         "partitions": 0,

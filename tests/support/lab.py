@@ -1,5 +1,6 @@
-"""JupyterLab on the demo mesh in a real browser: `kit lab`, started once for all tests that use it."""
+"""JupyterLab on a small mesh in a real browser: `kit lab`, started once for all tests that use it."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kit.core.files import to_json
+from kit.sync.sync import sync
+from tests.support.files import write
+from tests.support.notebooks import notebook
 from tests.support.serving import serving
+from tests.support.small_mesh import SmallMesh
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 60_000  # milliseconds that a page on a busy machine may take
 needs_browser = pytest.mark.skipif(
     shutil.which("chromium") is None, reason="chromium is not installed (Debian: apt install chromium)"
@@ -56,16 +60,21 @@ def running_lab(root: Path, user: Path, **environment: str) -> Iterator[RunningL
 
 
 @pytest.fixture(scope="session")
-def lab(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """`kit lab` on a copy of the demo; a test that changes its files restores them."""
-    root = tmp_path_factory.mktemp("lab")
-    for name in ("pyproject.toml", "catalog.yaml"):
-        shutil.copy(ROOT / name, root)
-    for name in ("domains", "notebooks"):
-        shutil.copytree(ROOT / name, root / name)
-    (root / "kit").symlink_to(ROOT / "kit")
-    shutil.copytree(demo, root / ".mesh")
-    with running_lab(root, tmp_path_factory.mktemp("user") / "jupyter") as running:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """`kit lab` on a published mesh with a tour and a catalog; a test that changes its files restores them."""
+    small = SmallMesh(tmp_path_factory.mktemp("lab"))
+    small.replace("pyproject.toml", '"state"', '".mesh"')
+    path = small.domains / "plan/product.odps.yaml"
+    properties = [{"property": "schedule", "value": "0 6 * * *"}]
+    path.write_text(to_json(json.loads(path.read_text()) | {"tags": ["consumer-aligned"], "customProperties": properties}))
+    sync(small.context)
+    for name in ("shop", "plan"):
+        small.publish(name)
+    start = notebook(["import kit", "kit.open()", "kit.read('shop.sales')"])
+    start["cells"].insert(0, {"cell_type": "markdown", "id": "start", "metadata": {}, "source": "# Start here"})
+    write(small.root / "notebooks/00_start.ipynb", to_json(start))
+    write(small.root / "notebooks/catalog.ipynb", to_json(notebook(["import kit\n\nbrowser = kit.open().browse()\nbrowser"])))
+    with running_lab(small.root, tmp_path_factory.mktemp("user") / "jupyter") as running:
         yield running
 
 

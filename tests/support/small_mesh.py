@@ -107,7 +107,7 @@ class SmallMesh:
         frame = pl.DataFrame(rows).with_columns(pl.col("amount").cast(pl.Decimal(18, 2)))
         pointer = self.store.read_pointer(name)
         with self.store.build_lock(name):
-            staging = self.store.stage(name, [port])
+            staging = self.store.stage(name, "r", [port])
             frame.write_parquet(staging / port / "data.parquet")
             entry = {"rows": frame.height, "contract_version": "1.0.0", "newest": None, "checks": {"passed": 0, "warned": 0}}
             content = {"run_id": "r", "fingerprint": "f", "inputs": {}, "sources": {}, "checks": [], "ports": {port: entry}}

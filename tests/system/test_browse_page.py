@@ -15,9 +15,9 @@ from tests.support.lab import SECONDS, LabPage, needs_browser
 from tests.support.notebooks import notebook
 
 SAYS = {
-    "Overview": "What each department will sell", "Schema": "horizon_day", "Sample": "20 of 480 rows",
-    "Profile": "Counted over 480 of 480 rows", "Quality": "Last build", "Lineage": "Lineage of the whole port",
-    "History": "executed notebook", "Code": 'frame = kit.read("demand.predicted_sales")',
+    "Overview": "One row per forecast.", "Schema": "the amount", "Sample": "2 of 2 rows",
+    "Profile": "Counted over 2 of 2 rows", "Quality": "Last build", "Lineage": "Lineage of the whole port",
+    "History": "executed notebook", "Code": 'frame = kit.read("plan.forecast")',
 }  # fmt: skip
 
 
@@ -58,17 +58,16 @@ def says(page: Page) -> str:
 def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
     opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = run_first(opened, ["import kit\nbrowser = kit.open().browse()\nbrowser", "print(browser.selected.id)"])
-    assert says(page).startswith("5 data products; ports: 10 fresh.")
+    assert says(page).startswith("2 data products; ports: 3 fresh.")
     field, ports = page.locator(".kit-browse input"), page.locator(".kit-browse select")
     field.fill("sales zebra")
-    expect(page.get_by_text("0 of 10 ports", exact=True)).to_be_visible()
+    expect(page.get_by_text("0 of 3 ports", exact=True)).to_be_visible()
     expect(page.locator(".kit-pane:visible")).to_have_text("nothing matches 'sales zebra'; try fewer words, or parts of them")
-    field.fill("demand")
-    expect(page.get_by_text("2 of 10 ports", exact=True)).to_be_visible()
-    expect(ports.locator("option")).to_have_text(["demand.forecast_model", "demand.predicted_sales"])
+    field.fill("amount")
+    expect(page.get_by_text("3 of 3 ports", exact=True)).to_be_visible()
+    expect(ports.locator("option")).to_have_text(["plan.forecast", "shop.sales", "shop.totals"])
     field.press("Tab")
-    for _ in range(2):
-        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
     assert list(SAYS) == list(TABS)
     for tab, text in SAYS.items():
         page.get_by_role("tab", name=tab, exact=True).click()
@@ -76,20 +75,20 @@ def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
 
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("() => navigator.clipboard.readText()") == 'import kit\n\nframe = kit.read("demand.predicted_sales")'
+    assert page.evaluate("() => navigator.clipboard.readText()") == 'import kit\n\nframe = kit.read("plan.forecast")'
     page.get_by_role("button", name="Insert below").first.click()
-    expect(opened.cell(1)).to_contain_text('frame = kit.read("demand.predicted_sales")')
+    expect(opened.cell(1)).to_contain_text('frame = kit.read("plan.forecast")')
     opened.cell(2).locator(".jp-InputPrompt").click()
     opened.command("notebook:run-cell")
-    expect(opened.cell(2).locator(".jp-OutputArea-output")).to_have_text("demand.predicted_sales")
+    expect(opened.cell(2).locator(".jp-OutputArea-output")).to_have_text("plan.forecast")
 
     page.get_by_role("tab", name="Lineage").click()
-    page.get_by_role("button", name="horizon_day").click()
-    expect(page.get_by_alt_text("Lineage of demand.predicted_sales.horizon_day")).to_be_visible()
+    page.get_by_role("button", name="amount").click()
+    expect(page.get_by_alt_text("Lineage of plan.forecast.amount")).to_be_visible()
     page.get_by_role("tab", name="History").click()
     page.get_by_role("button", name="executed notebook").click()
     frame = page.frame_locator(".kit-pane:visible iframe")
-    expect(frame.get_by_text("horizon: int = 30").first).to_be_visible()
+    expect(frame.get_by_text("factor: float = 2.0").first).to_be_visible()
 
 
 @pytest.mark.slow
@@ -107,7 +106,7 @@ def test_a_thousand_products_are_listed_and_filtered(opened: LabPage) -> None:
 @needs_browser
 def test_run_elsewhere_and_not_trusted_a_notebook_shows_tables_and_pictures(opened: LabPage) -> None:
     root = opened.lab.root
-    cells = ["import kit\ncat = kit.open()\ncat", "cat.lineage()", 'cat.quality("orders.daily_sales")', "cat.browse()"]
+    cells = ["import kit\ncat = kit.open()\ncat", "cat.lineage()", 'cat.quality("shop.sales")', "cat.browse()"]
     executed = nbformat.from_dict(notebook(cells))  # type: ignore[no-untyped-call]
     given = {**os.environ, "KIT_ROOT": str(root), "KIT_STORAGE": str(root / ".mesh")}
     NotebookClient(executed, timeout=120, kernel_name="python3", store_widget_state=False).execute(env=given)
@@ -117,9 +116,9 @@ def test_run_elsewhere_and_not_trusted_a_notebook_shows_tables_and_pictures(open
         opened.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].some(cell => cell.trusted)")
         is False
     )
-    expect(opened.cell(0).get_by_role("cell", name="Ruth Calder").first).to_be_visible()
+    expect(opened.cell(0).get_by_role("cell", name="shop owner").first).to_be_visible()
     for number in (1, 2):
         picture = opened.cell(number).locator(".jp-OutputArea-output img")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") > 300
-    expect(opened.cell(3).get_by_role("cell", name="Ruth Calder").first).to_be_visible()
+    expect(opened.cell(3).get_by_role("cell", name="shop owner").first).to_be_visible()

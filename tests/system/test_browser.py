@@ -13,16 +13,13 @@ from tests.support.lab import SECONDS, LabPage, RunningLab, needs_browser
 
 pytestmark = [pytest.mark.slow, needs_browser]
 
-PATH_TO_PREDICTION = [
-    "products/raw/products", "products/stg_products", "products/products", "orders/raw/transactions",
-    "orders/stg_transactions", "orders/order_lines", "orders/daily_sales", "demand/forecast_model", "demand/predicted_sales",
-]  # fmt: skip
+PATH_TO_FORECAST = ["shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"]
 
 
 @pytest.fixture(scope="module")
 def dagster(lab: RunningLab) -> str:
-    """The address of Dagster below that of JupyterLab; `demand` was built once more, so that its notebooks lie in the mesh."""
-    subprocess.run([sys.executable, "-m", "kit", "run", "demand", "--force"], cwd=lab.root, check=True, timeout=300)
+    """The address of Dagster below that of JupyterLab; `plan` was built once more, with Dagster."""
+    subprocess.run([sys.executable, "-m", "kit", "run", "plan", "--force"], cwd=lab.root, check=True, timeout=300)
     return f"{lab.home}dagster"
 
 
@@ -41,10 +38,10 @@ def test_it_opens_in_a_tab_and_stays_where_it_was_when_the_page_is_loaded_again(
     lab_page.page.locator(".jp-LauncherCard", has_text="Dagster").click()
     frame = lab_page.page.frame_locator("#kit-dagster iframe")
     expect(frame.get_by_text("Dagster is starting …")).to_be_visible(timeout=SECONDS)
-    for domain in ("customers", "products", "orders", "marketing", "demand"):
+    for domain in ("shop", "plan"):
         expect(graph_nodes(frame).filter(has_text=domain).first).to_be_visible(timeout=SECONDS)
-    lab_page.command("kit:dagster", path="assets/demand/predicted_sales")
-    owner = frame.get_by_text("nadia.berg@example.com").first
+    lab_page.command("kit:dagster", path="assets/plan/forecast")
+    owner = frame.get_by_text("o@example.com").first
     expect(owner).to_be_visible(timeout=SECONDS)
     sockets.clear()
     lab_page.page.reload()
@@ -54,16 +51,16 @@ def test_it_opens_in_a_tab_and_stays_where_it_was_when_the_page_is_loaded_again(
     assert lab_page.complaints == []
 
 
-def test_the_graph_shows_five_domains_and_the_way_from_raw_data_to_the_prediction(dagster: str, logged_in: LabPage) -> None:
+def test_the_graph_shows_domains_and_the_way_from_raw_data_to_a_forecast(dagster: str, logged_in: LabPage) -> None:
     page = logged_in.page
     page.goto(f"{dagster}/asset-groups")
-    for domain in ("customers", "products", "orders", "marketing", "demand"):
+    for domain in ("shop", "plan"):
         expect(graph_nodes(page).filter(has_text=domain).first).to_be_visible(timeout=SECONDS)
-    page.goto(f"{dagster}/assets/demand/predicted_sales?view=lineage&lineageScope=upstream&lineageDepth=10")
-    for asset in PATH_TO_PREDICTION:
+    page.goto(f"{dagster}/assets/plan/forecast?view=lineage&lineageScope=upstream&lineageDepth=10")
+    for asset in PATH_TO_FORECAST:
         name = asset.rpartition("/")[2]
         expect(graph_nodes(page).filter(has_text=name).first).to_be_visible(timeout=SECONDS)
-    for domain in ("orders", "products", "demand"):
+    for domain in ("shop", "plan"):
         shows(page, domain)
     assert logged_in.elsewhere == set()
     assert logged_in.complaints == []
@@ -71,19 +68,19 @@ def test_the_graph_shows_five_domains_and_the_way_from_raw_data_to_the_predictio
 
 def test_an_asset_shows_owner_columns_checks_and_its_executed_notebook(dagster: str, logged_in: LabPage) -> None:
     page = logged_in.page
-    page.goto(f"{dagster}/assets/demand/predicted_sales")
-    for text in ("nadia.berg@example.com", "The predicted business day.", "At 06:00 AM UTC", "consumer-aligned", "480"):
+    page.goto(f"{dagster}/assets/plan/forecast")
+    for text in ("o@example.com", "the item", "At 06:00 AM UTC", "consumer-aligned", "One row per forecast."):
         shows(page, text)
-    page.goto(f"{dagster}/assets/demand/predicted_sales?view=checks")
-    shows(page, "Checks (28)")
-    expect(page.get_by_text("Succeeded", exact=True).nth(20)).to_be_visible(timeout=SECONDS)  # the list draws what fits
-    page.goto(f"{dagster}/assets/demand/predicted_sales")
+    page.goto(f"{dagster}/assets/plan/forecast?view=checks")
+    shows(page, "Checks (6)")
+    expect(page.get_by_text("Succeeded", exact=True).nth(5)).to_be_visible(timeout=SECONDS)
+    page.goto(f"{dagster}/assets/plan/forecast")
     link = page.get_by_role("link", name="notebook?path=").first
     address = link.get_attribute("href", timeout=SECONDS)
     assert logged_in.complaints == []
     page.goto(f"{logged_in.lab.home}{address.removeprefix('/')}")
-    shows(page, "predicted_sales")
-    expect(page.get_by_text("horizon: int = 30").first).to_be_visible()
+    shows(page, "plan.forecast")
+    expect(page.get_by_text("factor: float = 2.0").first).to_be_visible()
     # Nothing in the page wants to run, or to be fetched.
     assert logged_in.complaints == []
     assert logged_in.elsewhere == set()

@@ -18,7 +18,7 @@ TOKEN = "hunter2/hunter2'ä"
 SECRET = b"hunter2"
 CARD = b"ZZ47"
 INGEST = """
-import base64, logging, os, subprocess, sys, warnings
+import base64, logging, os, sys, warnings
 token = os.environ["MY_TOKEN"]
 def sales():
     print(token, repr(token), base64.b64encode(token.encode()).decode())
@@ -26,8 +26,7 @@ def sales():
     warnings.warn(token)
     sys.stdout.write(token[:9])
     sys.stdout.flush()
-    os.write(1, token[9:].encode())
-    subprocess.run(["echo", token])
+    sys.stdout.write(token[9:])
     return "../../feed/sales.csv"
 """
 TEMPLATE = """{{ config(materialized="view") }}
@@ -39,7 +38,7 @@ QUERY = """{{ config(materialized="table") }}
 select '{{ cards | join(" ") }}' as cards
 """
 ALIASED = "{{ config(severity='warn') }} select card as item, card as sale_id from {{ ref('sales') }}"
-CELLS = ["import os, sys\nprint(os.environ['MY_TOKEN'])\nsys.__stderr__.write(os.environ['MY_TOKEN'])", *FORECAST]
+CELLS = ["import os\nprint(os.environ['MY_TOKEN'])", *FORECAST]
 
 
 def found(small: SmallMesh, text: bytes) -> list[str]:

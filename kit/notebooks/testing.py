@@ -1,6 +1,6 @@
-"""All tests of a repository: those of the kit in `tests/`, those of its domains, and its notebooks under nbval.
+"""A pytest plugin for the tests of a mesh: its published ports as fixtures, its notebooks under nbval.
 
-Nothing here knows which domains there are: tests of one domain lie in its folder, `domains/<product>/tests/test_*.py`.
+`addopts` in pyproject.toml loads it. Tests of one domain lie in its folder, `domains/<product>/tests/test_*.py`.
 """
 
 import json
@@ -10,14 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kit.core import lock
+from kit.core import guarded, lock
 from kit.storage import Store
 
-ROOT = Path(__file__).parent
-SANITIZE = ROOT / "tests" / "nbval.cfg"
+SANITIZE = Path(__file__).with_name("nbval.cfg")
 """What nbval replaces before it compares outputs: values that are others in every run."""
 
 _FIRST_RUN = pytest.StashKey[tuple[Path, "subprocess.CompletedProcess[str]"]]()
@@ -64,8 +64,8 @@ def _first_run(config: pytest.Config) -> "tuple[Path, subprocess.CompletedProces
         with lock(folder / ".lock", wait=True):
             if not result.exists():
                 given = {"KIT_MASK_KEY": "a key for tests only", **os.environ, "KIT_STORAGE": str(storage)}
-                command = [sys.executable, "-m", "kit", "run", "--json"]
-                done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+                command = guarded([sys.executable, "-m", "kit", "run", "--json"])
+                done = subprocess.run(command, cwd=config.rootpath, env=given, capture_output=True, text=True, check=False)
                 result.write_text(json.dumps(vars(done)))
         config.stash[_FIRST_RUN] = storage, subprocess.CompletedProcess(**json.loads(result.read_text()))
     return config.stash[_FIRST_RUN]
@@ -77,7 +77,7 @@ def _published(config: pytest.Config) -> Path:
         storage = _temporary(config) / "published"
         shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
         for folder in (storage / "products").glob("*"):
-            Store(storage).repair_catalogs(folder.name)
+            Store(storage).repair_catalog(folder.name)
         config.stash[_PUBLISHED] = storage
     return config.stash[_PUBLISHED]
 
@@ -91,14 +91,24 @@ def _temporary(config: pytest.Config) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Give nbval the kernel of this environment and what it replaces before it compares."""
     option = config.option
     if getattr(option, "nbval", False) or getattr(option, "nbval_lax", False):
         option.nbval_current_env = option.nbval_current_env or option.nbval_kernel_name is None
         option.nbval_sanitize_with = option.nbval_sanitize_with or str(SANITIZE)
+        from nbval.kernel import RunningKernel
+
+        RunningKernel.execute_cell_input = _execute_with_history
+
+
+def _execute_with_history(kernel: Any, source: str, allow_stdin: bool | None = None) -> str:
+    """As nbval does, and as by hand: without history IPython shows the value of a cell that ends in a semicolon."""
+    return kernel.kc.execute(source, allow_stdin=allow_stdin, stop_on_error=False)  # type: ignore[no-any-return]
 
 
 @pytest.hookimpl(tryfirst=True)  # before the selection by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark notebooks as slow."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
@@ -112,5 +122,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Restore the environment after the last cell."""
     if _ENVIRONMENT in item.stash:
         item.stash[_ENVIRONMENT].undo()
