@@ -26,6 +26,7 @@ COMMANDS = [
     "prune",
     "read",
     "doctor",
+    "verify",
     "report",
     "sync",
     "diff",
@@ -146,6 +147,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     assert pruned.stdout.splitlines() == [
         f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
         "plan: 1 snapshot deleted",
+        "3 runs of Dagster deleted",
     ]
 
 

@@ -166,12 +166,6 @@ def test_a_project_that_dbt_cannot_parse_is_refused(bench: Bench) -> None:
     assert bench.error().startswith("'shop': dbt could not run the project: Compilation Error")
 
 
-def test_a_model_in_python_is_refused_before_dbt_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbt.cli.main.dbtRunner", None)
-    bench.write("models/marts/extra.py", "")
-    assert "models/marts/extra.py: a model in Python could read anything" in bench.error()
-
-
 def test_nothing_is_left_open_after_a_build(bench: Bench) -> None:
     before = dict(os.environ)
     bench.transform()
