@@ -9,8 +9,9 @@ import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
+from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption
+from kit.cli.options import JsonOption, JunitOption
 from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
@@ -18,13 +19,15 @@ app = typer.Typer()
 
 
 @app.command()
-def check(as_json: JsonOption = False) -> None:
+def check(as_json: JsonOption = False, junit_file: JunitOption = None) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     from kit.governance import check_mesh, scores
 
     context = Context.load()
     mesh = context.mesh
     findings = check_mesh(context)
+    if junit_file:
+        junit.write(junit_file, "kit check", junit.check_cases(mesh, findings))
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})

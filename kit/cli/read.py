@@ -11,6 +11,7 @@ from kit.cli.console import console
 from kit.cli.json_rows import json_rows
 from kit.cli.options import VERSIONS, JsonOption, PortArgument
 from kit.core import Config, KitError, counted, database, short
+from kit.jupyter.sql_errors import explain
 from kit.mesh import Context
 from kit.notebooks import open_port
 from kit.storage import Pointer, Snapshot, Store, outdated_inputs, outdated_partitions, statuses
@@ -46,16 +47,20 @@ def read(
     with open_port(Context.load(), port, version) as snapshot, database.connect() as connection:
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
         database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+        columns = database.column_types(connection, name)
+        connection.execute("set errors_as_json = true")
+        query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
         try:
-            query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
             if as_json:
                 terminal.print_json_rows(json_rows(connection, query, limit))
                 return
             limit = limit or 20
             relation = connection.sql(f"select * from (\n{query}\n)")
             rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
-        except (duckdb.Error, AttributeError) as error:
-            raise KitError(f"the query failed: {error}") from None
+        except duckdb.Error as error:
+            unknown = f"it reads no table but {names[0]}, as in: select * from {names[0]}; there is no '{{}}'"
+            explained = explain(str(error), f"select * from (\n{query}\n)", None, columns, unknown.format)
+            raise KitError(f"the query failed: {explained}") from None
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
@@ -100,7 +105,9 @@ def _published(config: Config, snapshot: Snapshot, port: str, pointer: Pointer |
         "commit": snapshot.manifest["git_commit"],
         "inputs": {name: pin["version"] for name, pin in snapshot.manifest["inputs"].items()},
         "outdated_partitions": list(outdated_partitions(config, snapshot)) if current else [],
-        "outdated_inputs": list(outdated_inputs(config, snapshot)) if current and not snapshot.manifest.get("partitions") else [],
+        "outdated_inputs": list(outdated_inputs(config, snapshot))
+        if current and not snapshot.manifest.get("partitions")
+        else [],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from kit.dbt.refusals import refusals
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def transform(
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
     failed = [node for node in nodes if node.status == "error"]
     if failed:
-        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in failed)
-        raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes\n{details}")
+        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_reason(node.message))}" for node in failed)
+        raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes: {details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
@@ -164,6 +166,11 @@ def tested_table(test: Any) -> str:
 
 def _text(error: object) -> str:
     return " ".join(str(error or "").split())
+
+
+def _reason(message: object) -> str:
+    """Return what dbt says about a node without the name of the node and the class of the error."""
+    return _CLASS.sub("", _text(message))
 
 
 @contextmanager

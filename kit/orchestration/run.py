@@ -12,6 +12,7 @@ from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
 from kit.storage import index
 
+_BROKEN = "broken"
 _HEADER = ("product", "result", "snapshot", "seconds", "message")
 
 
@@ -50,8 +51,8 @@ class RunResult:
         return not self.failed and not self.broken
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The outcomes as JSON values."""
-        return [
+        """The outcomes as JSON values, then the domains that cannot be read, with the status `broken`."""
+        outcomes: list[dict[str, Any]] = [
             {
                 "product": outcome.product,
                 "status": outcome.status,
@@ -61,6 +62,11 @@ class RunResult:
                 "checks": [check.to_json() for check in outcome.checks],
             }
             for outcome in self.outcomes
+        ]
+        none: dict[str, Any] = {"version": None, "seconds": 0.0}
+        return outcomes + [
+            {"product": item.name, "status": _BROKEN, **none, "message": str(item.finding), "checks": []}
+            for item in self.broken
         ]
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -80,7 +86,7 @@ class RunResult:
         return [
             (item.product, item.status, item.version or "", f"{item.seconds:.1f}", item.message.partition("\n")[0])
             for item in self.outcomes
-        ]
+        ] + [(item.name, _BROKEN, "", "0.0", str(item.finding).partition("\n")[0]) for item in self.broken]
 
 
 def run(

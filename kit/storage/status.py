@@ -21,8 +21,8 @@ _LISTED = 5
 class PortState(StrEnum):
     """Whether a port can be relied on.
 
-    `STALE`: the data is older than the contract's latency. `OUTDATED`: it, or partitions of it, were made from older inputs than
-    there are now. `LATE`: the last build is longer ago than its frequency.
+    `STALE`: the data is older than the contract's latency. `OUTDATED`: it, or partitions of it, were made from older inputs
+    than there are now. `LATE`: the last build is longer ago than its frequency.
     """
 
     FRESH = "fresh"

@@ -10,6 +10,7 @@ from kit.build.build import build, check_due
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.storage.runs import Runs
+from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
@@ -167,10 +168,9 @@ def test_a_model_that_fails_names_its_file(small: SmallMesh) -> None:
     small.replace("domains/shop/models/marts/sales.sql", "order by", "where nonsense > 1 order by")
     outcome = small.build("shop")
     assert outcome.status == "failed"
-    first, second = outcome.message.splitlines()
-    assert first == "'shop': dbt failed at 1 of 4 nodes"
-    assert second.startswith("models/marts/sales.sql: Runtime Error in model sales (models/marts/sales.sql) Binder Error: ")
-    assert '"nonsense" not found' in second
+    reason = "'shop': dbt failed at 1 of 4 nodes: models/marts/sales.sql: Referenced column \"nonsense\" not found"
+    assert outcome.message.startswith(reason)
+    assert ProductSummary.from_product(small.config, small.product("shop")).note.startswith(f"last build failed: {reason}")
 
 
 def test_a_dbt_project_that_cannot_be_parsed_is_said(small: SmallMesh) -> None:
