@@ -17,6 +17,7 @@ from kit.dbt.refusals import refusals
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
 
@@ -169,8 +170,20 @@ def _text(error: object) -> str:
 
 
 def _reason(message: object) -> str:
-    """Return what dbt says about a node without the name of the node and the class of the error."""
-    return _CLASS.sub("", _text(message))
+    """Return what dbt says about a node, without the name of the node and the class of the error."""
+    text = _CLASS.sub("", _text(message))
+    if differing := _MISMATCH.findall(text):  # a table in the message of dbt's enforced contracts
+        return "; ".join(_mismatch(*row) for row in differing)
+    return text
+
+
+def _mismatch(column: str, made: str, promised: str, reason: str) -> str:
+    if reason == "missing in definition":
+        return f"the column '{column}' is missing"
+    if reason == "missing in contract":
+        return f"the column '{column}' is not in the contract"
+    kind = promised.lower()
+    return f"the column '{column}' is {made.lower()}, the contract says {kind}; cast it: ({column})::{kind}"
 
 
 @contextmanager
