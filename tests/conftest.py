@@ -82,5 +82,5 @@ def demo(first_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_fact
     storage = tmp_path_factory.mktemp("demo") / "storage"
     shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
     for folder in (storage / "products").iterdir():
-        Store(storage).repair_catalogs(folder.name)
+        Store(storage).repair_catalog(folder.name)
     return storage

@@ -9,7 +9,7 @@ from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.plan import BuildPlan, BuildRequest
-from kit.build.preview import preview_model, preview_notebook
+from kit.build.preview import PreviewedModel, preview_model, preview_models, preview_notebook, preview_tests
 from kit.build.progress import Progress
 from kit.build.published_checks import published_checks
 from kit.build.redaction import HIDDEN, personal, redact
@@ -22,6 +22,7 @@ __all__ = [
     "BuildRequest",
     "ExpectedCheck",
     "Outcome",
+    "PreviewedModel",
     "Progress",
     "Trial",
     "build",
@@ -33,7 +34,9 @@ __all__ = [
     "masked_with_other_key",
     "personal",
     "preview_model",
+    "preview_models",
     "preview_notebook",
+    "preview_tests",
     "published_checks",
     "redact",
     "refused",

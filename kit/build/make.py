@@ -2,6 +2,7 @@
 
 from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
 from kit.build.partition_files import carry_over, partition_file, stray_rows
+from kit.build.places import notebook_places
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace, in_partition
 from kit.contracts import quarantine_table
@@ -26,7 +27,8 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
     workspace.progress.step("staging ready")
     workspace.add_inputs(plan.inputs.pins)
     keys: list[str | None] = list(plan.due) if product.partitions else [None]
-    with KernelPool([_notebook_run(workspace, port, key) for key in keys for port in notebook_order(product)]) as kernels:
+    runs = [_notebook_run(workspace, product, port, key) for key in keys for port in notebook_order(product)]
+    with KernelPool(runs) as kernels:
         workspace.add_sources(product, plan.inputs.sources, last=plan.current)
         for key in keys:
             parameters = with_partition(product, plan.inputs.parameters, key) if key else plan.inputs.parameters
@@ -63,7 +65,7 @@ def _run_notebook(
     workspace: Workspace, product: DataProduct, port: OutputPort, parameters: Parameters, key: str | None, kernels: KernelPool
 ) -> None:
     """Make the port of a notebook, or one partition of it."""
-    run = _notebook_run(workspace, port, key)
+    run = _notebook_run(workspace, product, port, key)
     workspace.notebooks[run.name] = str(run.executed)
     # Executed copies are kept and open to everybody; their output may contain values that the product masks.
     output_mb = 0 if any(port.contract.masked_columns for port in product.ports) else workspace.config.notebook_output_mb
@@ -78,8 +80,15 @@ def _run_notebook(
     workspace.check_rows_set_aside(port, key)
 
 
-def _notebook_run(workspace: Workspace, port: OutputPort, key: str | None) -> NotebookRun:
+def _notebook_run(workspace: Workspace, product: DataProduct, port: OutputPort, key: str | None) -> NotebookRun:
     """The execution of a port's notebook for one partition."""
     assert port.notebook is not None
     name, staged = f"{port.name}.{key}" if key else port.name, workspace.staging / port.name / partition_file(key)
-    return NotebookRun(port.notebook, port.name, name, workspace.folder, staged, port.contract.path)
+    own = [workspace.staging / item.port.partition(".")[2] for item in port.reads if item.product == product.name]
+    cut = product.partitions.inputs if product.partitions and key else {}
+    pinned = [file for item in port.reads if item.name not in cut for file in workspace.tables.get(item.name, ())]
+    if cut:
+        own.append(workspace.rows_folder(key))
+        own[-1].mkdir(parents=True, exist_ok=True)
+    places = notebook_places(workspace.config, product.name, product.folder, [*own, *pinned])
+    return NotebookRun(port.notebook, port.name, name, workspace.folder, staged, places, port.contract.path)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kit.contracts import Finding
 from kit.core import Config, KitError, NotebookError, Secrets
-from kit.mesh import DataProduct, OutputPort, Parameter, check_parameters, parameters
+from kit.mesh import DataProduct, OutputPort, Parameter, check_parameters, parameters, refuse_secrets
 
 Parameters = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def assign_parameters(config: Config, product: DataProduct, given: Parameters) -
     """
     if not given:
         return {}
-    _refuse_secrets(product, given, Secrets.from_environment(config))
+    refuse_secrets(f"'{product.name}'", given, Secrets.from_environment(config))
     declared = declared_parameters(product)
     for name in given:
         if not any(name in known for known in declared.values()):
@@ -49,16 +49,6 @@ def assign_parameters(config: Config, product: DataProduct, given: Parameters) -
             values = check_parameters(port.notebook, known, {name: given[name] for name in given if name in known})
             assigned[port.name] = {name: value for name, value in values.items() if value != known[name].default}
     return {port_name: values for port_name, values in assigned.items() if values}
-
-
-def _refuse_secrets(product: DataProduct, given: Parameters, secrets: Secrets) -> None:
-    """Parameters are written into records, fingerprints and executed copies."""
-    for name, value in given.items():
-        if secret := secrets.found_in(value):
-            raise NotebookError(
-                f"the parameter '{name}' of '{product.name}' holds the secret {secret}, and parameters are recorded; "
-                f"leave it out and write os.environ['{secret}'] in the notebook"
-            )
 
 
 def check_partition_parameters(product: DataProduct) -> Iterator[Finding]:

@@ -18,5 +18,5 @@ def product_lock(config: Config, product: DataProduct, *, wait: bool = False) ->
     """
     store = Store(config.storage)
     with store.build_lock(product.name, wait=wait), mask_key_hidden(), ExitStack() as held:
-        store.repair_catalogs(product.name)
+        store.repair_catalog(product.name)
         yield held

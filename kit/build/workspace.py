@@ -12,10 +12,10 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import redact
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import AuditFailed, Config, NotebookError, Secrets, counted, database
+from kit.core import AuditFailed, Config, Secrets, counted, database
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
-from kit.notebooks import KernelPool, NotebookLimits, NotebookRun, execute
+from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
 from kit.quality import AuditTarget, audit_targets, check_tables, quarantine
 from kit.storage import Pin, Snapshot, partition_key
 
@@ -94,7 +94,7 @@ class Workspace:
         whole = {name: self.tables[name] for name in columns}
         for name, column in columns.items():
             assert partitions is not None
-            file = self.folder / _INPUTS / str(key) / f"{name}.parquet"
+            file = self.rows_folder(key) / f"{name}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             rows = f"{partition_key(column, daily=partitions.start is not None)} = {database.literal(key)}"
             files = whole[name]
@@ -108,12 +108,16 @@ class Workspace:
             yield
         finally:
             self.tables |= whole
-            shutil.rmtree(self.folder / _INPUTS, ignore_errors=True)
+            shutil.rmtree(self.rows_folder(key), ignore_errors=True)
+
+    def rows_folder(self, key: str | None) -> Path:
+        """The folder for the rows of one partition."""
+        return self.folder / _INPUTS / str(key)
 
     # Making tables
 
-    def transform(self, product: DataProduct, key: str | None = None, only: str = "") -> "TransformResult":
-        """Run the dbt project over all tables, or the model `only` and what it reads; raises `TransformError`.
+    def transform(self, product: DataProduct, key: str | None = None, only: Sequence[str] = ()) -> "TransformResult":
+        """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """
@@ -147,8 +151,7 @@ class Workspace:
         run.write(self.run_id, self.product, inputs)
         limits = NotebookLimits(self.config.cell_timeout_seconds, output_mb)
         execute(run, parameters, limits, kernels, Secrets.from_environment(self.config))
-        if not run.staged.is_file():
-            raise NotebookError(f'ended without kit.output("{run.port}", frame)', run.notebook)
+        run.take()
 
     def add_port(self, port: OutputPort, key: str | None = None) -> bool:
         """Make a staged port readable under its short and its full name; False when nothing was staged."""
@@ -233,7 +236,7 @@ class Workspace:
 
     def discard(self) -> None:
         """Delete all tables that were made; compiled SQL and executed notebooks stay."""
-        for folder in (self.staging, self.folder / RAW):
+        for folder in (self.staging, self.folder / RAW, self.folder / _INPUTS, self.folder / MADE):
             shutil.rmtree(folder, ignore_errors=True)
         self.database.unlink(missing_ok=True)
 

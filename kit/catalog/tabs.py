@@ -11,7 +11,7 @@ from kit.contracts import Contract
 from kit.core import database
 from kit.drawing import Html, markup
 from kit.mesh import Context, Mesh
-from kit.storage import Store, intake
+from kit.storage import CATALOG, Store, read_current
 
 
 def render_overview(view: PortView) -> Html:
@@ -86,15 +86,17 @@ def render_lineage(view: PortView) -> Html:
 
 
 def render_code(view: PortView) -> Html:
-    """Return code that reads the port, for each library; it runs unchanged in a notebook of the mesh."""
+    """Return code that reads the port, for each library: Python that runs in a notebook of the mesh, and SQL."""
     name = view.entry.id
     product, _, port = name.partition(".")
-    catalog = (Store(view.config.storage).folder(product) / intake.LOCAL).resolve()
+    folder = Store(view.config.storage).folder(product).resolve()
+    catalog = folder / CATALOG
     examples = {
         "polars": f'import kit\n\nframe = kit.read("{name}")',
         "polars, lazily": f'import kit\n\nframe = kit.scan("{name}")',
         "DuckDB": f'import kit\n\nrelation = kit.open().to_duckdb("{name}")\nrelation.limit(10)',
         "pandas": f'import kit\n\nframe = kit.open().to_pandas("{name}")',
         "Intake, without the kit": f'import intake\n\nframe = intake.open_catalog("{catalog}")["{port}"].read().collect()',
+        "SQL of DuckDB, without the kit": read_current(str(folder), port),
     }
     return markup.joined(part for title, text in examples.items() for part in (markup.heading(title), markup.code(text)))

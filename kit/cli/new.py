@@ -1,6 +1,8 @@
 """`kit new`: makes a data product, a port or a notebook that runs at once."""
 
 import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +21,12 @@ app = typer.Typer()
 
 @app.command()
 def new(
-    what: Annotated[str | None, typer.Argument(metavar="NAME | port | notebook", help="A new product, or what to add.")] = None,
-    target: Annotated[str | None, typer.Argument(metavar="PRODUCT.PORT", help="The new port, after port or notebook.")] = None,
+    what: Annotated[
+        str | None, typer.Argument(metavar="NAME | port | notebook | source", help="A new product, or what to add.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Argument(metavar="PRODUCT.PORT", help="What is new, after port, notebook or source.")
+    ] = None,
     origin: Annotated[
         str | None,
         typer.Option(
@@ -38,22 +44,43 @@ def new(
     domain: Annotated[
         str | None, typer.Option("--domain", help="The business domain of a product; by default its name.")
     ] = None,
-    port: Annotated[str | None, typer.Option("--port", help="Name of the port of a new product.")] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option("--port", help="Name of the port of a new product; with --from-dbt a model that becomes one, repeatable."),
+    ] = None,
+    from_dbt: Annotated[
+        Path | None, typer.Option("--from-dbt", metavar="FOLDER", help="An existing dbt project that a new product takes over.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="SOURCE=FILE", help="The data of a source of that project, or its port. Repeatable."),
+    ] = None,
     csv: Annotated[
         list[str] | None,
         typer.Option("--csv", metavar="KEY=VALUE", help="How a CSV file is written, such as encoding=latin-1. Repeatable."),
     ] = None,
 ) -> None:
-    """Make a data product, or add a port or notebook to one, that runs at once. A terminal asks for missing arguments.
+    """Make a data product, or add a port, notebook or source to one, that runs at once. A terminal asks for missing arguments.
 
     Without a terminal a missing argument is an error. No file is overwritten.
     """
-    details = {"owner": owner, "domain": domain, "port": port}
+    details = _Details(owner, domain, tuple(port or ()), from_dbt, tuple(source or ()))
     try:
         _print(_make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details))
     except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
+
+
+@dataclass(frozen=True)
+class _Details:
+    """What only a new product takes."""
+
+    owner: str | None
+    domain: str | None
+    port: tuple[str, ...]
+    from_dbt: Path | None
+    source: tuple[str, ...]
 
 
 def _make(
@@ -63,7 +90,7 @@ def _make(
     origin: str | None,
     reads: tuple[str, ...],
     csv: tuple[str, ...],
-    details: dict[str, str | None],
+    details: "_Details",
 ) -> "Scaffolded":
     from kit.scaffold import new as scaffold
 
@@ -76,10 +103,11 @@ def _make(
     usage = "say what to make: kit new NAME, or kit new port PRODUCT.PORT"
     what = what or ask("Name of the data product", usage, check_name)
     if what in scaffold.COMMANDS:
+        kind = "SOURCE" if what == "source" else "PORT"
         if target is None:
-            raise KitError(f"'kit new {what}' takes the new port; write kit new {what} PRODUCT.PORT")
-        if unused := [name for name, value in details.items() if value is not None]:
-            raise KitError(f"--{unused[0]} is for a new product; '{target}' belongs to one that has it")
+            raise KitError(f"'kit new {what}' takes the new {kind.lower()}; write kit new {what} PRODUCT.{kind}")
+        if unused := [name for name, value in vars(details).items() if value]:
+            raise KitError(f"--{unused[0].replace('_', '-')} is for a new product; '{target}' belongs to one that has it")
         if what == "notebook":
             _refuse_csv(csv, "a notebook")
             if origin:
@@ -87,6 +115,9 @@ def _make(
                 raise KitError(f"an existing notebook is promoted: kit promote {origin} --product {product} --port {port}")
             return scaffold.new_notebook(context, target, reads)
         _refuse_reads(reads)
+        if what == "source":
+            question, usage = "Made from (a .csv or .parquet file)", f"say what '{target}' is made from: --from FILE"
+            return scaffold.new_source(context, target, origin or ask(question, usage, str), csv)
         scaffold.check_new_port(mesh, target)
         origin = origin or ask(
             "Made from (a .csv or .parquet file, or a port)",
@@ -96,18 +127,28 @@ def _make(
         return scaffold.new_port(context, target, origin, csv)
     _refuse_reads(reads)
     if target is not None:
-        raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port … or kit new notebook …")
+        raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port …, source … or notebook …")
     check_name(what)
     parse = scaffold.Owner.parse
     no_owner = "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"
-    owner = parse(details["owner"]) if details["owner"] else ask("Owner, as Name <mail>", no_owner, parse, _git_user())
-    domain = details["domain"] or ask("Business domain", "", str, what)
-    if origin is None and details["owner"] is None and is_interactive():
+    owner = parse(details.owner) if details.owner else ask("Owner, as Name <mail>", no_owner, parse, _git_user())
+    domain = details.domain or ask("Business domain", "", str, what)
+    if details.from_dbt:
+        if origin:
+            raise KitError("--from and --from-dbt are both given; a product is made from one of them")
+        return scaffold.new_product_from_dbt(context, what, owner, domain, details.from_dbt, details.port, details.source, csv)
+    if details.source:
+        raise KitError("--source is for --from-dbt, whose project declares it; use --from, or kit new source PRODUCT.SOURCE")
+    if len(details.port) > 1:
+        raise KitError(
+            f"--port {details.port[1]}: a new product has one port; add it with kit new port {what}.{details.port[1]}"
+        )
+    if origin is None and details.owner is None and is_interactive():
         question = "Made from (a file or a port; nothing for a small example)"
         origin = ask(question, "", lambda text: scaffold.check_origin(mesh, text) if text else None, "")
     if origin is None:
         _refuse_csv(csv, "the small example")
-    return scaffold.new_product(context, what, owner, domain, origin, details["port"], csv)
+    return scaffold.new_product(context, what, owner, domain, origin, next(iter(details.port), None), csv)
 
 
 def _refuse_reads(reads: tuple[str, ...]) -> None:
@@ -136,7 +177,15 @@ def _print(created: "Scaffolded") -> None:
     """Print the files that were written, and the next steps."""
     for path in created.files:
         console.print(f"written: {short(path)}")
-    product = created.port.partition(".")[0]
+    product = created.folder.name
+    for title, lines in (
+        ("Worth knowing", [str(finding) for finding in created.remarks]),
+        ("Tests that fail; nothing is published until they pass", [str(check) for check in created.failing]),
+    ):
+        if lines:
+            console.print(f"\n{title}", style="bold")
+            for line in lines:
+                console.print(f"  {line}")
     if created.questions:
         console.print("\nQuestions", style="bold")
         for column, question in created.questions.items():
@@ -148,4 +197,5 @@ def _print(created: "Scaffolded") -> None:
     console.print("\nNext", style="bold")
     console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
     console.print(f"  2. kit run {product}")
-    console.print(f"  3. kit read {created.port}")
+    if created.port:
+        console.print(f"  3. kit read {created.port}")

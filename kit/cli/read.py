@@ -40,7 +40,10 @@ def read(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print rows of a published port, or of a query on it."""
+    """Print rows of a published port, or of a query on it.
+
+    Without the kit, DuckDB reads the current snapshot by the SQL in README.md of the storage folder (.mesh).
+    """
     import duckdb
 
     name = port.partition(".")[2]

@@ -3,9 +3,11 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import database, frame_types, git, sandbox, yaml_writer
+from kit.core import confinement, database, frame_types, git, sandbox, yaml_writer
 from kit.core.cache import ContentCache
+from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import MASK_KEY, Config
+from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
 from kit.core.errors import (
     AuditFailed,
@@ -44,18 +46,30 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
-from kit.core.processes import HOST, Processes, Server, end_by_interrupt, end_with_parent, listens, port_socket
+from kit.core.processes import (
+    END_AT_ONCE,
+    HOST,
+    Processes,
+    Server,
+    describe_ending,
+    end_by_interrupt,
+    guarded,
+    listens,
+    port_socket,
+)
 from kit.core.secrets import Secrets
 from kit.core.text import counted, place, short, table_lines
 from kit.core.version import __version__
 from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
-from kit.core.yaml_writer import appended
+from kit.core.yaml_editor import appended, with_value
 
 __all__ = [
+    "END_AT_ONCE",
     "HOST",
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "NOTEBOOK",
     "AuditFailed",
     "Busy",
     "Config",
@@ -70,6 +84,7 @@ __all__ = [
     "NotATable",
     "NotPublished",
     "NotebookError",
+    "Places",
     "Policy",
     "Processes",
     "PublishConflict",
@@ -85,15 +100,19 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "calling_notebook",
+    "confinement",
     "counted",
     "current_commit",
     "database",
+    "describe_ending",
     "end_by_interrupt",
-    "end_with_parent",
     "ended_after_signal",
     "frame_types",
     "git",
+    "guarded",
     "ignore_step",
+    "is_attended",
     "is_failure",
     "listens",
     "literal",
@@ -118,6 +137,7 @@ __all__ = [
     "time_id",
     "to_json",
     "why_it_may_pass",
+    "with_value",
     "write_durably",
     "yaml_writer",
 ]

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
 from kit.core.policy import Policy
 
@@ -44,12 +45,12 @@ class Config:
 
     @classmethod
     def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
-        """Read the settings of the mesh that contains `root`, else `KIT_ROOT`, else the working directory.
+        """Read the settings of the mesh that contains `root`, else `KIT_ROOT`, the calling notebook, the working directory.
 
         The environment variable `KIT_NAME` overrides the setting `name`. Raises `ConfigError` when there is no mesh, or a
         setting is unknown or wrong.
         """
-        root = _find_root(root or Path(environ.get("KIT_ROOT") or Path.cwd()))
+        root = _find_root(root or _start(environ))
         with (root / "pyproject.toml").open("rb") as file:
             table: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
         policy = Policy.from_settings(table.pop("policy")) if "policy" in table else None
@@ -83,7 +84,23 @@ class Config:
         return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)
 
 
+def _start(environ: Mapping[str, str]) -> Path:
+    if root := environ.get("KIT_ROOT"):
+        return Path(root)
+    notebook = calling_notebook()
+    return notebook.parent if notebook and _mesh_above(notebook.parent) else Path.cwd()
+
+
 def _find_root(start: Path) -> Path:
+    if root := _mesh_above(start):
+        return root
+    raise ConfigError(
+        f"no data mesh found in {start} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
+        "or set KIT_ROOT to one"
+    )
+
+
+def _mesh_above(start: Path) -> Path | None:
     for folder in (start.resolve(), *start.resolve().parents):
         file = folder / "pyproject.toml"
         if file.is_file():
@@ -95,10 +112,7 @@ def _find_root(start: Path) -> Path:
                 if not isinstance(tool["kit"], dict):
                     raise ConfigError(f"{file}: [tool.kit] is {tool['kit']!r}; it must be a table of settings")
                 return folder
-    raise ConfigError(
-        f"no data mesh found in {start} or above it; go into a clone (its pyproject.toml has a [tool.kit] table) "
-        "or set KIT_ROOT to one"
-    )
+    return None
 
 
 def _check(name: str, value: Any, kind: type) -> Any:

@@ -1,6 +1,5 @@
 """Child processes that are watched and ended together, and the servers made of them."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -19,10 +18,14 @@ from kit.core.locks import SingleInstance
 HOST = "127.0.0.1"
 """The address on which every server of the kit listens."""
 
+END_AT_ONCE = signal.SIGUSR1
+"""The signal that ends a `guarded` command with all its processes."""
+
 _START_SECONDS = 120
 _STOP_SECONDS = 10
 _WATCH_SECONDS = 0.3
 _LOG_LINES = 12
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
 def end_by_interrupt() -> None:
@@ -45,17 +48,16 @@ class Processes:
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def spawn(self, name: str, arguments: Sequence[str], sockets: Sequence[socket.socket] = ()) -> int:
-        """Start a process with these arguments of the interpreter, which inherits `sockets`; returns its id."""
+    def spawn(self, name: str, arguments: Sequence[str], sockets: Sequence[socket.socket] = ()) -> None:
+        """Start a process with these arguments of the interpreter, which inherits `sockets`."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("wb") as log:
             # In a session of its own: Ctrl-C reaches this process only, which then ends the others in order.
             self._running[name] = subprocess.Popen(
-                [sys.executable, *arguments], cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=end_with_parent,
+                guarded([sys.executable, *arguments]), cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 pass_fds=[socket.fileno() for socket in sockets],
             )  # fmt: skip
-        return self._running[name].pid
 
     def check(self) -> None:
         """Raise `KitError` with the end of its log if a process has ended."""
@@ -76,15 +78,16 @@ class Processes:
         raise KitError(f"the {name} process did not answer within {_START_SECONDS} s; its log: {self.logs / name}.log")
 
     def stop(self, how: signal.Signals = signal.SIGINT, seconds: float = _STOP_SECONDS) -> None:
-        """Send a signal to each process, the last started first; kill those that still run after so many seconds."""
+        """Send a signal to each process, the last started first; end those that still run after so many seconds.
+
+        Their own children (run workers above all) end with them.
+        """
         for process in reversed(self._running.values()):
             if process.poll() is None:
                 process.send_signal(how)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
-            # Its own children (run workers above all) end with it.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.send_signal(END_AT_ONCE)
             process.wait()
 
 
@@ -127,10 +130,23 @@ class Server:
         self.processes.stop()
 
 
-def end_with_parent() -> None:
-    """Let Linux kill this process when its parent dies, which can then no longer stop it; has no effect elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def guarded(command: Sequence[str]) -> list[str]:
+    """Return the command under the guard of a program that leaves none of its processes behind, see `kit.core.guard`.
+
+    The program passes on SIGINT, SIGTERM and SIGHUP; `END_AT_ONCE` ends it with all processes of the command. When this
+    process dies, they end too. SIGKILL would end the program alone.
+    """
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(os.getpid()), *command]
+
+
+def describe_ending(code: int) -> str:
+    """Return how a process of domain code ended that was not to end, by its return code."""
+    if code >= 0:
+        return f"exit code {code}, as exit(), quit() and os._exit() give it; take them out"
+    name = signal.Signals(-code).name
+    if -code in _CRASHES:
+        return f"crashed ({name}), by an error in native code, such as that of a compiled library"
+    return f"killed ({name})" + (", as it is when memory runs out" if -code == signal.SIGKILL else "")
 
 
 def port_socket(wanted: int) -> socket.socket:

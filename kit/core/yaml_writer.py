@@ -3,12 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-import yaml
-
-from kit.core.yaml import Where, parse_yaml
 
 # Texts that YAML would read as other values.
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -67,80 +62,3 @@ def block(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], indent: str = 
 
 def _is_list_of_mappings(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) and item for item in value)
-
-
-_LONGEST_LINE = 120
-
-
-def appended(path: Path, text: str, where: Where, item: Mapping[str, Any], *, before: str = "") -> str:
-    """Return the `text` of the file `path` with `item` appended to the list at `where` (keys and positions from the top).
-
-    All other bytes stay. A missing list of the top level is added in front of the key `before`, or at the end of the file.
-    Raises `InvalidFile` for a text that is no plain YAML mapping.
-    """
-    parse_yaml(path, text)
-    node = yaml.compose(text, Loader=yaml.SafeLoader)  # the loader in Python, since its marks are exact
-    target = _node_at(node, where)
-    if isinstance(target, yaml.SequenceNode) and target.value:
-        return _after(text, target, item, _inline(node, item))
-    if target is not None:  # an empty list, or no value
-        value = f"[{_inline(node, item)}]"
-        gap = "" if text[target.start_mark.index - 1].isspace() else " "
-        return f"{text[: target.start_mark.index]}{gap}{value}{text[target.end_mark.index :]}"
-    (key,) = where
-    return _key(text, node, str(key), item, before)
-
-
-def _node_at(node: Any, where: Where) -> Any:
-    for part in where:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == str(part)), None)
-        else:
-            node = node.value[part]
-    return node
-
-
-def _inline(top: Any, item: Mapping[str, Any]) -> str:
-    """Return an item on one line, as JSON in a JSON file."""
-    return scalar(item) if top.flow_style else inline(item)
-
-
-def _after(text: str, target: yaml.SequenceNode, item: Mapping[str, Any], inline: str) -> str:
-    end = _end(target.value[-1])
-    if target.flow_style:
-        return f"{text[:end]}, {inline}{text[end:]}"
-    end = len(text[:end].rstrip())  # a block text ends at the start of the next line
-    newline = text.find("\n", end)
-    end = len(text) if newline < 0 else newline + 1
-    head = text[:end] if text[:end].endswith("\n") else f"{text[:end]}\n"
-    return f"{head}{_lines(item, target.start_mark.column)}{text[end:]}"
-
-
-def _end(node: Any) -> int:
-    """Return the end of the last value of a node; the mark of a block itself is behind the comments that follow it."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        node = last[1] if isinstance(last, tuple) else last
-    return int(node.end_mark.index)
-
-
-def _key(text: str, node: Any, key: str, item: Mapping[str, Any], before: str) -> str:
-    following = next((name for name, _ in node.value if name.value == before), None)
-    if node.flow_style:
-        at = (following or node.value[0][0]).start_mark.index
-        return f"{text[:at]}{scalar(key)}: [{_inline(node, item)}], {text[at:]}"
-    block = f"{key}:\n{_lines(item, 2)}"
-    if following is None:
-        return text.rstrip("\n") + "\n" + block
-    lines = text.splitlines(keepends=True)
-    number = following.start_mark.line
-    while number and lines[number - 1].startswith("#"):  # a comment belongs to the lines below it
-        number -= 1
-    return "".join([*lines[:number], block, *lines[number:]])
-
-
-def _lines(item: Mapping[str, Any], column: int) -> str:
-    """Return an item of a list with its dash in a column, on one line if it is short."""
-    indent = " " * column
-    line = f"{indent}- {inline(item)}\n"
-    return line if len(line) <= _LONGEST_LINE else "".join(f"{part}\n" for part in block([item], indent))

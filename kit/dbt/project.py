@@ -120,12 +120,11 @@ def _generic_tests(entry: dict[str, Any], table: str, settings: Mapping[str, Any
     for column, owner in owners:
         items = owner.get("data_tests") or owner.get("tests")
         for item in items if isinstance(items, list) else ():
-            test = _test_fields(item)
+            test = test_fields(item)
             if not test.get("test_name") or not _enabled(settings, test.get("config"), test) or is_contract_test(item):
                 continue
             kind = str(test["test_name"]).rpartition(".")[2]
-            arguments = {key: value for key, value in test.items() if key not in _NOT_ARGUMENTS}
-            arguments |= _mapping(test.get("arguments"))
+            arguments = test_arguments(test)
             severity = _severity(settings, test.get("config"), test)
             name = test_name(kind, column or arguments.get("column_name"), arguments)
             yield ProjectTest(name, table, severity, str(test.get("description") or ""))
@@ -133,10 +132,15 @@ def _generic_tests(entry: dict[str, Any], table: str, settings: Mapping[str, Any
 
 def is_contract_test(item: object) -> bool:
     """Return whether an item of `data_tests` is generated from a contract, by its own tags."""
-    return TAG in (_mapping(_test_fields(item).get("config")).get("tags") or ())
+    return TAG in (_mapping(test_fields(item).get("config")).get("tags") or ())
 
 
-def _test_fields(item: object) -> dict[str, Any]:
+def test_arguments(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments in the fields of a test, which older projects write beside its other fields."""
+    return {key: value for key, value in fields.items() if key not in _NOT_ARGUMENTS} | _mapping(fields.get("arguments"))
+
+
+def test_fields(item: object) -> dict[str, Any]:
     """Return the fields of an item of `data_tests`: `KIND`, `{KIND: {…}}` or `{test_name: KIND, …}`."""
     test = {"test_name": item} if isinstance(item, str) else _mapping(item)
     if "test_name" not in test and len(test) == 1:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,14 @@ def transform(
     on_node: Callable[[str], None] = lambda name: None,
     on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
-    only: str = "",
+    only: Sequence[str] = (),
 ) -> TransformResult:
     """Build the models of a product: marts as Parquet below `staging`, all others in `database`.
 
     Models read `inputs` (the files behind the views of the database) and their own seeds, and write only below `staging`.
     dbt keeps compiled SQL, manifest and results in the folder `target`. With a `partition`, only that one is built; models
-    get its key as the variable `partition`. With `only`, that model is built with the models it reads, without tests.
+    get its key as the variable `partition`. With `only`, these models are built with those they read, without tests and
+    contracts, and each of them may be written below `staging`, whether it is a port or not.
     `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
     it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
     and for a project that dbt cannot parse.
@@ -66,7 +67,8 @@ def transform(
                 on_model(node.node_name)
             on_node(node.node_name)
 
-    ports = ",".join([*(port.name for port in product.ports if port.notebook is None), only])
+    made = Project.read(product.folder).models if only else [port for port in product.ports if port.notebook is None]
+    ports = ",".join(item.name for item in made)
     files = list(inputs)
     sandbox.declare(database, [*files, *_seeds(product)], [staging])
     before = list(map(_fingerprint, files))
@@ -75,11 +77,13 @@ def transform(
         "KIT_STAGING": str(staging),
         "KIT_PORTS": ports,
         "KIT_FILE": partition or "data",
+        "KIT_ENFORCE": "" if only else "contracts",
     }
     with _environment(**settings), _without_contract_tests():
         try:
-            selected = ["--select", f"+{only}", "--exclude-resource-type", "test", "unit_test"] if only else []
-            arguments = dbt_arguments("build", product, target, partition) + selected
+            arguments = dbt_arguments("build", product, target, partition)
+            if only:
+                arguments += ["--select", *(f"+{name}" for name in only), "--exclude-resource-type", "test", "unit_test"]
             result = dbtRunner(callbacks=[listen]).invoke(arguments)
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
@@ -105,15 +109,33 @@ def transform(
     return TransformResult(models, checks)
 
 
+def manifest(folder: Path, target: Path) -> Any:
+    """Return dbt's manifest of the project in a folder, whatever its profile is; raises `TransformError` when dbt refuses it.
+
+    dbt keeps its files in the folder `target`.
+    """
+    from dbt.cli.main import dbtRunner
+
+    settings = {"KIT_WORK_DATABASE": str(target / "kit_work.duckdb"), "KIT_STAGING": "", "KIT_PORTS": "", "KIT_FILE": ""}
+    with _environment(**settings):
+        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit"])
+    if not result.success:
+        raise TransformError(f"dbt cannot read the project: {_text(result.exception) or 'it gives no reason'}")
+    return result.result
+
+
 def dbt_arguments(command: str, product: DataProduct, target: Path, partition: str | None = None) -> list[str]:
     """Return the arguments of a dbt command; the environment names the work database and the folder of marts."""
-    arguments = [
-        command, "--project-dir", str(product.folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
+    arguments = _arguments(command, product.folder, target) + (["--exclude", f"tag:{TAG}"] if command == "build" else [])
+    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
+
+
+def _arguments(command: str, folder: Path, target: Path) -> list[str]:
+    return [
+        command, "--project-dir", str(folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
-        *(["--exclude", f"tag:{TAG}"] if command == "build" else []),
     ]  # fmt: skip
-    return arguments + (["--vars", json.dumps({"partition": partition})] if partition else [])
 
 
 def _seeds(product: DataProduct) -> list[Path]:

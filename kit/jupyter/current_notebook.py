@@ -1,12 +1,11 @@
 """The notebook whose kernel runs this code: its file, and whether that file is saved."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import KitError, read_json, short
+from kit.core import KitError, calling_notebook, read_json, short
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,14 @@ class CurrentNotebook:
     @classmethod
     def from_kernel(cls) -> "CurrentNotebook":
         """Return the notebook of the cell that calls this; raises `KitError` outside of Jupyter."""
-        shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-        file = os.environ.get("JPY_SESSION_NAME")
-        if shell is None or not file or not hasattr(shell, "get_parent"):
+        file = calling_notebook()
+        if file is None:
             raise KitError("the current notebook is unknown; name it, as in kit.promote('notebooks/explore.ipynb')")
+        shell = sys.modules["IPython"].get_ipython()
         parent: dict[str, Any] = shell.get_parent() or {}
         sources = shell.history_manager.input_hist_raw[-2:]
         cell = (parent.get("metadata") or {}).get("cellId")
-        return cls(Path(file), cell, tuple(source for source in sources if source.strip()))
+        return cls(file, cell, tuple(source for source in sources if source.strip()))
 
     def saved_file(self) -> Path:
         """Return the file that contains the last cells, also when it was renamed; raises `KitError` when none does."""

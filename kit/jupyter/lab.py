@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,18 +78,18 @@ class Lab(Server):
             path = self._settings / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(to_json(content), encoding="utf-8")
-        number = self.processes.spawn("lab", ["-m", "jupyterlab"])
-        facts = Path(jupyter_runtime_dir(), f"jpserver-{number}.json")
-        self.processes.wait_for("lab", lambda: self._listens(facts))
+        self.processes.spawn("lab", ["-m", "jupyterlab"])
+        self.processes.wait_for("lab", self._listens)
 
-    def _listens(self, facts: Path) -> bool:
+    def _listens(self) -> bool:
         """Whether the server listens, by the file that it writes then; its port may be another one than was asked for."""
-        try:
-            server = read_json(facts)
-        except InvalidFile:
-            return False
-        self.address = f"http://{HOST}:{server['port']}/?token={self._token}"
-        return bool(server["token"] == self._token)
+        for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+            with suppress(InvalidFile):
+                server = read_json(path)
+                if server["token"] == self._token:
+                    self.address = f"http://{HOST}:{server['port']}/?token={self._token}"
+                    return True
+        return False
 
     def stop(self) -> None:
         """End it, its kernels and all other processes it has started."""

@@ -5,7 +5,16 @@ The folder `domains/` goes in; a `Mesh` of `DataProduct`s with resolved inputs c
 
 from kit.mesh.context import Context
 from kit.mesh.mesh import Broken, Mesh, folders
-from kit.mesh.parameters import TYPES, Parameter, assignments, check_parameters, parameters, tagged
+from kit.mesh.parameters import (
+    TYPES,
+    Parameter,
+    assignments,
+    check_given_parameters,
+    check_parameters,
+    parameters,
+    refuse_secrets,
+    tagged,
+)
 from kit.mesh.partitions import Partitions, in_lookback
 from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
 from kit.mesh.versions import resolve_version
@@ -24,11 +33,13 @@ __all__ = [
     "Partitions",
     "Source",
     "assignments",
+    "check_given_parameters",
     "check_parameters",
     "folders",
     "in_lookback",
     "name_problem",
     "parameters",
+    "refuse_secrets",
     "resolve_version",
     "tagged",
 ]

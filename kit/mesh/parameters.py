@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import InvalidFile, NotebookError, mappings, read_json
+from kit.core import InvalidFile, NotebookError, Secrets, mappings, read_json
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -113,6 +113,25 @@ def check_parameters(path: Path, declared: Mapping[str, Parameter], values: Mapp
     return checked
 
 
+def check_given_parameters(path: Path, given: Mapping[str, Any], secrets: Secrets) -> None:
+    """Raise `NotebookError` for parameters that a build of the notebook would refuse, or would convert to another type."""
+    refuse_secrets(f"the notebook {path.name}", given, secrets)
+    declared = parameters(path)
+    for name, value in check_parameters(path, declared, given).items():
+        if type(value) is not type(given[name]):
+            raise _wrong_type(path, declared[name], given[name])
+
+
+def refuse_secrets(owner: str, given: Mapping[str, Any], secrets: Secrets) -> None:
+    """Raise `NotebookError` for a value with a secret, since records, fingerprints and executed copies contain parameters."""
+    for name, value in given.items():
+        if secret := secrets.found_in(value):
+            raise NotebookError(
+                f"the parameter '{name}' of {owner} holds the secret {secret}, and parameters are recorded; "
+                f"leave it out and write os.environ['{secret}'] in the notebook"
+            )
+
+
 def _value(path: Path, parameter: Parameter, value: Any) -> Any:
     kind = parameter.type
     if isinstance(value, str) and kind != "str":
@@ -120,5 +139,9 @@ def _value(path: Path, parameter: Parameter, value: Any) -> Any:
             value = json.loads(value.lower() if kind == "bool" else value)
     allowed = TYPES.get(kind, object)
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
-        raise NotebookError(f"the parameter '{parameter.name}' is {value!r}; it must be of type {kind}", path)
+        raise _wrong_type(path, parameter, value)
     return value
+
+
+def _wrong_type(path: Path, parameter: Parameter, value: Any) -> NotebookError:
+    return NotebookError(f"the parameter '{parameter.name}' is {value!r}; it must be of type {parameter.type}", path)

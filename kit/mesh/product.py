@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import ConsumerContract, Contract, DocumentReader, Version, custom_property, foreign_key_checks
-from kit.core import IDENTIFIER, Document, InvalidFile, Where, read_yaml, resolve_inside, sha256, short
+from kit.core import IDENTIFIER, Document, InvalidFile, KitError, Where, read_yaml, resolve_inside, sha256, short
 from kit.mesh import versions
 from kit.mesh.partitions import Partitions
 from kit.mesh.schedule import is_cron
@@ -103,6 +104,14 @@ class DataProduct:
         """
         return _Reader(folder, documents or DocumentReader()).product()
 
+    @classmethod
+    def load_unfinished(cls, folder: Path, *, sources: bool = True) -> "DataProduct":
+        """Read a domain folder as it is without its output ports, and without `sources` as it is without these either.
+
+        Their contracts may still be missing or wrong. Raises `InvalidFile` for the first error in any other file.
+        """
+        return _Reader(folder, DocumentReader(), with_ports=False, with_sources=sources).product()
+
     @property
     def has_dbt(self) -> bool:
         """Whether any port is made by a dbt model."""
@@ -118,7 +127,8 @@ class DataProduct:
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
             hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-            if path.is_file() and not hidden and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
+            is_pytest = parts[0] == "tests" and path.suffix == ".py"  # the SQL beside it is dbt's and can stop a build
+            if path.is_file() and not hidden and not is_pytest and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
                 digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
         return digest.hexdigest()
 
@@ -131,9 +141,10 @@ def name_problem(name: str) -> str | None:
 
 
 class _Reader:
-    def __init__(self, folder: Path, documents: DocumentReader) -> None:
+    def __init__(self, folder: Path, documents: DocumentReader, *, with_ports: bool = True, with_sources: bool = True) -> None:
         self.folder = folder
         self.documents = documents
+        self.with_ports, self.with_sources = with_ports, with_sources
 
     def product(self) -> DataProduct:
         if problem := name_problem(self.folder.name):
@@ -152,7 +163,8 @@ class _Reader:
         if owner is None:
             raise document.error(["team"], "no member has 'role: owner'; name the owner of the product")
         inputs, sources = self.inputs(document)
-        ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(data["outputPorts"]))
+        entries = data["outputPorts"] if self.with_ports else ()
+        ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(entries))
         self.check_distinct(document, ["outputPorts"], [port.name for port in ports])
         versions.check_versions({port.name: port.contract for port in ports})
         self.foreign_keys(inputs, sources, ports)
@@ -185,6 +197,8 @@ class _Reader:
             name, contract_id = item["name"], item["contractId"]
             if not (match := _PORT_ID.fullmatch(name)):
                 raise document.error([*where, "name"], f"'{name}' is not PRODUCT.PORT, nor {RAW}.SOURCE for raw data")
+            if match[1] == RAW and not self.with_sources:
+                continue
             if match[1] == RAW:
                 expected = f"{product}.{name}"
                 contract = self.contract(document, [*where, "contractId"], item, "sources", match[2], expected)
@@ -340,7 +354,7 @@ class _Reader:
         """Check that the model or notebook of every port exists, and `ingest.py` for sources."""
         if product.sources and not (self.folder / "ingest.py").is_file():
             raise document.error(["inputPorts"], f"there is no {short(self.folder / 'ingest.py')} to land the raw sources")
-        models = {path.stem for path in (self.folder / "models").rglob("*.sql")}
+        models = {path.stem for part in self.model_folders() for path in (self.folder / part).rglob("*.sql")}
         for position, port in enumerate(product.ports):
             where: Where = ["outputPorts", position]
             if port.notebook is None and port.name not in models:
@@ -349,3 +363,10 @@ class _Reader:
                 raise document.error(where, f"has no notebook; write notebooks/{port.name}.ipynb")
         if product.has_dbt and not (self.folder / "dbt_project.yml").is_file():
             raise document.error([], "there is no dbt_project.yml beside it for its dbt ports")
+
+    def model_folders(self) -> list[str]:
+        """The folders of dbt models, as dbt_project.yml names them."""
+        parts = None
+        with suppress(KitError):  # dbt may read what is refused here
+            parts = read_yaml(self.folder / "dbt_project.yml").data.get("model-paths")
+        return [str(part) for part in parts] if isinstance(parts, list) and parts else ["models"]

@@ -10,13 +10,14 @@ from kit.notebooks.diff import Difference, differences, lines
 from kit.notebooks.executed import Executed, copies, copy
 from kit.notebooks.executor import KERNEL, NotebookLimits, execute
 from kit.notebooks.kernel_pool import KernelPool
-from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
+from kit.notebooks.notebook_run import MADE, RUN_FILE, NotebookRun
 from kit.notebooks.page import POLICY, notebook_html
 from kit.notebooks.reading import open_port, read, scan
 from kit.notebooks.sql_cells import SqlText
 
 __all__ = [
     "KERNEL",
+    "MADE",
     "POLICY",
     "RUN_FILE",
     "CodeCell",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import Config, KitError, UnknownName, database
+from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, is_attended
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
@@ -59,15 +59,16 @@ class Preview:
         return self.checks is not None and not any(check.blocks for check in self.checks)
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, (self._verdict(), explain(self.checks or ()), str(self.frame))))
+        return "\n".join(filter(None, (self.verdict(), explain(self.checks or ()), str(self.frame))))
 
     def _repr_html_(self) -> str:
         checks = self.checks or ()
         failed = f"<pre>{escape(explain(checks))}</pre>" if not all(check.passed for check in checks) else ""
         color = "inherit" if self.checks is None else "#1a7f37" if self.passed else "#b42318"
-        return f"<p style='color:{color}'><b>{escape(self._verdict())}</b></p>{failed}{self.frame._repr_html_()}"
+        return f"<p style='color:{color}'><b>{escape(self.verdict())}</b></p>{failed}{self.frame._repr_html_()}"
 
-    def _verdict(self) -> str:
+    def verdict(self) -> str:
+        """Say whether a build would publish this table."""
         if self.checks is None:
             return (
                 f"{self.port}: {self.frame.height:,} rows. No product makes this port yet: "
@@ -97,7 +98,8 @@ def output(port: str, frame: Any) -> Preview | None:
 
     In a build it is staged for audit and publication. By hand it is checked against its contract and shown, not published;
     outside a domain folder it is only shown. Raises `KitError` when columns or types differ from those of the contract, and
-    where an index, names or values of the frame would be lost.
+    where an index, names or values of the frame would be lost; `AuditFailed` for rows that break the contract where nobody
+    sees the verdict, as under papermill.
     """
     table = as_table(frame)
     run = current_run()
@@ -127,7 +129,10 @@ def output(port: str, frame: Any) -> Preview | None:
         quarantine.set_aside(declared.contract, split.stays, tables, split)
         manifest = last.manifest if last else None
         checks = check_tables([AuditTarget.from_port(declared)], tables, {port: [split]}, config.clock(), manifest)
-    return Preview(declared.id, table, tuple(merged(checks)))
+    preview = Preview(declared.id, table, tuple(merged(checks)))
+    if not preview.passed and not is_attended():
+        raise AuditFailed(f"{preview.verdict()}\n{explain(checks)}")
+    return preview
 
 
 def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:
@@ -145,16 +150,20 @@ def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:
 
 
 def _own_folder(config: Config) -> Path | None:
-    """Return the domain folder of the calling notebook, None outside the domains."""
-    current = Path.cwd().resolve()
-    folders = [folder for folder in (current, *current.parents) if folder.parent == config.domains.resolve()]
-    return next((folder for folder in folders if (folder / DESCRIPTOR).is_file()), None)
+    """Return the domain folder of the calling notebook, else of the working directory; None outside the domains."""
+    return next(filter(None, (_domain_above(config, place) for place in (calling_notebook(), Path.cwd()))), None)
+
+
+def _domain_above(config: Config, place: Path | None) -> Path | None:
+    folders = [place, *place.parents] if (place := place and place.resolve()) else []
+    own = [folder for folder in folders if folder.parent == config.domains.resolve()]
+    return next((folder for folder in own if (folder / DESCRIPTOR).is_file()), None)
 
 
 def _own_product(context: Context) -> DataProduct:
     folder = _own_folder(context.config)
     if folder is None:
-        current = Path.cwd().resolve()
+        current = (calling_notebook() or Path.cwd()).resolve()
         raise KitError(f"{current} lies in no domain folder; keep asset notebooks in domains/<product>/notebooks/")
     return context.mesh.product(folder.name)
 

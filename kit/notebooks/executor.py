@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets
+from kit.core import NotebookError, Secrets, describe_ending, read_json
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -53,7 +53,8 @@ def execute(
             path,
         ) from None
     except DeadKernelError:
-        raise NotebookError("the kernel died, as it does when memory runs out", path) from None
+        kernel.close()
+        raise NotebookError(_death(kernel.ended, run.executed), path) from None
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, RecursionError) as error:
         raise NotebookError(f"not a valid notebook: {_line(error)}", path) from None
     except RuntimeError as error:
@@ -64,6 +65,15 @@ def execute(
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
         raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
+
+
+def _death(code: int | None, executed: Path) -> str:
+    """Return how the kernel ended, with which cell."""
+    cells = [cell for cell in read_json(executed)["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    cell = f"cell {sum(bool(cell['metadata']['papermill']['start_time']) for cell in cells)}"
+    if code is None:
+        return f"{cell} lost the connection to the kernel"
+    return f"{cell} ended the kernel: {describe_ending(code)}"
 
 
 def _scrub(log: Path, secrets: Secrets) -> None:

@@ -1,7 +1,7 @@
-"""A private kernel with the Python of this process, for one notebook; it starts in the background."""
+"""A private and confined kernel with the Python of this process, for one notebook; it starts in the background."""
 
+import asyncio
 import contextlib
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -13,46 +13,72 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-from kit.core import MASK_KEY, end_with_parent
+from kit.core import END_AT_ONCE, Places, confinement, guarded
+
+_END_SECONDS = 15
 
 
 class Kernel:
-    """One kernel process, started with this object; `close` ends it and its child processes at any time.
+    """One kernel process, started with this object; `close` ends it and all processes it has started, at any time.
 
-    It works in `folder`, with the environment of this process and `environment`. Its standard output goes to `log`.
+    It works in `folder`, with the environment of this process and `environment`, and opens the files of `places` only. Its
+    standard output goes to `log`.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path, places: Places) -> None:
         # The address of a socket has at most about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
-        self._sockets = tempfile.TemporaryDirectory(prefix="kit-", dir=short)
+        self._temp = tempfile.TemporaryDirectory(prefix="kit-", dir=short, ignore_cleanup_errors=True)
         # Sockets in a private folder: nothing listens on the network, and no other user reaches the kernel.
-        transport = {"transport": "ipc", "connection_file": f"{self._sockets.name}/kernel.json"}
+        transport = {"transport": "ipc", "connection_file": f"{self._temp.name}/kernel.json"}
         self.manager = _Manager(config=Config(KernelManager=transport))
-        variables = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment}
-        variables.pop(MASK_KEY, None)  # with it, values could be found from their tokens by trying all
+        temp = Path(self._temp.name)
+        variables = confinement.environment(temp, {"PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment})
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
-            run_sync(self.manager.start_kernel)(
-                cwd=str(folder), env=variables, stdout=file, stderr=file, preexec_fn=end_with_parent
-            )
+        with log.open("wb") as file, confinement.confined(places, temp) as (prefix, descriptors):
+            self.manager.prefix = prefix
+            run_sync(self.manager.start_kernel)(cwd=str(folder), env=variables, stdout=file, stderr=file, pass_fds=descriptors)
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code with which it ended by itself, negative for a signal; None for a kernel that `close` ended."""
+        return self.manager.ended
 
     def close(self) -> None:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
         if self.manager.has_kernel:
             run_sync(self.manager.shutdown_kernel)(now=True)
         with contextlib.suppress(OSError):
-            self._sockets.cleanup()
+            self._temp.cleanup()
 
 
 class _Manager(AsyncKernelManager):  # type: ignore[misc]
+    ended: int | None = None
+    prefix: list[str]
+    """What the command of the kernel begins with."""
+
+    async def _async_kill_kernel(self, restart: bool = False) -> None:
+        if self.has_kernel:
+            code = await self.provisioner.poll()
+            if code is not None:
+                self.ended = code
+            else:
+                self.provisioner.process.send_signal(END_AT_ONCE)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._async_wait(pollinterval=0.01), _END_SECONDS)
+        await super()._async_kill_kernel(restart)
+
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        return _Specs()
+        return _Specs(self.prefix)
 
 
 class _Specs(KernelSpecManager):  # type: ignore[misc]
     """Starts every kernel with the Python of this process, whatever kernels the user has installed."""
 
+    def __init__(self, prefix: list[str]) -> None:
+        super().__init__()
+        self._prefix = prefix
+
     def get_kernel_spec(self, kernel_name: str) -> Any:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
+        return KernelSpec(argv=guarded([*self._prefix, *argv]), display_name=kernel_name, language="python")

@@ -45,4 +45,5 @@ class KernelPool:
             from kit.notebooks.kernel import Kernel
 
             run = self._waiting.pop(0)
-            self._ready = Kernel(run.notebook.parent, run.environment, run.log)
+            run.prepare()
+            self._ready = Kernel(run.notebook.parent, run.environment, run.log, run.all_places)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
@@ -87,9 +88,21 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             remaining=output_limit,
             coalesce_streams=True,  # so that a text is one output, however it was printed
             shutdown_kernel="immediate",
+            on_cell_executed=_ended_by_exit(kernel),
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
+
+
+def _ended_by_exit(kernel: Kernel) -> Callable[..., None]:
+    """Return a hook of nbclient for IPython's `exit()`: its kernel goes on for a moment, in which more cells may run."""
+
+    def check(execute_reply: Any, **_: Any) -> None:
+        if any(item.get("source") == "ask_exit" for item in execute_reply["content"].get("payload", ())):
+            kernel.manager.ended = 0
+            raise DeadKernelError("exit()")
+
+    return check
 
 
 def _cancel_tasks() -> None:

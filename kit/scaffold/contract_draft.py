@@ -1,8 +1,8 @@
 """A draft of a contract, derived from the rows of Parquet files, for a person to check, correct and describe."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,13 +39,35 @@ class _Profile:
     maximum: str | None
 
 
-def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa: A002 (the contract's own word)
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What is known of a column beside its rows: its meaning, and rules as fields and `quality` items of a contract."""
+
+    description: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    quality: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What is known of a table beside its rows. `key` is empty when only the rows can show it."""
+
+    description: str = ""
+    columns: Mapping[str, ColumnFacts] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+
+
+_NOTHING = TableFacts()
+
+
+def draft(files: Sequence[Path], id: str, status: str = "draft", facts: TableFacts = _NOTHING) -> str:  # noqa: A002
     """Return a contract in YAML that the rows of Parquet files fulfil; the last part of `id` is the table's name.
 
     It promises what follows from the kind of each column: types, required columns (those without nulls), a key, no negative
     numbers. What these rows only happen to have is proposed in comments: bounds rounded outwards, small sets of values,
-    lengths, a number of rows. Every description and classification begins with `TODO`. Raises `KitError` for files that are
-    no Parquet, and for columns whose name or type no contract can have.
+    lengths, a number of rows. `facts` are promised too, whether the rows fulfil them or not. Every other description and
+    every classification begins with `TODO`. Raises `KitError` for files that are no Parquet, and for columns whose name or
+    type no contract can have.
     """
     import duckdb
 
@@ -54,8 +76,8 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
             database.add_views(connection, {"data": files})
             types = _column_types(connection, id)
             rows, columns = _profile(connection, types)
-            names = key(connection, id.rpartition(".")[2], rows, _candidates(rows, columns), columns[0].name)
-            contract = _contract(connection, id, status, rows, columns, names)
+            names = facts.key or key(connection, id.rpartition(".")[2], rows, _candidates(rows, columns), columns[0].name)
+            contract = _contract(connection, id, status, rows, columns, names, facts)
         except duckdb.Error as error:
             raise KitError(f"'{id}': the files cannot be read as Parquet: {error}") from None
     return "\n".join(yaml_writer.block(contract)) + "\n"
@@ -63,18 +85,22 @@ def draft(files: Sequence[Path], id: str, status: str = "draft") -> str:  # noqa
 
 def _column_types(connection: "duckdb.DuckDBPyConnection", id: str) -> dict[str, str]:  # noqa: A002
     types = database.column_types(connection, "data")
+    if problem := next(unfit_columns(types), None):
+        raise KitError(f"'{id}': {problem}")
+    return types
+
+
+def unfit_columns(types: Mapping[str, str]) -> Iterator[str]:
+    """Yield the problems of columns that no contract can have, by their names and types."""
     for name, kind in types.items():
         if not IDENTIFIER.fullmatch(name):
-            raise KitError(
-                f"'{id}': the column '{name}' cannot be promised; rename it with a-z, 0-9 and _, a letter first, at most 63"
-            )
+            yield f"the column '{name}' cannot be promised; rename it with a-z, 0-9 and _, a letter first, at most 63"
         if normal_type(kind) is None:
             allowed = ", ".join(sorted(KNOWN_TYPES))
-            raise KitError(
-                f"'{id}': the column '{name}' is {kind}, which no contract can promise; "
+            yield (
+                f"the column '{name}' is {kind}, which no contract can promise; "
                 f"cast it to one of {allowed}, decimal(p,s), or one of these followed by []"
             )
-    return types
 
 
 def _profile(connection: "duckdb.DuckDBPyConnection", types: dict[str, str]) -> tuple[int, list[_Profile]]:
@@ -122,42 +148,52 @@ def _contract(
     rows: int,
     columns: Sequence[_Profile],
     names: tuple[str, ...],
+    facts: TableFacts,
 ) -> dict[str, Any]:
     name = id.rpartition(".")[2]
     grain = "One row per …" if names else "One row per …; which columns identify it? Write primaryKey: true at them"
-    table: dict[str, Any] = {"name": name, "physicalType": "table", "description": f"{TODO}{grain}"}
+    table: dict[str, Any] = {"name": name, "physicalType": "table", "description": facts.description or f"{TODO}{grain}"}
     unique = [column.name for column in columns if rows and column.distinct == rows]
     if unique and not names:
         table["key"] = yaml_writer.Comment(f"No value is there twice in {' and in '.join(unique)}, which may be chance.")
-    table["properties"] = [_property(connection, rows, column, names) for column in columns]
+    nothing = ColumnFacts()
+    known = {column.name: facts.columns.get(column.name, nothing) for column in columns}
+    table["properties"] = [_property(connection, rows, column, names, known[column.name]) for column in columns]
     if rows:
         low, high = int(_outward(Decimal(rows) / 2, up=False)), int(_outward(Decimal(rows) * 2, up=True))
         volume = {"metric": "rowCount", "mustBeBetween": [low, high]}
         table |= _proposal(f"{rows:,} rows. To bound their number", "quality", [volume])
-    head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
+    # Foreign keys came with 3.2.
+    api = "v3.2.0" if any("relationships" in item.fields for item in known.values()) else "v3.1.0"
+    head = {"apiVersion": api, "kind": "DataContract", "id": id, "version": "1.0.0", "status": status}
     daily = {"property": "frequency", "value": 1, "unit": "d", "description": f"{TODO}how often it is published"}
     oldest = f"{TODO}how old its last delivery may be; with element: {name}.COLUMN the newest date there"
     latency = {"property": "latency", "value": 2, "unit": "d", "description": oldest}
     return {**head, "schema": [table], "slaProperties": [daily, latency]}
 
 
-def _property(connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...]) -> dict[str, Any]:
+def _property(
+    connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...], known: ColumnFacts
+) -> dict[str, Any]:
     kind = column.type
     entry: dict[str, Any] = {
         "name": column.name,
         "logicalType": "array" if kind.endswith("[]") else _LOGICAL.get(_family(kind), _plain_type(kind)),
         "physicalType": kind,
-        "description": f"{TODO}what it means, in which unit",
+        "description": known.description or f"{TODO}what it means, in which unit",
         "required": bool(rows) and column.values == rows,
         "classification": f"{TODO}{', '.join(CLASSIFICATIONS)}?",
     }
     if column.name in names:
         entry |= {"primaryKey": True, "primaryKeyPosition": names.index(column.name) + 1}
+    entry |= known.fields
     options = dict(_options(column))
     if _is_never_negative(column):
         entry["logicalTypeOptions"] = {"minimum": 0}
     values = _values(connection, column)
-    if values:
+    if known.quality:
+        entry["quality"] = list(known.quality)
+    elif values:
         rule = {"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}
         entry |= _proposal(f"{counted(len(values), 'value')}. To allow no others", "quality", [rule])
     elif options and column.name not in names:

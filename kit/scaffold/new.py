@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from kit.contracts import Check, Finding
 from kit.core import Config, KitError, UnknownName, yaml_writer
 from kit.ingest import land
-from kit.mesh import Context, DataProduct, Mesh, name_problem
+from kit.mesh import RAW, Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
+from kit.scaffold.from_dbt import take_over
 from kit.scaffold.mesh_copy import MeshCopy, mesh_copy
 from kit.scaffold.port_files import PortFiles, add_files, check_port_name, macros_path, refuse_existing, write
-from kit.scaffold.port_source import files_from_origin, files_from_ports, origin_file
+from kit.scaffold.port_source import files_from_origin, files_from_ports, files_of_source, origin_file
 
-COMMANDS = ("port", "notebook")
+COMMANDS = ("port", "notebook", "source")
 """The words after `kit new` that are no name of a product."""
 
 _OWNER = re.compile(r"\s*([^<>]+?)\s*<\s*([^<>\s]+)\s*>\s*")
@@ -41,13 +43,16 @@ class Owner:
 class Scaffolded:
     """The folder of a product, the id of its new port (of the sample, the first one) and all files written.
 
-    `questions` are those that a person decides about columns of a file, by their names.
+    `questions` are those that a person decides about columns of a file, by their names; `remarks` and `failing` tests are
+    those of a dbt project that was taken over. The port is empty when only a source was added.
     """
 
     folder: Path
     port: str
     files: tuple[Path, ...]
     questions: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[Finding, ...] = ()
+    failing: tuple[Check, ...] = ()
 
 
 def new_product(
@@ -66,12 +71,7 @@ def new_product(
     """
     config = context.config
     check_new_product(config, name)
-    names = {
-        "tearoom": name,
-        templates.OWNER: owner.name,
-        templates.MAIL: owner.mail,
-        templates.DOMAIN: yaml_writer.inline(domain),
-    }
+    names = _names(name, owner, domain)
     questions: Mapping[str, str] = {}
     with mesh_copy(config, name) as copy:
         copy.folder.mkdir()
@@ -90,6 +90,55 @@ def new_product(
                 write(copy.folder / path, text)
             changes = add_port(copy, context.mesh, files)
     return _apply(config.domains / name, f"{name}.{port}", changes, questions)
+
+
+def new_product_from_dbt(
+    context: Context,
+    name: str,
+    owner: Owner,
+    domain: str,
+    project: Path,
+    ports: Sequence[str] = (),
+    sources: Sequence[str] = (),
+    csv: Sequence[str] = (),
+) -> Scaffolded:
+    """Make a data product from the dbt project in a folder; see `take_over`.
+
+    Raises `KitError` with all that cannot be taken over, and then nothing was written.
+    """
+    check_new_product(context.config, name)
+    with mesh_copy(context.config, name) as copy:
+        taken = take_over(context, copy, project, _names(name, owner, domain), ports, sources, csv)
+    folder = context.config.domains / name
+    made = _apply(folder, f"{name}.{taken.ports[0]}", taken.changes, taken.questions)
+    return replace(made, remarks=taken.remarks, failing=taken.failing)
+
+
+def new_source(context: Context, id: str, origin: str, csv: Sequence[str] = ()) -> Scaffolded:  # noqa: A002
+    """Add a raw source `PRODUCT.SOURCE`, made from a raw file, to an existing product; see `new_product`."""
+    name, _, source = id.partition(".")
+    source = source.removeprefix(f"{RAW}.")
+    product = context.mesh.product(name)
+    if not source:
+        raise UnknownName(f"'{id}' is not PRODUCT.SOURCE; name the new source, as in {id}.visits")
+    check_port_name(source)
+    if source in (item.name for item in product.sources):
+        raise KitError(f"'{name}' has a source '{source}' already; nothing was written")
+    with mesh_copy(context.config, name) as copy:
+        staged = (product.folder / "dbt_project.yml").is_file()
+        files = files_of_source(name, source, origin, csv, staged=staged)
+        changes = add_port(copy, context.mesh, files)
+    return _apply(product.folder, "", changes, files.questions)
+
+
+def _names(name: str, owner: Owner, domain: str) -> dict[str, str]:
+    """The names that a product has in place of those of the sample."""
+    return {
+        "tearoom": name,
+        templates.OWNER: owner.name,
+        templates.MAIL: owner.mail,
+        templates.DOMAIN: yaml_writer.inline(domain),
+    }
 
 
 def new_port(context: Context, id: str, origin: str, csv: Sequence[str] = ()) -> Scaffolded:  # noqa: A002 (the port's id)

@@ -16,13 +16,14 @@ from kit.scaffold import templates
 
 @dataclass(frozen=True)
 class PortFiles:
-    """One new port. `output` and `inputs` are entries of the descriptor, `files` its new files by their path in the folder.
+    """One new port, or a new source, for which `output` is empty.
 
-    A file is a text or a path that is copied. `ingest` is a function for `ingest.py`; `reads` a table that dbt must know as
-    a source: schema, table and description. `questions` are those that a person decides about columns, by their names.
+    `output` and `inputs` are entries of the descriptor, `files` its new files by their path in the folder. A file is a text
+    or a path that is copied. `ingest` is a function for `ingest.py`; `reads` a table that dbt must know as a source: schema,
+    table and description. `questions` are those that a person decides about columns, by their names.
     """
 
-    output: dict[str, Any]
+    output: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[dict[str, str], ...] = ()
     files: Mapping[str, str | Path] = field(default_factory=dict)
     ingest: str = ""
@@ -101,7 +102,9 @@ def write(path: Path, text: str) -> None:
 
 
 def _add_to_descriptor(path: Path, files: PortFiles) -> None:
-    text = appended(path, read_text(path), ["outputPorts"], files.output, before="team")
+    text = read_text(path)
+    if files.output:
+        text = appended(path, text, ["outputPorts"], files.output, before="team")
     known = [item["name"] for item in mappings(parse_yaml(path, text).data.get("inputPorts"))]
     for entry in files.inputs:
         if entry["name"] not in known:

@@ -1,9 +1,11 @@
 """The files of a new port that is made from a raw file, from another port, or from ports that a notebook reads."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from kit.contracts import TODO, CsvFormat, csv_keys
 from kit.core import KitError, parse_yaml, yaml_writer
@@ -35,11 +37,7 @@ def files_from_origin(
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
         return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    try:
-        return _files_from_raw(product, port, RawFile.from_path(path, csv_keys(csv)))
-    except Undeclared as error:
-        options = " ".join(f"--csv {quote(f'{key}={value}')}" for key, value in error.keys.items())
-        raise KitError(f"{error.problem} add {options}") from None
+    return _files_from_raw(product, port, _raw_file(path, csv))
 
 
 def origin_file(origin: str) -> Path | None:
@@ -56,39 +54,82 @@ def origin_file(origin: str) -> Path | None:
     return None
 
 
+def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], *, staged: bool) -> PortFiles:
+    """The files of a new raw source made from a raw file. With `staged` dbt knows it, and a staging model reads it."""
+    path = origin_file(origin)
+    if path is None or path.suffix == ".ipynb":
+        raise KitError(f"'{origin}' is no raw file; a source is made from one of {', '.join(SUFFIXES)}")
+    raw = _raw_file(path, csv)
+    return _source(product, source, raw, _typed(raw, f"{product}.{RAW}.{source}"), staged=staged)
+
+
+def _raw_file(path: Path, csv: Sequence[str]) -> RawFile:
+    try:
+        return RawFile.from_path(path, csv_keys(csv))
+    except Undeclared as error:
+        options = " ".join(f"--csv {quote(f'{key}={value}')}" for key, value in error.keys.items())
+        raise KitError(f"{error.problem} add {options}") from None
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """The contract drafted from the rows of a raw file, the fields of its columns, and the questions about them."""
+
+    contract: str
+    properties: list[dict[str, Any]]
+    questions: Mapping[str, str]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        return {item["name"]: item["physicalType"] for item in self.properties}
+
+
+def _typed(raw: RawFile, id: str) -> _Typed:  # noqa: A002
+    with TemporaryDirectory(prefix="kit-") as folder:
+        typed = Path(folder) / "typed.parquet"
+        questions = raw.write(typed)
+        contract = draft([typed], id)
+    return _Typed(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
+
+
+def _source(product: str, source: str, raw: RawFile, typed: _Typed, *, staged: bool = True) -> PortFiles:
+    """A raw source of that name, with its staging model if it is `staged`."""
+    check_port_name(source)
+    is_copied = raw.path.stat().st_size <= LARGEST_COPY
+    place = f"data/{raw.path.name}" if is_copied else str(raw.path)
+    id = f"{product}.{RAW}.{source}"  # noqa: A001
+    files: dict[str, str | Path] = {f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions)}
+    if staged:
+        files[f"models/staging/stg_{source}.sql"] = templates.staging(source, typed.columns)
+    files |= {place: raw.path} if is_copied else {}
+    return PortFiles(
+        inputs=({"name": f"{RAW}.{source}", "version": "1.0.0", "contractId": id},),
+        files=files,
+        ingest=templates.ingest_function(source, place, raw.path.name),
+        reads=(RAW, source, f"{raw.path.name} as delivered.") if staged else None,
+        has_dbt=staged,
+        questions=typed.questions,
+    )
+
+
 def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
     source = identifier(raw.path.name.partition(".")[0])
     port = port or source
     check_port_name(port)
     check_port_name(source)
-    with TemporaryDirectory(prefix="kit-") as folder:
-        typed = Path(folder) / "typed.parquet"
-        questions = raw.write(typed)
-        contract = draft([typed], f"{product}.{port}")
-    properties = parse_yaml(raw.path, contract).data["schema"][0]["properties"]
-    columns = {item["name"]: item["physicalType"] for item in properties}
-    key = sorted((item for item in properties if item.get("primaryKey")), key=lambda item: int(item["primaryKeyPosition"]))
-    is_copied = raw.path.stat().st_size <= LARGEST_COPY
-    place = f"data/{raw.path.name}" if is_copied else str(raw.path)
-    files: dict[str, str | Path] = {
-        f"contracts/{port}.odcs.yaml": contract,
-        f"sources/{source}.odcs.yaml": _source_contract(contract, f"{product}.{RAW}.{source}", raw, questions),
-        f"models/staging/stg_{source}.sql": templates.staging(source, columns),
-        f"models/marts/{port}.sql": templates.mart(columns, (item["name"] for item in key), f"ref('stg_{source}')"),
-    }
-    files |= {place: raw.path} if is_copied else {}
-    return PortFiles(
-        output=output_entry(product, port, "dbt"),
-        inputs=({"name": f"{RAW}.{source}", "version": "1.0.0", "contractId": f"{product}.{RAW}.{source}"},),
-        files=files,
-        ingest=templates.ingest_function(source, place, raw.path.name),
-        reads=(RAW, source, f"{raw.path.name} as delivered."),
-        questions=questions,
+    typed = _typed(raw, f"{product}.{port}")
+    keys = [item for item in typed.properties if item.get("primaryKey")]
+    key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
+    files = _source(product, source, raw, typed)
+    mart = templates.mart(typed.columns, key, f"ref('stg_{source}')")
+    contract = {f"contracts/{port}.odcs.yaml": typed.contract}
+    return replace(
+        files, output=output_entry(product, port, "dbt"), files={**contract, **files.files, f"models/marts/{port}.sql": mart}
     )
 
 
-def _source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
+def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
     """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")

@@ -59,7 +59,7 @@ def ingest_function(source: str, place: str, file_name: str) -> str:
 
 def staging(source: str, columns: Iterable[str]) -> str:
     """The staging model of a raw source: its columns, one to a line."""
-    lines = ",\n        ".join(map(_sql_name, columns))
+    lines = ",\n        ".join(map(sql_name, columns))
     text = renamed(read_text(SAMPLE / f"models/staging/{_STAGING}.sql"), {_SOURCE: source})
     return re.sub(r"(?s)(    select\n        ).*?(\n    from)", lambda match: f"{match[1]}{lines}{match[2]}", text)
 
@@ -69,8 +69,8 @@ def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
 
     `reads` is the relation it selects from, as dbt writes it: `ref('a')` or `source('a', 'b')`.
     """
-    lines = ",\n".join(f"    cast({_sql_name(name)} as {kind}) as {_sql_name(name)}" for name, kind in columns.items())
-    order = ", ".join(map(_sql_name, key)) or "all"
+    lines = ",\n".join(f"    cast({sql_name(name)} as {kind}) as {sql_name(name)}" for name, kind in columns.items())
+    order = ", ".join(map(sql_name, key)) or "all"
     text = read_text(SAMPLE / f"models/marts/{PORT}.sql").replace(f"ref('{_STAGING}')", reads)
     text = re.sub(r"(?s)(select\n).*?(\nfrom)", lambda match: f"{match[1]}{lines}{match[2]}", text)
     return re.sub(r"order by .*", f"order by {order}", text)
@@ -115,7 +115,8 @@ def contract_of(port: OutputPort, identifier: str) -> str:
     return "\n".join(yaml_writer.block(contract)) + "\n"
 
 
-def _sql_name(name: str) -> str:
+def sql_name(name: str) -> str:
+    """A column's name in SQL, in quotes where SQL reserves it."""
     return f'"{name}"' if name in _keywords() else name
 
 

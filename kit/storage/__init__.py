@@ -19,6 +19,7 @@ from kit.storage.partition_inputs import (
     table_contents,
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
+from kit.storage.plain_sql import read_current
 from kit.storage.retention import prune
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
@@ -73,6 +74,7 @@ __all__ = [
     "port_statuses",
     "product_facts",
     "prune",
+    "read_current",
     "read_partitions",
     "serving_port",
     "statuses",

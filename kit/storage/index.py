@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from kit.core import Config, KitError, lock, read_json, write_durably
 from kit.mesh import Broken, Context, DataProduct, Mesh, folders
-from kit.storage import intake
+from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
 from kit.storage.summary import ProductSummary
 
@@ -70,7 +70,7 @@ def _sorted(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
 
 
 def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
-    """Write the index, and the Intake catalog of the storage for readers who can reach only the storage folder."""
+    """Write the index, and a catalog and a README for readers who can reach only the storage folder."""
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)
@@ -80,7 +80,12 @@ def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
         for product in summaries
         if product.version
     }
-    catalog = intake.mesh_catalog(published, "{CATALOG_DIR}")
-    path = config.storage / intake.CATALOG
-    if not path.is_file() or path.read_bytes() != catalog.encode():
-        write_durably(path, catalog)
+    ports = ((name, port) for name, facts in published.items() for port in facts["ports"])
+    texts = {
+        intake.CATALOG: intake.mesh_catalog(published, "{CATALOG_DIR}"),
+        plain_sql.README: plain_sql.storage_readme(ports),
+    }
+    for name, text in texts.items():
+        path = config.storage / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_durably(path, text)

@@ -7,10 +7,20 @@ from typing import Any
 from kit.core import yaml_writer
 
 CATALOG = "catalog.yaml"
-LOCAL = "local.yaml"  # a product's catalog with absolute paths: the file URLs that Intake passes to polars cannot contain `..`
 READERS = {"snapshot": "intake.readers.readers:PolarsParquet", "product": "intake.readers.readers:YAMLCatalogReader"}
 DATATYPES = {"snapshot": "intake.readers.datatypes:Parquet", "product": "intake.readers.datatypes:CatalogFile"}
 OUTPUTS = {"snapshot": "polars:LazyFrame", "product": "intake.readers.entry:Catalog"}
+
+# `{CATALOG_DIR}` is a URL: for `file://` DuckDB's reader wants an extension from the network, and polars refuses `..` in it.
+# Snapshots are therefore named by the path in that URL, which this entry returns as the second of two values.
+_FOLDER = "catalog-folder"
+_FOLDER_ENTRY = {
+    "reader": "fsspec.core:url_to_fs",
+    "output_instance": "builtins:tuple",
+    "kwargs": {"url": "{CATALOG_DIR}"},
+    "metadata": {},
+    "user_parameters": {},
+}
 
 
 def mesh_catalog(products: Mapping[str, Mapping[str, Any]], storage: str, header: str = "") -> str:
@@ -22,15 +32,14 @@ def mesh_catalog(products: Mapping[str, Mapping[str, Any]], storage: str, header
         name: {**_ownership(facts), "domain": facts["domain"], "ports": list(facts["ports"])}
         for name, facts in products.items()
     }
-    catalog = LOCAL if ".." in storage.split("/") else CATALOG
-    urls = {name: f"{storage}/products/{name}/{catalog}" for name in products}
-    return header + _catalog("product", {}, metadata, urls, {})
+    urls = {name: f"{storage}/products/{name}/{CATALOG}" for name in products}
+    return header + _catalog("product", {}, metadata, urls)
 
 
-def snapshot_catalog(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}") -> str:
-    """Return the catalog of one product: each port with the files of one snapshot and with facts of its contract.
+def snapshot_catalog(manifest: Mapping[str, Any]) -> str:
+    """Return the catalog of one product: each port with its folder in one snapshot and with facts of its contract.
 
-    `folder` is the URL of the product's snapshots.
+    The catalog lies beside the snapshots.
     """
     product = _ownership(manifest.get("about", {}))
     version, ports, urls = manifest["version"], {}, {}
@@ -48,9 +57,9 @@ def snapshot_catalog(manifest: Mapping[str, Any], folder: str = "{CATALOG_DIR}")
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
             **({"quarantined": port["quarantined"]} if "quarantined" in port else {}),
         }
-        urls[name] = [f"{folder}/{version}/{name}/{file}" for file in sorted(port["files"])]
-    # File names are literal, even those that look like patterns.
-    return _catalog("snapshot", product | {"snapshot_version": version}, ports, urls, {"glob": False})
+        # A folder: of several files, pandas and DuckDB take neither a list nor the same pattern.
+        urls[name] = f"{{folder[1]}}/{version}/{name}"
+    return _catalog("snapshot", product | {"snapshot_version": version}, ports, urls)
 
 
 def _ownership(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,13 +75,15 @@ def _catalog(
     kind: str,
     metadata: Mapping[str, Any],
     entries: Mapping[str, Mapping[str, Any]],
-    urls: Mapping[str, Any],
-    options: Mapping[str, Any],
+    urls: Mapping[str, str],
 ) -> str:
+    of_snapshot = kind == "snapshot"
+    folder = {"folder": f"{{data({_FOLDER})}}"} if of_snapshot else {}
+    options = {"glob": False} if of_snapshot else {}  # a path is literal, even one that looks like a pattern
     # Intake 2 requires each of these keys, and loops for ever over data that has the name of an entry: the name of the data
     # is therefore one that no port can have.
     data = {
-        f"{name}-{kind}": {"datatype": DATATYPES[kind], "kwargs": {"url": url}, "metadata": {}, "user_parameters": {}}
+        f"{name}-{kind}": {"datatype": DATATYPES[kind], "kwargs": {"url": url}, "metadata": {}, "user_parameters": folder}
         for name, url in urls.items()
     }
     readers = {
@@ -91,7 +102,7 @@ def _catalog(
         "user_parameters": {},
         "aliases": {name: name for name in entries},
         "data": data,
-        "entries": readers,
+        "entries": ({_FOLDER: _FOLDER_ENTRY} if of_snapshot else {}) | readers,
     }
     return "\n".join(_lines(catalog, "")) + "\n"
 

@@ -3,7 +3,7 @@
     <storage>/products/<product>/<version>/<port>/*.parquet   never changed once published
     <storage>/products/<product>/<version>/manifest.json      the record of the snapshot: inputs, files, checks
     <storage>/products/<product>/current.json                 the pointer: the version that readers see
-    <storage>/products/<product>/{catalog,local}.yaml         the Intake catalog of the pointer's snapshot
+    <storage>/products/<product>/catalog.yaml                 the Intake catalog of the pointer's snapshot
 
 A publication replaces the pointer atomically, for all ports at once. A reader resolves the pointer once and keeps the
 snapshot it found.
@@ -12,7 +12,7 @@ snapshot it found.
 import fcntl
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -218,10 +218,10 @@ class Store:
             self._write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
 
-    def repair_catalogs(self, product: str) -> None:
-        """Rewrite the product's Intake catalogs where a process was killed between writing the pointer and the catalogs."""
+    def repair_catalog(self, product: str) -> None:
+        """Rewrite the product's Intake catalog where a process was killed between writing the pointer and the catalog."""
         with lock(self.folder(product) / ".pointer.lock", wait=True):
-            self._repair_catalogs(product)
+            self._repair_catalog(product)
 
     def prune(self, product: str, keep: int) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
@@ -234,7 +234,7 @@ class Store:
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             for leftover in self.folder(product).glob(".pruned-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            self._repair_catalogs(product)
+            self._repair_catalog(product)
             pointer = self.read_pointer(product)
             for version in self.versions(product)[keep:]:
                 if pointer and version == pointer.version:
@@ -275,21 +275,17 @@ class Store:
         }
         write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
         # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
-        for path, text in self._catalogs(snapshot):
+        self._write_catalog(snapshot, step)
+
+    def _repair_catalog(self, product: str) -> None:
+        with suppress(KitError):  # the snapshot is missing, which the next build reports
+            if snapshot := self.current(product):
+                self._write_catalog(snapshot)
+
+    def _write_catalog(self, snapshot: Snapshot, step: StepCallback = ignore_step) -> None:
+        folder, text = self.folder(snapshot.product), intake.snapshot_catalog(snapshot.manifest)
+        path = folder / intake.CATALOG
+        if not path.is_file() or path.read_bytes() != text.encode():
             write_durably(path, text, step)
-
-    def _repair_catalogs(self, product: str) -> None:
-        try:
-            snapshot = self.current(product)
-        except KitError:
-            return  # the snapshot is missing, which the next build reports
-        for path, text in self._catalogs(snapshot) if snapshot else ():
-            if not path.is_file() or path.read_bytes() != text.encode():
-                write_durably(path, text)
-
-    def _catalogs(self, snapshot: Snapshot) -> list[tuple[Path, str]]:
-        folder = self.folder(snapshot.product)
-        return [
-            (folder / intake.CATALOG, intake.snapshot_catalog(snapshot.manifest)),
-            (folder / intake.LOCAL, intake.snapshot_catalog(snapshot.manifest, str(folder.resolve()))),
-        ]
+        # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
+        (folder / "local.yaml").unlink(missing_ok=True)

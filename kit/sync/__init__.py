@@ -4,6 +4,7 @@ A mesh goes in; the text of each file, and its difference from the file on disk,
 """
 
 from kit.sync import texts
+from kit.sync.markers import BEGIN, END
 from kit.sync.sync import check_generated, check_writable, drifts, sync, wanted
 
-__all__ = ["check_generated", "check_writable", "drifts", "sync", "texts", "wanted"]
+__all__ = ["BEGIN", "END", "check_generated", "check_writable", "drifts", "sync", "texts", "wanted"]

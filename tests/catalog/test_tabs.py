@@ -1,3 +1,4 @@
+import duckdb
 import pytest
 
 from kit.catalog import tabs
@@ -41,7 +42,10 @@ def test_code_runs_as_it_stands(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(shop.root)
     found = {}
     page = render(tabs.render_code, shop)
-    for title, code in zip(page.texts[::2], page.texts[1::2], strict=True):
+    examples = dict(zip(page.texts[::2], page.texts[1::2], strict=True))
+    with duckdb.connect() as connection:
+        assert len(connection.execute(examples.pop("SQL of DuckDB, without the kit")).fetchall()) == 30
+    for title, code in examples.items():
         space: dict[str, object] = {}
         exec(code, space)
         frame = space.get("frame", space.get("relation"))

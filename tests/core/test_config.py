@@ -6,6 +6,7 @@ import pytest
 from kit.core.config import Config
 from kit.core.errors import ConfigError
 from kit.core.policy import Policy
+from tests.support.kernels import in_kernel
 
 
 def project(root: Path, settings: str = "") -> Path:
@@ -154,3 +155,19 @@ def test_a_wrong_variable_names_the_allowed_values(tmp_path: Path, name: str, te
 def test_a_broken_pyproject_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / "pyproject.toml").write_bytes(content)
     assert message(tmp_path) == f"{tmp_path / 'pyproject.toml'}: {problem}"
+
+
+def test_a_kernel_works_on_the_mesh_of_its_notebook_wherever_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        project(folder)
+    for folder in (tmp_path, two):
+        monkeypatch.chdir(folder)
+        in_kernel(monkeypatch, session=one / "notebooks/a.ipynb")
+        assert Config.load(environ={}).root == one
+    assert Config.load(environ={"KIT_ROOT": str(two)}).root == two
+    in_kernel(monkeypatch, session=tmp_path / "a.ipynb")  # in no mesh
+    assert Config.load(environ={}).root == two

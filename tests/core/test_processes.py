@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import KitError
 from kit.core.locks import SingleInstance
-from kit.core.processes import HOST, Processes, Server, listens, port_socket
+from kit.core.processes import HOST, Processes, Server, describe_ending, listens, port_socket
 from tests.support.small_mesh import SmallMesh
 
 
@@ -78,3 +78,16 @@ def test_watching_does_the_regular_work_until_a_process_ends(small: SmallMesh) -
     with place.held(), server.running(place), pytest.raises(KitError, match="with code 0"):
         server.watch()
     assert calls
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (3, "exit code 3, as exit(), quit() and os._exit() give it; take them out"),
+        (-15, "killed (SIGTERM)"),
+        (-9, "killed (SIGKILL), as it is when memory runs out"),
+        (-11, "crashed (SIGSEGV), by an error in native code, such as that of a compiled library"),
+    ],
+)
+def test_how_a_process_ended(code: int, says: str) -> None:
+    assert describe_ending(code) == says

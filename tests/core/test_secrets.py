@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.core import Places
 from kit.core.config import MASK_KEY, Config
 from kit.core.errors import ConfigError, NotebookError
 from kit.core.secrets import Secrets
@@ -63,7 +64,9 @@ def test_records_of_a_notebook_contain_no_secret(tmp_path: Path, monkeypatch: py
         "raise ValueError('https://x.example/?token=' + value)",
     ]
     write(tmp_path / "plan.ipynb", json.dumps(notebook(cells)))
-    run = NotebookRun(tmp_path / "plan.ipynb", "plan", "plan", tmp_path / "runs", tmp_path / "staged.parquet")
+    run = NotebookRun(
+        tmp_path / "plan.ipynb", "plan", "plan", tmp_path / "runs", tmp_path / "staged.parquet", Places(write=(tmp_path,))
+    )
     with KernelPool([run]) as kernels, pytest.raises(NotebookError) as error:
         execute(run, {}, NotebookLimits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
     assert str(error.value).endswith("cell 5 failed: ValueError: https://x.example/?token=[API_TOKEN]")

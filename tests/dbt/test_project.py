@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 
 from kit.dbt.project import TAG, Project, ProjectTest
 from kit.dbt.project import test_name as generic_name
-from tests.support.small_mesh import write
+from tests.support.small_mesh import SmallMesh, write
 
 ROOT = Path(__file__).parents[2]
 MACROS = json.dumps(str(ROOT / "kit/dbt/macros"))
@@ -176,9 +177,14 @@ def test_a_project_is_read_as_dbt_reads_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["customers", "marketing", "orders", "products", "nasty"])
+@pytest.mark.parametrize("name", ["jaffle_shop", "shop", "nasty"])
 def test_dbt_sees_the_same_models_and_tests(tmp_path: Path, name: str) -> None:
-    folder = lay_out(tmp_path / name, NASTY) if name == "nasty" else ROOT / "domains" / name
+    if name == "nasty":
+        folder = lay_out(tmp_path / name, NASTY)
+    elif name == "shop":
+        folder = SmallMesh(tmp_path / name).product(name).folder
+    else:
+        folder = Path(shutil.copytree(ROOT / "tests/dbt/projects" / name, tmp_path / name))
     made, tests = parsed(folder, tmp_path / "target")
     project = Project.read(folder)
     if name == "nasty":

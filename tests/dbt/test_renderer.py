@@ -7,9 +7,7 @@ from kit.core.config import Config
 from kit.core.errors import TransformError
 from kit.dbt import compiler
 from kit.dbt.renderer import CompiledStatement, RenderedProject
-from kit.mesh.mesh import Mesh
 from kit.mesh.product import DataProduct
-from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh, write
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -43,10 +41,8 @@ def test_a_project_is_rendered_as_dbt_does(small: SmallMesh, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["orders", "marketing"])
-def test_the_demo_is_rendered_as_dbt_does(tmp_path: Path, name: str) -> None:
-    config = Config.load(ROOT, {"KIT_STORAGE": str(tmp_path)})
-    assert_same_as_dbt(config, Mesh.load(config.domains).product(name))
+def test_a_project_with_generated_tests_is_rendered_as_dbt_does(small: SmallMesh) -> None:
+    assert_same_as_dbt(small.config, small.product("shop"))
 
 
 MODEL = "models/staging/stg_payments.sql"

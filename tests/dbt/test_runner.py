@@ -125,7 +125,7 @@ def test_a_macro_may_change_between_two_builds_of_a_process(bench: Bench) -> Non
 
 def test_only_one_model_and_those_it_reads_are_built(bench: Bench) -> None:
     bench.write("tests/never.sql", "select 1 from {{ ref('sales') }}")
-    result = bench.transform(only="sales")
+    result = bench.transform(only=["sales"])
     assert result == TransformResult(("sales",), ())
     assert bench.staged() == ["sales/data.parquet"]
 

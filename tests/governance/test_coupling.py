@@ -1,12 +1,10 @@
 import json
-from pathlib import Path
 
 import pytest
 
 import kit
 from kit.governance.coupling import check_coupling
 from kit.lineage import python
-from kit.mesh.context import Context
 from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
@@ -194,14 +192,6 @@ def test_ingest_reads_raw_data_only(small: SmallMesh, code: str, says: str) -> N
     write(small.domains / "shop/ingest.py", code)
     ((name, message),) = found(small)
     assert (name, message.partition(";")[0]) == ("shop", f"shop/ingest.py:{says.partition(';')[0]}")
-
-
-def test_the_demo_is_proved(tmp_path: Path) -> None:
-    from kit.core.config import Config
-    from tests.conftest import ROOT
-
-    config = Config.load(ROOT, {"KIT_STORAGE": str(tmp_path)})
-    assert pairs(check_coupling(Context(config))) == []
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:

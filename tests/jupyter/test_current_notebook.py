@@ -8,6 +8,7 @@ import pytest
 
 from kit.core.errors import KitError
 from kit.jupyter.current_notebook import CurrentNotebook
+from tests.support.kernels import in_kernel
 from tests.support.small_mesh import notebook, write
 
 
@@ -39,11 +40,7 @@ class Shell:
 
 
 def from_kernel(monkeypatch: pytest.MonkeyPatch, shell: object, file: str | None = "/lab/explore.ipynb") -> CurrentNotebook:
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    if file is None:
-        monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    else:
-        monkeypatch.setenv("JPY_SESSION_NAME", file)
+    in_kernel(monkeypatch, session=Path(file) if file else None, shell=shell)
     return CurrentNotebook.from_kernel()
 
 
@@ -61,9 +58,13 @@ def test_the_cell_may_be_unknown_and_an_empty_source_is_left_out(
 
 
 def test_outside_of_jupyter_the_notebook_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    for shell, file in ((None, "/lab/a.ipynb"), (Shell([], None), None), (SimpleNamespace(), "/lab/a.ipynb")):
-        with pytest.raises(KitError, match=r"the current notebook is unknown; name it, as in kit\.promote\('notebooks/"):
-            from_kernel(monkeypatch, shell, file)
+    unknown = r"the current notebook is unknown; name it, as in kit\.promote\('notebooks/"
+    with pytest.raises(KitError, match=unknown):
+        from_kernel(monkeypatch, Shell([], None), None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    monkeypatch.setenv("JPY_SESSION_NAME", "/lab/a.ipynb")
+    with pytest.raises(KitError, match=unknown):
+        CurrentNotebook.from_kernel()
 
 
 def test_a_notebook_is_saved_when_it_contains_the_last_cells(tmp_path: Path) -> None:

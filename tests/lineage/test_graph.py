@@ -1,11 +1,6 @@
-from pathlib import Path
-
 from kit.dbt.project import Project
 from kit.lineage.graph import LineageNode, lineage, product_nodes, upstream
-from kit.mesh.mesh import Mesh
 from tests.support.small_mesh import SmallMesh
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_what_a_product_is_made_of(small: SmallMesh) -> None:
@@ -35,50 +30,10 @@ def test_upstream_follows_every_edge_once_and_ends_at_what_is_unknown() -> None:
     assert upstream(graph, []) == set()
 
 
-def test_the_demo_mesh() -> None:
-    graph = lineage(Mesh.load(ROOT / "domains"))
-    assert [(node.id, node.kind, node.reads) for node in graph.values()] == DEMO
-
-
-DEMO: list[tuple[str, str, tuple[str, ...]]] = [
-    ("customers.raw.demographics", "source", ()),
-    ("customers.stg_demographics", "model", ("customers.raw.demographics",)),
-    ("customers.households", "port", ("customers.stg_demographics",)),
-    ("products.raw.products", "source", ()),
-    ("products.stg_products", "model", ("products.raw.products",)),
-    ("products.products", "port", ("products.stg_products",)),
-    ("orders.raw.transactions", "source", ()),
-    ("orders.stg_transactions", "model", ("orders.raw.transactions",)),
-    ("orders.order_lines", "port", ("orders.stg_transactions", "products.products")),
-    ("orders.baskets", "port", ("orders.order_lines",)),
-    ("orders.daily_sales", "port", ("orders.order_lines",)),
-    ("demand.forecast_model", "notebook", ("orders.daily_sales",)),
-    ("demand.predicted_sales", "notebook", ("orders.daily_sales", "demand.forecast_model")),
-    ("marketing.raw.campaigns", "source", ()),
-    ("marketing.raw.campaign_descriptions", "source", ()),
-    ("marketing.raw.coupons", "source", ()),
-    ("marketing.raw.coupon_redemptions", "source", ()),
-    ("marketing.raw.promotions", "source", ()),
-    ("marketing.stg_campaign_descriptions", "model", ("marketing.raw.campaign_descriptions",)),
-    ("marketing.stg_campaigns", "model", ("marketing.raw.campaigns",)),
-    ("marketing.stg_coupon_redemptions", "model", ("marketing.raw.coupon_redemptions",)),
-    ("marketing.stg_coupons", "model", ("marketing.raw.coupons",)),
-    ("marketing.stg_promotions", "model", ("marketing.raw.promotions",)),
-    (
-        "marketing.campaign_performance",
-        "port",
-        (
-            "orders.baskets",
-            "marketing.stg_campaign_descriptions",
-            "marketing.stg_campaigns",
-            "marketing.stg_coupons",
-            "marketing.stg_coupon_redemptions",
-        ),
-    ),
-    (
-        "marketing.household_engagement",
-        "port",
-        ("orders.baskets", "marketing.stg_campaigns", "marketing.stg_coupon_redemptions", "customers.households"),
-    ),
-    ("marketing.promotion_weeks", "port", ("orders.order_lines", "marketing.stg_promotions")),
-]
+def test_a_mesh_of_dbt_and_notebooks(small: SmallMesh) -> None:
+    assert [(node.id, node.kind, node.reads) for node in lineage(small.mesh).values()] == [
+        ("shop.raw.sales", "source", ()),
+        ("shop.sales", "port", ("shop.raw.sales",)),
+        ("shop.totals", "port", ("shop.sales",)),
+        ("plan.forecast", "notebook", ("shop.totals",)),
+    ]

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit.core.errors import KitError, NotPublished, UnknownName
+from kit.core.errors import AuditFailed, KitError, NotPublished, UnknownName
 from kit.notebooks import asset
 from kit.storage import snapshot_lock
+from tests.support.kernels import in_kernel
 from tests.support.small_mesh import FORECAST, SmallMesh
 
 
@@ -77,6 +78,34 @@ def test_by_hand_a_bad_output_is_shown_with_its_rows(plan: SmallMesh) -> None:
     assert not preview.passed
     assert "A build would refuse it." in repr(preview)
     assert "row:      item=cake, amount=-1.0" in preview._repr_html_()
+
+
+def test_a_bad_output_ends_a_notebook_whose_verdict_nobody_sees(plan: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan.publish("shop")
+    in_kernel(monkeypatch, attended=False)
+    assert asset.output("forecast", FRAME).passed
+    with pytest.raises(
+        AuditFailed, match=r"^plan\.forecast: 2 rows, 5 of 6 checks passed\. A build would refuse it\.\nfailed "
+    ):
+        asset.output("forecast", FRAME.with_columns(amount=-pl.col("amount")))
+
+
+def test_a_kernel_is_in_the_domain_of_its_notebook_else_of_its_folder(
+    plan: SmallMesh, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plan.publish("shop")
+    own, other = plan.domains / "plan/notebooks/a.ipynb", plan.domains / "shop/notebooks/b.ipynb"
+    for folder in (plan.root, plan.domains / "shop", tmp_path_factory.mktemp("outside")):
+        monkeypatch.chdir(folder)
+        in_kernel(monkeypatch, session=own)
+        assert list(asset.inputs().files) == ["shop.totals"]
+        assert asset.output("forecast", FRAME).checks
+    in_kernel(monkeypatch, session=other)
+    monkeypatch.chdir(own.parent)
+    with pytest.raises(UnknownName, match="'shop' has no notebook port 'forecast'; there are: none"):
+        asset.output("forecast", FRAME)
+    in_kernel(monkeypatch, session=plan.root / "notebooks/explore.ipynb")
+    assert list(asset.inputs().files) == ["shop.totals"]
 
 
 def test_an_output_with_other_columns_is_refused(plan: SmallMesh) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.core import Places
 from kit.core.errors import NotebookError
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
@@ -26,7 +27,9 @@ def write_notebook(folder: Path, cells: list[str]) -> Path:
 
 
 def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> Path:
-    execution = NotebookRun(path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet")
+    execution = NotebookRun(
+        path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet", Places(write=(path.parent,))
+    )
     with KernelPool([execution]) as kernels:
         execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
     return execution.executed
@@ -52,15 +55,36 @@ def test_braces_in_a_path_are_nothing_special(tmp_path: Path) -> None:
     [
         (["x = 1", "x / 0"], "cell 3 failed: ZeroDivisionError: division by zero"),
         (["import sys; sys.exit(0)", "x = 1"], "stopped before its end, 1 cells were not run; do not call exit() in it"),
-        (["import os; os._exit(0)"], "the kernel died, as it does when memory runs out"),
-        (["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "the kernel died, as it does when memory runs out"),
+        (["import sys; sys.exit(3)"], "cell 2 failed: SystemExit: 3"),
+        (["exit()", "x = 1"], "cell 2 ended the kernel: exit code 0, as exit(), quit() and os._exit() give it; take them out"),
+        (["x = 1", "import os; os._exit(4)"], "cell 3 ended the kernel: exit code 4, as "),
+        (
+            ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"],
+            "cell 2 ended the kernel: killed (SIGKILL), as it is when memory runs out",
+        ),
+        (["import os, signal; os.kill(os.getpid(), signal.SIGTERM)"], "cell 2 ended the kernel: killed (SIGTERM)"),
+        (
+            ["import ctypes; ctypes.string_at(0)"],
+            "cell 2 ended the kernel: crashed (SIGSEGV), by an error in native code, such as that of a compiled library",
+        ),
         (
             ["import time; time.sleep(600)"],
             "a cell ran longer than 3 s and was stopped; raise cell_timeout_seconds in [tool.kit] if it needs more",
         ),
         (["x = ("], "cell 2 failed: SyntaxError: "),
     ],
-    ids=["raises", "exits", "leaves", "is killed", "hangs", "is no Python"],
+    ids=[
+        "raises",
+        "exits",
+        "exits with a code",
+        "exits by IPython",
+        "leaves",
+        "is killed",
+        "is ended",
+        "crashes",
+        "hangs",
+        "no Python",
+    ],
 )
 def test_a_notebook_that_fails_is_told_apart_and_its_copy_is_kept(tmp_path: Path, cells: list[str], says: str) -> None:
     path = write_notebook(tmp_path, cells)
@@ -91,6 +115,17 @@ def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
         run(path, timeout=1)
     children = psutil.Process(os.getpid()).children(recursive=True)
     assert [child.cmdline() for child in children if "ipykernel_launcher" in " ".join(child.cmdline())] == []
+
+
+def test_processes_in_sessions_of_their_own_end_with_the_notebook(tmp_path: Path) -> None:
+    import psutil
+
+    start = (
+        "import subprocess\np = subprocess.Popen(['setsid', 'sh', '-c', 'sleep 600 & echo $!'], stdout=subprocess.PIPE, env={})"
+    )
+    executed = json.loads(run(write_notebook(tmp_path, [start, "print(int(p.stdout.readline()))"])).read_text())
+    (text,) = (output["text"] for cell in executed["cells"] for output in cell.get("outputs", ()))
+    assert not psutil.pid_exists(int("".join(text)))
 
 
 @pytest.mark.parametrize("text", ['{"cells": [', "[" * 100_000])

@@ -6,23 +6,25 @@ from pathlib import Path
 
 import psutil
 
+from kit.core import Places
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from kit.core import Places
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 here = Path(sys.argv[1])
-with KernelPool([NotebookRun(here / "a.ipynb", "a", "a", here, here / "a.parquet")]):
+with KernelPool([NotebookRun(here / "a.ipynb", "a", "a", here, here / "a.parquet", Places())]):
     print(*(child.pid for child in __import__("psutil").Process().children()), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def runs(folder: Path, *names: str) -> list[NotebookRun]:
-    return [NotebookRun(folder / f"{name}.ipynb", name, name, folder, folder / f"{name}.parquet") for name in names]
+    return [NotebookRun(folder / f"{name}.ipynb", name, name, folder, folder / f"{name}.parquet", Places()) for name in names]
 
 
 def started() -> list[psutil.Process]:

@@ -102,8 +102,3 @@ def test_the_commit_hook_strips_a_notebook_and_keeps_its_tags(tmp_path: Path) ->
     stripped = json.loads(path.read_text())
     assert [cell | {"source": "".join(cell["source"])} for cell in stripped["cells"]] == wanted["cells"]
     assert found(tmp_path, path, "p") == []
-
-
-def test_the_notebooks_of_the_repository_are_in_order() -> None:
-    for path in notebooks(ROOT / "notebooks"):
-        assert pairs(check_notebook("plan", path)) == []

@@ -5,6 +5,7 @@ from typing import Any
 import papermill
 import pytest
 
+from kit.core import Places
 from kit.core.secrets import Secrets
 from kit.notebooks.kernel import Kernel
 from kit.notebooks.papermill_engine import ENGINE, register
@@ -18,7 +19,7 @@ def outputs(folder: Path, cells: list[str], *, limit: int = 1000, **secrets: str
     """The outputs of each cell as the executed copy has them, also of a notebook that fails."""
     write(folder / "a.ipynb", json.dumps(notebook(cells)))
     register()
-    kernel = Kernel(folder, {}, folder / "kernel.log")
+    kernel = Kernel(folder, {}, folder / "kernel.log", Places(write=(folder,)))
     try:
         papermill.execute_notebook(
             str(folder / "a.ipynb"), str(folder / "executed.ipynb"), engine_name=ENGINE, kernel_name="python3",

@@ -7,14 +7,21 @@ from kit.orchestration.definitions import definitions
 from tests.support.small_mesh import SmallMesh
 
 
-def test_every_rule_and_test_is_a_check_of_its_asset(demo_defs: dg.Definitions) -> None:
-    checks = demo_defs.resolve_asset_graph().asset_check_keys
-    assert len(checks) == 569
-    named = {(key.asset_key.to_user_string(), key.name) for key in checks}
-    assert ("orders/raw/transactions", "basket_id_product_id_together_are_unique") in named
-    assert ("orders/daily_sales", "department_is_required") in named
-    assert ("orders/stg_transactions", "unit_test_money_becomes_cents") in named
-    assert ("marketing/stg_coupons", "campaign_id_relationships_field_campaign_id_to_ref_stg_campaign_descriptions") in named
+def test_every_rule_and_test_is_a_check_of_its_asset(small: SmallMesh) -> None:
+    """Rules of contracts and suites, tests and unit tests of dbt, and the checks that every table has."""
+    checks = definitions(small.config, small.mesh).resolve_asset_graph().asset_check_keys
+    found = {asset: {key.name for key in checks if key.asset_key == asset} for asset in {key.asset_key for key in checks}}
+    assert {asset.to_user_string(): len(names) for asset, names in found.items()} == {
+        "shop/raw/sales": 11, "shop/sales": 13, "shop/totals": 6, "plan/forecast": 6,
+    }  # fmt: skip
+    assert found[asset_key("plan.forecast")] == {
+        "amount_is_at_least_0", "amount_is_finite", "amount_is_required", "has_the_contract_s_2_columns_and_types",
+        "item_is_required", "item_is_unique",
+    }  # fmt: skip
+    assert "has_rows_at_least_50_as_many_as_in_the_last_snapshot" in found[asset_key("shop.raw.sales")]
+    assert "sale_id_unique" in found[asset_key("shop.sales")]
+    assert "column_mean_to_be_between_column_amount_min_value_5_max_value_50" in found[asset_key("shop.sales")]
+    assert "unit_test_adds" in found[asset_key("shop.totals")]
 
 
 def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:

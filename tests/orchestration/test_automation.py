@@ -15,18 +15,16 @@ from tests.support.small_mesh import SmallMesh
 DAYS = [f"2024-01-{day:02d}" for day in range(4, 10)]
 
 
-def test_every_schedule_ticks(demo_defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    repository = demo_defs.get_repository_def()
-    assert {(s.name, s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs} == {
-        ("demand_schedule", "0 6 * * *", "UTC")
-    }
-    for schedule in repository.schedule_defs:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 11, 23, 6, tzinfo=UTC))
-        tick = schedule.evaluate_tick(context)
-        assert len(tick.run_requests or ()) == 1
-        job = demo_defs.resolve_job_def(schedule.job_name)
-        assert job.asset_layer.selected_asset_keys == set(keys("demand.forecast_model", "demand.predicted_sales"))
-        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+def test_every_schedule_ticks(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    declare(small, "shop", "schedule", "0 6 * * *")
+    defs = definitions(small.config, small.mesh)
+    (schedule,) = defs.get_repository_def().schedule_defs
+    assert (schedule.name, schedule.cron_schedule, schedule.execution_timezone) == ("shop_schedule", "0 6 * * *", "UTC")
+    context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 11, 23, 6, tzinfo=UTC))
+    assert len(schedule.evaluate_tick(context).run_requests or ()) == 1
+    job = defs.resolve_job_def(schedule.job_name)
+    assert job.asset_layer.selected_asset_keys == set(keys("shop.raw.sales", "shop.sales", "shop.totals"))
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def test_automation_builds_what_is_missing_changed_or_about_to_be_late(small: SmallMesh, instance: dg.DagsterInstance) -> None:

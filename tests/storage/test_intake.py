@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -93,11 +94,60 @@ def manifest(**ports: dict[str, Any]) -> dict[str, Any]:
     return {"version": "v1", "ports": {name: {"contract_version": "1.0.0", **entry} for name, entry in ports.items()}}
 
 
-def test_a_port_of_several_files_names_each_of_them() -> None:
-    text = snapshot_catalog(manifest(a={"files": {"b.parquet": "", "a.parquet": ""}}))
-    assert yaml.safe_load(text)["data"]["a-snapshot"]["kwargs"] == {
-        "url": ["{CATALOG_DIR}/v1/a/a.parquet", "{CATALOG_DIR}/v1/a/b.parquet"]
-    }
+def test_a_port_is_one_text_whatever_the_number_of_its_files() -> None:
+    text = snapshot_catalog(manifest(a={"files": {"b.parquet": "", "a.parquet": ""}}, b={"files": {"data.parquet": ""}}))
+    urls = [data["kwargs"]["url"] for data in yaml.safe_load(text)["data"].values()]
+    assert urls == ["{folder[1]}/v1/a", "{folder[1]}/v1/b"]
+
+
+READERS = """
+    import json, os, sys
+    sys.modules["kit"] = None
+    import intake
+
+    found = []
+    for folder in (".", "domains/shop", "elsewhere"):
+        os.chdir(os.path.join(sys.argv[1], folder))
+        for path in sys.argv[2:]:
+            for name in (os.path.join(sys.argv[1], path), os.path.relpath(os.path.join(sys.argv[1], path))):
+                port = intake.open_catalog(name).shop.a
+                read = {
+                    "default": port.read().collect()["generation"],
+                    "polars": port.to_reader("polars").read().collect()["generation"],
+                    "pandas": port.to_reader("pandas").read()["generation"],
+                    "duckdb": [row[0] for row in port.to_reader("duckdb").read().fetchall()],
+                }
+                found += [[folder, name, reader, list(map(int, values))] for reader, values in read.items()]
+    print(json.dumps(found))
+"""
+
+
+def test_all_readers_follow_each_catalog_from_any_folder_also_in_a_moved_copy(tmp_path: Path) -> None:
+    first, copy = tmp_path / "clone", tmp_path / "copy"
+    version = publish(Store(first / "state"), 1, None).version
+    about = {"description": "", "owner": "", "contact": "", "domain": "", "ports": ["a", "b"]}
+    for path, way in CATALOGS.items():
+        (first / path).parent.mkdir(parents=True, exist_ok=True)
+        (first / path).write_text(mesh_catalog({"shop": about}, f"{{CATALOG_DIR}}/{way}state"))
+    (first / "elsewhere").mkdir()
+    shutil.copytree(first, copy)
+    publish(Store(first / "state"), 2, version)
+    assert generations(first) == {2}
+    assert generations(copy.rename(tmp_path / "renamed")) == {1}
+
+
+CATALOGS = {"catalog.yaml": "", "domains/shop/catalog.yaml": "../../", "state/catalog.yaml": "../"}
+
+
+def generations(root: Path) -> set[int]:
+    """Return what Intake reads with each reader, from each folder, by relative and absolute paths: two rows of one value."""
+    command = [sys.executable, "-c", textwrap.dedent(READERS), str(root), *CATALOGS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=without_kit())
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 3 * len(CATALOGS) * 2 * 4
+    assert [item for item in found if item[3] != [item[3][0]] * 2] == []
+    return {values[0] for *_, values in found}
 
 
 HARD = [

@@ -180,36 +180,42 @@ def test_snapshots_of_one_second_are_in_order(store: Store) -> None:
     assert store.versions("shop") == versions[::-1]
 
 
-def served(store: Store) -> list[str]:
-    folder = store.folder("shop")
-    return [read_yaml(folder / name).data["metadata"]["snapshot_version"] for name in ("catalog.yaml", "local.yaml")]
+def served(store: Store) -> str:
+    version: str = read_yaml(store.folder("shop") / "catalog.yaml").data["metadata"]["snapshot_version"]
+    return version
 
 
-def test_the_catalogs_move_with_the_pointer(store: Store) -> None:
+def test_the_catalog_moves_with_the_pointer(store: Store) -> None:
     first = publish(store, 1, None)
-    assert served(store) == [first.version] * 2
+    assert served(store) == first.version
     second = publish(store, 2, first.version)
-    assert served(store) == [second.version] * 2
+    assert served(store) == second.version
     store.rollback("shop", first.version)
-    assert served(store) == [first.version] * 2
+    assert served(store) == first.version
 
 
-def test_catalogs_that_lag_are_mended_before_what_they_name_is_pruned(store: Store) -> None:
+def test_a_catalog_that_lags_is_mended_before_the_snapshot_it_names_is_pruned(store: Store) -> None:
     first = publish(store, 1, None)
-    old = {name: (store.folder("shop") / name).read_text() for name in ("catalog.yaml", "local.yaml")}
+    old = (store.folder("shop") / "catalog.yaml").read_text()
     second = publish(store, 2, first.version)
-    for name, text in old.items():
-        (store.folder("shop") / name).write_text(text)
+    (store.folder("shop") / "catalog.yaml").write_text(old)
     store.prune("shop", 1)
     assert store.versions("shop") == [second.version]
-    assert served(store) == [second.version] * 2
+    assert served(store) == second.version
     (store.folder("shop") / "catalog.yaml").unlink()
-    store.repair_catalogs("shop")
-    assert served(store) == [second.version] * 2
+    store.repair_catalog("shop")
+    assert served(store) == second.version
+
+
+def test_the_catalog_with_absolute_paths_of_earlier_versions_is_deleted(store: Store) -> None:
+    publish(store, 1, None)
+    (store.folder("shop") / "local.yaml").write_text("metadata: {snapshot_version: old}")
+    store.repair_catalog("shop")
+    assert sorted(path.name for path in store.folder("shop").glob("*.yaml")) == ["catalog.yaml"]
 
 
 def test_mending_without_a_snapshot_makes_nothing(store: Store) -> None:
-    store.repair_catalogs("shop")
+    store.repair_catalog("shop")
     assert not (store.folder("shop") / "catalog.yaml").exists()
 
 

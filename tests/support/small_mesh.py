@@ -95,7 +95,7 @@ class SmallMesh:
                 _copy(name, self.config.storage, image)
         else:
             _copy(name, image, self.config.storage)
-            self.store.repair_catalogs(name)
+            self.store.repair_catalog(name)
             index.update(self.config, self.product(name))
         version = self.store.read_pointer(name)
         assert version is not None

@@ -46,7 +46,7 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
         "{CATALOG_DIR}/state/products/plan/catalog.yaml",
         "{CATALOG_DIR}/state/products/shop/catalog.yaml",
     ]
-    assert urls(small.domains / "shop/catalog.yaml") == ["{CATALOG_DIR}/../../state/products/shop/local.yaml"]
+    assert urls(small.domains / "shop/catalog.yaml") == ["{CATALOG_DIR}/../../state/products/shop/catalog.yaml"]
     done = small.kit("sync", KIT_STORAGE="/proc/nowhere")
     assert (done.returncode, done.stdout) == (0, "all generated files are up to date\n")
     assert small.kit("check", KIT_STORAGE="/proc/nowhere").returncode == 0
@@ -55,7 +55,7 @@ def test_they_lead_to_the_storage_of_pyproject_whatever_the_environment_says(sma
 @pytest.mark.parametrize(
     ("storage", "url"),
     [
-        ("../elsewhere", "{CATALOG_DIR}/../elsewhere/products/shop/local.yaml"),
+        ("../elsewhere", "{CATALOG_DIR}/../elsewhere/products/shop/catalog.yaml"),
         ("/srv/mesh", "/srv/mesh/products/shop/catalog.yaml"),
         ("~/mesh", "~/mesh/products/shop/catalog.yaml"),
     ],

@@ -15,6 +15,7 @@ import typer.main
 
 from kit.cli.main import app
 from kit.contracts.contract import Contract
+from kit.storage import read_current
 from tests.conftest import ROOT, kit
 from tests.system.test_imports import ORDER, imports
 
@@ -150,6 +151,10 @@ def test_the_example_of_a_contract_has_every_kind_of_rule(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_the_sql_of_the_readme_is_that_of_the_kit() -> None:
+    assert f"```sql\n{read_current('.mesh/products/orders', 'daily_sales')}\n```" in (ROOT / "README.md").read_text()
+
+
 def test_the_ports_shown_in_the_readme_are_those_of_the_demo(demo: Path) -> None:
     """Owner, rows and passed checks of every line; snapshot and age are other ones each time."""
     shown = re.findall(

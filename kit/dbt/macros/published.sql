@@ -8,7 +8,7 @@
   {%- set target_relation = this.incorporate(type='view') -%}
   {%- set location = (env_var('KIT_STAGING') ~ '/' ~ model.name ~ '/' ~ env_var('KIT_FILE') ~ '.parquet') | replace("'", "''") -%}
   {{ run_hooks(pre_hooks) }}
-  {%- if config.get('contract').enforced %}{{ get_assert_columns_equivalent(compiled_code) }}{% endif %}
+  {%- if config.get('contract').enforced and env_var('KIT_ENFORCE', 'contracts') %}{{ get_assert_columns_equivalent(compiled_code) }}{% endif %}
   {% call statement('main') -%}
     copy (
       {{ compiled_code }}

@@ -4,7 +4,7 @@ import pytest
 
 from kit.core.errors import InvalidFile
 from kit.core.yaml import parse_yaml
-from kit.core.yaml_writer import appended
+from kit.core.yaml_editor import appended, with_value
 
 PATH = Path("some.yaml")
 ITEM = {"name": "b.c", "version": "1.0.0"}
@@ -60,3 +60,51 @@ def test_a_long_item_takes_several_lines() -> None:
 def test_what_is_no_plain_yaml_is_refused() -> None:
     with pytest.raises(InvalidFile, match=r"some.yaml:1: anchors and aliases"):
         appended(PATH, "a: &x 1\n", ["ports"], ITEM)
+
+
+FIELDS = """\
+name: shop
+profile: 'theirs'  # of their own
+macro-paths: ["macros"]
+models:
+  shop:
+    materialized: table
+    # views
+    staging:
+      materialized: view
+vars:
+sources:
+  - database: prod
+    schema: x
+    tables:
+      - {name: a, identifier: A}
+      - name: b
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "old", "new"),
+    [
+        (["profile"], "kit", "profile: 'theirs'  #", "profile: kit  #"),
+        (["macro-paths"], ["macros", "../x"], '["macros"]', '[macros, "../x"]'),
+        (["models", "shop", "staging", "materialized"], "table", "materialized: view", "materialized: table"),
+        (["models", "shop", "a", "+x"], True, "materialized: view\n", "materialized: view\n    a: {+x: true}\n"),
+        (["vars", "start"], "x", "vars:\n", "vars: {start: x}\n"),
+        (["models"], {"a": 1}, FIELDS[FIELDS.index("models:") : FIELDS.index("vars")], "models: {a: 1}\n"),
+        (["sources", 0, "database"], None, "- database: prod\n    schema", "- schema"),
+        (["sources", 0, "schema"], None, "    schema: x\n", ""),
+        (["sources", 0, "tables", 0, "identifier"], None, ", identifier: A", ""),
+        (["sources", 0, "tables", 0, "name"], None, "name: a, ", ""),
+        (["sources", 0, "tables", 0, "loader"], "x", "{name: a", "{loader: x, name: a"),
+        (["sources", 0, "tables", 1, "identifier"], "B", "- name: b\n", "- name: b\n        identifier: B\n"),
+        (["flags", "a"], False, "      - name: b\n", "      - name: b\nflags: {a: false}\n"),
+        (["flags", "a"], None, "", ""),
+    ],
+)
+def test_a_field_is_set_or_removed_and_all_else_stays(where: list[str | int], value: object, old: str, new: str) -> None:
+    assert with_value(PATH, FIELDS, where, value) == FIELDS.replace(old, new, 1)
+
+
+def test_a_field_below_a_text_cannot_be_set() -> None:
+    with pytest.raises(InvalidFile, match=r"x\.yml:1: name: must be a mapping, to which a can be added"):
+        with_value(Path("x.yml"), FIELDS, ["name", "a"], 1)
