@@ -39,7 +39,7 @@ def run(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another run that builds the same product.")] = False,
     older_code: Annotated[
-        bool, typer.Option("--older-code", help="Replace snapshots made by newer code than that of this clone.")
+        bool, typer.Option("--older-code", help="Replace snapshots made by newer code, or by that of another branch.")
     ] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,
@@ -77,7 +77,7 @@ def run(
         terminal.print_json(result.to_json())
     elif not selection:
         console.print()
-        terminal.print_status(statuses(context.config, context.mesh))
+        terminal.print_status(statuses(context))
         terminal.print_next(context.mesh, [outcome.product for outcome in result.failed])
     if not result.succeeded:
         raise typer.Exit(1)
@@ -134,7 +134,7 @@ def rollback(
     if store.read_pointer(product) is None:
         context.mesh.product(product)
     snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
-    index.write(context.config, context.mesh)
+    index.write(context)
     hours = (datetime.now(UTC) - snapshot.created_at).total_seconds() / 3600
     console.print(f"{product} now serves {snapshot.version}, published {hours:.1f} hours ago", style="green")
 
@@ -146,7 +146,7 @@ def prune(
 ) -> None:
     """Delete old snapshots; never the current one nor one that is being read."""
     context = Context.load()
-    result = prune_mesh(context.config, context.mesh, keep)
+    result = prune_mesh(context, keep)
     if as_json:
         terminal.print_json(
             {

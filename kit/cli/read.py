@@ -23,7 +23,7 @@ app = typer.Typer()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     context = Context.load()
-    rows = statuses(context.config, context.mesh)
+    rows = statuses(context)
     if as_json:
         terminal.print_json([row.to_json() for row in rows])
     else:

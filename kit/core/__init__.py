@@ -41,7 +41,7 @@ from kit.core.files import (
     to_json,
     write_durably,
 )
-from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
+from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, lock
 from kit.core.passing import why_it_may_pass
@@ -100,6 +100,7 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "branch_of",
     "calling_notebook",
     "confinement",
     "counted",

@@ -114,16 +114,16 @@ def run(
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
     products = mesh.select(selection, upstream=upstream, downstream=downstream)
     requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
-    if joined := masked_with_other_key(config, mesh, products):
+    if joined := masked_with_other_key(context, products):
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
     requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
     reporter.started(products)
-    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
+    outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished))
     if selection:
         return RunResult(outcomes)
-    index.write(config, mesh)
+    index.write(context)
     return RunResult(outcomes, mesh.broken)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from kit.core import Config, KitError, lock, read_json, write_durably
-from kit.mesh import Broken, Context, DataProduct, Mesh, folders
+from kit.mesh import Broken, Context, DataProduct, folders
 from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
 from kit.storage.summary import ProductSummary
@@ -21,24 +21,24 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
     config = context.config
     summaries = _read(config)
     if set(summaries) != {folder.name for folder in folders(config.domains)}:
-        mesh = context.mesh
+        context.mesh  # noqa: B018 (its error is not one of the storage)
         try:
-            return write(config, mesh)
+            return write(context)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
-            return _sorted(derive(config, mesh))
+            return _sorted(derive(context))
     return _sorted(across(summaries.values()))
 
 
-def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def derive(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries of a mesh in build order, then those of broken products, from domain folders and storage."""
-    return across(_own(config, mesh))
+    return across(_own(context))
 
 
-def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def write(context: Context) -> tuple[ProductSummary, ...]:
     """Rebuild the whole index; returns its summaries, sorted by name."""
-    with lock(config.storage / ".index.lock", wait=True):
-        summaries = _sorted(_own(config, mesh))
-        _replace(config, summaries)
+    with lock(context.config.storage / ".index.lock", wait=True):
+        summaries = _sorted(_own(context))
+        _replace(context.config, summaries)
     return across(summaries)
 
 
@@ -49,10 +49,10 @@ def update(config: Config, product: DataProduct) -> None:
         _replace(config, _sorted(summaries.values()))
 
 
-def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def _own(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries as the index has them: each from the records of its own product alone."""
-    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
-    return tuple(ProductSummary.from_product(config, product) for product in products)
+    products: tuple[DataProduct | Broken, ...] = context.mesh.products + context.mesh.broken
+    return tuple(ProductSummary.from_product(context.config, product) for product in products)
 
 
 def _read(config: Config) -> dict[str, ProductSummary]:

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ class Store:
         if version.startswith(".") or "/" in version or not (folder / MANIFEST_FILE).is_file():
             known = ", ".join(self.versions(product)) or "none"
             raise UnknownName(f"'{product}' has no snapshot '{version}'; there are: {known}")
-        return Snapshot(product, version, folder, read_json(folder / MANIFEST_FILE))
+        status = (folder / MANIFEST_FILE).stat()
+        manifest = _manifest(folder / MANIFEST_FILE, (status.st_ino, status.st_size, status.st_mtime_ns))
+        return Snapshot(product, version, folder, manifest)
 
     def versions(self, product: str) -> list[str]:
         """Return the names of all published versions, newest first."""
@@ -289,3 +292,10 @@ class Store:
             write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
         (folder / "local.yaml").unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=64)
+def _manifest(path: Path, state: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the manifest in a file of this state: one command reads that of each product several times."""
+    manifest: dict[str, Any] = read_json(path)
+    return manifest

@@ -364,12 +364,12 @@ def test_a_repair_by_going_back_clears_the_failure(small: SmallMesh) -> None:
     small.publish("shop")
     small.replace("domains/shop/models/marts/totals.sql", "group by item", "group by nonsense")
     small.build("shop")
-    assert {row.note.partition(":")[0] for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {
+    assert {row.note.partition(":")[0] for row in statuses(small.context) if row.product.name == "shop"} == {
         "last build failed"
     }
     small.replace("domains/shop/models/marts/totals.sql", "group by nonsense", "group by item")
     assert small.build("shop").status == "up to date"
-    assert {row.note for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {""}
+    assert {row.note for row in statuses(small.context) if row.product.name == "shop"} == {""}
 
 
 def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None:
@@ -381,10 +381,10 @@ def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None
     manifest.write_text(json.dumps({**data, "created_at": "2024-01-01T00:00:00+00:00"}))
     for path in (small.config.storage / "runs/shop").glob("*/record.json"):
         path.write_text(path.read_text().replace('"finished_at": "20', '"finished_at": "19'))
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"late"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"late"}
     for _ in range(3):
         assert small.build("shop").status == "up to date"
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"fresh"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"fresh"}
     assert len(Runs(small.config.storage).ids("shop")) == 2
 
 

@@ -166,7 +166,7 @@ def test_kit_run_plans_each_build_once(published: SmallMesh, monkeypatch: pytest
     small, planner = published, Planner(monkeypatch)
     products = small.mesh.products
     requests = {product.name: BuildRequest() for product in products}
-    outcomes = execute(small.config, small.mesh, products, requests, watch, lambda outcome: None)
+    outcomes = execute(small.context, products, requests, watch, lambda outcome: None)
     assert [(outcome.product, outcome.message) for outcome in outcomes] == [("shop", "not made"), ("plan", "not made")]
     assert planner.made == planner.plans
     assert [tuple(made.inputs.sources) for made in planner.made] == [("sales",), ()]
@@ -185,7 +185,7 @@ def test_a_run_of_one_range_of_partitions_plans_once(published: SmallMesh, monke
 
 def test_a_step_of_dagster_plans_once(published: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     planner = Planner(monkeypatch)
-    job = definitions(published.config, published.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(published.context).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         selection = {dg.AssetKey(["plan", "forecast"])}
         job.get_subset(asset_selection=selection).execute_in_process(instance=instance, raise_on_error=False)

@@ -20,9 +20,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.chdir(small.root)
     seen: dict[str, Any] = {"failing": ()}
 
-    def execute(
-        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None]
-    ) -> Any:
+    def execute(context: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None]) -> Any:
         seen["asked"] = asked
         outcomes = []
         for product in products:

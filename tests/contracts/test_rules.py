@@ -269,7 +269,7 @@ BAD: list[tuple[str, str, Any, str]] = [
         {"format": "f64"},
         (
             "17: schema.0.properties.0.logicalTypeOptions.format: 'f64' is not one of i8, i16, i32, i64, i128, u8, u16, u32, "
-            "u64, u128"
+            "u64, u128; did you mean 'u64'?"
         ),
     ),
     (

@@ -7,8 +7,11 @@ import pytest
 
 from kit.core.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
 from kit.core.yaml import read_yaml
+from kit.storage import store as module
 from kit.storage.snapshot import Snapshot
+from kit.storage.status import statuses
 from kit.storage.store import Store
+from tests.support.small_mesh import SmallMesh
 
 
 @pytest.fixture
@@ -238,3 +241,19 @@ def test_a_snapshot_is_opened_by_any_name_of_it(store: Store) -> None:
     for name in ("-1", first.version, first.version[:-1]):
         with store.open("shop", name) as snapshot:
             assert snapshot.version == first.version
+
+
+def test_a_manifest_is_read_once_until_its_file_changes(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = small.publish("shop")
+    small.publish("plan")
+    paths: list[Path] = []
+    read = module.read_json
+    monkeypatch.setattr(module, "read_json", lambda path: (paths.append(path), read(path))[1])
+    statuses(small.context)
+    statuses(small.context)
+    manifests = [path for path in paths if path.name == "manifest.json"]
+    assert len(manifests) == len(set(manifests)) <= 2
+    path = small.store.folder("shop") / version / "manifest.json"
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace('"run_id"', '"other_id"'))
+    assert "other_id" in small.store.snapshot("shop", version).manifest
