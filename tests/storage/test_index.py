@@ -135,7 +135,7 @@ def test_a_broken_product_keeps_the_facts_of_the_snapshot_it_serves(small: Small
 
 
 def test_a_storage_that_cannot_be_written_is_still_read(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(config: Config, mesh: object) -> None:
+    def refuse(context: Context) -> None:
         raise PermissionError
 
     monkeypatch.setattr(index, "write", refuse)
