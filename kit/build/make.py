@@ -4,6 +4,7 @@ from kit.build.notebook_ports import Parameters, check_partition_parameters, not
 from kit.build.partition_files import carry_over, partition_file, stray_rows
 from kit.build.places import notebook_places
 from kit.build.plan import BuildPlan
+from kit.build.safety import check_safety
 from kit.build.workspace import Workspace, in_partition
 from kit.contracts import quarantine_table
 from kit.core import NotebookError, TransformError
@@ -18,6 +19,7 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
 
     Raises `AuditFailed` when a check blocks, another `KitError` when a port cannot be made.
     """
+    check_safety(workspace.config, product)  # again: `ingest.py` may write in the folder
     for finding in check_partition_parameters(product):
         raise NotebookError(str(finding))
     suite.check_committed(product)

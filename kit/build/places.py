@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from kit.core import Config, Places
-from kit.mesh import folders
+from kit.contracts import place_of
+from kit.core import Config, IngestError, Places
+from kit.mesh import DataProduct, folders
 from kit.storage import index
 
 
@@ -18,3 +19,21 @@ def notebook_places(config: Config, product: str, folder: Path, tables: Iterable
     """Return the files that a notebook may open: its domain `folder`, its `tables`, and what `kit.open()` shows."""
     read = (*tables, config.root / "pyproject.toml", config.storage / index.INDEX)
     return Places(read, (folder,), tuple(forbidden(config, product)))
+
+
+def ingest_places(config: Config, product: DataProduct) -> Places:
+    """Return the files that `ingest.py` may open: its domain folder, and what the contracts of its sources declare.
+
+    Raises `IngestError` for a declared place that a product must not read.
+    """
+    hidden, read = forbidden(config, product.name), []
+    for source in product.sources:
+        for text in source.contract.reads:
+            place = place_of(text, product.folder)
+            owner = next((name for folder, name in hidden.items() if place.resolve().is_relative_to(folder.resolve())), None)
+            if owner:
+                raise IngestError(
+                    f"reads '{text}', which is in {owner}; declare a port of it as an input", source.contract.path
+                )
+            read.append(place)
+    return Places(tuple(read), (product.folder,), tuple(hidden))

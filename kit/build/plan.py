@@ -9,9 +9,11 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
+from kit.build.places import ingest_places
 from kit.build.progress import Progress
+from kit.build.safety import check_safety
 from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
-from kit.ingest import LandedSource, land
+from kit.ingest import IngestProcess, LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
     ABSENT,
@@ -97,8 +99,10 @@ def gather_inputs(
     """Check the request, pin the inputs and land the sources, unless `sources` were landed just now.
 
     The pinned snapshots are held against pruning until `held` is closed. Raises `KitError` when an input cannot be had:
-    an unknown parameter or partition, a port without a snapshot, a source that cannot be read, a missing masking key.
+    an unknown parameter or partition, a port without a snapshot, a source that cannot be read, a missing masking key, code that
+    is not safe.
     """
+    check_safety(config, product)
     secret = masking.key(config, product)
     parameters = assign_parameters(config, product, request.parameters)
     partitions = _partitions(config, product, request.partitions)
@@ -112,8 +116,9 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
     """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
     if not product.sources:
         return {}
-    with progress.timed(product.name, "ingest") as set_result:
-        landed = {source.name: land(product, source, config.storage / RAW) for source in product.sources}
+    process = IngestProcess(product, ingest_places(config, product))
+    with progress.timed(product.name, "ingest") as set_result, process:
+        landed = {source.name: land(process, source, config.storage / RAW) for source in product.sources}
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
     return landed
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.build import masking
-from kit.build.places import notebook_places
+from kit.build.places import ingest_places, notebook_places
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
+from kit.build.safety import check_safety
 from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import Config, KitError, database, sandbox
 from kit.dbt.project import Project
-from kit.ingest import LandedSource, land
+from kit.ingest import IngestProcess, LandedSource, land
 from kit.mesh import DataProduct, parameters
 from kit.notebooks import KernelPool, NotebookRun
 from kit.storage import Pin, Store, pin_inputs
@@ -32,6 +33,7 @@ def preview_model(config: Config, product: DataProduct, model: str, folder: Path
         raise KitError(f"'{product.name}' has no model '{model}'")
     if product.partitions:
         raise KitError(f"'{product.name}' is cut into partitions, and one of them is not representative of '{model}'")
+    check_safety(config, product)
     with product_lock(config, product) as held:
         workspace = _workspace(config, product, folder, held, land_sources(config, product, Progress()))
         workspace.transform(product, only=[model])
@@ -52,7 +54,7 @@ def preview_models(config: Config, product: DataProduct, models: Sequence[str], 
     Raw data is landed below `folder`, so that nothing is left of a product that is not added.
     """
     with masking.mask_key_hidden(), ExitStack() as held:
-        workspace = _workspace(config, product, folder, held, _landed(product, folder))
+        workspace = _workspace(config, product, folder, held, _landed(config, product, folder))
         workspace.transform(product, only=models)
         with database.connect(workspace.database, read_only=True) as connection:
             sandbox.confine_as_declared(connection, workspace.database)
@@ -66,12 +68,14 @@ def preview_tests(config: Config, product: DataProduct, folder: Path) -> tuple[C
     Raises `KitError` for a model that fails, or has not the columns of its contract.
     """
     with masking.mask_key_hidden(), ExitStack() as held:
-        workspace = _workspace(config, product, folder, held, _landed(product, folder))
+        workspace = _workspace(config, product, folder, held, _landed(config, product, folder))
         return workspace.transform(product).checks
 
 
-def _landed(product: DataProduct, folder: Path) -> dict[str, LandedSource]:
-    return {source.name: land(product, source, folder / "landed") for source in product.sources}
+def _landed(config: Config, product: DataProduct, folder: Path) -> dict[str, LandedSource]:
+    check_safety(config, product)
+    with IngestProcess(product, ingest_places(config, product)) as process:
+        return {source.name: land(process, source, folder / "landed") for source in product.sources}
 
 
 def _workspace(

@@ -26,19 +26,21 @@ def check(as_json: JsonOption = False, junit_file: JunitOption = None) -> None:
     context = Context.load()
     mesh = context.mesh
     findings = check_mesh(context)
+    wrong = [finding for finding in findings if finding.severity == "error"]
     if junit_file:
-        junit.write(junit_file, "kit check", junit.check_cases(mesh, findings))
+        junit.write(junit_file, "kit check", junit.check_cases(mesh, wrong))
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})
     else:
         for finding in findings:
-            console.print(Text(f"{finding.product}: {finding}", style="red"))
-        if not findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red" if finding in wrong else "yellow"))
+        if not wrong:
             size = f"{counted(len(mesh.products), 'data product')}, {counted(len(mesh.ports), 'port')}"
-            console.print(f"{size}: nothing wrong", style="green")
+            proposals = f", {counted(len(findings), 'proposal')}" if findings else ""
+            console.print(f"{size}: nothing wrong{proposals}", style="green")
         terminal.print_scores(scores(context))
-    if findings:
+    if wrong:
         raise typer.Exit(1)
 
 

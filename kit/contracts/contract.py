@@ -14,6 +14,7 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.quality_rules import QualityReader
+from kit.contracts.raw_places import declared_places
 from kit.contracts.rules import Rule, RuleReader
 from kit.contracts.service_levels import Sla, end_of_life, max_row_loss, read_sla
 from kit.contracts.standard import check_fields
@@ -72,7 +73,7 @@ class Contract:
     `end_of_life` is the last day of a deprecated contract; `major_of` the port of the same product whose older major
     version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
     quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
-    `csv` is the format of a source's CSV files.
+    `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Contract:
     quarantine_limit: float | None = None
     max_row_loss: float | None = None
     csv: CsvFormat = field(default_factory=CsvFormat)
+    reads: tuple[str, ...] = ()
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
@@ -184,6 +186,7 @@ class _Reader:
             quarantine_limit=quarantine_limit(self.document, any(rule.quarantines for rule in rules)),
             max_row_loss=max_row_loss(self.document),
             csv=CsvFormat.from_document(self.document),
+            reads=declared_places(self.document, is_raw=self.is_raw),
         )
 
     def identifier(self, where: Where, value: object) -> str:

@@ -57,7 +57,12 @@ class Busy(KitError):
 
 
 class IngestError(KitError):
-    """Raw data cannot be read with the column types of its contract."""
+    """Raw data cannot be read with the column types of its contract.
+
+    `passing` is the reason why the next attempt may succeed, where another process has found one.
+    """
+
+    passing = ""
 
 
 class SourceChanged(IngestError):

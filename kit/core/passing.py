@@ -4,7 +4,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-from kit.core.errors import Busy, NotebookError, PublishConflict, SourceChanged
+from kit.core.errors import Busy, IngestError, NotebookError, PublishConflict, SourceChanged
 
 _BUGS = (NameError, TypeError, AttributeError, ImportError, SyntaxError, AssertionError, LookupError, ArithmeticError)
 """Errors of code: they occur again, whatever was handled when they were raised."""
@@ -102,6 +102,8 @@ def _reason(error: BaseException) -> str:
         return "another process builds the product"
     if isinstance(error, SourceChanged):
         return "the file was still being written"
+    if isinstance(error, IngestError) and error.passing:
+        return error.passing
     if isinstance(error, NotebookError) and error.exception in _CELL_ERRORS:
         return _NETWORK
     if status := _http_status(error):

@@ -25,8 +25,9 @@ class Policy:
     """The rules of a mesh; a mesh without the table has none.
 
     `described` is the minimum share of a port's columns with a description, from 0 to 1. `service_levels` are required in
-    every contract. `names` are patterns by kind of name. `unmasked` gives the reason why personal columns
-    `PRODUCT.PORT.COLUMN`, with `*` for any text, are published without a mask.
+    every contract. `names` are patterns by kind of name; other names are proposed to be changed. `other_names` gives the
+    reason why ports `PRODUCT.PORT` and columns `PRODUCT.PORT.COLUMN`, with `*` for any text, keep theirs, `unmasked` the
+    reason why personal columns are published without a mask.
     """
 
     owner_email: bool = True
@@ -35,6 +36,7 @@ class Policy:
     keys: bool = True
     service_levels: tuple[str, ...] = ("frequency",)
     names: Mapping[str, str] = field(default_factory=lambda: dict(_NAMES))
+    other_names: Mapping[str, str] = field(default_factory=dict)
     unmasked: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -50,7 +52,15 @@ class Policy:
 
     def exemption(self, column: str) -> str | None:
         """Return the pattern that exempts the personal column `PRODUCT.PORT.COLUMN` from masking, or None."""
-        return next((pattern for pattern in self.unmasked if fnmatchcase(column, pattern)), None)
+        return _matching(self.unmasked, column)
+
+    def name_exemption(self, name: str) -> str | None:
+        """Return the pattern that lets the port `PRODUCT.PORT` or the column `PRODUCT.PORT.COLUMN` keep its name, or None."""
+        return _matching(self.other_names, name)
+
+
+def _matching(patterns: Mapping[str, str], name: str) -> str | None:
+    return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
 
 
 def _switch(name: str, value: Any) -> bool:
@@ -87,7 +97,8 @@ def _reasons(name: str, value: Any) -> dict[str, str]:
     reasons = _texts(name, value, "reasons, each under PRODUCT.PORT.COLUMN or a pattern of it such as '*.household_id'")
     for pattern, reason in reasons.items():
         if not reason.strip():
-            raise ConfigError(f"{_TABLE} {name} gives no reason for '{pattern}'; say why it may be read by everybody")
+            why = "may be read by everybody" if name == "unmasked" else "keeps its name"
+            raise ConfigError(f"{_TABLE} {name} gives no reason for '{pattern}'; say why it {why}")
     return reasons
 
 
@@ -104,5 +115,6 @@ _SETTINGS: dict[str, Callable[[str, Any], Any]] = {
     "keys": _switch,
     "service_levels": _levels,
     "names": _patterns,
+    "other_names": _reasons,
     "unmasked": _reasons,
 }

@@ -53,8 +53,12 @@ def _after(text: str, target: yaml.SequenceNode, item: Mapping[str, Any], inline
     end = len(text[:end].rstrip())  # a block text ends at the start of the next line
     newline = text.find("\n", end)
     end = len(text) if newline < 0 else newline + 1
+    column = target.start_mark.column
+    # Comments that are indented deeper than the items belong to the last one.
+    while (line := text[end:].partition("\n")[0]).lstrip().startswith("#") and len(line) - len(line.lstrip()) > column:
+        end = min(end + len(line) + 1, len(text))
     head = text[:end] if text[:end].endswith("\n") else f"{text[:end]}\n"
-    return f"{head}{_lines(item, target.start_mark.column)}{text[end:]}"
+    return f"{head}{_lines(item, column)}{text[end:]}"
 
 
 def _end(node: Any) -> int:

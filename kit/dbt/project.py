@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,6 +78,7 @@ def _read(folder: Path) -> Project:
         for path, place in files_below(top)
         if path.suffix in (".yml", ".yaml")
     ]
+    tables = source_tables(data for _, data in documents)
     nodes: dict[str, list[Model]] = {"models": [], "seeds": []}
     tests: list[ProjectTest] = []
     for kind, tops, suffix in (("models", model_folders, ".sql"), ("seeds", seed_folders, ".csv")):
@@ -85,6 +86,7 @@ def _read(folder: Path) -> Project:
         for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
             yaml_place, entry = entries.get(path.stem, (None, {}))
             reads, config = _template(path) if kind == "models" else ((), {})
+            reads = tuple(dict.fromkeys(".".join(tables.get(name, (name,))) for name in reads))
             if _enabled(_settings(settings, kind, (*place, path.stem)), entry.get("config"), config):
                 nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads))
                 if yaml_place is not None:
@@ -103,6 +105,18 @@ def _read(folder: Path) -> Project:
     for path, place in singular_tests(folder, settings):
         tests += _singular_test(path, _settings(settings, "data_tests", (*place, path.stem)))
     return Project((*nodes["seeds"], *nodes["models"]), tuple(tests))
+
+
+def source_tables(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return the schema and the name in it of every table that is declared as a source, by `SOURCE.TABLE`."""
+    return {
+        f"{source.get('name')}.{table.get('name')}": (
+            str(source.get("schema") or source.get("name")), str(table.get("identifier") or table.get("name"))
+        )
+        for data in documents
+        for source in mappings(data.get("sources"))
+        for table in mappings(source.get("tables"))
+    }  # fmt: skip
 
 
 def singular_tests(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -14,6 +14,9 @@ from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
           ("macro-paths", "macros"), ("analysis-paths", "analyses"))  # fmt: skip
+_OTHER_PATHS = (("docs-paths", "docs"), ("asset-paths", "assets"), ("packages-install-path", "dbt_packages"))
+_MACROS = ("kit", "dbt", "macros")
+"""The end of the path of the kit's own macros."""
 _MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "seed", "test", "unit")
 _SNAPSHOT = (
     "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
@@ -51,10 +54,16 @@ def refusals(folder: Path) -> Iterator[Refusal]:
     if not settings:
         return
     yield from _in_yaml(folder / "dbt_project.yml", describes=False)
+    for key, default in (*_PATHS, *_OTHER_PATHS):
+        for part in folder_names(settings, key, default):
+            if _is_outside(folder, part) and (key != "macro-paths" or Path(folder, part).resolve().parts[-3:] != _MACROS):
+                message = f"{key} names '{part}', outside of the domain folder; keep the files in it"
+                yield Refusal(folder / "dbt_project.yml", None, message)
     for key, default in _PATHS:
         for part in folder_names(settings, key, default):
-            if not (top := folder / part).resolve().is_relative_to(folder.resolve()):
-                continue  # the macros of the kit
+            if _is_outside(folder, part):
+                continue
+            top = folder / part
             for path, _ in files_below(top):
                 if path.suffix in (".yml", ".yaml"):
                     yield from _in_yaml(path, describes=True)
@@ -64,6 +73,10 @@ def refusals(folder: Path) -> Iterator[Refusal]:
                     yield from _in_sql(path, is_tagged=key in ("model-paths", "test-paths"))
                 elif path.suffix == ".py" and key == "model-paths":
                     yield Refusal(path, None, _PYTHON)
+
+
+def _is_outside(folder: Path, part: str) -> bool:
+    return not (folder / part).resolve().is_relative_to(folder.resolve())
 
 
 def _in_yaml(path: Path, *, describes: bool) -> Iterator[Refusal]:

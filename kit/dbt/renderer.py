@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, TransformError, mappings, read_text
+from kit.core import Config, TransformError, read_text
 from kit.core import database as work
-from kit.dbt.project import Project, files_below, folder_names, read_loosely, singular_tests
+from kit.dbt.project import Project, files_below, folder_names, read_loosely, singular_tests, source_tables
 from kit.dbt.templates import DbtValue, Templates
 from kit.mesh import DataProduct
 
@@ -55,12 +55,7 @@ class RenderedProject:
         self.hooks: list[tuple[Path, Any]] = []
         folders = [product.folder / part for part in folder_names(self.settings, "model-paths", "models")]
         self.described = {path: read_loosely(path) for top in folders for path, _ in files_below(top) if path.suffix in _YAML}
-        self.sources = {
-            (str(source.get("name")), str(table.get("name"))): str(table.get("identifier") or table.get("name"))
-            for data in self.described.values()
-            for source in mappings(data.get("sources"))
-            for table in mappings(source.get("tables"))
-        }
+        self.sources = source_tables(self.described.values())
         self.models = {model.name: model.path for model in Project.read(product.folder).models}
         self.project = str(self.settings.get("name"))
         self.vars = _variables(self.settings.get("vars"), self.project) | self._partition(config)
@@ -119,9 +114,10 @@ class RenderedProject:
         return relation(names[-1])
 
     def _source(self, source: str, table: str) -> DbtValue:
-        if (source, table) not in self.sources:
+        if f"{source}.{table}" not in self.sources:
             raise TransformError(f"source('{source}', '{table}') is not declared")
-        return relation(self.sources[source, table], source)
+        schema, name = self.sources[f"{source}.{table}"]
+        return relation(name, schema)
 
     def _var(self, name: str, default: Any = None) -> Any:
         if name not in self.vars and default is None:

@@ -13,7 +13,6 @@ from kit.contracts import SAMPLES, Check
 from kit.core import TransformError, counted, sandbox, short
 from kit.core import database as work
 from kit.dbt.project import TAG, Project, is_contract_test, test_name
-from kit.dbt.refusals import refusals
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
@@ -139,9 +138,7 @@ def _arguments(command: str, folder: Path, target: Path) -> list[str]:
 
 
 def _seeds(product: DataProduct) -> list[Path]:
-    """Return the files that dbt itself loads; raises `TransformError` for a project with anything that is refused."""
-    if refused := next(refusals(product.folder), None):
-        raise TransformError(f"'{product.name}': {refused}")
+    """Return the files that dbt itself loads."""
     return [model.path.resolve() for model in Project.read(product.folder).models if model.path.suffix == ".csv"]
 
 

@@ -4,7 +4,6 @@ A mesh goes in; findings, changes and scores come out.
 """
 
 from kit.governance.check import check_mesh
-from kit.governance.coupling import forbidden
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from kit.governance.doctor import examine
 from kit.governance.scorecard import TRAITS, Score, scores
@@ -18,6 +17,5 @@ __all__ = [
     "check_mesh",
     "diff",
     "examine",
-    "forbidden",
     "scores",
 ]

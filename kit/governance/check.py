@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from kit.build import check_consumers, check_partition_parameters
+from kit.build import check_consumers, check_partition_parameters, safety_findings
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
-from kit.core import ContentCache, KitError, read_yaml, resolve_inside, short
-from kit.dbt.refusals import refusals
+from kit.core import ContentCache, KitError, read_yaml, short
 from kit.governance import coupling, expectations, masks, policy
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
@@ -90,7 +89,7 @@ def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None)
 
 
 def _product(context: Context, product: DataProduct, trials: ContentCache) -> Iterator[Finding]:
-    yield from _links(product)
+    yield from safety_findings(context.config, product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
     yield from expectations.check_expectations(context, product, trials)
@@ -99,8 +98,6 @@ def _product(context: Context, product: DataProduct, trials: ContentCache) -> It
         yield from check_partition_parameters(product)
     except KitError as error:
         yield Finding.from_error(product.name, error)
-    for refused in refusals(product.folder):
-        yield Finding(product.name, refused.path, refused.line, refused.message)
     ports = {port.name for port in product.ports}
     sources = {source.name for source in product.sources}
     for folder, pattern, known in (
@@ -121,16 +118,6 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
     for contract in [source.contract for source in product.sources] + [port.contract for port in product.ports]:
         for error in foreign_key_checks.column_errors(contract, read):
             yield Finding.from_error(product.name, error)
-
-
-def _links(product: DataProduct) -> Iterator[Finding]:
-    """Find links that leave the domain folder: their targets would be published as files of the domain."""
-    for path in sorted(product.folder.rglob("*")):
-        if path.is_symlink():
-            try:
-                resolve_inside(product.folder, str(path.relative_to(product.folder)))
-            except KitError as error:
-                yield Finding.from_error(product.name, error)
 
 
 def _notebooks(product: DataProduct) -> Iterator[Finding]:

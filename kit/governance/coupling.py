@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from kit.build import forbidden
 from kit.contracts import TABLE, Finding, Rule
 from kit.core import KitError
 from kit.dbt.project import Project
-from kit.lineage import SqlReader, ingest_reads, notebook_reads, sql_references
-from kit.mesh import DESCRIPTOR, RAW, Broken, Context, DataProduct, OutputPort
+from kit.lineage import SqlReader, notebook_reads, sql_references
+from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct, OutputPort
 from kit.quality import suite
 
 _SELF = "kit table"  # the name of ${table} in queries of rules; contracts cannot have names with spaces
@@ -19,13 +20,6 @@ def check_coupling(context: Context) -> Iterator[Finding]:
     """Find the tables, ports and files that products read without declaring them, and input ports that are never read."""
     for product in context.mesh.products:
         yield from dict.fromkeys(_Coupling(context, product).check())
-
-
-def forbidden(context: Context, product: str) -> dict[Path, str]:
-    """Return the folders whose files a product must not read, with a description of each."""
-    products: tuple[DataProduct | Broken, ...] = context.mesh.products + context.mesh.broken
-    folders = {item.folder: f"the folder of '{item.name}'" for item in products if item.name != product}
-    return {**folders, context.config.storage: "the storage of the mesh"}
 
 
 class _Coupling:
@@ -98,9 +92,8 @@ class _Coupling:
         return f"'{name}', which '{product.name}' does not declare; its inputs are: {inputs}"
 
     def check_python(self) -> Iterator[Finding]:
-        """Check `ingest.py` and the notebooks that make ports."""
-        places = forbidden(self.context, self.product.name)
-        yield from ingest_reads(self.product.name, self.product.folder, places).faults
+        """Check the inputs that notebooks read."""
+        places = forbidden(self.context.config, self.product.name)
         for port in self.product.ports:
             if port.notebook is not None:
                 yield from self.check_notebook(port, port.notebook, places)
@@ -108,11 +101,9 @@ class _Coupling:
     def check_notebook(self, port: OutputPort, path: Path, places: dict[Path, str]) -> Iterator[Finding]:
         try:
             code = notebook_reads(path, self.product.name, self.product.folder, places)
-        except KitError as error:
+        except KitError:  # a finding of `safety_findings`
             self.is_complete = False
-            yield Finding.from_error(self.product.name, error)
             return
-        yield from code.faults
         self.is_complete = self.is_complete and not code.reads_any
         inputs = {item.name for item in port.reads}
         for read in code.reads:

@@ -58,7 +58,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     except KitError as error:
         yield Finding.from_error("domains", error)
         return
-    findings = check_mesh(context)
+    findings = [finding for finding in check_mesh(context) if finding.severity == "error"]
     names = {finding.product for finding in findings}
     healthy = [product.name for product in mesh.products if product.name not in names]
     yield _well("domains", ", ".join(healthy) or "none")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kit.contracts import Column, Contract, Finding, is_date_part, is_measure
 from kit.core import Policy, Where, read_yaml
@@ -25,13 +26,20 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
             document = read_yaml(contract.path)
             for where, message, fix in violations:
                 yield Finding.from_error(product.name, document.error(where, message), fix)
+        for port in product.ports:
+            yield from _names(policy, product.name, port.contract)
     personal = [f"{port.id}.{column.name}" for port in mesh.ports for column in port.contract.columns if is_unmasked(column)]
     used = {policy.exemption(column) for column in personal}
+    unusual = {policy.name_exemption(name) for port in mesh.ports for name, *_ in _unusual_names(policy, port.contract)}
     # A broken product may be the one an exemption is for.
-    for pattern in policy.unmasked if not mesh.broken else ():
-        if pattern not in used:
-            message = f"[tool.kit.policy] unmasked: '{pattern}' exempts no column that is personal and not masked"
-            yield Finding("pyproject.toml", None, None, message, "delete it")
+    for setting, patterns, needed, kind in (
+        ("unmasked", policy.unmasked, used, "no column that is personal and not masked"),
+        ("other_names", policy.other_names, unusual, "no name that differs from `names`"),
+    ):
+        for pattern in patterns if not mesh.broken else ():
+            if pattern not in needed:
+                message = f"[tool.kit.policy] {setting}: '{pattern}' exempts {kind}"
+                yield Finding("pyproject.toml", None, None, message, "delete it")
 
 
 def has_email(product: DataProduct) -> bool:
@@ -57,8 +65,10 @@ def _port(policy: Policy, contract: Contract) -> Iterator[_Violation]:
     for level in policy.service_levels:
         if getattr(contract.sla, level) is None:
             yield ["slaProperties"], f"states no {level}", f"add '{{property: {level}, value: 1, unit: d}}' with the true value"
-    yield from _names(policy, contract)
     for position, column in enumerate(columns):
+        if column.type == "bigint" and column.name in contract.key and is_measure(column.name):
+            message = f"'{column.name}' is in the key, but named as a measure, which identifies no row"
+            yield [*_AT, position, "name"], message, "write 'primaryKey: true' at the columns that identify a row, and not here"
         name = f"{contract.id}.{column.name}"
         if is_unmasked(column) and policy.exemption(name) is None:
             fix = "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason"
@@ -79,17 +89,25 @@ def _unclassified(contract: Contract) -> Iterator[_Violation]:
         yield where, f"without a classification: {', '.join(names)}", "write public, internal, confidential or personal"
 
 
-def _names(policy: Policy, contract: Contract) -> Iterator[_Violation]:
+def _names(policy: Policy, product: str, contract: Contract) -> Iterator[Finding]:
+    """Propose other names; a team may have reasons for its own."""
+    document = read_yaml(contract.path)
+    for name, where, message in _unusual_names(policy, contract):
+        if policy.name_exemption(name) is None:
+            fix = f'rename it, or add \'"{name}" = "why"\' to [tool.kit.policy.other_names] in pyproject.toml'
+            yield replace(Finding.from_error(product, document.error(where, message), fix), severity="warning")
+
+
+def _unusual_names(policy: Policy, contract: Contract) -> Iterator[tuple[str, Where, str]]:
+    """Yield the names of a port and its columns that match no pattern, in full, each with its place and a message."""
     if not re.fullmatch(policy.names["port"], contract.table):
         message = f"'{contract.table}' does not match {policy.names['port']}, as the names of ports do"
-        yield ["schema", 0, "name"], message, "rename it"
+        yield contract.id, ["schema", 0, "name"], message
     for position, column in enumerate(contract.columns):
-        where: Where = [*_AT, position, "name"]
         kind = "key" if column.type == "bigint" and column.name in contract.key else column.type.partition(" ")[0]
         pattern = policy.names.get(kind, "")
-        if kind == "key" and is_measure(column.name):
-            message = f"'{column.name}' is in the key, but named as a measure, which identifies no row"
-            yield where, message, "write 'primaryKey: true' at the columns that identify a row, and not here"
-        elif pattern and not re.fullmatch(pattern, column.name) and not (kind == "key" and is_date_part(column.name)):
+        is_named = kind == "key" and (is_date_part(column.name) or is_measure(column.name))
+        if pattern and not re.fullmatch(pattern, column.name) and not is_named:
             names = "names of keys" if kind == "key" else f"names of {kind} columns"
-            yield where, f"'{column.name}' does not match {pattern}, as {names} do", "rename it"
+            message = f"'{column.name}' does not match {pattern}, as {names} do"
+            yield f"{contract.id}.{column.name}", [*_AT, position, "name"], message

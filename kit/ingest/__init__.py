@@ -5,8 +5,22 @@ goes into `RawFile`; names, types and a CSV format for a first contract come out
 """
 
 from kit.ingest.csv_text import Undeclared
+from kit.ingest.delivery import Delivery
 from kit.ingest.inference import RawFile, identifier
-from kit.ingest.landing import Delivery, LandedSource, land, package_file
+from kit.ingest.landing import LandedSource, delivered_file, land, package_file
+from kit.ingest.process import IngestProcess
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
-__all__ = ["SUFFIXES", "Delivery", "LandedSource", "RawFile", "Undeclared", "identifier", "is_raw_file", "land", "package_file"]
+__all__ = [
+    "SUFFIXES",
+    "Delivery",
+    "IngestProcess",
+    "LandedSource",
+    "RawFile",
+    "Undeclared",
+    "delivered_file",
+    "identifier",
+    "is_raw_file",
+    "land",
+    "package_file",
+]

@@ -29,7 +29,7 @@ class LineageNode:
 
 
 def product_nodes(product: DataProduct, project: Project) -> tuple[LineageNode, ...]:
-    """The tables of a product, raw sources first; `project` is its dbt project."""
+    """The tables of a product, each behind those of its own that it reads; `project` is its dbt project."""
     nodes = [
         LineageNode(f"{product.name}.{RAW}.{source.name}", product.name, "source", source.contract.description)
         for source in product.sources
@@ -55,7 +55,26 @@ def product_nodes(product: DataProduct, project: Project) -> tuple[LineageNode, 
             # A mart whose file cannot be found may read any of the inputs.
             kind, reads = "port", tuple(map(node_id, models[port.name].reads)) if port.name in models else everything
         nodes.append(LineageNode(port.id, product.name, kind, port.description, reads))
-    return tuple(nodes)
+    return tuple(_providers_first(nodes))
+
+
+def _providers_first(nodes: Iterable[LineageNode]) -> list[LineageNode]:
+    """Nodes in their order, but none before a node that it reads."""
+    by_id = {node.id: node for node in nodes}
+    ordered: dict[str, LineageNode] = {}
+    visited: set[str] = set()
+
+    def add(node: LineageNode) -> None:
+        if node.id not in visited:
+            visited.add(node.id)  # before the others, for models that read each other
+            for name in node.reads:
+                if name in by_id:
+                    add(by_id[name])
+            ordered[node.id] = node
+
+    for node in by_id.values():
+        add(node)
+    return list(ordered.values())
 
 
 def lineage(mesh: Mesh) -> dict[str, LineageNode]:

@@ -9,28 +9,41 @@ from pathlib import Path
 from kit.contracts import Finding
 from kit.core import KitError, read_text, short
 from kit.lineage.python_names import ANY, IMPORTERS, NameTable, imported
+from kit.lineage.python_rules import (
+    ENVIRONMENT,
+    FILE_METHODS,
+    INGEST_UNREADABLE,
+    MEMORY,
+    SQL,
+    UNREADABLE,
+    computes_table,
+    detour,
+    environment_fault,
+    is_dunder,
+    kit_fault,
+    reads_file,
+)
 from kit.lineage.sql import names_in, read_sql
 from kit.notebooks import SqlText, code_cells
-
-PUBLIC = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"}
-"""The names of `kit` itself, all of which code of a domain may use; `kit` cannot be imported from here."""
-
-_OPEN = ("kit.ingest.package_file", "kit.core.IngestError", "kit.core.KitError", "kit.drawing")
-"""Names below packages of the kit that code of a domain may use, beside the public names of `kit` itself."""
 
 _IMPORT = ast.Import | ast.ImportFrom
 _READERS = {"kit.read", "kit.scan"}
 _METHODS = {"read", "scan", "parquet", "to_duckdb", "to_pandas"}
 _SOURCES = {"kit.inputs()", "kit.open()"}
-_RESULTS = {"kit.inputs": "kit.inputs()", "kit.open": "kit.open()", "kit.open().search": "kit.open()"}
+_RESULTS = {
+    "kit.inputs": "kit.inputs()", "kit.open": "kit.open()", "kit.open().search": "kit.open()", "kit.read": "kit.read()",
+    "kit.scan": "kit.scan()", "kit.inputs().read": "kit.read()", "kit.inputs().scan": "kit.scan()",
+    "kit.inputs().parquet": "kit.inputs().parquet()", "io.StringIO": "io.StringIO()", "io.BytesIO": "io.BytesIO()",
+    "duckdb.connect": "duckdb.connect()",
+}  # fmt: skip
 _ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
 _UNPINNED = {"intake"}
-_UNREADABLE = {"eval", "exec", "os.system", "os.popen", "subprocess", "runpy", "pty"}
 _HARMLESS = (
     "%matplotlib", "%config", "%load_ext autoreload", "%load_ext kit", "%autoreload", "%time", "%timeit", "%%time", "%%capture",
 )  # fmt: skip
 _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
 _SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
+_ONE_VARIABLE = "read one by its name, as in os.environ['API_TOKEN']"
 _ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
 
 _FILE_READER = re.compile(r"open|(read|scan)_(?!sql|database)\w+|loadtxt|genfromtxt")
@@ -90,7 +103,7 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
 
     `folder` is that of the product; `forbidden` are places whose files it must not read, with their descriptions.
     """
-    reader = _Reader(product, folder, forbidden, _UNPINNED)
+    reader = _Reader(product, folder, forbidden, _UNPINNED, UNREADABLE)
     for cell in code_cells(path):
         place = CodePlace(path, None, cell.number)
         for row, line in cell.magics:
@@ -108,7 +121,7 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
 
 def ingest_reads(product: str, folder: Path, forbidden: Mapping[Path, str]) -> PythonReads:
     """Read the `ingest.py` of a product, if there is one. A file that is not Python has no reads: landing reports it."""
-    reader = _Reader(product, folder, forbidden, _UNPINNED | _READERS | {"kit.open"})
+    reader = _Reader(product, folder, forbidden, _UNPINNED | _READERS | {"kit.open"}, INGEST_UNREADABLE)
     reader.read_file(folder / "ingest.py")
     return reader.result()
 
@@ -164,14 +177,21 @@ def notebook_columns(path: Path, columns: Iterable[str]) -> set[str] | None:
 
 
 class _Reader:
-    """Collects what a notebook or `ingest.py` reads, with the modules of the domain that it imports."""
+    """Collects what a notebook or `ingest.py` reads, with the modules of the domain that it imports.
 
-    def __init__(self, product: str, folder: Path, forbidden: Mapping[Path, str], unpinned: Set[str]) -> None:
+    Files are followed in notebooks only, which read none but those of their domain.
+    """
+
+    def __init__(
+        self, product: str, folder: Path, forbidden: Mapping[Path, str], unpinned: Set[str], unreadable: Set[str]
+    ) -> None:
         self.product = product
         self.folder = folder
         self.unpinned = unpinned
+        self.unreadable = unreadable
+        self.is_notebook = unreadable is UNREADABLE
         self.forbidden = {place.resolve(): name for place, name in forbidden.items()}
-        self.names = NameTable(_RESULTS, _UNREADABLE | IMPORTERS)
+        self.names = NameTable(_RESULTS, unreadable | IMPORTERS | {"open"})
         self.reads: list[InputRead] = []
         self.faults: list[Finding] = []
         self.reads_any = False
@@ -205,24 +225,36 @@ class _Reader:
         nodes = list(ast.walk(tree))
         for node in nodes:
             self.names.bind(node)
-            for module in {name.partition(".")[0] for name in imported(node)} if isinstance(node, _IMPORT) else ():
-                for folder in (beside, self.folder):
-                    self.read_file(folder / f"{module}.py")
+            if isinstance(node, _IMPORT):
+                self.read_modules(node, beside)
         # Checked with the expression they are part of; a text alone in a line is a comment.
         done = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
         done |= {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+        followed = {id(node.value) for node in nodes if isinstance(node, ast.Attribute | ast.Assign)}
+        followed |= {id(node.args[0]) for node in nodes if isinstance(node, ast.Call) and node.args and self.names.path(node)}
         kept = {id(node.value) for node in nodes if isinstance(node, ast.Assign | ast.Expr | ast.Subscript)}
-        kept |= {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        called |= {id(node.value) for node in nodes if isinstance(node, ast.Subscript)}
+        kept |= called
         for node in nodes:
             line = replace(place, line=getattr(node, "lineno", None))
             if isinstance(node, ast.Call):
                 self.read_call(node, line)
+                if self.is_notebook:
+                    self.read_files(node, line, beside)
             if isinstance(node, _IMPORT):
                 for name in imported(node):
                     self.check_name(name, line)
-            elif id(node) in done:
+            if isinstance(node, ast.Attribute) and self.is_notebook and is_dunder(node.attr):
+                self.add_fault(line, f"uses {node.attr}, which leads into the inside of Python", "write it out")
+            elif isinstance(node, ast.Name) and self._is_handed_on(node, followed):
+                self.add_fault(line, "hands on the module kit, which cannot be followed", _ADVICE)
+            if self.is_notebook:
+                self.read_environment(node, line)
+                self.check_function(node, line, followed | called)
+            if id(node) in done or isinstance(node, _IMPORT):
                 continue
-            elif isinstance(node, ast.Attribute | ast.Name | ast.Call):
+            if isinstance(node, ast.Attribute | ast.Name | ast.Call):
                 if not isinstance(getattr(node, "ctx", None), ast.Store):
                     name = self.names.path(node)
                     self.check_name(name, line)
@@ -250,10 +282,84 @@ class _Reader:
         elif function in IMPORTERS and not self.names.path(node):
             self.add_fault(place, f"{function}() of a name that is not constant", "import the module by its name")
 
+    def _is_handed_on(self, node: ast.Name, followed: Set[int]) -> bool:
+        return isinstance(node.ctx, ast.Load) and self.names.path(node) == "kit" and id(node) not in followed
+
+    def read_modules(self, node: ast.Import | ast.ImportFrom, beside: Path) -> None:
+        """Read the modules and packages of the domain that a statement imports."""
+        if isinstance(node, ast.ImportFrom) and node.level:  # relative to its own folder
+            tops = [beside.joinpath(*[".."] * (node.level - 1))]
+            names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
+        else:
+            tops, names = [beside, self.folder], list(imported(node))
+        for top in tops:
+            for name in names:
+                parts = name.split(".")
+                for count in range(1, len(parts) + 1):
+                    path = top.joinpath(*parts[:count])
+                    self.read_file(path.with_name(f"{path.name}.py"))
+                    self.read_file(path / "__init__.py")
+
+    def read_environment(self, node: ast.AST, place: CodePlace) -> None:
+        """Refuse the settings of the mesh among the environment variables, and variables that are not known."""
+        fault = ""
+        if isinstance(node, ast.Subscript) and self.names.path(node.value) == "os.environ":
+            fault = environment_fault(self.names.text(node.slice))
+        elif isinstance(node, ast.Call) and self.names.path(node.func) in ENVIRONMENT:
+            fault = environment_fault(self.names.text(node.args[0]) if node.args else None)
+        if fault:
+            self.add_fault(place, fault, _ONE_VARIABLE)
+
+    def check_function(self, node: ast.AST, place: CodePlace, used: Set[int]) -> None:
+        """Refuse a function that reads files, and the environment, where they are handed on and not called."""
+        name = self.names.path(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+        if not name or id(node) in used or isinstance(getattr(node, "ctx", None), ast.Store):
+            return
+        if name == "os.environ" or (name.startswith("os.environ.") and name not in ENVIRONMENT):
+            self.add_fault(place, str(environment_fault(None)), _ONE_VARIABLE)
+        elif reads_file(name, name.rpartition(".")[2]):
+            self.add_fault(place, f"hands on {name}, which reads files", "call it with the name of the file")
+
+    def read_files(self, node: ast.Call, place: CodePlace, beside: Path) -> None:
+        """Refuse a call that reads a file which is not known to be one of the domain, or SQL that reads one."""
+        function = self.names.path(node.func)
+        method, given = function.rpartition(".")[2], [*node.args, *(keyword.value for keyword in node.keywords)]
+        if isinstance(node.func, ast.Attribute):
+            method = node.func.attr
+            if method in FILE_METHODS and not function:
+                given, function = [node.func.value], "open"
+        if function in SQL and node.args:
+            self.check_sql(self.names.text(node.args[0]) or ANY, place)
+        if not given or not reads_file(function, method):
+            return
+        text = (self.names.text(given[0]) or ANY).removeprefix("file://")
+        if ANY in text:
+            if self.names.path(given[0]) not in MEMORY:
+                self.add_fault(place, f"{method}() of a file whose name is not constant", _ADVICE)
+        elif "://" in text or self._is_own(beside / text):
+            return
+        elif self._owner(beside / text):
+            self.check_text(text, place, beside)
+        else:
+            self.add_fault(place, f"reads '{text}', which lies outside of its domain folder", _ADVICE)
+
+    def check_sql(self, text: str, place: CodePlace) -> None:
+        """Refuse SQL outside of `%%sql` that reads a file, or a table whose name is not constant."""
+        if text == ANY or computes_table(text):
+            self.add_fault(place, "runs SQL whose tables are not constant", "write them out, or use %%sql")
+        for fault in read_sql(text.replace(ANY, "kit_part")).faults if text != ANY else ():
+            self.add_fault(place, fault)
+
+    def _is_own(self, path: Path) -> bool:
+        try:
+            return path.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError, ValueError):
+            return False
+
     def check_name(self, name: str, place: CodePlace) -> None:
         """Refuse a dotted name that reads past the pinned inputs, or in a way that cannot be followed."""
-        if internal := _internal(name):
-            self.add_fault(place, f"uses {internal}, which is internal to the kit", _ADVICE)
+        if fault := kit_fault(name):
+            self.add_fault(place, f"uses {'.'.join(name.split('.')[:3])}, which {fault}", _ADVICE)
             return
         for part in _prefixes(name):
             if part in self.unpinned:
@@ -262,7 +368,7 @@ class _Reader:
             if part == "domains":
                 self.add_fault(place, f"imports '{name}', code of a domain", "read its ports")
                 return
-            if part in _UNREADABLE:
+            if part in self.unreadable or (self.is_notebook and (part == name) and detour(name)):
                 self.add_fault(place, f"uses {part}, which runs code that cannot be checked", "write it out")
                 return
 
@@ -298,14 +404,6 @@ def _file_read(call: ast.Call) -> str:
     if isinstance(mode, ast.Constant) and str(mode.value)[:1] in "wax":
         return ""
     return name if isinstance(name, str) and _FILE_READER.fullmatch(function) else ""
-
-
-def _internal(name: str) -> str | None:
-    """The part of a dotted name that is neither public in `kit` nor open to domains; None when all of it may be used."""
-    package = re.match(r"kit\.(\w+)", name)
-    if package is None or package[1] in PUBLIC or any(f"{name}.".startswith(f"{known}.") for known in _OPEN):
-        return None
-    return ".".join(name.split(".")[:3])
 
 
 def _prefixes(name: str) -> Iterable[str]:

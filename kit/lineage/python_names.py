@@ -1,13 +1,17 @@
 """The values of names and expressions in Python code that is not run: modules, functions and constant texts."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 
 ANY = "\0"
 """Stands for each part of a text that is not constant."""
 
 IMPORTERS = {"importlib.import_module", "__import__"}
 """Functions that import a module by the text they are given."""
+
+_HERE = {"Path()", "Path.cwd()", "os.getcwd()", "os.path.dirname(__file__)", "Path(__file__).parent",
+         "Path(__file__).resolve().parent", "pathlib.Path.cwd()", "pathlib.Path(__file__).parent"}  # fmt: skip
+"""Expressions for the folder of the code itself."""
 
 
 class NameTable:
@@ -16,7 +20,7 @@ class NameTable:
     `results` maps functions to the name of their result, and `builtins` are names that need no import.
     """
 
-    def __init__(self, results: dict[str, str], builtins: set[str]) -> None:
+    def __init__(self, results: dict[str, str], builtins: Set[str]) -> None:
         self._results = results
         self._builtins = builtins
         self._paths: dict[str, str] = {}
@@ -53,7 +57,11 @@ class NameTable:
             if isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(arguments) > 1 and arguments[1]:
                 base = self.path(node.args[0])
                 return f"{base}.{arguments[1]}" if base else ""
+            if function.startswith("kit.scan()"):
+                return "kit.scan()"  # each step of a lazy frame is one
             return self._results.get(function, "")
+        if isinstance(node, ast.Subscript) and self.path(node.value) == "kit.inputs().parquet()":
+            return "kit.inputs().parquet()"
         if isinstance(node, ast.Subscript) and self.path(node.value) == "kit.open()":
             return f"kit.open()[{self.text(node.slice) or ANY}]"
         return ""
@@ -62,6 +70,8 @@ class NameTable:
         """The text of an expression, with `ANY` for each part that is not constant; None when no part is."""
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else None
+        if isinstance(node, ast.Attribute | ast.Call) and ast.unparse(node) in _HERE:
+            return "."
         if isinstance(node, ast.Name):
             return self._texts.get(node.id)
         if isinstance(node, ast.JoinedStr):
@@ -72,8 +82,14 @@ class NameTable:
             if left is not None or right is not None:
                 return f"{left or ANY}{'/' if isinstance(node.op, ast.Div) else ''}{right or ANY}"
         if isinstance(node, ast.Call) and self.path(node.func) == "pathlib.Path" and node.args:
-            return self.text(node.args[0])
+            return self._joined(node.args)
+        if isinstance(node, ast.Call) and self.path(node.func) == "os.path.join" and node.args:
+            return self._joined(node.args)
         return None
+
+    def _joined(self, parts: Sequence[ast.expr]) -> str | None:
+        texts = [self.text(part) for part in parts]
+        return None if not any(texts) else "/".join(text or ANY for text in texts)
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

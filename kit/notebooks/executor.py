@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets, describe_ending, read_json
+from kit.core import NotebookError, Secrets, confinement, describe_ending, read_json
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -43,7 +43,9 @@ def execute(
             output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
-        failure = NotebookError(f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}", path)
+        failure = NotebookError(
+            f"cell {error.exec_count} failed: {error.ename}: {_line(error.evalue)}{_advice(run, error.evalue)}", path
+        )
         failure.exception, failure.value = error.ename, error.evalue
         raise failure from None
     except CellTimeoutError:
@@ -65,6 +67,14 @@ def execute(
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
         raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
+
+
+def _advice(run: NotebookRun, message: str) -> str:
+    """What to do about a file that the confined kernel was refused; empty for any other message."""
+    refused = confinement.refused_path(str(message))
+    if refused is None or run.all_places.allow(refused):
+        return ""
+    return "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit.read"
 
 
 def _death(code: int | None, executed: Path) -> str:

@@ -116,7 +116,8 @@ def _changed(store: Store, snapshot: Snapshot, shown: str | None) -> list[str | 
     if shown in store.versions(snapshot.product) and shown != snapshot.version:
         before = store.snapshot(snapshot.product, str(shown)).manifest["partitions"]
     changed: list[str | None] = [key for key, fingerprint in now.items() if before.get(key) != fingerprint]
-    return changed or list[str | None](now)[-1:]
+    changed += [] if changed else list(now)[-1:]
+    return changed
 
 
 def _forget_others(snapshot: Snapshot, keys: Iterable[dg.AssetKey], instance: dg.DagsterInstance) -> None:

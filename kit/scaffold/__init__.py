@@ -8,5 +8,6 @@ from kit.scaffold.blank_notebook import new_blank_notebook
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.new import Scaffolded
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
+from kit.scaffold.redraft import draft_of, redraft
 
-__all__ = ["Promotion", "Scaffolded", "draft", "new", "new_blank_notebook", "plan_promotion", "promote"]
+__all__ = ["Promotion", "Scaffolded", "draft", "draft_of", "new", "new_blank_notebook", "plan_promotion", "promote", "redraft"]

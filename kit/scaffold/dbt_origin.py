@@ -167,11 +167,12 @@ class DbtOrigin:
         """Find what stays in YAML files although only dbt reads it."""
         for part in folder_names(self.settings, "model-paths", "models"):
             for path in sorted((self.path / part).rglob("*.y*ml")):
-                data, text = read_loosely(path), read_text(path)
-                for key in _KEPT_IN_YAML:
-                    if data.get(key) and (match := re.search(rf"^{key}:", text, re.MULTILINE)):
-                        line = text.count("\n", 0, match.start()) + 1
-                        yield Finding("", path, line, f"the {key.replace('_', ' ')} stay here; only dbt reads them")
+                keys = [key for key in _KEPT_IN_YAML if read_loosely(path).get(key)]
+                if keys:
+                    match = re.search(rf"^{keys[0]}:", text := read_text(path), re.MULTILINE)
+                    line = text.count("\n", 0, match.start()) + 1 if match else 1
+                    kinds = ", ".join(key.replace("_", " ") for key in keys)
+                    yield Finding("", path, line, f"{kinds} stay in this file; only dbt reads them")
 
     def _add_model(self, node: Any) -> Iterator[Finding]:
         if getattr(node, "version", None) is not None:

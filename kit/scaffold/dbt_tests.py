@@ -47,11 +47,12 @@ def promises(
     """
     columns = {name.lower(): _Column(name, kind, described.get(name.lower(), "")) for name, kind in types.items()}
     others: list[Any] = []
+    of_columns: list[Any] = []
     for written in mappings(entry.get("columns")):
         column = columns.get(str(written.get("name")).lower())
         for item in _tests(written):
             if not _is_disabled(item) and not (column and _add(column, item, relation)):
-                others.append(_of_column(item, str(written.get("name"))))
+                of_columns.append(_of_column(item, str(written.get("name"))))
     key = [column.name for column in columns.values() if column.unique and column.required][:1]
     for item in _tests(entry):
         if not key and (names := _combination(item, columns)):
@@ -60,7 +61,7 @@ def promises(
             others.append(item)
     facts = {column.name: ColumnFacts(column.description, _fields(column, key), tuple(column.quality))
              for column in columns.values()}  # fmt: skip
-    return Promises(TableFacts(description, facts, tuple(key)), tuple(others))
+    return Promises(TableFacts(description, facts, tuple(key)), (*others, *of_columns))
 
 
 def _tests(owner: Mapping[str, Any]) -> Iterator[Any]:

@@ -29,11 +29,13 @@ from kit.scaffold.port_files import (
     write,
 )
 from kit.scaffold.port_source import files_of_source, origin_file
+from kit.scaffold.templates import sql_name
 
 _CASTS = {"hugeint": "bigint", "uhugeint": "bigint", "timestamp_s": "timestamp", "timestamp_ms": "timestamp",
           "timestamp_ns": "timestamp"}  # fmt: skip
 """Types of DuckDB that no contract can have, and those that stand for them."""
 _LAST_SELECT = re.compile(r"(?im)^([ \t]*)select\s+\*\s+from\s+(\w+|\{\{[^{}]*\}\})\s*\Z")
+_ORDERED = re.compile(r"(?i)\border\s+by\b[^()]*\Z")
 _SET_OPERATION = re.compile(r"(?i)\b(union|except|intersect)(\s+all)?(\s+by\s+name)?\s*\Z")
 _MATERIALIZED = re.compile(r"""(\bmaterialized\s*=\s*)(['"])\w+\2""")
 _REF = re.compile(r"""\s*(?:\{\{)?\s*ref\(\s*['"](\w+)['"]\s*\)\s*(?:\}\})?\s*""")
@@ -209,14 +211,17 @@ class _Takeover:
         text = read_text(path).rstrip() + "\n"
         last = _LAST_SELECT.search(text)
         if last is None or _SET_OPERATION.search(text[: last.start()].rstrip()):
-            problem = "does not end with `order by` its key, so that the same rows may give other bytes"
-            self.remarks.append(Finding("", self.origin.path / model.file, None, problem))
+            if not _ORDERED.search(text):
+                problem = "does not end with `order by` its key, so that the same rows may give other bytes"
+                self.remarks.append(Finding("", self.origin.path / model.file, None, problem))
             return
-        replaced = ", ".join(f"cast({_quoted(name)} as {kind}) as {_quoted(name)}" for name, kind in casts.items())
-        star = f"select * replace ({replaced}) from" if casts else "select * from"
-        order = ", ".join(map(_quoted, key)) or "all"
-        line = f"{last[1]}{star} {last[2]}\n{last[1]}order by {order}\n"
-        path.write_text(text[: last.start()] + line, encoding="utf-8")
+        columns = [f"        cast({sql_name(name)} as {kind}) as {sql_name(name)}" for name, kind in casts.items()]
+        order = ", ".join(map(sql_name, key)) or "all"
+        lines = [last[0].strip()]
+        if casts:
+            lines = ["select", "    * replace (", *",\n".join(columns).split("\n"), "    )", f"from {last[2]}"]
+        new = "".join(f"{last[1]}{line}\n" for line in (*lines, f"order by {order}"))
+        path.write_text(text[: last.start()] + new, encoding="utf-8")
         changes = [f"columns are cast ({', '.join(casts)})"] * bool(casts) + [f"rows are ordered by {order}"]
         self.remarks.append(Finding("", self.copy.original_path(path), text.count("\n", 0, last.start()) + 1,
                                     f"{' and '.join(changes)}, so that the same rows give the same bytes"))  # fmt: skip
@@ -288,7 +293,3 @@ def _with_casts(file: Path, casts: Mapping[str, str]) -> Path:
         query = f"select * replace ({columns}) from data"
         connection.execute(f"copy ({query}) to {database.literal(str(target))} (format parquet)")
     return target
-
-
-def _quoted(name: str) -> str:
-    return templates.sql_name(name)

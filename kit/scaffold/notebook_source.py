@@ -3,9 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from kit.build import preview_notebook
+from kit.build import forbidden, preview_notebook
 from kit.core import KitError, NotATable, NotebookError, short
-from kit.governance import forbidden
 from kit.lineage import external_reads, notebook_reads
 from kit.mesh import Context
 from kit.scaffold.asset_notebook import AssetNotebook
@@ -47,7 +46,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
 
 def _reads(context: Context, product: str, path: Path, folder: Path) -> list[str]:
     """The ports that a notebook reads which is to lie in `folder`, from its text."""
-    code = notebook_reads(path, product, path.parent, forbidden(context, product))
+    code = notebook_reads(path, product, path.parent, forbidden(context.config, product))
     findings = [*code.faults, *external_reads(product, path, folder)]
     for read in code.reads:
         if not read.is_exact:

@@ -7,7 +7,7 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.contracts import TODO, CsvFormat, csv_keys
+from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
 from kit.core import KitError, parse_yaml, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
 from kit.mesh import RAW, Context, Mesh, OutputPort
@@ -37,7 +37,7 @@ def files_from_origin(
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
         return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    return _files_from_raw(product, port, _raw_file(path, csv))
+    return _files_from_raw(product, port, raw_file(path, csv))
 
 
 def origin_file(origin: str) -> Path | None:
@@ -59,11 +59,12 @@ def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], 
     path = origin_file(origin)
     if path is None or path.suffix == ".ipynb":
         raise KitError(f"'{origin}' is no raw file; a source is made from one of {', '.join(SUFFIXES)}")
-    raw = _raw_file(path, csv)
-    return _source(product, source, raw, _typed(raw, f"{product}.{RAW}.{source}"), staged=staged)
+    raw = raw_file(path, csv)
+    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
 
 
-def _raw_file(path: Path, csv: Sequence[str]) -> RawFile:
+def raw_file(path: Path, csv: Sequence[str]) -> RawFile:
+    """A raw file of which `csv` says how it is written; the error names the options that are missing."""
     try:
         return RawFile.from_path(path, csv_keys(csv))
     except Undeclared as error:
@@ -72,7 +73,7 @@ def _raw_file(path: Path, csv: Sequence[str]) -> RawFile:
 
 
 @dataclass(frozen=True)
-class _Typed:
+class TypedContract:
     """The contract drafted from the rows of a raw file, the fields of its columns, and the questions about them."""
 
     contract: str
@@ -81,24 +82,28 @@ class _Typed:
 
     @property
     def columns(self) -> dict[str, str]:
+        """The types of the columns by name."""
         return {item["name"]: item["physicalType"] for item in self.properties}
 
 
-def _typed(raw: RawFile, id: str) -> _Typed:  # noqa: A002
+def typed_contract(raw: RawFile, id: str) -> TypedContract:  # noqa: A002
+    """Draft the contract of a raw file."""
     with TemporaryDirectory(prefix="kit-") as folder:
         typed = Path(folder) / "typed.parquet"
         questions = raw.write(typed)
         contract = draft([typed], id)
-    return _Typed(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
+    return TypedContract(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
 
 
-def _source(product: str, source: str, raw: RawFile, typed: _Typed, *, staged: bool = True) -> PortFiles:
+def _source(product: str, source: str, raw: RawFile, typed: TypedContract, *, staged: bool = True) -> PortFiles:
     """A raw source of that name, with its staging model if it is `staged`."""
     check_port_name(source)
     is_copied = raw.path.stat().st_size <= LARGEST_COPY
     place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     id = f"{product}.{RAW}.{source}"  # noqa: A001
-    files: dict[str, str | Path] = {f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions)}
+    files: dict[str, str | Path] = {
+        f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions, is_copied=is_copied)
+    }
     if staged:
         files[f"models/staging/stg_{source}.sql"] = templates.staging(source, typed.columns)
     files |= {place: raw.path} if is_copied else {}
@@ -118,19 +123,18 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     port = port or source
     check_port_name(port)
     check_port_name(source)
-    typed = _typed(raw, f"{product}.{port}")
+    typed = typed_contract(raw, f"{product}.{port}")
     keys = [item for item in typed.properties if item.get("primaryKey")]
     key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
     files = _source(product, source, raw, typed)
     mart = templates.mart(typed.columns, key, f"ref('stg_{source}')")
-    contract = {f"contracts/{port}.odcs.yaml": typed.contract}
-    return replace(
-        files, output=output_entry(product, port, "dbt"), files={**contract, **files.files, f"models/marts/{port}.sql": mart}
-    )
+    texts = {f"contracts/{port}.odcs.yaml": typed.contract, **files.files, f"models/marts/{port}.sql": mart}
+    texts = dict(sorted(texts.items(), key=lambda item: isinstance(item[1], Path)))
+    return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
-def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str]) -> str:  # noqa: A002
-    """The contract of a source: that of the port made from it, with the names and the CSV format of the raw file."""
+def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], *, is_copied: bool) -> str:  # noqa: A002
+    """The contract of a source: that of the port made from it, with the names, the CSV format and the place of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
@@ -141,8 +145,10 @@ def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str
         item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
-    if raw.csv != CsvFormat():
-        data["customProperties"] = [raw.csv.to_property()]
+    properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []
+    properties += [] if is_copied else [reads_property(str(raw.path))]
+    if properties:
+        data["customProperties"] = properties
     return "\n".join(yaml_writer.block(data)) + "\n"
 
 

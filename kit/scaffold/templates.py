@@ -69,7 +69,8 @@ def mart(columns: Mapping[str, str], key: Iterable[str], reads: str) -> str:
 
     `reads` is the relation it selects from, as dbt writes it: `ref('a')` or `source('a', 'b')`.
     """
-    lines = ",\n".join(f"    cast({sql_name(name)} as {kind}) as {sql_name(name)}" for name, kind in columns.items())
+    types = {name: kind.replace(",", ", ") for name, kind in columns.items()}
+    lines = ",\n".join(f"    cast({sql_name(name)} as {kind}) as {sql_name(name)}" for name, kind in types.items())
     order = ", ".join(map(sql_name, key)) or "all"
     text = read_text(SAMPLE / f"models/marts/{PORT}.sql").replace(f"ref('{_STAGING}')", reads)
     text = re.sub(r"(?s)(select\n).*?(\nfrom)", lambda match: f"{match[1]}{lines}{match[2]}", text)

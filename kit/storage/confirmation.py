@@ -8,7 +8,7 @@ from kit.storage.summary import ProductSummary
 
 
 def across(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
-    """Return the summaries with confirmation, delivery of data and outdated inputs, which follow from those of their providers.
+    """Return the summaries with the confirmation, delivery and outdated inputs that follow from those of their providers.
 
     A build that finds the snapshot of a provider unchanged confirms nothing while the provider's own builds fail, its folder
     is broken, or it was rolled back. The data of a product without a source is as old as the oldest of its providers. An

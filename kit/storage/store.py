@@ -41,6 +41,7 @@ from kit.storage.version_name import resolve
 
 POINTER_FILE = "current.json"
 _STAGING = ".staging"
+_READ_ONLY, _WRITABLE = 0o444, 0o222
 
 
 class Store:
@@ -175,6 +176,7 @@ class Store:
             step(f"{port} hashed")
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
         write_durably(staging / MANIFEST_FILE, to_json(manifest), step)
+        _make_read_only(staging)
         with lock(self.folder(product) / ".pointer.lock", wait=True):
             step("pointer locked")
             pointer = self.read_pointer(product)
@@ -299,3 +301,11 @@ def _manifest(path: Path, state: tuple[int, int, int]) -> dict[str, Any]:
     """Return the manifest in a file of this state: one command reads that of each product several times."""
     manifest: dict[str, Any] = read_json(path)
     return manifest
+
+
+def _make_read_only(folder: Path) -> None:
+    """Take the right to write from all files; one that is linked from an older snapshot may belong to another user."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_mode & _WRITABLE:
+            with suppress(PermissionError):
+                path.chmod(_READ_ONLY)

@@ -132,3 +132,17 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
             "severity": "error",
         }
     }
+
+
+def test_a_proposal_is_printed_and_fails_nothing(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    policy = "[tool.kit.policy]\nowner_email = false\nclassified = false\nkeys = false\nservice_levels = []\n"
+    policy += 'names = {port = "mart_.*"}\n'
+    with (small.root / "pyproject.toml").open("a") as file:
+        file.write(policy)
+    done = CliRunner().invoke(app, ["check"])
+    assert (done.exit_code, done.exception) == (0, None), done.stdout
+    assert "2 data products, 3 ports: nothing wrong, 3 proposals" in done.stdout
+    with (small.root / "pyproject.toml").open("a") as file:
+        file.write('other_names = {"*" = "named before there was a policy"}\n')
+    assert "2 data products, 3 ports: nothing wrong\n" in CliRunner().invoke(app, ["check"]).stdout

@@ -1,3 +1,4 @@
+import json
 from datetime import datetime, timedelta
 
 import duckdb
@@ -10,7 +11,7 @@ from kit.cli.contract import app
 from kit.contracts.contract import Contract
 from kit.core.errors import KitError
 from kit.scaffold.contract_draft import draft
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SmallMesh, write
 
 
 def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,9 +26,9 @@ def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallM
     assert CliRunner().invoke(app, [*call, "--write"]).stdout == "written: domains/shop/contracts/items.odcs.yaml\n"
     assert path.read_text() == drafted
     assert Contract.load(path).id == "shop.items"
-    again = CliRunner().invoke(app, [*call, "--write"]).exception
-    assert isinstance(again, KitError)
-    assert str(again) == "domains/shop/contracts/items.odcs.yaml: exists already; a draft never replaces a contract"
+    again = CliRunner().invoke(app, [*call, "--write"])
+    assert again.stdout == "domains/shop/contracts/items.odcs.yaml: has every column of the data; nothing was written\n"
+    assert path.read_text() == drafted
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_draft_is_printed_written_once_and_never_over_a_contract(small: SmallM
             "'nobody.totals' has no snapshot, and there is no data product 'nobody'; there are: plan, shop; "
             "or name Parquet files with --file",
         ),
-        ("../x.y", "'../x.y' is no port; write PRODUCT.PORT"),
+        ("../x.y", "'../x.y' is no port; write PRODUCT.PORT, or PRODUCT.raw.SOURCE for raw data"),
     ],
 )
 def test_without_rows_to_look_at_there_is_no_draft(
@@ -52,12 +53,74 @@ def test_without_rows_to_look_at_there_is_no_draft(
     assert str(CliRunner().invoke(app, ["draft", port]).exception) == problem
 
 
-def test_a_port_is_declared_after_its_draft(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_was_never_built_needs_no_contract(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    (small.domains / "shop/contracts/totals.odcs.yaml").unlink()
-    says = str(CliRunner().invoke(app, ["draft", "shop.totals"]).exception)
-    assert says.startswith("'shop.totals' has no snapshot, and the data product 'shop' is broken: domains/shop/product")
-    assert says.endswith("; declare the port after that, or name Parquet files with --file")
+    monkeypatch.setenv("KIT_STORAGE", str(small.config.storage))
+    path = small.domains / "shop/contracts/totals.odcs.yaml"
+    path.unlink()
+    assert [item.name for item in small.mesh.broken] == ["shop"]
+    done = CliRunner().invoke(app, ["draft", "shop.totals", "--write"])
+    assert done.exception is None, done.exception
+    assert [(column.name, column.type) for column in Contract.load(path).columns] == [
+        ("item", "varchar"), ("amount", "decimal(18,2)"),
+    ]  # fmt: skip
+    assert small.mesh.broken == ()
+
+
+def test_a_changed_model_adds_its_columns_to_the_contract_and_takes_nothing_away(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small.root)
+    small.publish("shop")
+    path = small.domains / "shop/contracts/totals.odcs.yaml"
+    before = json.loads(path.read_text())
+    small.replace(
+        "domains/shop/models/marts/totals.sql", "sum(amount)::decimal(18,2) as amount", "count(*) as lines, 1.5 as amount"
+    )
+    done = CliRunner().invoke(app, ["draft", "shop.totals", "--write"])
+    assert done.exception is None, done.exception
+    assert done.stdout == "written: domains/shop/contracts/totals.odcs.yaml, with lines\n"
+    problem = "totals.odcs.yaml:22: schema.0.properties.1: amount is decimal(2,1) in the data"
+    assert f"{problem}; change the type here, or cast it in the model" in " ".join(done.stderr.split())
+    after = json.loads(path.read_text())
+    *others, added = after["schema"][0]["properties"]
+    assert others == before["schema"][0]["properties"]
+    assert (added["name"], added["physicalType"], added["required"]) == ("lines", "bigint", True)
+
+
+def test_a_source_is_drafted_from_what_its_function_returns(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    path = small.domains / "shop/sources/sales.odcs.yaml"
+    path.unlink()
+    assert CliRunner().invoke(app, ["draft", "shop.raw.sales", "--write"]).exception is None
+    contract = Contract.load(path)
+    assert (contract.id, contract.key) == ("shop.raw.sales", ("sale_id",))
+    assert [column.type for column in contract.columns] == ["bigint", "varchar", "decimal(18,2)", "date"]
+    assert small.mesh.broken == ()
+    write(
+        small.domains / "shop/ingest.py",
+        "import kit.ingest\nimport polars as pl\n\ndef sales():\n"
+        "    return kit.ingest.Delivery(pl.DataFrame({'sale_id': [1], 'Shop': ['a']}), '2024-01-01')\n",
+    )
+    done = CliRunner().invoke(app, ["draft", "shop.raw.sales"])
+    assert "        physicalName: Shop\n" in done.stdout
+    assert str(CliRunner().invoke(app, ["draft", "shop.raw.none"]).exception).endswith(
+        "domains/shop/ingest.py: has no function 'none'; write one that returns the raw data's path or frame"
+    )
+    assert str(CliRunner().invoke(app, ["draft", "shop.totals", "--csv", "delimiter=;"]).exception) == (
+        "--csv is for the CSV file of a source; 'shop.totals' is made from none"
+    )
+
+
+def test_a_notebook_port_is_drafted_from_one_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    small.publish("shop")
+    path = small.domains / "plan/contracts/forecast.odcs.yaml"
+    columns = [column.name for column in Contract.load(path).columns]
+    path.unlink()
+    done = CliRunner().invoke(app, ["draft", "plan.forecast", "--write"])
+    assert done.exception is None, done.exception
+    assert [column.name for column in Contract.load(path).columns] == columns
 
 
 def test_a_draft_comes_from_the_current_snapshot(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

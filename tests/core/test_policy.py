@@ -28,13 +28,14 @@ def test_every_setting_can_be_given() -> None:
     [
         (3, "[tool.kit.policy] is 3; it must be a table of settings"),
         ({"owner": True}, "[tool.kit.policy] has no setting 'owner'; there are: owner_email, described, classified, keys, "
-         "service_levels, names, unmasked"),
+         "service_levels, names, other_names, unmasked"),
         ({"keys": "yes"}, "keys is 'yes'; it must be true or false"),
         ({"described": 80}, "described is 80; it must be a share from 0 to 1"),
         ({"service_levels": ["speed"]}, "service_levels is ['speed']; it must be a list of: latency, frequency, retention"),
         ({"names": {"bool": "is_.+"}}, "names has no 'bool'; there are: port, key, boolean, date, timestamp"),
         ({"names": {"key": "(_id"}}, "names.key is '(_id', no regular expression: missing )"),
         ({"unmasked": ["a"]}, "unmasked is ['a']; it must be a table of reasons"),
+        ({"other_names": {"a.*": ""}}, "other_names gives no reason for 'a.*'; say why it keeps its name"),
         ({"unmasked": {"*.mail": " "}}, "unmasked gives no reason for '*.mail'; say why it may be read by everybody"),
     ],
 )  # fmt: skip

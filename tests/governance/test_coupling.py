@@ -3,15 +3,18 @@ import json
 import pytest
 
 import kit
+from kit.build import safety_findings
 from kit.governance.coupling import check_coupling
-from kit.lineage import python
+from kit.lineage import python_rules
 from tests.support.findings import pairs
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.context))]
+    context = small.context
+    safety = [item for product in context.mesh.products for item in safety_findings(context.config, product)]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs([*safety, *check_coupling(context)])]
 
 
 def test_a_mesh_that_reads_what_it_declares_is_proved(small: SmallMesh) -> None:
@@ -98,10 +101,10 @@ INTERNAL = f"which is internal to the kit; {ADVICE}"
         ("import importlib\nimportlib.import_module(name)", 2, "importlib.import_module() of a name that is not constant"),
         ("pl.read_parquet('../../shop/data.parquet')", 1, "names '../../shop/data.parquet' in the folder of 'shop'"),
         ("pl.scan_parquet('../../../state/products/*/x')", 1, "names '../../../state/products/*/x' in the storage of the mesh"),
-        ("import duckdb\nduckdb.sql(\"from 'state/raw/x.parquet'\")", 2, "names 'state/raw/x.parquet' in the storage"),
+        ("import duckdb\nduckdb.sql(\"from 'state/raw/x.parquet'\")", 2, "reads the file 'state/raw/x.parquet' in place of a"),
         ("p = f'domains/shop/{name}.csv'", 1, "names 'domains/shop/….csv' in the folder of 'shop'"),
         ("from pathlib import Path\nPath('state') / 'raw' / name", 2, "names 'state/raw/…' in the storage of the mesh"),
-        ("import os\nos.environ['KIT_STORAGE']", 2, "asks for KIT_STORAGE, the storage; read declared ports with kit.read"),
+        ("import os\nos.environ['KIT_STORAGE']", 2, "asks for KIT_STORAGE, a setting of the mesh; read one by its name"),
         ("from domains.shop import ingest", 1, "imports 'domains.shop.ingest', code of a domain; read its ports"),
         ("import subprocess", 1, "uses subprocess, which runs code that cannot be checked; write it out"),
         ("eval('1')", 1, "uses eval, which runs code that cannot be checked; write it out"),
@@ -195,4 +198,4 @@ def test_ingest_reads_raw_data_only(small: SmallMesh, code: str, says: str) -> N
 
 
 def test_every_public_name_of_the_kit_may_be_used() -> None:
-    assert set(kit.__all__) == python.PUBLIC
+    assert set(kit.__all__) == python_rules.KIT | python_rules.BY_HAND

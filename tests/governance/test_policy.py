@@ -22,6 +22,10 @@ def forecast(small: SmallMesh, *columns: tuple[str, str, dict[str, Any]], **more
     write(small.domains / "plan/contracts/forecast.odcs.yaml", json.dumps({**data, **more}, indent=1))
 
 
+def keep(column: str) -> str:
+    return f'rename it, or add \'"plan.forecast.{column}" = "why"\' to [tool.kit.policy.other_names] in pyproject.toml'
+
+
 def found(small: SmallMesh, policy: Policy) -> list[str]:
     """What is wrong with `plan`."""
     return [
@@ -59,14 +63,32 @@ def test_each_violation_is_one_sentence_with_its_fix(small: SmallMesh) -> None:
         f"{at}.3: 4 of 5 columns have a description, the policy asks for 100%; describe: open",
         f"{at}.3: without a classification: open; write public, internal, confidential or personal",
         "slaProperties: states no frequency; add '{property: frequency, value: 1, unit: d}' with the true value",
-        f"{at}.0.name: 'nr' does not match .+_id, as names of keys do; rename it",
-        f"{at}.3.name: 'open' does not match (is|has)_.+, as names of boolean columns do; rename it",
-        f"{at}.4.name: 'seen' does not match .+_at, as names of timestamp columns do; rename it",
         f"{at}.1: 'mail' is personal and published without a mask; "
         "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason",
+        f"{at}.0.name: 'nr' does not match .+_id, as names of keys do; {keep('nr')}",
+        f"{at}.3.name: 'open' does not match (is|has)_.+, as names of boolean columns do; {keep('open')}",
+        f"{at}.4.name: 'seen' does not match .+_at, as names of timestamp columns do; {keep('seen')}",
     ]
     lenient = Policy(described=0.8, classified=False, service_levels=(), unmasked={"plan.*.mail": "made up"})
     assert len(found(small, lenient)) == 3
+
+
+def test_names_are_proposals_and_an_exemption_is_one_line(small: SmallMesh) -> None:
+    columns = [
+        ("nr", "bigint", {"primaryKey": True, "classification": "internal"}),
+        ("open", "boolean", {"classification": "public"}),
+    ]
+    forecast(small, *columns)
+    names = [finding for finding in check_policy(Policy(), small.mesh) if finding.product == "plan"]
+    assert [(finding.severity, finding.fix) for finding in names] == [("warning", keep("nr")), ("warning", keep("open"))]
+    assert [finding.fix for finding in check_policy(Policy(other_names={"plan.*.nr": "as the till has it"}), small.mesh)
+            if finding.product == "plan"] == [keep("open")]  # fmt: skip
+    every = Policy(classified=False, names={**Policy().names, "port": "f.*"}, other_names={"*": "of a warehouse"})
+    assert pairs(check_policy(every, small.mesh)) == []
+    unused = Policy(classified=False, other_names={"plan.forecast.*": "as the till has it", "plan.gone.*": "of old"})
+    assert pairs(check_policy(unused, small.mesh)) == [
+        ("pyproject.toml", "[tool.kit.policy] other_names: 'plan.gone.*' exempts no name that differs from `names`; delete it")
+    ]
 
 
 def test_a_port_has_a_key_and_an_owner_an_address(small: SmallMesh) -> None:

@@ -10,8 +10,9 @@ import kit
 from kit.core import database
 from kit.core.errors import IngestError
 from kit.ingest import typed_reader
-from kit.ingest.landing import LandedSource, land, package_file
+from kit.ingest.landing import LandedSource, package_file
 from kit.ingest.typed_reader import FileSchema
+from tests.support.landing import land_source
 from tests.support.small_mesh import SmallMesh, contract, write
 
 COLUMNS = [
@@ -30,7 +31,7 @@ VALUES = "'007' as code, 1.5::decimal(10,2) as amount, 12::bigint as number, 0.2
 def shop(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     monkeypatch.chdir(small.root)
     small.replace("domains/shop/product.odps.yaml", "raw.sales", "raw.feed")
-    write(small.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", COLUMNS))
+    write(small.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", COLUMNS, reads="../.."))
     return small
 
 
@@ -38,7 +39,7 @@ def ingest(shop: SmallMesh, body: str) -> LandedSource:
     """Land what a function with this body returns."""
     write(shop.domains / "shop/ingest.py", body)
     product = shop.product("shop")
-    return land(product, product.sources[0], shop.root / "raw")
+    return land_source(shop.config, product, shop.root / "raw")
 
 
 def take(shop: SmallMesh, name: str, content: str | bytes) -> LandedSource:
@@ -276,7 +277,7 @@ def test_landed_data_that_is_damaged_lands_again(shop: SmallMesh, damage: str, a
 
 def test_a_csv_of_texts_only_lands_as_parquet(shop: SmallMesh) -> None:
     texts = [("carrier", "varchar", {}), ("name", "varchar", {})]
-    write(shop.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", texts))
+    write(shop.domains / "shop/sources/feed.odcs.yaml", contract("shop.raw.feed", "feed", texts, reads="../.."))
     assert rows(take(shop, "feed.csv", "carrier,name\n9E,Endeavor\n")) == [("9E", "Endeavor")]
 
 
@@ -303,8 +304,11 @@ def test_the_same_content_lands_anew_under_another_contract(shop: SmallMesh) -> 
 
 def test_the_contract_says_how_columns_are_called_and_parted_in_the_file(shop: SmallMesh) -> None:
     path = shop.domains / "shop/sources/feed.odcs.yaml"
-    data = json.loads(contract("shop.raw.feed", "feed", [("code", "varchar", {"physicalName": "Code Nr."}), *COLUMNS[1:]]))
-    write(path, json.dumps(data | {"customProperties": [{"property": "csv", "value": {"delimiter": ";"}}]}))
+    data = json.loads(
+        contract("shop.raw.feed", "feed", [("code", "varchar", {"physicalName": "Code Nr."}), *COLUMNS[1:]], reads="../..")
+    )
+    data["customProperties"].append({"property": "csv", "value": {"delimiter": ";"}})
+    write(path, json.dumps(data))
     content = (HEADER.replace("code", "Code Nr.") + ROW).replace(",", ";")
     assert text_rows(take(shop, "feed.csv", content)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
     frame = FRAME.replace("'code'", "'Code Nr.'") + "\n"
@@ -358,8 +362,8 @@ def test_what_the_function_makes_itself_was_delivered_when_its_content_came_firs
     first = ingest(shop, frame)
     os.utime(first.path, (1_700_000_000, 1_700_000_000))
     assert ingest(shop, frame).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
-    write_it = f"__import__('pathlib').Path({str(shop.root / 'new.csv')!r}).write_text({HEADER + ROW!r})"
-    written = f"def feed():\n    {write_it}\n    return '../../new.csv'\n"
+    write_it = f"__import__('pathlib').Path({str(shop.domains / 'shop/new.csv')!r}).write_text({HEADER + ROW!r})"
+    written = f"def feed():\n    {write_it}\n    return 'new.csv'\n"
     os.utime(ingest(shop, written).path, (1_700_000_000, 1_700_000_000))
     assert ingest(shop, written).delivered == datetime.fromtimestamp(1_700_000_000, UTC)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from kit.dbt.project import Project
 from kit.lineage.graph import LineageNode, lineage, product_nodes, upstream
 from tests.support.small_mesh import SmallMesh
@@ -37,3 +39,9 @@ def test_a_mesh_of_dbt_and_notebooks(small: SmallMesh) -> None:
         ("shop.totals", "port", ("shop.sales",)),
         ("plan.forecast", "notebook", ("shop.totals",)),
     ]
+
+
+def test_a_table_is_behind_those_it_reads_whatever_order_they_are_declared_in(small: SmallMesh) -> None:
+    shop = small.product("shop")
+    turned = replace(shop, ports=tuple(reversed(shop.ports)))
+    assert [node.table for node in product_nodes(turned, Project.read(shop.folder))] == ["raw.sales", "sales", "totals"]

@@ -12,11 +12,11 @@ from kit.core.errors import KitError, MeshError, UnknownName
 from kit.core.files import write_durably
 from kit.core.policy import Policy
 from kit.governance.check import check_mesh
-from kit.ingest.landing import land
 from kit.mesh.context import Context
 from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product
 from kit.scaffold.templates import SAMPLE
 from tests.support.findings import assert_names, pairs
+from tests.support.landing import land_source
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 ANN = Owner("Ann Lee", "ann@example.com")
@@ -65,7 +65,7 @@ def test_a_product_from_a_file_keeps_its_rows_and_renames_its_columns(mesh: Smal
     assert (product.folder / "data/visits.csv").read_text() == VISITS
     assert (product.folder / "models/marts/visits.sql").read_text() == (
         'select\n    cast(visit_nr as bigint) as visit_nr,\n    cast("order" as varchar) as "order",\n'
-        "    cast(paid as decimal(18,2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
+        "    cast(paid as decimal(18, 2)) as paid\nfrom {{ ref('stg_visits') }}\norder by visit_nr\n"
     )
     assert 'domain: "retail: north"\n' in (product.folder / "product.odps.yaml").read_text()
 
@@ -80,7 +80,7 @@ def test_the_same_rows_land_whatever_the_header_and_the_delimiter_are(mesh: Smal
         'def visits():\n    """VISITS.CSV as delivered: a path, here from this folder, or a polars frame."""\n'
         '    return "data/VISITS.CSV"\n'
     )  # fmt: skip
-    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    landed = land_source(mesh.config, product, mesh.root / "state/raw")
     assert database.relation([landed.path]).fetchall() == [(1, "x"), (2, "y"), (None, "z"), (4, None)]
 
 
@@ -89,7 +89,7 @@ def test_a_file_lands_in_the_format_that_was_given(mesh: SmallMesh) -> None:
     csv = ["encoding=latin-1", "decimalComma=true", "nullMarkers=NA"]
     new_product(Context(mesh.config), "walkin", ANN, "retail", "stores.csv", None, csv)
     product = mesh.product("walkin")
-    landed = land(product, product.sources[0], mesh.root / "state/raw")
+    landed = land_source(mesh.config, product, mesh.root / "state/raw")
     assert database.relation([landed.path]).fetchall() == [("Köln", Decimal("1.50")), ("Kiel", None)]
     made = new_port(Context(mesh.config), "walkin.again", "visits.csv", ["delimiter=,"])
     assert made.questions == {}

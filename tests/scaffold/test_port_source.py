@@ -132,7 +132,9 @@ def test_a_large_raw_file_stays_where_it_is(mesh: SmallMesh, monkeypatch: pytest
     found = made(mesh, "plan", None, "visits.csv")
     assert [name for name in found.files if name.startswith("data/")] == []
     assert f'return "{mesh.root}/visits.csv"' in found.ingest
-    assert "customProperties" not in parsed(found, "sources/visits.odcs.yaml")
+    assert parsed(found, "sources/visits.odcs.yaml")["customProperties"] == [
+        {"property": "reads", "value": [f"{mesh.root}/visits.csv"]}
+    ]
 
 
 def test_a_port_of_another_product_is_a_source_of_the_mart(mesh: SmallMesh) -> None:
@@ -141,7 +143,7 @@ def test_a_port_of_another_product_is_a_source_of_the_mart(mesh: SmallMesh) -> N
     assert found.inputs == ({"name": "shop.totals", "version": "1.0.0", "contractId": "shop.totals"},)
     assert found.reads == ("shop", "totals", "")
     assert found.files["models/marts/totals.sql"] == (
-        "select\n    cast(item as varchar) as item,\n    cast(amount as decimal(18,2)) as amount\n"
+        "select\n    cast(item as varchar) as item,\n    cast(amount as decimal(18, 2)) as amount\n"
         "from {{ source('shop', 'totals') }}\norder by item\n"
     )
     assert parsed(found, "contracts/totals.odcs.yaml")["id"] == "plan.totals"

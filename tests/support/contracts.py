@@ -12,8 +12,9 @@ def contract(
     quality: list[dict[str, Any]] = (),
     sla: list[dict[str, Any]] = (),
     version: str = "1.0.0",
+    reads: str = "../../feed",
 ) -> str:
-    """An ODCS contract; `columns` are name, type and further properties."""
+    """An ODCS contract; `columns` are name, type and further properties. A source `reads` the folder of the feed."""
     properties = [
         {"name": n, "logicalType": logical_type(kind), "physicalType": kind, "description": f"the {n}", **more}
         for n, kind, more in columns
@@ -28,6 +29,8 @@ def contract(
         ],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *sla],
     }  # fmt: skip
+    if ".raw." in identifier:
+        data["customProperties"] = [{"property": "reads", "value": [reads]}]
     return json.dumps(data, indent=1)
 
 

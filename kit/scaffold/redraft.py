@@ -1,0 +1,153 @@
+"""The contract of a port or source that has, or has not yet, a contract: drafted from its data, added to what people wrote."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kit.build import ingest_places, preview_model, preview_notebook
+from kit.contracts import Finding
+from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
+from kit.ingest import IngestProcess, RawFile, delivered_file
+from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
+from kit.scaffold.contract_draft import draft
+from kit.scaffold.port_source import raw_file, source_contract, typed_contract
+from kit.storage import Store
+
+
+@dataclass(frozen=True)
+class Redraft:
+    """The text of a contract: all of it when there was none, else that of people with the columns `added`.
+
+    `differences` are what else the data has otherwise, which only people can decide.
+    """
+
+    path: Path
+    text: str
+    added: tuple[str, ...]
+    differences: tuple[Finding, ...]
+
+
+def draft_of(context: Context, id: str, files: Sequence[Path] = (), csv: Sequence[str] = ()) -> str:  # noqa: A002
+    """Return the draft of `PRODUCT.PORT` or `PRODUCT.raw.SOURCE` from its data as it is now.
+
+    That of a port are `files`, else those of the current snapshot while the code of the product is that which made it, else
+    the result of its model or notebook, which is run and discarded. That of a source is what its function in `ingest.py`
+    returns. Neither needs a contract.
+    """
+    product, _, name = id.partition(".")
+    if name.startswith(f"{RAW}.") and not files:
+        unfinished = _unfinished(context, product, sources=False)
+        places = ingest_places(context.config, unfinished)
+        with delivered_file(IngestProcess(unfinished, places), name.removeprefix(f"{RAW}.")) as file:
+            raw = raw_file(file, csv)
+            typed = typed_contract(raw, id)
+            return source_contract(typed.contract, id, raw, typed.questions, is_copied=True)
+    with _parquet(context, product, name, files) as found:
+        return draft(found, id)
+
+
+def redraft(path: Path, drafted: str) -> Redraft:
+    """Return the contract at `path` with those columns of its draft that it does not have; raises `InvalidFile`."""
+    if not path.exists():
+        return Redraft(path, drafted, (), ())
+    text = read_text(path)
+    document = parse_yaml(path, text)
+    written = _columns(document.data)
+    found = _columns(parse_yaml(path, drafted).data)
+    added = [name for name in found if name not in written]
+    for name in added:
+        text = appended(path, text, ["schema", 0, "properties"], found[name])
+    at: Where = ["schema", 0, "properties"]
+    differences = []
+    for position, (name, column) in enumerate(written.items()):
+        if name not in found:
+            error = document.error([*at, position], f"the data has no column {name}")
+            differences.append(Finding.from_error("", error, "delete it here, or correct the model"))
+        elif normal_type(str(column.get("physicalType"))) != normal_type(found[name]["physicalType"]):
+            error = document.error([*at, position], f"{name} is {found[name]['physicalType']} in the data")
+            differences.append(Finding.from_error("", error, "change the type here, or cast it in the model"))
+    return Redraft(path, text, tuple(added), tuple(differences))
+
+
+def _columns(contract: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    tables = mappings(contract.get("schema"))
+    return {str(item.get("name")): item for table in tables[:1] for item in mappings(table.get("properties"))}
+
+
+def _unfinished(context: Context, name: str, *, sources: bool = True) -> DataProduct:
+    """A product of which contracts may be missing."""
+    folder = context.config.domains / name
+    if not folder.is_dir():
+        return context.mesh.product(name)  # raises
+    with suppress(KitError):
+        return context.mesh.product(name)
+    return DataProduct.load_unfinished(folder, sources=sources)
+
+
+@contextmanager
+def _parquet(context: Context, name: str, port: str, files: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """Yield the Parquet files that hold the rows of a port."""
+    if files:
+        with TemporaryDirectory(prefix="kit-") as folder:
+            yield [_typed(path, Path(folder) / f"{number}.parquet") for number, path in enumerate(files)]
+        return
+    config = context.config
+    held: list[Path] = []
+    try:
+        product = _unfinished(context, name)
+        snapshot = Store(config.storage).current(name)
+        held = sorted((snapshot.folder / port).glob("*.parquet")) if snapshot else []
+        is_current = snapshot and (product.partitions or snapshot.manifest.get("code") == product.code_digest())
+    except KitError as error:
+        raise _not_drafted(name, port, error, held) from None
+    if held and is_current:
+        yield held
+        return
+    with TemporaryDirectory(prefix="kit-") as folder, ExitStack() as stack:
+        try:
+            if notebook := _notebook(product, port):
+                made = stack.enter_context(preview_notebook(config, name, notebook, port, _reads(product, port)))
+            else:
+                made = preview_model(config, product, port, Path(folder))
+        except KitError as error:
+            raise _not_drafted(name, port, error, held) from None
+        yield [made]
+
+
+def _typed(path: Path, target: Path) -> Path:
+    """Write the rows of a Parquet file in the types in which a source would land them; raises `KitError`."""
+    if path.suffix.lower() != ".parquet":
+        raise KitError(f"{path} is no Parquet file; `kit new port PRODUCT.PORT --from FILE` drafts a contract for a CSV file")
+    raw = RawFile.from_path(path)
+    if renamed := [name for proposed, name in raw.names.items() if proposed != name]:
+        raise KitError(
+            f"{path}: the column '{renamed[0]}' cannot be promised; rename it with a-z, 0-9 and _, a letter first, at most 63"
+        )
+    raw.write(target)
+    return target
+
+
+def _not_drafted(product: str, port: str, error: KitError, held: Sequence[Path]) -> KitError:
+    reason = "has changed since its snapshot" if held else "has no snapshot"
+    return KitError(f"'{product}.{port}' {reason}, and {error}; or name Parquet files with --file")
+
+
+def _notebook(product: DataProduct, port: str) -> Path | None:
+    path = product.folder / "notebooks" / f"{port}.ipynb"
+    return path if _entry(product, port).get("type") == "notebook" and path.is_file() else None
+
+
+def _entry(product: DataProduct, port: str) -> dict[str, Any]:
+    entries = mappings(read_yaml(product.folder / DESCRIPTOR).data.get("outputPorts"))
+    return next((entry for entry in entries if entry.get("name") == port), {})
+
+
+def _reads(product: DataProduct, port: str) -> list[str]:
+    """The ports that a notebook reads, as the descriptor says."""
+    entry = _entry(product, port)
+    if "inputContracts" in entry:
+        return [str(item.get("id")) for item in mappings(entry["inputContracts"])]
+    return [item.port for item in product.inputs]

@@ -1,0 +1,160 @@
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kit.build.places import ingest_places
+from kit.core.config import MASK_KEY
+from kit.core.errors import IngestError
+from kit.core.passing import why_it_may_pass
+from kit.ingest.process import IngestProcess, Returned
+from tests.support.small_mesh import SmallMesh, write
+
+
+@pytest.fixture(autouse=True)
+def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+
+
+def call(small: SmallMesh, body: str) -> Returned:
+    write(small.domains / "shop/ingest.py", body)
+    product = small.product("shop")
+    with IngestProcess(product, ingest_places(small.config, product)) as process:
+        return process.call(product.sources[0].name, "shop.raw.sales")
+
+
+def problem(small: SmallMesh, body: str) -> str:
+    with pytest.raises(IngestError) as caught:
+        call(small, body)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("import os\ndef sales(): os._exit(0)", "exit code 0, as exit(), quit() and os._exit() give it; take them out"),
+        ("import os\nos._exit(3)", "exit code 3, as exit(), quit() and os._exit() give it; take them out"),
+        (
+            "import ctypes\ndef sales(): ctypes.string_at(0)",
+            "crashed (SIGSEGV), by an error in native code, such as that of a compiled library",
+        ),
+        ("import os\ndef sales(): os.kill(os.getpid(), 9)", "killed (SIGKILL), as it is when memory runs out"),
+        (
+            "import os, time\ndef sales():\n    if os.fork() == 0: time.sleep(30)\n    os._exit(1)",
+            "exit code 1, as exit(), quit() and os._exit() give it; take them out",
+        ),
+    ],
+)
+def test_a_process_that_ends_is_a_failure(small: SmallMesh, body: str, says: str) -> None:
+    assert problem(small, body) == f"domains/shop/ingest.py: sales() ended its process: {says}"
+    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+READS = [
+    "open({path!r}).read()",
+    "__import__('polars').read_csv({path!r})",
+    "__import__('polars').scan_csv({path!r})",
+    "__import__('duckdb').sql(\"from read_csv('\" + {path!r} + \"')\").pl()",
+    "{path!r}",
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_file_that_is_not_declared_is_refused_with_what_to_declare(small: SmallMesh, tmp_path: Path, read: str) -> None:
+    path = tmp_path / "elsewhere/x.csv"
+    write(path, "a\n1\n")
+    text = problem_of_landing(small, f"def sales():\n    return {read.format(path=str(path))}\n")
+    assert text.endswith(
+        f"{path} is no place of this source; if it may read there, declare it in domains/shop/sources/sales.odcs.yaml: "
+        f"customProperties: [{{property: reads, value: [{path.parent}]}}]"
+    )
+    small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", "$FEEDS/elsewhere")
+    assert "the environment variable FEEDS is not set" in problem_of_landing(small, f"def sales():\n    return {str(path)!r}\n")
+
+
+def problem_of_landing(small: SmallMesh, body: str) -> str:
+    from tests.support.landing import land_source
+
+    write(small.domains / "shop/ingest.py", body)
+    with pytest.raises(IngestError) as caught:
+        land_source(small.config, small.product("shop"), small.root / "raw")
+    return str(caught.value)
+
+
+def test_a_declared_place_may_be_named_by_a_variable(small: SmallMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDS", str(tmp_path))
+    write(tmp_path / "elsewhere/x.csv", "a\n1\n")
+    small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", "${FEEDS}/elsewhere")
+    body = f"def sales():\n    return open({str(tmp_path / 'elsewhere/x.csv')!r}).read()\n"
+    assert call(small, body).path == "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("../plan", "reads '../plan', which is in the folder of 'plan'; declare a port of it as an input"),
+        ("../../state/raw", "reads '../../state/raw', which is in the storage of the mesh; declare a port of it as an input"),
+    ],
+)
+def test_a_place_of_others_cannot_be_declared(small: SmallMesh, place: str, says: str) -> None:
+    small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", place)
+    assert problem(small, "def sales(): ...") == f"domains/shop/sources/sales.odcs.yaml: {says}"
+
+
+def test_the_storage_other_domains_and_the_parent_are_out_of_reach(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MASK_KEY, "the key of the mesh")
+    small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", "../..")  # does not open what lies in it to others
+    write(small.config.storage / "raw/x.csv", "x")
+    for path in (small.config.storage / "raw/x.csv", small.domains / "plan/product.odps.yaml"):
+        assert f"{path} is no place of this source" in problem(small, f"def sales(): open({str(path)!r})")
+    assert "environ is no place of this source" in problem(
+        small, "import os\ndef sales(): open(f'/proc/{os.getppid()}/environ')"
+    )
+    assert call(small, f"import os\ndef sales(): return os.environ.get({MASK_KEY!r}, 'none')").path == "none"
+    assert call(small, f"def sales(): return open({str(small.feed)!r}).readline()").path.startswith("sale_id")
+
+
+def test_it_writes_in_its_folder_and_in_the_temporary_one(small: SmallMesh) -> None:
+    body = "import tempfile, pathlib\ndef sales():\n    {}\n    return 'x'\n"
+    assert call(small, body.format("tempfile.TemporaryFile().write(b'x')")).path == "x"
+    own = small.domains / "shop/new.csv"
+    assert call(small, body.format(f"pathlib.Path({str(own)!r}).write_text('x')")).path == "x"
+    assert "it writes in its domain folder and in that of `tempfile`" in problem(
+        small, body.format(f"pathlib.Path({str(small.feed)!r}).write_text('x')")
+    )
+    assert "Permission" in problem(small, body.format(f"pathlib.Path({str(small.domains / 'shop/link')!r}).symlink_to('/etc')"))
+
+
+def test_what_it_and_its_children_print_goes_to_standard_error(small: SmallMesh, capfd: pytest.CaptureFixture[str]) -> None:
+    call(small, "import os\nprint('one')\ndef sales():\n    os.system('echo two')\n    print('three')\n    return 'x'")
+    assert capfd.readouterr() == ("", "one\ntwo\nthree\n")
+
+
+def test_an_interrupt_reaches_the_function_so_that_it_can_clean_up(small: SmallMesh) -> None:
+    here = small.domains / "shop"
+    body = (
+        "import pathlib, time\nhere = pathlib.Path(__file__).parent\ndef sales():\n    try:\n"
+        "        (here / 'begun').touch()\n        time.sleep(60)\n    finally:\n        (here / 'cleaned').touch()\n"
+    )
+
+    def interrupt() -> None:
+        while not (here / "begun").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        call(small, body)
+    assert (here / "cleaned").exists()
+    assert time.monotonic() - begun < 30
+
+
+def test_a_failure_of_the_network_may_pass(small: SmallMesh) -> None:
+    with pytest.raises(IngestError) as caught:
+        call(small, "def sales(): raise ConnectionResetError('gone')")
+    assert why_it_may_pass(caught.value) == "the network failed"

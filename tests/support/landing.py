@@ -1,0 +1,15 @@
+"""The landing of one source, as a build does it."""
+
+from pathlib import Path
+
+from kit.build.places import ingest_places
+from kit.core.config import Config
+from kit.ingest import IngestProcess
+from kit.ingest.landing import LandedSource, land
+from kit.mesh.product import DataProduct
+
+
+def land_source(config: Config, product: DataProduct, raw: Path) -> LandedSource:
+    """Land the first source of a product below `raw`."""
+    with IngestProcess(product, ingest_places(config, product)) as process:
+        return land(process, product.sources[0], raw)
