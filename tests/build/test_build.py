@@ -1,6 +1,7 @@
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -497,3 +498,28 @@ def test_a_failure_whose_record_cannot_be_written_is_returned(small: SmallMesh, 
     monkeypatch.setattr(module.index, "update", fail)
     outcome = small.build("shop")
     assert (outcome.status, outcome.message) == ("published", "\nand the record of the run could not be written: not JSON")
+
+
+def test_options_of_a_contract_are_audited(small: SmallMesh) -> None:
+    path = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(path.read_text())
+    options: list[dict[str, Any]] = [
+        {"exclusiveMinimum": 0, "multipleOf": 1, "format": "i32"},
+        {"format": "hostname"},
+        {"minimum": 0, "multipleOf": 0.5},
+        {"exclusiveMinimum": "2023-12-31", "format": "yyyy-MM-dd"},
+    ]
+    for column, added in zip(data["schema"][0]["properties"], options, strict=True):
+        column["logicalTypeOptions"] = added
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    assert small.build("shop").status == "published"
+    options[1]["format"], options[2]["multipleOf"] = "email", 0.4
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert {check.rule for check in outcome.checks if check.blocks} == {
+        "item has the format email",
+        "amount is a multiple of 0.4",
+    }
