@@ -1,9 +1,7 @@
 """Masking before publication: values are replaced as contracts declare, with a key that only the environment contains."""
 
 import hmac
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,17 +57,6 @@ def masked_with_other_key(context: Context, products: Sequence[DataProduct]) -> 
     built = {product.name for product in products}
     keys = current_mask_keys(Store(config.storage), (product.name for product in context.mesh.products))
     return tuple(name for name, used in keys.items() if name not in built and not used <= present)
-
-
-@contextmanager
-def mask_key_hidden() -> Iterator[None]:
-    """Hide the key from the code of domains: with it, values could be found from their tokens by trying all."""
-    secret = os.environ.pop(MASK_KEY, None)
-    try:
-        yield
-    finally:
-        if secret is not None:
-            os.environ[MASK_KEY] = secret
 
 
 def token(secret: bytes, value: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
-from kit.build.places import ingest_places
+from kit.build.places import ingest_process
 from kit.build.progress import Progress
 from kit.build.safety import check_safety
 from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
-from kit.ingest import IngestProcess, LandedSource, land
+from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
     ABSENT,
@@ -116,7 +116,7 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
     """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
     if not product.sources:
         return {}
-    process = IngestProcess(product, ingest_places(config, product))
+    process = ingest_process(config, product)
     with progress.timed(product.name, "ingest") as set_result, process:
         landed = {source.name: land(process, source, config.storage / RAW) for source in product.sources}
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")

@@ -15,6 +15,7 @@ from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products
 from kit.core import NotebookError, UnknownName, counted, ended_after_signal
 from kit.mesh import Context
+from kit.orchestration.instance import prune_runs
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, current_user, index, statuses
 from kit.storage import prune as prune_mesh
@@ -78,7 +79,9 @@ def run(
     elif not selection:
         console.print()
         terminal.print_status(statuses(context))
-        terminal.print_next(context.mesh, [outcome.product for outcome in result.failed])
+        terminal.print_next(context.mesh, [outcome.product for outcome in result.failed if not outcome.busy])
+    if result.busy:
+        errors.print(Text(result.busy, style="red"))
     if not result.succeeded:
         raise typer.Exit(1)
 
@@ -141,12 +144,13 @@ def rollback(
 
 @app.command()
 def prune(
-    keep: Annotated[int, typer.Option("--keep", help="How many snapshots of each product to keep.", min=1)],
+    keep: Annotated[int, typer.Option("--keep", help="How many snapshots and runs of each product to keep.", min=1)],
     as_json: JsonOption = False,
 ) -> None:
-    """Delete old snapshots; never the current one nor one that is being read."""
+    """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
     context = Context.load()
     result = prune_mesh(context, keep)
+    runs = prune_runs(context.config, keep)
     if as_json:
         terminal.print_json(
             {
@@ -159,3 +163,5 @@ def prune(
         deleted = [item for item in items if item.kept_because is None]
         kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
         console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    if runs:
+        console.print(f"{counted(runs, 'run')} of Dagster deleted")

@@ -107,6 +107,9 @@ def diff(
         raise typer.Exit(1)
 
 
+_MARKS = {"info": ("ok", "green"), "warning": ("warn", "yellow"), "error": ("wrong", "red")}
+
+
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Find problems of this machine and this mesh, and print how to fix each."""
@@ -119,8 +122,8 @@ def doctor(as_json: JsonOption = False) -> None:
         )
     else:
         for finding in findings:
-            mark = Text("ok   ", style="green") if finding.severity == "info" else Text("wrong", style="red")
-            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
+            word, style = _MARKS[finding.severity]
+            console.print(Text.assemble(Text(f"{word:<5}", style=style), f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")
     if any(finding.severity == "error" for finding in findings):

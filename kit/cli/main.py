@@ -1,6 +1,9 @@
 """The `kit` command, put together from its groups of commands."""
 
 import errno
+import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +12,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import KitError, __version__, short
+from kit.core import PLAIN, Config, KitError, Secrets, __version__, mask_key_hidden, scrubbed_streams, short
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -43,8 +46,14 @@ def options(
 
 def main() -> None:
     """Run the command line; an error that its user can act on is one message and its exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)  # the texts of help and usage errors are not those of `console`
     try:
-        app()
+        with mask_key_hidden(), scrubbed_streams() as scrub:
+            with suppress(KitError):  # outside of a mesh nothing names secrets
+                scrub(Secrets.from_environment(Config.load()))
+            app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None

@@ -11,16 +11,16 @@ from typing import Any
 
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
+from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
-
-MASK_KEY = "KIT_MASK_KEY"
-"""Environment variable of the key for masking columns; no file contains it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
     "as_of": date,
     "cell_timeout_seconds": int,
     "notebook_output_mb": int,
+    "keep_runs": int,
+    "keep_snapshots": int,
     "secrets": list,
 }
 _VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
@@ -32,6 +32,7 @@ class Config:
 
     `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
+    `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter.
     """
 
     root: Path
@@ -39,6 +40,8 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    keep_runs: int = 100
+    keep_snapshots: int | None = None
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
@@ -67,7 +70,7 @@ class Config:
             elif name in table:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
         settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
-        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
+        return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 from kit.core.errors import InvalidFile
 
 MAX_BYTES = 1_000_000
+_UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_durably` names them
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -112,6 +113,16 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         sync_path(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_durably` left in a folder when its process was killed.
+
+    The caller holds the lock under which the files of the folder are written.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_durably(path: Path, content: str | bytes, step: StepCallback = ignore_step) -> None:

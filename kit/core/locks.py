@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import Busy, KitError
-from kit.core.files import make_folder, write_durably
+from kit.core.files import make_folder, remove_unfinished, write_durably
 
 
 # flock itself: filelock has no shared locks, which readers of snapshots hold, nor a public descriptor for the process id.
@@ -51,6 +51,7 @@ class SingleInstance:
                 state = f"runs already for this mesh at {self.address}" if self.address else "starts or stops for this mesh"
                 advice = "stop it first" if self.address else "try again"
                 raise Busy(f"{self.name} {state} (process {self.process}); {advice}")
+            remove_unfinished(self.folder)
             try:
                 yield
             finally:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, counted
+from kit.core import KitError, counted, landlock
 from kit.governance.check import check_mesh
 from kit.mesh import Context
 from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
+_CUTS_FILES = 3
+"""The version of Landlock from which it prevents that a file is cut."""
 _DISTRIBUTION = "data-mesh-kit"
 
 
@@ -53,6 +55,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     if storage.severity == "info":
         yield _disk(config.storage)
     yield _kernel()
+    yield _confinement()
     try:
         mesh = context.mesh
     except KitError as error:
@@ -116,6 +119,18 @@ def _kernel() -> Finding:
     except importlib.metadata.PackageNotFoundError:
         return _wrong("notebook kernel", "ipykernel is missing", "run `make install`")
     return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
+
+
+def _confinement() -> Finding:
+    """State whether the system enforces which files notebooks and `ingest.py` open in builds."""
+    version = landlock.version()
+    if version >= _CUTS_FILES:
+        return _well("confinement", f"Landlock {version}: notebooks and ingest.py open declared files only")
+    if version:
+        seen = f"Landlock {version}: notebooks and ingest.py open declared files only, but can cut others to nothing"
+    else:
+        seen = "none: notebooks and ingest.py can open all files of this user, and are trusted not to; their text is checked"
+    return Finding("confinement", None, None, seen, "build on Linux 6.2 or newer with Landlock", severity="warning")
 
 
 def _snapshots(context: Context) -> Iterator[Finding]:

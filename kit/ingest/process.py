@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +15,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kit.core import END_AT_ONCE, IngestError, Places, confinement, describe_ending, guarded, short
+from kit.core import (
+    END_AT_ONCE,
+    IngestError,
+    Places,
+    ScrubbedPipe,
+    Secrets,
+    StandardError,
+    confinement,
+    describe_ending,
+    guarded,
+    short,
+)
 from kit.mesh import DataProduct
 
 _INTERRUPTED = 130
+_CAUSE = 180  # characters
 _LOOK_SECONDS, _END_SECONDS = 0.5, 5
 
 
@@ -35,13 +46,15 @@ class Returned:
 class IngestProcess:
     """The process of the `ingest.py` of a product, which opens the files of `places` only; a context manager.
 
-    It starts at the first call and has a temporary folder until the end. What it prints goes to standard error. An interrupt
-    that ends the block is passed on to it first, so that it can clean up.
+    It starts at the first call and has a temporary folder until the end. What it prints goes to standard error without
+    `secrets`, at most `output_mb` megabytes. An interrupt that ends the block is passed on to it, so that it can clean up.
     """
 
-    def __init__(self, product: DataProduct, places: Places) -> None:
+    def __init__(self, product: DataProduct, places: Places, secrets: Secrets, output_mb: int) -> None:
         self.product = product
         self.places = places
+        self._secrets = secrets
+        self._output_limit = output_mb * 1_000_000
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -67,11 +80,16 @@ class IngestProcess:
 
     def check_readable(self, label: str, path: Path, source: str) -> None:
         """Raise `IngestError` for a file that `ingest.py` must not read itself."""
-        if not (path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)):
+        if not self.may_read(path):
             raise IngestError(f"{label}: {self._advice(path, source)}")
+
+    def may_read(self, path: Path) -> bool:
+        """Whether `ingest.py` may read a file itself."""
+        return path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()
+        self._output = ScrubbedPipe(self._secrets, StandardError(), self._output_limit)
         arguments = [str(theirs.fileno()), str(self.product.folder), self.product.name, self._temp.name]
         temp = Path(self._temp.name)
         with theirs, confinement.confined(self.places, temp) as (prefix, descriptors):
@@ -79,10 +97,8 @@ class IngestProcess:
             self._process = subprocess.Popen(
                 guarded([*prefix, sys.executable, "-m", "kit.ingest.worker", *arguments]), start_new_session=True,
                 env=confinement.environment(temp, {}), pass_fds=(theirs.fileno(), *descriptors), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdout=self._output.fileno(), stderr=self._output.fileno(),
             )  # fmt: skip
-        self._echo = threading.Thread(target=_echo, args=(self._process.stdout,), name="output of ingest.py", daemon=True)
-        self._echo.start()
         return self._process
 
     def _answer(self, process: subprocess.Popen[bytes], name: str) -> Mapping[str, Any]:
@@ -106,7 +122,10 @@ class IngestProcess:
 
     def _error(self, answer: Mapping[str, Any], source: str) -> IngestError:
         refused = Path(answer["refused"]) if answer["refused"] else None
-        file, problem = self.product.folder / "ingest.py", answer["problem"]
+        # Secrets go before anything is cut: a part of one is not recognised.
+        cause = _brief(self._secrets.scrubbed(answer["cause"]))
+        problem = f"{self._secrets.scrubbed(answer['problem'])}{cause and ': '}{cause}"
+        file = self.product.folder / "ingest.py"
         if refused and not self.places.allow(refused):
             error = IngestError(f"{source}(): {self._advice(refused, source)}", file)
         else:
@@ -133,11 +152,8 @@ class IngestProcess:
         with suppress(ProcessLookupError):
             process.send_signal(END_AT_ONCE)
         process.wait()
-        self._echo.join()
+        self._output.close()
 
 
-def _echo(output: Any) -> None:
-    """Print what the process prints: only the command writes to standard output."""
-    with output:
-        for line in output:
-            sys.stderr.write(line.decode(errors="replace"))
+def _brief(cause: str) -> str:
+    return f"{cause[:_CAUSE]} …" if len(cause) > _CAUSE else cause

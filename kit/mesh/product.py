@@ -117,6 +117,12 @@ class DataProduct:
         """Whether any port is made by a dbt model."""
         return any(port.notebook is None for port in self.ports)
 
+    @property
+    def hidden_columns(self) -> frozenset[str]:
+        """The names of the columns that a contract of the product hides; models give columns from one table to another."""
+        contracts = [source.contract for source in self.sources] + [port.contract for port in self.ports]
+        return frozenset(column.name for contract in contracts for column in contract.hidden_columns)
+
     def port(self, name: str) -> OutputPort | None:
         """Return the port of that name, or None."""
         return next((port for port in self.ports if port.name == name), None)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Context
-from kit.notebooks.asset import inputs, serving_table
+from kit.notebooks.asset import inputs, leased, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
-from kit.storage import SnapshotLock, Store, hold_until_exit
+from kit.storage import SnapshotLock, Store, hold_until_exit, shared
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,10 +30,16 @@ def read(port: str, version: str | None = None, config: Config | None = None) ->
 
 
 def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
-    """Return a port as a polars LazyFrame, see `read`; its snapshot is not pruned while this process lives."""
+    """Return a port as a polars LazyFrame, see `read`.
+
+    Its snapshot is not pruned while the frame, or one derived from it, lives.
+    """
     import polars as pl
 
-    return pl.scan_parquet(files(port, version, config), glob=False)
+    if RUN_FILE in os.environ:
+        return pl.scan_parquet(files(port, version), glob=False)
+    lease, paths = _open_files(port, version, config)
+    return leased(pl.scan_parquet(paths, glob=False), [shared(lease)])
 
 
 def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:

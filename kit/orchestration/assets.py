@@ -20,7 +20,7 @@ from kit.orchestration.asset_checks import AssetChecks
 from kit.orchestration.asset_specs import AssetSpecs, asset_key
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
 from kit.orchestration.run_watch import RunWatch
-from kit.storage import NOTHING_TO_DO, Snapshot, outdated_partitions
+from kit.storage import NOTHING_TO_DO, Runs, Snapshot, outdated_partitions
 
 PREFIX = "build_"
 """The prefix of the name of a product's step."""
@@ -29,6 +29,9 @@ Report = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEval
 Builder = Callable[[DataProduct, BuildRequest], Outcome]
 _RETRY_SECONDS = (30, 60, 120)
 """The waits before the retries of a failure that may pass. Not a retry policy of Dagster: that retries interrupts too."""
+
+_waiting: dict[str, Callable[[], None]] = {}
+"""The products of this process that wait for their next attempt, with the function that ends the wait."""
 
 
 class ProductAssets:
@@ -63,6 +66,8 @@ class ProductAssets:
             if not context.selected_asset_keys:
                 yield from self.judge(context)
                 return
+            if wait_over := _waiting.pop(self.product.name, None):
+                wait_over()
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
@@ -124,6 +129,7 @@ class ProductAssets:
                 raise failure
             seconds = _RETRY_SECONDS[attempt]
             context.log.warning(f"{self.product.name}: retried in {seconds} s because {outcome.may_pass}")
+            _waiting[self.product.name] = Runs(self.config.storage).waiting(self.product.name)
             raise dg.RetryRequested(len(_RETRY_SECONDS), seconds) from failure
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 

@@ -7,7 +7,7 @@ import re
 import dagster as dg
 
 from kit.build import build
-from kit.core import KitError
+from kit.core import KitError, erase_mask_key
 from kit.mesh import Broken, Context
 from kit.orchestration import automation, publications
 from kit.orchestration.assets import Builder, ProductAssets
@@ -24,6 +24,7 @@ REASON = "error"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
+    erase_mask_key()  # the processes of runs, which this one starts, need it in their environment
     context = Context.load()
     # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
     gc.disable()

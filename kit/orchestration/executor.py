@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
 from kit.core import Config, KitError
 from kit.mesh import Context, DataProduct
-from kit.storage import BuildStatus
+from kit.orchestration.reservations import Reservations
+from kit.storage import BuildStatus, Store
 
 Watch = Callable[[], AbstractContextManager[Progress]]
 
@@ -25,18 +27,24 @@ def execute(
     called with each outcome as soon as the build ends. A product that fails stops no other: its consumers are built from its
     last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
     """
-    builds = _Builds(context, requests, watch, report)
-    # What another run builds, and what reads it, comes last: that run may have ended well by then.
-    later = builds.attempt(products, last=False)
-    builds.attempt(later, last=True)
+    with Reservations(Store(context.config.storage)) as reserved:
+        builds = _Builds(context, requests, watch, report, reserved)
+        if any(request.wait for request in requests.values()):
+            with watch() as progress:
+                builds.busy |= reserved.wait_for(products, progress)
+        for product in products:
+            reserved.take(product.name)
+        # What another run builds, and what reads it, comes last: that run may have ended well by then.
+        later = builds.attempt(products, last=False)
+        builds.attempt(later, last=True)
     return [builds.outcomes[product.name] for product in products]
 
 
 class _Builds:
     """The builds of one run: what is asked for, and the outcomes of those that have ended.
 
-    `busy` are the names of products that another run built at the first attempt. In each attempt `later` are those that
-    another run builds and those that read them; at the `last` one a product that another run still builds has failed.
+    `busy` are the names of products that another run builds or has `reserved`. In each attempt `later` are those and the
+    ones that read them; at the `last` one a product that another run still builds has failed.
     """
 
     def __init__(
@@ -45,8 +53,10 @@ class _Builds:
         requests: Mapping[str, BuildRequest],
         watch: Watch,
         report: Callable[[Outcome], None],
+        reserved: Reservations,
     ) -> None:
         self.context, self.requests, self.watch, self.report = context, requests, watch, report
+        self.reserved = reserved
         self.outcomes: dict[str, Outcome] = {}
         self.busy: set[str] = set()
         self.later: set[str] = set()
@@ -69,6 +79,9 @@ class _Builds:
     def _is_due(self, product: DataProduct, due: Sequence[DataProduct]) -> bool:
         """Return whether Dagster has to build a product; the outcome of one with nothing to do is added."""
         request = self.requests[product.name]
+        if taken := self.reserved.take(product.name):
+            self._done(taken)
+            return False
         if request.force or any(item.product == other.name for item in product.inputs for other in due):
             return True
         with self.watch() as progress:
@@ -97,6 +110,7 @@ class _Builds:
             self.later.add(outcome.product)
         else:
             self.outcomes[outcome.product] = outcome
+            self.reserved.release(outcome.product)
             self.report(outcome)
         return outcome
 
@@ -128,7 +142,7 @@ def _run(
     from kit.orchestration.assets import PREFIX
     from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import REASON, definitions
-    from kit.orchestration.instance import instance
+    from kit.orchestration.instance import executing, instance
 
     outcomes: dict[str, Outcome] = {}
     interrupted = False
@@ -162,8 +176,12 @@ def _run(
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(context.config) as opened:
         for tags in _tags(context.config, products[0], requests[products[0].name]):
+            run_id = str(uuid4())
             try:
-                done = job.execute_in_process(run_config=quiet, instance=opened, tags=tags, raise_on_error=False)
+                with executing(context.config, run_id):
+                    done = job.execute_in_process(
+                        run_config=quiet, instance=opened, tags=tags, raise_on_error=False, run_id=run_id
+                    )
             except dg.DagsterExecutionInterruptedError:
                 interrupted = True
             if interrupted:

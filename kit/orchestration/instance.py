@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, lock, make_folder, write_durably
+from kit.core import Config, lock, make_folder, remove_unfinished, write_durably
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -38,13 +38,14 @@ def home(config: Config) -> Path:
 
 @contextmanager
 def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
-    """Open Dagster's instance after creating its home and ending the runs of dead processes."""
+    """Open Dagster's instance after creating its home, ending the runs of dead processes and deleting old ones."""
     from kit.orchestration import dagster_internals
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = home(config)
     # Several processes that open a new home at the same time leave its databases broken for good.
     with lock(folder / ".lock", wait=True):
+        remove_unfinished(folder)
         settings = folder / "dagster.yaml"
         if not settings.is_file():
             # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
@@ -53,12 +54,41 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
             write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
         opened = dagster_internals.open_instance(folder)
     with opened:
-        sweep(config, opened)
+        tend(config, opened)
         yield opened
+
+
+def tend(config: Config, opened: "dg.DagsterInstance") -> None:
+    """Do the regular work on a home: end the runs of dead processes, delete old ones."""
+    from kit.orchestration.retention import retain
+
+    sweep(config, opened)
+    retain(home(config), opened, config.keep_runs)
+
+
+def prune_runs(config: Config, keep: int) -> int:
+    """Delete all runs of Dagster but the newest `keep` of each product and those it still needs; returns their number."""
+    from kit.orchestration.retention import retain
+
+    if not home(config).is_dir():
+        return 0
+    with instance(config) as opened:
+        return retain(home(config), opened, keep, thorough=True)
 
 
 def _absolute(settings: str, folder: Path) -> str:
     return settings.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
+
+
+@contextmanager
+def executing(config: Config, run_id: str) -> Iterator[None]:
+    """Hold the lock of a run that this process executes among other work, until the block ends."""
+    try:
+        yield
+    finally:
+        if run_id in _held:
+            _lock_file(config, run_id).unlink(missing_ok=True)
+            os.close(_held.pop(run_id))
 
 
 @contextmanager
@@ -70,7 +100,7 @@ def hold_run_lock(config: Config, run_id: str) -> Iterator[None]:
     if run_id not in _held:
         path = _lock_file(config, run_id)
         make_folder(path.parent)
-        # A bare descriptor: it is never closed, the lock ends with the process.
+        # A bare descriptor: the lock ends with the process, unless the run is over before (`executing`).
         _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(_held[run_id], fcntl.LOCK_SH)
     os.pwrite(_held[run_id], _IN_PROGRESS, 0)

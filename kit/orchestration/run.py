@@ -50,6 +50,15 @@ class RunResult:
         """Whether no build failed and every domain can be read."""
         return not self.failed and not self.broken
 
+    @property
+    def busy(self) -> str:
+        """A sentence about the products that another run was still building at the end of this one; empty without any."""
+        names = [outcome.product for outcome in self.outcomes if outcome.busy]
+        if not names:
+            return ""
+        verb = "is" if len(names) == 1 else "are"
+        return f"{', '.join(names)} {verb} being built by another run; wait for it with `kit run --wait`, or run again later"
+
     def to_json(self) -> list[dict[str, Any]]:
         """The outcomes as JSON values, then the domains that cannot be read, with the status `broken`."""
         outcomes: list[dict[str, Any]] = [

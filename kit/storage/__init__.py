@@ -20,10 +20,10 @@ from kit.storage.partition_inputs import (
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.plain_sql import read_current
-from kit.storage.retention import prune
+from kit.storage.retention import prune, retain
 from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
 from kit.storage.status import (
     PortState,
     PortStatus,
@@ -76,7 +76,9 @@ __all__ = [
     "prune",
     "read_current",
     "read_partitions",
+    "retain",
     "serving_port",
+    "shared",
     "statuses",
     "table_contents",
 ]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from kit.core import Config, KitError, lock, read_json, write_durably
+from kit.core import Config, KitError, lock, read_json, remove_unfinished, write_durably
 from kit.mesh import Broken, Context, DataProduct, folders
 from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
@@ -20,13 +20,21 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
     """
     config = context.config
     summaries = _read(config)
-    if set(summaries) != {folder.name for folder in folders(config.domains)}:
+    if set(summaries) != _domains(config, summaries):
         context.mesh  # noqa: B018 (its error is not one of the storage)
         try:
             return write(context)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
             return _sorted(derive(context))
     return _sorted(across(summaries.values()))
+
+
+def _domains(config: Config, summaries: Iterable[str]) -> set[str]:
+    """The names of all domains; those of the index for a notebook in a build, which cannot list other domains."""
+    try:
+        return {folder.name for folder in folders(config.domains)}
+    except PermissionError:
+        return set(summaries)
 
 
 def derive(context: Context) -> tuple[ProductSummary, ...]:
@@ -71,6 +79,7 @@ def _sorted(summaries: Iterable[ProductSummary]) -> tuple[ProductSummary, ...]:
 
 def _replace(config: Config, summaries: tuple[ProductSummary, ...]) -> None:
     """Write the index, and a catalog and a README for readers who can reach only the storage folder."""
+    remove_unfinished(config.storage)
     products = [product.to_json() for product in summaries]
     # On one line: an indented large index takes ten times as long to write.
     text = json.dumps({"form": _FORM, "products": products}, default=str, ensure_ascii=False)

@@ -2,8 +2,9 @@
 
 import fcntl
 import getpass
+import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from kit.core import InvalidFile, lock, read_json, time_id, to_json, write_durab
 
 RECORD = "record.json"
 _RUNNING = "running"
-_KILLED = "its process was killed before it published anything; readers keep the last snapshot"
+_ENDED = "its process ended before it published anything; readers keep the last snapshot"
 
 
 class BuildStatus(StrEnum):
@@ -104,6 +105,22 @@ class Runs:
                 with suppress(OSError):
                     mark.parent.rmdir()
 
+    def waiting(self, product: str) -> Callable[[], None]:
+        """Mark a build as one that waits for its next attempt, until the returned function is called.
+
+        If this process ends before, however it ends, the build counts as canceled, not as failed by its last attempt.
+        """
+        mark = self.folder(product, self.new_id()) / _RUNNING
+        mark.parent.mkdir(parents=True)
+        descriptor = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)  # bare: only the end of the process closes it otherwise
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+        def over() -> None:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+            os.close(descriptor)
+
+        return over
+
     def save(self, record: RunRecord) -> None:
         """Write the record of a build; of consecutive builds that had nothing to do, only the last record is kept."""
         previous = self.last(record.product)
@@ -123,17 +140,20 @@ class Runs:
         A build that was killed has no record: one is made up for it.
         """
         for run_id in self.ids(product):
-            try:
-                data = read_json(self.folder(product, run_id) / RECORD)
-            except InvalidFile:
-                if (not statuses or BuildStatus.CANCELED in statuses) and (killed := self._killed(product, run_id)):
-                    yield killed
-                continue
-            if statuses and data["status"] not in statuses:
-                continue
-            times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
-            status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
-            yield RunRecord(**{**data, **times, "status": status, "checks": checks})
+            if record := self._read(product, run_id, statuses):
+                yield record
+
+    def _read(self, product: str, run_id: str, statuses: Collection[str] = ()) -> RunRecord | None:
+        """Return the record of a build; None for a folder of anything else, and for another status than `statuses`."""
+        try:
+            data = read_json(self.folder(product, run_id) / RECORD)
+        except InvalidFile:
+            return self._killed(product, run_id) if not statuses or BuildStatus.CANCELED in statuses else None
+        if statuses and data["status"] not in statuses:
+            return None
+        times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
+        status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
+        return RunRecord(**{**data, **times, "status": status, "checks": checks})
 
     def _killed(self, product: str, run_id: str) -> RunRecord | None:
         """Return the record of a build that was killed; None for a folder of anything else, and while the build runs."""
@@ -144,7 +164,7 @@ class Runs:
                 begun = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
         except OSError:
             return None
-        return RunRecord(run_id, product, BuildStatus.CANCELED, begun, begun, message=_KILLED)
+        return RunRecord(run_id, product, BuildStatus.CANCELED, begun, begun, message=_ENDED)
 
     def ids(self, product: str) -> list[str]:
         """Return the run ids of a product, newest first."""
@@ -156,9 +176,15 @@ class Runs:
         folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
         return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
 
-    def prune(self, product: str, keep: set[str], newest: int) -> int:
-        """Remove the run folders of a product except the `newest` and those in `keep`; returns the number removed."""
-        outdated = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]
-        for run_id in outdated:
+    def prune(self, product: str, versions: Collection[str], newest: int) -> None:
+        """Remove the run folders of a product except the `newest`, those that published one of `versions`, and the last
+        one of each status, from which `kit status` and the freshness follow.
+        """
+        for run_id in self.ids(product)[newest:]:
+            record = self._read(product, run_id)
+            if record:
+                last = self.last(product, (record.status,))
+                published = record.status == BuildStatus.PUBLISHED and record.version in versions
+                if published or (last and last.run_id == run_id):
+                    continue
             shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
-        return len(outdated)

@@ -28,6 +28,7 @@ from kit.core import (
     ignore_step,
     lock,
     read_json,
+    remove_unfinished,
     sha256,
     sync_path,
     time_id,
@@ -127,7 +128,18 @@ class Store:
 
         With `wait` it is acquired as soon as no other process holds it.
         """
-        path = self.folder(product) / ".build.lock"
+        with self._only_one(product, ".build.lock", wait):
+            yield
+
+    @contextmanager
+    def run_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
+        """Lock held by a run of several products until it is done with this one; raises `Busy`, as `build_lock` does."""
+        with self._only_one(product, ".run.lock", wait):
+            yield
+
+    @contextmanager
+    def _only_one(self, product: str, name: str, wait: bool) -> Iterator[None]:
+        path = self.folder(product) / name
         with lock(path, wait=wait) as held:
             if not held:
                 raise Busy(
@@ -224,8 +236,9 @@ class Store:
         return target
 
     def repair_catalog(self, product: str) -> None:
-        """Rewrite the product's Intake catalog where a process was killed between writing the pointer and the catalog."""
+        """Rewrite the product's Intake catalog where a process was killed after it wrote the pointer; remove what it left."""
         with lock(self.folder(product) / ".pointer.lock", wait=True):
+            remove_unfinished(self.folder(product))
             self._repair_catalog(product)
 
     def prune(self, product: str, keep: int) -> list[PruneResult]:

@@ -176,9 +176,7 @@ def test_a_run_of_one_range_of_partitions_plans_once(published: SmallMesh, monke
     small = published
     small.partitioned_plan("tea", "cake", "pie")
     planner, product = Planner(monkeypatch), small.product("plan")
-    execute(
-        small.config, small.mesh, [product], {"plan": BuildRequest(partitions=("cake", "tea"))}, watch, lambda outcome: None
-    )
+    execute(small.context, [product], {"plan": BuildRequest(partitions=("cake", "tea"))}, watch, lambda outcome: None)
     assert planner.made == planner.plans
     assert [list(made.due) for made in planner.made] == [["tea", "cake"]]
 
@@ -196,9 +194,7 @@ def test_a_step_of_dagster_plans_once(published: SmallMesh, monkeypatch: pytest.
 def test_nothing_to_do_is_planned_once_and_made_never(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     small.publish("shop")
     planner = Planner(monkeypatch)
-    (outcome,) = execute(
-        small.config, small.mesh, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None
-    )
+    (outcome,) = execute(small.context, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None)
     assert (outcome.status, len(planner.plans), planner.made) == ("up to date", 1, [])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.builds import dbt_targets
 from tests.support.small_mesh import SmallMesh
 
 
@@ -117,7 +118,7 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     command = [sys.executable, "-m", "kit", "run"]
     process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list(small.config.storage.glob("runs/shop/*/dbt/manifest.json")) and time.monotonic() < deadline:
+    while not dbt_targets(small.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)

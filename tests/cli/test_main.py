@@ -199,3 +199,33 @@ def test_a_broken_domain_is_shown_everywhere_and_stops_no_other(small: SmallMesh
     assert (named.returncode, named.stderr) == (1, f"error: the data product 'bad' is broken: {message}\n")
     assert small.kit("run", "shop").returncode == 0
     assert small.kit("read", "shop.totals").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_terminal_without_unicode_gets_every_output(small: SmallMesh, environment: dict[str, str]) -> None:
+    product = small.domains / "shop/product.odps.yaml"
+    product.write_text(product.read_text(encoding="utf-8").replace("shop owner", "Änne"), encoding="utf-8")
+    commands = [
+        ["--help"],
+        ["status"],
+        ["status", "--json"],
+        ["check"],
+        ["history", "shop.sales"],
+        ["read", "nö.pe"],
+        ["run", "…"],
+    ]
+    code = (
+        "import runpy, sys\n"
+        f"for command in {commands!a}:\n"
+        "    sys.argv = ['kit', *command]\n"
+        "    try: runpy.run_module('kit', run_name='__main__')\n"
+        "    except SystemExit: pass\n"
+    )
+    environment = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", code], cwd=small.root, capture_output=True, env=environment, check=True)
+    shown = (done.stdout + done.stderr).decode("ascii")
+    assert "Traceback" not in shown
+    assert "\\xc4nne" in shown
+    assert "no data product 'n\\xf6'" in shown

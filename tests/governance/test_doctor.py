@@ -14,7 +14,7 @@ def severities(small: SmallMesh) -> dict[str, str]:
 
 def test_a_mesh_in_order_has_no_errors(small: SmallMesh) -> None:
     assert severities(small) == dict.fromkeys(
-        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "domains"], "info"
+        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "confinement", "domains"], "info"
     )
 
 
@@ -46,3 +46,23 @@ def test_a_missing_package_is_named(small: SmallMesh, monkeypatch: pytest.Monkey
     findings = {finding.product: finding for finding in examine(lambda: Context(small.config))}
     assert (findings["packages"].severity, findings["packages"].message) == ("error", "polars is missing")
     assert (findings["notebook kernel"].severity, findings["notebook kernel"].fix) == ("error", "run `make install`")
+
+
+@pytest.mark.parametrize(
+    ("version", "severity", "says"),
+    [
+        (7, "info", "Landlock 7: notebooks and ingest.py open declared files only"),
+        (1, "warning", "Landlock 1: notebooks and ingest.py open declared files only, but can cut others to nothing"),
+        (
+            0,
+            "warning",
+            "none: notebooks and ingest.py can open all files of this user, and are trusted not to; their text is checked",
+        ),
+    ],
+)
+def test_what_the_system_enforces_is_stated(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, version: int, severity: str, says: str
+) -> None:
+    monkeypatch.setattr("kit.core.landlock.version", lambda: version)
+    (finding,) = (item for item in examine(lambda: Context(small.config)) if item.product == "confinement")
+    assert (finding.severity, finding.message) == (severity, says)

@@ -398,3 +398,23 @@ def test_a_delivery_without_a_time_is_refused(shop: SmallMesh, at: str, says: st
     (shop.root / "feed.csv").write_text(HEADER + ROW)
     with pytest.raises(IngestError, match=f"shop.raw.feed: {says}"):
         ingest(shop, f"from kit.ingest import Delivery\ndef feed():\n    return Delivery('../../feed.csv', {at})\n")
+
+
+@pytest.mark.parametrize("table", ["sources/feed", "contracts/sales"])
+@pytest.mark.parametrize("name", ["feed.csv", "feed.parquet"])
+def test_a_value_of_a_hidden_column_is_not_quoted(shop: SmallMesh, table: str, name: str) -> None:
+    path = shop.domains / "shop" / f"{table}.odcs.yaml"
+    column = "number" if table == "sources/feed" else "item"
+    write(path, path.read_text().replace(f'"name": "{column}"', f'"name": "{column}", "classification": "personal"'))
+    source = shop.domains / "shop/sources/feed.odcs.yaml"
+    write(source, source.read_text().replace('"name": "number"', f'"name": "{column}"'))
+    if name == "feed.csv":
+        content: str | bytes = HEADER.replace("number", column) + ROW.replace("12,", "ZZ47,")
+    else:
+        content = parquet(shop, f"select {VALUES.replace('12::bigint as number', repr('ZZ47') + f' as {column}')}")
+    with pytest.raises(IngestError) as error:
+        take(shop, name, content)
+    assert f"{column} is of another form (the value is personal or masked, and not shown), the contract says" in str(
+        error.value
+    )
+    assert "ZZ47" not in str(error.value)

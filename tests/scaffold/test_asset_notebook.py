@@ -7,6 +7,7 @@ import pytest
 from kit.core.errors import KitError
 from kit.scaffold.asset_notebook import to_asset_notebook
 from tests.support.findings import assert_names
+from tests.support.notebooks import script_extension
 from tests.support.small_mesh import notebook, write
 
 
@@ -25,6 +26,7 @@ def test_a_notebook_that_ends_in_a_table_becomes_one_that_makes_a_port(tmp_path:
     before = path.read_text()
     adopted = to_asset_notebook(path)
     assert adopted.port == "daily_sums"
+    assert (script_extension(path.read_text()), script_extension(adopted.text)) == (".txt", ".py")
     assert cells(adopted.text) == [
         ("import kit", []),
         ("LIMIT = 4", []),

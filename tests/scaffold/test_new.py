@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +14,7 @@ from kit.core.files import write_durably
 from kit.core.policy import Policy
 from kit.governance.check import check_mesh
 from kit.mesh.context import Context
-from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product
+from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product, new_source
 from kit.scaffold.templates import SAMPLE
 from tests.support.findings import assert_names, pairs
 from tests.support.landing import land_source
@@ -257,3 +258,29 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     with mesh.store.open("walkin") as snapshot:
         rows = {port.name: snapshot.port(port.name)["rows"] for port in mesh.product("walkin").ports}
     assert rows == {"visits": 2, "tea": 10}
+
+
+def test_a_source_is_added_with_a_staging_model_that_reads_it(mesh: SmallMesh) -> None:
+    new_product(Context(mesh.config), "tearoom", ANN, "retail", None, None)
+    made = new_source(Context(mesh.config), "tearoom.visits", "visits.csv")
+    assert {str(path.relative_to(mesh.domains / "tearoom")) for path in made.files if "tearoom" in path.parts} >= {
+        "data/visits.csv", "ingest.py", "models/sources.yml", "models/staging/stg_visits.sql", "product.odps.yaml",
+        "sources/visits.odcs.yaml",
+    }  # fmt: skip
+    product = mesh.product("tearoom")
+    assert [source.name for source in product.sources] == ["tea_receipts", "visits"]
+    assert [column.type for column in product.sources[1].contract.columns] == ["bigint", "varchar", "decimal(18,2)"]
+    outcome = mesh.build("tearoom")
+    assert outcome.status == "published", outcome.message
+    said = [str(finding) for finding in check_mesh(mesh.context)]
+    assert [text for text in said if "still to be written" not in text] == []
+    for id_, problem in (
+        ("tearoom.raw.visits", "'tearoom' has a source 'visits' already; nothing was written"),
+        ("shop", "'shop' is not PRODUCT.SOURCE; name the new source, as in shop.visits"),
+        ("shop.Visits", "'Visits' cannot name a port"),
+        ("none.visits", "there is no data product 'none'"),
+    ):
+        with pytest.raises(KitError, match=re.escape(problem)):
+            new_source(Context(mesh.config), id_, "visits.csv")
+    with pytest.raises(KitError, match=r"'shop\.totals' is no raw file; a source is made from one of \.parquet, \.csv"):
+        new_source(Context(mesh.config), "shop.more", "shop.totals")

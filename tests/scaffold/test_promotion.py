@@ -87,6 +87,12 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             "  cell 2, line 3: '!ls' runs code that cannot be checked; write Python\n"
             "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
         ),
+        (
+            "plan", "a", ["files = !ls\nfiles?", "frame"],
+            f"{PATH} cannot be an asset as it stands:\n"
+            "  cell 2, line 1: 'files = !ls' runs code that cannot be checked; write Python\n"
+            "  cell 2, line 2: 'files?' shows help; delete it",
+        ),
         ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
     ],
 )  # fmt: skip

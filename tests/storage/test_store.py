@@ -1,4 +1,7 @@
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +244,45 @@ def test_a_snapshot_is_opened_by_any_name_of_it(store: Store) -> None:
     for name in ("-1", first.version, first.version[:-1]):
         with store.open("shop", name) as snapshot:
             assert snapshot.version == first.version
+
+
+@contextmanager
+def owner_of(folder: Path) -> Iterator[int]:
+    """A descriptor of a folder, used as its owner who is not root, whom file modes do not stop."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    is_root = os.geteuid() == 0
+    if is_root:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        yield descriptor
+    finally:
+        if is_root:
+            os.seteuid(0)
+        os.close(descriptor)
+
+
+def test_nobody_writes_in_published_files(store: Store) -> None:
+    snapshot = publish(store, 1, None)
+    files = [path for path in snapshot.folder.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    assert len(files) == 3
+    with owner_of(snapshot.folder / "a") as folder:
+        os.close(os.open("data.parquet", os.O_RDONLY, dir_fd=folder))
+        with pytest.raises(PermissionError):
+            os.open("data.parquet", os.O_WRONLY, dir_fd=folder)
+
+
+def test_files_of_older_snapshots_can_be_linked_and_pruned(store: Store) -> None:
+    first = publish(store, 1, None)
+    with store.build_lock("shop"):
+        staging = store.stage("shop", ["a"])
+        (staging / "a/data.parquet").hardlink_to(first.folder / "a/data.parquet")
+        manifest = {"run_id": "r", "fingerprint": "f", "inputs": {}, "ports": {"a": {"rows": 1, "contract_version": "1.0.0"}}}
+        second = store.publish("shop", staging, manifest, parent=first.version)
+    assert [result.version for result in store.prune("shop", 1)] == [first.version]
+    assert pl.read_parquet(second.files("a")).height == 1
 
 
 def test_a_manifest_is_read_once_until_its_file_changes(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

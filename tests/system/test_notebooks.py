@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.notebooks import script_extension
 
 FOLDERS = ("notebooks", "domains/*/notebooks")
 NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.ipynb"))
@@ -26,6 +27,11 @@ def test_names_that_a_notebook_imports_from_the_kit_exist(path: str) -> None:
     for module, names in re.findall(r"from (kit\.[\w.]+) import ([\w, ]+)", (ROOT / path).read_text()):
         public = getattr(import_module(module), "__all__", vars(import_module(module)))
         assert [name for name in names.split(", ") if name not in public] == [], module
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_every_notebook_becomes_a_python_script(path: str) -> None:
+    assert script_extension((ROOT / path).read_text()) == ".py"
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-REQUIRED = [*PROJECT["dependencies"], *EXTRAS["demo"], *EXTRAS["test"]]
+REQUIRED = [*PROJECT["dependencies"], *EXTRAS["demo"], *EXTRAS["explore"], *EXTRAS["test"]]
 
 
 def tracked() -> list[Path]:
@@ -60,6 +60,14 @@ def test_every_pinned_package_runs_on_the_python_of_debian_12() -> None:
         if pins.get(name) == found.version and needs and not SpecifierSet(needs).contains("3.11.2"):
             refusing.append(f"{name} {found.version} needs {needs}")
     assert refusing == []
+
+
+def test_make_lab_installs_what_exploration_notebooks_draw_with(tmp_path: Path) -> None:
+    assert "matplotlib" in declared(EXTRAS["explore"])
+    command = ["make", "--dry-run", "lab", f"VENV={tmp_path / 'environment'}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    installs = re.findall(r"--editable '\.\[(.*)\]'", done.stdout)
+    assert installs == ["demo", "demo,explore"]
 
 
 USED_WITHOUT_IMPORT = {
@@ -111,7 +119,8 @@ def test_what_is_imported_is_declared() -> None:
     shared = {"dbt-adapters", "dbt-common", "dbt-duckdb", "dbt-semantic-interfaces", "dbt-extractor", "dbt-protos"}
     assert imported_distributions("kit/**/*.py") - shared <= kit
     demo = kit | declared(EXTRAS["demo"])
-    assert imported_distributions("domains/**/*.py", "domains/**/*.ipynb", "notebooks/*.ipynb") - shared <= demo
+    assert imported_distributions("domains/**/*.py", "domains/**/*.ipynb") - shared <= demo
+    assert imported_distributions("notebooks/*.ipynb") - shared <= demo | declared(EXTRAS["explore"])
     assert imported_distributions("tests/**/*.py") - shared <= demo | declared(EXTRAS["test"])
 
 
