@@ -21,8 +21,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {"failing": ()}
 
     def execute(
-        config: Any,
-        mesh: Any,
+        context: Any,
         products: Any,
         asked: Any,
         watch: Callable[[], Any],

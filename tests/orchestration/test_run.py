@@ -33,8 +33,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> dict[str, BuildRequest]:
     received: dict[str, BuildRequest] = {}
 
     def execute(
-        config: Any,
-        mesh: Any,
+        context: Any,
         products: Any,
         asked: Any,
         watch: Callable[[], Any],
