@@ -58,11 +58,11 @@ class RunResult:
     @property
     def busy(self) -> str:
         """A sentence about the products that another run was still building at the end of this one; empty without any."""
-        names = [outcome.product for outcome in self.outcomes if outcome.busy]
-        if not names:
-            return ""
-        verb = "is" if len(names) == 1 else "are"
-        return f"{', '.join(names)} {verb} being built by another run; wait for it with `kit run --wait`, or run again later"
+        busy = [outcome for outcome in self.outcomes if outcome.busy]
+        if len(busy) < 2:
+            return "".join(outcome.message for outcome in busy)
+        names = ", ".join(outcome.product for outcome in busy)
+        return f"{names} are being built by another run; wait for it with `kit run --wait`, or stop it and run again"
 
     def to_json(self) -> list[dict[str, Any]]:
         """The outcomes as JSON values, then the domains that cannot be read, with the status `broken`."""

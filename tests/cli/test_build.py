@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -38,7 +39,10 @@ def test_a_second_build_at_the_same_time_names_the_first(small: SmallMesh) -> No
     with small.store.build_lock("shop"):
         done = small.kit("run", "shop")
     assert done.returncode == 1
-    assert done.stderr == "shop is being built by another run; wait for it with `kit run --wait`, or run again later\n"
+    assert (
+        done.stderr
+        == f"'shop' is being built by process {os.getpid()}; wait for it with `kit run --wait`, or stop it and run again\n"
+    )
 
 
 FORKS = """
