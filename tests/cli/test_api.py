@@ -21,7 +21,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {"failing": ()}
 
     def execute(
-        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None]
+        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None], warn: Any
     ) -> Any:
         seen["asked"] = asked
         outcomes = []

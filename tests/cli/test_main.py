@@ -28,6 +28,7 @@ COMMANDS = [
     "doctor",
     "report",
     "sync",
+    "verify",
     "diff",
     "contract",
     "new",
