@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
-from kit.core.files import exists
 from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
 
@@ -104,7 +104,9 @@ def _folder(root: Path, text: str) -> Path:
         )
     try:
         path = root / Path(text).expanduser()
-        if exists(path) and not path.is_dir():
+        with suppress(FileNotFoundError):
+            path.stat()
+        if path.exists() and not path.is_dir():
             raise ConfigError(f"the storage {path} is no folder; {allowed}")
     except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, an unknown user after `~`, a NUL
         problem = error.strerror if isinstance(error, OSError) else str(error)

@@ -134,9 +134,9 @@ def exists(path: Path) -> bool:
     """Return whether there is anything at a path; True where that cannot be known, since the right to look is missing."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last of a path that no file can have
         return False
-    except PermissionError:
+    except OSError:
         return True
     return True
 

@@ -29,6 +29,7 @@ COMMANDS = [
     "verify",
     "report",
     "sync",
+    "verify",
     "diff",
     "contract",
     "new",

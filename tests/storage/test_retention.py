@@ -46,7 +46,8 @@ def test_the_settings_limit_runs_snapshots_and_raw_data_after_each_build(small: 
     small.replace("pyproject.toml", "keep_runs = 2\n", "keep_runs = 2\nkeep_snapshots = 1\n")
     assert small.build("shop").status == "up to date"
     assert (len(small.store.versions("shop")), sorted(path.name[0] for path in raw.iterdir()).count(".")) == (1, 0)
-    assert len(list(raw.glob("*.parquet"))) == 3  # that of the snapshot, and as many as runs for builds that failed
+    # That of the snapshot, and as many as runs for builds that failed.
+    assert len(list(raw.glob("[!.]*.parquet"))) == len(list(raw.glob("*.sha256"))) == 3
 
 
 def test_what_killed_processes_left_half_written_is_removed(small: SmallMesh) -> None:
