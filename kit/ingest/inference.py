@@ -70,7 +70,7 @@ class RawFile:
             if rows is None:
                 (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
             if not rows:
-                raise IngestError(f"{short(self.path)} has no rows, from which a contract could be drafted; give it at least one")
+                raise IngestError(f"{short(self.path)} has no rows from which a contract can be drafted; give it at least one")
             if not isinstance(table, CsvTable):
                 table.write(dict(self._declared_types(table)), target)
                 return {}

@@ -71,7 +71,7 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
     ("name", "content", "says"),
     [
         ("a.csv", b"", "a.csv is empty; a port needs at least columns"),
-        ("a.csv", b"a,b\n", "a.csv has no rows, from which a contract could be drafted; give it at least one"),
+        ("a.csv", b"a,b\n", "a.csv has no rows from which a contract can be drafted; give it at least one"),
         ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' occurs twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
         ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one, or, if the header is on "),
