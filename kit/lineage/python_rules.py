@@ -3,7 +3,7 @@
 import re
 
 KIT = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "scan"}
-"""The names of `kit` itself that a notebook of a port may use, `promote` only to show its form; `kit` cannot be imported from here."""
+"""The names of `kit` itself that a notebook of a port may use; `promote` only shows a form. `kit` cannot be imported here."""
 
 BY_HAND = {"run"}
 """The other public name of `kit`, for people and their notebooks."""
