@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.contracts import Column, Contract, is_whole
 from kit.core import MASK_KEY, Config, MaskError, database
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.storage import Store, current_mask_keys
 
 if TYPE_CHECKING:
@@ -45,16 +45,17 @@ def fingerprint(secret: bytes) -> str:
     return hmac.digest(secret, b"fingerprint of the key", "sha256").hex()[:16]
 
 
-def masked_with_other_key(config: Config, mesh: Mesh, products: Sequence[DataProduct]) -> tuple[str, ...]:
+def masked_with_other_key(context: Context, products: Sequence[DataProduct]) -> tuple[str, ...]:
     """Return the products to build together with `products`, since their tokens were made with another key.
 
     Without them, masked columns of the products would not join with theirs any more. Empty when `products` make no tokens.
     """
+    config = context.config
     if len(config.mask_key) < SHORTEST_KEY or not any(key(config, product) for product in products):
         return ()
     present = {fingerprint(config.mask_key.encode())}
     built = {product.name for product in products}
-    keys = current_mask_keys(Store(config.storage), (product.name for product in mesh.products))
+    keys = current_mask_keys(Store(config.storage), (product.name for product in context.mesh.products))
     return tuple(name for name, used in keys.items() if name not in built and not used <= present)
 
 

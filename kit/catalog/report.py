@@ -100,7 +100,7 @@ def render_report(context: Context) -> str:
         "message": _message,
         "without_root": lambda text: text.replace(root, ""),
     }
-    rows = statuses(config, mesh)
+    rows = statuses(context)
     ports = [f"{row.product.name}.{row.port.name}" for row in rows if row.port.name]
     products = sections(context, rows)
     return environment.get_template("report.html").render(

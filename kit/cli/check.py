@@ -9,8 +9,9 @@ import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
+from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption, complete_products
+from kit.cli.options import JsonOption, JunitOption, complete_products
 from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
@@ -19,7 +20,7 @@ _MARKS = {"info": ("ok", "green"), "warning": ("note", "yellow"), "error": ("wro
 
 
 @app.command()
-def check(as_json: JsonOption = False) -> None:
+def check(as_json: JsonOption = False, junit_file: JunitOption = None) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     from kit.governance import check_mesh, scores
 
@@ -27,6 +28,8 @@ def check(as_json: JsonOption = False) -> None:
     mesh = context.mesh
     findings = check_mesh(context)
     wrong = [finding for finding in findings if finding.severity == "error"]
+    if junit_file:
+        junit.write(junit_file, "kit check", junit.check_cases(mesh, wrong))
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})

@@ -11,6 +11,7 @@ from kit.cli.console import console
 from kit.cli.json_rows import json_rows
 from kit.cli.options import VERSIONS, JsonOption, PortArgument
 from kit.core import Config, KitError, counted, database, short
+from kit.jupyter.sql_errors import explain
 from kit.mesh import Context
 from kit.notebooks import open_port
 from kit.storage import Pointer, Snapshot, Store, outdated_inputs, outdated_partitions, statuses
@@ -22,7 +23,7 @@ app = typer.Typer()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     context = Context.load()
-    rows = statuses(context.config, context.mesh)
+    rows = statuses(context)
     if as_json:
         terminal.print_json([row.to_json() for row in rows])
     else:
@@ -53,8 +54,10 @@ def read(
             snapshot.check([name])
         with snapshot.reading(name):
             database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+            columns = database.column_types(connection, name)
+        connection.execute("set errors_as_json = true")
+        query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
         try:
-            query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
             if as_json:
                 terminal.print_json_rows(json_rows(connection, query, limit))
                 return
@@ -63,7 +66,9 @@ def read(
             rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
         except (duckdb.Error, AttributeError) as error:
             snapshot.check([name])
-            raise KitError(f"the query failed: {error}") from None
+            unknown = f"it reads no table but {names[0]}, as in: select * from {names[0]}; there is no '{{}}'"
+            explained = explain(str(error), f"select * from (\n{query}\n)", None, columns, unknown.format)
+            raise KitError(f"the query failed: {explained}") from None
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")

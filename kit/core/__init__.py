@@ -50,7 +50,7 @@ from kit.core.files import (
     write_durably,
     write_sum,
 )
-from kit.core.git import current_commit, merge_base_mesh, relation_of_commits
+from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, holder, lock
 from kit.core.machine import machine_problem
@@ -121,6 +121,7 @@ __all__ = [
     "Where",
     "__version__",
     "appended",
+    "branch_of",
     "calling_notebook",
     "confinement",
     "counted",

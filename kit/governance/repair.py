@@ -55,7 +55,7 @@ def _index(context: Context) -> Iterator[str]:
     if error and error.path:
         if exists(error.path):
             set_aside(error.path)
-        index.write(context.config, context.mesh)
+        index.write(context)
         yield "rebuilt from the products"
 
 

@@ -67,7 +67,7 @@ class Score:
 def scores(context: Context) -> list[Score]:
     """Return the score of every product in build order, then the scores of broken products, which have a single fact."""
     catalog = _catalog_entries(context.config.root / CATALOG)
-    states = {(row.product.name, row.port.name): row for row in statuses(context.config, context.mesh)}
+    states = {(row.product.name, row.port.name): row for row in statuses(context)}
     cards = []
     for product in context.mesh.products:
         try:

@@ -11,10 +11,10 @@ import dagster as dg
 
 from kit.build import BuildRequest, Outcome, expected_checks, published_checks
 from kit.contracts import Check
-from kit.core import Config, KitError, ended_after_signal
+from kit.core import KitError, ended_after_signal
 from kit.dbt.project import Project
 from kit.lineage import product_nodes
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
 from kit.orchestration.asset_specs import AssetSpecs, asset_key
@@ -37,14 +37,14 @@ _waiting: dict[str, Callable[[], None]] = {}
 class ProductAssets:
     """One data product: the one step that builds it, and the many assets and checks that come out of it."""
 
-    def __init__(self, config: Config, mesh: Mesh, product: DataProduct, attended: bool, builder: Builder) -> None:
-        self.config = config
+    def __init__(self, context: Context, product: DataProduct, attended: bool, builder: Builder) -> None:
+        self.config = config = context.config
         self.product = product
         self.attended = attended
         self.builder = builder
         project = Project.read(product.folder)
         self.nodes = {asset_key(node.id): node for node in product_nodes(product, project)}
-        self.specs = AssetSpecs(config, mesh, product)
+        self.specs = AssetSpecs(context, product)
         self.partitions = self.specs.partitions
         self.checks = AssetChecks(product, expected_checks(product, project, config.clock()), self.nodes)
 

@@ -13,6 +13,7 @@ from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
 from kit.storage import index
 
+_BROKEN = "broken"
 _HEADER = ("product", "result", "snapshot", "seconds", "message")
 
 
@@ -57,15 +58,15 @@ class RunResult:
     @property
     def busy(self) -> str:
         """A sentence about the products that another run was still building at the end of this one; empty without any."""
-        names = [outcome.product for outcome in self.outcomes if outcome.busy]
-        if not names:
-            return ""
-        verb = "is" if len(names) == 1 else "are"
-        return f"{', '.join(names)} {verb} being built by another run; wait for it with `kit run --wait`, or run again later"
+        busy = [outcome for outcome in self.outcomes if outcome.busy]
+        if len(busy) < 2:
+            return "".join(outcome.message for outcome in busy)
+        names = ", ".join(outcome.product for outcome in busy)
+        return f"{names} are being built by another run; wait for it with `kit run --wait`, or stop it and run again"
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The outcomes as JSON values."""
-        return [
+        """The outcomes as JSON values, then the domains that cannot be read, with the status `broken`."""
+        outcomes: list[dict[str, Any]] = [
             {
                 "product": outcome.product,
                 "status": outcome.status,
@@ -75,6 +76,11 @@ class RunResult:
                 "checks": [check.to_json() for check in outcome.checks],
             }
             for outcome in self.outcomes
+        ]
+        none: dict[str, Any] = {"version": None, "seconds": 0.0}
+        return outcomes + [
+            {"product": item.name, "status": _BROKEN, **none, "message": str(item.finding), "checks": []}
+            for item in self.broken
         ]
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -94,7 +100,7 @@ class RunResult:
         return [
             (item.product, item.status, item.version or "", f"{item.seconds:.1f}", item.message.partition("\n")[0])
             for item in self.outcomes
-        ]
+        ] + [(item.name, _BROKEN, "", "0.0", str(item.finding).partition("\n")[0]) for item in self.broken]
 
 
 def run(
@@ -122,17 +128,17 @@ def run(
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
     products = mesh.select(selection, upstream=upstream, downstream=downstream)
     requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
-    if joined := masked_with_other_key(config, mesh, products):
+    if joined := masked_with_other_key(context, products):
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
     requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
     reporter.started(products)
-    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished, reporter.warned))
+    outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))
     if selection:
         return RunResult(outcomes)
     try:
-        index.write(config, mesh)
+        index.write(context)
     except (KitError, OSError) as error:
         reporter.warned(f"the index of the catalog could not be written: {machine_problem(error) or error}")
     return RunResult(outcomes, mesh.broken)

@@ -17,7 +17,7 @@ from kit.core import (
     set_aside,
     write_durably,
 )  # fmt: skip
-from kit.mesh import Broken, Context, DataProduct, Mesh, folders
+from kit.mesh import Broken, Context, DataProduct, folders
 from kit.storage import intake, plain_sql
 from kit.storage.confirmation import across
 from kit.storage.store import Store
@@ -36,11 +36,11 @@ def load(context: Context) -> tuple[ProductSummary, ...]:
     summaries = _read(config)
     names = _domains(config, summaries)
     if not names <= summaries.keys():
-        mesh = context.mesh
+        context.mesh  # noqa: B018 (its error is not one of the storage)
         try:
-            return write(config, mesh)
+            return write(context)
         except (KitError, OSError):  # the storage is read-only: the summaries are derived on each call
-            return _sorted(derive(config, mesh))
+            return _sorted(derive(context))
     return _of(names, summaries)
 
 
@@ -52,21 +52,22 @@ def _domains(config: Config, summaries: Iterable[str]) -> set[str]:
         return set(summaries)
 
 
-def derive(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def derive(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries of a mesh in build order, then those of broken products, from domain folders and storage."""
-    return across(_own(config, mesh))
+    return across(_own(context))
 
 
-def write(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def write(context: Context) -> tuple[ProductSummary, ...]:
     """Rebuild the whole index; returns its summaries, sorted by name.
 
     The index keeps what it has about published products of other repositories that share the storage.
     """
+    config = context.config
     with lock(config.storage / ".index.lock", wait=True):
         others = {name: item for name, item in _read(config).items() if Store(config.storage).folder(name).is_dir()}
-        summaries = others | {summary.name: summary for summary in _own(config, mesh)}
+        summaries = others | {summary.name: summary for summary in _own(context)}
         _replace(config, _sorted(summaries.values()))
-    return _of(mesh.names, summaries)
+    return _of(context.mesh.names, summaries)
 
 
 def update(config: Config, product: DataProduct) -> None:
@@ -100,10 +101,10 @@ def _of(names: Collection[str], summaries: Mapping[str, ProductSummary]) -> tupl
     return _sorted(summary for summary in across(summaries.values()) if summary.name in names)
 
 
-def _own(config: Config, mesh: Mesh) -> tuple[ProductSummary, ...]:
+def _own(context: Context) -> tuple[ProductSummary, ...]:
     """Return the summaries as the index has them: each from the records of its own product alone."""
-    products: tuple[DataProduct | Broken, ...] = mesh.products + mesh.broken
-    return tuple(ProductSummary.from_product(config, product) for product in products)
+    products: tuple[DataProduct | Broken, ...] = context.mesh.products + context.mesh.broken
+    return tuple(ProductSummary.from_product(context.config, product) for product in products)
 
 
 def _read(config: Config) -> dict[str, ProductSummary]:

@@ -1,21 +1,22 @@
 """Retention: removes old snapshots, old run folders, and raw data that no snapshot uses."""
 
 from kit.core import Busy, Config, Damaged, InvalidFile
-from kit.mesh import Mesh
+from kit.mesh import Context
 from kit.storage.runs import Runs
 from kit.storage.snapshot import PruneResult
 from kit.storage.store import Store
 
 
-def prune(config: Config, mesh: Mesh, keep: int) -> dict[str, list[PruneResult]]:
+def prune(context: Context, keep: int) -> dict[str, list[PruneResult]]:
     """Keep the newest `keep` snapshots and runs of every product, and the raw data of these snapshots.
 
     Returns one result per old version, by product; a product that is being built is left alone. Raises `KitError` when
     `keep` is below 1.
     """
+    config = context.config
     store = Store(config.storage)
     result: dict[str, list[PruneResult]] = {}
-    for product in mesh.products:
+    for product in context.mesh.products:
         if not store.folder(product.name).is_dir():
             continue
         # A running build needs the raw data it has landed and its run folder.

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.contracts import Sla, quarantine_table
 from kit.core import Config, KitError
-from kit.mesh import Mesh, in_lookback
+from kit.mesh import Context, Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
 from kit.storage.partition_inputs import outdated_partitions
@@ -156,12 +156,13 @@ class PortStatus:
         return "; ".join(filter(None, (self.describe_freshness(), self.describe_confirmation(), self.note)))
 
 
-def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
+def statuses(context: Context) -> list[PortStatus]:
     """Return the status of every port of the mesh in build order, then of the broken products.
 
     A product whose masked columns join with no others of the mesh has a note about it.
     """
-    products = index.derive(config, mesh)
+    config, mesh = context.config, context.mesh
+    products = index.derive(context)
     problems = mask_key_problems(Store(config.storage), [product.name for product in products])
     products = tuple(
         replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products

@@ -3,6 +3,7 @@ import json
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -12,6 +13,7 @@ from kit.build.build import build, check_due
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.storage.runs import Runs
+from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
@@ -169,10 +171,9 @@ def test_a_model_that_fails_names_its_file(small: SmallMesh) -> None:
     small.replace("domains/shop/models/marts/sales.sql", "order by", "where nonsense > 1 order by")
     outcome = small.build("shop")
     assert outcome.status == "failed"
-    first, second = outcome.message.splitlines()
-    assert first == "'shop': dbt failed at 1 of 4 nodes"
-    assert second.startswith("models/marts/sales.sql: Runtime Error in model sales (models/marts/sales.sql) Binder Error: ")
-    assert '"nonsense" not found' in second
+    reason = "'shop': dbt failed at 1 of 4 nodes: models/marts/sales.sql: Referenced column \"nonsense\" not found"
+    assert outcome.message.startswith(reason)
+    assert ProductSummary.from_product(small.config, small.product("shop")).note.startswith(f"last build failed: {reason}")
 
 
 def test_a_dbt_project_that_cannot_be_parsed_is_said(small: SmallMesh) -> None:
@@ -366,12 +367,12 @@ def test_a_repair_by_going_back_clears_the_failure(small: SmallMesh) -> None:
     small.publish("shop")
     small.replace("domains/shop/models/marts/totals.sql", "group by item", "group by nonsense")
     small.build("shop")
-    assert {row.note.partition(":")[0] for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {
+    assert {row.note.partition(":")[0] for row in statuses(small.context) if row.product.name == "shop"} == {
         "last build failed"
     }
     small.replace("domains/shop/models/marts/totals.sql", "group by nonsense", "group by item")
     assert small.build("shop").status == "up to date"
-    assert {row.note for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {""}
+    assert {row.note for row in statuses(small.context) if row.product.name == "shop"} == {""}
 
 
 def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None:
@@ -383,10 +384,10 @@ def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None
     manifest.write_text(json.dumps({**data, "created_at": "2024-01-01T00:00:00+00:00"}))
     for path in (small.config.storage / "runs/shop").glob("*/record.json"):
         path.write_text(path.read_text().replace('"finished_at": "20', '"finished_at": "19'))
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"late"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"late"}
     for _ in range(3):
         assert small.build("shop").status == "up to date"
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"fresh"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"fresh"}
     assert len(Runs(small.config.storage).ids("shop")) == 2
 
 
@@ -531,3 +532,28 @@ def test_a_build_whose_record_cannot_be_written_is_published(small: SmallMesh, m
         "the record of this run could not be written: no space is left on the disk; free some, for instance with "
         "`kit prune --keep 1`",
     )
+
+
+def test_options_of_a_contract_are_audited(small: SmallMesh) -> None:
+    path = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(path.read_text())
+    options: list[dict[str, Any]] = [
+        {"exclusiveMinimum": 0, "multipleOf": 1, "format": "i32"},
+        {"format": "hostname"},
+        {"minimum": 0, "multipleOf": 0.5},
+        {"exclusiveMinimum": "2023-12-31", "format": "yyyy-MM-dd"},
+    ]
+    for column, added in zip(data["schema"][0]["properties"], options, strict=True):
+        column["logicalTypeOptions"] = added
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    assert small.build("shop").status == "published"
+    options[1]["format"], options[2]["multipleOf"] = "email", 0.4
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert {check.rule for check in outcome.checks if check.blocks} == {
+        "item has the format email",
+        "amount is a multiple of 0.4",
+    }

@@ -49,7 +49,7 @@ def canceled(small: SmallMesh, product: str = "shop", **options: Any) -> None:
         "canceled", "it was stopped before it was published; readers keep the last snapshot"
     )  # fmt: skip
     assert small.store.read_pointer(product) == before
-    notes = {row.note for row in statuses(small.config, small.mesh) if row.product.name == product}
+    notes = {row.note for row in statuses(small.context) if row.product.name == product}
     assert notes == {f"last build canceled: {record.message}"}
 
 

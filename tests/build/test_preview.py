@@ -68,7 +68,7 @@ def test_what_cannot_be_run_is_said(small: SmallMesh, apart: Path) -> None:
     with pytest.raises(KitError, match="'shop' has no published snapshot"):
         preview_model(small.config, small.product("copier"), "more", apart)
     small.publish("shop")
-    with pytest.raises(KitError, match=r"'copier': dbt failed at 1 of 1 nodes\nmodels/more.sql: .*nothing"):
+    with pytest.raises(KitError, match=r"'copier': dbt failed at 1 of 1 nodes: models/more.sql: .*nothing"):
         preview_model(small.config, small.product("copier"), "more", apart)
 
 

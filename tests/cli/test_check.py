@@ -127,7 +127,7 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
     assert findings == {
         "data of shop": {
             "what": "data of shop",
-            "seen": f"snapshot {version} is damaged: sales/data.parquet is missing",
+            "seen": f"snapshot {version} is damaged: sales/{lost.name} is missing",
             "fix": "build again with `kit run shop --force`, or roll back with `kit rollback shop VERSION`",
             "severity": "error",
         }

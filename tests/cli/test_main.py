@@ -26,6 +26,7 @@ COMMANDS = [
     "prune",
     "read",
     "doctor",
+    "verify",
     "report",
     "sync",
     "verify",
@@ -147,6 +148,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     assert pruned.stdout.splitlines() == [
         f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
         "plan: 1 snapshot deleted",
+        "3 runs of Dagster deleted",
     ]
 
 
@@ -158,6 +160,8 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
         (["read", "plan.forecast"], 1, "error: 'plan' has no published snapshot yet; build it with `kit run plan`"),
         (["history", "plan.nothing"], 1, "error: 'plan' has no port 'nothing'; there are: plan.forecast"),
         (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; write a version or its beginning"),
+        (["rollback", "shop.sales", "-1"], 1, "error: 'sales' moves with all ports of its product: `kit rollback shop -1`"),
+        (["rollback", "nobody.sales", "x"], 1, "error: there is no data product 'nobody"),
         (["rollback", "nobody", "x"], 1, "error: there is no data product 'nobody'; there are: plan, shop"),
         (["run", "-p", "horizon"], 2, "'horizon' is not NAME=VALUE"),
         (["prune", "--keep", "0"], 2, "Invalid value for '--keep'"),

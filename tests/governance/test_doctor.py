@@ -64,7 +64,7 @@ def test_products_of_another_repository_in_the_same_storage_are_left_alone(small
     )  # fmt: skip
     assert not [text for finding in findings.values() for text in (finding.message, finding.fix) if "delete" in text]
     assert list(repair(Context(small.config))) == []
-    index.write(small.config, small.mesh)
+    index.write(small.context)
     assert [summary.name for summary in index.load(Context(small.config))] == ["shop"]
     assert '"plan"' in (small.config.storage / "index.json").read_text()
     assert "plan:" in (small.config.storage / "catalog.yaml").read_text()

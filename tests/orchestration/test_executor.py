@@ -82,7 +82,7 @@ class Busy(Builds):
 def test_what_another_run_has_built_meanwhile_is_no_failure(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     builds, reported = Busy(monkeypatch, 1, at), list[Outcome]()
     requests = {product.name: BuildRequest() for product in small.mesh.products}
-    outcomes = execute(small.config, small.mesh, small.mesh.products, requests, watch, reported.append, print)
+    outcomes = execute(small.context, small.mesh.products, requests, watch, reported.append, print)
     assert [(o.product, o.status, o.message) for o in outcomes] == [
         ("shop", "up to date", "built by another run meanwhile"), ("plan", "published", "")
     ]  # fmt: skip
@@ -95,7 +95,7 @@ def test_a_consumer_without_anything_to_do_was_not_built_by_the_other_run(
 ) -> None:
     Busy(monkeypatch, 3, quiet=("plan",))
     requests = {product.name: BuildRequest() for product in small.mesh.products}
-    outcomes = execute(small.config, small.mesh, small.mesh.products, requests, watch, lambda outcome: None, print)
+    outcomes = execute(small.context, small.mesh.products, requests, watch, lambda outcome: None, print)
     assert [(o.product, o.status, o.message) for o in outcomes] == [
         ("shop", "failed", "being built"), ("plan", "up to date", "")
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_what_another_run_still_builds_at_the_end_has_failed(small: SmallMesh, m
 def run(small: SmallMesh, said: list[str] | None = None, **requests: BuildRequest) -> list[tuple[str, str]]:
     mesh, warn = small.mesh, print if said is None else said.append
     asked = {product.name: requests.get(product.name, BuildRequest()) for product in mesh.products}
-    return [(o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None, warn)]
+    return [(o.product, o.status) for o in execute(small.context, mesh.products, asked, watch, lambda outcome: None, warn)]
 
 
 def recorded(small: SmallMesh) -> list[tuple[str, set[str]]]:

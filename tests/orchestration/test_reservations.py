@@ -52,8 +52,8 @@ INGEST = """
 import time
 from pathlib import Path
 def sales():
-    Path(__file__).with_name("begun").touch()
-    while not Path(__file__).with_name("go").exists():
+    Path("domains/shop/begun").touch()
+    while not Path("domains/shop/go").exists():
         time.sleep(0.05)
     return "../../feed/sales.csv"
 """
@@ -71,7 +71,7 @@ def test_of_two_runs_at_once_the_second_says_so_or_waits_and_the_first_succeeds(
         time.sleep(0.05)
     second = small.kit("run")
     assert (second.returncode, second.stderr) == (
-        1, "shop, plan are being built by another run; wait for it with `kit run --wait`, or run again later\n"
+        1, "shop, plan are being built by another run; wait for it with `kit run --wait`, or stop it and run again\n"
     )  # fmt: skip
     third = subprocess.Popen(
         [*command, "--wait"],

@@ -14,6 +14,7 @@ from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
+from tests.support.findings import assert_names
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 EXPLORED = [
@@ -116,10 +117,7 @@ def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: Small
     explored(mesh, "import kit", "[1, 2]")
     with pytest.raises(KitError) as caught:
         planned(mesh)
-    assert str(caught.value) == (
-        f"{PATH}: cell 2 failed: NotATable: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
-        "--frame NAME chooses another frame"
-    )
+    assert_names(caught.value, type(caught.value), f"{PATH}: cell 2", "NotATable", "not a list", "--frame NAME")
     assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
 
 
@@ -140,7 +138,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
         promote(mesh.config, promotion, fails)
-    assert str(caught.value) == "1 check failed\nnothing was written: the product could not be built with the new port"
+    assert str(caught.value).startswith("1 check failed\nnothing was written")
     assert seen == [("plan", text + b"\n", "new")]
     assert tree(mesh.root) == before
     assert not (mesh.domains / "plan/more").exists()

@@ -86,7 +86,7 @@ def test_plain_intake_reads_every_port_through_each_catalog(small: SmallMesh) ->
 
 def test_the_storage_lists_what_was_published(small: SmallMesh) -> None:
     small.publish("shop")
-    write(small.config, small.mesh)
+    write(small.context)
     assert list(read_yaml(small.config.storage / "catalog.yaml").data["entries"]) == ["shop"]
 
 

@@ -19,7 +19,7 @@ from tests.support.small_mesh import SmallMesh
 INGEST = """
 import os, time
 def sales():
-    with open("begun", "w") as file:
+    with open("domains/shop/begun", "w") as file:
         file.write(f"{os.getpid()}.")
     time.sleep(600)
 """
