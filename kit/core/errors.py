@@ -41,7 +41,7 @@ class InvalidFile(KitError):
 
 
 class Unreadable(InvalidFile):
-    """The right to read a file is missing; the file itself may be in order."""
+    """A file cannot be opened, such as without the right to it or with too many others open; it may be in order."""
 
 
 class Newer(InvalidFile):

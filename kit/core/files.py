@@ -99,10 +99,10 @@ def read_json(path: Path) -> Any:
     """Return the JSON value of a file; raises `InvalidFile` when it is missing or not JSON."""
     try:
         return json.loads(path.read_bytes())
-    except PermissionError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}", path) from None
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}", path) from None
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"not valid JSON: {error}", path) from None
 
@@ -110,8 +110,8 @@ def read_json(path: Path) -> Any:
 def read_record(path: Path, parse: Callable[[dict[str, Any]], Record], form: int = 1) -> Record:
     """Return what `parse` makes of a JSON object that the kit wrote; raises `InvalidFile` for a damaged one.
 
-    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` where the
-    right to read it is missing.
+    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` for one
+    that cannot be opened now.
     """
     try:
         data = read_json(path)

@@ -5,12 +5,17 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT)
+from kit.core.errors import Unreadable
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
 _HEADER = b"SQLite format 3\0"
 
 
 def sqlite_damage(path: Path, table: str, seconds: float = 1) -> str:
-    """Return what is wrong with an SQLite file that has a `table`; empty when nothing was found within some seconds."""
+    """Return what is wrong with an SQLite file that has a `table`; empty when nothing was found within some seconds.
+
+    Raises `Unreadable` for a file that cannot be opened.
+    """
     end = time.monotonic() + seconds
     try:
         with path.open("rb") as file:
@@ -25,7 +30,9 @@ def sqlite_damage(path: Path, table: str, seconds: float = 1) -> str:
                 return "is that of something else"
             (answer,) = connection.execute("pragma quick_check(1)").fetchone()
             return "" if answer == "ok" else f"is damaged: {answer.partition(chr(10))[0]}"
+    except IsADirectoryError:
+        return "is a folder"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        raise Unreadable(f"cannot be read: {error.strerror}", path) from None
     except sqlite3.Error as error:
-        return "" if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING else "is damaged"
+        return "is damaged" if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED else ""

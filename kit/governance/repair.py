@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, SingleInstance, exists, machine_problem, read_yaml, set_aside, short
+from kit.core import Config, KitError, Newer, SingleInstance, Unreadable, exists, machine_problem, read_yaml, set_aside, short
 from kit.governance.verification import dagster_damage
 from kit.mesh import Context
 from kit.storage import RECORD, Runs, Store, catalog_version, current_user, index, restore_pointer
@@ -42,12 +42,16 @@ def _product(config: Config, name: str) -> Iterator[str]:
     if snapshot and catalog_version(store, name) != snapshot.version:
         store.repair_catalog(name)
         yield f"its Intake catalog names snapshot {snapshot.version} now"
-    for run_id in runs.damaged(name):
+    for run_id, error in runs.damaged(name).items():
+        if isinstance(error, Unreadable | Newer):  # it may be in order
+            continue
         yield f"the record of run {run_id} was moved to {short(set_aside(runs.folder(name, run_id) / RECORD))}"
 
 
 def _index(context: Context) -> Iterator[str]:
     error = index.damage(context.config)
+    if isinstance(error, Unreadable):
+        raise error
     if error and error.path:
         if exists(error.path):
             set_aside(error.path)

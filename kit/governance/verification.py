@@ -54,15 +54,21 @@ class Verification:
         """Look at the files of the whole storage: the index and the databases of Dagster."""
         if error := index.damage(self.config):
             self._add("index", error, REPAIR)
-        for path, problem in dagster_damage(self.config).items():
-            self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
+        try:
+            for path, problem in dagster_damage(self.config).items():
+                self._add("Dagster", f"its history {problem}; builds fail until it is set aside", REPAIR, path)
+        except KitError as error:
+            self._add("Dagster", error)
 
     def _files(self, snapshot: Snapshot) -> None:
         for port, entry in snapshot.manifest["ports"].items():
             sums = self._in_time()
             self.files += len(entry["files"]) if sums else 0
-            if problem := snapshot.damage(port, sums=sums):
-                self._add(snapshot.product, f"snapshot {snapshot.version} is damaged: {problem}", _cure(snapshot.product))
+            try:
+                if problem := snapshot.damage(port, sums=sums):
+                    self._add(snapshot.product, f"snapshot {snapshot.version} is damaged: {problem}", _cure(snapshot.product))
+            except KitError as error:
+                self._add(snapshot.product, error)
             strange = {path.name for path in (snapshot.folder / port).glob("*.parquet")} - set(entry["files"])
             for name in sorted(strange):
                 path = snapshot.folder / port / name

@@ -88,7 +88,7 @@ def usable(config: Config) -> Iterator[None]:
         reason = machine_problem(error)
         if not reason and type(error).__name__ == "DagsterInvalidConfigError":
             reason = f"the settings in {short(settings)} are none of Dagster's; correct them"
-        reason = reason or "its databases are damaged; set them aside with `kit doctor --fix`"
+        reason = reason or "its databases cannot be opened; `kit doctor` says whether they are damaged"
         raise KitError(f"Dagster's home {short(home(config))} cannot be used: {reason}; snapshots are not affected") from error
 
 

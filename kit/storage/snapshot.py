@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kit.core import Damaged, InvalidFile, KitError, UnknownName, counted, machine_problem, read_record, sha256
+from kit.core import Damaged, InvalidFile, KitError, UnknownName, Unreadable, counted, machine_problem, read_record, sha256
 
 MANIFEST_FILE = "manifest.json"
 
@@ -99,7 +99,7 @@ class Snapshot:
             raise
 
     def damage(self, port: str, *, sums: bool = True, is_sound: Sound = _is_sound) -> str:
-        """Return what is wrong with the files of a port; empty when they are as published."""
+        """Return what is wrong with the files of a port; empty when they are as published. Raises `Unreadable`."""
         entry, size = self.port(port), 0
         for path in self.paths(port):
             where = f"{port}/{path.name}"
@@ -110,7 +110,7 @@ class Snapshot:
                 if sums and not is_sound(path, entry["files"][path.name]):
                     return f"the content of {where} has changed since it was published"
             except OSError as error:
-                return f"{where} cannot be read: {error.strerror}"
+                raise Unreadable(f"cannot be read: {error.strerror}", path) from None
         published = entry.get("bytes", size)
         if size != published:
             return f"{counted(len(entry['files']), 'file')} of {port} with {size:,} bytes, published were {published:,}"

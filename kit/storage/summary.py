@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from kit.contracts import Sla
-from kit.core import Config, Damaged, KitError, NotebookError
+from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
 from kit.storage.partition_inputs import whole_content
 from kit.storage.runs import BuildStatus, RunRecord, Runs
@@ -106,7 +106,7 @@ class ProductSummary:
         if snapshot:
             try:
                 snapshot.check(sums=False)
-            except Damaged as error:
+            except KitError as error:
                 damaged = str(error)
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.core.errors import Unreadable
 from kit.core.sqlite import sqlite_damage
 
 
@@ -31,7 +32,9 @@ def test_damage_is_named(file: Path, tmp_path: Path) -> None:
     assert sqlite_damage(file, "runs").startswith("is damaged")
     file.write_bytes(b"\x80 no database")
     assert sqlite_damage(file, "runs") == "is no SQLite file"
-    assert sqlite_damage(tmp_path, "runs") == "cannot be read: Is a directory"
+    assert sqlite_damage(tmp_path, "runs") == "is a folder"
+    with pytest.raises(Unreadable, match=r"cannot be read: Not a directory$"):
+        sqlite_damage(file / "x.db", "runs")
 
 
 def test_a_file_that_another_program_holds_is_left_alone(file: Path) -> None:

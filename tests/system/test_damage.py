@@ -3,10 +3,12 @@
 import contextlib
 import io
 import json
+import os
 import shutil
+import stat
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +101,7 @@ def placed(root: Path, name: str) -> tuple[Path, Path]:
     state = root / "state"
     old, current = sorted(path.name for path in (state / "products/shop").iterdir() if (path / "manifest.json").is_file())
     name = name.replace("CURRENT", current).replace("OLD", old)
-    name = name.replace("LAST", max(path.name for path in (state / "runs/shop").iterdir()))
+    name = name.replace("LAST", max(path.parent.name for path in (state / "runs/shop").glob("*/record.json")))
     name = name.replace("DATA", next((state / "raw/shop/sales").glob("*.parquet")).stem)
     path = state / name
     others = [item for item in sorted(state.rglob(f"*{path.suffix}")) if item != path]
@@ -143,3 +145,45 @@ def test_damage_is_named_and_repaired(mesh: Path, name: str, damage: str) -> Non
         assert kit("rollback", "shop", "-1").code == 0
     assert kit("read", "shop.sales").code == 0
     assert kit("verify").code == 0, kit("verify").text
+
+
+@contextlib.contextmanager
+def unprivileged(root: Path) -> Iterator[None]:
+    """Be the owner of a mesh who is not root, whom file modes do not stop."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (root, *root.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in root.parents}
+    for folder, mode in modes.items():
+        if mode & 0o011 != 0o011:
+            folder.chmod(mode | 0o011)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+@pytest.mark.parametrize("name", [FILES[0], FILES[1], FILES[2], FILES[5]])
+def test_a_file_that_may_not_be_read_is_named_and_not_replaced(mesh: Path, name: str) -> None:
+    commands = ("status", "read shop.sales", "read plan.forecast", "verify", "check", "doctor --fix")
+    for command in commands:  # imports everything: the interpreter may lie where another user cannot read
+        assert kit(*command.split()).code == 0
+    path, _ = placed(mesh, name)
+    content = path.read_bytes()
+    with unprivileged(mesh):
+        path.chmod(0)
+        done = {command: kit(*command.split()) for command in commands}
+        path.chmod(0o444)
+    for command, end in done.items():
+        assert not end.trace, f"{command}\n{end.trace}"
+    assert done["read plan.forecast"].code == 0
+    assert "Permission denied" in done["verify"].text
+    assert (done["verify"].code, done["doctor --fix"].code) == (1, 1)
+    assert done["read shop.sales"].code == (not name.startswith("runs"))
+    assert path.read_bytes() == content
+    assert kit("verify").code == 0
