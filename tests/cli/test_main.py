@@ -26,7 +26,6 @@ COMMANDS = [
     "prune",
     "read",
     "doctor",
-    "verify",
     "report",
     "sync",
     "verify",
