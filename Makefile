@@ -1,8 +1,21 @@
 # `make run` builds the demo mesh, `make test` checks everything. Both install what they need into .venv first.
 
-PYTHON ?= python3
+# The Python of the environment: the first of these that the kit runs on, or `make run PYTHON=python3.12`.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+MINOR := import sys; print("%d.%d" % sys.version_info[:2])
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>&- && echo $$p && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
+
+# An environment of another Python than was asked for, or of one that the kit does not run on, is made anew.
+HAVE := $(if $(wildcard $(BIN)/python),$(shell $(BIN)/python -c '$(MINOR)' 2>&-))
+WANT := $(shell $(PYTHON) -c '$(SUPPORTED)' 2>&- && $(PYTHON) -c '$(MINOR)')
+ifneq ($(and $(HAVE),$(WANT)),)
+ifneq ($(HAVE),$(if $(filter file,$(origin PYTHON)),$(filter 3.11 3.12 3.13,$(HAVE)),$(WANT)))
+$(info $(VENV) is of Python $(HAVE): making it anew with $(WANT))
+$(shell rm -rf $(VENV))
+endif
+endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -23,7 +36,7 @@ run: $(VENV)/.run ## build the whole demo mesh and show it
 dev: $(VENV)/.run ## start Dagster's web UI, schedules and automation over the mesh
 	@$(BIN)/kit dev
 
-lab: $(VENV)/.run ## open JupyterLab on the mesh
+lab: $(VENV)/.lab ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## test the kit and the mesh: domains, builds, notebooks
@@ -54,6 +67,9 @@ clean: ## delete the environment and everything that was built
 
 # Debian without python3-venv has no ensurepip; its own pip can put one into the environment.
 $(BIN)/python:
+	@$(PYTHON) -c '$(SUPPORTED)' 2>&- || { v=$$($(PYTHON) -c '$(MINOR)' 2>&-); \
+		echo "$(PYTHON) is $${v:+Python }$${v:-not installed}, and the kit runs on Python 3.11, 3.12 and 3.13:" \
+		"install one of them, then call make with PYTHON=python3.12" >&2; exit 1; }
 	@echo "Creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
 		($(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --quiet --python $(VENV) install pip)
@@ -63,10 +79,15 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 
+$(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.run
+	@echo "Installing what exploration notebooks draw with"
+	@$(PIP) install --constraint constraints.txt --editable '.[demo,explore]'
+	@touch $@
+
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing pinned dependencies with the test extras"
-	@$(PIP) install --constraint constraints.txt --editable '.[demo,test]'
-	@touch $@ $(VENV)/.run
+	@$(PIP) install --constraint constraints.txt --editable '.[demo,explore,test]'
+	@touch $@ $(VENV)/.run $(VENV)/.lab
 
 # The judge of contracts in tests/system/test_judge.py wants other versions than the kit; the list says all of them.
 $(VENV)/.judge: tests/judge.txt | $(BIN)/python

@@ -16,12 +16,15 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kit.core.config import Config
+from kit.dbt.compiler import statements as sql_of
+from kit.dbt.project import Project
 from kit.mesh.mesh import Mesh
 from kit.storage.runs import Runs
 from kit.storage.store import Store
@@ -53,9 +56,9 @@ def measure(command: list[str], **environment: str) -> Cost:
 
 
 def plain_script(storage: Path, products: list[str]) -> list[str]:
-    """The SQL that a built mesh compiled, as plain statements: views for staging, `copy` for ports."""
+    """The SQL of a built mesh, as plain statements: views for staging, `copy` for ports."""
     config = Config.load(ROOT, {"KIT_STORAGE": str(storage)})
-    mesh, runs, store = Mesh.load(config.domains, config.cache), Runs(config.storage), Store(config.storage)
+    mesh, store = Mesh.load(config.domains, config.cache), Store(config.storage)
     statements = []
     for product in mesh.products:
         if product.name not in products:
@@ -81,24 +84,16 @@ def plain_script(storage: Path, products: list[str]) -> list[str]:
         for port in product.inputs:
             statements.append(f"create schema if not exists {port.product}")
             statements.append(f"create view {port.port} as from read_parquet('{{out}}/{port.port}.parquet')")
-        run_id = runs.ids(product.name)[0]
-        manifest = json.loads((runs.folder(product.name, run_id) / "dbt" / "manifest.json").read_text())
-        for node in in_order({k: v for k, v in manifest["nodes"].items() if v["resource_type"] == "model"}):
-            if node["config"]["materialized"] == "view":
-                statements.append(f"create view {node['name']} as {node['compiled_code']}")
+        compiled = {item.name: item.sql for item in sql_of(config, product) if item.kind == "model"}
+        reads = {model.name: set(model.reads) & set(compiled) for model in Project.read(product.folder).models}
+        for name in TopologicalSorter({name: reads[name] for name in compiled}).static_order():
+            if product.port(name):
+                target = f"{{out}}/{product.name}.{name}.parquet"
+                statements.append(f"copy ({compiled[name]}) to '{target}' (format parquet, compression zstd)")
+                statements.append(f"create view {name} as from read_parquet('{target}')")
             else:
-                target = f"{{out}}/{product.name}.{node['name']}.parquet"
-                statements.append(f"copy ({node['compiled_code']}) to '{target}' (format parquet, compression zstd)")
-                statements.append(f"create view {node['name']} as from read_parquet('{target}')")
+                statements.append(f"create view {name} as {compiled[name]}")
     return statements
-
-
-def in_order(nodes: dict[str, Any]) -> list[dict[str, Any]]:
-    """dbt models, each after those it reads."""
-    from graphlib import TopologicalSorter
-
-    graph = {name: [parent for parent in node["depends_on"]["nodes"] if parent in nodes] for name, node in nodes.items()}
-    return [nodes[name] for name in TopologicalSorter(graph).static_order()]
 
 
 PLAIN = """

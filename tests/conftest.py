@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import settings
 
+from tests.support.ending import end_with_parent
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
 from tests.support.small_mesh import SmallMesh
 
@@ -23,9 +25,22 @@ def examples(number: int) -> int:
     return number * settings.default.max_examples // 100
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest module first: at the end, all other workers would wait for it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests marked `release` unless the marker or their file is named; start the longest module first.
+
+    At the end, all other workers would wait for it.
+    """
+    if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
+        left_out = [item for item in items if item.get_closest_marker("release")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.path.name != "test_dev_server.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End with pytest's main process as one of its workers, and with `make`."""
+    if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
+        end_with_parent()
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
-from kit.build.places import forbidden, ingest_places
+from kit.build.places import forbidden, ingest_process
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import PreviewedModel, preview_model, preview_models, preview_notebook, preview_tests
 from kit.build.progress import Progress
 from kit.build.published_checks import published_checks
-from kit.build.redaction import HIDDEN, personal, redact
+from kit.build.redaction import HIDDEN, redact
 from kit.build.safety import safety_findings
 from kit.build.trial import Trial, trials
 
@@ -34,9 +34,8 @@ __all__ = [
     "declared_parameters",
     "expected_checks",
     "forbidden",
-    "ingest_places",
+    "ingest_process",
     "masked_with_other_key",
-    "personal",
     "preview_model",
     "preview_models",
     "preview_notebook",

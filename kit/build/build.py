@@ -2,11 +2,12 @@
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from kit.build.code_age import check_code_age
 from kit.build.consumers import check_consumers, store_definitions
@@ -17,10 +18,10 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, why_it_may_pass
+from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
-from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index
+from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 BUILT_MEANWHILE = "built by another run meanwhile"
@@ -136,12 +137,15 @@ class _Run:
         self.run_id = Runs.new_id()
         folder, (raw, ports) = Runs(config.storage).folder(product.name, self.run_id), audit_targets(product)
         self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
-        self.secrets = Secrets()
+        self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
-        """Hold the lock of the product, after waiting for it if that was requested; raises `Busy`."""
+        """Hold the lock of the product, after waiting for it if that was requested; raises `Busy`.
+
+        At the end, old runs are removed.
+        """
         with ExitStack() as stack:
             try:
                 held = stack.enter_context(product_lock(self.config, self.product))
@@ -153,6 +157,8 @@ class _Run:
                     set_result("for the build of another run")
                 self.waited = True
             yield held
+            with suppress(KitError, OSError):  # what is left over is removed after the next build
+                retain(self.config, self.product.name)
 
     def busy(self, error: Busy) -> Outcome:
         """The outcome when another process builds the product; it leaves no record."""
@@ -167,7 +173,7 @@ class _Run:
         """Make and publish a snapshot when one is due; every error becomes the outcome."""
         try:
             with self.recorded_when_interrupted():
-                self.secrets = Secrets.from_environment(self.config)
+                self.scrubbed = self._scrubber()
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
@@ -184,8 +190,11 @@ class _Run:
             raise error
         message = str(error)
         if not isinstance(error, KitError):  # a full disk, a bug
-            message = f"{type(error).__name__}: {message}".removesuffix(": ") + self._keep_trace()
-        return self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+            problem = machine_problem(error) or f"{type(error).__name__}: {message}".removesuffix(": ")
+            message = problem + self._keep_trace()
+        outcome = self.finish(BuildStatus.FAILED, message=message, may_pass=why_it_may_pass(error))
+        self.workspace.discard_private()
+        return outcome
 
     @contextmanager
     def recorded_when_interrupted(self) -> Iterator[None]:
@@ -199,11 +208,18 @@ class _Run:
             if not isinstance(error, KeyboardInterrupt) and not self.interruption.requested:
                 raise
             self.finish(BuildStatus.CANCELED, message=_CANCELED)
+            self.workspace.discard_private()
             raise KeyboardInterrupt from error
+
+    def _scrubber(self) -> Callable[[Any], Any]:
+        """Return the function that removes what no record may contain; raises `ConfigError` for a setting that is wrong."""
+        _ = self.workspace.secrets
+        return self.workspace.scrubbed
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
         """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
-        sources = planned.inputs.sources if planned else None
+        landed = planned is not None and all(source.path.is_file() for source in planned.inputs.sources.values())
+        sources = planned.inputs.sources if planned and landed else None
         inputs = gather_inputs(self.config, self.product, self.request, held, self.progress, sources)
         if planned and not self.request.force and still_holds(planned, self.config, self.product, inputs):
             return planned
@@ -226,8 +242,8 @@ class _Run:
         record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
-            message=self.secrets.scrubbed(message), steps=self.progress.seconds, checks=checks,
-            parameters=self.secrets.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
+            message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
+            parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
             delivered=planned.delivered if planned else {},
         )  # fmt: skip
@@ -236,7 +252,8 @@ class _Run:
             Runs(self.config.storage).save(record)
             index.update(self.config, self.product)
         except Exception as error:
-            message += f"\nand the record of the run could not be written: {error}"
+            message += f"\nthe record of this run could not be written: {machine_problem(error) or error}"
+            message = message.strip()
         self.progress.step("recorded")
         partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()
         seconds = time.perf_counter() - self.clock
@@ -274,7 +291,7 @@ class _Run:
         path = self.workspace.folder / "error.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.secrets.scrubbed(traceback.format_exc()), encoding="utf-8")
+            path.write_text(self.scrubbed(traceback.format_exc()), encoding="utf-8")
         except OSError:
             return ""
         return f"\ntraceback: {path}"

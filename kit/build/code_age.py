@@ -1,7 +1,7 @@
 """Comparison of the code of a build with the code that made the snapshot it would replace."""
 
 from kit.build.plan import BuildPlan
-from kit.core import Config, KitError, current_commit, relation_of_commits
+from kit.core import Config, KitError, branch_of, current_commit, relation_of_commits
 from kit.mesh import DataProduct
 
 
@@ -12,8 +12,8 @@ class OlderCode(KitError):
 def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, allow_older: bool) -> str:
     """Return a hint when the order of the two codes is not known, or they belong to different branches; else an empty text.
 
-    Raises `OlderCode` when the current snapshot was made by newer code, or by a commit that this clone does not have although
-    it has its whole history, unless `allow_older`.
+    Raises `OlderCode` when the current snapshot was made by newer code, by a commit of another branch that still exists, or by
+    one that this clone does not have although it has its whole history, unless `allow_older`.
     """
     manifest = planned.current.manifest if planned.current else {}
     made_by, made_code = manifest.get("git_commit"), manifest.get("code")
@@ -30,6 +30,12 @@ def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, 
             f"'{product.name}': its snapshot {version} was made by the code of commit {other}, which {newer}; nothing was "
             f"built. Update this clone (`git pull`), or build with the code of this one: `kit run {product.name} --older-code`"
         )
+    if relation == "diverged" and not allow_older and (branch := branch_of(config.root, made_by.partition("-")[0])):
+        raise OlderCode(
+            f"'{product.name}': its snapshot {version} was made by the code of commit {other} of '{branch}', which this one, "
+            f"{own}, does not contain; nothing was built. Merge the two, or replace it by the code of this one: "
+            f"`kit run {product.name} --older-code`"
+        )
     if relation == "unknown":
         return (
             f"snapshot {version} was made by the code of commit {other}, which this shallow clone at {own} does not have; it "
@@ -37,8 +43,8 @@ def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, 
         )
     if relation == "diverged":
         return (
-            f"snapshot {version} was made by the code of commit {other}, which is on another branch than this one, {own}; "
-            "two clones with different code replace each other's snapshots"
+            f"snapshot {version} was made by the code of commit {other}, which is on another branch than this one, {own}, or "
+            "was amended since; two clones with different code replace each other's snapshots"
         )
     if relation == "same" and made_by != here and "-" in made_by:
         return f"snapshot {version} was made by uncommitted changes at commit {other}, which this clone does not have"

@@ -25,12 +25,12 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
     suite.check_committed(product)
     tables = [port.name for port in product.ports] + [quarantine_table(table) for table in quarantining(product)]
     workspace.folder.mkdir(parents=True, exist_ok=True)
-    workspace.staging = Store(workspace.config.storage).stage(product.name, tables)
+    workspace.staging = Store(workspace.config.storage).stage(product.name, workspace.run_id, tables)
     workspace.progress.step("staging ready")
     workspace.add_inputs(plan.inputs.pins)
     keys: list[str | None] = list(plan.due) if product.partitions else [None]
     runs = [_notebook_run(workspace, product, port, key) for key in keys for port in notebook_order(product)]
-    with KernelPool(runs) as kernels:
+    with KernelPool(runs, workspace.secrets, workspace.output_mb) as kernels:
         workspace.add_sources(product, plan.inputs.sources, last=plan.current)
         for key in keys:
             parameters = with_partition(product, plan.inputs.parameters, key) if key else plan.inputs.parameters
@@ -69,11 +69,9 @@ def _run_notebook(
     """Make the port of a notebook, or one partition of it."""
     run = _notebook_run(workspace, product, port, key)
     workspace.notebooks[run.name] = str(run.executed)
-    # Executed copies are kept and open to everybody; their output may contain values that the product masks.
-    output_mb = 0 if any(port.contract.masked_columns for port in product.ports) else workspace.config.notebook_output_mb
     with workspace.progress.timed(product.name, "notebook") as set_result:
         try:
-            workspace.run_notebook(run, [item.name for item in port.reads], parameters, kernels, output_mb)
+            workspace.run_notebook(run, [item.name for item in port.reads], parameters, kernels)
         except NotebookError as error:
             raise NotebookError(f"{error}\nexecuted copy: {run.executed}") from None
         workspace.set_port_aside(port, key)

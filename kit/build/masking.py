@@ -1,15 +1,13 @@
 """Masking before publication: values are replaced as contracts declare, with a key that only the environment contains."""
 
 import hmac
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.contracts import Column, Contract, is_whole
 from kit.core import MASK_KEY, Config, MaskError, database
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.storage import Store, current_mask_keys
 
 if TYPE_CHECKING:
@@ -47,28 +45,18 @@ def fingerprint(secret: bytes) -> str:
     return hmac.digest(secret, b"fingerprint of the key", "sha256").hex()[:16]
 
 
-def masked_with_other_key(config: Config, mesh: Mesh, products: Sequence[DataProduct]) -> tuple[str, ...]:
+def masked_with_other_key(context: Context, products: Sequence[DataProduct]) -> tuple[str, ...]:
     """Return the products to build together with `products`, since their tokens were made with another key.
 
     Without them, masked columns of the products would not join with theirs any more. Empty when `products` make no tokens.
     """
+    config = context.config
     if len(config.mask_key) < SHORTEST_KEY or not any(key(config, product) for product in products):
         return ()
     present = {fingerprint(config.mask_key.encode())}
     built = {product.name for product in products}
-    keys = current_mask_keys(Store(config.storage), (product.name for product in mesh.products))
+    keys = current_mask_keys(Store(config.storage), (product.name for product in context.mesh.products))
     return tuple(name for name, used in keys.items() if name not in built and not used <= present)
-
-
-@contextmanager
-def mask_key_hidden() -> Iterator[None]:
-    """Hide the key from the code of domains: with it, values could be found from their tokens by trying all."""
-    secret = os.environ.pop(MASK_KEY, None)
-    try:
-        yield
-    finally:
-        if secret is not None:
-            os.environ[MASK_KEY] = secret
 
 
 def token(secret: bytes, value: str) -> str:

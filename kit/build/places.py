@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kit.contracts import place_of
-from kit.core import Config, IngestError, Places
+from kit.core import Config, IngestError, Places, Secrets
+from kit.ingest import IngestProcess
 from kit.mesh import DataProduct, folders
 from kit.storage import index
 
@@ -37,3 +38,8 @@ def ingest_places(config: Config, product: DataProduct) -> Places:
                 )
             read.append(place)
     return Places(tuple(read), (product.folder,), tuple(hidden))
+
+
+def ingest_process(config: Config, product: DataProduct) -> IngestProcess:
+    """Return the process of the `ingest.py` of a product; raises `IngestError` for a place that it must not read."""
+    return IngestProcess(product, ingest_places(config, product), Secrets.from_environment(config), config.notebook_output_mb)

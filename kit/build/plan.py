@@ -9,11 +9,11 @@ from typing import Any
 
 from kit.build import masking
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
-from kit.build.places import ingest_places
+from kit.build.places import ingest_process
 from kit.build.progress import Progress
 from kit.build.safety import check_safety
-from kit.core import Config, KitError, MaskError, UnknownName, __version__, counted, sha256
-from kit.ingest import IngestProcess, LandedSource, land
+from kit.core import Config, Damaged, MaskError, UnknownName, __version__, counted, sha256
+from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
     ABSENT,
@@ -24,6 +24,7 @@ from kit.storage import (
     Pointer,
     Snapshot,
     Store,
+    check_unchanged,
     pin_inputs,
     port_contents,
     read_partitions,
@@ -107,6 +108,14 @@ def gather_inputs(
     parameters = assign_parameters(config, product, request.parameters)
     partitions = _partitions(config, product, request.partitions)
     pins = pin_inputs(Store(config.storage), product, held)
+    for snapshot in {pin.snapshot.product: pin.snapshot for pin in pins.values()}.values():
+        check_unchanged(config, snapshot)
+    if current := _usable(Store(config.storage), product, request):
+        try:
+            check_unchanged(config, current)
+        except Damaged:
+            if not _replaces_all(request):
+                raise
     if sources is None or not all(source.path.exists() for source in sources.values()):
         sources = land_sources(config, product, progress)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
@@ -116,7 +125,7 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
     """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
     if not product.sources:
         return {}
-    process = IngestProcess(product, ingest_places(config, product))
+    process = ingest_process(config, product)
     with progress.timed(product.name, "ingest") as set_result, process:
         landed = {source.name: land(process, source, config.storage / RAW) for source in product.sources}
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
@@ -126,16 +135,11 @@ def land_sources(config: Config, product: DataProduct, progress: Progress) -> di
 def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:
     """Compare the inputs, code and contracts of a product with its current snapshot. Reads only, writes nothing.
 
-    Raises `KitError` when the current snapshot is missing, unless the build is forced.
+    Raises `Damaged` when the current snapshot is, unless the build is forced and makes all of it.
     """
     store = Store(config.storage)
     pointer = store.read_pointer(product.name)
-    try:
-        current = store.current(product.name)
-    except KitError:
-        if not request.force:
-            raise
-        current = None  # its files are gone: a new build replaces it
+    current = _usable(store, product, request)
     code = product.code_digest()
     parts = _parts(inputs, code)
     due: dict[str, PartitionRecord] = {}
@@ -165,6 +169,22 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
         elif fingerprint in pointer.rejected:
             status = BuildStatus.HELD
     return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents)
+
+
+def _usable(store: Store, product: DataProduct, request: BuildRequest) -> Snapshot | None:
+    """The current snapshot; None when it is damaged and this build replaces all of it. Raises `Damaged` for other builds."""
+    try:
+        if current := store.current(product.name):
+            current.check(sums=False)
+    except Damaged:
+        if not _replaces_all(request):
+            raise
+        return None
+    return current
+
+
+def _replaces_all(request: BuildRequest) -> bool:
+    return request.force and not request.partitions
 
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:

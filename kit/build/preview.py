@@ -6,17 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.build import masking
-from kit.build.places import ingest_places, notebook_places
+from kit.build.places import ingest_process, notebook_places
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.safety import check_safety
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Config, KitError, database, sandbox
+from kit.core import Config, KitError, database, mask_key_hidden, sandbox
 from kit.dbt.project import Project
-from kit.ingest import IngestProcess, LandedSource, land
+from kit.ingest import LandedSource, land
 from kit.mesh import DataProduct, parameters
 from kit.notebooks import KernelPool, NotebookRun
 from kit.storage import Pin, Store, pin_inputs
@@ -53,7 +52,7 @@ def preview_models(config: Config, product: DataProduct, models: Sequence[str], 
 
     Raw data is landed below `folder`, so that nothing is left of a product that is not added.
     """
-    with masking.mask_key_hidden(), ExitStack() as held:
+    with mask_key_hidden(), ExitStack() as held:
         workspace = _workspace(config, product, folder, held, _landed(config, product, folder))
         workspace.transform(product, only=models)
         with database.connect(workspace.database, read_only=True) as connection:
@@ -67,14 +66,14 @@ def preview_tests(config: Config, product: DataProduct, folder: Path) -> tuple[C
 
     Raises `KitError` for a model that fails, or has not the columns of its contract.
     """
-    with masking.mask_key_hidden(), ExitStack() as held:
+    with mask_key_hidden(), ExitStack() as held:
         workspace = _workspace(config, product, folder, held, _landed(config, product, folder))
         return workspace.transform(product).checks
 
 
 def _landed(config: Config, product: DataProduct, folder: Path) -> dict[str, LandedSource]:
     check_safety(config, product)
-    with IngestProcess(product, ingest_places(config, product)) as process:
+    with ingest_process(config, product) as process:
         return {source.name: land(process, source, folder / "landed") for source in product.sources}
 
 
@@ -109,7 +108,7 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
     """
     store = Store(config.storage)
     parameters(path)  # raises for invalid ones before a kernel starts
-    with tempfile.TemporaryDirectory(prefix="kit-") as folder, ExitStack() as held, masking.mask_key_hidden():
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder, ExitStack() as held, mask_key_hidden():
         workspace = Workspace(config, product, Path(folder))
         providers = {item.partition(".")[0] for item in reads}
         snapshots = {name: held.enter_context(store.open(name)) for name in sorted(providers)}
@@ -117,6 +116,6 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
         tables = [file for files in workspace.tables.values() for file in files]
         places = notebook_places(config, product, path.parent, tables)
         run = NotebookRun(path, port, port, workspace.folder, workspace.folder / f"{port}.parquet", places)
-        with KernelPool([run]) as kernels:
-            workspace.run_notebook(run, reads, {}, kernels, config.notebook_output_mb)
+        with KernelPool([run], workspace.secrets, workspace.output_mb) as kernels:
+            workspace.run_notebook(run, reads, {}, kernels)
         yield run.staged

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from kit.build.masking import mask_key_hidden
-from kit.core import Config
+from kit.core import Config, mask_key_hidden
 from kit.mesh import DataProduct
 from kit.storage import Store
 

@@ -1,55 +1,63 @@
-"""Check results without values of columns that contracts hide."""
+"""Values of columns that contracts hide, kept out of check results and messages."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
-from kit.contracts import ROW_COUNT, Check, Column, Contract
+from kit.contracts import ROW_COUNT, Check
+from kit.core import database
 from kit.quality import AuditTarget, rules, schema_rule
 
 HIDDEN = "masked"
 """The text that replaces a hidden value."""
 
 _COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
+_SET_ASIDE = " set aside"
+_DISTINCT = 4
+"""Characters of a value that is recognised without quotes; a shorter one would match ordinary text."""
+_MOST = 1000  # values in one message
 
 
-def personal(contract: Contract) -> tuple[Column, ...]:
-    """Return the columns whose values are shown nowhere else: masked columns and columns with personal data."""
-    return tuple(c for c in contract.columns if c.classification == "personal" or c in contract.masked_columns)
+def hidden_names(targets: Iterable[AuditTarget]) -> frozenset[str]:
+    """Return the names of the columns that a contract hides: masked columns and columns with personal data."""
+    return frozenset(column.name for target in targets for column in target.contract.hidden_columns)
 
 
-def redact(
-    targets: Sequence[AuditTarget],
-    clock: datetime,
-    checks: Iterable[Check],
-    hides: Callable[[Contract], Sequence[Column]] = attrgetter("masked_columns"),
-) -> tuple[Check, ...]:
-    """Return the checks without values of the columns that `hides` selects; `targets` are all audited tables of the product.
+def redact(targets: Sequence[AuditTarget], clock: datetime, checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return the checks without values of hidden columns; `targets` are all audited tables of the product.
 
     Checks see the real values, and their results can be read by everybody. When a product hides any column, a result shows
-    only values of columns that a contract declares and no contract hides: a query may rename a hidden column.
+    only values of columns that a contract declares and no contract hides, and none at all of a query that a person wrote, such
+    as a dbt test: it may give a hidden column any name.
     """
-    if not any(hides(target.contract) for target in targets):
+    hidden = hidden_names(targets)
+    if not hidden:
         return tuple(checks)
-    declared = {column.name for target in targets for column in target.contract.columns}
-    hidden = {column.name for target in targets for column in hides(target.contract)}
-    shown = declared - hidden
+    shown = {column.name for target in targets for column in target.contract.columns} - hidden
     public = {(target.table, schema_rule(target.contract)) for target in targets}
+    named = set()
     for target in targets:
         for _, rule in rules(target, clock):
-            columns = rule.assertion.columns
+            columns = rule.assertion.columns if rule.assertion.query is None else ()
+            if columns:
+                named.add((target.table, rule.name))
             if rule.assertion.expectation == ROW_COUNT or (columns and shown.issuperset(columns)):
                 public.add((target.table, rule.name))
-    return tuple(_redact_check(check, shown, (check.table, check.rule) in public) for check in checks)
+    return tuple(_redact_check(check, shown if _by_column(check, named) else set(), public) for check in checks)
 
 
-def _redact_check(check: Check, shown: set[str], public: bool) -> Check:
+def _by_column(check: Check, named: set[tuple[str, str]]) -> bool:
+    """Return whether the samples of a check have the values of columns under their own names."""
+    return (check.table, check.rule) in named or (check.origin == "contract" and check.observed.endswith(_SET_ASIDE))
+
+
+def _redact_check(check: Check, shown: set[str], public: set[tuple[str, str]]) -> Check:
     # A unit test observes rows that its author invented.
     mocked = check.origin == "dbt" and check.rule.startswith("unit test ")
-    plain = not check.observed or public or mocked or _COUNT.fullmatch(check.observed)
+    plain = not check.observed or (check.table, check.rule) in public or mocked or _COUNT.fullmatch(check.observed)
     return replace(
         check,
         observed=check.observed if plain else HIDDEN,
@@ -60,3 +68,34 @@ def _redact_check(check: Check, shown: set[str], public: bool) -> Check:
 def _value(names: str, value: Any, shown: set[str]) -> Any:
     """Return the value of a sample; `names` may be several columns."""
     return value if shown.issuperset(names.split(", ")) else HIDDEN
+
+
+def without_values(text: str, tables: Mapping[str, Sequence[Path]], hidden: Collection[str]) -> str:
+    """Return a message without the values of hidden columns, of whatever table has one of this name, that it quotes.
+
+    A value that a program derived from another one is not recognised, nor one of few characters without quotes.
+    """
+    import duckdb
+
+    found: set[str] = set()
+    with database.connect() as connection:
+        for path in {path for files in tables.values() for path in files if path.is_file()}:
+            try:
+                columns = connection.execute(f"describe from {database.parquet([path])}").fetchall()
+                for name in (name for name, *_ in columns if name in hidden):
+                    value = f"{database.quoted(name)}::varchar"
+                    found |= {
+                        value
+                        for (value,) in connection.execute(
+                            f"select distinct {value} from {database.parquet([path])} "
+                            f"where {value} <> '' and contains({database.literal(text)}, {value}) limit {_MOST}"
+                        ).fetchall()
+                    }
+            except duckdb.Error:  # a file that is not complete
+                continue
+    for value in sorted(found, key=len, reverse=True):
+        literal = re.escape(value)
+        text = re.sub(rf"(?<=['\"`]){literal}(?=['\"`])", HIDDEN, text)
+        if len(value) >= _DISTINCT:
+            text = re.sub(rf"(?<!\w){literal}(?!\w)", HIDDEN, text)
+    return text

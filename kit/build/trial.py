@@ -15,7 +15,7 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import AuditFailed, Config, KitError, Secrets, UnknownName, to_json, write_durably
+from kit.core import AuditFailed, Config, KitError, UnknownName, to_json, write_durably
 from kit.mesh import DataProduct
 from kit.quality import audit_targets
 from kit.storage import Runs
@@ -80,7 +80,7 @@ def trials(
 
 
 def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Watch) -> Trial:
-    runs, secrets, clock = Runs(config.storage), Secrets.from_environment(config), time.perf_counter()
+    runs, clock = Runs(config.storage), time.perf_counter()
     run_id, (raw, ports) = runs.new_id(), audit_targets(product)
     verdict, message = TrialVerdict.PASSED, ""
     with product_lock(config, product) as held, watch() as progress:
@@ -94,10 +94,11 @@ def _try(config: Config, product: DataProduct, request: BuildRequest, watch: Wat
         except KitError as error:
             verdict, message = TrialVerdict.FAILED, str(error)
         finally:
+            message = workspace.scrubbed(message)
             rows = workspace.rows(port.name for port in product.ports)
             workspace.discard()
     seconds = time.perf_counter() - clock
-    trial = Trial(run_id, request.parameters, verdict, seconds, secrets.scrubbed(message), rows, tuple(workspace.checks))
+    trial = Trial(run_id, request.parameters, verdict, seconds, message, rows, tuple(workspace.checks))
     if folder.is_dir():
         write_durably(folder / RECORD, to_json({"product": product.name, **trial.to_json()}))
     return trial

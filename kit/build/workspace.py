@@ -1,18 +1,20 @@
 """The tables of one build, trial or preview: what it reads, what it makes from that, and the checks of both."""
 
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.build import masking
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
-from kit.build.redaction import redact
+from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import AuditFailed, Config, Secrets, counted, database
+from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text, sandbox
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -51,8 +53,11 @@ class Workspace:
         self.run_id = run_id
         self.progress = progress or Progress()
         self.targets = targets
+        self.hidden = hidden_names(targets)
         self.database = folder / "kit_work.duckdb"
+        self._private: tempfile.TemporaryDirectory[str] | None = None
         self.tables: dict[str, list[Path]] = {}
+        self.landed: dict[str, list[Path]] = {}
         self.versions: dict[str, str] = {}
         self.partitioned: dict[str, str | None] = {}
         self.checks: list[Check] = []
@@ -75,6 +80,7 @@ class Workspace:
         """
         (self.folder / RAW).mkdir(parents=True, exist_ok=True)
         self.tables |= {f"{RAW}.{name}": [source.path] for name, source in landed.items()}
+        self.landed = {f"landed {name}": [source.path] for name, source in landed.items()}
         raw, _ = audit_targets(product)
         for target in raw:
             file = self.folder / RAW / f"{target.table}.sound.parquet"
@@ -127,30 +133,50 @@ class Workspace:
             if port := product.port(model):
                 self.set_port_aside(port, key)
 
+        if self._private is None and self._shows_secrets(product):
+            self._private = self._temporary()
+            self.database = Path(self._private.name, self.database.name)
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
             database.add_views(connection, self.tables)
         self.progress.step("work database ready")
-        target = self.folder / "dbt" / key if key else self.folder / "dbt"
-        with self.progress.timed(self.product, "dbt") as set_result:
+        # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
+        with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
             inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
-            result = transform(
-                product, self.database, inputs, self.staging, target, self.progress.step, set_port_aside, key, only
-            )
+            try:
+                result = transform(
+                    product, self.database, inputs, self.staging, Path(target), self.progress.step, set_port_aside, key, only
+                )
+            finally:
+                self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
-    def run_notebook(
-        self, run: NotebookRun, reads: Iterable[str], parameters: Parameters, kernels: KernelPool, output_mb: int
-    ) -> None:
+    def _shows_secrets(self, product: DataProduct) -> bool:
+        """Whether views in the work database may contain a secret."""
+        templates = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml"))
+        is_stored = self.folder.is_relative_to(self.config.storage)
+        return is_stored and bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
+
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix=f"kit-{self.run_id}-", ignore_cleanup_errors=True)
+
+    def _keep_compiled(self, compiled: Path, target: Path) -> None:
+        """Keep the SQL that dbt ran, without secrets; none of a product that hides columns, whose values may be in it."""
+        for path in compiled.rglob("*.sql") if not self.hidden else ():
+            kept = target / path.relative_to(compiled)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(self.secrets.scrubbed(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    def run_notebook(self, run: NotebookRun, reads: Iterable[str], parameters: Parameters, kernels: KernelPool) -> None:
         """Execute a notebook with the tables it `reads`; raises `NotebookError`, also when it hands over no table."""
         inputs = {
             name: {"version": self.versions.get(name, self.run_id), "files": [str(path) for path in self.tables[name]]}
             for name in reads
         }
         run.write(self.run_id, self.product, inputs)
-        limits = NotebookLimits(self.config.cell_timeout_seconds, output_mb)
-        execute(run, parameters, limits, kernels, Secrets.from_environment(self.config))
+        limits = NotebookLimits(self.config.cell_timeout_seconds, self.output_mb)
+        execute(run, parameters, limits, kernels, self.scrubbed)
         run.take()
 
     def add_port(self, port: OutputPort, key: str | None = None) -> bool:
@@ -160,6 +186,26 @@ class Workspace:
             self.tables[port.name] = self.tables[port.id] = [path]
         return path.is_file()
 
+    # Secrets and hidden values
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The secrets of this process; raises `ConfigError` for a setting that names none."""
+        return Secrets.from_environment(self.config)
+
+    @property
+    def output_mb(self) -> int:
+        """How much output of notebooks is kept. Executed copies are open to everybody: they have none of hidden values."""
+        return 0 if self.hidden else self.config.notebook_output_mb
+
+    def scrubbed(self, value: Any) -> Any:
+        """Return a text, or nested lists and mappings of texts, without secrets and the values of hidden columns."""
+        value = self.secrets.scrubbed(value)
+        return each_text(value, self._without_hidden) if self.hidden else value
+
+    def _without_hidden(self, text: str) -> str:
+        return text if text == CUT else without_values(text, {**self.tables, **self.landed}, self.hidden)
+
     # Checks
 
     def set_aside(self, table: str, contract: Contract, file: Path, target: Path, key: str | None = None) -> Path:
@@ -167,7 +213,7 @@ class Workspace:
         aside = self.staging / quarantine_table(table) / partition_file(key)
         if contract.quarantining:
             aside.parent.mkdir(parents=True, exist_ok=True)
-        return quarantine.set_aside(contract, file, self.tables, quarantine.SplitFile(target, aside))
+        return quarantine.set_aside(contract, file, self.tables, quarantine.SplitFile(target, aside), self.hidden)
 
     def set_port_aside(self, port: OutputPort, key: str | None) -> None:
         """Set aside rows of a port that was just made."""
@@ -195,7 +241,8 @@ class Workspace:
 
     def record_checks(self, checks: Iterable[Check]) -> None:
         """Add checks to those of this run, without hidden values; raises `AuditFailed` when one of them blocks."""
-        checks = redact(self.targets, self.config.clock(), checks)
+        redacted = redact(self.targets, self.config.clock(), checks)
+        checks = [Check.from_json(self.secrets.scrubbed(check.to_json())) for check in redacted]
         self.checks = merged([*self.checks, *checks])
         blocking = [check for check in checks if check.blocks]
         if blocking:
@@ -229,6 +276,11 @@ class Workspace:
 
     # What is left
 
+    def discard_private(self) -> None:
+        """Delete the tables of a failed build that contain hidden values or secrets; others stay for a look at them."""
+        if self.hidden or self._private:
+            self.discard()
+
     def rows(self, ports: Iterable[str]) -> dict[str, int]:
         """The number of rows of each port that was made."""
         with database.connect() as connection:
@@ -236,9 +288,11 @@ class Workspace:
 
     def discard(self) -> None:
         """Delete all tables that were made; compiled SQL and executed notebooks stay."""
+        if self._private:
+            self._private.cleanup()
         for folder in (self.staging, self.folder / RAW, self.folder / _INPUTS, self.folder / MADE):
             shutil.rmtree(folder, ignore_errors=True)
-        self.database.unlink(missing_ok=True)
+        sandbox.discard(self.database)
 
 
 def in_partition(key: str | None) -> str:

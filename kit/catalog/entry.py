@@ -54,7 +54,10 @@ class Entry:
         return database.relation(reading.files(self.id, None, self.config), connection)
 
     def to_pandas(self) -> Any:
-        """Read the current snapshot as a pandas DataFrame; raises `KitError` where pandas is not installed."""
+        """Read the current snapshot as a pandas DataFrame; raises `KitError` where pandas is not installed.
+
+        Dates are datetime64[ms], decimals `Decimal`: what `.to_pandas()` of polars makes of every frame of the kit.
+        """
         if missing := [name for name in ("pandas", "pyarrow") if find_spec(name) is None]:
             raise KitError(f"{' and '.join(missing)} is not installed; run `pip install {' '.join(missing)}`, or use read()")
         return self.read().to_pandas()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from kit.build import HIDDEN, personal, redact
+from kit.build import HIDDEN, redact
 from kit.catalog import lineage_diagram, quality_grid
 from kit.catalog.quality_history import CheckHistory, check_histories, checked_builds
 from kit.contracts import Check, Contract, Verdict, counts
@@ -100,7 +100,7 @@ def render_report(context: Context) -> str:
         "message": _message,
         "without_root": lambda text: text.replace(root, ""),
     }
-    rows = statuses(config, mesh)
+    rows = statuses(context)
     ports = [f"{row.product.name}.{row.port.name}" for row in rows if row.port.name]
     products = sections(context, rows)
     return environment.get_template("report.html").render(
@@ -140,7 +140,7 @@ def sections(context: Context, rows: Sequence[PortStatus]) -> list[ProductSectio
                 runs=tuple(islice(Runs(context.config.storage).history(product.name), _RUNS)),
                 consumers=(*context.mesh.consumers(product.name), *possible),
                 score=by_product[product.name],
-                has_personal_columns=any(personal(table.contract) for table in (*sources, *ports)),
+                has_personal_columns=any(table.contract.hidden_columns for table in (*sources, *ports)),
             )
         )
     return result
@@ -150,7 +150,7 @@ def _checks_by_table(config: Config, product: DataProduct) -> dict[str, tuple[Ch
     """Return the checks of a product by table, those that did not always pass first."""
     raw, ports = audit_targets(product)
     histories = check_histories(checked_builds(config, product.name))
-    last = redact(raw + ports, config.clock(), [history.last for history in histories], personal)
+    last = redact(raw + ports, config.clock(), [history.last for history in histories])
     rows: dict[str, tuple[CheckRow, ...]] = {}
     for row in sorted(map(CheckRow, histories, last), key=lambda row: row.always_passed):
         rows[row.history.table] = (*rows.get(row.history.table, ()), row)

@@ -35,8 +35,9 @@ def run(
         partitions=tuple(partitions), wait=wait, older_code=older_code, reporter=_reporter(),
     )  # fmt: skip
     if not result.succeeded:
-        messages = [outcome.message for outcome in result.failed]
-        raise KitError("\n".join([*messages, *(f"{item.name} is broken: {item.finding}" for item in result.broken)]))
+        messages = [outcome.message for outcome in result.failed if not outcome.busy]
+        messages += [f"{item.name} is broken: {item.finding}" for item in result.broken]
+        raise KitError("\n".join([*messages, *filter(None, [result.busy])]))
     return result
 
 

@@ -10,10 +10,12 @@ from rich.text import Text
 
 from kit.build import trials
 from kit.cli import console as terminal
+from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import VERSIONS, JsonOption, complete_products
-from kit.core import NotebookError, counted, ended_after_signal
+from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products
+from kit.core import NotebookError, UnknownName, counted, ended_after_signal
 from kit.mesh import Context
+from kit.orchestration.instance import prune_runs
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, current_user, index, statuses
 from kit.storage import prune as prune_mesh
@@ -38,14 +40,17 @@ def run(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another run that builds the same product.")] = False,
     older_code: Annotated[
-        bool, typer.Option("--older-code", help="Replace snapshots made by newer code than that of this clone.")
+        bool, typer.Option("--older-code", help="Replace snapshots made by newer code, or by that of another branch.")
     ] = False,
     as_json: JsonOption = False,
+    junit_file: JunitOption = None,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
     context = Context.load()
     values = _values(parameter or ())
     partitions = tuple(partition or ())
+    if trial and junit_file:
+        raise typer.BadParameter("a trial has no JUnit report", param_hint="--junit")
     if trial:
         _try(context, selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
         return
@@ -65,15 +70,18 @@ def run(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
         errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
+    if junit_file:
+        junit.write(junit_file, "kit run", junit.run_cases(result))
+    for item in result.broken:
+        errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
     if as_json:
         terminal.print_json(result.to_json())
-    else:
-        for item in result.broken:
-            errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
-        if not selection:
-            console.print()
-            terminal.print_status(statuses(context.config, context.mesh))
-            terminal.print_next(context.mesh, [outcome.product for outcome in result.failed])
+    elif not selection:
+        console.print()
+        terminal.print_status(statuses(context))
+        terminal.print_next(context.mesh, [outcome.product for outcome in result.failed if not outcome.busy])
+    if result.busy:
+        errors.print(Text(result.busy, style="red"))
     if not result.succeeded:
         raise typer.Exit(1)
 
@@ -123,22 +131,25 @@ def rollback(
     """Make another published snapshot of a product the current one, for all its ports at once."""
     context = Context.load()
     store = Store(context.config.storage)
+    name, dot, port = product.partition(".")
+    if dot and (store.read_pointer(name) or name in context.mesh.names):
+        raise UnknownName(f"'{port}' moves with all ports of its product: `kit rollback {name} {version}`")
     if store.read_pointer(product) is None:
         context.mesh.product(product)
     snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
-    index.write(context.config, context.mesh)
+    index.write(context)
     hours = (datetime.now(UTC) - snapshot.created_at).total_seconds() / 3600
     console.print(f"{product} now serves {snapshot.version}, published {hours:.1f} hours ago", style="green")
 
 
 @app.command()
 def prune(
-    keep: Annotated[int, typer.Option("--keep", help="How many snapshots of each product to keep.", min=1)],
+    keep: Annotated[int, typer.Option("--keep", help="How many snapshots and runs of each product to keep.", min=1)],
     as_json: JsonOption = False,
 ) -> None:
-    """Delete old snapshots; never the current one nor one that is being read."""
+    """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
     context = Context.load()
-    result = prune_mesh(context.config, context.mesh, keep)
+    result = prune_mesh(context, keep)
     if as_json:
         terminal.print_json(
             {
@@ -146,8 +157,13 @@ def prune(
                 for name, items in result.items()
             }
         )
-        return
-    for name, items in result.items():
-        deleted = [item for item in items if item.kept_because is None]
-        kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-        console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    else:
+        for name, items in result.items():
+            deleted = [item for item in items if item.kept_because is None]
+            kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
+            console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
+    runs = prune_runs(context.config, keep)
+    if runs and not as_json:
+        console.print(f"{counted(runs, 'run')} of Dagster deleted")
+    if any(item.damaged for items in result.values() for item in items):
+        raise typer.Exit(1)

@@ -9,17 +9,18 @@ import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
+from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption
+from kit.cli.options import JsonOption, JunitOption, complete_products
 from kit.core import counted, merge_base_mesh
 from kit.mesh import Context
 
 app = typer.Typer()
-_MARKS = {"info": Text("ok   ", style="green"), "warning": Text("note ", style="yellow"), "error": Text("wrong", style="red")}
+_MARKS = {"info": ("ok", "green"), "warning": ("note", "yellow"), "error": ("wrong", "red")}
 
 
 @app.command()
-def check(as_json: JsonOption = False) -> None:
+def check(as_json: JsonOption = False, junit_file: JunitOption = None) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     from kit.governance import check_mesh, scores
 
@@ -27,6 +28,8 @@ def check(as_json: JsonOption = False) -> None:
     mesh = context.mesh
     findings = check_mesh(context)
     wrong = [finding for finding in findings if finding.severity == "error"]
+    if junit_file:
+        junit.write(junit_file, "kit check", junit.check_cases(mesh, wrong))
     if as_json:
         problems = [finding.to_json() for finding in findings]
         terminal.print_json({"problems": problems, "score_card": [score.to_json() for score in scores(context)]})
@@ -106,19 +109,56 @@ def diff(
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Find problems of this machine and this mesh, and print how to fix each."""
-    from kit.governance import examine
+def verify(
+    products: Annotated[
+        list[str] | None, typer.Argument(help="Products; all without.", autocompletion=complete_products)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Compare every snapshot, not only the current one.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare published and raw data with the checksums they were written with, and read the records of the storage."""
+    from kit.governance import Verification
 
-    findings = examine(Context.load)
+    context = Context.load()
+    verification = Verification(context.config)
+    for name in products or context.mesh.names:
+        if name not in context.mesh.names:
+            context.mesh.product(name)
+        verification.product(name, every=every)
+    if not products:
+        verification.storage()
+    if as_json:
+        problems = [finding.to_json() for finding in verification.findings]
+        terminal.print_json({"files": verification.files, "problems": problems})
+    else:
+        for finding in verification.findings:
+            console.print(Text(f"{finding.product}: {finding}", style="red"))
+        if not verification.findings:
+            console.print(f"{counted(verification.files, 'file')}: as published", style="green")
+    if verification.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Repair pointers, catalogs, run records, the index and Dagster's home first."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find problems of this machine and this mesh, and print how to fix each."""
+    from kit.governance import examine, repair
+
+    findings = [*(repair(Context.load()) if fix else ()), *examine(Context.load)]
     if as_json:
         terminal.print_json(
             [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]
         )
     else:
         for finding in findings:
-            mark = _MARKS[finding.severity]
-            console.print(Text.assemble(mark, f"  {finding.product:<16} {finding.located}"))
+            word, style = _MARKS[finding.severity]
+            console.print(Text.assemble(Text(f"{word:<5}", style=style), f"  {finding.product:<16} {finding.located}"))
             if finding.fix:
                 console.print(f"       fix: {finding.fix}")
     if any(finding.severity == "error" for finding in findings):

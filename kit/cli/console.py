@@ -1,25 +1,30 @@
 """Output of commands in a terminal: progress, tables, next steps, JSON."""
 
+import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from kit.build import Outcome, Progress
-from kit.core import counted, to_json
+from kit.core import ScrubbedStream, counted, encodable, to_json, visible
 from kit.mesh import DataProduct, Mesh
 from kit.orchestration.run import RunReporter
 from kit.storage import BuildStatus, PortState
 
 if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderableType
+
     from kit.build import Trial
     from kit.governance import Score
     from kit.storage import PortStatus
@@ -35,9 +40,24 @@ _STYLES = {
     PortState.BROKEN: "red", PortState.OUTDATED: "red",
 }  # fmt: skip
 
+_NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class _Console(Console):
+    """Prints values and names of others: without commands to the terminal, in the characters of its encoding."""
+
+    def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> Iterator[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else self.shown(text), style, control)
+
+    def shown(self, text: str) -> str:
+        """Return a text as it will be printed; a table has to know its width."""
+        return encodable(visible(text), self.encoding)
+
+
 _is_terminal = sys.stdout.isatty()
-console = Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
-errors = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+console = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
+errors = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -51,10 +71,15 @@ def direct_output() -> Iterator[None]:
         for output, stream in ((console, sys.stdout), (errors, sys.stderr)):
             with suppress(OSError):  # a stream without a descriptor is not redirected
                 stream.flush()
-                copy = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
-                output.file = stack.enter_context(copy)
+                output.file = stack.enter_context(_duplicate(stream))
                 stack.callback(setattr, output, "file", None)
         yield
+
+
+def _duplicate(stream: TextIO) -> TextIO:
+    if isinstance(stream, ScrubbedStream):
+        return stream.duplicate()
+    return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
 
 
 class TerminalReporter(RunReporter):
@@ -83,15 +108,17 @@ class TerminalReporter(RunReporter):
             yield Progress(begin=begin, end=end)
 
     def finished(self, outcome: Outcome) -> None:
-        """Print the status of a product's build and, after a failure, the reason."""
+        """Print the status of a product's build and, after a failure, the reason.
+
+        Of a product that another run builds there is only the line; the command names all of them in one sentence.
+        """
         style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
         snapshot = outcome.version or ""
         if outcome.partitions:
             snapshot += f", {counted(len(outcome.partitions), 'partition')}"
-        console.print(
-            Text(f"  {outcome.product:<12} {outcome.status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style)
-        )
-        if outcome.message:
+        status = "busy" if outcome.busy else outcome.status
+        console.print(Text(f"  {outcome.product:<12} {status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style))
+        if outcome.message and not outcome.busy:
             (errors if outcome.failed else console).print(Text(outcome.message, style=style))
 
 
@@ -133,7 +160,7 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
         table.add_row(
             row.product.name,
             row.port.name,
-            row.product.owner,
+            console.shown(row.product.owner),
             f"{row.port.rows:,}" if row.port.rows is not None else "",
             row.version or "",
             freshness,
@@ -192,7 +219,7 @@ def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; columns of numbers are aligned to the right."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table, columns = Table(box=None, header_style="bold", pad_edge=False), [*map(console.shown, columns)]
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, texts)) for texts in zip(columns, *cells, strict=True)]
     # Long texts share the width that short ones leave; rich would cut both alike.
@@ -214,18 +241,35 @@ def _is_number(value: object) -> bool:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    return f"{value:,.2f}" if isinstance(value, float) else console.shown(str(value))
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON for scripts."""
-    print(to_json(value), end="")
+    print(_json(to_json(value)), end="")
 
 
 def print_json_rows(rows: Iterable[str]) -> None:
     """Print rows, each the JSON of one, as they come."""
     ending = "[]"
     for number, row in enumerate(rows):
-        print(f",\n {row}" if number else f"[\n {row}", end="")
+        print(_json(f",\n {row}" if number else f"[\n {row}"), end="")
         ending = "\n]"
     print(ending)
+
+
+def _json(text: str) -> str:
+    """Return JSON for standard output, with escapes of control characters and of those that its encoding lacks."""
+    text = _NOT_IN_JSON.sub(_json_escape, text)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return _NOT_ASCII.sub(_json_escape, text)
+    return text
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f"
+
+
+_NOT_ASCII = re.compile("[^\x00-\x7f]")

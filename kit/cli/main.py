@@ -1,7 +1,8 @@
 """The `kit` command, put together from its groups of commands."""
 
-import errno
-from pathlib import Path
+import io
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, new, notebook, promote, read, serve
 from kit.cli.console import console, errors
-from kit.core import KitError, __version__, short
+from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
 
@@ -43,14 +44,19 @@ def options(
 
 def main() -> None:
     """Run the command line; an error that its user can act on is one message and its exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)  # the texts of help and usage errors are not those of `console`
     try:
-        app()
+        with mask_key_hidden(), scrubbed_streams() as scrub:
+            with suppress(KitError):  # outside of a mesh nothing names secrets
+                scrub(Secrets.from_environment(Config.load()))
+            app()
     except KitError as error:
         errors.print(Text(f"error: {error}", style="red"))
         raise SystemExit(error.exit_code) from None
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC) or error.filename is None:
+    except Exception as error:
+        if not (problem := machine_problem(error)):
             raise
-        folder = short(Path(error.filename).parent)  # the file itself may be a temporary one
-        errors.print(Text(f"error: {folder}: a file there cannot be read or written: {error.strerror}", style="red"))
+        errors.print(Text(f"error: {problem}", style="red"))
         raise SystemExit(1) from None

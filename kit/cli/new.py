@@ -127,7 +127,7 @@ def _make(
         return scaffold.new_port(context, target, origin, csv)
     _refuse_reads(reads)
     if target is not None:
-        raise KitError(f"'{what} {target}' is not understood; write kit new NAME, kit new port …, source … or notebook …")
+        raise KitError(f"'{what} {target}' is not understood; write kit new NAME, or kit new port, source or notebook …")
     check_name(what)
     parse = scaffold.Owner.parse
     no_owner = "the owner is missing; write --owner 'Name <mail>', or set user.name and user.email in git"

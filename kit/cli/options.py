@@ -1,6 +1,7 @@
 """Arguments and options of several commands, and the names that the shell completes them with."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ VERSIONS = "a version or its beginning, a day such as 2024-05-01, yesterday, or 
 """Texts that name a snapshot, for the help of options."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+JunitOption = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report for a CI system.")]
 
 
 def complete_products(incomplete: str) -> list[str]:

@@ -11,6 +11,7 @@ from kit.cli.console import console
 from kit.cli.json_rows import json_rows
 from kit.cli.options import VERSIONS, JsonOption, PortArgument
 from kit.core import Config, KitError, counted, database, short
+from kit.jupyter.sql_errors import explain
 from kit.mesh import Context
 from kit.notebooks import open_port
 from kit.storage import Pointer, Snapshot, Store, outdated_inputs, outdated_partitions, statuses
@@ -22,7 +23,7 @@ app = typer.Typer()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
     context = Context.load()
-    rows = statuses(context.config, context.mesh)
+    rows = statuses(context)
     if as_json:
         terminal.print_json([row.to_json() for row in rows])
     else:
@@ -34,6 +35,7 @@ def read(
     port: PortArgument,
     sql: Annotated[str | None, typer.Option("--sql", help="A query to run; the port is a table with the port's name.")] = None,
     version: Annotated[str | None, typer.Option("--version", help=f"Another snapshot: {VERSIONS}.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare the files with their checksums first.")] = False,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Number of rows to print; by default 20, with --json all.", min=1)
     ] = None,
@@ -48,9 +50,14 @@ def read(
     name = port.partition(".")[2]
     with open_port(Context.load(), port, version) as snapshot, database.connect() as connection:
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
-        database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+        if verify:
+            snapshot.check([name])
+        with snapshot.reading(name):
+            database.add_views(connection, dict.fromkeys(names, snapshot.files(name)))
+            columns = database.column_types(connection, name)
+        connection.execute("set errors_as_json = true")
+        query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
         try:
-            query = (sql or f"select * from {database.quoted(name)}").strip().rstrip("; ")
             if as_json:
                 terminal.print_json_rows(json_rows(connection, query, limit))
                 return
@@ -58,7 +65,10 @@ def read(
             relation = connection.sql(f"select * from (\n{query}\n)")
             rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
         except (duckdb.Error, AttributeError) as error:
-            raise KitError(f"the query failed: {error}") from None
+            snapshot.check([name])
+            unknown = f"it reads no table but {names[0]}, as in: select * from {names[0]}; there is no '{{}}'"
+            explained = explain(str(error), f"select * from (\n{query}\n)", None, columns, unknown.format)
+            raise KitError(f"the query failed: {explained}") from None
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")

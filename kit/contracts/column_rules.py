@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kit.contracts import pattern
 from kit.contracts import rule_kinds as kinds
-from kit.contracts.column_type import check_values, column_type, text_length, value_problem
+from kit.contracts.column_type import check_values, column_type, text_length
+from kit.contracts.nested_rules import element_rules, property_rules
 from kit.contracts.rule_kinds import Assertion
-from kit.contracts.standard import OPTIONS
+from kit.contracts.value_options import check_options, option_rules
 from kit.core import Document, Where
 
 
@@ -21,6 +21,8 @@ def implied(document: Document, where: Where, item: dict[str, Any], key: tuple[s
     if item.get("logicalType") == "object":
         yield f"{column} is an object", kinds.is_object(column)
     yield from _options(document, [*where, "logicalTypeOptions"], item, kind)
+    yield from element_rules(document, where, item, kind)
+    yield from property_rules(document, where, item)
     if "enum" in item:
         values = [entry["value"] for entry in item["enum"]]
         values = check_values(document, [*where, "enum"], values, kind)
@@ -29,16 +31,8 @@ def implied(document: Document, where: Where, item: dict[str, Any], key: tuple[s
 
 def _options(document: Document, where: Where, item: dict[str, Any], kind: str) -> Iterator[tuple[str, Assertion]]:
     column, options = item["name"], item.get("logicalTypeOptions") or {}
-    for name in options:
-        if name not in OPTIONS:
-            allowed = ", ".join(sorted(OPTIONS))
-            raise document.error([*where, name], f"the option '{name}' cannot be checked; there are: {allowed}")
-        if name in ("minimum", "maximum") and (problem := value_problem(options[name], kind)):
-            raise document.error([*where, name], f"{options[name]!r} {problem}")
-        if name in ("minLength", "maxLength", "pattern") and kind != "varchar":
-            raise document.error([*where, name], f"'{column}' is {kind}; only texts, which are varchar, have a {name}")
+    check_options(document, where, column, options, kind)
     low, high = options.get("minimum"), options.get("maximum")
-    check_order(document, where, low, high)
     if low is not None or high is not None:
         yield f"{column} is {in_words(low, high)}", kinds.in_range(column, low, high)
     lengths = [length for length in (options.get("maxLength"), text_length(item, kind)) if length is not None]
@@ -47,11 +41,8 @@ def _options(document: Document, where: Where, item: dict[str, Any], kind: str) 
     if low is not None or high is not None:
         yield f"length of {column} is {in_words(low, high)}", kinds.text_length(column, low, high)
     if "pattern" in options:
-        text = options["pattern"]
-        if problem := pattern.problem(text):
-            unable = f"'{text}' is not a regular expression that can be checked of '{column}'"
-            raise document.error([*where, "pattern"], f"{unable}: {problem}")
-        yield f"{column} matches {text}", kinds.matches(column, text)
+        yield f"{column} matches {options['pattern']}", kinds.matches(column, options["pattern"])
+    yield from option_rules(column, options, kind)
 
 
 def check_order(document: Document, where: Where, low: Any, high: Any) -> None:

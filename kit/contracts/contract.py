@@ -65,6 +65,13 @@ class Column:
     mask: Mask | None = None
     physical_name: str = ""
 
+    @property
+    def hidden(self) -> str:
+        """The reason why no message, check or report shows a value of it: `personal` or `masked`; empty when there is none."""
+        if self.classification == "personal":
+            return "personal"
+        return "masked" if self.mask and self.mask.applies else ""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -99,6 +106,11 @@ class Contract:
     def quarantining(self) -> tuple[Rule, ...]:
         """The rules that quarantine rows."""
         return tuple(rule for rule in self.rules if rule.quarantines)
+
+    @property
+    def hidden_columns(self) -> tuple[Column, ...]:
+        """The columns whose values are shown nowhere but in the published table."""
+        return tuple(column for column in self.columns if column.hidden)
 
     @property
     def masked_columns(self) -> tuple[Column, ...]:

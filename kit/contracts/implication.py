@@ -13,13 +13,12 @@ _STRICTNESS = (WARN, QUARANTINE, BLOCK)
 def subject(rule: Rule) -> tuple[str, ...]:
     """Return the subject of a rule: only rules of the same subject can be compared.
 
-    Of a query that is its label, since its text may change and nothing else identifies it.
+    Of a query that is its topic or, of one that a person wrote, its label, since its text may change.
     """
     assertion = rule.assertion
     if assertion.expectation != QUERY:
         return (assertion.expectation, *assertion.columns)
-    is_pattern = assertion.test is not None and assertion.test.name == "matches"
-    return (QUERY, *assertion.columns, "pattern" if is_pattern else rule.label)
+    return (QUERY, *assertion.columns, assertion.topic or rule.label)
 
 
 def is_same(rule: Rule, other: Rule) -> bool:

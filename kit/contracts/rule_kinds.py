@@ -33,7 +33,8 @@ class Assertion:
     `expectation` and `kwargs` are its type and arguments in Great Expectations, with SQL as a `Query`; `columns` those it
     names. `violations` selects the rows that violate it, None when it is not about single rows; a null violates only the
     assertion that there is none. `test` is its dbt test, None when only Great Expectations can evaluate it. `instead` is the
-    query that an audit runs in place of an expectation that Great Expectations cannot run on DuckDB.
+    query that an audit runs in place of an expectation that Great Expectations cannot run on DuckDB; `topic` says what a query
+    that the kit wrote is about, so that it can be compared with that of another version of the contract.
     """
 
     expectation: str
@@ -42,6 +43,7 @@ class Assertion:
     violations: Query | None = None
     test: DbtTest | None = None
     instead: Query | None = None
+    topic: str = ""
 
     @classmethod
     def from_expectation(cls, expectation: str, kwargs: Mapping[str, Any]) -> "Assertion":
@@ -73,7 +75,7 @@ class Assertion:
 def not_null(column: str, mostly: float | None = None) -> Assertion:
     """No value of a column is null, or only a share of `1 - mostly`."""
     kwargs = {"column": column, **({} if mostly is None else {"mostly": mostly})}
-    rows = Query.rows_where(f"{_name(column)} is null") if mostly is None else None
+    rows = Query.rows_where(f"{quoted_name(column)} is null") if mostly is None else None
     test = DbtTest("not_null", {}, column) if mostly is None else DbtTest("mostly_not_null", {"at_least": mostly}, column)
     return Assertion("expect_column_values_to_not_be_null", kwargs, (column,), rows, test)
 
@@ -104,30 +106,37 @@ def text_length(column: str, min_value: Any = None, max_value: Any = None) -> As
 
 def accepted_values(column: str, value_set: list[Any]) -> Assertion:
     """Every value of a column is one of a list."""
-    values = [_literal(value) for value in value_set]
+    values = [sql_literal(value) for value in value_set]
     # dbt puts values between quotes as they are, or takes them as SQL.
     plain = all(isinstance(value, str) and "\0" not in value for value in value_set)
     arguments: dict[str, Any] = {"values": [text[1:-1] for text in values]} if plain else {"values": values, "quote": False}
     return Assertion(
         "expect_column_values_to_be_in_set", {"column": column, "value_set": value_set}, (column,),
-        Query.rows_where(f"{_name(column)} not in ({', '.join(values)})"), DbtTest("accepted_values", arguments, column),
+        Query.rows_where(f"{quoted_name(column)} not in ({', '.join(values)})"), DbtTest("accepted_values", arguments, column),
     )  # fmt: skip
 
 
 def matches(column: str, pattern: str) -> Assertion:
     """Every text of a column matches a regular expression somewhere: only its own anchors bind it to the ends of the text."""
-    rows = Query.rows_where(f"not regexp_matches({_name(column)}, {literal(pattern)})")
-    return Assertion(QUERY, {QUERY_ARGUMENT: rows}, (column,), rows, DbtTest("matches", {"pattern": pattern}, column))
+    rows = Query.rows_where(f"not regexp_matches({quoted_name(column)}, {literal(pattern)})")
+    return Assertion(
+        QUERY, {QUERY_ARGUMENT: rows}, (column,), rows, DbtTest("matches", {"pattern": pattern}, column), topic="pattern"
+    )
+
+
+def satisfies(column: str, condition: str, topic: str) -> Assertion:
+    """Every value of a column meets a condition in SQL."""
+    return replace(returns_no_rows(Query.rows_where(f"not ({condition})")), columns=(column,), topic=topic)
 
 
 def is_object(column: str) -> Assertion:
     """Every JSON value of a column is an object."""
-    return replace(returns_no_rows(Query.rows_where(f"json_type({_name(column)}) <> 'OBJECT'")), columns=(column,))
+    return satisfies(column, f"json_type({quoted_name(column)}) = 'OBJECT'", "object")
 
 
 def finite(columns: list[str]) -> Assertion:
     """Columns hold numbers only: to DuckDB NaN is greater than any number, so that no minimum would catch it."""
-    rows = Query.rows_where(" or ".join(f"not isfinite({_name(column)})" for column in columns))
+    rows = Query.rows_where(" or ".join(f"not isfinite({quoted_name(column)})" for column in columns))
     return Assertion(QUERY, {QUERY_ARGUMENT: rows}, tuple(columns), rows, DbtTest("finite", {"columns": columns}))
 
 
@@ -187,8 +196,8 @@ def _fits(kind: Callable[..., object], kwargs: Mapping[str, Any]) -> bool:
 
 
 def _between(expectation: str, test: str, value: str, column: str, low: Any, high: Any) -> Assertion:
-    measured = value.format(_name(column))
-    outside = [f"{measured} {sign} {_literal(bound)}" for sign, bound in (("<", low), (">", high)) if bound is not None]
+    measured = value.format(quoted_name(column))
+    outside = [f"{measured} {sign} {sql_literal(bound)}" for sign, bound in (("<", low), (">", high)) if bound is not None]
     return Assertion(
         expectation, {"column": column, "min_value": low, "max_value": high}, (column,),
         Query.rows_where(" or ".join(outside) or "false"), DbtTest(test, _bounds(low, high), column),
@@ -200,15 +209,16 @@ def _bounds(low: Any, high: Any) -> dict[str, Any]:
 
 
 def _duplicates(columns: list[str]) -> Query:
-    key = ", ".join(map(_name, columns))
+    key = ", ".join(map(quoted_name, columns))
     # In a join no null equals another.
     return Query(("select * from ", f" semi join (select {key} from ", f" group by {key} having count(*) > 1) using ({key})"))
 
 
-def _literal(value: object) -> str:
+def sql_literal(value: object) -> str:
     """Return a value as SQL. A fraction is a double as in Great Expectations, not a decimal as in SQL."""
     return f"{value!r}::double" if isinstance(value, float) else literal(value)
 
 
-def _name(column: object) -> str:
+def quoted_name(column: object) -> str:
+    """Return the name of a column as SQL."""
     return '"' + str(column).replace('"', '""') + '"'

@@ -13,8 +13,6 @@ OPERATORS = frozenset({
     "mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo",
     "mustBeBetween", "mustNotBeBetween",
 })  # fmt: skip
-OPTIONS = ("minimum", "maximum", "minLength", "maxLength", "pattern")
-"""The options of a logical type that are checked."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +51,35 @@ VALUE = StandardObject("value", frozenset({"value"}), _ABOUT | {"label"})
 _TYPED = frozenset({"logicalType", "physicalType"})
 _DERIVED = frozenset({"transformSourceObjects", "transformLogic", "transformDescription", "criticalDataElement", "examples"})
 _ELEMENT_RULE = "a rule about the elements of a list cannot be checked; write a custom rule of the column"
-_OBJECT_FIELDS = "the fields of an object cannot be checked; write what matters as a custom rule of the column"
+_PROPERTY_RULE = "of a property only name, logicalType and required are checked; write a custom rule of the column"
 _REFUSED = {
     "partitioned": "the partitions of a product are declared in its product.odps.yaml; delete it",
     "partitionKeyPosition": "the partitions of a product are declared in its product.odps.yaml; delete it",
     "encryptedName": "the kit does not check that the column holds encrypted values; mask the column with customProperties",
     "semanticType": "a measure is not a column; describe it in a text, or publish it as a column",
-    "properties": _OBJECT_FIELDS,
     "map": "the keys and values of a map cannot be checked",
 }
 ELEMENT = StandardObject(
     "list element",
-    _TYPED | {"items"},
+    _TYPED | {"items", "required", "enum", "logicalTypeOptions"},
     _NAMED | _DERIVED | {"name", "physicalName"},
     {
-        **dict.fromkeys(("required", "unique", "enum", "quality", "relationships", "logicalTypeOptions"), _ELEMENT_RULE),
+        **dict.fromkeys(("quality", "relationships", "properties"), _ELEMENT_RULE),
+        "unique": "write uniqueItems: true in the logicalTypeOptions of the list",
+        **dict.fromkeys(("primaryKey", "primaryKeyPosition"), "a key consists of columns"),
+        "classification": "classify the column",
+        **_REFUSED,
+    },
+    {"enum": VALUE},
+)
+PROPERTY = StandardObject(
+    "property of an object",
+    frozenset({"name", "logicalType", "required", "properties"}),
+    _NAMED | _DERIVED | {"physicalName"},
+    {
+        **dict.fromkeys(
+            ("physicalType", "unique", "enum", "quality", "relationships", "logicalTypeOptions", "items"), _PROPERTY_RULE
+        ),
         **dict.fromkeys(("primaryKey", "primaryKeyPosition"), "a key consists of columns"),
         "classification": "classify the column",
         **_REFUSED,
@@ -77,7 +89,7 @@ COLUMN = StandardObject(
     "column",
     _TYPED
     | {"name", "description", "customProperties", "primaryKey", "primaryKeyPosition", "physicalName", "required", "unique"}
-    | {"classification", "logicalTypeOptions", "enum", "relationships", "quality", "items"},
+    | {"classification", "logicalTypeOptions", "enum", "relationships", "quality", "items", "properties"},
     _NAMED - {"description", "customProperties"} | _DERIVED,
     _REFUSED,
     {"enum": VALUE, "relationships": RELATIONSHIP, "quality": RULE},
@@ -97,6 +109,11 @@ CONTRACT = StandardObject(
     {"slaDefaultElement": "write it as element of the service levels that it is for"},
     {"schema": TABLE, "slaProperties": LEVEL},
 )
+_NESTED = {
+    **dict.fromkeys([(COLUMN.name, "items"), (ELEMENT.name, "items")], ELEMENT),
+    **dict.fromkeys([(COLUMN.name, "properties"), (PROPERTY.name, "properties")], PROPERTY),
+}
+"""The kind of the objects in a field of a column, or of an element or property inside it, which may have the same field."""
 _DEFAULTS: Mapping[str, Any] = {"semanticType": ("column", "dimension"), "partitionKeyPosition": (-1,)}
 
 
@@ -110,7 +127,7 @@ def _check(document: Document, where: Where, data: Mapping[str, Any], kind: Stan
         if name not in kind.read | kind.silent and value not in (None, False, [], {}, *_DEFAULTS.get(name, ())):
             reason = kind.refused.get(name, "the kit does not know this field of the standard")
             raise document.error([*where, name], f"{name} of a {kind.name} is not checked: {reason}")
-        part = ELEMENT if name == "items" and kind in (COLUMN, ELEMENT) else kind.parts.get(name)
+        part = _NESTED.get((kind.name, name)) or kind.parts.get(name)
         if part is not None:
             for place, item in _objects([*where, name], value):
                 _check(document, place, item, part)

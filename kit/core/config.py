@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -11,18 +12,19 @@ from typing import Any
 
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
+from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
-
-MASK_KEY = "KIT_MASK_KEY"
-"""Environment variable of the key for masking columns; no file contains it."""
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
     "as_of": date,
     "cell_timeout_seconds": int,
     "notebook_output_mb": int,
+    "keep_runs": int,
+    "keep_snapshots": int,
     "secrets": list,
 }
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
 
 
@@ -32,6 +34,7 @@ class Config:
 
     `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
+    `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter.
     """
 
     root: Path
@@ -39,6 +42,8 @@ class Config:
     as_of: date | None = None
     cell_timeout_seconds: int = 600
     notebook_output_mb: int = 20
+    keep_runs: int = 100
+    keep_snapshots: int | None = None
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
@@ -66,13 +71,18 @@ class Config:
                 settings[name] = _parse(variable, environ[variable], kind)
             elif name in table:
                 settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
-        settings["storage"] = root / Path(settings.get("storage", ".mesh")).expanduser()
-        return cls(root=root, mask_key=environ.get(MASK_KEY, ""), policy=policy, **settings)
+        settings["storage"] = _folder(root, settings.get("storage", ".mesh"))
+        return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
     @property
     def domains(self) -> Path:
         """The folder with one folder per data product."""
         return self.root / "domains"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of Dagster's configuration and history."""
+        return self.storage / "dagster"
 
     @property
     def cache(self) -> Path:
@@ -82,6 +92,26 @@ class Config:
     def clock(self) -> datetime:
         """Return the moment against which data is judged: the start of `as_of`, or now; UTC without a time zone."""
         return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)
+
+
+def _folder(root: Path, text: str) -> Path:
+    """Return the storage folder that a setting names; raises `ConfigError` for a URL and for what cannot be a folder."""
+    allowed = "write the path of a folder, such as .mesh or /mnt/mesh"
+    if scheme := _SCHEME.match(text):
+        raise ConfigError(
+            f"the storage is {text!r}, and the kit has no storage for '{scheme[0]}' addresses; {allowed}; "
+            f"mount an object store as a folder, or write ./{text} for a folder of that name"
+        )
+    try:
+        path = root / Path(text).expanduser()
+        with suppress(FileNotFoundError):
+            path.stat()
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"the storage {path} is no folder; {allowed}")
+    except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, an unknown user after `~`, a NUL
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"the storage {text!r} cannot be a folder: {problem}; {allowed}") from None
+    return path
 
 
 def _start(environ: Mapping[str, str]) -> Path:
@@ -108,6 +138,8 @@ def _mesh_above(start: Path) -> Path | None:
                 tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool")
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise ConfigError(f"{file}: not valid TOML: {error}") from None
+            except OSError as error:
+                raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
             if isinstance(tool, dict) and "kit" in tool:
                 if not isinstance(tool["kit"], dict):
                     raise ConfigError(f"{file}: [tool.kit] is {tool['kit']!r}; it must be a table of settings")

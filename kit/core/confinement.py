@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core import landlock
-from kit.core.config import MASK_KEY
+from kit.core.mask_key import MASK_KEY
 
 _WRITE = (
     landlock.READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.REMOVE_DIR | landlock.REMOVE_FILE | landlock.MAKE_DIR
@@ -44,7 +44,9 @@ _CACHES = {
 }  # fmt: skip
 """Variables that lead libraries to their folders, which are below the temporary one."""
 _DENIED = re.compile(r"Permission denied|Operation not permitted|os error 1?3\b|EACCES")
-_NAMED_PATH = re.compile(r"""(?P<quote>['"])(?P<quoted>/.+?)(?P=quote)|(?<![\w./])(?P<plain>/[^\s'":,;)\]]+)""")
+_NAMED_PATH = re.compile(
+    r"""(?P<quote>['"])(?P<quoted>[^'"]*/.*?)(?P=quote)|(?<![\w./-])(?P<plain>(?:\.{0,2}|[\w.-]+)/[^\s'":,;)\]]+)"""
+)
 
 
 @dataclass(frozen=True)

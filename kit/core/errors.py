@@ -40,6 +40,18 @@ class InvalidFile(KitError):
     """A file of a domain folder is invalid."""
 
 
+class Unreadable(InvalidFile):
+    """A file cannot be opened, such as without the right to it or with too many others open; it may be in order."""
+
+
+class Newer(InvalidFile):
+    """A newer kit wrote a file in a form that this one does not know."""
+
+
+class Damaged(KitError):
+    """A file that was published, or the record of it, is missing or not as the kit wrote it."""
+
+
 class MeshError(KitError):
     """Data products do not fit together: unknown ports, missing versions, cycles, duplicate names."""
 

@@ -6,13 +6,16 @@ import math
 import os
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from kit.core.errors import InvalidFile
+from kit.core.errors import InvalidFile, Newer, Unreadable
+
+Record = TypeVar("Record")
 
 MAX_BYTES = 1_000_000
+_UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_durably` names them
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -52,6 +55,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_sum(path: Path) -> None:
+    """Write the SHA-256 of a file beside it, by which `has_sum` knows it again."""
+    write_durably(path.with_suffix(".sha256"), f"{sha256(path)}\n")
+
+
+def has_sum(path: Path) -> bool:
+    """Return whether a file is as it was when `write_sum` was called for it."""
+    try:
+        return sha256(path) == path.with_suffix(".sha256").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def to_json(value: Any, indent: int | None = 1) -> str:
     """Return JSON by RFC 8259: dates, NaN, Infinity and other values without a form in it as text, bytes in hexadecimal."""
 
@@ -83,10 +99,54 @@ def read_json(path: Path) -> Any:
     """Return the JSON value of a file; raises `InvalidFile` when it is missing or not JSON."""
     try:
         return json.loads(path.read_bytes())
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}", path) from None
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"not valid JSON: {error}", path) from None
+
+
+def read_record(path: Path, parse: Callable[[dict[str, Any]], Record], form: int = 1) -> Record:
+    """Return what `parse` makes of a JSON object that the kit wrote; raises `InvalidFile` for a damaged one.
+
+    A record without the key `form` has the form that is asked for. Raises `Newer` for another form, `Unreadable` for one
+    that cannot be opened now.
+    """
+    try:
+        data = read_json(path)
+    except InvalidFile as error:
+        if isinstance(error, Unreadable) or not path.is_file():
+            raise
+        raise InvalidFile("is cut off or overwritten" if path.stat().st_size else "is empty", path) from None
+    if not isinstance(data, dict):
+        raise InvalidFile("is no record of the kit: it holds no JSON object", path)
+    if (found := data.pop("form", form)) != form:
+        raise Newer(f"has the form {found}, which this kit does not know; update the kit of this clone", path)
+    try:
+        return parse(data)
+    except (KeyError, TypeError, ValueError, AttributeError, LookupError) as error:
+        missing = f"it has no {error}" if isinstance(error, KeyError) else "a value in it has another type"
+        raise InvalidFile(f"is no such record of the kit: {missing}", path) from None
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is anything at a path; True where that cannot be known, since the right to look is missing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last of a path that no file can have
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder, so that another one can take its place; return its new path."""
+    aside = path.with_name(f".{path.name}.damaged-{time_id(datetime.now(UTC))}")
+    path.rename(aside)
+    sync_path(path.parent)
+    return aside
 
 
 StepCallback = Callable[[str], None]
@@ -112,6 +172,16 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         sync_path(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_durably` left in a folder when its process was killed.
+
+    The caller holds the lock under which the files of the folder are written.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_durably(path: Path, content: str | bytes, step: StepCallback = ignore_step) -> None:

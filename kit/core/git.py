@@ -80,6 +80,15 @@ def relation_of_commits(root: Path, commit: str, other: str) -> str:
     return "diverged" if whole else "unknown"
 
 
+def branch_of(root: Path, commit: str) -> str:
+    """Return a branch or tag that contains a commit; empty for one that was amended or rebased away."""
+    try:
+        found = _git(root, "for-each-ref", "--contains", commit, "--count=1", "--format=%(refname:short)")
+    except KitError:
+        return ""
+    return (found or b"").decode(errors="replace").strip()
+
+
 def _merge_base(root: Path, ref: str) -> str:
     """Return the hash of the newest commit that `HEAD` and `ref` have in common."""
     remote, branch = _remote_branch(root, ref)

@@ -47,6 +47,8 @@ def _start(command: list[str]) -> int:
     if child := os.fork():
         return child
     try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)  # somebody may kill this program alone
         os.setsid()
         os.execvp(command[0], command)  # noqa: S606  no shell is wanted
     except OSError as error:

@@ -3,12 +3,13 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kit.core.errors import Busy, KitError
-from kit.core.files import make_folder, write_durably
+from kit.core.files import make_folder, remove_unfinished, write_durably
 
 
 # flock itself: filelock has no shared locks, which readers of snapshots hold, nor a public descriptor for the process id.
@@ -20,20 +21,44 @@ def lock(path: Path, *, wait: bool) -> Iterator[bool]:
     Raises `KitError` when the file cannot be written.
     """
     try:
-        make_folder(path.parent)
-        file = path.open("a+", encoding="utf-8")
+        file = _locked(path, wait=wait)
     except OSError as error:
-        raise KitError(f"the storage cannot be written: {path.parent}: {error.strerror}; run `kit doctor`") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield True
+        place = path if path.is_dir() else path.parent
+        raise KitError(f"the storage cannot be written: {place}: {error.strerror}; run `kit doctor`") from error
+    with file or nullcontext():
+        if file:
+            with suppress(OSError):  # on a full disk the lock works all the same
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), str(os.getpid()).encode())
+        yield file is not None
+
+
+def _locked(path: Path, *, wait: bool) -> IO[str] | None:
+    """Return the file, locked; None when another process holds the lock.
+
+    A file that was deleted before it was locked excludes nobody who opens the path now: then the new one is locked.
+    """
+    while True:
+        make_folder(path.parent)
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("a+", encoding="utf-8"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                return None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    stack.pop_all()
+                    return file
+
+
+def holder(path: Path) -> str:
+    """Return the process id that a lock file contains, or `?`."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "?"
+    return text if text.isdigit() else "?"
 
 
 @dataclass(frozen=True)
@@ -51,6 +76,7 @@ class SingleInstance:
                 state = f"runs already for this mesh at {self.address}" if self.address else "starts or stops for this mesh"
                 advice = "stop it first" if self.address else "try again"
                 raise Busy(f"{self.name} {state} (process {self.process}); {advice}")
+            remove_unfinished(self.folder)
             try:
                 yield
             finally:
@@ -65,7 +91,7 @@ class SingleInstance:
         """The address of the running instance; None while none runs or it is not ready yet."""
         try:
             address = self._address_file.read_text(encoding="utf-8")
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return None
         with lock(self._lock, wait=False) as acquired:  # an instance that was killed has left the file behind
             return None if acquired else address
@@ -73,7 +99,7 @@ class SingleInstance:
     @property
     def process(self) -> str:
         """The process id of the running instance, or `?`."""
-        return (self._lock.read_text(encoding="utf-8") if self._lock.is_file() else "") or "?"
+        return holder(self._lock)
 
     @property
     def _lock(self) -> Path:

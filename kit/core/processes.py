@@ -14,6 +14,7 @@ from typing import Any, Self
 from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.locks import SingleInstance
+from kit.core.mask_key import MASK_KEY
 
 HOST = "127.0.0.1"
 """The address on which every server of the kit listens."""
@@ -35,7 +36,10 @@ def end_by_interrupt() -> None:
 
 
 class Processes:
-    """Processes of this Python interpreter in the root of the mesh, each with a log in the folder `logs`."""
+    """Processes of this Python interpreter in the root of the mesh, each with a log in the folder `logs`.
+
+    Only one that `masks` has the key for masking in its environment.
+    """
 
     def __init__(self, config: Config, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
@@ -46,15 +50,18 @@ class Processes:
             "KIT_STORAGE": str(config.storage),
             **environment,
         }
+        self._environment.pop(MASK_KEY, None)
+        self._mask_key = {MASK_KEY: config.mask_key} if config.mask_key else {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def spawn(self, name: str, arguments: Sequence[str], sockets: Sequence[socket.socket] = ()) -> None:
+    def spawn(self, name: str, arguments: Sequence[str], sockets: Sequence[socket.socket] = (), *, masks: bool = False) -> None:
         """Start a process with these arguments of the interpreter, which inherits `sockets`."""
         self.logs.mkdir(parents=True, exist_ok=True)
+        environment = self._environment | (self._mask_key if masks else {})
         with (self.logs / f"{name}.log").open("wb") as log:
             # In a session of its own: Ctrl-C reaches this process only, which then ends the others in order.
             self._running[name] = subprocess.Popen(
-                guarded([sys.executable, *arguments]), cwd=self._root, env=self._environment, stdin=subprocess.DEVNULL,
+                guarded([sys.executable, *arguments]), cwd=self._root, env=environment, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 pass_fds=[socket.fileno() for socket in sockets],
             )  # fmt: skip

@@ -27,6 +27,12 @@ def declare(database: Path, files: Iterable[Path], folders: Iterable[Path] = ())
     _declaration(database).write_text(json.dumps(allowed), encoding="utf-8")
 
 
+def discard(database: Path) -> None:
+    """Delete a database and its declaration."""
+    database.unlink(missing_ok=True)
+    _declaration(database).unlink(missing_ok=True)
+
+
 def confine_as_declared(connection: Any, database: Path) -> None:
     """Confine all connections to a DuckDB file to its declared files and folders; without a declaration, to the file."""
     path = _declaration(database)

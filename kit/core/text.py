@@ -1,7 +1,15 @@
-"""Plain text: places in files, aligned tables, numbers with nouns."""
+"""Plain text: places in files, aligned tables, numbers with nouns, text that a terminal can show."""
 
+import codecs
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+PLAIN = "kit.plain"
+"""The error handler for encodings that lack a character: `...` for `…`, `->` for `→`, else its escape."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_ASCII = {"…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "·": "-", "×": "x", "’": "'", "“": '"', "”": '"', "│": "|"}  # noqa: RUF001
 
 
 def short(path: Path) -> str:
@@ -29,3 +37,35 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 source`, `2,000 sources`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def visible(text: str) -> str:
+    r"""Return a text with escapes for control characters: `\x1b` begins a command to the terminal.
+
+    Tabs and ends of lines stay. Characters that change the direction of text count as control characters.
+    """
+    return _CONTROL.sub(lambda match: escaped(match[0]), text)
+
+
+def escaped(text: str) -> str:
+    """Return the escapes of all characters of a text, as Python writes them."""
+    return (
+        text.encode("ascii", "backslashreplace").decode()
+        if not text.isascii()
+        else "".join(f"\\x{ord(sign):02x}" for sign in text)
+    )
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return a text in which an encoding has every character, by the error handler `PLAIN`."""
+    return text.encode(encoding, PLAIN).decode(encoding)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(sign) or escaped(sign) for sign in missing), error.end
+
+
+codecs.register_error(PLAIN, _plain)

@@ -1,7 +1,6 @@
 """The SQL a product runs: its dbt models, tests and hooks with all templates resolved, in most cases without dbt."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -39,7 +38,7 @@ def _by_dbt(config: Config, product: DataProduct, project: RenderedProject) -> t
     """The result of `dbt compile`, cached by the content of all that it depends on."""
     tables = _tables(config, product)
     named = sorted({name for path in product.folder.rglob("*.sql") for name in _ENVIRONMENT.findall(read_text(path))})
-    environment = [f"{name}={os.environ.get(name)}" for name in named]
+    environment = [f"{name}={project.environment.get(name)}" for name in named]
     cache = ContentCache(config.cache / "compiled" / product.name)
     key = ContentCache.key(str(product.folder), product.code_digest(), repr(tables), *environment)
     text = cache.lookup(key)
@@ -77,7 +76,7 @@ def _compile(
         try:
             process = subprocess.run(
                 [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments, "--log-level", "error"],
-                env={**os.environ, **environment},
+                env={**project.environment, **environment},
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS,

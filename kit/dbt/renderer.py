@@ -1,13 +1,12 @@
 """Renders a dbt project without dbt, in milliseconds instead of seconds; refuses a project that only dbt can render."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, TransformError, read_text
+from kit.core import Config, Secrets, TransformError, read_text
 from kit.core import database as work
 from kit.dbt.project import Project, files_below, folder_names, read_loosely, singular_tests, source_tables
 from kit.dbt.templates import DbtValue, Templates
@@ -47,10 +46,14 @@ class CompiledStatement:
 
 
 class RenderedProject:
-    """The SQL of one dbt project; `statements` raises `TransformError` for a project that only dbt can render."""
+    """The SQL of one dbt project; `statements` raises `TransformError` for a project that only dbt can render.
+
+    `environment` are the environment variables that templates read; secrets have no values there, since the SQL is kept.
+    """
 
     def __init__(self, config: Config, product: DataProduct) -> None:
         self.product = product
+        self.environment = Secrets.from_environment(config).replaced_in()
         self.settings = read_loosely(product.folder / "dbt_project.yml")
         self.hooks: list[tuple[Path, Any]] = []
         folders = [product.folder / part for part in folder_names(self.settings, "model-paths", "models")]
@@ -60,7 +63,7 @@ class RenderedProject:
         self.project = str(self.settings.get("name"))
         self.vars = _variables(self.settings.get("vars"), self.project) | self._partition(config)
         names = {
-            "ref": self._ref, "source": self._source, "var": self._var, "env_var": _env_var, "config": self._config,
+            "ref": self._ref, "source": self._source, "var": self._var, "env_var": self._env_var, "config": self._config,
             "is_incremental": lambda: False, "target": _TARGET, "execute": True,
             "project_name": self.project, "log": lambda *_, **__: "", "tojson": json.dumps, "fromjson": json.loads,
         }  # fmt: skip
@@ -124,6 +127,12 @@ class RenderedProject:
             raise TransformError(f"the variable '{name}' has no value")
         return self.vars.get(name, default)
 
+    def _env_var(self, name: str, default: str | None = None) -> str:
+        value = None if name.startswith("DBT_ENV_SECRET") else self.environment.get(name, default)
+        if value is None:
+            raise TransformError(f"the environment variable '{name}' has no value")
+        return value
+
     def _config(self, *dictionaries: Mapping[str, Any], **settings: Any) -> str:
         for values in (*dictionaries, settings):
             for key, value in values.items():
@@ -149,13 +158,6 @@ def hook_texts(hook: Any) -> list[str]:
     """The SQL texts in the value of a setting out of `HOOKS`."""
     items = hook if isinstance(hook, list) else [hook]
     return [str(item.get("sql") or "") if isinstance(item, dict) else str(item) for item in items if item]
-
-
-def _env_var(name: str, default: str | None = None) -> str:
-    value = None if name.startswith("DBT_ENV_SECRET") else os.environ.get(name, default)
-    if value is None:
-        raise TransformError(f"the environment variable '{name}' has no value")
-    return value
 
 
 def _variables(values: object, project: str) -> dict[str, Any]:

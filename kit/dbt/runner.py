@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check
-from kit.core import TransformError, counted, sandbox, short
+from kit.core import TransformError, counted, machine_problem, sandbox, short
 from kit.core import database as work
 from kit.dbt.project import TAG, Project, is_contract_test, test_name
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
+_CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def transform(
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
     failed = [node for node in nodes if node.status == "error"]
     if failed:
-        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_text(node.message))}" for node in failed)
-        raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes\n{details}")
+        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_reason(node.message))}" for node in failed)
+        raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes: {details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
@@ -182,7 +185,24 @@ def tested_table(test: Any) -> str:
 
 
 def _text(error: object) -> str:
-    return " ".join(str(error or "").split())
+    return machine_problem(str(error or "")) or " ".join(str(error or "").split())
+
+
+def _reason(message: object) -> str:
+    """Return what dbt says about a node, without the name of the node and the class of the error."""
+    text = _CLASS.sub("", _text(message))
+    if differing := _MISMATCH.findall(text):  # a table in the message of dbt's enforced contracts
+        return "; ".join(_mismatch(*row) for row in differing)
+    return text
+
+
+def _mismatch(column: str, made: str, promised: str, reason: str) -> str:
+    if reason == "missing in definition":
+        return f"the column '{column}' is missing"
+    if reason == "missing in contract":
+        return f"the column '{column}' is not in the contract"
+    kind = promised.lower()
+    return f"the column '{column}' is {made.lower()}, the contract says {kind}; cast it: ({column})::{kind}"
 
 
 @contextmanager

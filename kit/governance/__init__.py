@@ -6,7 +6,9 @@ A mesh goes in; findings, changes and scores come out.
 from kit.governance.check import check_mesh
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
 from kit.governance.doctor import examine
+from kit.governance.repair import repair
 from kit.governance.scorecard import TRAITS, Score, scores
+from kit.governance.verification import Verification
 
 __all__ = [
     "TRAITS",
@@ -14,8 +16,10 @@ __all__ = [
     "PortDiff",
     "ProductDiff",
     "Score",
+    "Verification",
     "check_mesh",
     "diff",
     "examine",
+    "repair",
     "scores",
 ]

@@ -3,19 +3,24 @@
 import fcntl
 import importlib.metadata
 import os
+import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, counted
+from kit.core import KitError, counted, landlock
 from kit.governance.check import check_mesh
+from kit.governance.verification import Verification
 from kit.mesh import Context
-from kit.storage import POINTER_FILE, Store
 
 _MINIMUM_FREE_GB = 2
+_SAMPLE_SECONDS = 2
+_CUTS_FILES = 3
+"""The version of Landlock from which it prevents that a file is cut."""
 _DISTRIBUTION = "data-mesh-kit"
 
 
@@ -53,6 +58,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     if storage.severity == "info":
         yield _disk(config.storage)
     yield _kernel()
+    yield _confinement()
     try:
         mesh = context.mesh
     except KitError as error:
@@ -64,7 +70,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     yield _well("domains", ", ".join(healthy) or "none")
     for finding in findings:
         yield replace(finding, product=f"domain {finding.product}") if finding.product in mesh.names else finding
-    yield from _snapshots(context)
+    yield from _published(context, {finding.message for finding in findings})
 
 
 def _packages() -> Finding:
@@ -118,22 +124,38 @@ def _kernel() -> Finding:
     return _well("notebook kernel", f"ipykernel {version}, {sys.executable}")
 
 
-def _snapshots(context: Context) -> Iterator[Finding]:
-    store = Store(context.config.storage)
-    published = context.config.storage / "products"
-    for folder in sorted(published.iterdir()) if published.is_dir() else ():
-        if folder.name not in context.mesh.names:
-            fix = f"delete {folder} when nobody reads it any more, or bring back domains/{folder.name}"
-            yield _wrong(f"snapshots of {folder.name}", "there is no such domain", fix)
-    for product in context.mesh.products:
-        try:
-            snapshot = store.current(product.name)
-        except KitError as error:
-            yield _wrong(f"snapshot {product.name}", f"{POINTER_FILE} leads nowhere", str(error))
+def _confinement() -> Finding:
+    """State whether the system enforces which files notebooks and `ingest.py` open in builds."""
+    version = landlock.version()
+    if version >= _CUTS_FILES:
+        return _well("confinement", f"Landlock {version}: notebooks and ingest.py open declared files only")
+    if version:
+        seen = f"Landlock {version}: notebooks and ingest.py open declared files only, but can cut others to nothing"
+    else:
+        seen = "none: notebooks and ingest.py can open all files of this user, and are trusted not to; their text is checked"
+    return Finding("confinement", None, None, seen, "build on Linux 6.2 or newer with Landlock", severity="warning")
+
+
+def _published(context: Context, known: Collection[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the storage, of which only a sample is compared with checksums, except the messages `known`."""
+    if others := _foreign(context):
+        yield _well("other products", f"{', '.join(others)}: published here, but no domain of this repository; left alone")
+    verification = Verification(context.config, time.monotonic() + _SAMPLE_SECONDS)
+    for name in random.sample(context.mesh.names, len(context.mesh.names)):
+        verification.product(name)
+    verification.storage()
+    if not verification.findings:
+        yield _well("published data", f"{counted(verification.files, 'file')} compared with their checksums")
+    for finding in sorted(verification.findings, key=lambda finding: finding.product):
+        if finding.message in known:
             continue
-        if snapshot is None:
-            continue
-        lost = [path for port in snapshot.manifest["ports"] for path in snapshot.files(port) if not path.is_file()]
-        if lost:
-            fix = f"build it anew with `kit run {product.name} --force`"
-            yield _wrong(f"snapshot {product.name}", f"{counted(len(lost), 'file')} missing, first {lost[0]}", fix)
+        yield replace(finding, product=f"data of {finding.product}") if finding.product in context.mesh.names else finding
+
+
+def _foreign(context: Context) -> list[str]:
+    """Return the products in the storage that this mesh has no domain for: of another repository, renamed, or removed."""
+    try:
+        names = sorted(folder.name for folder in (context.config.storage / "products").iterdir() if folder.is_dir())
+    except OSError:
+        return []
+    return [name for name in names if name not in context.mesh.names]

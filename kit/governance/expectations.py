@@ -25,27 +25,29 @@ def _check_targets(
 ) -> Iterator[Finding]:
     with Trials(tables, cache) as trials:
         for target in targets:
-            yield from _check_rules(product, target, trials)
+            yield from _check_rules(product.name, target.contract, target.table, trials)
+            for need in target.needs:
+                yield from _check_rules(need.consumer, need.contract, target.table, trials)
             if target.extra_suite is not None:
                 yield from _check_suite(product, target, target.extra_suite, trials)
 
 
-def _check_rules(product: DataProduct, target: AuditTarget, trials: Trials) -> Iterator[Finding]:
-    """Check the queries and custom rules of a contract."""
-    document = read_yaml(target.contract.path)
+def _check_rules(product: str, contract: Contract, table: str, trials: Trials) -> Iterator[Finding]:
+    """Check the queries and custom rules of a contract, of the product that has the table or of one that reads it."""
+    document = read_yaml(contract.path)
     for where, item in quality_items(document.data["schema"][0]):
         kind, field = item.get("type"), "implementation"
         if kind == "custom":
             implementation = item[field]
             assertion = Assertion.from_expectation(implementation["type"], implementation.get("kwargs", {}))
-            named, problem = _named(assertion), trials.problem(target.table, assertion)
+            named, problem = _named(assertion), trials.problem(table, assertion)
         elif kind == "sql":
             named, field = "it", "query"
-            problem = trials.query_problem(target.table, written_query(item))
+            problem = trials.query_problem(table, written_query(item))
         else:
             continue
         if problem:
-            yield Finding.from_error(product.name, document.error([*where, field], f"{named} {problem}"))
+            yield Finding.from_error(product, document.error([*where, field], f"{named} {problem}"))
 
 
 def _check_suite(product: DataProduct, target: AuditTarget, path: Path, trials: Trials) -> Iterator[Finding]:

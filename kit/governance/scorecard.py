@@ -67,7 +67,7 @@ class Score:
 def scores(context: Context) -> list[Score]:
     """Return the score of every product in build order, then the scores of broken products, which have a single fact."""
     catalog = _catalog_entries(context.config.root / CATALOG)
-    states = {(row.product.name, row.port.name): row for row in statuses(context.config, context.mesh)}
+    states = {(row.product.name, row.port.name): row for row in statuses(context)}
     cards = []
     for product in context.mesh.products:
         try:
@@ -140,7 +140,7 @@ def _snapshot_facts(product: DataProduct, port: OutputPort, status: PortStatus, 
     """Yield the facts about a port that its snapshot shows; they are unknown without a snapshot."""
     name, build = port.name, f"run `kit run {product.name}`"
     entry = snapshot.manifest["ports"].get(name) if snapshot else None
-    files = snapshot.files(name) if snapshot and entry else []
+    files = snapshot.paths(name) if snapshot and entry else []
     exist = bool(files) and all(path.is_file() for path in files)
     masks = {column.name: column.mask.kind for column in port.contract.masked_columns if column.mask}
     masked = entry is not None and masks.items() <= entry.get("masked", {}).items()
@@ -178,10 +178,13 @@ def _catalog_entries(path: Path) -> set[str]:
 
 
 def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(4)
-        file.seek(-4, 2)
-        return start == file.read(4) == b"PAR1"
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+            file.seek(-4, 2)
+            return start == file.read(4) == b"PAR1"
+    except OSError:  # an empty file, or one that may not be read
+        return False
 
 
 def _readable(port: OutputPort, files: list[Path]) -> bool:

@@ -59,18 +59,21 @@ class RawFile:
         """Write the rows as Parquet under the proposed names, each column in a type from which every text comes back.
 
         The rows are those that a source with these names, types and format lands. Return the questions that a person
-        decides about columns that stay text, by name. Raises `IngestError` for a file that cannot be read to its end, a
-        CSV file without rows, and a type that no contract can have.
+        decides about columns that stay text, by name. Raises `IngestError` for a file that cannot be read to its end, one
+        without rows, and a type that no contract can have.
         """
         with (
             TemporaryDirectory(prefix="kit-") as folder,
             open_table(short(self.path), self.path, self.names, self.csv) as table,
         ):
+            rows = table.rows
+            if rows is None:
+                (rows,) = table.connection.execute("select count(*) from raw").fetchone() or (0,)
+            if not rows:
+                raise IngestError(f"{short(self.path)} has no rows from which a contract can be drafted; give it at least one")
             if not isinstance(table, CsvTable):
                 table.write(dict(self._declared_types(table)), target)
                 return {}
-            if not table.rows:
-                raise IngestError(f"{short(self.path)} has no rows, so that its types cannot be inferred; give it at least one")
             table.keep(Path(folder) / "texts.parquet")
             types = text_types(table)
             self._refuse_values_as_names(table, types)

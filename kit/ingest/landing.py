@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kit.core import IngestError, SourceChanged, database, sha256, sync_path
+from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
 from kit.ingest.process import IngestProcess
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -60,7 +60,7 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
     asked, label = time.time(), f"{product.name}.raw.{source.name}"
     returned = process.call(source.name, label)
     delivered = returned.delivered
-    schema = FileSchema.from_contract(source.contract)
+    schema = FileSchema.from_contract(source.contract, product.hidden_columns)
     folder = raw / product.name / source.name
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.parquet"
@@ -79,7 +79,7 @@ def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
         # Another contract reads the same bytes in another way.
         digest = f"{content[:32]}-{schema.digest()}"
         target = folder / f"{digest}.parquet"
-        rows = _rows(target, schema)
+        rows = _rows(target, schema) if has_sum(target) else None
         if rows is None:
             if not returned.is_frame:
                 convert(f"{label}: {path.name}", schema, path, temporary)
@@ -128,7 +128,7 @@ def _file(label: str, folder: Path, returned: str) -> Path:
 def _rows(path: Path, schema: FileSchema) -> int | None:
     """The number of rows of a landed file; None when there is none, or one that is damaged or has other columns.
 
-    A file is judged by its footer, which is written last.
+    A file is judged by its footer, which is written last; its checksum tells whether it has changed since.
     """
     import duckdb
 
@@ -154,7 +154,15 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def _move_into_place(temporary: Path, target: Path) -> None:
-    """Move landed data to its place, whole even after a power loss: nothing checks it again."""
+    """Move landed data to its place, whole even after a power loss, with its checksum beside it.
+
+    What replaces damaged data has its time: the same content was delivered then.
+    """
+    if target.is_file():
+        os.utime(temporary, ns=(target.stat().st_atime_ns, target.stat().st_mtime_ns))
+    if target.is_dir():
+        set_aside(target)
     sync_path(temporary)
     temporary.replace(target)
     sync_path(target.parent)
+    write_sum(target)

@@ -1,13 +1,13 @@
 """The confined process in which the functions of an `ingest.py` run."""
 
 import json
+import os
 import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +16,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kit.core import END_AT_ONCE, IngestError, Places, confinement, describe_ending, guarded, short
+from kit.core import (
+    END_AT_ONCE,
+    IngestError,
+    Places,
+    ScrubbedPipe,
+    Secrets,
+    StandardError,
+    confinement,
+    describe_ending,
+    guarded,
+    short,
+)
 from kit.mesh import DataProduct
 
 _INTERRUPTED = 130
+_CAUSE = 180  # characters
 _LOOK_SECONDS, _END_SECONDS = 0.5, 5
 
 
@@ -35,13 +47,15 @@ class Returned:
 class IngestProcess:
     """The process of the `ingest.py` of a product, which opens the files of `places` only; a context manager.
 
-    It starts at the first call and has a temporary folder until the end. What it prints goes to standard error. An interrupt
-    that ends the block is passed on to it first, so that it can clean up.
+    It starts at the first call and has a temporary folder until the end. What it prints goes to standard error without
+    `secrets`, at most `output_mb` megabytes. An interrupt that ends the block is passed on to it, so that it can clean up.
     """
 
-    def __init__(self, product: DataProduct, places: Places) -> None:
+    def __init__(self, product: DataProduct, places: Places, secrets: Secrets, output_mb: int) -> None:
         self.product = product
         self.places = places
+        self._secrets = secrets
+        self._output_limit = output_mb * 1_000_000
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -76,6 +90,7 @@ class IngestProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()
+        self._output = ScrubbedPipe(self._secrets, StandardError(), self._output_limit)
         arguments = [str(theirs.fileno()), str(self.product.folder), self.product.name, self._temp.name]
         temp = Path(self._temp.name)
         with theirs, confinement.confined(self.places, temp) as (prefix, descriptors):
@@ -83,10 +98,8 @@ class IngestProcess:
             self._process = subprocess.Popen(
                 guarded([*prefix, sys.executable, "-m", "kit.ingest.worker", *arguments]), start_new_session=True,
                 env=confinement.environment(temp, {}), pass_fds=(theirs.fileno(), *descriptors), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                stdout=self._output.fileno(), stderr=self._output.fileno(),
             )  # fmt: skip
-        self._echo = threading.Thread(target=_echo, args=(self._process.stdout,), name="output of ingest.py", daemon=True)
-        self._echo.start()
         return self._process
 
     def _answer(self, process: subprocess.Popen[bytes], name: str) -> Mapping[str, Any]:
@@ -110,7 +123,10 @@ class IngestProcess:
 
     def _error(self, answer: Mapping[str, Any], source: str) -> IngestError:
         refused = Path(answer["refused"]) if answer["refused"] else None
-        file, problem = self.product.folder / "ingest.py", answer["problem"]
+        # Secrets go before anything is cut: a part of one is not recognised.
+        cause = _brief(self._secrets.scrubbed(answer["cause"]))
+        problem = f"{self._secrets.scrubbed(answer['problem'])}{cause and ': '}{cause}"
+        file = self.product.folder / "ingest.py"
         if refused and not self.places.allow(refused):
             error = IngestError(f"{source}(): {self._advice(refused, source)}", file)
         else:
@@ -120,6 +136,7 @@ class IngestProcess:
         return error
 
     def _advice(self, path: Path, source: str) -> str:
+        path = Path(os.path.normpath(path))
         contract = short(self.product.folder / "sources" / f"{source}.odcs.yaml")
         return (
             f"{path} is no place of this source; if it may read there, declare it in {contract}: "
@@ -137,11 +154,8 @@ class IngestProcess:
         with suppress(ProcessLookupError):
             process.send_signal(END_AT_ONCE)
         process.wait()
-        self._echo.join()
+        self._output.close()
 
 
-def _echo(output: Any) -> None:
-    """Print what the process prints: only the command writes to standard output."""
-    with output:
-        for line in output:
-            sys.stderr.write(line.decode(errors="replace"))
+def _brief(cause: str) -> str:
+    return f"{cause[:_CAUSE]} …" if len(cause) > _CAUSE else cause

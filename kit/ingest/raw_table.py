@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # So many characters of a value, and names out of many, still make a sentence.
 _SHOWN, _NAMED = 40, 3
 _CUT = "it is not a whole Parquet file, as one that was cut or is still being written; deliver it again"
+_NOT_SHOWN = "of another form (the value is personal or masked, and not shown)"
 _MEANINGS = {
     "encryption_config": "it is encrypted; deliver it without encryption",
     "No magic bytes": _CUT,
@@ -39,7 +40,8 @@ _INT96_LIMITS = {-(2**63), 2**63 - 1}
 class RawTable:
     """The view `raw` over one file. `types` are those of its columns, all text for a CSV file, `wanted` those it is written in.
 
-    `names` are the names of the columns in the file, `rows` the number of its rows where that was counted apart from DuckDB.
+    `names` are the names of the columns in the file, `rows` the number of its rows where that was counted apart from DuckDB,
+    `hidden` the columns whose values no error quotes.
     """
 
     label: str
@@ -50,6 +52,7 @@ class RawTable:
     types: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
+    hidden: Collection[str] = ()
 
     def open(self) -> None:
         """Create the view; raises `IngestError` where the file's columns are not the expected ones."""
@@ -110,7 +113,10 @@ class RawTable:
 
     def problem(self, error: Exception) -> str:
         """The first value that is not of its type, or else the reason that DuckDB gives."""
-        return self.first_misfit() or f" cannot be read: {self.reason(error)}"
+        if misfit := self.first_misfit():
+            return misfit
+        # DuckDB quotes the value of any column.
+        return f" cannot be read: {type(error).__name__ if self.hidden and self.wanted else self.reason(error)}"
 
     def first_misfit(self) -> str | None:
         """The place, column and value of the first row with a value that is not of its type."""
@@ -137,10 +143,15 @@ class RawTable:
             return None
         number, column, text = row
         kind = self.wanted[column]
-        promised = f"the contract says {kind}{self.form(column, kind)}{self.hint(text, kind)}"
+        hint = "" if column in self.hidden else self.hint(text, kind)
+        promised = f"the contract says {kind}{self.form(column, kind)}{hint}"
         if self.types[column] == kind:  # of this type already, and out of its limits
             promised = casts.LIMITS[kind]
-        return f", {self.place(number)}: {column} is {shown(text)}, {promised}"
+        return f", {self.place(number)}: {column} is {self.shown(column, text)}, {promised}"
+
+    def shown(self, column: str, text: str) -> str:
+        """A value of a column for an error."""
+        return _NOT_SHOWN if column in self.hidden else shown(text)
 
     def hint(self, text: str, kind: str) -> str:
         """What a person may declare, so that a text becomes a value of a type."""
@@ -219,8 +230,8 @@ class ParquetTable(RawTable):
             place = f", {self.place(found[row][0])}: {column} is"
             if found[name].cast(pl.Int64)[0] in _INT96_LIMITS:  # polars reads all moments past a limit as the limit
                 raise self.refusal(f"{place} INT96, and before 1678 or after 2261; write timestamps in microseconds instead")
-            text = found[name].cast(pl.String)[0]
-            raise self.refusal(f"{place} {shown(text)}, a column holds microseconds; round it to these")
+            text = self.shown(column, found[name].cast(pl.String)[0])
+            raise self.refusal(f"{place} {text}, a column holds microseconds; round it to these")
 
     def read_through(self) -> None:
         """Read every value, so that a damaged file is refused; raises DuckDB's error for it and for a date out of range."""

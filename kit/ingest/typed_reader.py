@@ -1,14 +1,14 @@
 """The one reader of raw files: the rows of a Parquet or CSV file in the types of a contract, exactly, or `IngestError`."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.contracts import Contract, CsvFormat
-from kit.core import IngestError, database
+from kit.core import IngestError, database, machine_problem
 from kit.ingest.csv_table import CsvTable
 from kit.ingest.csv_text import utf8_chunks
 from kit.ingest.raw_table import ParquetTable, RawTable
@@ -21,17 +21,24 @@ _READER = 2
 
 @dataclass(frozen=True)
 class FileSchema:
-    """The columns a raw file must have: their types and their names in the file, by name, and the format of a CSV file."""
+    """The columns a raw file must have: their types and their names in the file, by name, and the format of a CSV file.
+
+    Errors do not quote values of the `hidden` ones.
+    """
 
     types: Mapping[str, str]
     names: Mapping[str, str]
     csv: CsvFormat = field(default_factory=CsvFormat)
+    hidden: Collection[str] = ()
 
     @classmethod
-    def from_contract(cls, contract: Contract) -> "FileSchema":
-        """What the contract of a source says about its files."""
+    def from_contract(cls, contract: Contract, hidden: Collection[str] = ()) -> "FileSchema":
+        """What the contract of a source says about its files; `hidden` are columns that another contract hides."""
+        hidden = {*hidden, *(column.name for column in contract.hidden_columns)}
         types = {column.name: column.type for column in contract.columns}
-        return cls(types, {column.name: column.physical_name or column.name for column in contract.columns}, contract.csv)
+        return cls(
+            types, {column.name: column.physical_name or column.name for column in contract.columns}, contract.csv, hidden
+        )
 
     def digest(self) -> str:
         """A digest of all that decides on how the bytes of a file are read."""
@@ -52,6 +59,7 @@ def convert(label: str, schema: FileSchema, path: Path, target: Path) -> None:
     A Parquet file that has them already is copied byte for byte. Raises `IngestError`, which starts with `label`.
     """
     with open_table(label, path, schema.names, schema.csv) as table:
+        table.hidden = schema.hidden
         table.write(schema.types, target)
 
 
@@ -80,4 +88,5 @@ def open_table(label: str, path: Path, names: Mapping[str, str], csv: CsvFormat)
             table.open()
             yield table
         except duckdb.Error as error:
-            raise IngestError(f"{label}{table.problem(error)}") from None
+            problem = machine_problem(error)
+            raise IngestError(f"{label}: {problem}" if problem else f"{label}{table.problem(error)}") from None

@@ -15,6 +15,7 @@ from kit.core import IngestError, confinement, frame_types, is_failure, why_it_m
 from kit.ingest.delivery import Delivery
 
 _INTERRUPTED = 130
+_LONGEST = 100_000  # characters of a message
 
 
 class Failure(Exception):
@@ -23,7 +24,8 @@ class Failure(Exception):
     def __init__(self, problem: str, error: BaseException | None = None, **answer: object) -> None:
         refused = next(filter(None, map(_refused, _causes(error))), None)
         passing = why_it_may_pass(error) if error else ""
-        self.answer = {"problem": problem, "passing": passing, "refused": refused and str(refused), **answer}
+        cause = _brief(error) if error and not isinstance(error, IngestError) else ""
+        self.answer = {"problem": problem, "cause": cause, "passing": passing, "refused": refused and str(refused), **answer}
 
 
 def main(descriptor: str, folder: str, name: str, temp: str) -> None:
@@ -58,7 +60,7 @@ def _load(path: Path, name: str) -> ModuleType:
     except BaseException as error:
         if not is_failure(error):
             raise
-        raise Failure(f"fails on import: {_brief(error)}", error, in_file=True) from None
+        raise Failure("fails on import", error, in_file=True) from None
     return module
 
 
@@ -75,7 +77,7 @@ def _call(module: ModuleType, source: str, label: str, target: Path) -> Mapping[
     except BaseException as error:
         if not is_failure(error):
             raise
-        raise Failure(f"{source}() failed: {_brief(error)}", error, in_file=True) from None
+        raise Failure(f"{source}() failed", error, in_file=True) from None
     if isinstance(returned, str | os.PathLike):
         return _answer(os.fspath(returned), delivered, is_frame=False)
     _write(label, returned, target)
@@ -99,7 +101,7 @@ def _write(label: str, frame: Any, target: Path) -> None:
     except BaseException as error:
         if not is_failure(error):
             raise
-        raise Failure(f"{label}: the frame cannot be written: {_brief(error)}", error) from None
+        raise Failure(f"{label}: the frame cannot be written", error) from None
     if problems:
         raise Failure(f"{label}: the frame: {'; '.join(problems[:3])}")
 
@@ -117,13 +119,14 @@ def _refused(error: BaseException) -> Path | None:
     """The path of the file that was not to be opened, if an error reports that."""
     if isinstance(error, PermissionError) and (path := error.filename2 or error.filename):
         return Path(os.fsdecode(path)).absolute() if isinstance(path, str | bytes) else None
-    return confinement.refused_path(str(error))
+    refused = confinement.refused_path(str(error))
+    return refused and refused.absolute()
 
 
 def _brief(error: BaseException) -> str:
-    """The type of an error and the start of the first line of its message."""
+    """The type of an error and the first line of its message."""
     text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text[:150]}{' …' if len(text) > 150 else ''}".removesuffix(": ")
+    return f"{type(error).__name__}: {text[:_LONGEST]}".removesuffix(": ")
 
 
 if __name__ == "__main__":

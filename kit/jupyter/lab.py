@@ -78,7 +78,7 @@ class Lab(Server):
             path = self._settings / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(to_json(content), encoding="utf-8")
-        self.processes.spawn("lab", ["-m", "jupyterlab"])
+        self.processes.spawn("lab", ["-m", "jupyterlab"], masks=True)
         self.processes.wait_for("lab", self._listens)
 
     def _listens(self) -> bool:

@@ -8,7 +8,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server_proxy.handlers import AddSlashHandler, ProxyHandler
 from tornado import web
 
-from kit.core import Config, KitError, Processes
+from kit.core import Config, KitError, Processes, erase_mask_key
 from kit.jupyter import lab
 from kit.mesh import Context
 from kit.orchestration import dev_server
@@ -29,6 +29,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers; Jupyter calls this when it starts."""
+    erase_mask_key()
     config = Context.load().config
     dagster = Dagster(config)
     atexit.register(dagster.stop)
@@ -56,7 +57,7 @@ class Dagster:
             return address
         if self._own is None:
             self._own = Processes(self._config, lab.place(self._config).folder, {})
-            self._own.spawn("dagster", ["-m", "kit", "dev"])
+            self._own.spawn("dagster", ["-m", "kit", "dev"], masks=True)
         try:
             self._own.check()
         except KitError:

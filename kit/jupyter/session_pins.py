@@ -84,6 +84,11 @@ class SessionPins:
         for name in list(self._held) if product is None else ():
             self._move(name, None)
 
+    def check(self) -> None:
+        """Raise `Damaged` when a file of a pinned snapshot is not as published."""
+        for lease in self._held.values():
+            lease.snapshot.check()
+
     def close(self) -> None:
         """Release all snapshots."""
         while self._held:
@@ -137,6 +142,9 @@ class BuildPins:
     def refresh(self, product: str | None = None) -> None:
         """Refused: raises `KitError`."""
         self.pin()
+
+    def check(self) -> None:
+        """Do nothing: the build has compared its inputs."""
 
     def close(self) -> None:
         """Do nothing: the build releases its inputs."""

@@ -53,6 +53,8 @@ class SqlSession:
                 self._create_tables(connection, query, names)
                 return _frame(connection, query, values)
             except duckdb.Error as error:
+                if not isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
+                    self.pins.check()
                 details = _error_json(connection, query, values, error)
                 raise explain(details, query, row, _columns(connection), self.pins.describe_unknown) from None
             except RuntimeError as error:  # DuckDB's form of a KeyboardInterrupt

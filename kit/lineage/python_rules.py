@@ -2,11 +2,11 @@
 
 import re
 
-KIT = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "read", "scan"}
-"""The names of `kit` itself that a notebook of a port may use; `kit` cannot be imported from here."""
+KIT = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "scan"}
+"""The names of `kit` itself that a notebook of a port may use; `promote` only shows a form. `kit` cannot be imported here."""
 
-BY_HAND = {"promote", "run"}
-"""The other public names of `kit`, for people and their notebooks."""
+BY_HAND = {"run"}
+"""The other public name of `kit`, for people and their notebooks."""
 
 _OPEN = ("kit.ingest.package_file", "kit.ingest.Delivery", "kit.core.IngestError", "kit.core.KitError", "kit.drawing")
 _INPUTS = {"read", "scan", "parquet", "versions"}

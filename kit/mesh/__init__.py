@@ -8,10 +8,12 @@ from kit.mesh.mesh import Broken, Mesh, folders
 from kit.mesh.parameters import (
     TYPES,
     Parameter,
+    assigned_value,
     assignments,
     check_given_parameters,
     check_parameters,
     parameters,
+    plain_value,
     refuse_secrets,
     tagged,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "Parameter",
     "Partitions",
     "Source",
+    "assigned_value",
     "assignments",
     "check_given_parameters",
     "check_parameters",
@@ -39,6 +42,7 @@ __all__ = [
     "in_lookback",
     "name_problem",
     "parameters",
+    "plain_value",
     "refuse_secrets",
     "resolve_version",
     "tagged",

@@ -65,7 +65,7 @@ def parameters(path: Path) -> dict[str, Parameter]:
     for item in declared:
         try:
             default = ast.literal_eval(item.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise NotebookError(
                 f"the default of parameter '{item.name}' is {ast.unparse(item.value)}; write a plain value", path
             ) from None
@@ -82,7 +82,10 @@ def tagged(cells: list[dict[str, Any]], tag: str) -> Iterator[str]:
 
 
 def assignments(source: str) -> Iterator[Assignment]:
-    """Yield the assignments of a cell in order; raises `SyntaxError` for a cell that is not Python."""
+    """Yield the assignments of a cell in order; raises `SyntaxError` for a cell that is not Python.
+
+    Statements other than assignments of one value to one name are left out.
+    """
     plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
     body = ast.parse(plain).body
     comments = {
@@ -91,15 +94,32 @@ def assignments(source: str) -> Iterator[Assignment]:
         if token.type == tokenize.COMMENT
     }
     for statement in body:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target, annotation = statement.targets[0], ""
-        elif isinstance(statement, ast.AnnAssign):
-            target, annotation = statement.target, ast.unparse(statement.annotation)
-        else:
+        assigned = assigned_value(statement)
+        if assigned is None:
             continue
-        if isinstance(target, ast.Name) and statement.value is not None:
-            comment = comments.get(statement.end_lineno or statement.lineno, "")
-            yield Assignment(target.id, statement.value, annotation.strip("'\""), comment)
+        annotation = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
+        comment = comments.get(statement.end_lineno or statement.lineno, "")
+        yield Assignment(assigned[0].id, assigned[1], annotation.strip("'\""), comment)
+
+
+def assigned_value(statement: ast.stmt) -> tuple[ast.Name, ast.expr] | None:
+    """Return the name and the value of a statement that assigns one value to one name; None for any other statement."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, value = statement.target, statement.value
+    else:
+        return None
+    return (target, value) if isinstance(target, ast.Name) else None
+
+
+def plain_value(statement: ast.stmt) -> tuple[ast.Name, Any] | None:
+    """Return the name and the value of an assignment whose value is written out: a constant, or a list or dict of them."""
+    assigned = assigned_value(statement)
+    try:
+        return (assigned[0], ast.literal_eval(assigned[1])) if assigned else None
+    except (ValueError, TypeError):
+        return None
 
 
 def check_parameters(path: Path, declared: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A data product, read from one folder of `domains/`."""
 
 import hashlib
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -117,6 +118,12 @@ class DataProduct:
         """Whether any port is made by a dbt model."""
         return any(port.notebook is None for port in self.ports)
 
+    @property
+    def hidden_columns(self) -> frozenset[str]:
+        """The names of the columns that a contract of the product hides; models give columns from one table to another."""
+        contracts = [source.contract for source in self.sources] + [port.contract for port in self.ports]
+        return frozenset(column.name for contract in contracts for column in contract.hidden_columns)
+
     def port(self, name: str) -> OutputPort | None:
         """Return the port of that name, or None."""
         return next((port for port in self.ports if port.name == name), None)
@@ -197,6 +204,10 @@ class _Reader:
             name, contract_id = item["name"], item["contractId"]
             if not (match := _PORT_ID.fullmatch(name)):
                 raise document.error([*where, "name"], f"'{name}' is not PRODUCT.PORT, nor {RAW}.SOURCE for raw data")
+            if match[1] == RAW and keyword.iskeyword(match[2]):
+                raise document.error(
+                    [*where, "name"], f"'{match[2]}' is a word of Python and cannot name a function of ingest.py; rename it"
+                )
             if match[1] == RAW and not self.with_sources:
                 continue
             if match[1] == RAW:

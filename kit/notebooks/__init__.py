@@ -5,7 +5,7 @@ A notebook and pinned inputs go in; staged ports, an executed copy and findings 
 
 from kit.notebooks import asset, lint, reading, sql_cells
 from kit.notebooks.asset import Inputs, Preview, inputs, output, serving_table
-from kit.notebooks.cells import CodeCell, code_cells
+from kit.notebooks.cells import HELP, CodeCell, check_language, code_cells
 from kit.notebooks.diff import Difference, differences, lines
 from kit.notebooks.executed import Executed, copies, copy
 from kit.notebooks.executor import KERNEL, NotebookLimits, execute
@@ -16,6 +16,7 @@ from kit.notebooks.reading import open_port, read, scan
 from kit.notebooks.sql_cells import SqlText
 
 __all__ = [
+    "HELP",
     "KERNEL",
     "MADE",
     "POLICY",
@@ -30,6 +31,7 @@ __all__ = [
     "Preview",
     "SqlText",
     "asset",
+    "check_language",
     "code_cells",
     "copies",
     "copy",

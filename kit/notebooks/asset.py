@@ -1,9 +1,9 @@
 """The functions an asset notebook calls for its inputs and its port. They work the same by hand and in a build."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
-from kit.storage import Snapshot, Store, hold_until_exit, serving_port
+from kit.storage import Snapshot, SnapshotLock, Store, hold_until_exit, serving_port, shared
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,13 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The declared inputs of an asset notebook, each pinned to one snapshot for the whole run."""
+    """The declared inputs of an asset notebook, each pinned to one snapshot for the whole run.
+
+    By hand, `leases` keep the snapshots from being pruned while this object or a frame of it lives.
+    """
 
     files: Mapping[str, tuple[Path, ...]]
     versions: Mapping[str, str]
+    leases: tuple[SnapshotLock, ...] = field(default=(), repr=False, compare=False)
 
     def parquet(self, port: str) -> list[Path]:
-        """Return the files of a port; raises `UnknownName` for a port that is not a declared input."""
+        """Return the files of a port; raises `UnknownName` for a port that is not a declared input.
+
+        By hand, the snapshots are not pruned while this process lives.
+        """
+        for lease in self.leases:
+            hold_until_exit(lease)
+        return self._files(port)
+
+    def _files(self, port: str) -> list[Path]:
         if port not in self.files:
             known = ", ".join(sorted(self.files)) or "none"
             raise UnknownName(f"'{port}' is no declared input; there are: {known}. Declare it in {DESCRIPTOR}")
@@ -38,11 +50,23 @@ class Inputs:
         """Return a port as a polars LazyFrame; raises `UnknownName` for a port that is not a declared input."""
         import polars as pl
 
-        return pl.scan_parquet(self.parquet(port), glob=False)
+        return leased(pl.scan_parquet(self._files(port), glob=False), self.leases)
 
     def read(self, port: str) -> "pl.DataFrame":
         """Return a port as a polars DataFrame; raises `UnknownName` for a port that is not a declared input."""
         return self.scan(port).collect()
+
+
+def leased(frame: "pl.LazyFrame", leases: Sequence[SnapshotLock]) -> "pl.LazyFrame":
+    """Return the same frame, whose plan, and those of all frames derived from it, hold `leases`."""
+
+    def unchanged(batch: "pl.DataFrame", held: Sequence[SnapshotLock] = leases) -> "pl.DataFrame":
+        return batch
+
+    if not leases:
+        return frame
+    # All optimizations pass through it, so the scan still reads only the columns and row groups that are needed.
+    return frame.map_batches(unchanged, predicate_pushdown=True, projection_pushdown=True, slice_pushdown=True, streamable=True)
 
 
 @dataclass(frozen=True)
@@ -125,7 +149,8 @@ def output(port: str, frame: Any) -> Preview | None:
     with tempfile.TemporaryDirectory() as folder:
         split = quarantine.SplitFile(Path(folder, "data.parquet"), Path(folder, "aside.parquet"))
         _write(table, declared.contract, split.stays)
-        tables = {**_current_inputs(config, product).files, port: [split.stays]}
+        current = _current_inputs(config, product)
+        tables = {**current.files, port: [split.stays]}
         quarantine.set_aside(declared.contract, split.stays, tables, split)
         manifest = last.manifest if last else None
         checks = check_tables([AuditTarget.from_port(declared)], tables, {port: [split]}, config.clock(), manifest)
@@ -172,16 +197,17 @@ def _current_inputs(config: Config, product: DataProduct) -> Inputs:
     store = Store(config.storage)
     own = {item for output_port in product.ports for item in output_port.reads if item.product == product.name}
     files, versions = {}, {}
-    snapshots: dict[str, Snapshot] = {}
+    leases: dict[str, SnapshotLock] = {}
     for item in sorted({*product.inputs, *own}, key=lambda item: item.name):
         name = item.product
         if name == product.name and store.read_pointer(name) is None:
             continue  # its own earlier ports, before the first build
-        if name not in snapshots:
-            snapshots[name] = hold_until_exit(store.open(name))
-        table = serving_port(product, item, snapshots[name])
-        files[item.name], versions[item.name] = tuple(snapshots[name].files(table)), snapshots[name].version
-    return Inputs(files, versions)
+        if name not in leases:
+            leases[name] = shared(store.open(name))
+        snapshot = leases[name].snapshot
+        table = serving_port(product, item, snapshot)
+        files[item.name], versions[item.name] = tuple(snapshot.files(table)), snapshot.version
+    return Inputs(files, versions, tuple(leases.values()))
 
 
 def _write(table: "pl.DataFrame", contract: Contract | None, target: Path) -> None:

@@ -1,11 +1,13 @@
 """Execution of an asset notebook with papermill; success is verified from the executed copy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import NotebookError, Secrets, confinement, describe_ending, read_json
+from kit.core import InvalidFile, NotebookError, confinement, describe_ending, read_json
+from kit.notebooks.cells import check_language
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 
@@ -21,9 +23,9 @@ class NotebookLimits:
 
 
 def execute(
-    run: NotebookRun, parameters: Mapping[str, Any], limits: NotebookLimits, kernels: KernelPool, secrets: Secrets
+    run: NotebookRun, parameters: Mapping[str, Any], limits: NotebookLimits, kernels: KernelPool, scrub: Callable[[Any], Any]
 ) -> None:
-    """Run a notebook in a kernel of its own and keep the executed copy, also on failure, without secrets.
+    """Run a notebook in a kernel of its own and keep the executed copy, also on failure, as `scrub` returns its outputs.
 
     `parameters` must have passed `check_parameters`; `run` must be the next one of `kernels`. Raises `NotebookError` when a
     cell fails, exceeds its time, ends the kernel, or when not every code cell was run.
@@ -37,10 +39,13 @@ def execute(
     path, kernel = run.notebook, kernels.take()
     run.executed.parent.mkdir(parents=True, exist_ok=True)
     try:
+        with suppress(InvalidFile):  # papermill says why it is no notebook
+            check_language(read_json(path), path)
         executed = papermill.execute_notebook(
             _escaped(path), _escaped(run.executed), parameters=dict(parameters), engine_name=ENGINE, kernel_name=KERNEL,
             language="python", progress_bar=False, cell_timeout=limits.cell_timeout_seconds,
-            output_limit=limits.output_mb * 1_000_000, kernel=kernel, secrets=secrets,
+            output_limit=limits.output_mb * 1_000_000, kernel=kernel, scrub=scrub,
+            autosave_cell_every=0,  # within a cell, a secret can be in two parts of its output
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         failure = NotebookError(
@@ -63,7 +68,6 @@ def execute(
         raise NotebookError(f"the kernel did not start: {_line(error)}; its log is {run.log}", path) from None
     finally:
         kernel.close()
-        _scrub(run.log, secrets)
     skipped = sum(1 for cell in executed.cells if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count)
     if skipped:
         raise NotebookError(f"stopped before its end, {skipped} cells were not run; do not call exit() in it", path)
@@ -72,7 +76,7 @@ def execute(
 def _advice(run: NotebookRun, message: str) -> str:
     """What to do about a file that the confined kernel was refused; empty for any other message."""
     refused = confinement.refused_path(str(message))
-    if refused is None or run.all_places.allow(refused):
+    if refused is None or run.all_places.allow(run.notebook.parent / refused):
         return ""
     return "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit.read"
 
@@ -84,12 +88,6 @@ def _death(code: int | None, executed: Path) -> str:
     if code is None:
         return f"{cell} lost the connection to the kernel"
     return f"{cell} ended the kernel: {describe_ending(code)}"
-
-
-def _scrub(log: Path, secrets: Secrets) -> None:
-    text = log.read_text(encoding="utf-8", errors="replace")
-    if secrets.found_in(text):
-        log.write_text(secrets.scrubbed(text), encoding="utf-8")
 
 
 def _escaped(path: Path) -> str:

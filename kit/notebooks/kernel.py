@@ -13,7 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
-from kit.core import END_AT_ONCE, Places, confinement, guarded
+from kit.core import END_AT_ONCE, Places, ScrubbedPipe, Secrets, confinement, guarded
 
 _END_SECONDS = 15
 
@@ -22,10 +22,12 @@ class Kernel:
     """One kernel process, started with this object; `close` ends it and all processes it has started, at any time.
 
     It works in `folder`, with the environment of this process and `environment`, and opens the files of `places` only. Its
-    standard output goes to `log`.
+    standard output goes to the file `log` without `secrets`, at most `log_limit` bytes.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path, places: Places) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], log: Path, places: Places, secrets: Secrets, log_limit: int
+    ) -> None:
         # The address of a socket has at most about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", dir=short, ignore_cleanup_errors=True)
@@ -35,9 +37,13 @@ class Kernel:
         temp = Path(self._temp.name)
         variables = confinement.environment(temp, {"PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment})
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file, confinement.confined(places, temp) as (prefix, descriptors):
+        self._log = log.open("wb", buffering=0)
+        self._output = ScrubbedPipe(secrets, self._log.write, log_limit)
+        with confinement.confined(places, temp) as (prefix, descriptors):
             self.manager.prefix = prefix
-            run_sync(self.manager.start_kernel)(cwd=str(folder), env=variables, stdout=file, stderr=file, pass_fds=descriptors)
+            run_sync(self.manager.start_kernel)(
+                cwd=str(folder), env=variables, stdout=self._output, stderr=self._output, pass_fds=descriptors
+            )
 
     @property
     def ended(self) -> int | None:
@@ -48,6 +54,8 @@ class Kernel:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
         if self.manager.has_kernel:
             run_sync(self.manager.shutdown_kernel)(now=True)
+        self._output.close()
+        self._log.close()
         with contextlib.suppress(OSError):
             self._temp.cleanup()
 

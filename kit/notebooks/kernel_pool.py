@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from kit.core import Secrets
 from kit.notebooks.notebook_run import NotebookRun
 
 if TYPE_CHECKING:
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
 class KernelPool:
     """A kernel for each execution, in the order of `runs`; while one is in use, the next one starts.
 
-    No kernel serves twice. A kernel that was not taken ends with the block.
+    No kernel serves twice. A kernel that was not taken ends with the block. The log of each has no `secrets` and at most
+    `log_mb` megabytes.
     """
 
-    def __init__(self, runs: Sequence[NotebookRun]) -> None:
+    def __init__(self, runs: Sequence[NotebookRun], secrets: Secrets, log_mb: int) -> None:
+        self._secrets = secrets
+        self._log_limit = log_mb * 1_000_000
         self._waiting = list(runs)
         self._ready: Kernel | None = None
 
@@ -46,4 +50,4 @@ class KernelPool:
 
             run = self._waiting.pop(0)
             run.prepare()
-            self._ready = Kernel(run.notebook.parent, run.environment, run.log, run.all_places)
+            self._ready = Kernel(run.notebook.parent, run.environment, run.log, run.all_places, self._secrets, self._log_limit)

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, SqlError, read_json
-from kit.notebooks.cells import parsed
+from kit.core import KitError, NotebookError, SqlError, read_json
+from kit.mesh import assigned_value, parameters, plain_value
+from kit.notebooks.cells import check_language, parsed
 from kit.notebooks.executor import KERNEL
 
 _TAG = "parameters"
@@ -36,18 +37,20 @@ def notebooks(folder: Path) -> list[Path]:
 def check_notebook(product: str, path: Path, port: str | None = None) -> Iterator[Finding]:
     """Find what must be put right before a notebook is committed.
 
-    A notebook that makes a `port` must also call `kit.output` for it and tag its parameters. Cells that are no Python are
-    left out.
+    A notebook that makes a `port` must also call `kit.output` for it and tag its parameters; the check of its reads names
+    cells that are no Python, and another language.
     """
     try:
         data = read_json(path)
+        check_language(data, path)
         kernel = data["metadata"]["kernelspec"]["name"]
         cells = [(number, cell, "".join(cell["source"])) for number, cell in enumerate(data["cells"], 1)]
         code = [(number, cell, source) for number, cell, source in cells if cell["cell_type"] == "code"]
     except KitError as error:
-        yield Finding.from_error(product, error)
+        if port is None or not isinstance(error, NotebookError):
+            yield Finding.from_error(product, error)
         return
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         yield Finding(product, path, None, "not a notebook with cells and a kernel", "save it from JupyterLab")
         return
     if kernel != KERNEL:
@@ -60,7 +63,7 @@ def check_notebook(product: str, path: Path, port: str | None = None) -> Iterato
             yield Finding(product, path, None, message, fix)
     trees = {number: tree for number, _, source in code if (tree := _tree(number, source)) is not None}
     tags = {number: cell.get("metadata", {}).get("tags", ()) for number, cell, _ in cells}
-    for message, fix in _parameters(tags, trees, port):
+    for message, fix in _parameters(path, tags, trees, port):
         yield Finding(product, path, None, message, fix)
     if port and not re.search(rf"""output\(\s*["']{port}["']""", "\n".join(source for _, _, source in code)):
         yield Finding(product, path, None, f'never calls kit.output("{port}", frame)')
@@ -77,7 +80,7 @@ def _tree(number: int, source: str) -> ast.Module | None:
 
 
 def _parameters(
-    tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None
+    path: Path, tags: Mapping[int, Iterable[str]], trees: Mapping[int, ast.Module], port: str | None
 ) -> Iterator[tuple[str, str]]:
     if injected := [number for number, names in tags.items() if _INJECTED in names]:
         yield f"{_cells(injected)} was put in by a run", "delete it, or take the notebook it was executed from"
@@ -87,11 +90,18 @@ def _parameters(
     for number in tagged:
         if number not in trees:
             yield f"cell {number} is tagged `{_TAG}`, but is no Python", "tag the cell that assigns them"
+            continue
+        for line in trees[number].body:
+            if isinstance(line, ast.Assign | ast.AnnAssign | ast.AugAssign) and not assigned_value(line):
+                yield f"`{ast.unparse(line)}` in cell {number} sets no parameter", "write one `name: type = value` a line"
+    if tagged and trees.keys() >= set(tagged):
+        try:
+            parameters(path)
+        except NotebookError as error:
+            yield error.problem, ""
     if port and not tagged:
         for number, tree in trees.items():
-            if tree.body and all(
-                isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Constant) for line in tree.body
-            ):
+            if all(map(plain_value, tree.body)) and any(isinstance(line, ast.AnnAssign) for line in tree.body):
                 yield f"cell {number} looks like parameters", f"tag it `{_TAG}`, so that a run can set them"
 
 

@@ -21,6 +21,7 @@ _ATTRIBUTES = {"class", "id", "style", "title", "colspan", "rowspan", "span", "a
 _ATTRIBUTES_OF_TAG = {"a": {"href"}, "img": {"src", "alt", "width", "height"}}
 # In order of preference: the text or picture of an output is shown instead of one that needs a script.
 _DISPLAY_PRIORITY = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
+_LONGEST = 50_000
 _SCRIPTS_AND_STYLES = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -82,6 +83,8 @@ def _body(executed: Executed) -> str:
     try:
         notebook = nbformat.v4.reads(json.dumps(executed.notebook))
         notebook.metadata.pop("widgets", None)  # their state needs a script
+        for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+            _shorten(output)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about outputs that cannot be displayed
             body, _ = _exporter().from_notebook_node(notebook)
@@ -89,6 +92,15 @@ def _body(executed: Executed) -> str:
         problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InvalidFile(f"{short(executed.path)}: not a notebook that can be shown: {problem}") from None
     return str(_cleaner().clean(_SCRIPTS_AND_STYLES.sub("", body)))
+
+
+def _shorten(output: Any) -> None:
+    """Cut the texts of an output after `_LONGEST` characters: the time that cleaning takes grows with the square of them."""
+    texts = output.get("data", {})
+    names = [name for name in texts if name.startswith("text/") and isinstance(texts[name], str)]
+    for holder, name in [*((texts, name) for name in names), *([(output, "text")] if "text" in output else [])]:
+        if (more := len(holder[name]) - _LONGEST) > 0:
+            holder[name] = f"{holder[name][:_LONGEST]}\n… {more:,} more characters are in the notebook\n"
 
 
 @cache

@@ -14,10 +14,13 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Integer
 
-from kit.core import Secrets, SignalHandlers
+from kit.core import CUT, SignalHandlers
 from kit.notebooks.kernel import Kernel
 
 ENGINE = "kit"
+
+_ERROR = 10_000  # characters of the message of an error, and of each entry of its traceback
+_TRACEBACK = 100  # entries
 
 _quiet = logging.getLogger(__name__)
 _quiet.addHandler(logging.NullHandler())
@@ -30,7 +33,11 @@ def register() -> None:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Keeps at most `remaining` bytes of output, so that a cell cannot fill memory and disk; leaves signals to the build."""
+    """Keeps at most `remaining` bytes of output, so that a cell cannot fill memory and disk; leaves signals to the build.
+
+    The texts that a cell prints are one output for each stream. nbclient could join them too, but by a regular expression whose
+    time grows with the square of the length of a line: 200 kB in one line take a minute, outside of every limit of time.
+    """
 
     remaining = Integer(0)
 
@@ -51,14 +58,21 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         self.handlers.restore()
         return await super().async_start_new_kernel_client(**options)
 
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        try:
+            return super().execute_cell(cell, cell_index, **options)
+        finally:
+            if cell.get("outputs"):
+                cell.outputs[:] = _joined(cell.outputs)
+
     def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
-        if msg["msg_type"] == "error":  # the reason of a failure is never cut
-            return super().output(outs, msg, display_id, cell_index)
+        if msg["msg_type"] == "error":  # the reason of a failure is kept, whatever came before
+            return super().output(outs, {**msg, "content": _shortened(msg["content"])}, display_id, cell_index)
         if self.remaining < 0:
             return None
         self.remaining -= len(json.dumps(msg["content"], default=str))
         if self.remaining < 0:
-            content = {"name": "stderr", "text": "Output beyond the limit was cut.\n"}
+            content = {"name": "stderr", "text": CUT}
             msg = {**msg, "msg_type": "stream", "header": {**msg["header"], "msg_type": "stream"}, "content": content}
         return super().output(outs, msg, display_id, cell_index)
 
@@ -71,13 +85,13 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         kernel_name: str,
         *,
         kernel: Kernel,
-        secrets: Secrets,
+        scrub: Callable[[Any], Any],
         cell_timeout: int,
         output_limit: int,
         start_timeout: int,
         **_: Any,
     ) -> Any:
-        nb_man.save = _scrubbed_save(nb_man, secrets)
+        nb_man.save = _scrubbed_save(nb_man, scrub)
         client = _Client(
             nb_man,
             km=kernel.manager,
@@ -86,12 +100,53 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             startup_timeout=start_timeout,
             store_widget_state=False,
             remaining=output_limit,
-            coalesce_streams=True,  # so that a text is one output, however it was printed
             shutdown_kernel="immediate",
             on_cell_executed=_ended_by_exit(kernel),
             log=_quiet,
         )
         return client.execute(cleanup_kc=True)
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Return the outputs with one text for each stream, at the place of its first part, standard output before errors."""
+    texts: dict[str, list[str]] = {}
+    joined: list[Any] = []
+    for output in outputs:
+        if output["output_type"] != "stream":
+            joined.append(output)
+        elif output["name"] in texts:
+            texts[output["name"]].append(output["text"])
+        else:
+            texts[output["name"]] = [output["text"]]
+            joined.append(output)
+    for output in joined:
+        if output["output_type"] == "stream":
+            output["text"] = _overwritten("".join(texts[output["name"]]))
+    names = [output.get("name") for output in joined]
+    for place in range(len(names) - 1):
+        if names[place : place + 2] == ["stderr", "stdout"]:
+            joined[place : place + 2] = joined[place + 1], joined[place]
+    return joined
+
+
+def _overwritten(text: str) -> str:
+    """Return a text without the parts of its lines that a carriage return overwrites, as progress bars do."""
+    return text if "\r" not in text else "\n".join(map(_last_version, text.split("\n")))
+
+
+def _last_version(line: str) -> str:
+    shown = line.rstrip("\r")
+    return shown.rpartition("\r")[2] + line[len(shown) :]
+
+
+def _shortened(error: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of an error, whose message and lines of traceback have at most `_ERROR` characters each."""
+    lines = [_cut(line) for line in error["traceback"][-_TRACEBACK:]]
+    return {**error, "evalue": _cut(error["evalue"]), "traceback": lines}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _ERROR else f"{text[:_ERROR]} … ({len(text) - _ERROR:,} more characters were cut)"
 
 
 def _ended_by_exit(kernel: Kernel) -> Callable[..., None]:
@@ -116,14 +171,14 @@ def _cancel_tasks() -> None:
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-def _scrubbed_save(nb_man: Any, secrets: Secrets) -> Callable[..., None]:
-    """Return a `save` for papermill, which calls it after each cell, that removes secrets from outputs."""
+def _scrubbed_save(nb_man: Any, scrub: Callable[[Any], Any]) -> Callable[..., None]:
+    """Return a `save` for papermill, which calls it after each cell, that keeps outputs as `scrub` returns them."""
     save = nb_man.save
 
     def scrub_and_save(**options: Any) -> None:
         for cell in nb_man.nb.cells:
             if cell.get("outputs"):
-                cell.outputs[:] = secrets.scrubbed(list(cell.outputs))
+                cell.outputs[:] = scrub(list(cell.outputs))
         save(**options)
 
     return scrub_and_save

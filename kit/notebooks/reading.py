@@ -6,34 +6,43 @@ from typing import TYPE_CHECKING
 
 from kit.core import Config, KitError, MeshError, UnknownName
 from kit.mesh import DESCRIPTOR, Context
-from kit.notebooks.asset import inputs, serving_table
+from kit.notebooks.asset import inputs, leased, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
-from kit.storage import SnapshotLock, Store, hold_until_exit
+from kit.storage import SnapshotLock, Store, hold_until_exit, shared
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def read(port: str, version: str | None = None, config: Config | None = None) -> "pl.DataFrame":
+def read(port: str, version: str | None = None, config: Config | None = None, *, verify: bool = False) -> "pl.DataFrame":
     """Return a port, such as `orders.daily_sales`, as a polars DataFrame of its current (or the named) snapshot.
 
     `config` names another mesh than the one the working directory lies in. In a build it is the pinned input of that name.
-    Raises `UnknownName` for a port or version that does not exist and `NotPublished` before the first build.
+    Raises `UnknownName` for a port or version that does not exist, `NotPublished` before the first build, and `Damaged` for
+    files that have not the size they were published with; with `verify` their content is compared too.
     """
     import polars as pl
 
     if RUN_FILE in os.environ:
         return pl.read_parquet(files(port, version), glob=False)
     lease, paths = _open_files(port, version, config)
-    with lease:
+    with lease as snapshot, snapshot.reading(paths[0].parent.name):
+        if verify:
+            snapshot.check([paths[0].parent.name])
         return pl.read_parquet(paths, glob=False)
 
 
 def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
-    """Return a port as a polars LazyFrame, see `read`; its snapshot is not pruned while this process lives."""
+    """Return a port as a polars LazyFrame, see `read`.
+
+    Its snapshot is not pruned while the frame, or one derived from it, lives.
+    """
     import polars as pl
 
-    return pl.scan_parquet(files(port, version, config), glob=False)
+    if RUN_FILE in os.environ:
+        return pl.scan_parquet(files(port, version), glob=False)
+    lease, paths = _open_files(port, version, config)
+    return leased(pl.scan_parquet(paths, glob=False), [shared(lease)])
 
 
 def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:

@@ -7,9 +7,8 @@ from typing import Any
 import dagster as dg
 
 from kit.contracts import Contract
-from kit.core import Config
 from kit.lineage import LineageNode
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.orchestration import automation
 from kit.orchestration.dagster_internals import is_valid_email
 
@@ -29,10 +28,11 @@ def asset_key(node: str) -> dg.AssetKey:
 class AssetSpecs:
     """The definitions of the assets of one product."""
 
-    def __init__(self, config: Config, mesh: Mesh, product: DataProduct) -> None:
+    def __init__(self, context: Context, product: DataProduct) -> None:
+        mesh = context.mesh
         self.product = product
         self.code_version = product.code_digest()[:12]
-        self.partitions = automation.partitions(config, product)
+        self.partitions = automation.partitions(context.config, product)
         self.providers = {other.name: other.partitions for other in mesh.products if other is not product and other.partitions}
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
 

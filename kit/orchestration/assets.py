@@ -11,16 +11,16 @@ import dagster as dg
 
 from kit.build import BuildRequest, Outcome, expected_checks, published_checks
 from kit.contracts import Check
-from kit.core import Config, KitError, ended_after_signal
+from kit.core import KitError, ended_after_signal
 from kit.dbt.project import Project
 from kit.lineage import product_nodes
-from kit.mesh import DataProduct, Mesh
+from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
 from kit.orchestration.asset_specs import AssetSpecs, asset_key
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
 from kit.orchestration.run_watch import RunWatch
-from kit.storage import NOTHING_TO_DO, Snapshot, outdated_partitions
+from kit.storage import NOTHING_TO_DO, Runs, Snapshot, outdated_partitions
 
 PREFIX = "build_"
 """The prefix of the name of a product's step."""
@@ -30,18 +30,21 @@ Builder = Callable[[DataProduct, BuildRequest], Outcome]
 _RETRY_SECONDS = (30, 60, 120)
 """The waits before the retries of a failure that may pass. Not a retry policy of Dagster: that retries interrupts too."""
 
+_waiting: dict[str, Callable[[], None]] = {}
+"""The products of this process that wait for their next attempt, with the function that ends the wait."""
+
 
 class ProductAssets:
     """One data product: the one step that builds it, and the many assets and checks that come out of it."""
 
-    def __init__(self, config: Config, mesh: Mesh, product: DataProduct, attended: bool, builder: Builder) -> None:
-        self.config = config
+    def __init__(self, context: Context, product: DataProduct, attended: bool, builder: Builder) -> None:
+        self.config = config = context.config
         self.product = product
         self.attended = attended
         self.builder = builder
         project = Project.read(product.folder)
         self.nodes = {asset_key(node.id): node for node in product_nodes(product, project)}
-        self.specs = AssetSpecs(config, mesh, product)
+        self.specs = AssetSpecs(context, product)
         self.partitions = self.specs.partitions
         self.checks = AssetChecks(product, expected_checks(product, project, config.clock()), self.nodes)
 
@@ -63,6 +66,8 @@ class ProductAssets:
             if not context.selected_asset_keys:
                 yield from self.judge(context)
                 return
+            if wait_over := _waiting.pop(self.product.name, None):
+                wait_over()
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
@@ -124,6 +129,7 @@ class ProductAssets:
                 raise failure
             seconds = _RETRY_SECONDS[attempt]
             context.log.warning(f"{self.product.name}: retried in {seconds} s because {outcome.may_pass}")
+            _waiting[self.product.name] = Runs(self.config.storage).waiting(self.product.name)
             raise dg.RetryRequested(len(_RETRY_SECONDS), seconds) from failure
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
 

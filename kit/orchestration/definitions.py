@@ -7,8 +7,8 @@ import re
 import dagster as dg
 
 from kit.build import build
-from kit.core import Config, KitError
-from kit.mesh import Broken, Context, Mesh
+from kit.core import KitError, erase_mask_key
+from kit.mesh import Broken, Context
 from kit.orchestration import automation, publications
 from kit.orchestration.assets import Builder, ProductAssets
 from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_interrupted
@@ -24,21 +24,23 @@ REASON = "error"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
+    erase_mask_key()  # the processes of runs, which this one starts, need it in their environment
     context = Context.load()
     # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
     gc.disable()
     try:
-        return definitions(context.config, context.mesh)
+        return definitions(context)
     finally:
         gc.freeze()
         gc.enable()
 
 
-def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> dg.Definitions:
+def definitions(context: Context, builder: Builder | None = None) -> dg.Definitions:
     """Return assets, checks, schedules and automation of a mesh.
 
     `builder` replaces `kit.build.build` for runs that a person waits for: they do not retry, and do not queue for a pool.
     """
+    config, mesh = context.config, context.mesh
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
     broken = list(mesh.broken)
     products: list[ProductAssets] = []
@@ -46,7 +48,7 @@ def definitions(config: Config, mesh: Mesh, builder: Builder | None = None) -> d
     schedules = []
     for product in mesh.products:
         try:
-            product_assets = ProductAssets(config, mesh, product, attended, builder)
+            product_assets = ProductAssets(context, product, attended, builder)
             assets.append(product_assets.assets())
             products.append(product_assets)
         except Exception as error:  # the other products are built

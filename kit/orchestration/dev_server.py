@@ -19,9 +19,9 @@ from kit.core import (
     port_socket,
     to_json,
 )
-from kit.orchestration.instance import LOCATION, home, instance, sweep
+from kit.orchestration.instance import LOCATION, home, instance, tend
 
-_SWEEP_SECONDS = 10
+_TEND_SECONDS = 10
 
 
 def place(config: Config) -> SingleInstance:
@@ -39,7 +39,7 @@ def dagster(config: Config, port: int) -> "Iterator[Dagster]":
     end_by_interrupt()
     # Several processes that open a new home at the same time break it for good: this one opens it alone.
     with place(config).held(), instance(config) as opened, port_socket(port) as bound, _short_folder() as folder:
-        server = Dagster(config, bound, folder / "code", lambda: sweep(config, opened))
+        server = Dagster(config, bound, folder / "code", lambda: tend(config, opened))
         with server.running(place(config)):
             yield server
 
@@ -47,14 +47,14 @@ def dagster(config: Config, port: int) -> "Iterator[Dagster]":
 class Dagster(Server):
     """The three processes of Dagster: the web server listens on a bound socket, the code server at a path.
 
-    `sweep` ends the runs of killed processes.
+    `tend` does the regular work on its home.
     """
 
-    def __init__(self, config: Config, bound: socket.socket, code_socket: Path, sweep: Callable[[], object]) -> None:
+    def __init__(self, config: Config, bound: socket.socket, code_socket: Path, tend: Callable[[], object]) -> None:
         environment = {"DAGSTER_HOME": str(home(config)), "DAGSTER_DISABLE_TELEMETRY": "1"}
         super().__init__(f"http://{HOST}:{bound.getsockname()[1]}", Processes(config, place(config).folder, environment))
-        self._sweep = sweep
-        self._swept = time.monotonic()
+        self._tend = tend
+        self._tended = time.monotonic()
         self._bound = bound
         self._code_socket = code_socket
         self._root = config.root
@@ -65,7 +65,7 @@ class Dagster(Server):
 
         code = ["-m", "dagster", "code-server", "start", "--module-name", "kit.orchestration.definitions"]
         code += ["--socket", str(self._code_socket), "--location-name", LOCATION, "--working-directory", str(self._root)]
-        self.processes.spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"])
+        self.processes.spawn("code", [*code, "--use-python-environment-entry-point", "--log-level", "warning"], masks=True)
         self.processes.wait_for("code", lambda: listens(socket.AF_UNIX, str(self._code_socket)))
         workspace = self.processes.logs / "workspace.yaml"
         code_server = {"socket": str(self._code_socket), "location_name": LOCATION}
@@ -76,10 +76,10 @@ class Dagster(Server):
         self.processes.spawn("daemon", ["-m", DAEMON_MODULE, "run", "--log-level", "warning", "--workspace", str(workspace)])
 
     def maintain(self) -> None:
-        """End the runs of killed processes, every few seconds."""
-        if time.monotonic() - self._swept > _SWEEP_SECONDS:
-            self._sweep()
-            self._swept = time.monotonic()
+        """Do the regular work on the home, every few seconds."""
+        if time.monotonic() - self._tended > _TEND_SECONDS:
+            self._tend()
+            self._tended = time.monotonic()
 
 
 @contextmanager

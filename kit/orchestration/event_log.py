@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -47,6 +48,18 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, with their file."""
+        with self.index_connection() as connection:
+            self.delete_events_for_run(connection, run_id)
+        self.free_concurrency_slots_for_run(run_id)
+        with self._db_lock:
+            if engine := self._engines.pop(run_id, None):
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + suffix).unlink(missing_ok=True)
 
     def wipe(self) -> None:
         """Delete every event."""

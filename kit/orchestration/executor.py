@@ -3,91 +3,126 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
-from kit.core import Config, KitError
-from kit.mesh import DataProduct, Mesh
-from kit.storage import BuildStatus
+from kit.core import Config, KitError, machine_problem
+from kit.mesh import Context, DataProduct
+from kit.orchestration.reservations import Reservations
+from kit.storage import BuildStatus, Store
 
 Watch = Callable[[], AbstractContextManager[Progress]]
 
 
 def execute(
-    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
+    context: Context,
+    products: Sequence[DataProduct],
+    requests: Mapping[str, BuildRequest],
+    watch: Watch,
     report: Callable[[Outcome], None],
-) -> list[Outcome]:  # fmt: skip
+    warn: Callable[[str], None],
+) -> list[Outcome]:
     """Build products, given in build order: each after its providers.
 
     Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
-    called with each outcome as soon as the build ends. A product that fails stops no other: its consumers are built from its
-    last snapshot. Raises `KitError` when Dagster itself fails, `KeyboardInterrupt` when it is interrupted.
+    called with each outcome as soon as the build ends, `warn` with the reason why Dagster did not record a build. A product
+    that fails stops no other: its consumers are built from its last snapshot. Raises `KitError` when Dagster itself fails,
+    `KeyboardInterrupt` when it is interrupted.
     """
-    outcomes: dict[str, Outcome] = {}
-    busy: set[str] = set()
-    # What another run builds, and what reads it, comes last: that run may have ended well by then.
-    later = _build_all(config, mesh, products, requests, watch, report, outcomes, busy, last=False)
-    _build_all(config, mesh, later, requests, watch, report, outcomes, busy, last=True)
-    return [outcomes[product.name] for product in products]
+    with Reservations(Store(context.config.storage)) as reserved:
+        builds = _Builds(context, requests, watch, report, warn, reserved)
+        if any(request.wait for request in requests.values()):
+            with watch() as progress:
+                builds.busy |= reserved.wait_for(products, progress)
+        for product in products:
+            reserved.take(product.name)
+        # What another run builds, and what reads it, comes last: that run may have ended well by then.
+        later = builds.attempt(products, last=False)
+        builds.attempt(later, last=True)
+    return [builds.outcomes[product.name] for product in products]
 
 
-def _build_all(
-    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest], watch: Watch,
-    report: Callable[[Outcome], None], outcomes: dict[str, Outcome], busy: set[str], *, last: bool,
-) -> list[DataProduct]:  # fmt: skip
-    """Build products and add their outcomes; returns those that another run builds, with the ones that read them.
+class _Builds:
+    """The builds of one run: what is asked for, and the outcomes of those that have ended.
 
-    `busy` collects the names of those that another run builds. When it is the `last` attempt, what another run still builds
-    has failed.
+    `busy` are the names of products that another run builds or has `reserved`. In each attempt `later` are those and the
+    ones that read them; at the `last` one a product that another run still builds has failed.
     """
-    plans: dict[str, BuildPlan | None] = {}
-    later: dict[str, DataProduct] = {}
 
-    def done(outcome: Outcome) -> Outcome:
-        if outcome.busy and not last:
-            busy.add(outcome.product)
-            later[outcome.product] = mesh.product(outcome.product)
+    def __init__(
+        self,
+        context: Context,
+        requests: Mapping[str, BuildRequest],
+        watch: Watch,
+        report: Callable[[Outcome], None],
+        warn: Callable[[str], None],
+        reserved: Reservations,
+    ) -> None:
+        self.context, self.requests, self.watch, self.report, self.warn = context, requests, watch, report, warn
+        self.reserved = reserved
+        self.outcomes: dict[str, Outcome] = {}
+        self.busy: set[str] = set()
+        self.later: set[str] = set()
+        self.plans: dict[str, BuildPlan | None] = {}
+        self.last = False
+
+    def attempt(self, products: Sequence[DataProduct], *, last: bool) -> list[DataProduct]:
+        """Build products; returns those that another run builds, with the ones that read them."""
+        self.last, self.later, self.plans = last, set(), {}
+        due: list[DataProduct] = []
+        for product in products:
+            if self._left([product]) and self._is_due(product, due):
+                due.append(product)
+        while due := self._left(due):
+            _run(self.context, _wave(due), self.requests, self._build, self._refuse, self.warn)
+            if self._left(due) == due:
+                raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
+        return [product for product in products if product.name in self.later]
+
+    def _is_due(self, product: DataProduct, due: Sequence[DataProduct]) -> bool:
+        """Return whether Dagster has to build a product; the outcome of one with nothing to do is added."""
+        request = self.requests[product.name]
+        if taken := self.reserved.take(product.name):
+            self._done(taken)
+            return False
+        if request.force or any(item.product == other.name for item in product.inputs for other in due):
+            return True
+        with self.watch() as progress:
+            checked = check_due(self.context.config, product, request, progress)
+        if checked.outcome is None:
+            self.plans[product.name] = checked.plan
+            return True
+        outcome = checked.outcome
+        if product.name in self.busy and outcome.status == BuildStatus.UP_TO_DATE:
+            outcome = replace(outcome, message=BUILT_MEANWHILE)
+        if self._done(outcome).interrupted:
+            raise KeyboardInterrupt
+        return False
+
+    def _build(self, product: DataProduct, request: BuildRequest) -> Outcome:
+        with self.watch() as progress:
+            planned = self.plans.get(product.name)
+            return self._done(build(self.context.config, product, request, planned=planned, progress=progress))
+
+    def _refuse(self, product: DataProduct, reason: str) -> None:
+        self._done(refused(self.context.config, product, self.requests[product.name], reason))
+
+    def _done(self, outcome: Outcome) -> Outcome:
+        if outcome.busy and not self.last:
+            self.busy.add(outcome.product)
+            self.later.add(outcome.product)
         else:
-            outcomes[outcome.product] = outcome
-            report(outcome)
+            self.outcomes[outcome.product] = outcome
+            self.reserved.release(outcome.product)
+            self.report(outcome)
         return outcome
 
-    def run(product: DataProduct, request: BuildRequest) -> Outcome:
-        with watch() as progress:
-            outcome = build(config, product, request, planned=plans.get(product.name), progress=progress)
-        return done(outcome)
-
-    def left(due: Sequence[DataProduct]) -> list[DataProduct]:
+    def _left(self, due: Sequence[DataProduct]) -> list[DataProduct]:
         """The products that neither have ended nor wait for another run."""
         for product in due:
-            if product.name not in outcomes and any(item.product in later for item in product.inputs):
-                later[product.name] = product
-        return [product for product in due if product.name not in outcomes and product.name not in later]
-
-    def refuse(product: DataProduct, reason: str) -> None:
-        done(refused(config, product, requests[product.name], reason))
-
-    due: list[DataProduct] = []
-    for product in products:
-        request = requests[product.name]
-        if not left([product]):
-            continue
-        if not request.force and not any(item.product == other.name for item in product.inputs for other in due):
-            with watch() as progress:
-                checked = check_due(config, product, request, progress)
-            if checked.outcome:
-                outcome = checked.outcome
-                if product.name in busy and outcome.status == BuildStatus.UP_TO_DATE:
-                    outcome = replace(outcome, message=BUILT_MEANWHILE)
-                if done(outcome).interrupted:
-                    raise KeyboardInterrupt
-                continue
-            plans[product.name] = checked.plan
-        due.append(product)
-    while due := left(due):
-        _run(config, mesh, _wave(due), requests, run, refuse)
-        if left(due) == due:
-            raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
-    return [product for product in products if product.name in later]
+            if product.name not in self.outcomes and any(item.product in self.later for item in product.inputs):
+                self.later.add(product.name)
+        return [product for product in due if product.name not in self.outcomes and product.name not in self.later]
 
 
 def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
@@ -99,15 +134,19 @@ def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
 
 
 def _run(
-    config: Config, mesh: Mesh, products: Sequence[DataProduct], requests: Mapping[str, BuildRequest],
-    builder: Callable[[DataProduct, BuildRequest], Outcome], refuse: Callable[[DataProduct, str], None],
-) -> None:  # fmt: skip
+    context: Context,
+    products: Sequence[DataProduct],
+    requests: Mapping[str, BuildRequest],
+    builder: Callable[[DataProduct, BuildRequest], Outcome],
+    refuse: Callable[[DataProduct, str], None],
+    warn: Callable[[str], None],
+) -> None:
     import dagster as dg
 
     from kit.orchestration.assets import PREFIX
     from kit.orchestration.dagster_internals import asset_job
     from kit.orchestration.definitions import REASON, definitions
-    from kit.orchestration.instance import instance
+    from kit.orchestration.instance import executing, instance
 
     outcomes: dict[str, Outcome] = {}
     interrupted = False
@@ -127,7 +166,7 @@ def _run(
         interrupted = outcome.interrupted
         return outcome
 
-    mesh_definitions, names = definitions(config, mesh, requested), {product.name for product in products}
+    mesh_definitions, names = definitions(context, requested), {product.name for product in products}
     specs = [spec for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names]
     reasons = {spec.group_name: spec.metadata[REASON] for spec in specs if REASON in spec.metadata}
     for product in products:
@@ -139,12 +178,24 @@ def _run(
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = asset_job(mesh_definitions, assets)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with instance(config) as opened:
-        for tags in _tags(config, products[0], requests[products[0].name]):
+    with instance(context.config) as opened:
+        for tags in _tags(context.config, products[0], requests[products[0].name]):
+            run_id = str(uuid4())
             try:
-                done = job.execute_in_process(run_config=quiet, instance=opened, tags=tags, raise_on_error=False)
+                with executing(context.config, run_id):
+                    done = job.execute_in_process(
+                        run_config=quiet, instance=opened, tags=tags, raise_on_error=False, run_id=run_id
+                    )
             except dg.DagsterExecutionInterruptedError:
                 interrupted = True
+            except Exception as problem:
+                reason = machine_problem(problem) or f"{problem}".partition("\n")[0]
+                if interrupted:
+                    raise KeyboardInterrupt from problem
+                if not outcomes:
+                    raise KitError(f"Dagster could not begin the build: {reason}") from problem
+                warn(f"Dagster could not record the build of {', '.join(outcomes)}: {reason}")
+                return
             if interrupted:
                 raise KeyboardInterrupt
             for event in done.get_step_failure_events():
@@ -152,7 +203,7 @@ def _run(
                 if outcome and not outcome.failed:
                     error = event.step_failure_data.error
                     reason = (error.cause or error).message.strip() if error else "no reason given"
-                    raise KitError(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {reason}")
+                    warn(f"'{outcome.product}' was {outcome.status}, but Dagster could not record it: {reason}")
             if any(outcome.failed for outcome in outcomes.values()):
                 return  # the outcome of the next range would replace the failure
 

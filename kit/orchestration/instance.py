@@ -9,7 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, lock, make_folder, write_durably
+from kit.core import (
+    Config,
+    InvalidFile,
+    KitError,
+    exists,
+    lock,
+    machine_problem,
+    make_folder,
+    read_yaml,
+    remove_unfinished,
+    short,
+    write_durably,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -33,32 +45,84 @@ _IN_PROGRESS = b"a step is in progress"
 
 def home(config: Config) -> Path:
     """Return the folder of Dagster's configuration and history."""
-    return config.storage / "dagster"
+    return config.dagster_home
 
 
 @contextmanager
 def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
-    """Open Dagster's instance after creating its home and ending the runs of dead processes."""
+    """Open Dagster's instance after creating its home, ending the runs of dead processes and deleting old ones."""
     from kit.orchestration import dagster_internals
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = home(config)
     # Several processes that open a new home at the same time leave its databases broken for good.
     with lock(folder / ".lock", wait=True):
+        remove_unfinished(folder)
         settings = folder / "dagster.yaml"
-        if not settings.is_file():
+        if not exists(settings):
             # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
             write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
-        elif _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
-            write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
-        opened = dagster_internals.open_instance(folder)
+        with usable(config):
+            if _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
+                write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
+            opened = dagster_internals.open_instance(folder)
     with opened:
-        sweep(config, opened)
+        with usable(config):
+            tend(config, opened)
         yield opened
+
+
+@contextmanager
+def usable(config: Config) -> Iterator[None]:
+    """Turn the errors of Dagster's settings and databases in the block into a `KitError` that says what to do."""
+    settings = home(config) / "dagster.yaml"
+    try:
+        if not read_yaml(settings).data:  # with other settings than its own Dagster reports to its makers
+            raise InvalidFile("has no settings of Dagster", settings)
+        yield
+    except InvalidFile as error:
+        raise KitError(f"{error}; correct it, or set it aside with `kit doctor --fix`") from None
+    except KitError:
+        raise
+    except Exception as error:
+        reason = machine_problem(error)
+        if not reason and type(error).__name__ == "DagsterInvalidConfigError":
+            reason = f"the settings in {short(settings)} are none of Dagster's; correct them"
+        reason = reason or "its databases cannot be opened; `kit doctor` says whether they are damaged"
+        raise KitError(f"Dagster's home {short(home(config))} cannot be used: {reason}; snapshots are not affected") from error
+
+
+def tend(config: Config, opened: "dg.DagsterInstance") -> None:
+    """Do the regular work on a home: end the runs of dead processes, delete old ones."""
+    from kit.orchestration.retention import retain
+
+    sweep(config, opened)
+    retain(home(config), opened, config.keep_runs)
+
+
+def prune_runs(config: Config, keep: int) -> int:
+    """Delete all runs of Dagster but the newest `keep` of each product and those it still needs; returns their number."""
+    from kit.orchestration.retention import retain
+
+    if not home(config).is_dir():
+        return 0
+    with instance(config) as opened:
+        return retain(home(config), opened, keep, thorough=True)
 
 
 def _absolute(settings: str, folder: Path) -> str:
     return settings.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
+
+
+@contextmanager
+def executing(config: Config, run_id: str) -> Iterator[None]:
+    """Hold the lock of a run that this process executes among other work, until the block ends."""
+    try:
+        yield
+    finally:
+        if run_id in _held:
+            _lock_file(config, run_id).unlink(missing_ok=True)
+            os.close(_held.pop(run_id))
 
 
 @contextmanager
@@ -70,7 +134,7 @@ def hold_run_lock(config: Config, run_id: str) -> Iterator[None]:
     if run_id not in _held:
         path = _lock_file(config, run_id)
         make_folder(path.parent)
-        # A bare descriptor: it is never closed, the lock ends with the process.
+        # A bare descriptor: the lock ends with the process, unless the run is over before (`executing`).
         _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(_held[run_id], fcntl.LOCK_SH)
     os.pwrite(_held[run_id], _IN_PROGRESS, 0)

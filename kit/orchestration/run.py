@@ -1,17 +1,19 @@
 """A run: builds a selection of products, for `kit run`, `kit.run()` and promotions alike."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.build import BuildRequest, Outcome, Progress, declared_parameters, masked_with_other_key
-from kit.core import Config, NotebookError, UnknownName, table_lines
+from kit.core import Config, KitError, NotebookError, UnknownName, machine_problem, table_lines
 from kit.drawing import markup
 from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
 from kit.storage import index
 
+_BROKEN = "broken"
 _HEADER = ("product", "result", "snapshot", "seconds", "message")
 
 
@@ -31,6 +33,10 @@ class RunReporter:
     def finished(self, outcome: Outcome) -> None:
         """The build of one product has ended."""
 
+    def warned(self, text: str) -> None:
+        """Something beside the builds did not work; printed to standard error."""
+        sys.stderr.write(f"{text}\n")
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -49,9 +55,18 @@ class RunResult:
         """Whether no build failed and every domain can be read."""
         return not self.failed and not self.broken
 
+    @property
+    def busy(self) -> str:
+        """A sentence about the products that another run was still building at the end of this one; empty without any."""
+        busy = [outcome for outcome in self.outcomes if outcome.busy]
+        if len(busy) < 2:
+            return "".join(outcome.message for outcome in busy)
+        names = ", ".join(outcome.product for outcome in busy)
+        return f"{names} are being built by another run; wait for it with `kit run --wait`, or stop it and run again"
+
     def to_json(self) -> list[dict[str, Any]]:
-        """The outcomes as JSON values."""
-        return [
+        """The outcomes as JSON values, then the domains that cannot be read, with the status `broken`."""
+        outcomes: list[dict[str, Any]] = [
             {
                 "product": outcome.product,
                 "status": outcome.status,
@@ -61,6 +76,11 @@ class RunResult:
                 "checks": [check.to_json() for check in outcome.checks],
             }
             for outcome in self.outcomes
+        ]
+        none: dict[str, Any] = {"version": None, "seconds": 0.0}
+        return outcomes + [
+            {"product": item.name, "status": _BROKEN, **none, "message": str(item.finding), "checks": []}
+            for item in self.broken
         ]
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -80,7 +100,7 @@ class RunResult:
         return [
             (item.product, item.status, item.version or "", f"{item.seconds:.1f}", item.message.partition("\n")[0])
             for item in self.outcomes
-        ]
+        ] + [(item.name, _BROKEN, "", "0.0", str(item.finding).partition("\n")[0]) for item in self.broken]
 
 
 def run(
@@ -108,16 +128,19 @@ def run(
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
     products = mesh.select(selection, upstream=upstream, downstream=downstream)
     requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
-    if joined := masked_with_other_key(config, mesh, products):
+    if joined := masked_with_other_key(context, products):
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
     requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
     reporter.started(products)
-    outcomes = tuple(executor.execute(config, mesh, products, requests, reporter.progress, reporter.finished))
+    outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))
     if selection:
         return RunResult(outcomes)
-    index.write(config, mesh)
+    try:
+        index.write(context)
+    except (KitError, OSError) as error:
+        reporter.warned(f"the index of the catalog could not be written: {machine_problem(error) or error}")
     return RunResult(outcomes, mesh.broken)
 
 

@@ -1,7 +1,8 @@
 """Quarantine: rows that violate a rule are set aside, and published beside their table with rule and reason."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,15 +31,16 @@ def limit_rule(contract: Contract) -> str:
     return f"at most {(contract.quarantine_limit or 0) * 100:g} % of the rows are set aside"
 
 
-def set_aside(contract: Contract, file: Path, others: database.Tables, part: SplitFile) -> Path:
+def set_aside(contract: Contract, file: Path, others: database.Tables, part: SplitFile, hidden: Collection[str] = ()) -> Path:
     """Write the rows of a Parquet file that violate a rule with quarantine to `part.aside`; return the file with the others.
 
     That is `file`, untouched, when no row violates such a rule or the contract has none, else `part.stays`, which may be
     the same path. A file with other columns than the contract's is left to the audit. `others` are the tables a query may
-    read. Raises `InvalidFile` for a query that cannot be run.
+    read, `hidden` the columns that another contract hides. Raises `InvalidFile` for a query that cannot be run.
     """
     if not contract.quarantining:
         return file
+    contract = _hiding(contract, hidden)
     import duckdb
 
     with database.connect() as connection:
@@ -63,7 +65,7 @@ def set_aside(contract: Contract, file: Path, others: database.Tables, part: Spl
                 reason = sandbox.explain(str(error)).partition("\n")[0]
                 raise InvalidFile(f"{contract.id}: '{rule.name}' cannot be run to set rows aside: {reason}") from None
         # In a sorted feed the number of a row discloses the values by which it is sorted.
-        number = f"row_number() over (order by {_payload(contract)}, {_ROW})" if any(map(_hidden, contract.columns)) else _ROW
+        number = f"row_number() over (order by {_payload(contract)}, {_ROW})" if contract.hidden_columns else _ROW
         connection.execute(
             f"create temp table numbered as select {_ROW}, {number} as row_number from {_TABLE} semi join broken using ({_ROW})"
         )
@@ -160,21 +162,21 @@ def _select(contract: Contract, rule: Rule, position: int) -> str:
 
 def _payload(contract: Contract) -> str:
     """Return the SQL for a row as JSON, without hidden columns: readers of the quarantine may not see masked values."""
-    shown = [column for column in contract.columns if not _hidden(column)]
+    shown = [column for column in contract.columns if not column.hidden]
     return f"json_object({', '.join(f'{database.literal(column.name)}, {_in_json(column)}' for column in shown)})::varchar"
 
 
-def _hidden(column: Column) -> str:
-    """Return the word that replaces the values of a column; empty for a column that is not hidden."""
-    if column.classification == "personal":
-        return "personal"
-    return "masked" if column.mask and column.mask.applies else ""
+def _hiding(contract: Contract, names: Collection[str]) -> Contract:
+    """Return the contract with these columns personal, where it does not hide them itself."""
+    shown = {column.name for column in contract.columns if not column.hidden}.intersection(names)
+    columns = (replace(column, classification="personal") if column.name in shown else column for column in contract.columns)
+    return replace(contract, columns=tuple(columns))
 
 
 def _in_words(column: Column) -> str:
     text = f"left({database.quoted(column.name)}::varchar, 200)"
     shown = f"'''' || {text} || ''''" if column.type == "varchar" else text
-    if hidden := _hidden(column):
+    if hidden := column.hidden:
         shown = f"left({text}, 0) || '{hidden} and not shown'"  # null for null
     return f"{database.literal(f'{column.name} is ')} || coalesce({shown}, 'null')"
 

@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import IDENTIFIER, NotebookError, read_json, to_json
-from kit.mesh import TYPES
-from kit.notebooks import KERNEL, CodeCell, code_cells
+from kit.mesh import TYPES, plain_value
+from kit.notebooks import KERNEL, CodeCell, check_language, code_cells
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": KERNEL}
-"""The kernel that asset notebooks declare."""
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
+    # Without the last four fields nbconvert makes a text file of a notebook.
+    "language_info": {
+        "name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}  # fmt: skip
+"""The kernel and the language that the notebooks of the kit declare."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = N
     _tag_parameters(code)
     for item in code:
         item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = {"kernelspec": KERNELSPEC}
+    notebook["metadata"] = METADATA
     return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
 
 
@@ -76,9 +83,7 @@ def _read(path: Path) -> dict[str, Any]:
     )
     if not is_notebook or notebook.get("nbformat") != 4:
         raise NotebookError("not a notebook of format 4; save it from JupyterLab", path)
-    language = ((notebook.get("metadata") or {}).get("kernelspec") or {}).get("language", "python")
-    if language != "python":
-        raise NotebookError(f"its language is {language}; asset notebooks are Python", path)
+    check_language(notebook, path)
     valid: dict[str, Any] = notebook
     return valid
 
@@ -195,24 +200,11 @@ def _tag_parameters(code: list[_EditedCell]) -> None:
     if any("parameters" in ((item.cell.get("metadata") or {}).get("tags") or ()) for item in code):
         return
     for item in code:
-        values = [(statement, _plain(statement)) for statement in item.tree.body]
+        values = [(statement, plain_value(statement)) for statement in item.tree.body]
         if values and all(plain and _PARAMETER.fullmatch(plain[0].id) for _, plain in values):
             for statement, plain in reversed(values):
-                if plain and plain[1] in TYPES and isinstance(statement, ast.Assign):
-                    item.replace(plain[0], f"{plain[0].id}: {plain[1]}")
+                kind = type(plain[1]).__name__ if plain else ""
+                if plain and kind in TYPES and isinstance(statement, ast.Assign):
+                    item.replace(plain[0], f"{plain[0].id}: {kind}")
             item.cell["metadata"] = {**(item.cell.get("metadata") or {}), "tags": ["parameters"]}
             return
-
-
-def _plain(statement: ast.stmt) -> tuple[ast.Name, str] | None:
-    """The name and the type of a plain value that a statement assigns; None for any other statement."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target, value = statement.targets[0], statement.value
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        target, value = statement.target, statement.value
-    else:
-        return None
-    try:
-        return (target, type(ast.literal_eval(value)).__name__) if isinstance(target, ast.Name) else None
-    except ValueError:
-        return None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kit.core import Config, KitError, NotPublished, short, to_json
 from kit.mesh import Context
-from kit.scaffold.asset_notebook import KERNELSPEC, variable
+from kit.scaffold.asset_notebook import METADATA, variable
 from kit.storage import Store
 
 _NAME = "new_asset"
@@ -52,7 +52,7 @@ def _notebook(name: str, port: str) -> str:
             f"# The value of the last line becomes the table of the port.\nframe = {table}.head(rows)\nframe",
         ),
     ]
-    return to_json({"cells": cells, "metadata": {"kernelspec": KERNELSPEC}, "nbformat": 4, "nbformat_minor": 5})
+    return to_json({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
 
 
 def _cell(kind: str, name: str, source: str, **metadata: object) -> dict[str, object]:

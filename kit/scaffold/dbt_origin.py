@@ -114,7 +114,7 @@ class DbtOrigin:
         folder.mkdir(parents=True)
         shutil.copyfile(self.path / "dbt_project.yml", folder / "dbt_project.yml")
         for part in (*self._folders(), self._packages()):
-            if (self.path / part).is_dir():
+            if self._is_inside(part) and (self.path / part).is_dir():
                 shutil.copytree(self.path / part, folder / part, ignore=_KEPT_OUT, dirs_exist_ok=True)
         for name in _FILES:
             if (self.path / name).is_file():
@@ -189,10 +189,6 @@ class DbtOrigin:
         for refused in refusals(self.path):
             yield Finding("", refused.path, refused.line or 1, refused.message)
         for part in self._folders():
-            if not (self.path / part).resolve().is_relative_to(self.path.resolve()):
-                yield self._finding("dbt_project.yml", self._line_of_text("dbt_project.yml", part),
-                                    f"the folder {part} is outside of the project", "move it into the project")  # fmt: skip
-        for part in self._folders():
             for root, folders, names in os.walk(self.path / part):
                 for path in (Path(root, name) for name in (*folders, *names)):
                     if path.is_symlink():
@@ -218,6 +214,9 @@ class DbtOrigin:
     def _folders(self) -> list[str]:
         parts = [part for key, default in _FOLDERS.items() for part in folder_names(self.settings, key, default) if part]
         return list(dict.fromkeys(parts))
+
+    def _is_inside(self, part: str) -> bool:
+        return (self.path / part).resolve().is_relative_to(self.path.resolve())
 
     def _packages(self) -> str:
         return str(self.settings.get("packages-install-path") or "dbt_packages")

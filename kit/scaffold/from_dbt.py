@@ -28,7 +28,7 @@ from kit.scaffold.port_files import (
     output_entry,
     write,
 )
-from kit.scaffold.port_source import files_of_source, origin_file
+from kit.scaffold.port_source import files_of_source, origin_file, source_name
 from kit.scaffold.templates import sql_name
 
 _CASTS = {"hugeint": "bigint", "uhugeint": "bigint", "timestamp_s": "timestamp", "timestamp_ms": "timestamp",
@@ -112,7 +112,7 @@ class _Takeover:
             known = ", ".join(source.label for source in self.origin.sources) or "none"
             raise KitError(f"--source {min(unknown)}: the project reads no such source; it reads: {known}")
         for source, plain in zip(self.origin.sources, names, strict=True):
-            name = plain if names.count(plain) == 1 else identifier(source.label)
+            name = source_name(plain if names.count(plain) == 1 else identifier(source.label))
             origin = given.get(source.label) or given.get(source.name) or self._found(source)
             if origin is None:
                 line = self.origin.line_of(source.file, "sources", source.source, source.name)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from kit.build import ingest_places
+from kit.build import ingest_process
 from kit.contracts import Check, Finding
 from kit.core import Config, KitError, UnknownName, yaml_writer
-from kit.ingest import IngestProcess, land
+from kit.ingest import land
 from kit.mesh import RAW, Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
@@ -172,7 +172,7 @@ def add_port(copy: MeshCopy, mesh: Mesh, files: PortFiles) -> tuple[FileChange, 
     add_files(copy.folder, files, macros_path(copy.original))
     product = DataProduct.load(copy.folder)
     known = {source.name for item in mesh.products if item.name == copy.product for source in item.sources}
-    with IngestProcess(product, ingest_places(copy.config, product)) as process:
+    with ingest_process(copy.config, product) as process:
         for source in product.sources:
             if source.name not in known:
                 land(process, source, copy.raw)

@@ -1,5 +1,6 @@
 """The files of a new port that is made from a raw file, from another port, or from ports that a notebook reads."""
 
+import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,10 +118,15 @@ def _source(product: str, source: str, raw: RawFile, typed: TypedContract, *, st
     )
 
 
+def source_name(name: str) -> str:
+    """The name of a source, which is also that of a Python function: no word of the language."""
+    return f"{name}_data" if keyword.iskeyword(name) else name
+
+
 def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
-    source = identifier(raw.path.name.partition(".")[0])
-    port = port or source
+    name = identifier(raw.path.name.partition(".")[0])
+    port, source = port or name, source_name(name)
     check_port_name(port)
     check_port_name(source)
     typed = typed_contract(raw, f"{product}.{port}")

@@ -125,8 +125,8 @@ def promote(config: Config, promotion: Promotion, build: Callable[[Context, str]
             raise KitError(f"{outcome.message}\nnothing was written: the product could not be built with the new port")
     except BaseException:
         undo()
-        mesh = Context(config).mesh
-        index.write(config, mesh)
-        check_due(config, mesh.product(name), BuildRequest())  # so that the last record is of the restored product
+        restored = Context(config)
+        index.write(restored)
+        check_due(config, restored.mesh.product(name), BuildRequest())  # so that the last record is of the restored product
         raise
     return outcome

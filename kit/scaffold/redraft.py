@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.build import ingest_places, preview_model, preview_notebook
+from kit.build import ingest_process, preview_model, preview_notebook
 from kit.contracts import Finding
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
-from kit.ingest import IngestProcess, RawFile, delivered_file
+from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.port_source import raw_file, source_contract, typed_contract
@@ -40,8 +40,7 @@ def draft_of(context: Context, id: str, files: Sequence[Path] = (), csv: Sequenc
     product, _, name = id.partition(".")
     if name.startswith(f"{RAW}.") and not files:
         unfinished = _unfinished(context, product, sources=False)
-        places = ingest_places(context.config, unfinished)
-        process = IngestProcess(unfinished, places)
+        process = ingest_process(context.config, unfinished)
         with delivered_file(process, name.removeprefix(f"{RAW}.")) as file:
             raw = raw_file(file.resolve(), csv)
             typed = typed_contract(raw, id)

@@ -20,10 +20,11 @@ from kit.storage.partition_inputs import (
 )
 from kit.storage.pins import Pin, pin_inputs, serving_port
 from kit.storage.plain_sql import read_current
-from kit.storage.retention import prune
-from kit.storage.runs import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, current_user
+from kit.storage.repair import catalog_version, restore_pointer
+from kit.storage.retention import prune, retain
+from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
 from kit.storage.snapshot import Pointer, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
 from kit.storage.status import (
     PortState,
     PortStatus,
@@ -33,14 +34,15 @@ from kit.storage.status import (
     port_statuses,
     statuses,
 )
-from kit.storage.store import POINTER_FILE, Store
+from kit.storage.store import Store
 from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
+from kit.storage.verified import check_unchanged
 
 __all__ = [
     "ABSENT",
     "CATALOG",
     "NOTHING_TO_DO",
-    "POINTER_FILE",
+    "RECORD",
     "BuildStatus",
     "PartitionInput",
     "PartitionRecord",
@@ -55,6 +57,8 @@ __all__ = [
     "Snapshot",
     "SnapshotLock",
     "Store",
+    "catalog_version",
+    "check_unchanged",
     "current_mask_keys",
     "current_user",
     "format_duration",
@@ -76,7 +80,10 @@ __all__ = [
     "prune",
     "read_current",
     "read_partitions",
+    "restore_pointer",
+    "retain",
     "serving_port",
+    "shared",
     "statuses",
     "table_contents",
 ]

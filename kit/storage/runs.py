@@ -2,21 +2,22 @@
 
 import fcntl
 import getpass
+import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import Check
-from kit.core import InvalidFile, lock, read_json, time_id, to_json, write_durably
+from kit.core import InvalidFile, exists, lock, read_record, time_id, to_json, write_durably
 
 RECORD = "record.json"
 _RUNNING = "running"
-_KILLED = "its process was killed before it published anything; readers keep the last snapshot"
+_ENDED = "its process ended before it published anything; readers keep the last snapshot"
 
 
 class BuildStatus(StrEnum):
@@ -89,6 +90,17 @@ class Runs:
         """Return the folder of one run."""
         return self.root / product / run_id
 
+    def is_running(self, product: str, run_id: str) -> bool:
+        """Return whether the process of a build lives and has not published yet."""
+        try:
+            with (self.folder(product, run_id) / _RUNNING).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @contextmanager
     def running(self, product: str, run_id: str) -> Iterator[Path]:
         """Mark a build as running until the block ends, or the yielded file is deleted. A folder without a record is removed.
@@ -103,6 +115,22 @@ class Runs:
                 mark.unlink(missing_ok=True)
                 with suppress(OSError):
                     mark.parent.rmdir()
+
+    def waiting(self, product: str) -> Callable[[], None]:
+        """Mark a build as one that waits for its next attempt, until the returned function is called.
+
+        If this process ends before, however it ends, the build counts as canceled, not as failed by its last attempt.
+        """
+        mark = self.folder(product, self.new_id()) / _RUNNING
+        mark.parent.mkdir(parents=True)
+        descriptor = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)  # bare: only the end of the process closes it otherwise
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+        def over() -> None:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+            os.close(descriptor)
+
+        return over
 
     def save(self, record: RunRecord) -> None:
         """Write the record of a build; of consecutive builds that had nothing to do, only the last record is kept."""
@@ -120,20 +148,38 @@ class Runs:
     def history(self, product: str, statuses: Collection[str] = ()) -> Iterator[RunRecord]:
         """Yield the finished builds of a product (with one of `statuses`), newest first; each record is read when yielded.
 
-        A build that was killed has no record: one is made up for it.
+        A build that was killed has no record: one is made up for it. A damaged record is left out; `damaged` names it.
         """
         for run_id in self.ids(product):
+            record = None
+            with suppress(InvalidFile):
+                record = self._record(product, run_id) or self._killed(product, run_id)
+            if record and (not statuses or record.status in statuses):
+                yield record
+
+    def damaged(self, product: str, newest: int | None = None) -> dict[str, InvalidFile]:
+        """Return the errors of the records (of the `newest` runs) that cannot be read, by run id."""
+        errors = {}
+        for run_id in self.ids(product)[:newest]:
             try:
-                data = read_json(self.folder(product, run_id) / RECORD)
-            except InvalidFile:
-                if (not statuses or BuildStatus.CANCELED in statuses) and (killed := self._killed(product, run_id)):
-                    yield killed
-                continue
-            if statuses and data["status"] not in statuses:
-                continue
+                self._record(product, run_id)
+            except InvalidFile as error:
+                errors[run_id] = error
+        return errors
+
+    def _record(self, product: str, run_id: str) -> RunRecord | None:
+        """Return the record of a run; None without one. Raises `InvalidFile`."""
+
+        def parse(data: dict[str, Any]) -> RunRecord:
+            if (data["product"], data["run_id"]) != (product, run_id):
+                raise InvalidFile(f"is that of run {data['run_id']} of '{data['product']}'", path)
             times = {key: datetime.fromisoformat(data[key]) for key in ("started_at", "finished_at")}
             status, checks = BuildStatus(data["status"]), tuple(map(Check.from_json, data["checks"]))
-            yield RunRecord(**{**data, **times, "status": status, "checks": checks})
+            known = {item.name: data[item.name] for item in fields(RunRecord) if item.name in data}  # a newer kit notes more
+            return RunRecord(**{**known, **times, "status": status, "checks": checks})
+
+        path = self.folder(product, run_id) / RECORD
+        return read_record(path, parse) if exists(path) else None
 
     def _killed(self, product: str, run_id: str) -> RunRecord | None:
         """Return the record of a build that was killed; None for a folder of anything else, and while the build runs."""
@@ -144,21 +190,31 @@ class Runs:
                 begun = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
         except OSError:
             return None
-        return RunRecord(run_id, product, BuildStatus.CANCELED, begun, begun, message=_KILLED)
+        return RunRecord(run_id, product, BuildStatus.CANCELED, begun, begun, message=_ENDED)
 
     def ids(self, product: str) -> list[str]:
         """Return the run ids of a product, newest first."""
-        folder = self.root / product
-        return sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+        try:
+            return sorted((path.name for path in (self.root / product).iterdir()), reverse=True)
+        except OSError:  # there is none, or it cannot be read
+            return []
 
     def with_notebooks(self) -> dict[str, Path]:
         """Return the folders of executed notebooks by run id, newest first; runs without executed notebooks are left out."""
         folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
         return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
 
-    def prune(self, product: str, keep: set[str], newest: int) -> int:
-        """Remove the run folders of a product except the `newest` and those in `keep`; returns the number removed."""
-        outdated = [run_id for run_id in self.ids(product)[newest:] if run_id not in keep]
-        for run_id in outdated:
+    def prune(self, product: str, versions: Collection[str], newest: int) -> None:
+        """Remove the run folders of a product except the `newest`, those that published one of `versions`, and the last
+        one of each status, from which `kit status` and the freshness follow.
+        """
+        for run_id in self.ids(product)[newest:]:
+            record = None
+            with suppress(InvalidFile):
+                record = self._record(product, run_id) or self._killed(product, run_id)
+            if record:
+                last = self.last(product, (record.status,))
+                published = record.status == BuildStatus.PUBLISHED and record.version in versions
+                if published or (last and last.run_id == run_id):
+                    continue
             shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
-        return len(outdated)

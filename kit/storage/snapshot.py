@@ -1,14 +1,22 @@
 """Published snapshots as values: one version of a data product, and the pointer to the version that readers see."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kit.core import UnknownName
+from kit.core import Damaged, InvalidFile, KitError, UnknownName, Unreadable, counted, machine_problem, read_record, sha256
 
 MANIFEST_FILE = "manifest.json"
+
+Sound = Callable[[Path, str], bool]
+"""Returns whether a file has the content with this digest."""
+
+
+def _is_sound(path: Path, digest: str) -> bool:
+    return sha256(path) == digest
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,23 @@ class Snapshot:
     version: str
     folder: Path
     manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Snapshot":
+        """Return the snapshot in `<product>/<version>`; raises `InvalidFile` for a manifest that is not its own or damaged."""
+        product, version = folder.parent.name, folder.name
+
+        def parse(data: dict[str, Any]) -> Snapshot:
+            if (data["product"], data["version"]) != (product, version):
+                raise InvalidFile(f"is that of snapshot {data['version']} of '{data['product']}'", folder / MANIFEST_FILE)
+            datetime.fromisoformat(data["created_at"])
+            for entry in data["ports"].values():
+                dict(entry["files"]), entry["rows"], entry["contract_version"]
+            for pin in data["inputs"].values():
+                str(pin["version"])
+            return cls(product, version, folder, data | {name: data[name] for name in ("fingerprint", "run_id")})
+
+        return read_record(folder / MANIFEST_FILE, parse)
 
     @property
     def created_at(self) -> datetime:
@@ -45,8 +70,51 @@ class Snapshot:
         return path if path.is_file() else None
 
     def files(self, port: str) -> list[Path]:
-        """Return the Parquet files of one port; raises `UnknownName`."""
+        """Return the Parquet files of one port; raises `UnknownName`, or `Damaged` when they have not their published sizes."""
+        self.check([port], sums=False)
+        return self.paths(port)
+
+    def paths(self, port: str) -> list[Path]:
+        """Return the paths of the Parquet files of one port, whatever lies there; raises `UnknownName`."""
         return [self.folder / port / name for name in sorted(self.port(port)["files"])]
+
+    def check(self, ports: Iterable[str] | None = None, *, sums: bool = True, is_sound: Sound = _is_sound) -> None:
+        """Raise `Damaged` when files (of some ports, or of all) have not the size and, with `sums`, the content of before."""
+        for port in self.manifest["ports"] if ports is None else ports:
+            if problem := self.damage(port, sums=sums, is_sound=is_sound):
+                raise Damaged(
+                    f"snapshot {self.version} of '{self.product}' is damaged: {problem}; roll back with "
+                    f"`kit rollback {self.product} VERSION` or build again with `kit run {self.product} --force`"
+                )
+
+    @contextmanager
+    def reading(self, port: str) -> Iterator[None]:
+        """Turn an error of a library that reads the files of a port into `Damaged` when they are not as published."""
+        try:
+            yield
+        except Exception as error:
+            self.check([port])
+            if problem := machine_problem(error):
+                raise KitError(f"{self.product}.{port} cannot be read: {problem}") from None
+            raise
+
+    def damage(self, port: str, *, sums: bool = True, is_sound: Sound = _is_sound) -> str:
+        """Return what is wrong with the files of a port; empty when they are as published. Raises `Unreadable`."""
+        entry, size = self.port(port), 0
+        for path in self.paths(port):
+            where = f"{port}/{path.name}"
+            try:
+                if not path.is_file():
+                    return f"{where} is {'no file' if path.exists() else 'missing'}"
+                size += path.stat().st_size
+                if sums and not is_sound(path, entry["files"][path.name]):
+                    return f"the content of {where} has changed since it was published"
+            except OSError as error:
+                raise Unreadable(f"cannot be read: {error.strerror}", path) from None
+        published = entry.get("bytes", size)
+        if size != published:
+            return f"{counted(len(entry['files']), 'file')} of {port} with {size:,} bytes, published were {published:,}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -87,8 +155,10 @@ class Pointer:
     rollbacks: tuple[Rollback, ...] = ()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Pointer":
-        """Return the pointer that a file contains."""
+    def from_json(cls, product: str, data: Mapping[str, Any]) -> "Pointer":
+        """Return the pointer of a product that a file contains; raises `InvalidFile` for that of another one."""
+        if (owner := data.get("product", product)) != product:
+            raise InvalidFile(f"it is that of '{owner}'")
         moved_at = datetime.fromisoformat(data["moved_at"])
         rollbacks = [Rollback(**{**item, "at": datetime.fromisoformat(item["at"])}) for item in data.get("rollbacks", ())]
         if data["by"] == "rollback" and not rollbacks:  # an earlier kit moved it
@@ -103,7 +173,11 @@ class Pointer:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """One old version that `Store.prune` considered; `kept_because` is None when it was removed."""
+    """One old version that `Store.prune` considered; `kept_because` is None when it was removed.
+
+    `damaged` marks one that is kept because the product cannot be pruned before its current snapshot or pointer is repaired.
+    """
 
     version: str
     kept_because: str | None
+    damaged: bool = False

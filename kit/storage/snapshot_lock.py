@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary, finalize
 
 from kit.storage.snapshot import MANIFEST_FILE, Snapshot
 
@@ -35,13 +37,24 @@ class SnapshotLock:
         self._file.close()
 
 
-_held: dict[tuple[str, str], SnapshotLock] = {}
-"""Locks that this process holds until it ends, by product and version."""
+_shared: WeakValueDictionary[Path, SnapshotLock] = WeakValueDictionary()
+"""One lock for each snapshot that this process reads, by the snapshot's folder."""
+
+_held: set[SnapshotLock] = set()
+
+
+def shared(snapshot_lock: SnapshotLock) -> SnapshotLock:
+    """Return the one lock of a snapshot in this process, which is released when nothing refers to it any more."""
+    common = _shared.setdefault(snapshot_lock.snapshot.folder, snapshot_lock)
+    if common is not snapshot_lock:
+        snapshot_lock.close()
+    else:
+        finalize(common, common._file.close)
+    return common
 
 
 def hold_until_exit(snapshot_lock: SnapshotLock) -> Snapshot:
-    """Hold a snapshot until the process ends, because lazy frames read it later; each snapshot is held once."""
-    snapshot = snapshot_lock.snapshot
-    if _held.setdefault((snapshot.product, snapshot.version), snapshot_lock) is not snapshot_lock:
-        snapshot_lock.close()
-    return snapshot
+    """Hold a snapshot until the process ends, because somebody has the paths of its files; each snapshot is held once."""
+    common = shared(snapshot_lock)
+    _held.add(common)
+    return common.snapshot

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.contracts import Sla, quarantine_table
 from kit.core import Config, KitError
-from kit.mesh import Mesh, in_lookback
+from kit.mesh import Context, Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
 from kit.storage.partition_inputs import outdated_partitions
@@ -22,7 +22,8 @@ class PortState(StrEnum):
     """Whether a port can be relied on.
 
     `STALE`: the data is older than the contract's latency. `OUTDATED`: it, or partitions of it, were made from older inputs
-    than there are now. `LATE`: the last build is longer ago than its frequency.
+    than there are now. `LATE`: the last build is longer ago than its frequency. `BROKEN`: the folder of the product, or what
+    it published, cannot be read.
     """
 
     FRESH = "fresh"
@@ -148,17 +149,20 @@ class PortStatus:
         if self.product.broken:
             old = f"; its last snapshot is still served, {format_duration(self.age)} old" if self.age is not None else ""
             return f"broken: {self.product.broken}{old}"
+        if self.product.damaged:
+            return f"broken: {self.product.damaged}"
         if self.age is None:
             return f"never published, {self.note}" if self.note else "never built"
         return "; ".join(filter(None, (self.describe_freshness(), self.describe_confirmation(), self.note)))
 
 
-def statuses(config: Config, mesh: Mesh) -> list[PortStatus]:
+def statuses(context: Context) -> list[PortStatus]:
     """Return the status of every port of the mesh in build order, then of the broken products.
 
     A product whose masked columns join with no others of the mesh has a note about it.
     """
-    products = index.derive(config, mesh)
+    config, mesh = context.config, context.mesh
+    products = index.derive(context)
     problems = mask_key_problems(Store(config.storage), [product.name for product in products])
     products = tuple(
         replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products
@@ -229,15 +233,16 @@ def _with_readers(mesh: Mesh, status: PortStatus) -> PortStatus:
 
 
 def _status(product: ProductSummary, port: PortSummary, now: datetime, clock: datetime) -> PortStatus:
+    unusable = product.broken or product.damaged
     if port.rows is None or product.confirmed_at is None:
-        return PortStatus(product, port, PortState.BROKEN if product.broken else PortState.UNPUBLISHED)
+        return PortStatus(product, port, PortState.BROKEN if unusable else PortState.UNPUBLISHED)
     age, data_age = now - product.confirmed_at, None
     if product.delivered_at and not port.sla.latency_column:
         data_age = now - product.delivered_at
     if port.newest:
         newest = port.newest.astimezone(UTC).replace(tzinfo=None) if port.newest.tzinfo else port.newest
         data_age = clock - newest
-    return PortStatus(product, port, PortState.BROKEN if product.broken else _state(port.sla, age, data_age), data_age, age)
+    return PortStatus(product, port, PortState.BROKEN if unusable else _state(port.sla, age, data_age), data_age, age)
 
 
 def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> PortState:

@@ -12,34 +12,45 @@ snapshot it found.
 import fcntl
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kit.core import (
     Busy,
+    Damaged,
+    InvalidFile,
     KitError,
+    Newer,
     NotPublished,
     PublishConflict,
     StepCallback,
     UnknownName,
+    Unreadable,
+    exists,
+    holder,
     ignore_step,
     lock,
-    read_json,
+    read_record,
+    remove_unfinished,
+    set_aside,
     sha256,
+    short,
     sync_path,
     time_id,
     to_json,
     write_durably,
 )
 from kit.storage import intake
+from kit.storage.runs import Runs
 from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Rollback, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock
 from kit.storage.version_name import resolve
 
 POINTER_FILE = "current.json"
-_STAGING = ".staging"
+_STAGING = ".staging-"
 _READ_ONLY, _WRITABLE = 0o444, 0o222
 
 
@@ -56,45 +67,68 @@ class Store:
     # Reading
 
     def read_pointer(self, product: str) -> Pointer | None:
-        """Return the product's pointer, or None when nothing was published yet."""
-        path = self.folder(product) / POINTER_FILE
-        if not path.exists():
-            return None
-        return Pointer.from_json(read_json(path))
+        """Return the product's pointer, or None when nothing was published yet; raises `Damaged`."""
+        path, cure = self.folder(product) / POINTER_FILE, "restore it with `kit doctor --fix`"
+        try:
+            if exists(path):
+                return read_record(path, partial(Pointer.from_json, product))
+        except (Unreadable, Newer):
+            raise
+        except InvalidFile as error:
+            raise Damaged(f"the pointer of '{product}' is damaged: {error}; {cure}") from None
+        # The catalog is written after the first pointer, which nothing deletes.
+        if exists(path.with_name(intake.CATALOG)) and self.versions(product):
+            raise Damaged(f"the pointer of '{product}' is missing, though it was published: {short(path)}; {cure}")
+        return None
 
     def current(self, product: str) -> Snapshot | None:
-        """Return the snapshot that readers see now, or None; raises `KitError` when the pointed-to snapshot is missing."""
+        """Return the snapshot that readers see now, or None; raises `Damaged` when pointer or manifest are unusable."""
         while pointer := self.read_pointer(product):
             try:
                 return self.snapshot(product, pointer.version)
             except UnknownName:
                 # Between the two reads the pointer may have moved and its old version may have been pruned.
                 if self.read_pointer(product) == pointer:
-                    raise KitError(
+                    raise Damaged(
                         f"the current snapshot {pointer.version} of '{product}' is missing from {self.folder(product)}; "
                         f"roll back with `kit rollback {product} VERSION` or build again with `kit run {product} --force`"
                     ) from None
         return None
 
     def snapshot(self, product: str, version: str) -> Snapshot:
-        """Return one version by name; raises `UnknownName`, which lists the versions that exist."""
+        """Return one version by name; raises `UnknownName`, which lists the versions that exist, or `Damaged`."""
         folder = self.folder(product) / version
-        if version.startswith(".") or "/" in version or not (folder / MANIFEST_FILE).is_file():
+        if version.startswith(".") or "/" in version or not exists(folder / MANIFEST_FILE):
             known = ", ".join(self.versions(product)) or "none"
             raise UnknownName(f"'{product}' has no snapshot '{version}'; there are: {known}")
-        return Snapshot(product, version, folder, read_json(folder / MANIFEST_FILE))
+        try:
+            return Snapshot.load(folder)
+        except (Unreadable, Newer):
+            raise
+        except InvalidFile as error:
+            raise Damaged(
+                f"snapshot {version} of '{product}' is damaged: {error}; roll back with `kit rollback {product} VERSION` "
+                f"or build again with `kit run {product} --force`"
+            ) from None
 
     def versions(self, product: str) -> list[str]:
-        """Return the names of all published versions, newest first."""
+        """Return the names of all published versions, newest first; raises `InvalidFile` for a folder that cannot be read."""
         folder = self.folder(product)
-        if not folder.is_dir():
+        try:
+            names = [path.name for path in folder.iterdir() if not path.name.startswith(".") and exists(path / MANIFEST_FILE)]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        published = (path for path in folder.iterdir() if not path.name.startswith(".") and (path / MANIFEST_FILE).is_file())
-        return sorted((path.name for path in published), reverse=True)
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror}", folder) from None
+        return sorted(names, reverse=True)
 
     def history(self, product: str) -> list[Snapshot]:
-        """Return all published snapshots, newest first."""
-        return [self.snapshot(product, version) for version in self.versions(product)]
+        """Return all published snapshots, newest first, without the damaged ones, which `kit verify` names."""
+        snapshots = []
+        for version in self.versions(product):
+            with suppress(InvalidFile, Damaged):
+                snapshots.append(self.snapshot(product, version))
+        return snapshots
 
     def resolve(self, product: str, version: str) -> str:
         """Return the version that a person names, see `version_name`; raises `UnknownName`."""
@@ -118,28 +152,47 @@ class Store:
 
     # Writing
 
+    def pointer_lock(self, product: str) -> AbstractContextManager[bool]:
+        """Lock held while the pointer of a product is read and replaced."""
+        return lock(self.folder(product) / ".pointer.lock", wait=True)
+
     @contextmanager
     def build_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
         """Lock held while this process builds the product; raises `Busy`, which names the process that holds it.
 
         With `wait` it is acquired as soon as no other process holds it.
         """
-        path = self.folder(product) / ".build.lock"
+        with self._only_one(product, ".build.lock", wait):
+            yield
+
+    @contextmanager
+    def run_lock(self, product: str, *, wait: bool = False) -> Iterator[None]:
+        """Lock held by a run of several products until it is done with this one; raises `Busy`, as `build_lock` does."""
+        with self._only_one(product, ".run.lock", wait):
+            yield
+
+    @contextmanager
+    def _only_one(self, product: str, name: str, wait: bool) -> Iterator[None]:
+        path = self.folder(product) / name
         with lock(path, wait=wait) as held:
             if not held:
                 raise Busy(
-                    f"'{product}' is being built by process {path.read_text() or '?'}; "
+                    f"'{product}' is being built by process {holder(path)}; "
                     "wait for it with `kit run --wait`, or stop it and run again"
                 )
             yield
 
-    def stage(self, product: str, ports: list[str]) -> Path:
-        """Return an empty folder for the next snapshot, with a folder per port; removes the files of killed builds.
+    def stage(self, product: str, run_id: str, ports: list[str]) -> Path:
+        """Return an empty folder for the snapshot of a run, with a folder per port; removes the files of killed builds.
 
-        The caller holds `build_lock`.
+        The caller holds `build_lock`. Each run has a folder of its own: where somebody deletes the file of the lock, two runs
+        build at the same time, and neither touches what the other one stages.
         """
-        staging = self.folder(product) / _STAGING
-        shutil.rmtree(staging, ignore_errors=True)
+        staging, runs = self.folder(product) / f"{_STAGING}{run_id}", Runs(self.storage)
+        with self.pointer_lock(product):  # under which a run that is alive publishes
+            for leftover in self.folder(product).glob(f"{_STAGING}*"):
+                if leftover == staging or not runs.is_running(product, leftover.name.removeprefix(_STAGING)):
+                    shutil.rmtree(leftover, ignore_errors=True)
         for port in ports:
             (staging / port).mkdir(parents=True)
         return staging
@@ -165,6 +218,10 @@ class Store:
         version = time_id(created)
         for port, entry in manifest["ports"].items():
             files = sorted((staging / port).glob("*.parquet"))
+            if not files:
+                raise KitError(
+                    f"the build of '{product}' left no file for '{port}'; nothing was published. Run `kit run {product}` again."
+                )
             for path in (*files, staging / port):
                 sync_path(path)
             step(f"{port} synced")
@@ -174,7 +231,7 @@ class Store:
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
         write_durably(staging / MANIFEST_FILE, to_json(manifest), step)
         _make_read_only(staging)
-        with lock(self.folder(product) / ".pointer.lock", wait=True):
+        with self.pointer_lock(product):
             step("pointer locked")
             pointer = self.read_pointer(product)
             current = pointer.version if pointer else None
@@ -191,7 +248,7 @@ class Store:
             sync_path(folder.parent)
             step("version synced")
             snapshot = Snapshot(product, version, folder, manifest)
-            self._write_pointer(snapshot, "publish", [], pointer.rollbacks if pointer else (), step)
+            self.write_pointer(snapshot, "publish", [], pointer.rollbacks if pointer else (), step)
             step("pointer durable")
         return snapshot
 
@@ -202,44 +259,47 @@ class Store:
         rejected, so that a build without `--force` does not publish the same code and inputs again.
         """
         version = self.resolve(product, version)
-        with lock(self.folder(product) / ".pointer.lock", wait=True):
+        with self.pointer_lock(product):
             target = self.snapshot(product, version)
             pointer = self.read_pointer(product)
             if pointer and pointer.version == version:
                 raise KitError(f"'{product}' is already at snapshot {version}; `kit history` lists the others")
-            for port, entry in target.manifest["ports"].items():
-                for name, digest in entry["files"].items():
-                    path = target.folder / port / name
-                    if not path.is_file() or sha256(path) != digest:
-                        raise KitError(f"snapshot {version} of '{product}' is damaged ({port}/{name}); choose another one")
+            for port in target.manifest["ports"]:
+                if problem := target.damage(port):
+                    raise Damaged(f"snapshot {version} of '{product}' is damaged: {problem}; choose another one")
             rejected = set(pointer.rejected) if pointer else set()
-            if pointer and pointer.version in self.versions(product):
-                rejected.add(self.snapshot(product, pointer.version).fingerprint)
+            with suppress(UnknownName, Damaged):
+                if pointer:
+                    rejected.add(self.snapshot(product, pointer.version).fingerprint)
             move = Rollback(datetime.now(UTC), version, pointer.version if pointer else "", user, reason)
             rollbacks = (*(pointer.rollbacks if pointer else ()), move)
-            self._write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
+            self.write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
 
     def repair_catalog(self, product: str) -> None:
-        """Rewrite the product's Intake catalog where a process was killed between writing the pointer and the catalog."""
-        with lock(self.folder(product) / ".pointer.lock", wait=True):
+        """Rewrite the product's Intake catalog where a process was killed after it wrote the pointer; remove what it left."""
+        with self.pointer_lock(product):
+            remove_unfinished(self.folder(product))
             self._repair_catalog(product)
 
     def prune(self, product: str, keep: int) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
 
-        Returns one result per version beyond `keep`. Raises `KitError` when `keep` is below 1.
+        Returns one result per version beyond `keep`. Raises `KitError` when `keep` is below 1, and `Damaged` when the current
+        snapshot is, since another one may have to take its place.
         """
         if keep < 1:
             raise KitError(f"cannot keep {keep} snapshots; keep at least 1")
         result = []
-        with lock(self.folder(product) / ".pointer.lock", wait=True):
+        with self.pointer_lock(product):
             for leftover in self.folder(product).glob(".pruned-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             self._repair_catalog(product)
-            pointer = self.read_pointer(product)
+            current = self.current(product)
+            if current:
+                current.check(sums=False)
             for version in self.versions(product)[keep:]:
-                if pointer and version == pointer.version:
+                if current and version == current.version:
                     result.append(PruneResult(version, "it is current"))
                     continue
                 folder = self.folder(product) / version
@@ -255,10 +315,11 @@ class Store:
                 result.append(PruneResult(version, None))
         return result
 
-    def _write_pointer(
+    def write_pointer(
         self, snapshot: Snapshot, by: str, rejected: list[str], rollbacks: Iterable[Rollback],
         step: StepCallback = ignore_step,
     ) -> None:  # fmt: skip
+        """Make a snapshot the current one; the caller holds `pointer_lock`."""
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
@@ -277,7 +338,8 @@ class Store:
         }
         write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
         # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
-        self._write_catalog(snapshot, step)
+        with suppress(OSError):  # a full disk: the snapshot is published, and the next build writes its catalog
+            self._write_catalog(snapshot, step)
 
     def _repair_catalog(self, product: str) -> None:
         with suppress(KitError):  # the snapshot is missing, which the next build reports
@@ -287,6 +349,8 @@ class Store:
     def _write_catalog(self, snapshot: Snapshot, step: StepCallback = ignore_step) -> None:
         folder, text = self.folder(snapshot.product), intake.snapshot_catalog(snapshot.manifest)
         path = folder / intake.CATALOG
+        if path.is_dir():
+            set_aside(path)
         if not path.is_file() or path.read_bytes() != text.encode():
             write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.

@@ -52,7 +52,8 @@ class PortSummary:
 
 @dataclass(frozen=True)
 class ProductSummary:
-    """One product. `broken` is the error of its folder, `note` the reason why its last build failed or was canceled.
+    """One product. `broken` is the error of its folder, `damaged` that of its pointer, manifest or published files, `note` the
+    reason why its last build failed or was canceled, or the damage.
 
     `version` is the snapshot that readers see, None before the first. `set_aside` are the numbers of quarantined rows by
     raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
@@ -75,6 +76,7 @@ class ProductSummary:
     confirmed_at: datetime | None = None
     note: str = ""
     broken: str = ""
+    damaged: str = ""
     set_aside: Mapping[str, int] = field(default_factory=dict)
     rolled_back: str = ""
     partitions: int = 0
@@ -97,10 +99,15 @@ class ProductSummary:
         The ports of a broken product are those of its current snapshot.
         """
         try:
-            snapshot, problem = Store(config.storage).current(product.name), ""
+            snapshot, damaged = Store(config.storage).current(product.name), ""
             pointer = Store(config.storage).read_pointer(product.name)
         except KitError as error:
-            snapshot, pointer, problem = None, None, str(error)
+            snapshot, pointer, damaged = None, None, str(error)
+        if snapshot:
+            try:
+                snapshot.check(sums=False)
+            except KitError as error:
+                damaged = str(error)
         published: dict[str, dict[str, Any]] = snapshot.manifest["ports"] if snapshot else {}
         if isinstance(product, Broken):
             facts = snapshot.manifest.get("about", {}) if snapshot else {}
@@ -110,8 +117,10 @@ class ProductSummary:
             ports = {port.name: port_facts(port) for port in product.ports}
         runs = Runs(config.storage)
         last = runs.last(product.name)
+        problems = [f"the record of the last build is damaged: {error}" for error in runs.damaged(product.name, 1).values()]
         if last and last.status in (BuildStatus.FAILED, BuildStatus.CANCELED):
-            problem = f"last build {last.status}: {last.message.splitlines()[0]}"
+            first, _, _ = last.message.partition("\n")
+            problems.append(f"last build {last.status}: {first}")
         confirming = _confirming(snapshot, runs, pointer) if snapshot else None
         return cls(
             name=product.name,
@@ -119,7 +128,8 @@ class ProductSummary:
             version=snapshot.version if snapshot else None,
             confirmed_at=_confirmed_at(snapshot, confirming) if snapshot else None,
             rolled_back=pointer.rolled_back.describe() if pointer and pointer.rolled_back else "",
-            note=problem,
+            note=damaged or "; ".join(problems),
+            damaged=damaged,
             broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
             partitions=len(snapshot.manifest.get("partitions", ())) if snapshot else 0,

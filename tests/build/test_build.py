@@ -1,6 +1,9 @@
+import errno
 import json
+import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -10,6 +13,7 @@ from kit.build.build import build, check_due
 from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.storage.runs import Runs
+from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
@@ -167,10 +171,9 @@ def test_a_model_that_fails_names_its_file(small: SmallMesh) -> None:
     small.replace("domains/shop/models/marts/sales.sql", "order by", "where nonsense > 1 order by")
     outcome = small.build("shop")
     assert outcome.status == "failed"
-    first, second = outcome.message.splitlines()
-    assert first == "'shop': dbt failed at 1 of 4 nodes"
-    assert second.startswith("models/marts/sales.sql: Runtime Error in model sales (models/marts/sales.sql) Binder Error: ")
-    assert '"nonsense" not found' in second
+    reason = "'shop': dbt failed at 1 of 4 nodes: models/marts/sales.sql: Referenced column \"nonsense\" not found"
+    assert outcome.message.startswith(reason)
+    assert ProductSummary.from_product(small.config, small.product("shop")).note.startswith(f"last build failed: {reason}")
 
 
 def test_a_dbt_project_that_cannot_be_parsed_is_said(small: SmallMesh) -> None:
@@ -284,7 +287,7 @@ def test_an_unexpected_error_is_recorded_with_its_traceback(small: SmallMesh) ->
     outcome = small.build("shop", progress=Progress(step=full_disk))
     assert outcome.status == "failed"
     first, trace = outcome.message.splitlines()
-    assert first == "OSError: [Errno 28] No space left on device"
+    assert first == "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
     assert "No space left on device" in Path(trace.removeprefix("traceback: ")).read_text()
     assert small.store.current("shop") is None
     small.publish("shop")
@@ -364,12 +367,12 @@ def test_a_repair_by_going_back_clears_the_failure(small: SmallMesh) -> None:
     small.publish("shop")
     small.replace("domains/shop/models/marts/totals.sql", "group by item", "group by nonsense")
     small.build("shop")
-    assert {row.note.partition(":")[0] for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {
+    assert {row.note.partition(":")[0] for row in statuses(small.context) if row.product.name == "shop"} == {
         "last build failed"
     }
     small.replace("domains/shop/models/marts/totals.sql", "group by nonsense", "group by item")
     assert small.build("shop").status == "up to date"
-    assert {row.note for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {""}
+    assert {row.note for row in statuses(small.context) if row.product.name == "shop"} == {""}
 
 
 def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None:
@@ -381,10 +384,10 @@ def test_a_product_confirmed_as_up_to_date_is_not_late(small: SmallMesh) -> None
     manifest.write_text(json.dumps({**data, "created_at": "2024-01-01T00:00:00+00:00"}))
     for path in (small.config.storage / "runs/shop").glob("*/record.json"):
         path.write_text(path.read_text().replace('"finished_at": "20', '"finished_at": "19'))
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"late"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"late"}
     for _ in range(3):
         assert small.build("shop").status == "up to date"
-    assert {row.state for row in statuses(small.config, small.mesh) if row.product.name == "shop"} == {"fresh"}
+    assert {row.state for row in statuses(small.context) if row.product.name == "shop"} == {"fresh"}
     assert len(Runs(small.config.storage).ids("shop")) == 2
 
 
@@ -399,7 +402,7 @@ def test_a_notebook_asks_its_pinned_inputs_in_sql(small: SmallMesh) -> None:
     refused = (
         "try:\n    x = %sql from shop.sales\nexcept KitError as error:\n    assert 'no declared input' in str(error), error"
     )
-    cells = [f"{FORECAST[0]}\nfrom kit.core.errors import KitError\n%load_ext kit", refused]
+    cells = [f"{FORECAST[0]}\nfrom kit.core import KitError\n%load_ext kit", refused]
     asked = "%%sql --out frame\nselect item, (amount * $factor)::double as amount from shop.totals order by item"
     small.notebook("plan", "forecast", [*cells, asked, FORECAST[3]], "factor: float = 2.0\n")
     version = small.publish("plan")
@@ -458,7 +461,7 @@ class Stop(BaseException):
     [
         (KeyError("amount"), "KeyError: 'amount'"),
         (duckdb.IOException("IO Error: no space"), "IOException: IO Error: no space"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "no memory is left; end other programs, or give this one more"),
         (Stop("in Rust"), "Stop: in Rust"),
         (SystemExit(0), "SystemExit: 0"),
     ],
@@ -496,4 +499,61 @@ def test_a_failure_whose_record_cannot_be_written_is_returned(small: SmallMesh, 
 
     monkeypatch.setattr(module.index, "update", fail)
     outcome = small.build("shop")
-    assert (outcome.status, outcome.message) == ("published", "\nand the record of the run could not be written: not JSON")
+    assert (outcome.status, outcome.message) == ("published", "the record of this run could not be written: not JSON")
+
+
+@pytest.mark.parametrize("change", ["cut", "flipped"])
+def test_a_damaged_snapshot_is_neither_up_to_date_nor_read_by_consumers(small: SmallMesh, change: str) -> None:
+    small.publish("shop")
+    small.publish("plan")
+    snapshot = small.store.current("shop")
+    assert snapshot
+    path = snapshot.paths("totals")[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content if change == "flipped" else content[:-1])
+    for name in ("shop", "plan"):
+        outcome = small.build(name)
+        assert (outcome.status, outcome.version) == ("failed", None)
+        assert outcome.message.startswith(f"snapshot {snapshot.version} of 'shop' is damaged: ")
+    assert small.build("shop", force=True).status == "published"
+    assert small.build("plan").status == "up to date"
+
+
+def test_a_build_whose_record_cannot_be_written_is_published(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Runs, "save", full)
+    outcome = small.build("shop")
+    assert (outcome.status, outcome.message) == (
+        "published",
+        "the record of this run could not be written: no space is left on the disk; free some, for instance with "
+        "`kit prune --keep 1`",
+    )
+
+
+def test_options_of_a_contract_are_audited(small: SmallMesh) -> None:
+    path = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(path.read_text())
+    options: list[dict[str, Any]] = [
+        {"exclusiveMinimum": 0, "multipleOf": 1, "format": "i32"},
+        {"format": "hostname"},
+        {"minimum": 0, "multipleOf": 0.5},
+        {"exclusiveMinimum": "2023-12-31", "format": "yyyy-MM-dd"},
+    ]
+    for column, added in zip(data["schema"][0]["properties"], options, strict=True):
+        column["logicalTypeOptions"] = added
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    assert small.build("shop").status == "published"
+    options[1]["format"], options[2]["multipleOf"] = "email", 0.4
+    path.write_text(json.dumps(data))
+    sync(small.context)
+    outcome = small.build("shop")
+    assert outcome.status == "failed"
+    assert {check.rule for check in outcome.checks if check.blocks} == {
+        "item has the format email",
+        "amount is a multiple of 0.4",
+    }

@@ -1,6 +1,9 @@
 """Builds that are asked to end: nothing is published afterwards, and the record says so."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +49,7 @@ def canceled(small: SmallMesh, product: str = "shop", **options: Any) -> None:
         "canceled", "it was stopped before it was published; readers keep the last snapshot"
     )  # fmt: skip
     assert small.store.read_pointer(product) == before
-    notes = {row.note for row in statuses(small.config, small.mesh) if row.product.name == product}
+    notes = {row.note for row in statuses(small.context) if row.product.name == product}
     assert notes == {f"last build canceled: {record.message}"}
 
 
@@ -85,10 +88,15 @@ def test_a_second_signal_does_not_break_off_the_record(small: SmallMesh) -> None
 
 def test_an_interrupted_notebook_ends_with_its_kernel(small: SmallMesh) -> None:
     small.publish("shop")
-    small.notebook(
-        "plan", "forecast", ["import os, signal\nos.kill(os.getppid(), signal.SIGTERM)\nimport time; time.sleep(600)"]
-    )
+    small.notebook("plan", "forecast", ["import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(600)"])
     before = signal.getsignal(signal.SIGTERM)
+
+    def terminate() -> None:  # the kernel itself reaches no other process
+        while not (small.domains / "plan/notebooks/begun").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate, daemon=True).start()
     canceled(small, "plan")
     assert signal.getsignal(signal.SIGTERM) == before
 

@@ -54,14 +54,28 @@ def test_newer_and_the_same_code_replace(repository: SmallMesh) -> None:
     assert dirty == f"snapshot v7 was made by uncommitted changes at commit {new[:8]}-dirty, which this clone does not have"
 
 
-def test_two_clones_that_replace_each_other_get_a_hint(repository: SmallMesh) -> None:
+def test_code_of_another_branch_does_not_replace(repository: SmallMesh) -> None:
     root, other = repository.root, git(repository.root, "rev-parse", "HEAD")
     git(root, "checkout", "-b", "side", "HEAD~1")
     git(root, "commit", "--allow-empty", "-m", "third")
     own = git(root, "rev-parse", "HEAD")[:8]
-    assert hint(repository, planned(other)) == (
-        f"snapshot v7 was made by the code of commit {other[:8]}, which is on another branch than this one, {own}; two clones "
-        "with different code replace each other's snapshots"
+    with pytest.raises(OlderCode) as error:
+        hint(repository, planned(other))
+    assert str(error.value) == (
+        f"'shop': its snapshot v7 was made by the code of commit {other[:8]} of 'main', which this one, {own}, does not "
+        "contain; nothing was built. Merge the two, or replace it by the code of this one: `kit run shop --older-code`"
+    )
+    replaced = hint(repository, planned(other), allow_older=True)
+    assert replaced.startswith(f"snapshot v7 was made by the code of commit {other[:8]}, which is on another branch")
+
+
+def test_an_amended_commit_replaces_with_a_hint(repository: SmallMesh) -> None:
+    root, before = repository.root, git(repository.root, "rev-parse", "HEAD")
+    git(root, "commit", "--amend", "--allow-empty", "-m", "amended")
+    own = git(root, "rev-parse", "HEAD")[:8]
+    assert hint(repository, planned(before)) == (
+        f"snapshot v7 was made by the code of commit {before[:8]}, which is on another branch than this one, {own}, or was "
+        "amended since; two clones with different code replace each other's snapshots"
     )
 
 
@@ -86,7 +100,7 @@ def test_a_shallow_clone_replaces_what_it_cannot_compare_with_a_hint(repository:
     )
 
 
-def test_a_build_with_older_code_is_refused_and_one_of_a_branch_says_so(small: SmallMesh) -> None:
+def test_builds_with_older_code_and_with_that_of_another_branch_are_refused(small: SmallMesh) -> None:
     commit_all(small)
     path = "domains/shop/models/marts/totals.sql"
     small.replace(path, "order by item", "order by item desc")
@@ -104,5 +118,6 @@ def test_a_build_with_older_code_is_refused_and_one_of_a_branch_says_so(small: S
     built = build(small.config, small.product("shop"))
     assert (built.status, built.message) == ("published", "")  # a descendant of what was published last
     git(small.root, "checkout", "main")
-    diverged = build(small.config, small.product("shop"))
+    assert "of 'side', which this one" in build(small.config, small.product("shop")).message
+    diverged = build(small.config, small.product("shop"), BuildRequest(older_code=True))
     assert (diverged.status, "which is on another branch" in diverged.message) == ("published", True)

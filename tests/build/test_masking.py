@@ -1,4 +1,3 @@
-import os
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -117,13 +116,6 @@ def test_without_a_key_of_some_length_nothing_begins(small: SmallMesh) -> None:
     assert masking.key(config, product) == KEY.encode()
     assert KEY not in repr(config)
     assert masking.key(Config.load(small.root, {}), small.product("plan")) is None
-
-
-def test_the_code_of_domains_does_not_see_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KIT_MASK_KEY", KEY)
-    with masking.mask_key_hidden():
-        assert "KIT_MASK_KEY" not in os.environ
-    assert os.environ["KIT_MASK_KEY"] == KEY
 
 
 def test_fingerprints_tell_keys_apart() -> None:

@@ -166,7 +166,7 @@ def test_kit_run_plans_each_build_once(published: SmallMesh, monkeypatch: pytest
     small, planner = published, Planner(monkeypatch)
     products = small.mesh.products
     requests = {product.name: BuildRequest() for product in products}
-    outcomes = execute(small.config, small.mesh, products, requests, watch, lambda outcome: None)
+    outcomes = execute(small.context, products, requests, watch, lambda outcome: None, print)
     assert [(outcome.product, outcome.message) for outcome in outcomes] == [("shop", "not made"), ("plan", "not made")]
     assert planner.made == planner.plans
     assert [tuple(made.inputs.sources) for made in planner.made] == [("sales",), ()]
@@ -176,16 +176,14 @@ def test_a_run_of_one_range_of_partitions_plans_once(published: SmallMesh, monke
     small = published
     small.partitioned_plan("tea", "cake", "pie")
     planner, product = Planner(monkeypatch), small.product("plan")
-    execute(
-        small.config, small.mesh, [product], {"plan": BuildRequest(partitions=("cake", "tea"))}, watch, lambda outcome: None
-    )
+    execute(small.context, [product], {"plan": BuildRequest(partitions=("cake", "tea"))}, watch, lambda outcome: None, print)
     assert planner.made == planner.plans
     assert [list(made.due) for made in planner.made] == [["tea", "cake"]]
 
 
 def test_a_step_of_dagster_plans_once(published: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     planner = Planner(monkeypatch)
-    job = definitions(published.config, published.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(published.context).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         selection = {dg.AssetKey(["plan", "forecast"])}
         job.get_subset(asset_selection=selection).execute_in_process(instance=instance, raise_on_error=False)
@@ -196,9 +194,7 @@ def test_a_step_of_dagster_plans_once(published: SmallMesh, monkeypatch: pytest.
 def test_nothing_to_do_is_planned_once_and_made_never(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     small.publish("shop")
     planner = Planner(monkeypatch)
-    (outcome,) = execute(
-        small.config, small.mesh, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None
-    )
+    (outcome,) = execute(small.context, [small.product("shop")], {"shop": BuildRequest()}, watch, lambda outcome: None, print)
     assert (outcome.status, len(planner.plans), planner.made) == ("up to date", 1, [])
 
 

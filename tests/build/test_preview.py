@@ -47,7 +47,12 @@ def test_a_model_that_is_a_table_sees_raw_data_as_every_model_does(small: SmallM
     file = small.domains / "shop/sources/sales.odcs.yaml"
     data = json.loads(file.read_text())
     data["schema"][0]["properties"][2] |= {"customProperties": aside, "logicalTypeOptions": {"maximum": 29}}
-    write(file, json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": 0.5}]}))
+    write(
+        file,
+        json.dumps(
+            {**data, "customProperties": [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": 0.5}]}
+        ),
+    )
     write(
         small.domains / "shop/models/kinds.sql",
         "{{ config(materialized='table') }} select distinct item, max(amount) as most from {{ source('raw', 'sales') }} "
@@ -63,7 +68,7 @@ def test_what_cannot_be_run_is_said(small: SmallMesh, apart: Path) -> None:
     with pytest.raises(KitError, match="'shop' has no published snapshot"):
         preview_model(small.config, small.product("copier"), "more", apart)
     small.publish("shop")
-    with pytest.raises(KitError, match=r"'copier': dbt failed at 1 of 1 nodes\nmodels/more.sql: .*nothing"):
+    with pytest.raises(KitError, match=r"'copier': dbt failed at 1 of 1 nodes: models/more.sql: .*nothing"):
         preview_model(small.config, small.product("copier"), "more", apart)
 
 

@@ -1,11 +1,13 @@
 from datetime import datetime
+from pathlib import Path
 
+import polars as pl
 import pytest
 
-from kit.build.redaction import redact
+from kit.build.redaction import redact, without_values
 from kit.contracts.check import Check
 from kit.quality.audit_target import audit_targets
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SmallMesh, write
 
 CLOCK = datetime(2024, 1, 10)
 
@@ -31,12 +33,40 @@ def test_a_product_that_masks_nothing_tells_all(small: SmallMesh) -> None:
 def test_samples_show_only_what_no_contract_masks(small: SmallMesh) -> None:
     small.mask("shop/contracts/sales.odcs.yaml", item="hmac")
     samples = {"sale_id": 1, "item": "tea"}, {"sale_id, item": "(1, 'tea')"}, {"unique_field": "tea", "amount": 2}
-    assert told(small, check("a rule", "3 rows", *samples)) == (
-        "3 rows", ({"sale_id": 1, "item": "masked"}, {"sale_id, item": "masked"}, {"unique_field": "masked", "amount": 2}),
+    assert told(small, check("amount is between 0 and 1000", "3 of 5 rows break it", *samples)) == (
+        "3 of 5 rows break it",
+        ({"sale_id": 1, "item": "masked"}, {"sale_id, item": "masked"}, {"unique_field": "masked", "amount": 2}),
     )  # fmt: skip
     # The same name in another table, before the masking and in a model that no contract knows.
     for table in ("raw.sales", "totals", "stg_sales"):
         assert told(small, check("a rule", "", {"item": "tea"}, table=table))[1] == ({"item": "masked"},)
+
+
+@pytest.mark.parametrize(("rule", "origin"), [("a_test_of_the_team", "dbt"), ("totals add up", "contract"), ("rows", "suite")])
+def test_a_query_can_give_a_hidden_column_the_name_of_another_one(small: SmallMesh, rule: str, origin: str) -> None:
+    small.mask("shop/contracts/sales.odcs.yaml", item="hmac")
+    for table in ("sales", "totals"):
+        aliased = check(rule, "3 rows", {"sale_id": "tea"}, {"amount": "tea"}, table=table, origin=origin)
+        assert told(small, aliased)[1] == ({"sale_id": "masked"}, {"amount": "masked"})
+
+
+def test_personal_columns_are_hidden_as_masked_ones(small: SmallMesh) -> None:
+    path = small.domains / "shop/contracts/sales.odcs.yaml"
+    path.write_text(path.read_text().replace('"name": "item"', '"name": "item", "classification": "personal"'))
+    seen = check("amount is between 0 and 1000", "", {"sale_id": 1, "item": "tea"})
+    assert told(small, seen)[1] == ({"sale_id": 1, "item": "masked"},)
+
+
+def test_a_message_quotes_no_value_of_a_hidden_column(tmp_path: Path) -> None:
+    pl.DataFrame({"card": ["ZZ12", "M", "", None], "other": ["seen", "x", "y", "z"]}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"card": [20251231, 3]}).write_parquet(tmp_path / "b.parquet")
+    write(tmp_path / "broken.parquet", "")
+    tables = {name: [tmp_path / f"{name}.parquet"] for name in ("a", "b", "broken", "missing")}
+    message = "Could not convert 'ZZ12' (XZZ12, ZZ12!) or 'M' of Me to 20251231 at line 3, 'seen'"
+    assert without_values(message, tables, {"card"}) == (
+        "Could not convert 'masked' (XZZ12, masked!) or 'masked' of Me to masked at line 3, 'seen'"
+    )
+    assert without_values(message, tables, {"nothing"}) == message
 
 
 def test_values_that_a_port_inherits_are_tokens_and_shown(small: SmallMesh) -> None:

@@ -21,5 +21,5 @@ def shop(small: SmallMesh) -> SmallMesh:
     manifest = json.loads(file.read_text())
     manifest["ports"]["sales"]["masked"] = {"amount": "generalise"}
     file.write_text(json.dumps(manifest))
-    index.write(small.config, small.mesh)
+    index.write(small.context)
     return small

@@ -20,7 +20,7 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshot_lock, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", set())
     yield small
 
 

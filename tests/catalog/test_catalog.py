@@ -22,9 +22,9 @@ from tests.support.small_mesh import SmallMesh
 @pytest.fixture
 def mesh(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallMesh]:
     monkeypatch.chdir(small.root)
-    monkeypatch.setattr(snapshot_lock, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", set())
     yield small
-    for lease in snapshot_lock._held.values():
+    for lease in snapshot_lock._held:
         lease.close()
 
 
@@ -161,7 +161,7 @@ def test_every_state_is_said_in_words(mesh: SmallMesh) -> None:
     mesh.build("plan", parameters={"factor": "nonsense"})
     assert words()["plan.forecast"].startswith("never published, last build failed: ")
     (mesh.domains / "shop/product.odps.yaml").write_text("kind: [")
-    index.write(mesh.config, mesh.mesh)
+    index.write(mesh.context)
     assert words()["shop.sales"] == (
         "broken: domains/shop/product.odps.yaml:2: not valid YAML: while parsing a flow node, did not find expected node "
         "content; its last snapshot is still served, N old"

@@ -32,7 +32,7 @@ def test_quarantined_rows_and_parameters_are_facts(small: SmallMesh) -> None:
     small.replace(sales, '"metric": "invalidValues"', f'"metric": "invalidValues", {rule}')
     small.replace(sales, '"kind": "DataContract"', f'"kind": "DataContract", {limit}')
     small.publish("shop")
-    index.write(small.config, small.mesh)
+    index.write(small.context)
     catalog = kit.open(small.root)
     assert catalog["shop.sales"].facts()["quarantined"] == '0 rows, see kit.read("shop.sales__quarantine")'
     assert catalog["plan.forecast"].facts()["parameters"] == "factor: float = 2.0 (growth), name: str = 'base'"

@@ -21,6 +21,7 @@ def test_the_history_tells_what_changed(shop: SmallMesh) -> None:
     columns = manifest["ports"]["sales"]["about"]["columns"]
     manifest["ports"]["sales"]["about"]["columns"] = [["old", "bigint", ""], [columns[1][0], "date", ""], *columns[2:]]
     manifest["ports"]["sales"]["about"]["sla"]["frequency_hours"] = 12.0
+    manifest["version"] = "20200101T000000Z-000000"
     (folder / "20200101T000000Z-000000").mkdir()
     (folder / "20200101T000000Z-000000/manifest.json").write_text(json.dumps(manifest))
     page = render(history_tab.render_history, shop)

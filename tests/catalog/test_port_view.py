@@ -30,7 +30,7 @@ def test_a_snapshot_that_was_pruned_meanwhile_is_a_sentence(shop: SmallMesh) -> 
 
 def test_of_a_broken_product_the_last_snapshot_is_render(shop: SmallMesh) -> None:
     (shop.domains / "shop/product.odps.yaml").write_text("kind: [")
-    index.write(shop.config, shop.mesh)
+    index.write(shop.context)
     facts = dict(render(tabs.render_overview, shop).rows)
     assert facts["freshness"].startswith("broken: ")
     assert "classification" not in facts

@@ -21,7 +21,12 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {"failing": ()}
 
     def execute(
-        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Any], None]
+        context: Any,
+        products: Any,
+        asked: Any,
+        watch: Callable[[], Any],
+        tell: Callable[[Any], None],
+        warn: Callable[[str], None],
     ) -> Any:
         seen["asked"] = asked
         outcomes = []

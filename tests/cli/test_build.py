@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.builds import dbt_targets
+from tests.support.ending import end_with_parent
 from tests.support.small_mesh import SmallMesh
 
 
@@ -92,7 +94,9 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     small.notebook("plan", "forecast", ["import time; time.sleep(60)", "import kit; kit.output('forecast', 1)"])
     small.publish("shop")
     command = [sys.executable, "-m", "kit", "run", "plan"]
-    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     kernels: list[psutil.Process] = []
     deadline = time.monotonic() + 60
     while not kernels and time.monotonic() < deadline:
@@ -115,9 +119,11 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     slow = "cross join (select count(*) as n from range(100000) a, range(10000000) b where a.range + b.range < 0) slow"
     small.replace("domains/shop/models/marts/sales.sql", "order by", f"{slow} order by")
     command = [sys.executable, "-m", "kit", "run"]
-    process = subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     deadline = time.monotonic() + 60
-    while not list(small.config.storage.glob("runs/shop/*/dbt/manifest.json")) and time.monotonic() < deadline:
+    while not dbt_targets(small.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -132,5 +138,5 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
 def test_storage_that_cannot_be_written_is_one_message(small: SmallMesh) -> None:
     done = small.kit("run", "shop", KIT_STORAGE="/proc/nowhere")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/dagster: ")
+    assert done.stderr.startswith("error: the storage cannot be written: /proc/nowhere/")
     assert "Traceback" not in done.stderr

@@ -125,10 +125,10 @@ def test_doctor_names_problems_and_their_fix(small: SmallMesh) -> None:
     }
     findings = {item["what"]: item for item in json.loads(small.kit("doctor", "--json").stdout) if item["fix"]}
     assert findings == {
-        "snapshot shop": {
-            "what": "snapshot shop",
-            "seen": f"1 file missing, first {lost}",
-            "fix": "build it anew with `kit run shop --force`",
+        "data of shop": {
+            "what": "data of shop",
+            "seen": f"snapshot {version} is damaged: sales/{lost.name} is missing",
+            "fix": "build again with `kit run shop --force`, or roll back with `kit rollback shop VERSION`",
             "severity": "error",
         }
     }

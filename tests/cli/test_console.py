@@ -1,10 +1,12 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from rich.text import Text
 
-from kit.cli.console import console, direct_output, print_json, print_json_rows, print_rows
+from kit.cli.console import console, direct_output, errors, print_json, print_json_rows, print_rows
 
 REDIRECTED = """
 import os
@@ -48,3 +50,41 @@ def test_rows_are_printed_as_one_list(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == '[\n {"a": 1},\n {"a": 2}\n]\n'
     print_json_rows([])
     assert capsys.readouterr().out == "[]\n"
+
+
+def test_values_and_names_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(["n\x1b[2Jame"], [("a\x1b]0;title\x07b\x9b31m",), ("left\u202eright\ttab",)])
+    errors.print(Text("no such \x1b[31mport\x08\x08", style="red"))
+    shown = capsys.readouterr()
+    assert shown.out.split() == ["n\\x1b[2Jame", "a\\x1b]0;title\\x07b\\x9b31m", "left\\u202eright", "tab"]
+    assert shown.err == "no such \\x1b[31mport\n"
+
+
+def test_json_has_escapes_for_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"a\x9bb": "\x1b[31m\x7f\u202eä"}
+    print_json(value)
+    print_json_rows([json.dumps(value, ensure_ascii=False)])
+    shown = capsys.readouterr().out
+    assert not any(sign in shown for sign in "\x1b\x7f\x9b\u202e")
+    first, second = shown.split("\n}\n")
+    assert json.loads(first + "}") == value
+    assert json.loads(second) == [value]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_encoding_without_a_character_gets_another_one(encoding: str) -> None:
+    code = (
+        "from kit.cli.console import *\n"
+        "print_rows(['a'], [('ä → … 茶 \\udcff',)])\n"
+        "errors.print('→ …')\n"
+        "print_json({'ä': '茶 🍵'})\n"
+        'print_json_rows([\'{"ä": "→"}\'])\n'
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    head, row, *rest = done.stdout.decode(encoding).splitlines()
+    umlaut = {"latin-1": "ä", "ascii": "\\xe4"}[encoding]
+    assert (head.strip(), row.strip()) == ("a", f"{umlaut} -> ... \\u8336 \\udcff")
+    assert done.stderr.decode(encoding) == "-> ...\n"
+    assert json.loads("".join(rest[:3])) == {"ä": "茶 🍵"}
+    assert json.loads("".join(rest[3:])) == [{"ä": "→"}]

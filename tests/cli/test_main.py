@@ -28,6 +28,7 @@ COMMANDS = [
     "doctor",
     "report",
     "sync",
+    "verify",
     "diff",
     "contract",
     "new",
@@ -77,8 +78,9 @@ def test_a_folder_that_cannot_be_written_is_one_message(
         main()
     folder = "domains/shop" if command == ["sync"] else "domains/shop/contracts"
     assert (end.value.code, capsys.readouterr().err) == (
-        1, f"error: {folder}: a file there cannot be read or written: Read-only file system\n",
-    )  # fmt: skip
+        1,
+        f"error: {folder}: the file system is read-only; make it writable, or set `storage` in [tool.kit] to another folder\n",
+    )
 
 
 def test_a_whole_working_day(small: SmallMesh) -> None:
@@ -145,6 +147,7 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
     assert pruned.stdout.splitlines() == [
         f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
         "plan: 1 snapshot deleted",
+        "3 runs of Dagster deleted",
     ]
 
 
@@ -156,6 +159,8 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
         (["read", "plan.forecast"], 1, "error: 'plan' has no published snapshot yet; build it with `kit run plan`"),
         (["history", "plan.nothing"], 1, "error: 'plan' has no port 'nothing'; there are: plan.forecast"),
         (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; write a version or its beginning"),
+        (["rollback", "shop.sales", "-1"], 1, "error: 'sales' moves with all ports of its product: `kit rollback shop -1`"),
+        (["rollback", "nobody.sales", "x"], 1, "error: there is no data product 'nobody"),
         (["rollback", "nobody", "x"], 1, "error: there is no data product 'nobody'; there are: plan, shop"),
         (["run", "-p", "horizon"], 2, "'horizon' is not NAME=VALUE"),
         (["prune", "--keep", "0"], 2, "Invalid value for '--keep'"),
@@ -197,3 +202,33 @@ def test_a_broken_domain_is_shown_everywhere_and_stops_no_other(small: SmallMesh
     assert (named.returncode, named.stderr) == (1, f"error: the data product 'bad' is broken: {message}\n")
     assert small.kit("run", "shop").returncode == 0
     assert small.kit("read", "shop.totals").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_terminal_without_unicode_gets_every_output(small: SmallMesh, environment: dict[str, str]) -> None:
+    product = small.domains / "shop/product.odps.yaml"
+    product.write_text(product.read_text(encoding="utf-8").replace("shop owner", "Änne"), encoding="utf-8")
+    commands = [
+        ["--help"],
+        ["status"],
+        ["status", "--json"],
+        ["check"],
+        ["history", "shop.sales"],
+        ["read", "nö.pe"],
+        ["run", "…"],
+    ]
+    code = (
+        "import runpy, sys\n"
+        f"for command in {commands!a}:\n"
+        "    sys.argv = ['kit', *command]\n"
+        "    try: runpy.run_module('kit', run_name='__main__')\n"
+        "    except SystemExit: pass\n"
+    )
+    environment = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", code], cwd=small.root, capture_output=True, env=environment, check=True)
+    shown = (done.stdout + done.stderr).decode("ascii")
+    assert "Traceback" not in shown
+    assert "\\xc4nne" in shown
+    assert "no data product 'n\\xf6'" in shown

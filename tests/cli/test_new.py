@@ -89,7 +89,7 @@ def test_a_notebook_is_added_with_the_ports_it_reads(small: SmallMesh) -> None:
             ["notebook", "plan.a", "--csv", "openEnd=true"],
             "--csv is for a CSV file, named by --from; a notebook is made from none",
         ),
-        (["tearoom", "more"], "'tearoom more' is not understood; write kit new NAME, kit new port … or kit new notebook …"),
+        (["tearoom", "more"], "'tearoom more' is not understood; write kit new NAME, or kit new port, source or notebook …"),
     ],
 )
 def test_without_a_terminal_one_message_names_what_is_wrong(small: SmallMesh, arguments: list[str], says: str) -> None:
@@ -102,3 +102,27 @@ def test_a_person_may_stop_answering(small: SmallMesh) -> None:
     code, said = at_a_terminal(small.root, ["new", "tearoom"], ["\x04"])  # end of input
     assert (code, said[-1]) == (130, "interrupted; nothing was written")
     assert not (small.domains / "tearoom").exists()
+
+
+def test_a_source_needs_its_file_and_options_of_dbt_a_project(small: SmallMesh) -> None:
+    write(small.root / "visits.csv", "visit_id,paid\n1,2.50\n")
+    assert refused("source") == "'kit new source' takes the new source; write kit new source PRODUCT.SOURCE"
+    assert refused("source", "shop.visits") == "say what 'shop.visits' is made from: --from FILE"
+    assert refused("source", "shop.visits", "--from-dbt", "x") == (
+        "--from-dbt is for a new product; 'shop.visits' belongs to one that has it"
+    )
+    done = CliRunner().invoke(app, ["new", "source", "shop.visits", "--from", "visits.csv"])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "written: domains/shop/sources/visits.odcs.yaml" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1] == "  2. kit run shop"
+    given = ["tearoom", "--owner", "Ann Lee <ann@example.com>"]
+    assert refused(*given, "--from-dbt", "x", "--from", "visits.csv") == (
+        "--from and --from-dbt are both given; a product is made from one of them"
+    )
+    assert refused(*given, "--source", "a=b").startswith("--source is for --from-dbt, whose project declares it")
+    assert refused(*given, "--port", "a", "--port", "b") == (
+        "--port b: a new product has one port; add it with kit new port tearoom.b"
+    )
+    assert refused(*given, "--from-dbt", "x") == (
+        "x is no folder; name the folder of a dbt project, which has a dbt_project.yml"
+    )

@@ -7,7 +7,14 @@ def test_a_query_that_fails_is_one_message(small: SmallMesh) -> None:
     small.publish("shop")
     done = small.kit("read", "shop.totals", "--sql", "select nothing from totals")
     assert done.returncode == 1
-    assert done.stderr.startswith('error: the query failed: Binder Error: Referenced column "nothing" not found')
+    assert done.stderr == "error: the query failed: there is no column 'nothing'; there are: amount, item\n"
+    words = small.kit("read", "shop.totals", "--sql", "selec").stderr
+    assert words.startswith("error: the query failed: syntax error at ')'; did you mean select?")
+    words = small.kit("read", "shop.totals", "--sql", "select * from sales").stderr
+    assert words.startswith("error: the query failed: it reads no table but totals, as in: select * from totals; there is no")
+    assert words.splitlines()[0].endswith("'sales'")
+    words = small.kit("read", "shop.totals", "--sql", "select * form totals").stderr
+    assert words.startswith("error: the query failed: syntax error at 'totals'; did you mean from?")
     assert small.kit("read", "shop.totals", "--sql", "drop table totals").returncode == 1
 
 
@@ -36,4 +43,4 @@ def test_json_of_a_query_that_fails_is_one_message(small: SmallMesh) -> None:
     small.publish("shop")
     done = small.kit("read", "shop.totals", "--json", "--sql", "select item::integer as n from totals")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: the query failed: Conversion Error: Could not convert string")
+    assert done.stderr.startswith("error: the query failed: Could not convert string")

@@ -76,7 +76,7 @@ def test_a_lab_that_runs_already_is_named_by_its_address(
     assert servers.calls == []
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "web"])
+@pytest.mark.parametrize("port", ["-1", "65536", "web"])
 def test_a_port_is_a_number_of_tcp(small: SmallMesh, servers: Servers, port: str) -> None:
     assert [run(small, command, "--port", port).exit_code for command in ("dev", "lab")] == [2, 2]
     assert servers.calls == []

@@ -2,9 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
-import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,7 @@ from kit.quality.suite import from_contract, to_text
 from kit.sync.sync import sync
 from tests.conftest import ROOT
 from tests.quality.test_quarantine import ASIDE, split
-from tests.quality.test_suite import PLAIN
+from tests.support.plain_expectations import plain_verdicts
 from tests.support.small_mesh import contract, descriptor, valid, write
 
 CLOCK = datetime(2024, 1, 10)
@@ -132,18 +129,11 @@ def test_only_a_query_has_a_table(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_plain_great_expectations_gives_the_same(tmp_path: Path, things: Contract) -> None:
     (tmp_path / "things.json").write_text(to_text(from_contract(things)), encoding="utf-8")
-    question = {}
+    cases = {}
     for name, frame in (("good", good()), ("broken", broken())):
         frame.write_parquet(tmp_path / f"{name}.parquet")
-        with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as connection:
-            connection.execute(f"create view things as from '{tmp_path / name}.parquet'")
-        question[name] = (str(tmp_path / "things.json"), str(tmp_path / f"{name}.duckdb"), "things")
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PLAIN)], input=json.dumps(question), cwd=tmp_path,
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.rpartition("answer: ")[2])
+        cases[name] = (tmp_path / "things.json", "things", {"things": [tmp_path / f"{name}.parquet"]})
+    found = plain_verdicts(cases, tmp_path)
     ours = judged(tmp_path, AuditTarget("things", things), broken())
     assert found["broken"] == {rule.name: ours["contract", rule.name] for rule in things.rules}
     assert [rule for rule, passed in found["good"].items() if not passed] == []

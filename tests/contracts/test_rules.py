@@ -266,10 +266,10 @@ BAD: list[tuple[str, str, Any, str]] = [
     (
         "option that cannot be checked",
         f"{FIRST} logicalTypeOptions",
-        {"multipleOf": 2},
+        {"format": "f64"},
         (
-            "17: schema.0.properties.0.logicalTypeOptions.multipleOf: the option 'multipleOf' cannot be checked; "
-            "there are: maxLength, maximum, minLength, minimum, pattern"
+            "17: schema.0.properties.0.logicalTypeOptions.format: 'f64' is not one of i8, i16, i32, i64, i128, u8, u16, u32, "
+            "u64, u128; did you mean 'u64'?"
         ),
     ),
     (

@@ -108,7 +108,7 @@ def test_outside_a_mesh_the_error_names_the_remedy(tmp_path: Path) -> None:
 def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
-        "storage, as_of, cell_timeout_seconds, notebook_output_mb, secrets, policy"
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, secrets, policy"
     )
 
 
@@ -171,3 +171,25 @@ def test_a_kernel_works_on_the_mesh_of_its_notebook_wherever_it_was_started(
     assert Config.load(environ={"KIT_ROOT": str(two)}).root == two
     in_kernel(monkeypatch, session=tmp_path / "a.ipynb")  # in no mesh
     assert Config.load(environ={}).root == two
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/mesh", "gs://bucket", "file:///mnt/mesh", "az:container", "s3:/bucket"])
+def test_a_storage_that_nobody_implements_is_refused(tmp_path: Path, address: str) -> None:
+    scheme = address.partition(":")[0]
+    expected = (
+        f"the storage is '{address}', and the kit has no storage for '{scheme}:' addresses; write the path of a folder, such "
+        f"as .mesh or /mnt/mesh; mount an object store as a folder, or write ./{address} for a folder of that name"
+    )
+    assert message(project(tmp_path), KIT_STORAGE=address) == expected
+    assert message(project(tmp_path, f"storage = '{address}'")) == expected
+    assert list(tmp_path.iterdir()) == [tmp_path / "pyproject.toml"]
+
+
+def test_a_storage_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    assert Config.load(root, {"KIT_STORAGE": "./s3:x"}).storage == root / "s3:x"
+    assert message(root, KIT_STORAGE="pyproject.toml").endswith(
+        "pyproject.toml is no folder; write the path of a folder, such as .mesh or /mnt/mesh"
+    )
+    for text in ("~nobody-of-that-name/mesh", "a\0b", "x" * 300):
+        assert "cannot be a folder: " in message(root, KIT_STORAGE=text)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.core import landlock
-from kit.core.config import MASK_KEY
 from kit.core.confinement import Places, confined, environment, refused_path
+from kit.core.mask_key import MASK_KEY
 
 
 def run(places: Places, temp: Path, code: str) -> str:
@@ -134,6 +134,8 @@ def test_the_environment_has_own_folders_and_no_masking_key(temp: Path, monkeypa
         ("PermissionError: [Errno 13] Permission denied: '/data/in box/x.csv'", "/data/in box/x.csv"),
         ('IOException: IO Error: Cannot open file "/data/x.parquet": Permission denied', "/data/x.parquet"),
         ("PermissionError: Permission denied (os error 13): /data/x.parquet", "/data/x.parquet"),
+        ("PermissionError: Permission denied (os error 13): ../data/x.parquet", "../data/x.parquet"),
+        ("PermissionError: [Errno 13] Permission denied: 'data/x y.csv'", "data/x y.csv"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/data/x.csv'", None),
         ("[Errno 13] Permission denied", None),
     ],

@@ -1,18 +1,23 @@
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.core.errors import InvalidFile
 from kit.core.files import (
+    has_sum,
     make_folder,
     read_json,
+    read_record,
     read_text,
     resolve_inside,
+    set_aside,
     sha256,
     time_id,
     to_json,
     write_durably,
+    write_sum,
 )
 from kit.core.text import short
 
@@ -154,3 +159,42 @@ def test_json_is_that_of_the_standard() -> None:
     value = {"a": [float("nan"), float("inf"), {"b": float("-inf")}], 1: b"\x00\xff", ("c",): 12345678901234567890, "d": 0.1}
     text = to_json(value, indent=None)
     assert text == ('{"a": ["NaN", "Infinity", {"b": "-Infinity"}], "1": "00ff", "(\'c\',)": 12345678901234567890, "d": 0.1}\n')
+
+
+def test_a_record_that_is_damaged_is_named_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+
+    def parse(data: dict[str, Any]) -> str:
+        return str(data["version"]).removeprefix("v")
+
+    problems = {
+        "": "is empty", "{": "is cut off or overwritten", "[]": "is no record of the kit: it holds no JSON object",
+        "{}": "is no such record of the kit: it has no 'version'",
+        '{"form": 2}': "has the form 2, which this kit does not know; update the kit of this clone",
+    }  # fmt: skip
+    for text, problem in problems.items():
+        path.write_text(text)
+        with pytest.raises(InvalidFile) as error:
+            read_record(path, parse)
+        assert error.value.problem == problem
+    path.write_text('{"version": "v1"}')
+    assert read_record(path, parse) == "1"
+    assert read_record(path, parse, form=7) == "1"
+
+
+def test_a_file_is_known_again_by_its_sum(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"rows")
+    assert not has_sum(path)
+    write_sum(path)
+    assert has_sum(path)
+    path.write_bytes(b"r0ws")
+    assert not has_sum(path)
+
+
+def test_what_is_set_aside_keeps_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text("x")
+    aside = set_aside(path)
+    assert (path.exists(), aside.read_text()) == (False, "x")
+    assert aside.name.startswith(".record.json.damaged-")

@@ -1,5 +1,9 @@
+import errno
+import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -53,3 +57,40 @@ def test_the_address_of_a_killed_instance_does_not_count(tmp_path: Path) -> None
     instance = SingleInstance("Lab", tmp_path)
     instance.set_address("http://127.0.0.1:1")
     assert instance.address is None
+
+
+def test_a_lock_whose_file_was_deleted_is_taken_at_the_file_in_its_place(tmp_path: Path) -> None:
+    path, held = tmp_path / "lock", threading.Event()
+
+    def wait() -> None:
+        with lock(path, wait=True):
+            held.set()
+            assert path.read_text() == str(os.getpid())
+            with lock(path, wait=False) as second:
+                assert not second  # whoever opens the path now is excluded
+
+    with lock(path, wait=True):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while not _waits_for(path):
+            time.sleep(0.01)
+        path.unlink()
+    waiting.join(30)
+    assert held.is_set()
+
+
+def _waits_for(path: Path) -> bool:
+    return Path("/proc/locks").read_text().count(f":{path.stat().st_ino} ") > 1
+
+
+def test_a_full_disk_takes_no_lock_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with lock(tmp_path / "lock", wait=False) as acquired:
+        assert acquired
+
+
+def test_garbage_in_the_files_of_a_lock_is_no_error(tmp_path: Path) -> None:
+    instance = SingleInstance("Lab", tmp_path)
+    (tmp_path / "lock").write_bytes(b"\x80\xff")
+    (tmp_path / "address").write_bytes(b"\x80\xff")
+    assert (instance.address, instance.process) == (None, "?")

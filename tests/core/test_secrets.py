@@ -1,18 +1,22 @@
+import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kit.core import Places
-from kit.core.config import MASK_KEY, Config
+from kit.core.config import Config
 from kit.core.errors import ConfigError, NotebookError
+from kit.core.mask_key import MASK_KEY
 from kit.core.secrets import Secrets
 from kit.notebooks.executor import NotebookLimits, execute
 from kit.notebooks.kernel_pool import KernelPool, NotebookRun
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 VALUE = "s3cr&t/ä'x"
-SECRETS = Secrets({"API_TOKEN": VALUE, "PEM": "first line\n\nabc\nlast line"})
+URL = "postgres://me:s%40cret-pw@host/db"
+SECRETS = Secrets({"API_TOKEN": VALUE, "PEM": "first line\n\nabc\nlast line", "DB_URL": URL})
 
 
 def config(root: Path, settings: str = "", **environ: str) -> Config:
@@ -30,11 +34,27 @@ def config(root: Path, settings: str = "", **environ: str) -> Config:
         ("<td>s3cr&amp;t/ä&#x27;x</td>", "<td>[API_TOKEN]</td>"),
         ("a first line, b last line, abc", "a [PEM], b [PEM], abc"),
         ("s3cr&t", "s3cr&t"),
+        ("?t=s3cr%26t%2f%c3%a4%27x", "?t=[API_TOKEN]"),
+        ("select 's3cr&t/ä''x'", "select '[API_TOKEN]'"),
+        (repr(VALUE.encode()), 'b"[API_TOKEN]"'),
+        (ascii(VALUE), '"[API_TOKEN]"'),
+        (json.dumps(json.dumps({"t": "s3cr&t/ä'x"})), '"{\\"t\\": \\"[API_TOKEN]\\"}"'),
+        (VALUE.encode().hex(), "[API_TOKEN]"),
+        (base64.b64encode(VALUE.encode()).decode().rstrip("="), "[API_TOKEN]"),
+        ("postgres://me:s%40cret-pw@host/db or s@cret-pw", "[DB_URL] or [DB_URL]"),
     ],
 )
 def test_a_value_is_recognised_as_it_is_written(text: str, shown: str) -> None:
     assert SECRETS.scrubbed(text) == shown
     assert SECRETS.scrubbed({"a": [text, 1, None]}) == {"a": [shown, 1, None]}
+
+
+@pytest.mark.parametrize("user", ["", "u", "us", "use"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_value_in_the_middle_of_base64_is_recognised(user: str, encode: Callable[[bytes], bytes]) -> None:
+    shown = SECRETS.scrubbed(encode(f"{user}:{VALUE}:end".encode()).decode())
+    assert "[API_TOKEN]" in shown
+    assert len(shown) < len(encode(f"{user}::end".encode())) + len("[API_TOKEN]") + 4
 
 
 def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
@@ -67,8 +87,9 @@ def test_records_of_a_notebook_contain_no_secret(tmp_path: Path, monkeypatch: py
     run = NotebookRun(
         tmp_path / "plan.ipynb", "plan", "plan", tmp_path / "runs", tmp_path / "staged.parquet", Places(write=(tmp_path,))
     )
-    with KernelPool([run]) as kernels, pytest.raises(NotebookError) as error:
-        execute(run, {}, NotebookLimits(20, 1), kernels, Secrets({"API_TOKEN": "hunter2hunter2"}))
+    secrets = Secrets({"API_TOKEN": "hunter2hunter2"})
+    with KernelPool([run], secrets, 1) as kernels, pytest.raises(NotebookError) as error:
+        execute(run, {}, NotebookLimits(20, 1), kernels, secrets.scrubbed)
     assert str(error.value).endswith("cell 5 failed: ValueError: https://x.example/?token=[API_TOKEN]")
     kept = run.executed.read_text() + run.log.read_text()
     assert "hunter2" not in kept

@@ -1,4 +1,4 @@
-from kit.core.text import counted, table_lines
+from kit.core.text import counted, encodable, table_lines, visible
 
 
 def test_columns_of_a_table_are_aligned() -> None:
@@ -10,3 +10,13 @@ def test_a_number_agrees_with_its_noun() -> None:
     assert [counted(number, "source") for number in (0, 1, 2, 1000)] == [
         "0 sources", "1 source", "2 sources", "1,000 sources",
     ]  # fmt: skip
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    assert visible("a\tb\nc\x1b[31m\x9b\x07\r\u202ed") == "a\tb\nc\\x1b[31m\\x9b\\x07\\x0d\\u202ed"
+
+
+def test_characters_that_an_encoding_lacks_are_replaced() -> None:
+    assert encodable("ä → … 🍵\udcff", "ascii") == "\\xe4 -> ... \\U0001f375\\udcff"
+    assert encodable("ä →", "latin-1") == "ä ->"
+    assert encodable("ä → 🍵", "utf-8") == "ä → 🍵"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from kit.core.errors import TransformError
+from kit.core.mask_key import MASK_KEY
 from kit.dbt import compiler as module
 from kit.dbt.compiler import statements
 from kit.dbt.renderer import CompiledStatement
@@ -64,3 +65,16 @@ def test_dbt_compiles_a_project_once_and_its_error_is_reported(small: SmallMesh,
     write(totals, "{% set rows = run_query(\"select content from read_text('/etc/passwd')\") %}select 1 as one")
     with pytest.raises(TransformError, match="file system operations are disabled"):
         statements(small.config, small.product("shop"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_dbt", [False, True])
+def test_compiled_sql_has_no_secrets(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, by_dbt: bool) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hunter2hunter2")
+    monkeypatch.setenv(MASK_KEY, "k" * 16)
+    template = "select '{{ env_var('MY_TOKEN') }}' as token, '{{ env_var('KIT_MASK_KEY', 'none') }}' as key"
+    write(small.domains / "shop/models/staging/stg_token.sql", template)
+    if by_dbt:
+        small.replace("domains/shop/models/sources.yml", "{name: sales}", "{name: sales, meta: {external_location: a}}")
+    (found,) = [item.sql for item in statements(small.config, small.product("shop")) if item.name == "stg_token"]
+    assert found == "select '[MY_TOKEN]' as token, 'none' as key"

@@ -127,7 +127,7 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     assert done.success, done.exception
     manifest: Any = done.result
     named = {item.unique_id: item.name for item in manifest.nodes.values()}
-    named |= {item.unique_id: f"{item.source_name}.{item.name}" for item in manifest.sources.values()}
+    named |= {item.unique_id: f"{item.schema}.{item.identifier}" for item in manifest.sources.values()}
     nodes = {
         item.name: sorted(named[other] for other in getattr(item.depends_on, "nodes", ()))
         for item in manifest.nodes.values() if item.resource_type in ("model", "seed")

@@ -84,3 +84,20 @@ def test_a_build_refuses_it_too(small: SmallMesh) -> None:
     outcome = small.build("shop")
     assert outcome.status == "failed"
     assert f"totals.sql:1: {ANEW}" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "key", ["model-paths", "seed-paths", "test-paths", "macro-paths", "docs-paths", "packages-install-path"]
+)
+def test_a_path_outside_of_the_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    project = PROJECT.format("published")
+    message = f"dbt_project.yml: {key} names '../there', outside of the domain folder; keep the files in it"
+    assert found(tmp_path, monkeypatch, dbt_project_yml=f"{project}{key}: ../there\n") == [message]
+    (tmp_path / "inside").symlink_to("/etc")
+    assert len(found(tmp_path, monkeypatch, dbt_project_yml=f"{project}{key}: [inside]\n")) == 1
+    assert found(tmp_path, monkeypatch, dbt_project_yml=f"{project}{key}: [own]\n") == []
+
+
+def test_the_macros_of_the_kit_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = PROJECT.format("published") + "macro-paths: [macros, /clone/kit/dbt/macros]\n"
+    assert found(tmp_path, monkeypatch, dbt_project_yml=project) == []

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from kit.core.cache import ContentCache
+from kit.core.text import short
 from kit.governance.check import check_mesh
 from kit.governance.expectations import check_expectations
 from tests.support.findings import pairs
@@ -69,6 +70,21 @@ def test_queries_and_custom_rules_of_contracts_are_tried_too(small: SmallMesh) -
         "argument types '*(DOUBLE, VARCHAR)'.",
     ]
     assert all(message.startswith(place) for message in messages)
+
+
+def test_rules_of_a_consumers_contract_are_tried_on_the_table_that_it_reads(small: SmallMesh) -> None:
+    small.need([("item", "varchar", {})], [{"type": "sql", "query": "select max(colour) from ${table}", "mustBe": 1}])
+    ((product, message),) = findings_of(small)
+    assert (product, message.partition(": schema.0.quality.")[2]) == (
+        "plan",
+        '0.query: it cannot be run on the columns of its tables: Referenced column "colour" not found in FROM clause!',
+    )
+
+
+def findings_of(small: SmallMesh) -> list[tuple[str, str]]:
+    """Product and message of each finding, without the line."""
+    found = [f for product in small.mesh.products for f in check_expectations(small.context, product, ContentCache(None))]
+    return [(finding.product, f"{short(finding.path)}: {finding.message}") for finding in found if finding.path]
 
 
 def test_a_suite_that_is_no_json_is_named_once(small: SmallMesh) -> None:

@@ -87,7 +87,11 @@ def test_names_are_proposals_and_an_exemption_is_one_line(small: SmallMesh) -> N
     assert pairs(check_policy(every, small.mesh)) == []
     unused = Policy(classified=False, other_names={"plan.forecast.*": "as the till has it", "plan.gone.*": "of old"})
     assert pairs(check_policy(unused, small.mesh)) == [
-        ("pyproject.toml", "[tool.kit.policy] other_names: 'plan.gone.*' exempts no name that differs from `names`; delete it")
+        (
+            "pyproject.toml",
+            "[tool.kit.policy] other_names: 'plan.gone.*' exempts no name that differs from `names`; "
+            "delete it when no product needs it",
+        )
     ]
 
 

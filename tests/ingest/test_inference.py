@@ -54,6 +54,12 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert typed(tmp_path / "a.parquet", tmp_path) == {"id": "BIGINT", "kind": "VARCHAR"}
 
 
+def test_a_parquet_file_without_rows_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"id": pl.Series([], dtype=pl.Int64)}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(IngestError, match=r"a\.parquet has no rows"):
+        typed(tmp_path / "a.parquet", tmp_path)
+
+
 def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> None:
     at = pl.Series([datetime(2024, 1, 31)], dtype=pl.Datetime("ns"))
     frame = pl.DataFrame({"at": at, "all": [[at[0]]], "hour": [time(12, 30)]}, schema_overrides={"all": pl.List(at.dtype)})
@@ -65,7 +71,7 @@ def test_moments_in_nanoseconds_become_those_of_contracts(tmp_path: Path) -> Non
     ("name", "content", "says"),
     [
         ("a.csv", b"", "a.csv is empty; a port needs at least columns"),
-        ("a.csv", b"a,b\n", "a.csv has no rows, so that its types cannot be inferred; give it at least one"),
+        ("a.csv", b"a,b\n", "a.csv has no rows from which a contract can be drafted; give it at least one"),
         ("a.csv", b"a,a\n1,2\n", "a.csv: the column 'a' occurs twice; rename one of them"),
         ("a.csv", b"A b,a_b\n1,2\n", "a.csv: the columns 'A b' and 'a_b' would both be called 'a_b'; rename one of them"),
         ("a.csv", b"a,\n1,2\n", "a.csv: the column 2 has no name in the first line; give it one, or, if the header is on "),

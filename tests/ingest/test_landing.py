@@ -9,6 +9,7 @@ import pytest
 import kit
 from kit.core import database
 from kit.core.errors import IngestError
+from kit.core.files import has_sum
 from kit.ingest import typed_reader
 from kit.ingest.landing import LandedSource, package_file
 from kit.ingest.typed_reader import FileSchema
@@ -74,6 +75,11 @@ def columns(landing: LandedSource) -> dict[str, str]:
 
 def left(shop: SmallMesh) -> list[str]:
     return sorted(path.name for path in (shop.root / "raw").rglob("*") if path.is_file())
+
+
+def files(landing: LandedSource) -> list[str]:
+    """The names of landed data and of its checksum."""
+    return [landing.path.name, landing.path.with_suffix(".sha256").name]
 
 
 def problem(shop: SmallMesh, name: str, content: str | bytes) -> str:
@@ -166,7 +172,7 @@ def test_a_polars_frame_lands_with_the_contracts_types(shop: SmallMesh, ending: 
     assert columns(landing) == {name: kind for name, kind, _ in COLUMNS}
     assert rows(landing)[0][4] == date(2024, 1, 31)
     assert text_rows(landing) == [("007", "1.50", "12", "0.25", "2024-01-31")]
-    assert left(shop) == [landing.path.name]
+    assert left(shop) == files(landing)
 
 
 @pytest.mark.parametrize(
@@ -258,10 +264,10 @@ def test_the_same_content_lands_once(shop: SmallMesh, again: str) -> None:
     content = first.path.read_bytes()
     assert once() == first
     assert first.path.read_bytes() == content
-    assert left(shop) == [first.path.name]
+    assert left(shop) == files(first)
 
 
-@pytest.mark.parametrize("damage", ["csv", "cut", "columns", "empty"])
+@pytest.mark.parametrize("damage", ["csv", "cut", "columns", "empty", "flipped", "folder", "without sum"])
 @pytest.mark.parametrize("again", ["file", "frame"])
 def test_landed_data_that_is_damaged_lands_again(shop: SmallMesh, damage: str, again: str) -> None:
     def once() -> LandedSource:
@@ -270,9 +276,21 @@ def test_landed_data_that_is_damaged_lands_again(shop: SmallMesh, damage: str, a
     first = once()
     content = first.path.read_bytes()
     bad = {"csv": (HEADER + ROW).encode(), "cut": content[:-20], "columns": parquet(shop, "select 1 as code"), "empty": b""}
-    first.path.write_bytes(bad[damage])
-    assert once() == first
+    bad["flipped"] = content[:10] + bytes([content[10] ^ 1]) + content[11:]
+    if damage == "without sum":  # an earlier kit landed it
+        first.path.with_suffix(".sha256").unlink()
+    elif damage == "folder":
+        first.path.unlink()
+        first.path.mkdir()
+    else:
+        times = first.path.stat()
+        first.path.write_bytes(bad[damage])
+        os.utime(first.path, ns=(times.st_atime_ns, times.st_mtime_ns))  # a disk that rots tells nobody
+    again_landed = once()
+    assert (again_landed, has_sum(first.path)) == (first, True)
     assert first.path.read_bytes() == content
+    # The content was delivered when it was landed first, unless nothing is left of that.
+    assert again == "file" or damage == "folder" or again_landed.delivered == first.delivered
 
 
 def test_a_csv_of_texts_only_lands_as_parquet(shop: SmallMesh) -> None:
@@ -290,7 +308,7 @@ def test_a_parquet_file_below_a_folder_named_key_value_has_its_own_columns_only(
 def test_other_content_lands_beside_it(shop: SmallMesh) -> None:
     first = take(shop, "feed.csv", HEADER + ROW)
     second = take(shop, "feed.csv", HEADER + ROW * 2)
-    assert left(shop) == sorted([first.path.name, second.path.name])
+    assert left(shop) == sorted(files(first) + files(second))
     assert (first.rows, second.rows) == (1, 2)
 
 
@@ -398,3 +416,23 @@ def test_a_delivery_without_a_time_is_refused(shop: SmallMesh, at: str, says: st
     (shop.root / "feed.csv").write_text(HEADER + ROW)
     with pytest.raises(IngestError, match=f"shop.raw.feed: {says}"):
         ingest(shop, f"from kit.ingest import Delivery\ndef feed():\n    return Delivery('../../feed.csv', {at})\n")
+
+
+@pytest.mark.parametrize("table", ["sources/feed", "contracts/sales"])
+@pytest.mark.parametrize("name", ["feed.csv", "feed.parquet"])
+def test_a_value_of_a_hidden_column_is_not_quoted(shop: SmallMesh, table: str, name: str) -> None:
+    path = shop.domains / "shop" / f"{table}.odcs.yaml"
+    column = "number" if table == "sources/feed" else "item"
+    write(path, path.read_text().replace(f'"name": "{column}"', f'"name": "{column}", "classification": "personal"'))
+    source = shop.domains / "shop/sources/feed.odcs.yaml"
+    write(source, source.read_text().replace('"name": "number"', f'"name": "{column}"'))
+    if name == "feed.csv":
+        content: str | bytes = HEADER.replace("number", column) + ROW.replace("12,", "ZZ47,")
+    else:
+        content = parquet(shop, f"select {VALUES.replace('12::bigint as number', repr('ZZ47') + f' as {column}')}")
+    with pytest.raises(IngestError) as error:
+        take(shop, name, content)
+    assert f"{column} is of another form (the value is personal or masked, and not shown), the contract says" in str(
+        error.value
+    )
+    assert "ZZ47" not in str(error.value)

@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kit.build.places import ingest_places
-from kit.core.config import MASK_KEY
+from kit.build.places import ingest_process
 from kit.core.errors import IngestError
+from kit.core.mask_key import MASK_KEY
 from kit.core.passing import why_it_may_pass
-from kit.ingest.process import IngestProcess, Returned
+from kit.ingest.process import Returned
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -23,7 +23,7 @@ def here(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
 def call(small: SmallMesh, body: str) -> Returned:
     write(small.domains / "shop/ingest.py", body)
     product = small.product("shop")
-    with IngestProcess(product, ingest_places(small.config, product)) as process:
+    with ingest_process(small.config, product) as process:
         return process.call(product.sources[0].name, "shop.raw.sales")
 
 
@@ -160,3 +160,27 @@ def test_a_failure_of_the_network_may_pass(small: SmallMesh) -> None:
     with pytest.raises(IngestError) as caught:
         call(small, "def sales(): raise ConnectionResetError('gone')")
     assert why_it_may_pass(caught.value) == "the network failed"
+
+
+def test_a_secret_is_removed_before_a_message_is_cut(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2hunter2")
+    body = "import os\ndef sales():\n    raise ValueError('x' * 160 + os.environ['API_TOKEN'] + 'y' * 200)\n"
+    assert problem(small, body).endswith(f"sales() failed: ValueError: {'x' * 160}[API_TOK …")
+
+
+def test_what_it_prints_has_no_secrets_and_no_commands_to_the_terminal(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")
+    body = """
+import os, subprocess, sys
+def sales():
+    token = os.environ["API_TOKEN"]
+    print("\\x1b[31mred\\x1b[0m \\x1b[2J 10 %\\r20 % ä")
+    print(token[:5], end="", flush=True)
+    print(token[5:], flush=True)
+    subprocess.run(["echo", token])
+    return "feed.csv"
+"""
+    call(small, body)
+    assert capsys.readouterr() == ("", "\x1b[31mred\x1b[0m \\x1b[2J 10 %\r20 % ä\n[API_TOKEN]\n[API_TOKEN]\n")

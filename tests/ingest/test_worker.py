@@ -39,6 +39,12 @@ def test_a_failure_says_why_it_may_pass_and_which_file_was_refused(tmp_path: Pat
         "def b():\n    raise RuntimeError('no rows') from PermissionError(13, 'Permission denied', '/data/x.csv')\n"
     )
     assert ask(tmp_path, code, "a", "b") == [
-        {"problem": "a() failed: RuntimeError: sync failed", "passing": "the network failed", "refused": None, "in_file": True},
-        {"problem": "b() failed: RuntimeError: no rows", "passing": "", "refused": "/data/x.csv", "in_file": True},
+        {
+            "problem": "a() failed",
+            "cause": "RuntimeError: sync failed",
+            "passing": "the network failed",
+            "refused": None,
+            "in_file": True,
+        },
+        {"problem": "b() failed", "cause": "RuntimeError: no rows", "passing": "", "refused": "/data/x.csv", "in_file": True},
     ]

@@ -21,7 +21,7 @@ class Started:
         self.said: list[str] = []
         self.made.append(self)
 
-    def spawn(self, name: str, arguments: list[str]) -> None:
+    def spawn(self, name: str, arguments: list[str], sockets: Any = (), *, masks: bool = False) -> None:
         self.said.append(" ".join([name, *arguments]))
 
     def check(self) -> None:

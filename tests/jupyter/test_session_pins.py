@@ -15,7 +15,7 @@ def publish_again(small: SmallMesh) -> str:
     current = small.store.current("shop")
     assert current is not None
     ports = current.manifest["ports"]
-    staging = small.store.stage("shop", list(ports))
+    staging = small.store.stage("shop", "r", list(ports))
     for port in ports:
         for path in current.files(port):
             shutil.copy(path, staging / port)

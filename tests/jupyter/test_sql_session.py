@@ -1,13 +1,16 @@
 import datetime
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
+import intake
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
+import kit
 from kit.core.errors import SqlError
 from kit.jupyter.session_pins import SessionPins
 from kit.jupyter.sql_session import SqlSession
@@ -32,6 +35,23 @@ def test_ports_are_queried_by_name(session: SqlSession) -> None:
     assert rows(session, 'select count(*) from "shop"."sales" s join Shop.Totals using (item)') == [(30,)]
     assert session.query("describe shop.totals", {})["column_name"].to_list() == ["item", "amount"]
     assert session.query("pivot shop.sales on item using count(*)", {}).columns[-2:] == ["cake", "tea"]
+
+
+def test_pandas_gets_the_same_types_by_every_route_through_polars(
+    session: SqlSession, small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small.root)
+    first = kit.read("shop.sales").to_pandas()
+    assert [str(kind) for kind in first.dtypes] == ["int64", "str", "object", "datetime64[ms]"]
+    assert first["amount"][0] == Decimal("1.50")
+    plain = intake.open_catalog("state/catalog.yaml").shop.sales.read()
+    for frame in (
+        kit.open()["shop.sales"].to_pandas(),
+        kit.scan("shop.sales").collect().to_pandas(),
+        session.query("from shop.sales order by sale_id", {}).to_pandas(),
+        plain.collect().to_pandas(),
+    ):
+        pd.testing.assert_frame_equal(frame, first)
 
 
 def test_frames_and_values_of_the_notebook(session: SqlSession) -> None:

@@ -29,19 +29,6 @@ def test_external_reads_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [str(item).partition(";")[0] for item in found] == [f"cell 1, {text}".partition(";")[0] for text in says]
 
 
-def test_reads_of_a_notebook_and_of_the_modules_beside_it(tmp_path: Path) -> None:
-    write(tmp_path / "notebooks/helper.py", "import kit\ndef get(): return kit.scan('shop.b')\n")
-    cells = ["import kit, helper\nkit.read(f'shop.{name}')", "%%sql\nselect * from shop.c join frame using (x)"]
-    write(tmp_path / "notebooks/nb.ipynb", json.dumps(notebook(cells)))
-    reads = notebook_reads(tmp_path / "notebooks/nb.ipynb", "plan", tmp_path, {})
-    assert [(read.place.path.name, read.place.cell, read.place.line, read.name) for read in reads.reads] == [
-        ("helper.py", None, 2, "shop.b"),
-        ("nb.ipynb", 1, 2, "shop..*"),
-        ("nb.ipynb", 2, 2, "shop.c"),
-    ]
-    assert (reads.faults, reads.reads_any) == ((), False)
-
-
 def test_inputs_that_are_passed_on_may_all_be_read(tmp_path: Path) -> None:
     write(tmp_path / "nb.ipynb", json.dumps(notebook(["import kit\nuse(kit.inputs())"])))
     assert notebook_reads(tmp_path / "nb.ipynb", "plan", tmp_path, {}).reads_any

@@ -166,16 +166,6 @@ def test_a_fault_says_what_is_wrong(tmp_path: Path, cell: str, message: str) -> 
     assert faults(tmp_path, cell) == [message]
 
 
-def test_packages_of_the_domain_are_looked_into(tmp_path: Path) -> None:
-    folder = tmp_path / "domains/plan/notebooks/tools"
-    write(folder / "__init__.py", "from . import deep\n")
-    write(folder / "deep.py", "import kit.storage\n")
-    assert faults(tmp_path, "from tools import x") == ["uses kit.storage, which is internal to the kit"]
-    write(folder / "__init__.py", "")
-    assert faults(tmp_path, "import tools.deep") == ["uses kit.storage, which is internal to the kit"]
-    assert faults(tmp_path, "x = 1") == []
-
-
 def test_names_of_the_kit() -> None:
     assert [kit_fault(name) for name in ("kit", "kit.read", "kit.drawing.Picture", "kitchen.sink", "polars.read_csv")] == [
         ""

@@ -50,5 +50,5 @@ def test_only_faces_look_for_the_mesh_and_only_a_context_reads_it() -> None:
             if isinstance(node, ast.Attribute) and node.attr == "load" and isinstance(node.value, ast.Name):
                 calls.setdefault(node.value.id, set()).add(place)
     assert calls["Mesh"] == {"mesh/context.py"}
-    assert calls["Config"] == {"mesh/context.py", "sync/sync.py"}
+    assert calls["Config"] == {"mesh/context.py", "sync/sync.py", "cli/main.py", "notebooks/papermill_default.py"}
     assert {place for place in calls["Context"] if place not in FACES and place.partition("/")[0] not in FACES} == set()

@@ -18,9 +18,9 @@ from tests.support.small_mesh import FORECAST, SmallMesh
 def plan(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> SmallMesh:
     """The small mesh, seen from the folder of plan's notebooks, as a kernel started by hand sees it."""
     monkeypatch.chdir(small.domains / "plan" / "notebooks")
-    monkeypatch.setattr(snapshot_lock, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", set())
     yield small  # type: ignore[misc]
-    for lease in snapshot_lock._held.values():
+    for lease in snapshot_lock._held:
         lease.close()
 
 

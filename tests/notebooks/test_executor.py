@@ -30,8 +30,8 @@ def run(path: Path, timeout: int = 30, output_mb: int = 1, **given: object) -> P
     execution = NotebookRun(
         path, "plan", "plan", path.parent / "run", path.parent / "plan.parquet", Places(write=(path.parent,))
     )
-    with KernelPool([execution]) as kernels:
-        execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets())
+    with KernelPool([execution], Secrets(), 1) as kernels:
+        execute(execution, given, NotebookLimits(timeout, output_mb), kernels, Secrets().scrubbed)
     return execution.executed
 
 
@@ -135,3 +135,10 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(NotebookError) as error:
         run(path)
     assert str(error.value).startswith(f"{path}: not a valid notebook: ")
+
+
+def test_the_log_of_a_kernel_is_cut(tmp_path: Path) -> None:
+    cell = "import os\nfor _ in range(50): os.write(2, b'x' * 100_000 + b'\\n')\nNone"
+    log = run(write_notebook(tmp_path, [cell])).with_suffix(".log")
+    assert log.stat().st_size < 1_001_000
+    assert log.read_text().endswith("xOutput beyond the limit was cut.\n")

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import psutil
 
-from kit.core import Places
+from kit.core import Places, Secrets
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kit.core import Places
+from kit.core import Places, Secrets
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import NotebookRun
 here = Path(sys.argv[1])
-with KernelPool([NotebookRun(here / "a.ipynb", "a", "a", here, here / "a.parquet", Places())]):
+with KernelPool([NotebookRun(here / "a.ipynb", "a", "a", here, here / "a.parquet", Places())], Secrets(), 1):
     print(*(child.pid for child in __import__("psutil").Process().children()), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -33,7 +33,7 @@ def started() -> list[psutil.Process]:
 
 
 def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: Path) -> None:
-    with KernelPool(runs(tmp_path, "a", "b", "c")) as kernels:
+    with KernelPool(runs(tmp_path, "a", "b", "c"), Secrets(), 1) as kernels:
         (first,) = started()
         assert (first.environ()[RUN_FILE], first.cwd()) == (str(tmp_path / "a.run.json"), str(tmp_path))
         kernel = kernels.take()
@@ -48,7 +48,7 @@ def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: P
 
 
 def test_without_notebooks_no_kernel_starts() -> None:
-    with KernelPool([]):
+    with KernelPool([], Secrets(), 1):
         assert started() == []
 
 

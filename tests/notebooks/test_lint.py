@@ -79,6 +79,46 @@ def test_parameters_are_tagged_once(tmp_path: Path) -> None:
     assert found(tmp_path, path, "p") == ["cell 1 is tagged `parameters`, but is no Python; tag the cell that assigns them"]
 
 
+@pytest.mark.parametrize(
+    "cell", ["items: list = ['a']", "n: int = -1", "names: dict[str, int] = {'a': 1}", "a: int = 1\nb = [2.5]"]
+)
+def test_parameters_of_every_type_are_recognised(tmp_path: Path, cell: str) -> None:
+    path = given(tmp_path, cell, "kit.output('p', f)")
+    assert found(tmp_path, path, "p") == ["cell 1 looks like parameters; tag it `parameters`, so that a run can set them"]
+
+
+@pytest.mark.parametrize("cell", ["N = 3", "rows: int = len(x)", "x = f()", "a[0]: int = 1"])
+def test_other_cells_are_no_parameters(tmp_path: Path, cell: str) -> None:
+    assert found(tmp_path, given(tmp_path, cell, "kit.output('p', f)"), "p") == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("days: list = list('ab')", "the default of parameter 'days' is list('ab'); write a plain value"),
+        ("a: int = 1\nb, c = 1, 2", "`b, c = (1, 2)` in cell 1 sets no parameter; write one `name: type = value` a line"),
+        ("a: int", "`a: int` in cell 1 sets no parameter; write one `name: type = value` a line"),
+        ("a = b = 1", "`a = b = 1` in cell 1 sets no parameter; write one `name: type = value` a line"),
+    ],
+)
+def test_what_a_run_cannot_set_in_the_tagged_cell_is_named(tmp_path: Path, cell: str, says: str) -> None:
+    path = given(tmp_path, cell, "kit.output('p', f)", tags=(("parameters",),))
+    assert found(tmp_path, path, "p") == [says]
+
+
+def test_cells_with_shell_lines_and_questions_are_checked_like_others(tmp_path: Path) -> None:
+    path = given(tmp_path, "files = !ls\nimport no_such_module", "frame?\np = '/mnt/me/x'")
+    assert [(finding.cell, finding.line) for finding in check_notebook("plan", path)] == [(1, 2), (2, 2)]
+
+
+def test_another_language_is_named_wherever_it_is_written(tmp_path: Path) -> None:
+    path = given(tmp_path, "x <- 1")
+    for metadata in ({"language_info": {"name": "R"}}, {"kernelspec": {"name": "ir", "language": "R"}}):
+        write(path, json.dumps(json.loads(path.read_text()) | {"metadata": metadata}))
+        assert found(tmp_path, path) == ["its language is R; notebooks of a mesh are Python"]
+        assert found(tmp_path, path, "p") == []  # the check of its reads names it
+
+
 def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     for folder in ("notebooks/deep", "notebooks/.ipynb_checkpoints", "domains/shop/notebooks"):

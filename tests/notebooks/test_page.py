@@ -146,3 +146,17 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, text: str) -> None:
     write(tmp_path / "x.ipynb", text)
     with pytest.raises(InvalidFile, match=r"x\.ipynb: not "):
         notebook_html(tmp_path / "x.ipynb")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "stream"])
+def test_a_long_output_is_shown_from_its_start_and_the_page_says_so(tmp_path: Path, kind: str) -> None:
+    text = "a <b>&" * 100_000
+    output: dict[str, Any] = {"output_type": "stream", "name": "stdout", "text": text}
+    if kind != "stream":
+        output = {"output_type": "display_data", "metadata": {}, "data": {kind: text}}
+    content = notebook(["1"])
+    content["cells"][-1]["outputs"] = [output]
+    write(tmp_path / "a.ipynb", json.dumps(content))
+    page = notebook_html(tmp_path / "a.ipynb")
+    assert "… 550,000 more characters are in the notebook" in page
+    assert len(page) < 300_000

@@ -9,7 +9,7 @@ from tests.support.small_mesh import SmallMesh
 
 def test_every_rule_and_test_is_a_check_of_its_asset(small: SmallMesh) -> None:
     """Rules of contracts and suites, tests and unit tests of dbt, and the checks that every table has."""
-    checks = definitions(small.config, small.mesh).resolve_asset_graph().asset_check_keys
+    checks = definitions(small.context).resolve_asset_graph().asset_check_keys
     found = {asset: {key.name for key in checks if key.asset_key == asset} for asset in {key.asset_key for key in checks}}
     assert {asset.to_user_string(): len(names) for asset, names in found.items()} == {
         "shop/raw/sales": 11, "shop/sales": 13, "shop/totals": 6, "plan/forecast": 6,
@@ -27,7 +27,7 @@ def test_every_rule_and_test_is_a_check_of_its_asset(small: SmallMesh) -> None:
 def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:
     """Execute checks without their asset, as the button of a check in the web UI does."""
     selected = frozenset(dg.AssetCheckKey(asset_key(asset), name) for name in names)
-    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context).resolve_implicit_global_asset_job_def()
     subset = job.get_subset(asset_selection=frozenset(), asset_check_selection=selected)
     return subset.execute_in_process(instance=instance, raise_on_error=False)
 

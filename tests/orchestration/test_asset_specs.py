@@ -13,7 +13,7 @@ def test_an_asset_says_what_the_contract_says(small: SmallMesh) -> None:
     data = json.loads(path.read_text()) | {"domain": "sales", "tags": ["source-aligned"]}
     data["outputPorts"][0]["description"] = "One row per sale."
     path.write_text(json.dumps(data))
-    specs = definitions(small.config, small.mesh).resolve_all_asset_specs()
+    specs = definitions(small.context).resolve_all_asset_specs()
     spec = next(spec for spec in specs if spec.key == asset_key("shop.sales"))
     assert spec.owners == ["o@example.com"]
     assert spec.kinds == {"dbt", "duckdb", "port"}
@@ -38,7 +38,7 @@ def test_awkward_names_are_made_to_fit(small: SmallMesh) -> None:
     data = json.loads(text) | {"tags": ["a tag: with, everything!", "ünïcode", "-"], "domain": "R & D"}
     data["team"] = [{"username": "not an address", "role": "owner"}]
     path.write_text(json.dumps(data))
-    defs = definitions(small.config, small.mesh)
+    defs = definitions(small.context)
     defs.get_repository_def()
     spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == asset_key("plan.forecast"))
     assert spec.owners == ["team:not an address"]
@@ -50,6 +50,6 @@ def test_an_address_that_dagster_does_not_accept_is_a_team(small: SmallMesh) -> 
     data = json.loads(path.read_text())
     data["team"] = [{"username": "pat@example.engineering", "role": "owner"}]
     path.write_text(json.dumps(data))
-    specs = definitions(small.config, small.mesh).resolve_all_asset_specs()
+    specs = definitions(small.context).resolve_all_asset_specs()
     spec = next(spec for spec in specs if spec.key == asset_key("plan.forecast"))
     assert spec.owners == ["team:pat@example.engineering"]

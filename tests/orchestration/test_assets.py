@@ -91,7 +91,7 @@ def test_only_what_may_pass_is_tried_again(
             return Outcome(product.name, BuildStatus.FAILED, 1.0, message="gone wrong", may_pass=may_pass)
 
         monkeypatch.setattr(module, "build", fail)
-        job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+        job = definitions(small.context).resolve_implicit_global_asset_job_def()
         done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
         assert not done.success
         assert len(built) == attempts
@@ -112,7 +112,7 @@ def test_an_interrupt_is_not_retried_and_cancels_the_run(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kit.orchestration.definitions.build", interrupted)
-    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context).resolve_implicit_global_asset_job_def()
     done = job.execute_in_process(asset_selection=keys("plan.forecast"), instance=instance, raise_on_error=False)
     run = instance.get_run_by_id(done.run_id)
     assert run is not None
@@ -162,7 +162,7 @@ def test_a_partitioned_product_is_built_one_partition_at_a_time(
         asked.append(request.partitions)
         return published(product)
 
-    job = definitions(small.config, small.mesh, builder).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context, builder).resolve_implicit_global_asset_job_def()
     cut = job.asset_layer.get(asset_key("plan.forecast")).partitions_def
     assert cut is not None
     assert list(cut.get_partition_keys()) == wanted
@@ -176,7 +176,7 @@ def test_a_partitioned_product_is_built_one_partition_at_a_time(
 
 def test_a_run_of_a_partitioned_product_asks_for_partitions(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     small.partitioned_shop()
-    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context).resolve_implicit_global_asset_job_def()
     done = job.execute_in_process(asset_selection=keys("shop.totals"), instance=instance, raise_on_error=False)
     assert done.failure_data_for_node("build_shop").user_failure_data.description == (  # type: ignore[union-attr]
         "'shop' is partitioned; select the partitions to build, or run `kit run shop` for all that are due"

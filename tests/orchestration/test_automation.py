@@ -17,7 +17,7 @@ DAYS = [f"2024-01-{day:02d}" for day in range(4, 10)]
 
 def test_every_schedule_ticks(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     declare(small, "shop", "schedule", "0 6 * * *")
-    defs = definitions(small.config, small.mesh)
+    defs = definitions(small.context)
     (schedule,) = defs.get_repository_def().schedule_defs
     assert (schedule.name, schedule.cron_schedule, schedule.execution_timezone) == ("shop_schedule", "0 6 * * *", "UTC")
     context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 11, 23, 6, tzinfo=UTC))
@@ -28,7 +28,7 @@ def test_every_schedule_ticks(small: SmallMesh, instance: dg.DagsterInstance) ->
 
 
 def test_automation_builds_what_is_missing_changed_or_about_to_be_late(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    clock = Clock(definitions(small.config, small.mesh), instance)
+    clock = Clock(definitions(small.context), instance)
     assert clock.tick() == {*SHOP, "plan/forecast"}
     assert clock.tick() == set()
     for name in ("shop.raw.sales", "shop.sales", "shop.totals", "plan.forecast"):
@@ -85,7 +85,7 @@ def test_the_sensor_for_outdated_products_leaves_schedules_and_broken_storages_a
     publish_sales(small, "2")
 
     def asked() -> list[Any]:
-        definitions_now = definitions(small.config, small.mesh)
+        definitions_now = definitions(small.context)
         (sensor,) = (item for item in definitions_now.get_repository_def().sensor_defs if item.name == "outdated")
         context = dg.build_sensor_context(instance, repository_def=definitions_now.get_repository_def())
         return list(sensor.evaluate_tick(context).run_requests or ())
@@ -100,12 +100,12 @@ def test_the_sensor_for_outdated_products_leaves_schedules_and_broken_storages_a
 
 def test_a_scheduled_product_is_left_to_its_schedule(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     declare(small, "plan", "schedule", "0 6 * * *")
-    assert Clock(definitions(small.config, small.mesh), instance).tick() == SHOP
+    assert Clock(definitions(small.context), instance).tick() == SHOP
 
 
 def scheduled(small: SmallMesh, instance: dg.DagsterInstance) -> list[tuple[str, ...]]:
     """The partitions of each run that a schedule asks for: one, or the first and the last."""
-    repository = definitions(small.config, small.mesh).get_repository_def()
+    repository = definitions(small.context).get_repository_def()
     (schedule,) = repository.schedule_defs
     morning = datetime(2024, 1, 10, 5, 30, tzinfo=UTC)
     context = dg.build_schedule_context(instance, scheduled_execution_time=morning, repository_def=repository)
@@ -157,7 +157,7 @@ def test_automation_builds_every_day_within_the_lookback(
     small: SmallMesh, instance: dg.DagsterInstance, how: dict[str, Any], wanted: int
 ) -> None:
     write_days(small.domains / "days", start="2024-01-04", **how)
-    clock = Clock(definitions(small.config, small.mesh), instance)
+    clock = Clock(definitions(small.context), instance)
     clock.tick()
     for name in SHOP:
         clock.made(name.replace("/", "."), "1")

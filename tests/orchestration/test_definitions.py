@@ -11,7 +11,7 @@ from tests.support.small_mesh import SmallMesh
 
 
 def test_every_table_is_an_asset_with_its_edges(small: SmallMesh) -> None:
-    graph = definitions(small.config, small.mesh).resolve_asset_graph()
+    graph = definitions(small.context).resolve_asset_graph()
     edges = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
@@ -27,8 +27,8 @@ def test_every_table_is_an_asset_with_its_edges(small: SmallMesh) -> None:
 
 def test_a_mesh_loads_without_dbt_or_great_expectations(small: SmallMesh) -> None:
     code = (
-        "import sys, kit.orchestration.definitions as d; from kit.core.config import Config; from kit.mesh import Mesh\n"
-        "config = Config.load(); d.definitions(config, Mesh.load(config.domains)).get_repository_def()\n"
+        "import sys, kit.orchestration.definitions as d; from kit.mesh import Context\n"
+        "d.definitions(Context.load()).get_repository_def()\n"
         "print([name for name in ('dbt', 'great_expectations', 'pandas', 'polars', 'papermill') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=small.root, capture_output=True, text=True, check=True)
@@ -37,7 +37,7 @@ def test_a_mesh_loads_without_dbt_or_great_expectations(small: SmallMesh) -> Non
 
 def test_a_domain_in_error_is_an_asset_in_error_and_the_rest_works(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     small.replace("domains/shop/contracts/sales.odcs.yaml", '"bigint"', '"bigger"')
-    defs = definitions(small.config, small.mesh, builder=lambda product, request: published(product))
+    defs = definitions(small.context, builder=lambda product, request: published(product))
     names = {key.to_user_string() for key in defs.resolve_all_asset_keys()}
     assert {"shop", "plan/forecast"} <= names
     spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey("shop"))
@@ -57,7 +57,7 @@ def test_a_domain_in_error_is_an_asset_in_error_and_the_rest_works(small: SmallM
 
 def test_a_suite_in_error_breaks_its_domain_only(small: SmallMesh) -> None:
     (small.domains / "shop/expectations/sales.extra.json").write_text("{")
-    names = {key.to_user_string() for key in definitions(small.config, small.mesh).resolve_all_asset_keys()}
+    names = {key.to_user_string() for key in definitions(small.context).resolve_all_asset_keys()}
     assert "shop" in names
     assert "shop/sales" not in names
     assert "plan/forecast" in names
@@ -67,5 +67,5 @@ def test_products_of_the_code_location_wait_for_their_pool_and_those_of_a_person
     def pools(defs: dg.Definitions) -> set[str | None]:
         return {assets.op.pool for assets in defs.assets if isinstance(assets, dg.AssetsDefinition)}  # type: ignore[union-attr]
 
-    assert pools(definitions(small.config, small.mesh)) == {"shop", "plan"}
-    assert pools(definitions(small.config, small.mesh, lambda product, request: published(product))) == {None}
+    assert pools(definitions(small.context)) == {"shop", "plan"}
+    assert pools(definitions(small.context, lambda product, request: published(product))) == {None}

@@ -1,5 +1,7 @@
 """`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +82,7 @@ class Busy(Builds):
 def test_what_another_run_has_built_meanwhile_is_no_failure(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     builds, reported = Busy(monkeypatch, 1, at), list[Outcome]()
     requests = {product.name: BuildRequest() for product in small.mesh.products}
-    outcomes = execute(small.config, small.mesh, small.mesh.products, requests, watch, reported.append)
+    outcomes = execute(small.context, small.mesh.products, requests, watch, reported.append, print)
     assert [(o.product, o.status, o.message) for o in outcomes] == [
         ("shop", "up to date", "built by another run meanwhile"), ("plan", "published", "")
     ]  # fmt: skip
@@ -93,7 +95,7 @@ def test_a_consumer_without_anything_to_do_was_not_built_by_the_other_run(
 ) -> None:
     Busy(monkeypatch, 3, quiet=("plan",))
     requests = {product.name: BuildRequest() for product in small.mesh.products}
-    outcomes = execute(small.config, small.mesh, small.mesh.products, requests, watch, lambda outcome: None)
+    outcomes = execute(small.context, small.mesh.products, requests, watch, lambda outcome: None, print)
     assert [(o.product, o.status, o.message) for o in outcomes] == [
         ("shop", "failed", "being built"), ("plan", "up to date", "")
     ]  # fmt: skip
@@ -105,10 +107,10 @@ def test_what_another_run_still_builds_at_the_end_has_failed(small: SmallMesh, m
     assert [name for name, _ in builds.built] == ["plan"]  # from the last snapshot of its provider
 
 
-def run(small: SmallMesh, **requests: BuildRequest) -> list[tuple[str, str]]:
-    mesh = small.mesh
+def run(small: SmallMesh, said: list[str] | None = None, **requests: BuildRequest) -> list[tuple[str, str]]:
+    mesh, warn = small.mesh, print if said is None else said.append
     asked = {product.name: requests.get(product.name, BuildRequest()) for product in mesh.products}
-    return [(o.product, o.status) for o in execute(small.config, mesh, mesh.products, asked, watch, lambda outcome: None)]
+    return [(o.product, o.status) for o in execute(small.context, mesh.products, asked, watch, lambda outcome: None, warn)]
 
 
 def recorded(small: SmallMesh) -> list[tuple[str, set[str]]]:
@@ -158,12 +160,37 @@ def test_consumers_of_a_product_that_fails_are_built_from_its_last_snapshot(
     assert recorded(small) == [("FAILURE", set()), ("SUCCESS", {"plan/forecast"})]
 
 
-def test_what_dagster_could_not_record_is_an_error(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_dagster_could_not_record_counts_and_is_named(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     Builds(monkeypatch)
     monkeypatch.setattr("kit.orchestration.asset_checks._evaluation", None)
     monkeypatch.setattr("kit.orchestration.assets.ProductAssets.metadata", lambda *_: 1 / 0)
-    with pytest.raises(KitError, match=r"'shop' was published, but Dagster could not record it: .*ZeroDivisionError"):
-        run(small)
+    said: list[str] = []
+    assert run(small, said) == [("shop", "published"), ("plan", "published")]
+    assert "'shop' was published, but Dagster could not record it" in said[0]
+    assert "ZeroDivisionError" in said[0]
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_disk_that_is_full_for_dagster_takes_no_snapshot_away(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, built: bool
+) -> None:
+    Builds(monkeypatch)
+    execute_run = dg.JobDefinition.execute_in_process
+
+    def full(job: dg.JobDefinition, **options: Any) -> Any:
+        if built:
+            execute_run(job, **options)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(dg.JobDefinition, "execute_in_process", full)
+    said: list[str] = []
+    full_disk = "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
+    if built:
+        assert run(small, said) == [("shop", "published"), ("plan", "published")]
+        assert said == [f"Dagster could not record the build of shop, plan: {full_disk}"]
+    else:
+        with pytest.raises(KitError, match=r"^Dagster could not begin the build: no space is left"):
+            run(small, said)
 
 
 def test_an_interrupt_ends_the_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

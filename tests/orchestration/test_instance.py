@@ -13,6 +13,7 @@ import pytest
 
 import kit.orchestration.instance as module
 from kit.orchestration.instance import hold_run_lock, home, instance, sweep
+from tests.support.ending import end_with_parent
 from tests.support.small_mesh import SmallMesh
 
 OPEN = "from kit.core import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
@@ -20,7 +21,12 @@ OPEN = "from kit.core import Config; from kit.orchestration.instance import inst
 
 def python(small: SmallMesh, code: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        cwd=small.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with_parent,
     )
 
 

@@ -27,7 +27,7 @@ class Sensor:
 
     def tick(self) -> tuple[set[str], dict[str, bool]]:
         """Report; returns assets (with the partition, if any) and checks with their results."""
-        sensor = definitions(self.small.config, self.small.mesh).get_repository_def().get_sensor_def("publications")
+        sensor = definitions(self.small.context).get_repository_def().get_sensor_def("publications")
         with dg.build_sensor_context(self.instance) as context:
             events = sensor.evaluate_tick(context).asset_events
         for event in events:
@@ -49,7 +49,7 @@ class Sensor:
 
 def build(small: SmallMesh, instance: dg.DagsterInstance, *names: str) -> Any:
     """Build in a run of Dagster, as a click in the web UI does."""
-    job = definitions(small.config, small.mesh).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context).resolve_implicit_global_asset_job_def()
     return job.execute_in_process(asset_selection=keys(*names), instance=instance, raise_on_error=False)
 
 
@@ -78,7 +78,7 @@ def test_a_build_in_dagster_reports_itself(
 
 
 def test_a_rollback_is_shown_and_sets_off_the_consumers(small: SmallMesh, instance: dg.DagsterInstance) -> None:
-    sensor, clock = Sensor(small, instance), Clock(definitions(small.config, small.mesh), instance)
+    sensor, clock = Sensor(small, instance), Clock(definitions(small.context), instance)
     first = small.publish("shop")
     small.replace("domains/shop/models/marts/totals.sql", "sum(amount)", "(sum(amount) + 0.01 - 0.01)")
     small.replace("feed/sales.csv", "1,tea,1.50", "1,tea,2.50")
@@ -152,7 +152,7 @@ def materialized(small: SmallMesh, instance: dg.DagsterInstance) -> set[str]:
     """The partitions of `shop.totals` that the web UI shows as materialized."""
     from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-    partitions = definitions(small.config, small.mesh).resolve_asset_graph().get(asset_key("shop.totals")).partitions_def
+    partitions = definitions(small.context).resolve_asset_graph().get(asset_key("shop.totals")).partitions_def
     assert partitions is not None
     value = get_and_update_asset_status_cache_value(instance, asset_key("shop.totals"), partitions)
     assert value is not None
@@ -165,7 +165,7 @@ def test_a_table_newer_than_the_snapshot_is_not_shown_as_made(small: SmallMesh, 
     sensor.tick()
     small.build("shop", force=True)
     (small.domains / "shop/models/stg_new.sql").write_text("select 1 as one\n")
-    assert asset_key("shop.stg_new") in definitions(small.config, small.mesh).resolve_all_asset_keys()
+    assert asset_key("shop.stg_new") in definitions(small.context).resolve_all_asset_keys()
     assert sensor.tick()[0] == SHOP
     small.store.rollback("shop", first)
     assert sensor.tick()[0] == SHOP

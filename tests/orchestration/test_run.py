@@ -33,7 +33,12 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> dict[str, BuildRequest]:
     received: dict[str, BuildRequest] = {}
 
     def execute(
-        config: Any, mesh: Any, products: Any, asked: Any, watch: Callable[[], Any], tell: Callable[[Outcome], None]
+        context: Any,
+        products: Any,
+        asked: Any,
+        watch: Callable[[], Any],
+        tell: Callable[[Outcome], None],
+        warn: Callable[[str], None],
     ) -> list[Outcome]:
         received.clear()
         received.update(asked)

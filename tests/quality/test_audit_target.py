@@ -87,7 +87,7 @@ def test_tables_that_set_rows_aside_are_known_by_name(small: SmallMesh) -> None:
     path = small.domains / "shop/sources/sales.odcs.yaml"
     data = json.loads(path.read_text())
     data["schema"][0]["properties"][2]["customProperties"] = [{"property": "onFailure", "value": "quarantine"}]
-    data["customProperties"] = [{"property": "quarantineLimit", "value": 0.1}]
+    data["customProperties"] = [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": 0.1}]
     write(path, json.dumps(data))
     assert [(table, found.id) for table, found in quarantining(shop(small)).items()] == [("raw.sales", "shop.raw.sales")]
 

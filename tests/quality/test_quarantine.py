@@ -215,7 +215,8 @@ def test_a_key_sets_rows_aside_when_all_its_columns_do(tmp_path: Path) -> None:
 def quarantining(small: SmallMesh, path: str, limit: float, name: str = "amount") -> None:
     file = small.domains / path
     data = json.loads(file.read_text())
-    data["customProperties"] = [{"property": "quarantineLimit", "value": limit}]
+    others = [item for item in data.get("customProperties", ()) if item["property"] != "quarantineLimit"]
+    data["customProperties"] = [*others, {"property": "quarantineLimit", "value": limit}]
     for item in data["schema"][0]["properties"]:
         if item["name"] == name:
             item["customProperties"] = [ASIDE]

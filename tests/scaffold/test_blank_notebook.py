@@ -6,6 +6,7 @@ import pytest
 from kit.core.errors import KitError, NotPublished
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.blank_notebook import new_blank_notebook
+from tests.support.notebooks import script_extension
 from tests.support.small_mesh import SmallMesh
 
 
@@ -19,6 +20,7 @@ def test_it_reads_a_published_port_and_ends_in_a_table(small: SmallMesh) -> None
     assert path == small.root / "notebooks" / "new_asset.ipynb"
     notebook = json.loads(path.read_text())
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert script_extension(path.read_text()) == ".py"
     assert notebook["cells"][1]["metadata"] == {"tags": ["parameters"]}
     assert sources(path)[1:] == [
         "rows: int = 10  # how many rows to keep",

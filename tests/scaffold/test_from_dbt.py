@@ -35,6 +35,7 @@ def refused(*arguments: object) -> list[str]:
     return str(done.exception).splitlines()
 
 
+@pytest.mark.slow
 def test_a_project_becomes_a_product_that_is_built_and_checked(small: SmallMesh, kiosk: Path) -> None:
     small.publish("shop")
     theirs = tree(kiosk)
@@ -92,6 +93,7 @@ def test_a_project_becomes_a_product_that_is_built_and_checked(small: SmallMesh,
     assert "theirs/transform/schema.yml:44: exposures stay in this file; only dbt reads them" in said
 
 
+@pytest.mark.slow
 def test_models_are_chosen_and_their_tests_become_promises(small: SmallMesh, kiosk: Path) -> None:
     small.publish("shop")
     take_over(kiosk, "--port", "orders", "--port", "guests")

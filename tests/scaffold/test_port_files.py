@@ -38,7 +38,7 @@ def test_texts_and_copies_are_added_and_each_input_once(folder: Path) -> None:
     assert [port["name"] for port in descriptor["outputPorts"]] == ["a", "b"]
     project = (folder / "dbt_project.yml").read_text()
     assert "name: tea\n" in project
-    assert "../../macros" in project
+    assert "macro-paths: [macros, ../../macros]\n" in project
 
 
 def test_a_notebook_port_needs_no_dbt_project(folder: Path) -> None:

@@ -10,6 +10,7 @@ from kit.mesh.context import Context
 from kit.scaffold import port_source
 from kit.scaffold.port_files import PortFiles
 from kit.scaffold.port_source import files_from_origin, files_from_ports, origin_file
+from tests.support.findings import assert_names
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -90,19 +91,13 @@ def test_a_file_that_is_refused_lands_once_its_format_is_given(mesh: SmallMesh) 
     (mesh.root / "visits.csv").write_bytes(content)
     context, folder = Context(mesh.config), mesh.domains / "plan"
     given: list[str] = []
-    for says, option in [
-        (
-            "visits.csv is not UTF-8: line 1 holds the byte 0xe4; if it is latin-1, add --csv encoding=latin-1",
-            "encoding=latin-1",
-        ),
-        (
-            "visits.csv, line 3: has 3 fields, the header has 1; if its header is on line 3, add --csv headerLine=3",
-            "headerLine=3",
-        ),
+    for facts, option in [
+        (("visits.csv", "line 1", "0xe4"), "encoding=latin-1"),
+        (("visits.csv", "line 3", "3 fields", "the header has 1"), "headerLine=3"),
     ]:
         with pytest.raises(KitError) as error:
             files_from_origin(context, "plan", None, "visits.csv", folder, given)
-        assert str(error.value) == says
+        assert_names(error.value, KitError, *facts, f"add --csv {option}")
         given.append(option)
     found = files_from_origin(context, "plan", None, "visits.csv", folder, given)
     questions = {

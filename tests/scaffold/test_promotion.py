@@ -14,6 +14,7 @@ from kit.scaffold.changes import FileChange
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
+from tests.support.findings import assert_names
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 EXPLORED = [
@@ -86,6 +87,12 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             "  cell 2, line 3: '!ls' runs code that cannot be checked; write Python\n"
             "  cell 3, line 1: reads a file, 'x.csv'; make a port of it (kit new NAME --from FILE) and read that",
         ),
+        (
+            "plan", "a", ["files = !ls\nfiles?", "frame"],
+            f"{PATH} cannot be an asset as it stands:\n"
+            "  cell 2, line 1: 'files = !ls' runs code that cannot be checked; write Python\n"
+            "  cell 2, line 2: 'files?' shows help; delete it",
+        ),
         ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
     ],
 )  # fmt: skip
@@ -110,10 +117,7 @@ def test_a_cell_that_fails_is_said_by_the_notebook_that_was_explored(mesh: Small
     explored(mesh, "import kit", "[1, 2]")
     with pytest.raises(KitError) as caught:
         planned(mesh)
-    assert str(caught.value) == (
-        f"{PATH}: cell 2 failed: NotATable: kit.output takes a polars or pandas DataFrame, not a list; make it one; "
-        "--frame NAME chooses another frame"
-    )
+    assert_names(caught.value, type(caught.value), f"{PATH}: cell 2", "NotATable", "not a list", "--frame NAME")
     assert not (mesh.domains / "plan/notebooks/tripled.ipynb").exists()
 
 
@@ -134,7 +138,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(mesh: SmallMesh) -> None
     before = tree(mesh.root)
     with pytest.raises(KitError) as caught:
         promote(mesh.config, promotion, fails)
-    assert str(caught.value) == "1 check failed\nnothing was written: the product could not be built with the new port"
+    assert str(caught.value).startswith("1 check failed\nnothing was written")
     assert seen == [("plan", text + b"\n", "new")]
     assert tree(mesh.root) == before
     assert not (mesh.domains / "plan/more").exists()

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from kit.scaffold import templates
+from tests.support.notebooks import script_extension
 from tests.support.small_mesh import SmallMesh
 
 
@@ -50,3 +51,7 @@ def test_a_contract_keeps_columns_and_drops_rules(small: SmallMesh, tmp_path: Pa
         (column.name, column.type) for column in provider.contract.columns
     ]
     assert copied.sla.latency is None
+
+
+def test_an_asset_notebook_becomes_a_python_script(small: SmallMesh) -> None:
+    assert script_extension(templates.notebook("sums", small.mesh.product("shop").ports)) == ".py"

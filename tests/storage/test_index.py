@@ -36,6 +36,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "version": version,
         "note": "",
         "broken": "",
+        "damaged": "",
         "set_aside": {},
         "rolled_back": "",
         "partitions": 0,
@@ -67,7 +68,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
 
 def test_cards_survive_the_file(small: SmallMesh) -> None:
     small.publish("shop")
-    cards = index.write(small.config, small.mesh)
+    cards = index.write(small.context)
     assert index.load(Context(small.config)) == cards
     assert cards == tuple(ProductSummary.from_json(json.loads(json.dumps(card.to_json(), default=str))) for card in cards)
 
@@ -104,7 +105,7 @@ def test_a_run_of_the_whole_mesh_leaves_every_product_in_it(small: SmallMesh) ->
 )
 def test_a_damaged_index_is_made_anew_from_the_files(small: SmallMesh, damage: str) -> None:
     version = small.publish("shop")
-    cards = index.write(small.config, small.mesh)
+    cards = index.write(small.context)
     path = small.config.storage / "index.json"
     path.write_text(damage)
     assert index.load(Context(small.config)) == cards
@@ -114,7 +115,7 @@ def test_a_damaged_index_is_made_anew_from_the_files(small: SmallMesh, damage: s
 
 
 def test_a_domain_that_comes_or_goes_is_noticed(small: SmallMesh) -> None:
-    index.write(small.config, small.mesh)
+    index.write(small.context)
     (small.domains / "bad").mkdir()
     assert [(card.name, bool(card.broken)) for card in index.load(Context(small.config))] == [
         ("bad", True),
@@ -127,15 +128,15 @@ def test_a_domain_that_comes_or_goes_is_noticed(small: SmallMesh) -> None:
 
 def test_a_broken_product_keeps_the_facts_of_the_snapshot_it_serves(small: SmallMesh) -> None:
     small.publish("shop")
-    (before,) = (card for card in index.derive(small.config, small.mesh) if card.name == "shop")
+    (before,) = (card for card in index.derive(small.context) if card.name == "shop")
     (small.domains / "shop/product.odps.yaml").write_text("kind: [")
-    (after,) = (card for card in index.derive(small.config, small.mesh) if card.name == "shop")
+    (after,) = (card for card in index.derive(small.context) if card.name == "shop")
     assert after.broken
     assert replace(after, broken="") == before
 
 
 def test_a_storage_that_cannot_be_written_is_still_read(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(config: Config, mesh: object) -> None:
+    def refuse(context: Context) -> None:
         raise PermissionError
 
     monkeypatch.setattr(index, "write", refuse)
@@ -157,7 +158,7 @@ UPDATE = """
 
 
 def test_updates_at_the_same_time_lose_nothing_and_are_never_seen_half(small: SmallMesh) -> None:
-    index.write(small.config, small.mesh)
+    index.write(small.context)
     command = [sys.executable, "-c", textwrap.dedent(UPDATE)]
     writers = [subprocess.Popen([*command, name], cwd=small.root) for name in ("shop", "plan", "shop")]
     while any(writer.poll() is None for writer in writers):

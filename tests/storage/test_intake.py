@@ -86,7 +86,7 @@ def test_plain_intake_reads_every_port_through_each_catalog(small: SmallMesh) ->
 
 def test_the_storage_lists_what_was_published(small: SmallMesh) -> None:
     small.publish("shop")
-    write(small.config, small.mesh)
+    write(small.context)
     assert list(read_yaml(small.config.storage / "catalog.yaml").data["entries"]) == ["shop"]
 
 
@@ -174,7 +174,7 @@ def test_any_description_comes_out_as_it_went_in(tmp_path: Path, text: str) -> N
 
 def publish(store: Store, generation: int, parent: str | None) -> Snapshot:
     with store.build_lock("shop"):
-        staging = store.stage("shop", ["a", "b"])
+        staging = store.stage("shop", "r", ["a", "b"])
         for port in ("a", "b"):
             for part in ("1", "2"):
                 pl.DataFrame({"generation": [generation]}).write_parquet(staging / port / f"{part}.parquet")

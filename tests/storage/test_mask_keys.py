@@ -41,7 +41,7 @@ def test_products_of_one_key_are_no_problem(small: SmallMesh) -> None:
     assert len(set(keys.values())) == 1
     assert mask_key_problems(small.store, keys) == {}
     assert list(check_keys(small.context)) == []
-    assert not any(row.note for row in statuses(small.config, small.mesh))
+    assert not any(row.note for row in statuses(small.context))
 
 
 def test_products_masked_with_different_keys_are_named_everywhere_with_the_cure(small: SmallMesh) -> None:
@@ -55,7 +55,7 @@ def test_products_masked_with_different_keys_are_named_everywhere_with_the_cure(
     assert "plan" not in message
     assert "kit run shop store plan" in cure
     assert [finding.product for finding in check_keys(small.context)] == list(problems)
-    notes = {row.product.name: row.note for row in statuses(small.config, small.mesh)}
+    notes = {row.product.name: row.note for row in statuses(small.context)}
     assert all(problems[name][1] in notes[name] for name in problems)
 
 
@@ -76,8 +76,8 @@ def test_a_run_under_a_new_key_builds_all_products_with_tokens(small: SmallMesh)
             joined.extend(map(str, products))  # type: ignore[call-overload]
 
     config = keyed(small, NEW)
-    assert masked_with_other_key(keyed(small, OLD), small.mesh, [small.product("shop")]) == ()
-    assert masked_with_other_key(keyed(small, ""), small.mesh, [small.product("shop")]) == ()
+    assert masked_with_other_key(Context(keyed(small, OLD)).with_mesh(small.mesh), [small.product("shop")]) == ()
+    assert masked_with_other_key(Context(keyed(small, "")).with_mesh(small.mesh), [small.product("shop")]) == ()
     result = run(Context(config), ["shop"], reporter=Recorder())
     assert {outcome.product: outcome.status for outcome in result} == dict.fromkeys(("shop", "store", "plan"), "published")
     assert sorted(joined) == ["plan", "store"]

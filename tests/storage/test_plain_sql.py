@@ -16,7 +16,7 @@ from tests.support.small_mesh import SmallMesh
 def publish(store: Store, values: list[list[int]], parent: str | None, port: str = "a") -> str:
     """Publish a port of one file for each list of values."""
     with store.build_lock("shop"):
-        staging = store.stage("shop", [port])
+        staging = store.stage("shop", "r", [port])
         for number, column in enumerate(values):
             pl.DataFrame({"n": column}).write_parquet(staging / port / f"{number}.parquet")
         content = {"run_id": "r", "fingerprint": "f", "inputs": {}, "ports": {port: {"rows": 1, "contract_version": "1.0.0"}}}

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,17 +69,41 @@ def test_a_build_that_was_killed_counts_as_canceled_once_it_is_over(runs: Runs) 
     killed = runs.last("shop")
     assert killed is not None
     assert (killed.run_id, killed.status, killed.message) == (
-        "run2", "canceled", "its process was killed before it published anything; readers keep the last snapshot"
+        "run2", "canceled", "its process ended before it published anything; readers keep the last snapshot"
     )  # fmt: skip
     assert runs.last("shop", ("published",)) == record(1)
 
 
-def test_prune_removes_all_but_the_newest_and_those_in_use(runs: Runs) -> None:
+def test_a_process_that_ends_while_it_waits_for_an_attempt_leaves_a_canceled_build(runs: Runs) -> None:
+    runs.save(record(1, "failed"))
+    over = runs.waiting("shop")
+    assert [item.status for item in runs.history("shop")] == ["failed"]
+    over()
+    assert runs.ids("shop") == ["run1"]
+    code = "import sys; from pathlib import Path; from kit.storage.runs import Runs; Runs(Path(sys.argv[1])).waiting('shop')"
+    subprocess.run([sys.executable, "-c", code, str(runs.root.parent)], check=True)
+    assert runs.last("shop", ("canceled",)) is not None
+
+
+def test_prune_removes_all_but_the_newest_and_those_of_kept_snapshots(runs: Runs) -> None:
     for day in range(1, 6):
-        runs.save(record(day))
-    assert runs.prune("shop", {"run1"}, 2) == 2
+        runs.save(record(day, version=f"v{day}"))
+    runs.prune("shop", {"v1"}, 2)
     assert runs.ids("shop") == ["run5", "run4", "run1"]
-    assert runs.prune("shop", set(), 9) == 0
+    runs.prune("shop", set(), 9)
+    assert runs.ids("shop") == ["run5", "run4", "run1"]
+
+
+def test_prune_keeps_the_last_run_of_each_status(runs: Runs) -> None:
+    """The freshness of a product follows from its last good build, however many have failed since."""
+    for day, status in enumerate(("up to date", "published", "published", "canceled", "failed", "failed"), 1):
+        runs.save(record(day, status))
+    (runs.root / "shop/run0").mkdir()  # a trial
+    runs.prune("shop", set(), 1)
+    assert [(item.run_id, item.status) for item in runs.history("shop")] == [
+        ("run6", "failed"), ("run4", "canceled"), ("run3", "published"), ("run1", "up to date"),
+    ]  # fmt: skip
+    assert runs.ids("shop") == ["run6", "run4", "run3", "run1"]
 
 
 def test_runs_with_executed_notebooks_newest_first(runs: Runs) -> None:

@@ -19,7 +19,7 @@ def test_a_snapshot_reads_its_manifest() -> None:
     assert SNAPSHOT.created_at == datetime(2024, 1, 31, 8, tzinfo=UTC)
     assert SNAPSHOT.fingerprint == "abc"
     assert SNAPSHOT.port("sales")["rows"] == 3
-    assert SNAPSHOT.files("sales") == [Path("store/shop/1/sales/a.parquet"), Path("store/shop/1/sales/b.parquet")]
+    assert SNAPSHOT.paths("sales") == [Path("store/shop/1/sales/a.parquet"), Path("store/shop/1/sales/b.parquet")]
     assert SNAPSHOT.files("totals") == []
 
 
@@ -41,5 +41,5 @@ def test_a_rollback_is_described_with_what_is_known() -> None:
 
 def test_the_pointer_of_an_earlier_kit_is_read() -> None:
     data = {"version": "v1", "moved_at": NIGHT.isoformat(), "by": "rollback", "rejected": ["f"]}
-    assert Pointer.from_json(data).rolled_back == Rollback(NIGHT, "v1")
-    assert Pointer.from_json(data | {"by": "publish"}).rollbacks == ()
+    assert Pointer.from_json("shop", data).rolled_back == Rollback(NIGHT, "v1")
+    assert Pointer.from_json("shop", data | {"by": "publish"}).rollbacks == ()

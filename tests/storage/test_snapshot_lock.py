@@ -7,12 +7,12 @@ import pytest
 
 from kit.storage import snapshot_lock
 from kit.storage.snapshot import MANIFEST_FILE, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit
+from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
 
 
 @pytest.fixture
 def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
-    monkeypatch.setattr(snapshot_lock, "_held", {})
+    monkeypatch.setattr(snapshot_lock, "_held", set())
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / MANIFEST_FILE).write_text("{}")
     return Snapshot("shop", "1", tmp_path / "1", {})
@@ -50,10 +50,24 @@ def test_a_snapshot_that_is_being_pruned_or_was_pruned_cannot_be_locked(snapshot
 def test_a_snapshot_is_held_once_until_the_process_ends(snapshot: Snapshot) -> None:
     first, second = SnapshotLock(snapshot), SnapshotLock(snapshot)
     assert hold_until_exit(first) == hold_until_exit(second) == snapshot
-    assert snapshot_lock._held == {("shop", "1"): first}
+    assert snapshot_lock._held == {first}
     second_is_closed = second._file.closed
     first.close()
     assert (second_is_closed, locked(snapshot)) == (True, False)
+
+
+def test_a_shared_lock_is_released_when_nobody_has_it_any_more(snapshot: Snapshot) -> None:
+    first = shared(SnapshotLock(snapshot))
+    second = shared(SnapshotLock(snapshot))
+    assert first is second
+    del first
+    assert locked(snapshot)
+    del second
+    assert not locked(snapshot)
+    third = shared(SnapshotLock(snapshot))
+    assert locked(snapshot)
+    del third
+    assert not locked(snapshot)
 
 
 def test_the_end_of_a_process_frees_its_locks(snapshot: Snapshot) -> None:

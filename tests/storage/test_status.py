@@ -154,7 +154,7 @@ def test_a_product_made_from_an_older_input_is_outdated(hours: float, days: floa
 def test_a_consumer_is_outdated_from_a_build_or_rollback_of_its_provider_until_its_own(small: SmallMesh) -> None:
     def states() -> dict[str, str]:
         assert index.load(small.context)  # the index knows it as well as the folders do
-        found = {row.product.name: str(row.state) for row in statuses(small.config, small.mesh)}
+        found = {row.product.name: str(row.state) for row in statuses(small.context)}
         assert found == {row.product.name: row.state for row in port_statuses(small.config, index.load(small.context))}
         return found
 

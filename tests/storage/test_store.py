@@ -1,12 +1,17 @@
+import contextlib
+import errno
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from kit.core.errors import Busy, KitError, NotPublished, PublishConflict, UnknownName
+from kit.core.errors import Busy, Damaged, KitError, NotPublished, PublishConflict, UnknownName
 from kit.core.yaml import read_yaml
+from kit.storage.runs import Runs
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
 
@@ -18,16 +23,19 @@ def store(tmp_path: Path) -> Store:
 
 def publish(store: Store, generation: int, parent: str | None, ports: tuple[str, ...] = ("a", "b")) -> Snapshot:
     with store.build_lock("shop"):
-        staging = store.stage("shop", list(ports))
+        staging = store.stage("shop", "r", list(ports))
         for port in ports:
             pl.DataFrame({"generation": [generation]}).write_parquet(staging / port / "data.parquet")
-        manifest: dict[str, Any] = {
-            "run_id": f"run{generation}",
-            "fingerprint": f"fingerprint{generation}",
-            "inputs": {},
-            "ports": {port: {"rows": 1, "contract_version": "1.0.0"} for port in ports},
-        }
-        return store.publish("shop", staging, manifest, parent=parent)
+        return store.publish("shop", staging, manifest(generation, ports), parent=parent)
+
+
+def manifest(generation: int, ports: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "run_id": f"run{generation}",
+        "fingerprint": f"fingerprint{generation}",
+        "inputs": {},
+        "ports": {port: {"rows": 1, "contract_version": "1.0.0"} for port in ports},
+    }
 
 
 def generations(snapshot: Snapshot) -> set[int]:
@@ -124,7 +132,10 @@ def test_rollback_refuses_what_it_cannot_serve(store: Store) -> None:
     (first.folder / "a" / "data.parquet").write_bytes(b"flipped")
     with pytest.raises(KitError) as damaged:
         store.rollback("shop", first.version)
-    assert str(damaged.value) == f"snapshot {first.version} of 'shop' is damaged (a/data.parquet); choose another one"
+    assert str(damaged.value) == (
+        f"snapshot {first.version} of 'shop' is damaged: the content of a/data.parquet has changed since it was published; "
+        "choose another one"
+    )
     assert store.current("shop") == second
 
 
@@ -238,3 +249,151 @@ def test_a_snapshot_is_opened_by_any_name_of_it(store: Store) -> None:
     for name in ("-1", first.version, first.version[:-1]):
         with store.open("shop", name) as snapshot:
             assert snapshot.version == first.version
+
+
+def test_two_builds_at_the_same_time_stage_apart(store: Store) -> None:
+    runs = Runs(store.storage)
+    with store.build_lock("shop"), runs.running("shop", "run1"):
+        first = store.stage("shop", "run1", ["a"])
+        (store.folder("shop") / ".build.lock").unlink()  # a person deletes it
+        with store.build_lock("shop"), runs.running("shop", "run2"):
+            second = store.stage("shop", "run2", ["a"])
+            for number, staging in enumerate((first, second), 1):
+                pl.DataFrame({"generation": [number]}).write_parquet(staging / "a" / "data.parquet")
+            published = store.publish("shop", second, manifest(2, ("a",)), parent=None)
+        with pytest.raises(PublishConflict):
+            store.publish("shop", first, manifest(1, ("a",)), parent=None)
+    assert store.current("shop") == published
+    assert generations(published) == {2}
+
+
+def test_what_a_killed_build_staged_is_removed(store: Store) -> None:
+    with store.build_lock("shop"):
+        killed = store.stage("shop", "run1", ["a"])
+        store.stage("shop", "run2", ["a"])
+    assert not killed.exists()
+
+
+def test_a_port_without_files_is_not_published(store: Store) -> None:
+    first = publish(store, 1, None)
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a", "b"])
+        pl.DataFrame({"generation": [2]}).write_parquet(staging / "a" / "data.parquet")
+        with pytest.raises(KitError) as error:
+            store.publish("shop", staging, manifest(2, ("a", "b")), parent=first.version)
+    assert str(error.value) == ("the build of 'shop' left no file for 'b'; nothing was published. Run `kit run shop` again.")
+    assert store.current("shop") == first
+
+
+def writes_of_a_publish(tmp_path: Path) -> list[str]:
+    points: list[str] = []
+    store = Store(tmp_path / "points")
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a"])
+        pl.DataFrame({"generation": [0]}).write_parquet(staging / "a" / "data.parquet")
+        store.publish("shop", staging, manifest(0, ("a",)), parent=None, step=points.append)
+    return points
+
+
+def test_a_disk_that_is_full_at_any_step_loses_nothing_and_the_next_publish_recovers(store: Store, tmp_path: Path) -> None:
+    current = publish(store, 1, None, ("a",))
+    points = writes_of_a_publish(tmp_path)
+    for generation, point in enumerate(points, 2):
+
+        def full(name: str, point: str = point) -> None:
+            if name == point:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with store.build_lock("shop"):
+            staging = store.stage("shop", f"run{generation}", ["a"])
+            pl.DataFrame({"generation": [generation]}).write_parquet(staging / "a" / "data.parquet")
+            with contextlib.suppress(OSError):
+                store.publish("shop", staging, manifest(generation, ("a",)), parent=current.version, step=full)
+        moved = points.index(point) >= points.index("current.json replaced")
+        found = store.current("shop")
+        assert found
+        assert generations(found) == {generation} if moved else found == current, point
+        found.check()
+        current = publish(store, 100 + generation, found.version, ("a",))
+    assert not list(store.folder("shop").glob(".staging*"))
+
+
+@pytest.mark.parametrize("point", ["catalog.yaml written", "catalog.yaml synced"])
+def test_a_snapshot_whose_catalog_could_not_be_written_is_published(store: Store, point: str) -> None:
+    def full(name: str) -> None:
+        if name == point:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a"])
+        pl.DataFrame({"generation": [1]}).write_parquet(staging / "a" / "data.parquet")
+        snapshot = store.publish("shop", staging, manifest(1, ("a",)), parent=None, step=full)
+    assert store.current("shop") == snapshot
+    store.repair_catalog("shop")
+    assert served(store) == snapshot.version
+
+
+def test_nothing_is_pruned_while_the_current_snapshot_is_damaged(store: Store) -> None:
+    first = publish(store, 1, None)
+    second = publish(store, 2, first.version)
+    path = second.paths("a")[0]
+    path.chmod(0o644)
+    path.write_bytes(b"cut")
+    with pytest.raises(Damaged):
+        store.prune("shop", 1)
+    assert store.versions("shop") == [second.version, first.version]
+
+
+@pytest.mark.parametrize("change", ["cut", "gone"])
+def test_files_that_have_not_their_published_size_are_not_read(store: Store, change: str) -> None:
+    snapshot = publish(store, 1, None)
+    path = snapshot.paths("a")[0]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-10]) if change == "cut" else path.unlink()
+    with pytest.raises(Damaged) as error:
+        snapshot.files("a")
+    size = snapshot.port("a")["bytes"]
+    problem = f"1 file of a with {size - 10} bytes, published were {size}" if change == "cut" else "a/data.parquet is missing"
+    assert str(error.value) == (
+        f"snapshot {snapshot.version} of 'shop' is damaged: {problem}; roll back with `kit rollback shop VERSION` or build "
+        "again with `kit run shop --force`"
+    )
+    assert snapshot.files("b")
+
+
+@contextlib.contextmanager
+def owner_of(folder: Path) -> Iterator[int]:
+    """A descriptor of a folder, used as its owner who is not root, whom file modes do not stop."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    is_root = os.geteuid() == 0
+    if is_root:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        yield descriptor
+    finally:
+        if is_root:
+            os.seteuid(0)
+        os.close(descriptor)
+
+
+def test_nobody_writes_in_published_files(store: Store) -> None:
+    snapshot = publish(store, 1, None)
+    files = [path for path in snapshot.folder.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    assert len(files) == 3
+    with owner_of(snapshot.folder / "a") as folder:
+        os.close(os.open("data.parquet", os.O_RDONLY, dir_fd=folder))
+        with pytest.raises(PermissionError):
+            os.open("data.parquet", os.O_WRONLY, dir_fd=folder)
+
+
+def test_files_of_older_snapshots_can_be_linked_and_pruned(store: Store) -> None:
+    first = publish(store, 1, None)
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a"])
+        (staging / "a/data.parquet").hardlink_to(first.folder / "a/data.parquet")
+        second = store.publish("shop", staging, manifest(2, ("a",)), parent=first.version)
+    assert [result.version for result in store.prune("shop", 1)] == [first.version]
+    assert pl.read_parquet(second.files("a")).height == 1

@@ -153,7 +153,7 @@ def test_nothing_confirms_a_snapshot_that_was_rolled_back_to(small: SmallMesh) -
     found = card(small)
     assert found.confirmed_at == created
     assert found.rolled_back.endswith("UTC: one row too many")
-    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "sales")
+    (row,) = (row for row in statuses(small.context) if row.port.name == "sales")
     assert "by ann at" in row.describe()
     assert row.to_json()["rolled_back"] == found.rolled_back
 
@@ -163,17 +163,17 @@ def test_a_dead_feed_is_as_old_as_its_last_delivery(small: SmallMesh) -> None:
     os.utime(small.feed, (three_days_ago, three_days_ago))
     small.publish("shop", force=True)
     assert small.build("shop").status == "up to date"
-    rows = {row.port.name: row for row in statuses(small.config, small.mesh)}
+    rows = {row.port.name: row for row in statuses(small.context)}
     assert re.fullmatch("fresh \\d+ s of 1 d, data 3 d", rows["totals"].describe().replace("\N{NO-BREAK SPACE}", " "))
     assert rows["totals"].to_json()["data_age_hours"] == 72.0
     path = small.domains / "shop/contracts/totals.odcs.yaml"
     data = json.loads(path.read_text())
     data["slaProperties"].append({"property": "latency", "value": 2, "unit": "d"})
     path.write_text(json.dumps(data))
-    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "totals")
+    (row,) = (row for row in statuses(small.context) if row.port.name == "totals")
     assert row.state == "stale"
     assert row.describe_freshness().replace("\N{NO-BREAK SPACE}", " ").endswith("of 1 d, data 3 d of 2 d")
     os.utime(small.feed)  # delivered again, the same content
     assert small.build("shop").status == "published"  # another contract
-    (row,) = (row for row in statuses(small.config, small.mesh) if row.port.name == "totals")
+    (row,) = (row for row in statuses(small.context) if row.port.name == "totals")
     assert row.state == "fresh"

@@ -3,6 +3,17 @@
 import textwrap
 from typing import Any
 
+import nbformat
+
+
+def script_extension(text: str) -> str:
+    """Return the extension of the script that nbconvert makes of a notebook."""
+    from nbconvert.exporters import ScriptExporter
+
+    _, resources = ScriptExporter().from_notebook_node(nbformat.reads(text, as_version=4))
+    extension: str = resources["output_extension"]
+    return extension
+
 
 def notebook(cells: list[str], parameters: str = "") -> dict[str, Any]:
     """A notebook whose first cell, if any, is the one tagged `parameters`."""

@@ -88,5 +88,5 @@ def run(small: SmallMesh, instance: dg.DagsterInstance, outcome: Any, *selected:
     def builder(product: DataProduct, request: BuildRequest) -> Outcome:
         return outcome(product, request) if callable(outcome) else outcome
 
-    job = definitions(small.config, small.mesh, builder).resolve_implicit_global_asset_job_def()
+    job = definitions(small.context, builder).resolve_implicit_global_asset_job_def()
     return job.execute_in_process(asset_selection=keys(*selected), instance=instance, raise_on_error=False, **options)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.ending import end_with_parent
+
 
 def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     """Return a process and its children."""
@@ -22,7 +24,7 @@ def serving(root: Path, *command: str, **environment: str) -> "Iterator[tuple[su
     """Run a command in a mesh on any free port, with its address; ends all its processes afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kit", *command, "--port", "0"], cwd=root, env={**os.environ, **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent,
     )  # fmt: skip
     members: list[psutil.Process] = []
     try:

@@ -31,6 +31,7 @@ from kit.storage.store import Store
 from kit.sync.sync import sync
 from tests.support import contracts, files, plan, products, shop
 from tests.support.contracts import contract, valid
+from tests.support.ending import end_with_parent
 from tests.support.files import write
 from tests.support.notebooks import notebook
 from tests.support.plan import FORECAST
@@ -106,7 +107,7 @@ class SmallMesh:
         frame = pl.DataFrame(rows).with_columns(pl.col("amount").cast(pl.Decimal(18, 2)))
         pointer = self.store.read_pointer(name)
         with self.store.build_lock(name):
-            staging = self.store.stage(name, [port])
+            staging = self.store.stage(name, "r", [port])
             frame.write_parquet(staging / port / "data.parquet")
             entry = {"rows": frame.height, "contract_version": "1.0.0", "newest": None, "checks": {"passed": 0, "warned": 0}}
             content = {"run_id": "r", "fingerprint": "f", "inputs": {}, "sources": {}, "checks": [], "ports": {port: entry}}
@@ -125,6 +126,7 @@ class SmallMesh:
         return subprocess.run(
             [sys.executable, "-m", "kit", *arguments],
             cwd=self.root, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=check,
+            preexec_fn=end_with_parent,
         )  # fmt: skip
 
     def feed_rows(self, rows: list[str]) -> None:

@@ -34,7 +34,7 @@ def built(small: SmallMesh, *partitions: str) -> list[str]:
 
 
 def status(small: SmallMesh) -> PortStatus:
-    (row,) = (row for row in statuses(small.config, small.mesh) if row.product.name == "days")
+    (row,) = (row for row in statuses(small.context) if row.product.name == "days")
     return row
 
 

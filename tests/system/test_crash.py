@@ -16,6 +16,7 @@ import pytest
 from kit.core.yaml import read_yaml
 from kit.storage.runs import Runs
 from kit.storage.store import Store
+from tests.support.ending import end_with_parent
 from tests.support.forked import build_until, die, forked
 from tests.support.small_mesh import SmallMesh
 
@@ -67,7 +68,7 @@ def publish(storage: Path, generation: int, point: str = "") -> list[str]:
 
     with store.build_lock("shop"):
         current = store.current("shop")
-        staging = store.stage("shop", PORTS)
+        staging = store.stage("shop", "r", PORTS)
         for port in PORTS:
             rows = 2000 + generation
             pl.DataFrame({"generation": [generation] * rows}).write_parquet(staging / port / "data.parquet")
@@ -130,7 +131,7 @@ def test_a_publish_killed_at_any_point_tears_nothing_and_the_next_one_recovers(t
         assert [pl.read_parquet(snapshot.files(port))["generation"].n_unique() for port in PORTS] == [1, 1, 1]
     store.prune("shop", 1)
     assert len(store.versions("shop")) == 1
-    assert not (store.folder("shop") / ".staging").exists()
+    assert not list(store.folder("shop").glob(".staging*"))
 
 
 @pytest.mark.slow
@@ -187,7 +188,10 @@ def test_two_builds_of_one_product_started_at_once(small: SmallMesh) -> None:
     small.publish("shop")
     command = [sys.executable, "-m", "kit", "run", "shop", "--force", "--json"]
     processes = [
-        subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(
+            command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+        )
+        for _ in range(2)
     ]
     outcomes = [json.loads(process.communicate(timeout=120)[0])[0] for process in processes]
     assert "published" in {outcome["status"] for outcome in outcomes}

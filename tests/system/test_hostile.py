@@ -308,7 +308,7 @@ def test_a_notebook_that_would_run_when_it_is_looked_at_is_not_run(
     lines = check(small, capsys, monkeypatch)
     at = f"plan: {path.relative_to(small.root)}: "
     assert lines == [
-        f'{at}never calls kit.output("forecast", frame)',
         f"{at}cell 1, line 1: uses os.system, which runs code that cannot be checked; write it out",
+        f'{at}never calls kit.output("forecast", frame)',
         "plan: domains/plan/product.odps.yaml: declares 'shop.totals' but nothing reads it; delete the input port",
     ]

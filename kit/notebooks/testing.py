@@ -1,6 +1,6 @@
-"""All tests of a repository: those of the kit in `tests/`, those of its domains, and its notebooks under nbval.
+"""A pytest plugin for the tests of a mesh: its published ports as fixtures, its notebooks under nbval.
 
-Nothing here knows which domains there are: tests of one domain lie in its folder, `domains/<product>/tests/test_*.py`.
+`addopts` in pyproject.toml loads it. Tests of one domain lie in its folder, `domains/<product>/tests/test_*.py`.
 """
 
 import json
@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from kit.core import lock
+from kit.core import guarded, lock
 from kit.storage import Store
 
-ROOT = Path(__file__).parent
-SANITIZE = ROOT / "tests" / "nbval.cfg"
+SANITIZE = Path(__file__).with_name("nbval.cfg")
 """What nbval replaces before it compares outputs: values that are others in every run."""
 
 _FIRST_RUN = pytest.StashKey[tuple[Path, "subprocess.CompletedProcess[str]"]]()
@@ -65,8 +64,8 @@ def _first_run(config: pytest.Config) -> "tuple[Path, subprocess.CompletedProces
         with lock(folder / ".lock", wait=True):
             if not result.exists():
                 given = {"KIT_MASK_KEY": "a key for tests only", **os.environ, "KIT_STORAGE": str(storage)}
-                command = [sys.executable, "-m", "kit", "run", "--json"]
-                done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+                command = guarded([sys.executable, "-m", "kit", "run", "--json"])
+                done = subprocess.run(command, cwd=config.rootpath, env=given, capture_output=True, text=True, check=False)
                 result.write_text(json.dumps(vars(done)))
         config.stash[_FIRST_RUN] = storage, subprocess.CompletedProcess(**json.loads(result.read_text()))
     return config.stash[_FIRST_RUN]
@@ -77,6 +76,8 @@ def _published(config: pytest.Config) -> Path:
         built, _ = _first_run(config)
         storage = _temporary(config) / "published"
         shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
+        for folder in (storage / "products").glob("*"):
+            Store(storage).repair_catalog(folder.name)
         config.stash[_PUBLISHED] = storage
     return config.stash[_PUBLISHED]
 
@@ -90,6 +91,7 @@ def _temporary(config: pytest.Config) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Give nbval the kernel of this environment and what it replaces before it compares."""
     option = config.option
     if getattr(option, "nbval", False) or getattr(option, "nbval_lax", False):
         option.nbval_current_env = option.nbval_current_env or option.nbval_kernel_name is None
@@ -105,15 +107,11 @@ def _execute_with_history(kernel: Any, source: str, allow_stdin: bool | None = N
 
 
 @pytest.hookimpl(tryfirst=True)  # before the selection by markers
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark notebooks as slow; leave out tests marked `release` unless the marker or their file is named."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark notebooks as slow."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
-    if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
-        left_out = [item for item in items if item.get_closest_marker("release")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -124,5 +122,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Restore the environment after the last cell."""
     if _ENVIRONMENT in item.stash:
         item.stash[_ENVIRONMENT].undo()

@@ -1,0 +1,72 @@
+"""Failures of the machine, in plain words: a full disk, no memory, too many open files, a missing right."""
+
+import errno
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.core.errors import KitError
+from kit.core.text import short
+
+_SPACE = "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
+_FILES = "this process has too many open files; raise the limit, for instance with `ulimit -n 4096`"
+_MEMORY = "no memory is left; end other programs, or give this one more"
+
+_ANY = -1
+"""In place of a number, where a library does not tell why."""
+
+_ERRNO = {
+    _ANY: "a database cannot be opened: the disk is full, a right is missing, or this process has too many open files",
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: "the disk quota of this user is used up; free some space, for instance with `kit prune --keep 1`",
+    errno.EFBIG: "a file would be larger than this process may write; raise the limit with `ulimit -f unlimited`",
+    errno.EMFILE: _FILES,
+    errno.ENFILE: "this machine has too many open files; end other programs",
+    errno.ENOMEM: _MEMORY,
+    errno.EROFS: "the file system is read-only; make it writable, or set `storage` in [tool.kit] to another folder",
+    errno.EACCES: "the right to read or write is missing; change owner or mode",
+    errno.EPERM: "the right to read or write is missing; change owner or mode",
+    errno.EIO: "the disk reports an input/output error; copy what can be read to another disk",
+    errno.EISDIR: "there is a folder where a file has to be; move it away",
+    errno.ENOTDIR: "there is a file where a folder has to be; move it away",
+}
+
+_TEXTS = {
+    r"no space left on device|disk is full|not enough space": errno.ENOSPC,
+    r"disk quota exceeded": errno.EDQUOT,
+    r"\bfile too large\b": errno.EFBIG,
+    r"too many open files": errno.EMFILE,
+    r"cannot allocate memory|out of memory|failed to allocate|memory allocation .*failed|std::bad_alloc": errno.ENOMEM,
+    r"read-only file system|attempt to write a readonly database": errno.EROFS,
+    r"permission denied": errno.EACCES,
+    r"input/output error": errno.EIO,
+    r"disk i/o error": errno.ENOSPC,  # SQLite says so when it cannot make a file for its log
+    r"unable to open database file": _ANY,
+}
+"""Words of libraries that report a failure of the machine without its number."""
+
+
+def machine_problem(error: BaseException | str) -> str:
+    """Return in one sentence how the machine failed, where, and what helps; empty for every other error.
+
+    The errors that caused this one count as well. A text is the message of an error of a library.
+    """
+    if isinstance(error, str):
+        return next((_ERRNO[meant] for words, meant in _TEXTS.items() if re.search(words, error, re.IGNORECASE)), "")
+    for each in _causes(error):
+        number = each.errno if isinstance(each, OSError) else errno.ENOMEM if isinstance(each, MemoryError) else None
+        if number in _ERRNO:
+            place = getattr(each, "filename", None)
+            # The folder, since the file itself may be a temporary one.
+            return (f"{short(Path(str(place)).parent)}: " if place else "") + _ERRNO[number]
+        if number is None and not isinstance(each, KitError) and (problem := machine_problem(str(each))):
+            return problem
+    return ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,49 @@
+import errno
+import os
+
+import pytest
+
+from kit.core.errors import InvalidFile, KitError
+from kit.core.machine import machine_problem
+
+SPACE = "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
+
+
+def failure(number: int, path: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+def test_a_failure_of_the_machine_is_named_with_its_folder_and_what_helps() -> None:
+    assert machine_problem(failure(errno.ENOSPC)) == SPACE
+    assert machine_problem(failure(errno.ENOSPC, "/mnt/mesh/.index.json.7")) == f"/mnt/mesh: {SPACE}"
+    assert machine_problem(MemoryError()) == "no memory is left; end other programs, or give this one more"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG, errno.EDQUOT],
+)
+def test_each_resource_and_right_has_a_sentence(number: int) -> None:
+    text = machine_problem(failure(number))
+    assert "; " in text
+    assert os.strerror(number) not in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "IO Error: Could not write file: No space left on device", "(sqlite3.OperationalError) database or disk is full",
+        "Too many open files (os error 24)", "Out of Memory Error: failed to allocate data of size 1.0 MiB",
+    ],
+)  # fmt: skip
+def test_words_of_libraries_are_known(words: str) -> None:
+    assert machine_problem(RuntimeError(words))
+    assert machine_problem(words)
+
+
+def test_a_cause_counts_and_other_errors_are_left_alone() -> None:
+    error = RuntimeError("x")
+    error.__cause__ = failure(errno.ENOSPC)
+    assert machine_problem(error) == SPACE
+    for other in (ValueError("5 is no date"), KeyError("a"), KitError("no space left on device"), InvalidFile("x")):
+        assert machine_problem(other) == ""
