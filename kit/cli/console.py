@@ -202,6 +202,9 @@ def print_scores(scores: "Sequence[Score]") -> None:
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
     """Print three commands to try next, first those that build the failed products again."""
+    if not mesh.names:
+        console.print("\nThis mesh has no data product yet; `kit new NAME --from FILE` makes one", style="bold")
+        return
     models = [port for product in mesh.products for port in product.ports if mesh.consumers(product.name) and not port.notebook]
     notebooks = [port for port in mesh.ports if port.notebook]
     steps = [f"kit run {name}" for name in failed] + [f"kit read {port.id}" for port in (notebooks or mesh.ports)[-1:]]

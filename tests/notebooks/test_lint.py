@@ -140,7 +140,7 @@ def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monk
             "or save without it (Settings, Save Widget State Automatically)",
         ),
         (
-            {"papermill": {"parameters": {"mail": "ann@example.com"}, "input_path": "/home/ann/a.ipynb"}},
+            {"papermill": {"parameters": {"mail": "ann@example.com"}, "input_path": "/mnt/ann/a.ipynb"}},
             "holds the record of a run, with its parameters and paths; take the notebook it was executed from",
         ),
     ],

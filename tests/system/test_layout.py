@@ -4,7 +4,6 @@ from tests.conftest import ROOT
 
 EXCEPTIONS = {
     "core/version": "a constant",
-    "notebooks/testing": "tests/system/test_own_mesh.py and the notebooks themselves are run with it",
 }
 """Modules without a test module of their own, with the reason or with the tests that cover them."""
 

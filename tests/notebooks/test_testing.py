@@ -1,8 +1,7 @@
-"""What pytest runs in a clone: the tests of its domains and its notebooks, found by folder."""
+"""What a plain pytest runs in a mesh: the tests of its domains and its notebooks, found by folder."""
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -18,8 +17,6 @@ AGE = "import kit\nprint(kit.open()['shop.sales'].status.version, 'is', {number}
 @pytest.fixture
 def clone(small: SmallMesh) -> SmallMesh:
     """The mesh with the configuration of pytest that this repository has."""
-    shutil.copy(ROOT / "conftest.py", small.root)
-    write(small.root / "tests/nbval.cfg", (ROOT / "tests/nbval.cfg").read_text())
     _, section = (ROOT / "pyproject.toml").read_text().split("[tool.pytest.ini_options]")
     path = small.root / "pyproject.toml"
     path.write_text(f"{path.read_text()}\n[tool.pytest.ini_options]{section}")
@@ -49,8 +46,6 @@ def test_every_notebook_and_the_tests_of_every_domain_run(clone: SmallMesh) -> N
     for name in ("shop", "plan"):
         test = "def test_rows(port):\n    assert 'read_parquet' in port('shop.sales')\n"
         write(clone.domains / name / "tests/test_same_name.py", test)
-    release = "import pytest\n\n@pytest.mark.release\ndef test_of_the_kit():\n    assert False\n"
-    write(clone.root / "tests/test_release.py", release)
     outcomes = run(clone, "--nbval")
     assert {name: outcome for name, outcome in outcomes.items() if "forecast" not in name} == {
         "domains/plan/notebooks/broken::ipynb::Cell 0": "PASSED",
@@ -61,4 +56,3 @@ def test_every_notebook_and_the_tests_of_every_domain_run(clone: SmallMesh) -> N
         "notebooks/deep/age4::ipynb::Cell 0": "FAILED",
     }
     assert {outcome for name, outcome in outcomes.items() if "forecast" in name} == {"PASSED"}
-    assert run(clone, "-m", "release") == {"tests/test_release.py::test_of_the_kit": "FAILED"}
