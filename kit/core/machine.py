@@ -12,11 +12,12 @@ _SPACE = "no space is left on the disk; free some, for instance with `kit prune 
 _FILES = "this process has too many open files; raise the limit, for instance with `ulimit -n 4096`"
 _MEMORY = "no memory is left; end other programs, or give this one more"
 
-_ANY = -1
-"""In place of a number, where a library does not tell why."""
+_NOT_OPENED, _NOT_WRITTEN = -1, -2
+"""In place of numbers, since SQLite does not tell why."""
 
 _ERRNO = {
-    _ANY: "a database cannot be opened: the disk is full, a right is missing, or this process has too many open files",
+    _NOT_OPENED: "a database cannot be opened: the disk is full, a right is missing, or this process has too many open files",
+    _NOT_WRITTEN: "a database cannot be written: the disk is full or failing, or this process may write no larger files",
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: "the disk quota of this user is used up; free some space, for instance with `kit prune --keep 1`",
     errno.EFBIG: "a file would be larger than this process may write; raise the limit with `ulimit -f unlimited`",
@@ -40,8 +41,8 @@ _TEXTS = {
     r"read-only file system|attempt to write a readonly database": errno.EROFS,
     r"permission denied": errno.EACCES,
     r"input/output error": errno.EIO,
-    r"disk i/o error": errno.ENOSPC,  # SQLite says so when it cannot make a file for its log
-    r"unable to open database file": _ANY,
+    r"unable to open database file": _NOT_OPENED,
+    r"disk i/o error": _NOT_WRITTEN,
 }
 """Words of libraries that report a failure of the machine without its number."""
 

@@ -472,3 +472,8 @@ def test_a_schedule_or_partitions_that_cannot_be(small: SmallMesh, given: list[t
     text = message(small, "plan")
     assert re.fullmatch(r"domains/plan/product\.odps\.yaml:\d+: .*", text)
     assert text.partition(": ")[2] == says
+
+
+def test_a_source_named_like_a_word_of_python_is_refused(small: SmallMesh) -> None:
+    change(small, "shop", "inputPorts 0 name", "raw.class")
+    assert message(small, "shop").endswith("'class' is a word of Python and cannot name a function of ingest.py; rename it")

@@ -189,3 +189,12 @@ def test_a_notebook_reads_ports_and_hands_over_the_first(mesh: SmallMesh) -> Non
     assert [column["name"] for column in columns] == ["item", "amount"]
     with pytest.raises(KitError, match=r"'plan\.forecast' is itself made from 'shop'"):
         files_from_ports(mesh.mesh, "shop", "again", providers)
+
+
+@pytest.mark.parametrize("name", ["class", "import", "lambda"])
+def test_a_file_named_like_a_word_of_python_becomes_a_source_that_ingest_can_define(mesh: SmallMesh, name: str) -> None:
+    write(mesh.root / f"{name}.csv", "code,price\na,1.5\n")
+    found = made(mesh, "shop", None, f"{name}.csv")
+    assert found.output["name"] == name
+    assert [item["name"] for item in found.inputs] == [f"raw.{name}_data"]
+    compile(found.ingest, "ingest.py", "exec")
