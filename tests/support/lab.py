@@ -118,6 +118,17 @@ class LabPage:
         self.command("notebook:run-all-cells")
         self.page.wait_for_function(_IDLE)
 
+    def check_ran(self) -> None:
+        """Assert that all cells in front ran in order, without a warning, a question or a request to another host."""
+        from playwright.sync_api import expect
+
+        prompts = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt")
+        assert prompts.all_inner_texts() == [f"[{number}]:" for number in range(1, prompts.count() + 1)]
+        expect(self.page.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+        expect(self.page.locator(".Toastify__toast")).to_have_count(0)
+        assert self.elsewhere == set()
+        assert self.complaints == []
+
     def cell(self, number: int) -> "Locator":
         """A cell of the notebook in front, counted from 0, with its outputs."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell").nth(number)
