@@ -19,7 +19,8 @@ MESHES = sorted((ROOT / "tests/system/meshes").glob("*.tar.gz"))
 @pytest.fixture(params=MESHES, ids=lambda path: path.name.removesuffix(".tar.gz"))
 def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     with tarfile.open(request.param) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11 has it from its fourth release on
+        archive.extractall(tmp_path)
     (tmp_path / "kit").symlink_to(ROOT / "kit")  # the domains name the macros of the kit by a relative path
     settings = tmp_path / "state/dagster/dagster.yaml"
     settings.write_text(settings.read_text().replace("/mesh/state", str(tmp_path / "state")))
