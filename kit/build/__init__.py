@@ -6,6 +6,7 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
+from kit.build.listeners import Listener, notify
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.places import forbidden, ingest_process
@@ -23,6 +24,7 @@ __all__ = [
     "BuildPlan",
     "BuildRequest",
     "ExpectedCheck",
+    "Listener",
     "Outcome",
     "PreviewedModel",
     "Progress",
@@ -36,6 +38,7 @@ __all__ = [
     "forbidden",
     "ingest_process",
     "masked_with_other_key",
+    "notify",
     "preview_model",
     "preview_models",
     "preview_notebook",

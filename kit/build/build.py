@@ -11,6 +11,7 @@ from typing import Any
 
 from kit.build.code_age import check_code_age
 from kit.build.consumers import check_consumers, store_definitions
+from kit.build.listeners import Listener, notify
 from kit.build.make import make
 from kit.build.manifest import manifest
 from kit.build.plan import BuildPlan, BuildRequest, gather_inputs, plan, still_holds
@@ -139,6 +140,7 @@ class _Run:
         self.workspace = Workspace(config, product.name, folder, run_id=self.run_id, progress=progress, targets=raw + ports)
         self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
+        self.notices: list[str] = []
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
@@ -158,7 +160,8 @@ class _Run:
                 self.waited = True
             yield held
             with suppress(KitError, OSError):  # what is left over is removed after the next build
-                retain(self.config, self.product.name)
+                if retain(self.config, self.product.name):
+                    self._notify(lambda listener: listener.pruned(self.config, self.product.name))
 
     def busy(self, error: Busy) -> Outcome:
         """The outcome when another process builds the product; it leaves no record."""
@@ -179,6 +182,9 @@ class _Run:
                     return self.finish(planned.status, planned)
                 hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
                 check_consumers(Context(self.config), self.product, planned.current)
+                self.notices = list(
+                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id))
+                )
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
@@ -252,15 +258,23 @@ class _Run:
             Runs(self.config.storage).save(record)
             index.update(self.config, self.product)
         except Exception as error:
-            message += f"\nthe record of this run could not be written: {machine_problem(error) or error}"
-            message = message.strip()
+            self.notices.append(f"the record of this run could not be written: {machine_problem(error) or error}")
         self.progress.step("recorded")
+        if status == BuildStatus.PUBLISHED:
+            self._notify(lambda listener: listener.moved(self.config, self.product.name))
+        if status not in NOTHING_TO_DO:
+            self._notify(lambda listener: listener.finished(self.config, self.product, record, planned))
+        message = "\n".join(filter(None, [message, *dict.fromkeys(self.notices)]))
         partitions = tuple(planned.due) if planned and status == BuildStatus.PUBLISHED else ()
         seconds = time.perf_counter() - self.clock
         return Outcome(
             self.product.name, status, seconds, snapshot, message, checks, may_pass, notebooks, partitions,
             self.interruption.requested,
         )  # fmt: skip
+
+    def _notify(self, event: Callable[[Listener], None]) -> None:
+        """Call the listeners; one that fails is a line of the outcome."""
+        self.notices += notify(self.config, event)
 
     def _publish(self, planned: BuildPlan, mark: Path) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""

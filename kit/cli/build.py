@@ -1,14 +1,14 @@
 """Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from kit.build import trials
+from kit.build import Listener, notify, trials
 from kit.cli import console as terminal
 from kit.cli import junit
 from kit.cli.console import console, errors
@@ -138,6 +138,7 @@ def rollback(
         context.mesh.product(product)
     snapshot = store.rollback(product, version, user=current_user(), reason=" ".join(reason.split()))
     index.write(context)
+    _notify(context, lambda listener: listener.moved(context.config, product))
     hours = (datetime.now(UTC) - snapshot.created_at).total_seconds() / 3600
     console.print(f"{product} now serves {snapshot.version}, published {hours:.1f} hours ago", style="green")
 
@@ -150,6 +151,8 @@ def prune(
     """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
     context = Context.load()
     result = prune_mesh(context, keep)
+    for name in (name for name, items in result.items() if any(item.kept_because is None for item in items)):
+        _notify(context, lambda listener, name=name: listener.pruned(context.config, name))  # type: ignore[misc]
     if as_json:
         terminal.print_json(
             {
@@ -167,3 +170,9 @@ def prune(
         console.print(f"{counted(runs, 'run')} of Dagster deleted")
     if any(item.damaged for items in result.values() for item in items):
         raise typer.Exit(1)
+
+
+def _notify(context: Context, event: Callable[[Listener], None]) -> None:
+    """Call the listeners; one that fails is a line on standard error."""
+    for line in notify(context.config, event):
+        errors.print(Text(line, style="yellow"))

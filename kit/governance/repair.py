@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 
+from kit.build import notify
 from kit.contracts import Finding
 from kit.core import Config, KitError, Newer, SingleInstance, Unreadable, exists, machine_problem, read_yaml, set_aside, short
 from kit.governance.verification import dagster_damage
@@ -38,6 +39,7 @@ def _product(config: Config, name: str) -> Iterator[str]:
         return
     if version := restore_pointer(store, name, current_user()):
         yield f"its pointer names snapshot {version} now"
+        yield from notify(config, lambda listener: listener.moved(config, name))
     snapshot = store.current(name)
     if snapshot and catalog_version(store, name) != snapshot.version:
         store.repair_catalog(name)

@@ -32,12 +32,13 @@ def prune(context: Context, keep: int) -> dict[str, list[PruneResult]]:
     return result
 
 
-def retain(config: Config, product: str) -> None:
-    """Remove of one product what the settings `keep_runs` and `keep_snapshots` do not keep.
+def retain(config: Config, product: str) -> bool:
+    """Remove of one product what the settings `keep_runs` and `keep_snapshots` do not keep; return whether snapshots went.
 
     The caller holds its build lock. Raw data that no snapshot uses is kept for as many failed builds as runs are.
     """
-    _prune(Store(config.storage), product, config.keep_snapshots, config.keep_runs, spare=config.keep_runs)
+    results = _prune(Store(config.storage), product, config.keep_snapshots, config.keep_runs, spare=config.keep_runs)
+    return any(result.kept_because is None for result in results)
 
 
 def _prune(store: Store, product: str, snapshots: int | None, runs: int, *, spare: int) -> list[PruneResult]:

@@ -16,7 +16,7 @@ from tests.support.small_mesh import SmallMesh
 KIT = ROOT / "kit"
 ORDER = [
     "core", "drawing", "contracts", "mesh", "storage", "ingest", "dbt", "quality", "notebooks", "lineage", "build", "sync",
-    "governance", "scaffold", "orchestration", "catalog", "jupyter", "cli",
+    "governance", "scaffold", "exchange", "orchestration", "catalog", "jupyter", "cli",
 ]  # fmt: skip
 """A package imports only packages before it."""
 FACELESS = {"dbt", "orchestration", "jupyter", "cli"}
