@@ -73,7 +73,7 @@ from kit.core.secrets import Secrets, each_text
 from kit.core.sqlite import sqlite_damage
 from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
 from kit.core.version import __version__
-from kit.core.yaml import Document, Where, mappings, parse_yaml, read_yaml
+from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
 from kit.core.yaml_editor import appended, with_value
 
 __all__ = [
@@ -123,6 +123,7 @@ __all__ = [
     "appended",
     "branch_of",
     "calling_notebook",
+    "compose_yaml",
     "confinement",
     "counted",
     "current_commit",

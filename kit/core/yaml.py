@@ -13,6 +13,7 @@ from kit.core.errors import InvalidFile
 from kit.core.files import read_text
 
 MAX_DEPTH = 40
+_DEEPEST = 1_000
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,38})")  # neither octal nor longer than any column type
@@ -33,6 +34,19 @@ class Document:
         """Return an `InvalidFile` for the field at `where` (keys and list positions from the top)."""
         line = _line(yaml.compose(self.text, Loader=_Loader), where)
         return InvalidFile(_printable(problem), self.path, line, _printable(".".join(map(str, where))))
+
+
+def compose_yaml(text: str) -> Any:
+    """Return the root node of any YAML text, with the places of all nodes.
+
+    Raises `yaml.YAMLError`, and `RecursionError` for one that is nested so deeply that the loader in C would crash.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+    return yaml.compose(text, Loader=_Loader)
 
 
 def read_yaml(path: Path) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kit.core import read_text, short
+from kit.core import compose_yaml, read_text, short
 from kit.dbt.project import TAG, files_below, folder_names, read_loosely
 
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
@@ -82,7 +82,7 @@ def _is_outside(folder: Path, part: str) -> bool:
 def _in_yaml(path: Path, *, describes: bool) -> Iterator[Refusal]:
     """Yield what a YAML file configures; one that `describes` nodes may also define snapshots."""
     try:
-        root = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+        root = compose_yaml(read_text(path))
     except (ValueError, RecursionError, yaml.YAMLError):
         return  # dbt refuses it
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kit.core.errors import InvalidFile
 from kit.core.files import to_json
-from kit.core.yaml import read_yaml
+from kit.core.yaml import compose_yaml, read_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +150,14 @@ def test_lines_are_counted_whatever_ends_them(here: Path) -> None:
     document = read_yaml(here / "a.yaml")
     assert document.data == {"a": 1, "b": [{"c": 1, "d": "x y"}]}
     assert str(document.error(["b", 0, "d"], "wrong")) == "a.yaml:4: b.0.d: wrong"
+
+
+def test_the_nodes_of_any_yaml_have_their_lines() -> None:
+    root = compose_yaml("a: 1\nb:\n  - &x c\n  - *x\n")
+    assert [key.start_mark.line for key, _ in root.value] == [0, 1]
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 5_000 + "a", "{a: " * 100_000])
+def test_a_text_that_is_nested_too_deeply_to_compose_is_an_error(text: str) -> None:
+    with pytest.raises(RecursionError):
+        compose_yaml(text)
