@@ -79,6 +79,8 @@ def continues(schemas: "Sequence[Schema]", wanted: "Schema") -> bool:
                 promote(before.field_type, field.field_type)
             except ResolveError:
                 return False
+            if getattr(before.field_type, "scale", None) != getattr(field.field_type, "scale", None):
+                return False
         elif _shape(before) != _shape(field):
             return False
     return True
