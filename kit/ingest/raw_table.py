@@ -203,8 +203,8 @@ class ParquetTable(RawTable):
     def refuse_types(self, types: Mapping[str, str]) -> None:
         """Refuse also columns whose values DuckDB would read as others, without a word in its types.
 
-        These are durations, wide decimals, extension types, times with nanoseconds, and timestamps with nanoseconds that have
-        a zone or are INT96.
+        These are durations, wide decimals, extension types, times with nanoseconds, and timestamps with these that have a zone
+        or are INT96.
         """
         import polars as pl
 
@@ -217,7 +217,7 @@ class ParquetTable(RawTable):
         if problems := list(frame_types.misfits(schema)):
             raise self.refusal(f": {'; '.join(problems[:_NAMED])}")
         for column, name in self.names.items():
-            if frame_types.is_nanoseconds(schema[name]) and "_ns" not in self.types[column]:
+            if frame_types.is_nanoseconds(schema[name]) and not self.types[column].startswith("timestamp_ns"):
                 self._refuse_nanoseconds(column, frame.select(name).with_row_index(f"{name} row", 1))
 
     def _refuse_nanoseconds(self, column: str, rows: "pl.LazyFrame") -> None:
@@ -231,8 +231,8 @@ class ParquetTable(RawTable):
             place = f", {self.place(found[row][0])}: {column} is"
             if found[name].cast(pl.Int64)[0] in _INT96_LIMITS:  # polars reads all moments past a limit as the limit
                 raise self.refusal(f"{place} INT96, and before 1678 or after 2261; write timestamps in microseconds instead")
-            values = found[name]
-            texts = values.dt.to_string("%H:%M:%S%.9f") if isinstance(values.dtype, pl.Time) else values.cast(pl.String)
+            # Without the format, polars cuts a time to its seconds.
+            texts = found[name].dt.to_string("%T%.9f") if found[name].dtype == pl.Time else found[name].cast(pl.String)
             text = self.shown(column, texts[0])
             raise self.refusal(f"{place} {text}, a column holds microseconds; round it to these")
 
