@@ -1,6 +1,6 @@
 """The files that the code of a product may open in a build."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kit.contracts import place_of
@@ -22,24 +22,26 @@ def notebook_places(config: Config, product: str, folder: Path, tables: Iterable
     return Places(read, (folder,), tuple(forbidden(config, product)))
 
 
-def ingest_places(config: Config, product: DataProduct) -> Places:
+def ingest_places(config: Config, product: DataProduct, declared: Mapping[Path, Sequence[str]] | None = None) -> Places:
     """Return the files that `ingest.py` may open: its domain folder, and what the contracts of its sources declare.
 
-    Raises `IngestError` for a declared place that a product must not read.
+    `declared` are the places by contract where contracts do not load yet. Raises `IngestError` for a declared place that a
+    product must not read.
     """
     hidden, read = forbidden(config, product.name), []
-    for source in product.sources:
-        for text in source.contract.reads:
+    if declared is None:
+        declared = {source.contract.path: source.contract.reads for source in product.sources}
+    for contract, texts in declared.items():
+        for text in texts:
             place = place_of(text, product.folder)
             owner = next((name for folder, name in hidden.items() if place.resolve().is_relative_to(folder.resolve())), None)
             if owner:
-                raise IngestError(
-                    f"reads '{text}', which is in {owner}; declare a port of it as an input", source.contract.path
-                )
+                raise IngestError(f"reads '{text}', which is in {owner}; declare a port of it as an input", contract)
             read.append(place)
     return Places(tuple(read), (product.folder,), tuple(hidden))
 
 
-def ingest_process(config: Config, product: DataProduct) -> IngestProcess:
+def ingest_process(config: Config, product: DataProduct, declared: Mapping[Path, Sequence[str]] | None = None) -> IngestProcess:
     """Return the process of the `ingest.py` of a product; raises `IngestError` for a place that it must not read."""
-    return IngestProcess(product, ingest_places(config, product), Secrets.from_environment(config), config.notebook_output_mb)
+    places = ingest_places(config, product, declared)
+    return IngestProcess(product, places, Secrets.from_environment(config), config.notebook_output_mb)

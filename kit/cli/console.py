@@ -88,7 +88,7 @@ class TerminalReporter(RunReporter):
     def started(self, products: Sequence[DataProduct]) -> None:
         """Print which products the run builds."""
         names = ", ".join(product.name for product in products)
-        console.print(f"{counted(len(products), 'data product')}: {names}", style="bold")
+        console.print(f"{counted(len(products), 'data product')}{names and ': '}{names}", style="bold")
 
     def joined(self, products: Sequence[str]) -> None:
         """Print which products are built because of the masking key."""
@@ -201,7 +201,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
 
 
 def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
-    """Print three commands to try next, first those that build the failed products again."""
+    """Print up to three commands to try next, first those that build the failed products again."""
     if not mesh.names:
         console.print("\nThis mesh has no data product yet; `kit new NAME --from FILE` makes one", style="bold")
         return
@@ -212,11 +212,15 @@ def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
         product = port.id.partition(".")[0]
         steps.append(f'kit read {port.id} --sql "select count(*) as n from {port.name}"')
         steps.append(f"edit domains/{product}/models/marts/{port.name}.sql, then: kit run {product} --downstream")
-    console.print("\nThree things to try next", style="bold")
+    steps = steps[:3]
+    if not steps:
+        return
+    count = ("One thing", "Two things", "Three things")[len(steps) - 1]
+    console.print(f"\n{count} to try next", style="bold")
     if shutil.which("kit") is None:
         activate = Path(sys.prefix, "bin", "activate")
         console.print(f"  first, once per shell: source {os.path.relpath(activate)}")
-    for step in steps[:3]:
+    for step in steps:
         console.print(f"  {step}")
 
 

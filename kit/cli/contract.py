@@ -27,6 +27,10 @@ def draft_contract(
         list[str] | None,
         typer.Option("--csv", metavar="KEY=VALUE", help="How the CSV file of a source is written. Repeatable."),
     ] = None,
+    reads: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PLACE", help="File or folder outside of the domain that a source may read. Repeatable."),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write it into the product, or add new columns to it there.")] = False,
 ) -> None:
     """Draft a contract from the data of a port, or of a source PRODUCT.raw.SOURCE: types, nulls, key, sign.
@@ -44,7 +48,9 @@ def draft_contract(
         raise KitError(f"'{port}' is no port; write PRODUCT.PORT, or PRODUCT.{RAW}.SOURCE for raw data")
     if csv and (file or kind == "contracts"):
         raise KitError(f"--csv is for the CSV file of a source; '{port}' is made from none")
-    text = draft_of(context, port, file or (), csv or ())
+    if reads and (file or kind == "contracts"):
+        raise KitError(f"--reads is for the function of a source; '{port}' is made from none")
+    text = draft_of(context, port, file or (), csv or (), reads or ())
     if not write:
         typer.echo(text, nl=False)
         return

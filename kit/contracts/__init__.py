@@ -19,7 +19,7 @@ from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import is_whole
 from kit.contracts.on_failure import quarantine_table
 from kit.contracts.quality_rules import quality_items, written_query
-from kit.contracts.raw_places import place_of, reads_property
+from kit.contracts.raw_places import declared_places, place_of, reads_property
 from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
 from kit.contracts.rule_query import TABLE, Query
 from kit.contracts.rules import Rule
@@ -56,6 +56,7 @@ __all__ = [
     "counts",
     "csv_keys",
     "custom_property",
+    "declared_places",
     "document_changes",
     "explain",
     "foreign_key_checks",

@@ -44,8 +44,11 @@ _CACHES = {
 }  # fmt: skip
 """Variables that lead libraries to their folders, which are below the temporary one."""
 _DENIED = re.compile(r"Permission denied|Operation not permitted|os error 1?3\b|EACCES")
+_POLARS = r"\(os error 1?3\): (?!\.\.\.)(?P<rest>[^\n]+)$|\(os error 1?3\): \.\.\."  # names no long path in full
 _NAMED_PATH = re.compile(
-    r"""(?P<quote>['"])(?P<quoted>[^'"]*/.*?)(?P=quote)|(?<![\w./-])(?P<plain>(?:\.{0,2}|[\w.-]+)/[^\s'":,;)\]]+)"""
+    rf"{_POLARS}|"
+    r"""(?P<quote>['"])(?P<quoted>[^'"]*/.*?)(?P=quote)|(?<![\w./-])(?P<plain>(?:\.{0,2}|[\w.-]+)/[^\s'":,;)\]]+)""",
+    re.MULTILINE,
 )
 
 
@@ -112,7 +115,8 @@ def confined(places: Places, temp: Path) -> Iterator[tuple[list[str], list[int]]
 def refused_path(message: str) -> Path | None:
     """Return the path in a message which says that a file must not be opened; None for any other message."""
     match = _NAMED_PATH.search(message) if _DENIED.search(message) else None
-    return Path(match["quoted"] or match["plain"]) if match else None
+    path = match and (match["rest"] or match["quoted"] or match["plain"])
+    return Path(path) if path else None
 
 
 def _python_folders() -> set[Path]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Any
 
@@ -25,10 +26,11 @@ from kit.core import (
     StandardError,
     confinement,
     describe_ending,
+    exists,
     guarded,
     short,
 )
-from kit.mesh import DataProduct
+from kit.mesh import RAW, DataProduct
 
 _INTERRUPTED = 130
 _CAUSE = 180  # characters
@@ -137,11 +139,12 @@ class IngestProcess:
 
     def _advice(self, path: Path, source: str) -> str:
         path = Path(os.path.normpath(path))
-        contract = short(self.product.folder / "sources" / f"{source}.odcs.yaml")
-        return (
-            f"{path} is no place of this source; if it may read there, declare it in {contract}: "
-            f"customProperties: [{{property: reads, value: [{path.parent}]}}]"
-        )
+        contract = self.product.folder / "sources" / f"{source}.odcs.yaml"
+        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{path.parent}]}}]"
+        if not exists(contract):
+            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(str(path.parent))} --write"
+            advice = f"write its contract with `{draft}`"
+        return f"{path} is no place of this source; if it may read there, {advice}"
 
     def _end(self, process: subprocess.Popen[bytes], *, interrupted: bool) -> None:
         """End the process and its children; one that does not end by itself is killed."""

@@ -1,8 +1,10 @@
 """Dagster's home below the storage folder: created by one process, and cleared of runs of killed processes."""
 
 import fcntl
+import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _EVENT_LOG = "module: kit.orchestration.event_log,"
 _OLD_EVENT_LOG = "module: kit.event_log,"  # in homes created before the kit had packages
+_HOME = re.compile(r"# Paths in this folder follow it: (.*)\n")
+_BASE_DIR = re.compile(r'base_dir: ("(?:[^"\\]|\\.)*"|[^"}\n]+)')
+_ARTIFACTS = re.compile(f"^local_artifact_storage: .*{_BASE_DIR.pattern}", re.MULTILINE)  # of homes without that comment
 
 LOCATION = "mesh"
 """Name of the code location of the mesh."""
@@ -61,10 +66,11 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
         settings = folder / "dagster.yaml"
         if not exists(settings):
             # Written once: from then on the platform team edits it, for instance to use PostgreSQL or another run launcher.
-            write_durably(settings, _absolute(dagster_internals.SETTINGS, folder))
+            write_durably(settings, _placed(dagster_internals.SETTINGS, Path(), folder))
         with usable(config):
-            if _OLD_EVENT_LOG in (text := settings.read_text(encoding="utf-8")):
-                write_durably(settings, text.replace(_OLD_EVENT_LOG, _EVENT_LOG))
+            text = settings.read_text(encoding="utf-8")
+            if (now := _moved(text.replace(_OLD_EVENT_LOG, _EVENT_LOG), folder)) != text:
+                write_durably(settings, now)
             opened = dagster_internals.open_instance(folder)
     with opened:
         with usable(config):
@@ -110,8 +116,25 @@ def prune_runs(config: Config, keep: int) -> int:
         return retain(home(config), opened, keep, thorough=True)
 
 
-def _absolute(settings: str, folder: Path) -> str:
-    return settings.replace("base_dir: .}", "base_dir: }").replace("base_dir: ", f"base_dir: {folder}/")
+def _moved(settings: str, folder: Path) -> str:
+    """Return settings for this home: those of a home that was moved or copied name the paths of the other one."""
+    written_for = _HOME.match(settings) or _ARTIFACTS.search(settings)
+    former = Path(_unquoted(written_for[1])) if written_for else folder
+    return settings if former == folder else _placed(_HOME.sub("", settings), former, folder)
+
+
+def _placed(settings: str, former: Path, folder: Path) -> str:
+    """Return settings with `folder` in place of the folder `former`, and the comment that names it."""
+
+    def placed(found: re.Match[str]) -> str:
+        path = Path(_unquoted(found[1]))
+        return f"base_dir: {json.dumps(str(folder / path.relative_to(former)))}" if path.is_relative_to(former) else found[0]
+
+    return f"# Paths in this folder follow it: {json.dumps(str(folder))}\n{_BASE_DIR.sub(placed, settings)}"
+
+
+def _unquoted(text: str) -> str:
+    return str(json.loads(text)) if text.startswith('"') else text.strip()
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def _source(product: str, source: str, raw: RawFile, typed: TypedContract, *, st
     place = f"data/{raw.path.name}" if is_copied else str(raw.path)
     id = f"{product}.{RAW}.{source}"  # noqa: A001
     files: dict[str, str | Path] = {
-        f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions, is_copied=is_copied)
+        f"sources/{source}.odcs.yaml": source_contract(typed.contract, id, raw, typed.questions, () if is_copied else (place,))
     }
     if staged:
         files[f"models/staging/stg_{source}.sql"] = templates.staging(source, typed.columns)
@@ -139,8 +139,8 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
-def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], *, is_copied: bool) -> str:  # noqa: A002
-    """The contract of a source: that of the port made from it, with the names, the CSV format and the place of the raw file."""
+def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], reads: Sequence[str]) -> str:  # noqa: A002
+    """The contract of a source that `reads` places: that of the port made from it, with names and format of the raw file."""
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
@@ -152,7 +152,7 @@ def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
     properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []
-    properties += [] if is_copied else [reads_property(str(raw.path))]
+    properties += [reads_property(*reads)] if reads else []
     if properties:
         data["customProperties"] = properties
     return "\n".join(yaml_writer.block(data)) + "\n"

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.build import ingest_process, preview_model, preview_notebook
-from kit.contracts import Finding
+from kit.contracts import Finding, declared_places
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
 from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
@@ -30,23 +30,40 @@ class Redraft:
     differences: tuple[Finding, ...]
 
 
-def draft_of(context: Context, id: str, files: Sequence[Path] = (), csv: Sequence[str] = ()) -> str:  # noqa: A002
+def draft_of(
+    context: Context,
+    id: str,  # noqa: A002
+    files: Sequence[Path] = (),
+    csv: Sequence[str] = (),
+    reads: Sequence[str] = (),
+) -> str:
     """Return the draft of `PRODUCT.PORT` or `PRODUCT.raw.SOURCE` from its data as it is now.
 
     That of a port are `files`, else those of the current snapshot while the code of the product is that which made it, else
     the result of its model or notebook, which is run and discarded. That of a source is what its function in `ingest.py`
-    returns. Neither needs a contract.
+    returns, which may open the places `reads` and those that contracts of sources declare. Neither needs a contract.
     """
     product, _, name = id.partition(".")
     if name.startswith(f"{RAW}.") and not files:
         unfinished = _unfinished(context, product, sources=False)
-        process = ingest_process(context.config, unfinished)
-        with delivered_file(process, name.removeprefix(f"{RAW}.")) as file:
+        source = name.removeprefix(f"{RAW}.")
+        declared = _declared_places(unfinished.folder)
+        contract = unfinished.folder / "sources" / f"{source}.odcs.yaml"
+        declared[contract] = (*declared.get(contract, ()), *reads)
+        process = ingest_process(context.config, unfinished, declared)
+        with delivered_file(process, source) as file:
             raw = raw_file(file.resolve(), csv)
             typed = typed_contract(raw, id)
-            return source_contract(typed.contract, id, raw, typed.questions, is_copied=process.may_read(file))
+            places = declared[contract] + (() if process.may_read(file) else (str(raw.path),))
+            return source_contract(typed.contract, id, raw, typed.questions, places)
     with _parquet(context, product, name, files) as found:
         return draft(found, id)
+
+
+def _declared_places(folder: Path) -> dict[Path, tuple[str, ...]]:
+    """Return the places that each contract of a source declares, also of one in which other fields are missing."""
+    paths = sorted((folder / "sources").glob("*.odcs.yaml"))
+    return {path: declared_places(read_yaml(path), is_raw=True) for path in paths}
 
 
 def redraft(path: Path, drafted: str) -> Redraft:

@@ -1,12 +1,14 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from rich.text import Text
 
-from kit.cli.console import console, direct_output, errors, print_json, print_json_rows, print_rows
+from kit.cli.console import console, direct_output, errors, print_json, print_json_rows, print_next, print_rows
+from tests.support.small_mesh import SmallMesh
 
 REDIRECTED = """
 import os
@@ -18,6 +20,21 @@ with direct_output():
     console.print("a step")
     errors.print("the reason")
 """
+
+
+def test_no_more_is_counted_than_there_is_to_try(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: "kit")
+    shutil.rmtree(small.domains / "plan")
+    print_next(small.mesh, [])
+    assert capsys.readouterr().out.splitlines()[1:] == ["One thing to try next", "  kit read shop.totals"]
+    print_next(small.mesh, ["shop"])
+    assert capsys.readouterr().out.splitlines()[1:] == ["Two things to try next", "  kit run shop", "  kit read shop.totals"]
+    shutil.rmtree(small.domains / "shop/models")
+    (small.domains / "shop/product.odps.yaml").write_text("")
+    print_next(small.mesh, [])
+    assert capsys.readouterr().out == ""
 
 
 def test_short_columns_stay_whole_beside_long_ones(capsys: pytest.CaptureFixture[str]) -> None:

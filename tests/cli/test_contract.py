@@ -1,5 +1,7 @@
 import json
+import shlex
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -109,6 +111,37 @@ def test_a_source_is_drafted_from_what_its_function_returns(small: SmallMesh, mo
     )
     assert str(CliRunner().invoke(app, ["draft", "shop.totals", "--csv", "delimiter=;"]).exception) == (
         "--csv is for the CSV file of a source; 'shop.totals' is made from none"
+    )
+
+
+def test_the_first_contract_of_a_source_says_which_places_it_reads(
+    small: SmallMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function cannot run without, and a contract with nothing else would not load."""
+    monkeypatch.chdir(small.root)
+    inbox = tmp_path / "in box"
+    write(inbox / "visits.csv", "visit_id,store\n1,a\n")
+    write(
+        small.domains / "shop/ingest.py",
+        (small.domains / "shop/ingest.py").read_text()
+        + f"\nimport polars as pl\n\ndef visits(): return pl.read_csv({str(inbox / 'visits.csv')!r})\n",
+    )
+    descriptor = small.domains / "shop/product.odps.yaml"
+    data = json.loads(descriptor.read_text())
+    data["inputPorts"].append({"name": "raw.visits", "version": "1.0.0", "contractId": "shop.raw.visits"})
+    descriptor.write_text(json.dumps(data))
+    error = str(CliRunner().invoke(app, ["draft", "shop.raw.visits"]).exception)
+    command = error.partition("write its contract with `kit contract ")[2].rstrip("`")
+    assert command == f"draft shop.raw.visits --reads '{inbox}' --write"
+    done = CliRunner().invoke(app, shlex.split(command))
+    assert done.exception is None, done.exception
+    assert Contract.load(small.domains / "shop/sources/visits.odcs.yaml").reads == (str(inbox),)
+    assert small.mesh.broken == ()
+    path = small.domains / "shop/sources/sales.odcs.yaml"
+    path.unlink()  # the product does not load, and yet what its other contracts declare holds
+    assert f'value: ["{inbox}"]' in CliRunner().invoke(app, ["draft", "shop.raw.visits"]).stdout
+    assert str(CliRunner().invoke(app, ["draft", "shop.totals", "--reads", "x"]).exception) == (
+        "--reads is for the function of a source; 'shop.totals' is made from none"
     )
 
 

@@ -1,11 +1,13 @@
 """Dagster's home: opened by many at once, and cleared of what killed processes leave behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -44,6 +46,38 @@ def test_the_settings_are_written_once_and_then_the_teams(small: SmallMesh) -> N
     settings.write_text(settings.read_text().replace("default_limit: 1", "default_limit: 3"))
     with instance(small.config) as opened:
         assert opened.get_concurrency_config().pool_config.default_pool_limit == 3
+
+
+@pytest.mark.parametrize("is_of_an_earlier_kit", [False, True])
+def test_a_copied_home_has_its_own_history(small: SmallMesh, tmp_path: Path, is_of_an_earlier_kit: bool) -> None:
+    """Otherwise the copy would end the runs of the original, whose locks it does not see."""
+    with instance(small.config):
+        pass
+    settings = home(small.config) / "dagster.yaml"
+    text = settings.read_text().partition("\n")[2].replace('"', "") if is_of_an_earlier_kit else settings.read_text()
+    settings.write_text(text + "# ours\n")
+    copied = replace(small.config, storage=tmp_path / "a, b {'copy'}: 2")
+    shutil.copytree(small.config.storage, copied.storage)
+    before = {path: path.stat().st_mtime_ns for path in small.config.storage.rglob("*")}
+    with instance(copied) as opened:
+        opened.create_run_for_job(dg.Definitions(jobs=[dg.job(name="j")(lambda: None)]).resolve_job_def("j"))
+        assert opened.get_runs_count() == 1
+    assert {path: path.stat().st_mtime_ns for path in small.config.storage.rglob("*")} == before
+    text = (home(copied) / "dagster.yaml").read_text()
+    assert str(small.config.storage) not in text
+    assert text.endswith("# ours\n")
+    with instance(small.config) as opened:
+        assert opened.get_runs_count() == 0
+
+
+def test_a_history_that_a_team_keeps_elsewhere_stays_there(small: SmallMesh, tmp_path: Path) -> None:
+    with instance(small.config):
+        pass
+    settings = home(small.config) / "dagster.yaml"
+    settings.write_text(settings.read_text().replace(f'base_dir: "{home(small.config)}', f'base_dir: "{tmp_path / "fast"}'))
+    with instance(small.config):
+        pass
+    assert {path.name for path in (tmp_path / "fast").iterdir()} >= {"history", "schedules"}
 
 
 def test_everything_dagster_writes_lies_in_its_home(small: SmallMesh) -> None:

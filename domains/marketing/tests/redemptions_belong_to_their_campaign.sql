@@ -10,6 +10,7 @@ left join {{ ref('stg_campaign_descriptions') }} as campaigns
 left join (select distinct campaign_id, coupon_upc from {{ ref('stg_coupons') }}) as coupons
     on redemptions.campaign_id = coupons.campaign_id
     and redemptions.coupon_upc = coupons.coupon_upc
-where targets.household_id is null
+where
+    targets.household_id is null
     or campaigns.campaign_id is null
     or coupons.coupon_upc is null
