@@ -107,7 +107,7 @@ def _finite(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value of a file; raises `InvalidFile` when it is missing or not JSON, `Unreadable` for a missing right."""
+    """Return the JSON value of a file; raises `InvalidFile` when it is missing or no JSON, `Unreadable` for a missing right."""
     try:
         _refuse_pipe(path)
         return json.loads(path.read_bytes())
