@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kit.contracts import rule_kinds as kinds
-from kit.contracts.column_type import check_values
+from kit.contracts.column_type import check_values, text_length
 from kit.contracts.rule_kinds import Assertion
 from kit.contracts.value_options import check_options, value_conditions
 from kit.core import Document, Where, literal, mappings
@@ -37,6 +37,8 @@ def _elements(
         values = check_values(document, [*where, "enum"], [entry["value"] for entry in elements["enum"]], inner)
         found.append(("enum", f"is one of {len(values)} values", f"{name} in ({', '.join(map(kinds.sql_literal, values))})"))
     check_options(document, [*where, "logicalTypeOptions"], f"{item.get('name', 'items')}", options, inner)
+    if "physicalType" in elements and (longest := text_length(elements, inner)) is not None:
+        options = options | {"maxLength": min(longest, options.get("maxLength", longest))}
     found += value_conditions(name, options, inner)
     for topic, words, condition in found:
         yield f"{places}{topic}", f"each element {words}", _for_all(value, name, condition)

@@ -1,5 +1,6 @@
 """Files: strict reading, durable writing, checked paths."""
 
+import errno
 import hashlib
 import json
 import math
@@ -15,6 +16,9 @@ from kit.core.errors import InvalidFile, Newer, Unreadable
 Record = TypeVar("Record")
 
 MAX_BYTES = 1_000_000
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+"""Errors of a path at which no right or limit hides a file."""
+
 _UNFINISHED = re.compile(r"\..+\.\d+")  # as `write_durably` names them
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -22,6 +26,7 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 def read_text(path: Path) -> str:
     """Return the UTF-8 text of a file of at most `MAX_BYTES`; raises `InvalidFile`."""
     try:
+        _refuse_pipe(path)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
@@ -31,6 +36,12 @@ def read_text(path: Path) -> str:
         raise InvalidFile(f"not UTF-8 text (byte {error.start}); save it as UTF-8", path) from None
     except OSError as error:
         raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
+
+
+def _refuse_pipe(path: Path) -> None:
+    """Raise `InvalidFile` for a named pipe, of which a read would wait for a writer."""
+    if path.is_fifo():
+        raise InvalidFile("cannot be read: it is a named pipe", path)
 
 
 def time_id(moment: datetime) -> str:
@@ -96,13 +107,13 @@ def _finite(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value of a file; raises `InvalidFile` when it is missing or not JSON."""
+    """Return the JSON value of a file; raises `InvalidFile` when it is missing or no JSON, `Unreadable` for a missing right."""
     try:
+        _refuse_pipe(path)
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise InvalidFile(f"cannot be read: {error.strerror}", path) from None
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}", path) from None
+        kind = InvalidFile if error.errno in _NO_FILE else Unreadable
+        raise kind(f"cannot be read: {error.strerror}", path) from None
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"not valid JSON: {error}", path) from None
 

@@ -94,7 +94,7 @@ def _pandas_column(column: Any) -> "pl.Series":
         series = pl.Series(pl.from_pandas(column))
     except ModuleNotFoundError as error:
         raise KitError(f"a pandas frame needs the package {error.name}; install it, or hand over a polars frame") from None
-    except Exception:  # of pyarrow, for values that it cannot take or that are of several types
+    except (Exception, pl.exceptions.PanicException):  # for values that pyarrow or polars cannot take, or of several types
         kinds = sorted({type(value).__name__ for value in column.dropna()}) if dtype.kind == "O" else [str(dtype)]
         held = f"the types {', '.join(kinds)}" if len(kinds) > 1 else f"{kinds[0]} that no column can hold"
         raise KitError(f"kit.output: '{name}' holds values of {held}; {_ONE_TYPE}") from None

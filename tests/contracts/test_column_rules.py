@@ -48,6 +48,17 @@ def test_a_value_that_no_column_of_the_type_holds_is_refused() -> None:
     assert refused((f"{ITEM} quality", known)) == f"{place}: 1 is no text, as varchar values are written; put it in quotes"
 
 
+def test_bounds_of_times_are_checked_in_sql() -> None:
+    options = (f"{ITEM} logicalTypeOptions", {"minimum": "08:00:00", "maximum": "17:00:00"})
+    (rule,) = rules((f"{ITEM} logicalType", "time"), (f"{ITEM} physicalType", "time"), options)
+    assert rule.name == "item is between 08:00:00 and 17:00:00"
+    assert rule.assertion.expectation == "unexpected_rows_expectation"
+    assert rule.assertion.violations
+    times = "(values (time '07:59:59'), (time '08:00:00'), (time '17:00:00'), (time '17:00:01'), (null)) as t(item)"
+    found = duckdb.sql(rule.assertion.violations.sql(f"(select * from {times})") + " order by all").fetchall()
+    assert [f"{value}" for (value,) in found] == ["07:59:59", "17:00:01"]
+
+
 @pytest.mark.parametrize("kind", ["varchar(4)", "VARCHAR ( 4 )", "char(4)", "text(4)", "string(4)"])
 def test_a_type_with_a_length_bounds_the_length(kind: str) -> None:
     assert rules((f"{ITEM} physicalType", kind)) == [Rule("length of item is at most 4", text_length("item", None, 4))]

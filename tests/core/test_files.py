@@ -1,10 +1,12 @@
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.core.errors import InvalidFile
+from kit.core.errors import InvalidFile, Unreadable
 from kit.core.files import (
     has_sum,
     make_folder,
@@ -45,13 +47,22 @@ def test_a_file_over_a_megabyte_is_refused(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("none.yaml", "No such file or directory"), (".", "Is a directory"), ("loop", "Too many levels of")]
+    ("name", "reason"),
+    [
+        ("none.yaml", "No such file or directory"),
+        (".", "Is a directory"),
+        ("loop", "Too many levels of"),
+        ("pipe", "it is a named pipe"),
+    ],
 )
-def test_a_file_that_cannot_be_read_says_why(here: Path, name: str, reason: str) -> None:
+@pytest.mark.parametrize("read", [read_text, read_json])
+def test_a_file_that_cannot_be_read_says_why(here: Path, read: Callable[[Path], object], name: str, reason: str) -> None:
     (here / "loop").symlink_to("loop")
+    os.mkfifo(here / "pipe")
     with pytest.raises(InvalidFile) as caught:
-        read_text(here / name)
+        read(here / name)
     assert str(caught.value).startswith(f"{name}: cannot be read: {reason}")
+    assert not isinstance(caught.value, Unreadable)
 
 
 def test_a_path_is_shown_from_where_the_person_stands(here: Path) -> None:

@@ -62,6 +62,7 @@ def test_pandas_values_that_are_kept(column: Any, values: list[Any]) -> None:
         (objects(True, 1), f"'v' holds values of the types bool, int; {_ONE_TYPE}"),
         (objects(2**53 + 1, 0.5), f"'v' holds values of the types float, int; {_ONE_TYPE}"),
         (objects(2**70), f"'v' holds values of int that no column can hold; {_ONE_TYPE}"),
+        (objects(Decimal("1e40")), f"'v' holds values of Decimal that no column can hold; {_ONE_TYPE}"),
         (objects(b"a", "b"), f"'v' holds 'b' in row 2, which would become b'b'; {_ONE_TYPE}"),
         (
             objects(date(2024, 1, 1), datetime(2024, 1, 1, 5)),
