@@ -37,7 +37,8 @@ class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
     `wait` for another process that builds the product, instead of failing. `older_code` permits to replace a snapshot that
-    newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
+    newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published. `dagster_run`
+    is the id of the Dagster run that makes the build, empty without one.
     """
 
     parameters: Parameters = field(default_factory=dict)
@@ -46,6 +47,7 @@ class BuildRequest:
     canceled: Callable[[], bool] = field(default=lambda: False, compare=False)
     wait: bool = False
     older_code: bool = False
+    dagster_run: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

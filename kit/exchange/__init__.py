@@ -4,4 +4,6 @@ Contracts, snapshots and run records go in; files, requests and tables of anothe
 and publications are listeners, which builds find by entry point; no other package below the faces imports this one.
 """
 
-__all__: list[str] = []
+from kit.exchange.openlineage_export import export_openlineage
+
+__all__ = ["export_openlineage"]

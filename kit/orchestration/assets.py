@@ -71,7 +71,8 @@ class ProductAssets:
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
-            request = BuildRequest(step_config.get("parameters", {}), keys, step_config["force"], run.canceled)
+            parameters, run_id = step_config.get("parameters", {}), context.run.run_id
+            request = BuildRequest(parameters, keys, step_config["force"], run.canceled, dagster_run=run_id)
             with self.ended_after_signal(), run.interrupting(self.config):
                 outcome = self.builder(product, request)
             yield from self.report(context, outcome, keys)

@@ -1,0 +1,25 @@
+import pytest
+from typer.testing import CliRunner
+
+from kit.cli.main import app
+from tests.support.receiver import receiving
+from tests.support.small_mesh import SmallMesh
+
+
+def test_openlineage(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.publish("shop")
+    monkeypatch.chdir(small.root)
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "key-of-the-server")
+    with receiving() as server:
+        done = CliRunner().invoke(app, ["export", "openlineage", "--to", server.url, "--preset", "datahub"])
+        assert done.exit_code == 0, done.output
+        assert "10 events of 1 run sent" in done.output
+        assert {(request.path, request.token) for request in server.requests} == {
+            ("/openapi/openlineage/api/v1/lineage", "key-of-the-server")
+        }
+
+
+def test_openlineage_with_wrong_words(small: SmallMesh) -> None:
+    done = small.kit("export", "openlineage", "--to", "marquez")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: --to is 'marquez', which is no address of a server")
