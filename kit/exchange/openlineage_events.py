@@ -48,8 +48,8 @@ class BuildEvents:
         for job in self._ending():
             inputs = [datasets.read(table) for table in job.reads]
             if job.kind == AUDIT:
-                inputs = self._audited(datasets, checks)
-            outputs = [datasets.made(job.makes, datasets.columns(job.makes))] if job.makes else []
+                inputs = datasets.checked(checks)
+            outputs = [datasets.made(job.makes)] if job.makes else []
             events.append(self._event(job, COMPLETE, at, inputs, outputs))
         return events
 
@@ -65,7 +65,7 @@ class BuildEvents:
             if not at_fault and not begun and job.kind != BUILD:
                 continue
             starts.append(job)
-            inputs = self._audited(datasets, list(record.checks)) if job.kind == AUDIT else None
+            inputs = datasets.checked(record.checks) if job.kind == AUDIT else None
             message = record.message if at_fault else _ENDED
             events.append(self._end(job, FAIL if at_fault else ABORT, at, datasets, message or _ENDED, inputs))
         if begun:
@@ -89,10 +89,6 @@ class BuildEvents:
         outputs = [datasets.made(job.makes)] if job.makes else []
         event = self._event(job, kind, at, inputs, outputs)
         return with_error(event, message, "SQL" if job.kind in (MODEL, AUDIT) else "PYTHON")
-
-    def _audited(self, datasets: Datasets, checks: list[Check]) -> list[Any]:
-        assertions = datasets.assertions(checks)
-        return [datasets.checked(table, assertions) for table in assertions]
 
     def _is_at_fault(self, job: Job, record: RunRecord) -> bool:
         """Whether a failure is that of a job: one of its checks blocks, or the message names its file or source."""

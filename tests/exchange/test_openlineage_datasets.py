@@ -1,5 +1,3 @@
-import json
-
 from kit.exchange.openlineage_datasets import Datasets
 from tests.support.small_mesh import SmallMesh
 
@@ -20,7 +18,7 @@ def test_a_masked_column_is_said_to_be_masked(small: SmallMesh) -> None:
     small.publish("shop")
     snapshot = small.store.current("shop")
     small.mask("shop/contracts/totals.odcs.yaml", amount={"generalise": 100})
-    made = Datasets(small.context, small.product("shop"), "n", snapshot).made("shop.totals", ("item", "amount"))["facets"]
+    made = Datasets(small.context, small.product("shop"), "n", snapshot).made("shop.totals")["facets"]
     fields = made["columnLineage"]["fields"]
     masking = {name: value["inputFields"][0]["transformations"][0]["masking"] for name, value in fields.items()}
     assert masking == {"item": False, "amount": True}
@@ -28,14 +26,6 @@ def test_a_masked_column_is_said_to_be_masked(small: SmallMesh) -> None:
     assert [tag for tag in made["tags"]["tags"] if tag["key"] == "mask"] == [
         {"key": "mask", "value": "generalise", "source": "contract", "field": "amount"}
     ]
-
-
-def test_a_column_that_the_provider_hides_is_hidden_here_too(small: SmallMesh) -> None:
-    file = small.domains / "shop/contracts/totals.odcs.yaml"
-    data = json.loads(file.read_text())
-    data["schema"][0]["properties"][1]["classification"] = "personal"
-    file.write_text(json.dumps(data))
-    assert "amount" in Datasets(small.context, small.product("plan"), "n").hidden
 
 
 def test_files_that_are_gone_have_no_profile(small: SmallMesh) -> None:
