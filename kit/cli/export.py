@@ -1,11 +1,13 @@
 """Commands that give the mesh to other systems: `kit export …`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from kit.cli.console import console, errors
+from kit.core import counted, short, to_json, write_durably
 from kit.mesh import Context
 
 app = typer.Typer(help="Give lineage, metadata or tables to other systems.", no_args_is_help=True)
@@ -36,6 +38,27 @@ def openlineage(
     from kit.exchange import export_openlineage
 
     console.print(Text(export_openlineage(Context.load(), to, preset, every_run=every_run, warn=_warn)))
+
+
+@app.command()
+def datahub(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; without it the text is printed.")
+    ] = None,
+    env: Annotated[str, typer.Option("--env", help="Environment of the datasets in DataHub.")] = "PROD",
+) -> None:
+    """Write the mesh as a metadata file of DataHub: products, tables, lineage, profiles, assertions and contracts.
+
+    DataHub takes it in by its source `file`, or by `datahub put`. No values of personal or masked columns are in it.
+    """
+    from kit.exchange import datahub_records
+
+    records = datahub_records(Context.load(), env)
+    if out is None:
+        typer.echo(to_json(records), nl=False)
+        return
+    write_durably(out, to_json(records))
+    console.print(Text(f"{counted(len(records), 'record')} in {short(out)}"))
 
 
 def _warn(line: str) -> None:

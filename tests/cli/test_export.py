@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -23,3 +26,13 @@ def test_openlineage_with_wrong_words(small: SmallMesh) -> None:
     done = small.kit("export", "openlineage", "--to", "marquez")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: --to is 'marquez', which is no address of a server")
+
+
+def test_datahub(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(small.root)
+    done = CliRunner().invoke(app, ["export", "datahub", "--out", "mesh.json"])
+    records = json.loads(Path("mesh.json").read_text())
+    assert done.output == f"{len(records)} records in mesh.json\n"
+    printed = CliRunner().invoke(app, ["export", "datahub", "--env", "DEV"])
+    assert {item["entityUrn"] for item in json.loads(printed.output)} != {item["entityUrn"] for item in records}
+    assert "shop.sales,DEV)" in printed.output
