@@ -183,7 +183,7 @@ class _Run:
                 hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
                 check_consumers(Context(self.config), self.product, planned.current)
                 self.notices = list(
-                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id))
+                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
                 )
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
@@ -255,7 +255,7 @@ class _Run:
             message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
-            delivered=planned.delivered if planned else {},
+            delivered=planned.delivered if planned else {}, dagster_run=self.request.dagster_run,
         )  # fmt: skip
         message = record.message
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
-from kit.build.plan import BuildPlan
+from kit.build.plan import BuildPlan, BuildRequest
 from kit.core import Config, KitError, Secrets, machine_problem
 from kit.mesh import DataProduct
 from kit.storage import RunRecord
@@ -20,7 +20,7 @@ class Listener:
     heavy. What it raises fails no build: it is a line of the build's output.
     """
 
-    def started(self, config: Config, product: DataProduct, run_id: str) -> None:
+    def started(self, config: Config, product: DataProduct, run_id: str, request: BuildRequest) -> None:
         """A build begins that has something to do."""
 
     def finished(self, config: Config, product: DataProduct, record: RunRecord, plan: BuildPlan | None) -> None:

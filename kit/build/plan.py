@@ -37,8 +37,9 @@ class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
     `full_refresh` reads all rows of the sources again, also of those that deliver increments. `wait` for another process that
-    builds the product, instead of failing. `older_code` permits to replace a snapshot that
-    newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
+    builds the product, instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
+    whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that makes
+    the build, empty without one.
     """
 
     parameters: Parameters = field(default_factory=dict)
@@ -48,6 +49,7 @@ class BuildRequest:
     wait: bool = False
     older_code: bool = False
     full_refresh: bool = False
+    dagster_run: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,25 @@ def log(config: Config, path: Path, limit: int = 20) -> tuple[Commit, ...]:
     return tuple(Commit(*line.split("\0")) for line in lines.decode(errors="replace").splitlines())
 
 
+class Remote(NamedTuple):
+    """The remote of a clone: its URL as git has it, which may contain a password, and the folder of the mesh in it.
+
+    `prefix` is empty or ends with a slash.
+    """
+
+    url: str
+    prefix: str
+
+
+def remote(root: Path) -> Remote | None:
+    """Return the remote `origin` of the clone that contains the mesh; None without one, or without git."""
+    try:
+        url, prefix = _git(root, "config", "--get", "remote.origin.url"), _git(root, "rev-parse", "--show-prefix")
+    except KitError:
+        return None
+    return Remote(url.decode().strip(), (prefix or b"").decode().strip()) if url else None
+
+
 @contextmanager
 def merge_base_mesh(config: Config, ref: str) -> Iterator[Config]:
     """Mesh at the merge base of `HEAD` and the branch, tag or commit `ref`, in a temporary folder.

@@ -44,7 +44,7 @@ class IcebergTables(Listener):
         self.moved(config, product)
 
 
-def export(config: Config, products: list[str], name: str) -> Iterator[str]:
+def export_iceberg(config: Config, products: list[str], name: str) -> Iterator[str]:
     """Commit the current snapshots of products to a catalog of PyIceberg's settings; yield the names of their tables.
 
     Raises `KitError` for a catalog that is not configured or does not answer.

@@ -19,6 +19,7 @@ from kit.mesh.parameters import (
 )
 from kit.mesh.partitions import Partitions, in_lookback
 from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
+from kit.mesh.schedule import last_time
 from kit.mesh.versions import resolve_version
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "check_parameters",
     "folders",
     "in_lookback",
+    "last_time",
     "name_problem",
     "parameters",
     "plain_value",

@@ -71,9 +71,10 @@ class ProductAssets:
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
+            parameters, run_id = step_config.get("parameters", {}), context.run.run_id
             request = BuildRequest(
-                step_config.get("parameters", {}), keys, step_config["force"], run.canceled,
-                full_refresh=step_config.get("full_refresh", False),
+                parameters, keys, step_config["force"], run.canceled,
+                full_refresh=step_config.get("full_refresh", False), dagster_run=run_id,
             )  # fmt: skip
             with self.ended_after_signal(), run.interrupting(self.config):
                 outcome = self.builder(product, request)

@@ -158,7 +158,9 @@ def _run(
             raise KeyboardInterrupt
         # Without requested partitions the build decides which are due.
         partitions = step_request.partitions if requests[product.name].partitions else ()
-        request = replace(requests[product.name], partitions=partitions, canceled=step_request.canceled)
+        request = replace(
+            requests[product.name], partitions=partitions, canceled=step_request.canceled, dagster_run=step_request.dagster_run
+        )
         try:
             outcome = outcomes[product.name] = builder(product, request)
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

@@ -44,6 +44,7 @@ class RunRecord:
 
     `steps` are seconds by name. `by` is the user it ran as. `git_commit` is the commit of the mesh, None for a build that had
     nothing to do. `delivered` are the times (UTC, ISO) when the data of each source was delivered, as far as they are known.
+    `dagster_run` is the id of the Dagster run that made it, empty without one.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunRecord:
     by: str = ""
     git_commit: str | None = None
     delivered: dict[str, str] = field(default_factory=dict)
+    dagster_run: str = ""
 
     @property
     def failed(self) -> bool:

@@ -16,7 +16,7 @@ class Recorder(Listener):
 
     heard: ClassVar[list[tuple[Any, ...]]] = []
 
-    def started(self, config: Any, product: Any, run_id: str) -> None:
+    def started(self, config: Any, product: Any, run_id: str, request: Any) -> None:
         self.heard.append(("started", product.name, run_id))
 
     def finished(self, config: Any, product: Any, record: Any, plan: Any) -> None:

@@ -16,7 +16,7 @@ from kit.build import listeners
 from kit.core import database
 from kit.core.errors import KitError
 from kit.exchange import iceberg
-from kit.exchange.iceberg import SNAPSHOT, IcebergTables, export
+from kit.exchange.iceberg import SNAPSHOT, IcebergTables, export_iceberg
 from kit.storage import prune
 from kit.sync.sync import sync
 from tests.support.small_mesh import SmallMesh
@@ -227,10 +227,10 @@ def test_the_mesh_is_exported_to_a_catalog_of_the_company(small: SmallMesh, monk
     monkeypatch.setenv("PYICEBERG_CATALOG__COMPANY__URI", f"sqlite:///{place / 'catalog.db'}")
     monkeypatch.setenv("PYICEBERG_CATALOG__COMPANY__WAREHOUSE", f"file://{place}")
     catalog = company(monkeypatch)
-    assert list(export(small.config, ["shop"], "company")) == ["shop.sales", "shop.totals"]
+    assert list(export_iceberg(small.config, ["shop"], "company")) == ["shop.sales", "shop.totals"]
     read = catalog().load_table(("shop", "totals"))
     assert read.scan().to_polars().sort(pl.all()).equals(published(small, "totals"))
-    list(export(small.config, ["shop"], "company"))
+    list(export_iceberg(small.config, ["shop"], "company"))
     assert len(catalog().load_table(("shop", "totals")).snapshots()) == 1
 
 
@@ -246,7 +246,7 @@ def company(monkeypatch: pytest.MonkeyPatch) -> Callable[[], SqlCatalog]:
 def test_a_catalog_that_is_not_configured_is_one_sentence(small: SmallMesh) -> None:
     publish(small)
     with pytest.raises(KitError, match=r"the Iceberg catalog 'nowhere' cannot be opened: .*; configure it in"):
-        list(export(small.config, ["shop"], "nowhere"))
+        list(export_iceberg(small.config, ["shop"], "nowhere"))
 
 
 def test_the_listener_is_found_by_its_entry_point() -> None:

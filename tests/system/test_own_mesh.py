@@ -22,6 +22,7 @@ from kit.notebooks import lint
 from kit.storage import Store
 from kit.sync import drifts, texts
 from tests.conftest import ROOT
+from tests.support.lineage_events import faults
 
 PRODUCTS = sorted(path.parent.name for path in ROOT.glob(f"domains/*/{DESCRIPTOR}"))
 NOTEBOOKS = [path for folder in sorted(ROOT.glob("domains/*/notebooks")) for path in lint.notebooks(folder)]
@@ -140,3 +141,15 @@ def test_plain_intake_reads_every_port_through_the_committed_catalogs(published:
     assert {name: found for name, found in json.loads(done.stdout).items() if "__quarantine" not in name} == {
         name: found for name, found in rows.items() if "__quarantine" not in name
     }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PRODUCTS, reason="this mesh has no data product yet")
+def test_every_event_of_lineage_is_valid_by_the_specification(published: Path) -> None:
+    events = [
+        json.loads(line)
+        for path in sorted(published.glob("runs/*/*/openlineage.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    assert {event["job"]["name"] for event in events} >= set(PRODUCTS)
+    assert [(event["job"]["name"], found) for event in events if (found := faults(event))] == []
