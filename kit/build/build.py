@@ -20,6 +20,7 @@ from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
 from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
+from kit.dbt.committed import sources_folder
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
 from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
@@ -291,6 +292,11 @@ class _Run:
                 last_check=lambda: self._last_check(mark),
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
+        if product.has_dbt:
+            try:
+                self.workspace.keep_sources(sources_folder(self.config.storage, product.name))
+            except OSError as error:
+                self.notices.append(f"dbt outside of builds reads older sources: {machine_problem(error) or error}")
         self.workspace.discard()
         return snapshot
 

@@ -9,7 +9,7 @@ from kit.contracts import Check, counts, quarantine_table
 from kit.core import __version__, current_commit, database
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
-from kit.storage import partitions_to_json, port_facts, product_facts
+from kit.storage import partitions_to_json, port_facts, product_facts, source_facts
 
 
 def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dict[str, Any]:
@@ -28,6 +28,8 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         }
         for name, source in inputs.sources.items()
     }
+    for declared in product.sources:
+        sources[declared.name]["about"] = source_facts(product, declared)
     for name, content in plan.contents.items():
         if name.startswith(f"{RAW}."):
             sources[name.partition(".")[2]]["partitions"] = content

@@ -38,8 +38,8 @@ class BuildRequest:
 
     `full_refresh` reads all rows of the sources again, also of those that deliver increments. `wait` for another process that
     builds the product, instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
-    whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that makes
-    the build, empty without one.
+    whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that
+    makes the build, empty without one.
     """
 
     parameters: Parameters = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The tables of one build, trial or preview: what it reads, what it makes from that, and the checks of both."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text, sandbox
+from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text, make_folder, sandbox
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -285,6 +286,22 @@ class Workspace:
         """The number of rows of each port that was made."""
         with database.connect() as connection:
             return {name: len(database.relation(self.tables[name], connection)) for name in ports if name in self.tables}
+
+    def keep_sources(self, folder: Path) -> None:
+        """Keep each source as models read it, for dbt outside of builds: a link to the landed file where that is the same.
+
+        The tables of this workspace are incomplete afterwards.
+        """
+        for table, files in self.tables.items():
+            schema, _, source = table.partition(".")
+            if schema == RAW and files == self.landed.get(f"landed {source}"):
+                link = folder / f".{source}.{self.run_id}"
+                make_folder(folder)
+                link.symlink_to(os.path.relpath(files[0], folder))
+                link.replace(folder / f"{source}.parquet")
+            elif schema == RAW:
+                make_folder(folder)
+                files[0].replace(folder / f"{source}.parquet")
 
     def discard(self) -> None:
         """Delete all tables that were made; compiled SQL and executed notebooks stay."""

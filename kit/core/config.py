@@ -23,8 +23,10 @@ _SETTINGS: dict[str, type] = {
     "keep_runs": int,
     "keep_snapshots": int,
     "iceberg": bool,
+    "reader_grace_minutes": int,
     "secrets": list,
 }
+_MAY_BE_ZERO = ("reader_grace_minutes",)
 _SWITCH = {"true": True, "false": False}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
@@ -37,7 +39,8 @@ class Config:
     `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
     `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
-    `iceberg` every port is an Iceberg table too.
+    `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
+    deleted, for readers without the kit.
     """
 
     root: Path
@@ -48,6 +51,7 @@ class Config:
     keep_runs: int = 100
     keep_snapshots: int | None = None
     iceberg: bool = False
+    reader_grace_minutes: int = 15
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
@@ -70,11 +74,11 @@ class Config:
                 )
         settings: dict[str, Any] = {}
         for name, kind in _SETTINGS.items():
-            variable = f"KIT_{name.upper()}"
+            variable, least = f"KIT_{name.upper()}", 0 if name in _MAY_BE_ZERO else 1
             if environ.get(variable):
-                settings[name] = _parse(variable, environ[variable], kind)
+                settings[name] = _parse(variable, environ[variable], kind, least)
             elif name in table:
-                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind)
+                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind, least)
         settings["storage"] = _folder(root, settings.get("storage", ".mesh"))
         return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
@@ -151,28 +155,28 @@ def _mesh_above(start: Path) -> Path | None:
     return None
 
 
-def _check(name: str, value: Any, kind: type) -> Any:
-    if type(value) is not kind or (type(value) is int and value < 1) or value == "":
-        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
+def _check(name: str, value: Any, kind: type, least: int) -> Any:
+    if type(value) is not kind or (type(value) is int and value < least) or value == "":
+        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind, least)}")
     if not isinstance(value, list):
         return value
     if not all(isinstance(item, str) and _VARIABLE.fullmatch(item) for item in value):
-        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
+        raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind, least)}")
     return tuple(value)
 
 
-def _parse(variable: str, text: str, kind: type) -> Any:
+def _parse(variable: str, text: str, kind: type, least: int) -> Any:
     try:
         readers = {date: date.fromisoformat, list: lambda text: text.split(","), bool: _SWITCH.__getitem__}
         value = readers.get(kind, kind)(text)
-        return _check(variable, value, kind)
+        return _check(variable, value, kind, least)
     except (ValueError, KeyError, ConfigError):
-        raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind)}") from None
+        raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind, least)}") from None
 
 
-def _allowed(kind: type) -> str:
+def _allowed(kind: type, least: int) -> str:
     allowed = {
-        int: "a whole number above 0",
+        int: "a whole number above 0" if least else "a whole number, at least 0",
         date: "a date such as 2018-01-01",
         list: "names of environment variables",
         bool: "true or false",

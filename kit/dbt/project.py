@@ -206,6 +206,12 @@ def folder_names(settings: Mapping[str, Any], key: str, default: str) -> tuple[s
     return tuple(str(part) for part in (value if isinstance(value, list) else [value]))
 
 
+def package_folders(folder: Path) -> list[Path]:
+    """Return the folders of the packages that are installed in a project."""
+    parts = folder_names(read_loosely(folder / "dbt_project.yml"), "packages-install-path", "dbt_packages")
+    return sorted(path.parent for part in parts for path in (folder / part).glob("*/dbt_project.yml"))
+
+
 def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
     """Return the files below a folder that dbt reads, each with the folders between."""
     return sorted(

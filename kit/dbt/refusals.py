@@ -10,13 +10,11 @@ from typing import Any
 import yaml
 
 from kit.core import compose_yaml, read_text, short
-from kit.dbt.project import TAG, files_below, folder_names, read_loosely
+from kit.dbt.project import TAG, files_below, folder_names, package_folders, read_loosely
 
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
           ("macro-paths", "macros"), ("analysis-paths", "analyses"))  # fmt: skip
 _OTHER_PATHS = (("docs-paths", "docs"), ("asset-paths", "assets"), ("packages-install-path", "dbt_packages"))
-_MACROS = ("kit", "dbt", "macros")
-"""The end of the path of the kit's own macros."""
 _MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "seed", "test", "unit")
 _SNAPSHOT = (
     "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
@@ -49,15 +47,23 @@ class Refusal:
 
 
 def refusals(folder: Path) -> Iterator[Refusal]:
-    """Yield all that is refused in the dbt project in a folder; nothing if there is none."""
+    """Yield all that is refused in the dbt project in a folder and its installed packages; nothing if there is none."""
+    yield from _in_project(folder)
+    for package in package_folders(folder):
+        yield from _in_project(package)
+
+
+def _in_project(folder: Path) -> Iterator[Refusal]:
     settings = read_loosely(folder / "dbt_project.yml")
     if not settings:
         return
     yield from _in_yaml(folder / "dbt_project.yml", describes=False)
     for key, default in (*_PATHS, *_OTHER_PATHS):
         for part in folder_names(settings, key, default):
-            if _is_outside(folder, part) and (key != "macro-paths" or Path(folder, part).resolve().parts[-3:] != _MACROS):
-                message = f"{key} names '{part}', outside of the domain folder; keep the files in it"
+            if _is_outside(folder, part):
+                is_kit = key == "macro-paths" and Path(part).parts[-3:] == ("kit", "dbt", "macros")
+                advice = "delete it, `kit sync` writes the kit's macros into the folder" if is_kit else "keep the files in it"
+                message = f"{key} names '{part}', outside of the domain folder; {advice}"
                 yield Refusal(folder / "dbt_project.yml", None, message)
     for key, default in _PATHS:
         for part in folder_names(settings, key, default):

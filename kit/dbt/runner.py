@@ -12,7 +12,8 @@ from typing import Any
 from kit.contracts import SAMPLES, Check
 from kit.core import TransformError, counted, machine_problem, sandbox, short
 from kit.core import database as work
-from kit.dbt.project import TAG, Project, is_contract_test, test_name
+from kit.dbt.committed import check_macros
+from kit.dbt.project import TAG, Project, is_contract_test, package_folders, test_name
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
@@ -47,7 +48,7 @@ def transform(
     contracts, and each of them may be written below `staging`, whether it is a port or not.
     `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
     it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
-    and for a project that dbt cannot parse.
+    and for a project that dbt cannot parse, `InvalidFile` for macros of another kit.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -66,6 +67,7 @@ def transform(
                 on_model(node.node_name)
             on_node(node.node_name)
 
+    check_macros(product.folder)
     made = Project.read(product.folder).models if only else [port for port in product.ports if port.notebook is None]
     ports = ",".join(item.name for item in made)
     files = list(inputs)
@@ -139,7 +141,8 @@ def _arguments(command: str, folder: Path, target: Path) -> list[str]:
 
 def _seeds(product: DataProduct) -> list[Path]:
     """Return the files that dbt itself loads."""
-    return [model.path.resolve() for model in Project.read(product.folder).models if model.path.suffix == ".csv"]
+    projects = map(Project.read, (product.folder, *package_folders(product.folder)))
+    return [model.path.resolve() for project in projects for model in project.models if model.path.suffix == ".csv"]
 
 
 def _fingerprint(path: Path) -> tuple[int, int]:

@@ -53,6 +53,7 @@ class _Coupling:
             yield self.finding(self.product.folder, f"the reads of its models are not known: {error}")
             return
         models = {model.name.lower() for model in Project.read(self.product.folder).models}
+        models |= {text.name.lower() for text in references if text.kind == "model"}  # also those of installed packages
         for text, references_of_text in references.items():
             is_hook = text.kind == "hook"
             subject = "a hook " if is_hook else ""

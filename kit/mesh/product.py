@@ -19,7 +19,7 @@ from kit.mesh.schedule import is_cron
 DESCRIPTOR = "product.odps.yaml"
 RAW = "raw"
 _RESERVED = {RAW, "kit_work", "kit_audit", "main", "memory", "temp", "system", "information_schema", "pg_catalog"}
-_GENERATED = {"README.md", "catalog.yaml"}
+_GENERATED = {"README.md", "catalog.yaml", "profiles.yml"}
 _PORT_ID = re.compile(r"([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from kit.build import PreviewedModel, preview_models, preview_tests
 from kit.contracts import Check, Contract, Finding
 from kit.core import KitError, database, read_text, short, with_value
-from kit.dbt.project import folder_names, read_loosely
+from kit.dbt.committed import write_macros
+from kit.dbt.project import read_loosely
 from kit.ingest import identifier
 from kit.mesh import RAW, Context, DataProduct, Mesh
 from kit.scaffold import dbt_model_yaml, templates
@@ -24,7 +25,6 @@ from kit.scaffold.port_files import (
     add_files,
     check_acyclic,
     input_entries,
-    macros_path,
     output_entry,
     write,
 )
@@ -73,8 +73,6 @@ class _Takeover:
         self.origin.copy_to(folder)
         path = folder / "dbt_project.yml"
         text = with_value(path, read_text(path), ["profile"], "kit")
-        macros = [*folder_names(self.origin.settings, "macro-paths", "macros"), macros_path(self.copy.original)]
-        text = with_value(path, text, ["macro-paths"], macros)
         top = ["models", self.origin.project]
         for model in self.ports:
             config = dbt_model_yaml.entry(folder / model.yaml, model.name).get("config") if model.yaml else None
@@ -82,6 +80,7 @@ class _Takeover:
                 if key not in ("materialized", "contract"):
                     text = with_value(path, text, [*top, *model.folders, model.name, f"+{key}"], value)
         path.write_text(text, encoding="utf-8")
+        write_macros(folder)
 
     def materialize(self, how: str) -> None:
         """Let dbt materialize the ports in another way, whatever the settings above them say."""
@@ -141,7 +140,7 @@ class _Takeover:
     def _add(self, source: DbtSource, files: PortFiles, schema: str, table: str) -> None:
         """Add a source to the folder, and let dbt find it under its schema and table."""
         folder = self.copy.folder
-        add_files(folder, files, "")
+        add_files(folder, files)
         if schema == RAW and self.origin.is_seed_of_source(source.identifier):
             (folder / self.origin.seeds[source.identifier].relative_to(self.origin.path)).unlink()
         path = folder / source.file
@@ -248,7 +247,7 @@ def take_over(
         write(copy.folder / path, text)
     takeover.add_sources(_given(sources), csv)
     for model in chosen:
-        add_files(copy.folder, PortFiles(output=output_entry(copy.product, model.name, "dbt"), has_dbt=False), "")
+        add_files(copy.folder, PortFiles(output=output_entry(copy.product, model.name, "dbt"), has_dbt=False))
     try:
         with TemporaryDirectory(prefix="kit-") as folder:
             unfinished = DataProduct.load_unfinished(copy.folder)

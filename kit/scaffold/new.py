@@ -15,7 +15,7 @@ from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
 from kit.scaffold.from_dbt import take_over
 from kit.scaffold.mesh_copy import MeshCopy, mesh_copy
-from kit.scaffold.port_files import PortFiles, add_files, check_port_name, macros_path, refuse_existing, write
+from kit.scaffold.port_files import PortFiles, add_files, check_port_name, refuse_existing, write
 from kit.scaffold.port_source import files_from_origin, files_from_ports, files_of_source, origin_file
 
 COMMANDS = ("port", "notebook", "source")
@@ -79,7 +79,7 @@ def new_product(
         if origin is None:
             port = port or templates.PORT
             check_port_name(port)
-            names |= {templates.PORT: port, templates.MACROS: macros_path(config)}
+            names |= {templates.PORT: port}
             for path, text in templates.sample_files(names).items():
                 write(copy.folder / path, text)
             changes = copy.changes()
@@ -169,7 +169,7 @@ def add_port(copy: MeshCopy, mesh: Mesh, files: PortFiles) -> tuple[FileChange, 
 
     Raises `KitError` when the product cannot be loaded with it, or a new source cannot be landed.
     """
-    add_files(copy.folder, files, macros_path(copy.original))
+    add_files(copy.folder, files)
     product = DataProduct.load(copy.folder)
     known = {source.name for item in mesh.products if item.name == copy.product for source in item.sources}
     with ingest_process(copy.config, product) as process:

@@ -1,7 +1,6 @@
 """The files that a new port adds to the folder of a data product."""
 
 import ast
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.core import IDENTIFIER, Config, KitError, Where, appended, mappings, parse_yaml, read_text, read_yaml, yaml_writer
+from kit.core import IDENTIFIER, KitError, Where, appended, mappings, parse_yaml, read_text, read_yaml, yaml_writer
 from kit.mesh import DESCRIPTOR, RAW, Mesh, OutputPort
 from kit.scaffold import templates
 
@@ -62,11 +61,8 @@ def check_acyclic(mesh: Mesh, product: str, provider: OutputPort) -> None:
         raise KitError(f"'{provider.id}' is itself made from '{product}'; products cannot read each other in a circle")
 
 
-def add_files(folder: Path, files: PortFiles, macros: str) -> None:
-    """Add a port to the folder of a product; `macros` leads from the folder to the kit's dbt macros.
-
-    Raises `KitError` for a file that is there already.
-    """
+def add_files(folder: Path, files: PortFiles) -> None:
+    """Add a port to the folder of a product; raises `KitError` for a file that is there already."""
     for path, content in files.files.items():
         refuse_existing(folder / path)
         if isinstance(content, Path):
@@ -78,15 +74,9 @@ def add_files(folder: Path, files: PortFiles, macros: str) -> None:
     if files.ingest:
         _add_function(folder / "ingest.py", files.ingest)
     if files.has_dbt and not (folder / "dbt_project.yml").is_file():
-        write(folder / "dbt_project.yml", templates.dbt_project({"tearoom": folder.name, templates.MACROS: macros}))
+        write(folder / "dbt_project.yml", templates.dbt_project({"tearoom": folder.name}))
     if files.reads:
         _add_dbt_source(folder / "models", *files.reads)
-
-
-def macros_path(config: Config) -> str:
-    """The path from a domain folder to the kit's dbt macros."""
-    own = config.root / "kit" / "dbt" / "macros"
-    return os.path.relpath(own if own.is_dir() else Path(__file__).parents[1] / "dbt" / "macros", config.domains / "any")
 
 
 def refuse_existing(path: Path) -> None:

@@ -17,7 +17,6 @@ from kit.scaffold.asset_notebook import variable
 SAMPLE = Path(__file__).parent / "sample" / "tearoom"
 OWNER, MAIL, DOMAIN = "Sample Owner", "owner@example.com", "hospitality"
 PORT = "tea_sales"
-MACROS = "../../kit/dbt/macros"
 
 _SOURCE, _STAGING, _ASSET = "tea_receipts", "stg_tea_receipts", "tea_per_day"
 _KEPT_FIELDS = (

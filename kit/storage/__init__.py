@@ -35,7 +35,7 @@ from kit.storage.status import (
     statuses,
 )
 from kit.storage.store import Store
-from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts
+from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
 from kit.storage.verified import check_unchanged
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "retain",
     "serving_port",
     "shared",
+    "source_facts",
     "statuses",
     "table_contents",
 ]

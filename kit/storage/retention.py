@@ -1,6 +1,7 @@
 """Retention: removes old snapshots, old run folders, and raw data that no snapshot uses."""
 
 import shutil
+from datetime import timedelta
 
 from kit.core import Busy, Config, Damaged, InvalidFile
 from kit.mesh import Context
@@ -12,8 +13,8 @@ from kit.storage.store import Store
 def prune(context: Context, keep: int) -> dict[str, list[PruneResult]]:
     """Keep the newest `keep` snapshots and runs of every product, and the raw data of these snapshots.
 
-    Returns one result per old version, by product; a product that is being built is left alone. Raises `KitError` when
-    `keep` is below 1.
+    Snapshots that were current within the setting `reader_grace_minutes` stay too. Returns one result per old version, by
+    product; a product that is being built is left alone. Raises `KitError` when `keep` is below 1.
     """
     config = context.config
     store = Store(config.storage)
@@ -24,7 +25,7 @@ def prune(context: Context, keep: int) -> dict[str, list[PruneResult]]:
         # A running build needs the raw data it has landed and its run folder.
         try:
             with store.build_lock(product.name):
-                result[product.name] = _prune(store, product.name, keep, keep, spare=0)
+                result[product.name] = _prune(store, product.name, keep, keep, config.reader_grace_minutes, spare=0)
         except Busy:
             kept = store.versions(product.name)[keep:]
             result[product.name] = [PruneResult(version, "the product is being built") for version in kept]
@@ -39,12 +40,15 @@ def retain(config: Config, product: str) -> bool:
 
     The caller holds its build lock. Raw data that no snapshot uses is kept for as many failed builds as runs are.
     """
-    results = _prune(Store(config.storage), product, config.keep_snapshots, config.keep_runs, spare=config.keep_runs)
+    store, grace = Store(config.storage), config.reader_grace_minutes
+    results = _prune(store, product, config.keep_snapshots, config.keep_runs, grace, spare=config.keep_runs)
     return any(result.kept_because is None for result in results)
 
 
-def _prune(store: Store, product: str, snapshots: int | None, runs: int, *, spare: int) -> list[PruneResult]:
-    result = [] if snapshots is None else store.prune(product, snapshots)
+def _prune(
+    store: Store, product: str, snapshots: int | None, runs: int, grace_minutes: int, *, spare: int
+) -> list[PruneResult]:
+    result = [] if snapshots is None else store.prune(product, snapshots, timedelta(minutes=grace_minutes))
     pointer, versions = store.read_pointer(product), store.versions(product)
     Runs(store.storage).prune(product, {*versions[:runs], *([pointer.version] if pointer else [])}, runs)
     _prune_raw(store, product, versions, spare)

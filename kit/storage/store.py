@@ -13,7 +13,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from kit.core import (
     StepCallback,
     UnknownName,
     Unreadable,
+    counted,
     exists,
     holder,
     ignore_step,
@@ -121,6 +122,10 @@ class Store:
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}", folder) from None
         return sorted(names, reverse=True)
+
+    def products(self) -> list[str]:
+        """Return the names of all products that were published below the storage folder, sorted."""
+        return sorted(path.parent.name for path in (self.storage / "products").glob(f"*/{POINTER_FILE}"))
 
     def history(self, product: str) -> list[Snapshot]:
         """Return all published snapshots, newest first, without the damaged ones, which `kit verify` names."""
@@ -282,11 +287,12 @@ class Store:
             remove_unfinished(self.folder(product))
             self._repair_catalog(product)
 
-    def prune(self, product: str, keep: int) -> list[PruneResult]:
+    def prune(self, product: str, keep: int, grace: timedelta = timedelta()) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
 
-        Returns one result per version beyond `keep`. Raises `KitError` when `keep` is below 1, and `Damaged` when the current
-        snapshot is, since another one may have to take its place.
+        Those that were current within the time `grace` stay too, for readers that hold no lock. Returns one result per version
+        beyond `keep`. Raises `KitError` when `keep` is below 1, and `Damaged` when the current snapshot is, since another one
+        may have to take its place.
         """
         if keep < 1:
             raise KitError(f"cannot keep {keep} snapshots; keep at least 1")
@@ -298,9 +304,15 @@ class Store:
             current = self.current(product)
             if current:
                 current.check(sums=False)
-            for version in self.versions(product)[keep:]:
+            versions = self.versions(product)
+            recent = self._current_since(product, versions, datetime.now(UTC) - grace) if grace else set()
+            for version in versions[keep:]:
                 if current and version == current.version:
                     result.append(PruneResult(version, "it is current"))
+                    continue
+                if version in recent:
+                    minutes = counted(round(grace / timedelta(minutes=1)), "minute")
+                    result.append(PruneResult(version, f"it was current within the last {minutes}"))
                     continue
                 folder = self.folder(product) / version
                 with (folder / MANIFEST_FILE).open("rb") as manifest:
@@ -314,6 +326,16 @@ class Store:
                 shutil.rmtree(removed)
                 result.append(PruneResult(version, None))
         return result
+
+    def _current_since(self, product: str, versions: list[str], start: datetime) -> set[str]:
+        """Return the versions that were current at any time since `start`, as their names and the rollbacks tell."""
+        pointer = self.read_pointer(product)
+        moves = [(version, version) for version in versions]  # a version is the time of its publication
+        for move in pointer.rollbacks if pointer else ():
+            moves += [(time_id(move.at), move.version)]
+        moves.sort()
+        later = sum(moment >= time_id(start) for moment, _ in moves)
+        return {version for _, version in moves[-later - 1 :]}
 
     def write_pointer(
         self, snapshot: Snapshot, by: str, rejected: list[str], rollbacks: Iterable[Rollback],

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kit.contracts import Sla
 from kit.core import Config, KitError, NotebookError
-from kit.mesh import RAW, Broken, DataProduct, OutputPort, parameters
+from kit.mesh import RAW, Broken, DataProduct, OutputPort, Source, parameters
 from kit.storage.partition_inputs import whole_content
 from kit.storage.runs import BuildStatus, RunRecord, Runs
 from kit.storage.snapshot import Pointer, Snapshot
@@ -189,6 +189,15 @@ def port_facts(port: OutputPort) -> dict[str, Any]:
         "sla": _sla_to_json(port.contract.sla),
         **({"end_of_life": str(end)} if end else {}),
         **({"parameters": list(values)} if (values := _parameters(port)) else {}),
+    }
+
+
+def source_facts(product: DataProduct, source: Source) -> dict[str, Any]:
+    """Return the facts of a source's contract, as JSON values for a manifest, without the columns that the product hides."""
+    columns = [column for column in source.contract.columns if column.name not in product.hidden_columns]
+    return {
+        "description": source.contract.description,
+        "columns": [[column.name, column.type, column.description] for column in columns],
     }
 
 

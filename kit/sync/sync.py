@@ -9,6 +9,7 @@ from typing import Any
 
 from kit.contracts import Finding
 from kit.core import Config, KitError, make_folder, resolve_inside, short, write_durably
+from kit.dbt import committed
 from kit.lineage import hide_models, lineage, lineage_svg
 from kit.mesh import Context, DataProduct
 from kit.quality import suite
@@ -140,6 +141,8 @@ def _files(context: Context) -> Iterator[GeneratedFile]:
         yield GeneratedFile(path, product.name, _DESCRIPTORS, text, show_difference=False)
     for product in products:
         files = {**dict(dbt_yaml.files(product)), **suite.files(product), **dict([readme.file(product)])}
+        for path, text in committed.files(product.folder, context.config.root, storage).items():
+            yield GeneratedFile(path, product.name, "the kit", _refused(product, path) or text, show_difference=False)
         for path, made in files.items():
             yield GeneratedFile(path, product.name, "the contract", _refused(product, path) or made)
 

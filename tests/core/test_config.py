@@ -88,6 +88,10 @@ def test_home_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert Config.load(project(tmp_path, "storage='~/mesh'"), {}).storage == tmp_path / "home" / "mesh"
 
 
+def test_the_grace_of_readers_may_be_nothing(tmp_path: Path) -> None:
+    assert Config.load(project(tmp_path, "reader_grace_minutes=0"), {}).reader_grace_minutes == 0
+
+
 def test_the_clock_is_the_start_of_as_of(tmp_path: Path) -> None:
     assert Config.load(project(tmp_path, "as_of=2018-01-01"), {}).clock() == datetime(2018, 1, 1)
 
@@ -108,7 +112,8 @@ def test_outside_a_mesh_the_error_names_the_remedy(tmp_path: Path) -> None:
 def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
-        "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, iceberg, secrets, policy"
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, iceberg, reader_grace_minutes, "
+        "secrets, policy"
     )
 
 
@@ -124,6 +129,7 @@ def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
         ),
         ("cell_timeout_seconds=0", "cell_timeout_seconds is 0; it must be a whole number above 0"),
         ("cell_timeout_seconds=true", "cell_timeout_seconds is True; it must be a whole number above 0"),
+        ("reader_grace_minutes=-1", "reader_grace_minutes is -1; it must be a whole number, at least 0"),
         ("notebook_output_mb=1.5", "notebook_output_mb is 1.5; it must be a whole number above 0"),
     ],
 )

@@ -98,6 +98,18 @@ def test_a_path_outside_of_the_folder_is_refused(tmp_path: Path, monkeypatch: py
     assert found(tmp_path, monkeypatch, dbt_project_yml=f"{project}{key}: [own]\n") == []
 
 
-def test_the_macros_of_the_kit_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = PROJECT.format("published") + "macro-paths: [macros, /clone/kit/dbt/macros]\n"
-    assert found(tmp_path, monkeypatch, dbt_project_yml=project) == []
+def test_the_macros_of_the_kit_are_in_the_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = PROJECT.format("published") + "macro-paths: [macros, ../../kit/dbt/macros]\n"
+    message = "outside of the domain folder; delete it, `kit sync` writes the kit's macros into the folder"
+    assert found(tmp_path, monkeypatch, dbt_project_yml=project) == [
+        f"dbt_project.yml: macro-paths names '../../kit/dbt/macros', {message}"
+    ]
+
+
+def test_installed_packages_are_refused_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "dbt_packages/tools/dbt_project.yml", "name: tools\nmodels: {tools: {+materialized: external}}\n")
+    write(tmp_path / "dbt_packages/tools/models/a.py", "def model(dbt, session): ...\n")
+    refused = found(tmp_path, monkeypatch, dbt_project_yml=PROJECT.format("published"))
+    assert [text.partition(": ")[0] for text in refused] == [
+        "dbt_packages/tools/dbt_project.yml:2", "dbt_packages/tools/models/a.py"
+    ]  # fmt: skip

@@ -113,7 +113,6 @@ def test_a_project_that_replaces_parts_of_dbt_is_refused(small: SmallMesh, file:
     ],
 )
 def test_names_in_templates(small: SmallMesh, text: str, expected: str) -> None:
-    small.replace("domains/shop/dbt_project.yml", "macro-paths: [", "macro-paths: [macros, ")
     small.replace("domains/shop/dbt_project.yml", "models:", "vars: {color: blue, shop: {color: red}}\nmodels:")
     write(small.domains / "shop/macros/half.sql", "{% macro half(column) %}{{ column }} / 2{% endmacro %}")
     write(small.domains / "shop/models/marts/totals.sql", text)

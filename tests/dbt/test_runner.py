@@ -114,8 +114,6 @@ def test_generated_tests_are_not_parsed(bench: Bench) -> None:
 
 
 def test_a_macro_may_change_between_two_builds_of_a_process(bench: Bench) -> None:
-    project = bench.product.folder / "dbt_project.yml"
-    project.write_text(project.read_text().replace("macro-paths: [", "macro-paths: [macros, "))
     bench.write("models/marts/totals.sql", "select {{ number() }} as one")
     for number in ("1", "2"):
         bench.write("macros/number.sql", f"{{% macro number() %}}{number}{{% endmacro %}}")

@@ -17,13 +17,14 @@ from kit.contracts.contract import Contract
 from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.core.yaml import read_yaml
+from kit.dbt.committed import macros
 from kit.mesh.context import Context
 from kit.mesh.mesh import Mesh
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
 from kit.scaffold.contract_draft import draft
 from kit.sync.sync import sync
-from tests.conftest import ROOT, examples
+from tests.conftest import examples
 from tests.contracts.test_rule_query import VALUES as HAZARDS
 from tests.support.small_mesh import descriptor, write
 
@@ -313,9 +314,11 @@ def broken_in_dbt(path: Path, data: Path) -> list[str]:
 @cache
 def dbt_tests() -> dict[str, Any]:
     """The generic tests by their names: functions of a relation and arguments that return SQL."""
-    text = (ROOT / "kit/dbt/macros/contract_tests.sql").read_text()
-    macros = Template(text.replace("{% test ", "{% macro test_").replace("endtest", "endmacro")).module
-    own = {name.removeprefix("test_"): test for name, test in vars(macros).items() if name.startswith("test_")}
+    text = macros()
+    module = Template(
+        text[text.index("{% test ") :].replace("{% test ", "{% macro test_").replace("endtest", "endmacro")
+    ).module
+    own = {name.removeprefix("test_"): test for name, test in vars(module).items() if name.startswith("test_")}
     return {**own, "not_null": not_null, "unique": unique, "accepted_values": accepted_values}
 
 

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shutil
 from dataclasses import replace
@@ -12,6 +11,7 @@ from kit.core import database
 from kit.core.errors import KitError, MeshError, UnknownName
 from kit.core.files import write_durably
 from kit.core.policy import Policy
+from kit.dbt.committed import write_macros
 from kit.governance.check import check_mesh
 from kit.mesh.context import Context
 from kit.scaffold.new import Owner, check_new_product, new_notebook, new_port, new_product, new_source
@@ -247,8 +247,7 @@ def test_what_is_made_builds_as_it_stands(mesh: SmallMesh) -> None:
     shutil.rmtree(mesh.domains / "plan")
     shutil.rmtree(mesh.domains / "shop")
     shutil.copytree(SAMPLE, mesh.domains / "tearoom", ignore=shutil.ignore_patterns("__pycache__"))
-    macros = os.path.relpath(SAMPLE.parents[2] / "dbt/macros", mesh.domains / "tearoom")
-    mesh.replace("domains/tearoom/dbt_project.yml", "../../kit/dbt/macros", macros)
+    write_macros(mesh.domains / "tearoom")
     write(mesh.root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2017-11-12\n')
     new_product(Context(mesh.config), "walkin", ANN, "retail", "visits.csv", None)
     new_port(Context(mesh.config), "walkin.tea", "tearoom.tea_per_day")

@@ -30,7 +30,7 @@ def test_texts_and_copies_are_added_and_each_input_once(folder: Path) -> None:
     write(folder.parent / "rows.csv", "x\n1\n")
     known, new = ({"name": name, "version": "1.0.0", "contractId": name} for name in ("raw.a", "shop.sales"))
     files = {"models/b.sql": "select 1\n", "data/rows.csv": folder.parent / "rows.csv"}
-    add_files(folder, PortFiles(PORT, (known, new), files), "../../macros")
+    add_files(folder, PortFiles(PORT, (known, new), files))
     assert (folder / "models/b.sql").read_text() == "select 1\n"
     assert (folder / "data/rows.csv").read_text() == "x\n1\n"
     descriptor = read_yaml(folder / "product.odps.yaml").data
@@ -38,11 +38,11 @@ def test_texts_and_copies_are_added_and_each_input_once(folder: Path) -> None:
     assert [port["name"] for port in descriptor["outputPorts"]] == ["a", "b"]
     project = (folder / "dbt_project.yml").read_text()
     assert "name: tea\n" in project
-    assert "macro-paths: [macros, ../../macros]\n" in project
+    assert "macro-paths: [macros]\n" in project
 
 
 def test_a_notebook_port_needs_no_dbt_project(folder: Path) -> None:
-    add_files(folder, PortFiles(PORT, has_dbt=False), "")
+    add_files(folder, PortFiles(PORT, has_dbt=False))
     assert not (folder / "dbt_project.yml").exists()
 
 
@@ -54,11 +54,11 @@ def test_no_file_is_overwritten(folder: Path) -> None:
 
 
 def test_a_function_is_added_below_those_of_ingest_py(folder: Path) -> None:
-    add_files(folder, PortFiles(PORT, ingest="def feed():\n    return 1\n", has_dbt=False), "")
+    add_files(folder, PortFiles(PORT, ingest="def feed():\n    return 1\n", has_dbt=False))
     first_line = (SAMPLE / "ingest.py").read_text().splitlines()[0]
     assert (folder / "ingest.py").read_text() == f"{first_line}\n\n\ndef feed():\n    return 1\n"
     with pytest.raises(KitError, match=r"^ingest\.py has a 'feed' already"):
-        add_files(folder, PortFiles({**PORT, "name": "c"}, ingest="def feed():\n    return 2\n", has_dbt=False), "")
+        add_files(folder, PortFiles({**PORT, "name": "c"}, ingest="def feed():\n    return 2\n", has_dbt=False))
 
 
 def test_a_dbt_source_is_declared_where_its_schema_is(folder: Path) -> None:

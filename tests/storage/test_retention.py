@@ -19,6 +19,16 @@ def test_prune_removes_raw_data_and_runs_that_no_snapshot_needs(small: SmallMesh
     assert small.build("shop").status == "up to date"
 
 
+def test_the_setting_keeps_snapshots_with_their_raw_data_for_readers(small: SmallMesh) -> None:
+    small.replace("pyproject.toml", "reader_grace_minutes = 0\n", "keep_snapshots = 1\n")
+    small.publish("shop")
+    small.feed_rows(SALES[:-1])
+    small.publish("shop")
+    assert [item.kept_because for item in prune(small.context, keep=1)["shop"]] == ["it was current within the last 15 minutes"]
+    raw = small.config.storage / "raw/shop/sales"
+    assert (len(small.store.versions("shop")), len(list(raw.glob("*.parquet")))) == (2, 2)
+
+
 def test_prune_leaves_a_product_at_work_alone(small: SmallMesh) -> None:
     small.publish("shop")
     small.publish("shop", force=True)
@@ -57,4 +67,4 @@ def test_what_killed_processes_left_half_written_is_removed(small: SmallMesh) ->
         path.touch()
     small.build("shop")
     assert [path for path in left if path.exists()] == []
-    assert not retain(small.config, "shop")
+    assert retain(small.config, "shop") is False

@@ -3,7 +3,9 @@ import errno
 import gc
 import json
 import os
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,24 @@ def test_prune_keeps_the_newest_the_current_and_those_being_read(store: Store) -
     assert set(store.versions("shop")) == {order[0], versions[0], beyond[0]}
     held.close()
     assert [item.kept_because for item in store.prune("shop", 1) if item.version == beyond[0]] == [None]
+
+
+def test_prune_keeps_what_was_current_within_the_grace(store: Store) -> None:
+    versions: list[str] = []
+    for generation in range(4):
+        versions.append(publish(store, generation, versions[-1] if versions else None).version)
+    assert [item.kept_because for item in store.prune("shop", 1, timedelta(minutes=15))] == [
+        "it was current within the last 15 minutes"
+    ] * 3
+    time.sleep(0.3)
+    store.rollback("shop", versions[0])
+    # Current within the last moments are the one rolled back to, and the one before it.
+    result = {item.version: item.kept_because for item in store.prune("shop", 1, timedelta(seconds=0.2))}
+    assert result == {versions[0]: "it is current", versions[1]: None, versions[2]: None}
+    assert store.versions("shop") == [versions[3], versions[0]]
+    publish(store, 5, versions[0])
+    result = {item.version: item.kept_because for item in store.prune("shop", 1, timedelta(seconds=0.2))}
+    assert result[versions[0]] == "it was current within the last 0 minutes"
 
 
 def test_prune_keeps_at_least_one(store: Store) -> None:

@@ -9,7 +9,7 @@ from kit.build.progress import Progress
 from kit.storage.partition_inputs import partitions_to_json
 from tests.support.contracts import contract
 from tests.support.files import write
-from tests.support.products import dbt_project, descriptor, partition
+from tests.support.products import descriptor, partition, write_dbt_project
 
 if TYPE_CHECKING:
     from tests.support.small_mesh import SmallMesh
@@ -24,7 +24,7 @@ def write_days(folder: Path, **how: Any) -> None:
         ("amount", "decimal(18,2)", {"required": True}),
     ]
     write(folder / "contracts/takings.odcs.yaml", contract("days.takings", "takings", columns))
-    write(folder / "dbt_project.yml", dbt_project("days"))
+    write_dbt_project(folder)
     write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: sales}]}]\n")
     write(
         folder / "models/takings.sql",

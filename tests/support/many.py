@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.contracts import contract, valid
 from tests.support.files import write
-from tests.support.products import dbt_project, descriptor
+from tests.support.products import descriptor, write_dbt_project
 
 ROWS = 20
 SHOPS = ("north", "south", "east")
@@ -82,7 +82,7 @@ def _row(number: int, row: int) -> str:
 
 
 def _dbt(folder: Path, name: str, inputs: list[str], outputs: list[str]) -> None:
-    write(folder / "dbt_project.yml", dbt_project(name))
+    write_dbt_project(folder)
     ports = [port.partition(".") for port in ("raw.events", *inputs)]
     sources = [{"name": provider, "tables": [{"name": table}]} for provider, _, table in ports]
     write(folder / "models/sources.yml", json.dumps({"sources": sources}))

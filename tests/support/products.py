@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kit.dbt import committed
 from tests.support.contracts import contract
 from tests.support.files import write
-
-_MACROS = Path(__file__).parents[2] / "kit/dbt/macros"
 
 
 def descriptor(name: str, *, inputs: list[str] = (), outputs: dict[str, str] | None = None, version: str = "1.0.0") -> str:
@@ -25,11 +24,14 @@ def descriptor(name: str, *, inputs: list[str] = (), outputs: dict[str, str] | N
     return json.dumps(data, indent=1)
 
 
-def dbt_project(name: str) -> str:
-    """A `dbt_project.yml` whose models are published."""
-    return (
-        f"name: {name}\nversion: 1.0.0\nprofile: kit\nmodel-paths: [models]\nmacro-paths: [{json.dumps(str(_MACROS))}]\n"
-        f"models: {{{name}: {{+materialized: published}}}}\n"
+def write_dbt_project(folder: Path) -> None:
+    """A dbt project whose models are published, with the kit's macros."""
+    name = folder.name
+    write(folder / "macros" / committed.MACROS, committed.macros())
+    write(
+        folder / "dbt_project.yml",
+        f"name: {name}\nversion: 1.0.0\nprofile: kit\nmodel-paths: [models]\nmacro-paths: [macros]\n"
+        f"models: {{{name}: {{+materialized: published}}}}\n",
     )
 
 
@@ -41,7 +43,7 @@ def write_dbt_reader(folder: Path, column: str, version: str) -> None:
     write(folder / "product.odps.yaml", json.dumps(data, indent=1))
     columns = [("item", "varchar", {"required": True}), (column, "decimal(18,2)", {"required": True})]
     write(folder / "contracts/copy.odcs.yaml", contract(f"{name}.copy", "copy", columns))
-    write(folder / "dbt_project.yml", dbt_project(name))
+    write_dbt_project(folder)
     write(folder / "models/sources.yml", "sources: [{name: shop, tables: [{name: totals}]}]\n")
     write(folder / "models/copy.sql", f"select item, {column} from {{{{ source('shop', 'totals') }}}} order by item\n")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.contracts import contract, valid
 from tests.support.files import replace, write
-from tests.support.products import dbt_project, descriptor, partition
+from tests.support.products import descriptor, partition, write_dbt_project
 
 SALES = ["sale_id,item,amount,sold_on"] + [
     f"{i},{'tea' if i % 3 else 'cake'},{i}.50,2024-01-{i % 9 + 1:02d}" for i in range(1, 31)
@@ -46,7 +46,7 @@ def write_shop(folder: Path) -> None:
     }  # fmt: skip
     write(folder / "expectations/sales.extra.json", json.dumps(suite))
     write(folder / "ingest.py", "def sales():\n    return '../../feed/sales.csv'\n")
-    write(folder / "dbt_project.yml", dbt_project("shop"))
+    write_dbt_project(folder)
     write(folder / "models/sources.yml", "sources: [{name: raw, tables: [{name: sales}]}]\n")
     write(folder / "models/marts/sales.sql", "select * from {{ source('raw', 'sales') }} order by sale_id\n")
     write(

@@ -50,7 +50,8 @@ class SmallMesh:
         self.root = root
         self.domains = root / "domains"
         self.feed = root / "feed" / "sales.csv"
-        write(root / "pyproject.toml", '[tool.kit]\nstorage = "state"\nas_of = 2024-01-10\ncell_timeout_seconds = 20\n')
+        settings = 'storage = "state"\nas_of = 2024-01-10\ncell_timeout_seconds = 20\nreader_grace_minutes = 0\n'
+        write(root / "pyproject.toml", f"[tool.kit]\n{settings}")
         self.feed_rows(SALES)
         shop.write_shop(self.domains / "shop")
         plan.write_plan(self.domains / "plan")

@@ -82,6 +82,7 @@ USED_WITHOUT_IMPORT = {
     "duckdb-extension-postgres-scanner": "the connector of PostgreSQL loads it by its file",
     "dlt": "the code of a domain imports it, which tests write",
     "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
+    "dagster-dg-cli": "tests start `dg` as a program",
     "intake": "opens the committed catalogs; tests and readers import it",
     "jupyterlab": "`kit lab` starts it as a program",
     "open-data-contract-standard": "brings the JSON schema of contracts as a file",
