@@ -9,7 +9,10 @@ PLAIN = "kit.plain"
 """The error handler for encodings that lack a character: `...` for `…`, `->` for `→`, else its escape."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_ASCII = {"…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "·": "-", "×": "x", "’": "'", "“": '"', "”": '"', "│": "|"}  # noqa: RUF001
+_ASCII = {
+    "…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "·": "-", "×": "x", "’": "'", "“": '"', "”": '"', "│": "|",  # noqa: RUF001
+    "\N{NO-BREAK SPACE}": " ",
+}  # fmt: skip
 
 
 def short(path: Path) -> str:

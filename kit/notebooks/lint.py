@@ -57,7 +57,7 @@ def check_notebook(product: str, path: Path, port: str | None = None) -> Iterato
         yield Finding(product, path, None, f"its kernel is '{kernel}'", f"notebooks use '{KERNEL}'")
     if full := [number for number, cell, _ in code if cell.get("outputs") or cell.get("execution_count")]:
         fix = "clear them before you commit (Edit, Clear Outputs of All Cells)"
-        yield Finding(product, path, None, f"{_cells(full)} holds outputs", fix)
+        yield Finding(product, path, None, f"{_cells(full)} hold{'s' * (len(full) == 1)} outputs", fix)
     for key, message, fix in _RECORDS:
         if data["metadata"].get(key):
             yield Finding(product, path, None, message, fix)

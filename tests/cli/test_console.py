@@ -92,7 +92,7 @@ def test_json_has_escapes_for_control_characters(capsys: pytest.CaptureFixture[s
 def test_an_encoding_without_a_character_gets_another_one(encoding: str) -> None:
     code = (
         "from kit.cli.console import *\n"
-        "print_rows(['a'], [('ä → … 茶 \\udcff',)])\n"
+        "print_rows(['a'], [('ä → … 茶 1\\xa0min \\udcff',)])\n"
         "errors.print('→ …')\n"
         "print_json({'ä': '茶 🍵'})\n"
         'print_json_rows([\'{"ä": "→"}\'])\n'
@@ -100,8 +100,8 @@ def test_an_encoding_without_a_character_gets_another_one(encoding: str) -> None
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
     head, row, *rest = done.stdout.decode(encoding).splitlines()
-    umlaut = {"latin-1": "ä", "ascii": "\\xe4"}[encoding]
-    assert (head.strip(), row.strip()) == ("a", f"{umlaut} -> ... \\u8336 \\udcff")
+    umlaut, blank = {"latin-1": ("ä", "\xa0"), "ascii": ("\\xe4", " ")}[encoding]
+    assert (head.strip(), row.strip()) == ("a", f"{umlaut} -> ... \\u8336 1{blank}min \\udcff")
     assert done.stderr.decode(encoding) == "-> ...\n"
     assert json.loads("".join(rest[:3])) == {"ä": "茶 🍵"}
     assert json.loads("".join(rest[3:])) == [{"ä": "→"}]

@@ -119,6 +119,13 @@ def test_another_language_is_named_wherever_it_is_written(tmp_path: Path) -> Non
         assert found(tmp_path, path, "p") == []  # the check of its reads names it
 
 
+def test_several_cells_with_outputs_are_one_finding(tmp_path: Path) -> None:
+    data = notebook(["1", "2"])
+    write(tmp_path / "nb.ipynb", json.dumps(data | {"cells": [cell | {"execution_count": 4} for cell in data["cells"]]}))
+    (message,) = found(tmp_path, tmp_path / "nb.ipynb")
+    assert message.startswith("cells 1, 2 hold outputs; clear them")
+
+
 def test_the_notebooks_beside_the_domains_are_checked_too(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
     for folder in ("notebooks/deep", "notebooks/.ipynb_checkpoints", "domains/shop/notebooks"):
