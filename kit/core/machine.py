@@ -13,6 +13,9 @@ _SPACE = "no space is left on the disk; free some, for instance with `kit prune 
 OPEN_FILES = 128
 """The files that a build has open at a time, with room to spare."""
 
+ADDRESS_SPACE_MB = 2000
+"""The address space of a build of little data: most of it is that of libraries."""
+
 _RAISED_TO = 4096
 _FILES = "this process has too many open files; raise the limit, for instance with `ulimit -n 4096`"
 _MEMORY = "no memory is left; end other programs, or give this one more"
@@ -70,10 +73,10 @@ def machine_problem(error: BaseException | str) -> str:
     return ""
 
 
-def need_open_files() -> None:
-    """Let this process open the files of a build; raises `KitError` when the system does not allow so many.
+def need_resources() -> None:
+    """Let this process open the files of a build; raises `KitError` for a limit of files or memory that is too low for one.
 
-    Without them, libraries end the process or wait for minutes instead of reporting an error.
+    Libraries do not report such a lack: they end the process, or wait and try again for ever, deaf to signals.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
@@ -84,6 +87,12 @@ def need_open_files() -> None:
         raise KitError(
             f"a build would have too many open files: it needs up to {OPEN_FILES}, and this process may open {soft}; "
             "raise the limit, for instance with `ulimit -n 4096`"
+        )
+    space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if space != unlimited and space < ADDRESS_SPACE_MB * 1_000_000:
+        raise KitError(
+            f"a build would have no memory left: it needs {ADDRESS_SPACE_MB} MB of address space or more, this process may "
+            f"use {space // 1_000_000} MB; raise the limit, for instance with `ulimit -v unlimited`"
         )
 
 

@@ -11,6 +11,7 @@ from kit.ingest.csv_table import CsvFile, header
 from kit.ingest.csv_text import Undeclared, utf8_chunks
 
 _DELIMITERS = (",", ";", "\t", "|")
+_RARE_DELIMITERS = ("^", "~", "\x01", "\x1f")
 _SEPARATOR_LINE = re.compile(rb'"?sep=([\x01-\x7f])"?(\r\n|\n|\r)', re.IGNORECASE)
 
 
@@ -18,15 +19,26 @@ def described(path: Path, declared: Mapping[str, Any], label: str) -> CsvFile:
     """Read a file in the format that fits it; `declared` are the keys of a contract that a person has given.
 
     Its delimiter is the one under which all records have the same number of fields, at least two; a file that no delimiter
-    divides has one column. Raises `IngestError`, which starts with `label`, where no delimiter fits or several do.
+    divides has one column. Raises `IngestError`, which starts with `label`, where no delimiter fits or several do, or a rare
+    one that only a person can tell from text.
     """
     found = _separator_line(path, CsvFormat.from_keys(declared).encoding, label) | dict(declared)
     formats = [CsvFormat.from_keys({"delimiter": sign} | found) for sign in _DELIMITERS[: 1 if "delimiter" in found else None]]
     dividing = [item for item in formats if len(header(path, item, label)) > 1]
     file = _fitting([CsvFile.from_path(path, item, label) for item in dividing or formats], label)
+    if len(file.header) == 1 and "delimiter" not in found:
+        _ask_for_rare(path, found, label)
     if file.is_ended or "openEnd" in found:
         return file
     return CsvFile.from_path(path, CsvFormat.from_keys(file.format.to_keys() | {"openEnd": True}), label)
+
+
+def _ask_for_rare(path: Path, found: Mapping[str, Any], label: str) -> None:
+    for sign in _RARE_DELIMITERS:
+        file = CsvFile.from_path(path, CsvFormat.from_keys({"delimiter": sign} | found), label)
+        if len(file.header) > 1 and not file.problem:
+            problem = f"its fields may be separated by {sign!r} ({len(file.header)} in each record)"
+            raise Undeclared(f"{label}: {problem}; if they are,", delimiter=sign)
 
 
 def _separator_line(path: Path, encoding: str, label: str) -> dict[str, Any]:

@@ -56,8 +56,18 @@ def test_a_cause_counts_and_other_errors_are_left_alone() -> None:
 )
 def test_a_process_may_open_the_files_of_a_build_or_says_that_it_may_not(soft: int, hard: int, says: str) -> None:
     code = (
-        f"import resource as r; from kit.core import need_open_files; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard}));"
-        "need_open_files(); print(*r.getrlimit(r.RLIMIT_NOFILE))"
+        f"import resource as r; from kit.core import need_resources; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard}));"
+        "need_resources(); print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert says in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("megabytes", "says"), [(1000, "may use 1000 MB; raise the limit"), (2000, "enough")])
+def test_a_process_has_the_memory_of_a_build_or_says_that_it_has_not(megabytes: int, says: str) -> None:
+    code = (
+        f"import resource as r; from kit.core import need_resources; r.setrlimit(r.RLIMIT_AS, ({megabytes}_000_000,) * 2);"
+        "need_resources(); print('enough')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert says in done.stdout + done.stderr

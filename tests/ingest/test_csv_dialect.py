@@ -74,3 +74,17 @@ def test_a_file_without_one_format_is_refused(tmp_path: Path, content: str, says
     with pytest.raises(IngestError) as caught:
         read(tmp_path, content)
     assert str(caught.value) == says
+
+
+@pytest.mark.parametrize("sign", ["^", "~", "\x01", "\x1f"])
+def test_a_rare_delimiter_is_asked_for(tmp_path: Path, sign: str) -> None:
+    content = f"a{sign}b\n1{sign}2\n3{sign}4\n"
+    with pytest.raises(IngestError) as error:
+        read(tmp_path, content)
+    assert str(error.value) == (
+        f"feed: its fields may be separated by {sign!r} (2 in each record); if they are, declare delimiter: {sign} in the "
+        "property csv of its contract"
+    )
+    assert read(tmp_path, content, delimiter=sign).header == ("a", "b")
+    assert read(tmp_path, content, delimiter=",").header == (f"a{sign}b",)
+    assert read(tmp_path, f"a\n1{sign}2\n").header == ("a",)
