@@ -35,7 +35,7 @@ def described(path: Path, declared: Mapping[str, Any], label: str) -> CsvFile:
 
 def _ask_for_rare(path: Path, found: Mapping[str, Any], label: str) -> None:
     for sign in _RARE_DELIMITERS:
-        file = CsvFile.from_path(path, CsvFormat.from_keys({"delimiter": sign} | found), label)
+        file = CsvFile.from_path(path, CsvFormat.from_keys({"delimiter": sign, **found}), label)
         if len(file.header) > 1 and not file.problem:
             problem = f"its fields may be separated by {sign!r} ({len(file.header)} in each record)"
             raise Undeclared(f"{label}: {problem}; if they are,", delimiter=sign)
