@@ -224,9 +224,13 @@ class _Run:
         return self.workspace.scrubbed
 
     def plan(self, held: ExitStack, planned: BuildPlan | None) -> BuildPlan:
-        """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed."""
-        landed = planned is not None and all(source.path.is_file() for source in planned.inputs.sources.values())
-        sources = planned.inputs.sources if planned and landed else None
+        """The plan of this build: `planned` when it still holds, else a new one over the sources that it landed.
+
+        After a publication by another run they are landed again: it may have read further.
+        """
+        sources = None
+        if planned and planned.pointer == Store(self.config.storage).read_pointer(self.product.name):
+            sources = planned.inputs.sources if all(item.path.is_file() for item in planned.inputs.sources.values()) else None
         inputs = gather_inputs(self.config, self.product, self.request, held, self.progress, sources)
         if planned and not self.request.force and still_holds(planned, self.config, self.product, inputs):
             return planned

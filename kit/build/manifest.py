@@ -19,7 +19,13 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         database.add_views(connection, workspace.tables)
         ports = {port.name: _port(connection, port, workspace.checks) for port in product.ports}
     sources: dict[str, dict[str, Any]] = {
-        name: {"digest": source.digest, "rows": source.rows, "delivered": source.delivered.isoformat()}
+        name: {
+            "digest": source.digest,
+            "rows": source.rows,
+            "delivered": source.delivered.isoformat(),
+            **({"kind": source.kind} if source.kind else {}),
+            **({"increment": source.increment} if source.increment else {}),
+        }
         for name, source in inputs.sources.items()
     }
     for declared in product.sources:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kit.contracts import place_of
 from kit.core import Config, IngestError, Places, Secrets
-from kit.ingest import IngestProcess
+from kit.ingest import CONNECTORS, Environments, IngestProcess
 from kit.mesh import DataProduct, folders
 from kit.storage import index
 
@@ -37,9 +37,14 @@ def ingest_places(config: Config, product: DataProduct) -> Places:
                     f"reads '{text}', which is in {owner}; declare a port of it as an input", source.contract.path
                 )
             read.append(place)
-    return Places(tuple(read), (product.folder,), tuple(hidden))
+    return Places((*read, config.storage / CONNECTORS), (product.folder,), tuple(hidden))
 
 
 def ingest_process(config: Config, product: DataProduct) -> IngestProcess:
     """Return the process of the `ingest.py` of a product; raises `IngestError` for a place that it must not read."""
-    return IngestProcess(product, ingest_places(config, product), Secrets.from_environment(config), config.notebook_output_mb)
+    # An environment may be made while the process runs: the folder above it is allowed, which must exist before.
+    (config.storage / CONNECTORS).mkdir(parents=True, exist_ok=True)
+    return IngestProcess(
+        product, ingest_places(config, product), Secrets.from_environment(config), config.notebook_output_mb,
+        Environments(config.storage / CONNECTORS),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,8 @@ from kit.storage import (
 class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
-    `wait` for another process that builds the product, instead of failing. `older_code` permits to replace a snapshot that
+    `full_refresh` reads all rows of the sources again, also of those that deliver increments. `wait` for another process that
+    builds the product, instead of failing. `older_code` permits to replace a snapshot that
     newer code made. `canceled` returns whether the request was withdrawn meanwhile: then nothing is published.
     """
 
@@ -46,6 +47,7 @@ class BuildRequest:
     canceled: Callable[[], bool] = field(default=lambda: False, compare=False)
     wait: bool = False
     older_code: bool = False
+    full_refresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,19 +119,36 @@ def gather_inputs(
             if not _replaces_all(request):
                 raise
     if sources is None or not all(source.path.exists() for source in sources.values()):
-        sources = land_sources(config, product, progress)
+        sources = land_sources(config, product, progress, full_refresh=request.full_refresh)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
 
 
-def land_sources(config: Config, product: DataProduct, progress: Progress) -> dict[str, LandedSource]:
-    """Land every source of a product below `<storage>/raw`; content that is there already is not written again."""
+def land_sources(
+    config: Config, product: DataProduct, progress: Progress, *, full_refresh: bool = False
+) -> dict[str, LandedSource]:
+    """Land every source of a product below `<storage>/raw`; content that is there already is not written again.
+
+    New rows of sources that deliver increments are merged into the raw data of the published snapshot, whatever was landed
+    since and not published; with `full_refresh`, or without that data, all rows are read.
+    """
     if not product.sources:
         return {}
     process = ingest_process(config, product)
+    last = {} if full_refresh else _published_sources(config, product)
+    process.rows = lambda source, rows: progress.step(f"{RAW}.{source}: {rows:,} rows")
     with progress.timed(product.name, "ingest") as set_result, process:
-        landed = {source.name: land(process, source, config.storage / RAW) for source in product.sources}
+        landed = {source.name: land(process, source, config.storage / RAW, last.get(source.name)) for source in product.sources}
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
     return landed
+
+
+def _published_sources(config: Config, product: DataProduct) -> Mapping[str, Any]:
+    """The entries of the sources in the manifest of the current snapshot; none when it is missing or damaged."""
+    with suppress(Damaged):
+        if current := Store(config.storage).current(product.name):
+            sources: Mapping[str, Any] = current.manifest["sources"]
+            return sources
+    return {}
 
 
 def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:

@@ -42,6 +42,9 @@ def run(
     older_code: Annotated[
         bool, typer.Option("--older-code", help="Replace snapshots made by newer code, or by that of another branch.")
     ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Read all rows of the sources again, not only what is new.")
+    ] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,
 ) -> None:
@@ -64,7 +67,7 @@ def run(
             result = run_selection(
                 context, selection or (), upstream=upstream, downstream=downstream, force=force,
                 parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-                wait=wait, older_code=older_code, reporter=terminal.reporter(as_json),
+                wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=terminal.reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code

@@ -4,19 +4,29 @@ A source with its contract goes in; a Parquet file with its digest comes out, or
 goes into `RawFile`; names, types and a CSV format for a first contract come out.
 """
 
+from kit.ingest.connector import Connector, Environment, State, Stream, StreamColumn
 from kit.ingest.csv_text import Undeclared
 from kit.ingest.delivery import Delivery
+from kit.ingest.environments import FOLDER as CONNECTORS
+from kit.ingest.environments import Environments
 from kit.ingest.inference import RawFile, identifier
 from kit.ingest.landing import LandedSource, delivered_file, land, package_file
 from kit.ingest.process import IngestProcess
 from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
 __all__ = [
+    "CONNECTORS",
     "SUFFIXES",
+    "Connector",
     "Delivery",
+    "Environment",
+    "Environments",
     "IngestProcess",
     "LandedSource",
     "RawFile",
+    "State",
+    "Stream",
+    "StreamColumn",
     "Undeclared",
     "delivered_file",
     "identifier",

@@ -3,14 +3,16 @@
 import importlib.util
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
-from kit.ingest.process import IngestProcess
+from kit.ingest.increment import LastRead, check_declared, check_key, combine, record
+from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
 
@@ -20,7 +22,8 @@ class LandedSource:
     """The raw data of one source as Parquet. `digest` is that of its content and of the schema it was read with.
 
     `delivered` is the time (UTC) that the source declares with `Delivery`, else that of the file it returned, else the time
-    when this content was landed first.
+    when this content was landed first. `kind` is that of its connector, `python` for an iterator, else empty. `increment` is
+    what the manifest keeps for the next read, None for a source that is read as a whole.
     """
 
     source: str
@@ -28,6 +31,8 @@ class LandedSource:
     path: Path
     rows: int
     delivered: datetime = field(compare=False)
+    kind: str = ""
+    increment: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 def package_file(package: str, path: str) -> Path:
@@ -48,62 +53,127 @@ def package_file(package: str, path: str) -> Path:
     return file
 
 
-def land(process: IngestProcess, source: Source, raw: Path) -> LandedSource:
-    """Call the function of a source in `ingest.py`, and write the data it returns below `raw` as typed Parquet.
+def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
+    """Read a source by its function in `ingest.py`, and write its data below `raw` as typed Parquet.
 
-    The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, or a polars frame,
-    either of them in a `Delivery` when it knows the time of its delivery. A file is read only where the process may read.
-    Columns, types and the CSV format are those of the contract; none of them is guessed. The same content lands once, at
-    the same place. Raises `IngestError`.
+    The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, a polars frame, an
+    iterator of mappings or frames, or a connector; each of them in a `Delivery` when it knows the time of its delivery. A file
+    is read only where the process may read. Columns, types and the CSV format are those of the contract; none of them is
+    guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
+    snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
     """
-    product = process.product
-    asked, label = time.time(), f"{product.name}.raw.{source.name}"
-    returned = process.call(source.name, label)
-    delivered = returned.delivered
-    schema = FileSchema.from_contract(source.contract, product.hidden_columns)
-    folder = raw / product.name / source.name
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{os.getpid()}.parquet"
+    landing = _Landing(process, source, raw)
     try:
-        path = _file(label, product.folder, returned.path)
-        if not returned.is_frame:
-            process.check_readable(label, path, source.name)
-            stamp, content = _stamp(path), sha256(path)
-            # A file that the function itself has written is as new as the call, whatever it contains. The clock of a file
-            # system may be a little behind.
-            if delivered is None and path.stat().st_mtime < asked - 2:
-                delivered = _modified(path)
-        else:
-            convert(f"{label}: the frame", schema, path, temporary)
-            content = sha256(temporary)
-        # Another contract reads the same bytes in another way.
-        digest = f"{content[:32]}-{schema.digest()}"
-        target = folder / f"{digest}.parquet"
-        rows = _rows(target, schema) if has_sum(target) else None
-        if rows is None:
-            if not returned.is_frame:
-                convert(f"{label}: {path.name}", schema, path, temporary)
-                if _stamp(path) != stamp:
-                    raise SourceChanged(f"{label}: {path.name} changed while it was read; give it its name once it is complete")
-            rows = _rows(temporary, schema)
-            if rows is None:
-                raise IngestError(f"{label}: the rows could not be written in the types of the contract")
-            _move_into_place(temporary, target)
+        return landing.land(last or {})
     finally:
-        temporary.unlink(missing_ok=True)
-    return LandedSource(source.name, digest, target, rows, delivered or _modified(target))
+        landing.discard()
+
+
+class _Landing:
+    """The landing of one source in its folder below `raw`."""
+
+    def __init__(self, process: IngestProcess, source: Source, raw: Path) -> None:
+        self.process, self.source, self.contract = process, source, source.contract
+        self.label = f"{process.product.name}.raw.{source.name}"
+        self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
+        self.folder = raw / process.product.name / source.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.temporary = self.folder / f".{os.getpid()}.parquet"
+
+    def land(self, entry: Mapping[str, Any]) -> LandedSource:
+        """Read the source, all of it or what is new since the manifest `entry`, and put its data into place."""
+        asked = time.time()
+        last = LastRead.usable(self.folder, entry, self.contract, self.schema)
+        returned = self.process.call(
+            self.source.name, self.label, last.record if last else None,
+            lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
+        )  # fmt: skip
+        if not returned.is_frame:
+            return self._file(returned, asked)
+        if not returned.facts:
+            (path,) = map(Path, returned.paths)
+            convert(f"{self.label}: the frame", self.schema, path, self.temporary)
+            return self._landed(returned, self._made())
+        return self._batches(returned, last)
+
+    def discard(self) -> None:
+        """Delete what was not put into place."""
+        for path in self.folder.glob(f".{os.getpid()}[.-]*"):
+            path.unlink(missing_ok=True)
+
+    def _file(self, returned: Returned, asked: float) -> LandedSource:
+        """Land a file that the function names."""
+        (name,), delivered = returned.paths, returned.delivered
+        path = _file(self.label, self.process.product.folder, name)
+        self.process.check_readable(self.label, path, self.source.name)
+        stamp, content = _stamp(path), sha256(path)
+        # A file that the function itself has written is as new as the call, whatever it contains. The clock of a file
+        # system may be a little behind.
+        if delivered is None and path.stat().st_mtime < asked - 2:
+            delivered = _modified(path)
+        # Another contract reads the same bytes in another way.
+        target = self._target(content)
+        rows = _rows(target, self.schema) if has_sum(target) else None
+        if rows is None:
+            convert(f"{self.label}: {path.name}", self.schema, path, self.temporary)
+            if _stamp(path) != stamp:
+                problem = f"{path.name} changed while it was read; give it its name once it is complete"
+                raise SourceChanged(f"{self.label}: {problem}")
+            rows = self._put(target)
+        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target))
+
+    def _batches(self, returned: Returned, last: LastRead | None) -> LandedSource:
+        """Land the rows that a connector or an iterator yielded; an increment is merged into the rows of the last read."""
+        facts = returned.facts
+        if facts.get("state") is not None:
+            check_key(self.label, self.contract, "a state")
+        last = last if facts.get("is_increment") else None
+        typed = [self.folder / f".{os.getpid()}-{number:06}.parquet" for number in range(len(returned.paths))]
+        for path, target in zip(map(Path, returned.paths), typed, strict=True):
+            convert(f"{self.label}: its rows", self.schema, path, target)
+            path.unlink()
+        new = combine(typed, self.temporary, self.contract, self.schema, facts, last)
+        target = last.path if new is None and last else self._made()
+        kept = record(self.contract, facts, last)
+        return self._landed(returned, target, kept if kept is None else {**kept, "new_rows": new or 0})
+
+    def _landed(self, returned: Returned, target: Path, kept: Mapping[str, Any] | None = None) -> LandedSource:
+        rows = _rows(target, self.schema) or 0
+        delivered, kind = returned.delivered or _modified(target), str(returned.facts.get("kind", ""))
+        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept)
+
+    def _target(self, content: str) -> Path:
+        """The place of content with this checksum; another contract reads the same bytes in another way."""
+        return self.folder / f"{content[:32]}-{self.schema.digest()}.parquet"
+
+    def _made(self) -> Path:
+        """Put the temporary file into place, unless the same content is there; return its place."""
+        target = self._target(sha256(self.temporary))
+        if not has_sum(target) or _rows(target, self.schema) is None:
+            self._put(target)
+        return target
+
+    def _put(self, target: Path) -> int:
+        rows = _rows(self.temporary, self.schema)
+        if rows is None:
+            raise IngestError(f"{self.label}: the rows could not be written in the types of the contract")
+        _move_into_place(self.temporary, target)
+        return rows
 
 
 @contextmanager
 def delivered_file(process: IngestProcess, source: str) -> Iterator[Path]:
     """Call the function of a source, which may have no contract yet; yield the file it names, or that of its frame.
 
-    The file may lie at a place that the contract has to declare. Raises `IngestError`, also for one of another product.
+    Of an iterator or a connector it is the first batch. The file may lie at a place that
+    the contract has to declare. Raises `IngestError`, also for one of another product.
     """
     label = f"{process.product.name}.raw.{source}"
     with process:
-        returned = process.call(source, label)
-        path = _file(label, process.product.folder, returned.path)
+        returned = process.call(source, label, first_only=True)
+        if not returned.paths:
+            raise IngestError(f"{label}: it has no rows, which would show its columns and their types")
+        path = _file(label, process.product.folder, returned.paths[0])
         if any(path.resolve().is_relative_to(folder.resolve()) for folder in process.places.hidden):
             process.check_readable(label, path, source)
         yield path

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Any
 from kit.core import (
     END_AT_ONCE,
     IngestError,
+    KitError,
     Places,
     ScrubbedPipe,
     Secrets,
@@ -28,6 +29,8 @@ from kit.core import (
     guarded,
     short,
 )
+from kit.ingest.connector import Environment
+from kit.ingest.environments import Environments
 from kit.mesh import DataProduct
 
 _INTERRUPTED = 130
@@ -37,11 +40,16 @@ _LOOK_SECONDS, _END_SECONDS = 0.5, 5
 
 @dataclass(frozen=True)
 class Returned:
-    """What a function of `ingest.py` returned: a file, or a frame that was written to one, and the time of its delivery."""
+    """What a source delivered: the path of a file of its own, or the files that were made of the rows, in their order.
 
-    path: str
+    `delivered` is the time that it declares, `facts` what a connector or an iterator of increments says of what it read: its
+    `kind`, `state`, and the keys of `kit.ingest.increment`.
+    """
+
+    paths: tuple[str, ...]
     is_frame: bool
     delivered: datetime | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class IngestProcess:
@@ -49,11 +57,22 @@ class IngestProcess:
 
     It starts at the first call and has a temporary folder until the end. What it prints goes to standard error without
     `secrets`, at most `output_mb` megabytes. An interrupt that ends the block is passed on to it, so that it can clean up.
+    `environments` makes those that connectors need, in this process, which is not confined; `rows` hears of the rows of a
+    source that were read so far.
     """
 
-    def __init__(self, product: DataProduct, places: Places, secrets: Secrets, output_mb: int) -> None:
+    def __init__(
+        self,
+        product: DataProduct,
+        places: Places,
+        secrets: Secrets,
+        output_mb: int,
+        environments: Environments,
+    ) -> None:
         self.product = product
         self.places = places
+        self.rows: Callable[[str, int], None] = lambda source, rows: None
+        self._environments = environments
         self._secrets = secrets
         self._output_limit = output_mb * 1_000_000
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
@@ -67,17 +86,67 @@ class IngestProcess:
             self._end(self._process, interrupted=error is not None and not isinstance(error, Exception))
         self._temp.cleanup()
 
-    def call(self, source: str, label: str) -> Returned:
-        """Call the function of a source; raises `IngestError` when it fails, ends the process or is refused a file."""
-        process = self._process or self._start()
-        request = {"source": source, "label": label}
-        with suppress(OSError):  # it has ended, which the answer shows
-            self._channel.sendall(json.dumps(request).encode() + b"\n")
-        answer = self._answer(process, source)
-        if "problem" in answer:
-            raise self._error(answer, source)
+    def call(
+        self,
+        source: str,
+        label: str,
+        last: Mapping[str, Any] | None = None,
+        check: Callable[[Mapping[str, Any]], None] = lambda facts: None,
+        *,
+        first_only: bool = False,
+    ) -> Returned:
+        """Read a source; raises `IngestError` when it fails, ends the process or is refused a file.
+
+        `last` is what `facts` were when the snapshot was published whose data an increment is to be added to. `check` is called
+        with the facts of a connector before it reads any row, and may raise `IngestError`. With `first_only` one batch is read.
+        """
+        call = "preview" if first_only else "read"
+        answer = self._ask({"call": call, "source": source, "label": label, "last": last}, source, check)
         delivered = datetime.fromisoformat(answer["delivered"]) if answer["delivered"] else None
-        return Returned(answer["path"], answer["is_frame"], delivered)
+        facts = {name: value for name, value in answer.items() if name not in ("paths", "is_frame", "delivered")}
+        return Returned(tuple(answer["paths"]), answer["is_frame"], delivered, facts)
+
+    def discover(self, source: str, label: str, *, check: bool = False) -> Mapping[str, Any]:
+        """Return what the connector of a source can read, as JSON values: `streams`, and its own `stream` and `kind`.
+
+        The streams are None for a source without a connector. With `check` the connector checks its access first. Raises
+        `IngestError`.
+        """
+        return self._ask({"call": "check" if check else "discover", "source": source, "label": label}, source)
+
+    def _ask(
+        self,
+        request: Mapping[str, Any],
+        source: str,
+        check: Callable[[Mapping[str, Any]], None] = lambda facts: None,
+    ) -> Mapping[str, Any]:
+        """Send a request and return its answer; questions of the process that come before it are answered."""
+        process = self._process or self._start()
+        refusal: KitError | None = None
+        self._send(request)
+        while "ask" in (message := self._receive(process, source)):
+            if message["ask"] == "rows":
+                self.rows(source, message["rows"])
+                continue
+            try:
+                reply = ""
+                if message["ask"] == "environment":
+                    reply = str(self._environments.make(Environment(message["name"], tuple(message["packages"]))))
+                else:
+                    check(message)
+                self._send({"reply": reply})
+            except KitError as error:
+                refusal = error
+                self._send({"problem": "refused"})
+        if refusal:
+            raise refusal
+        if "problem" in message:
+            raise self._error(message, source)
+        return message
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # it has ended, which the answer shows
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
 
     def check_readable(self, label: str, path: Path, source: str) -> None:
         """Raise `IngestError` for a file that `ingest.py` must not read itself."""
@@ -90,6 +159,7 @@ class IngestProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()
+        self._received = b""
         self._output = ScrubbedPipe(self._secrets, StandardError(), self._output_limit)
         arguments = [str(theirs.fileno()), str(self.product.folder), self.product.name, self._temp.name]
         temp = Path(self._temp.name)
@@ -102,14 +172,13 @@ class IngestProcess:
             )  # fmt: skip
         return self._process
 
-    def _answer(self, process: subprocess.Popen[bytes], name: str) -> Mapping[str, Any]:
+    def _receive(self, process: subprocess.Popen[bytes], name: str) -> Mapping[str, Any]:
         """The next line from the process; a child of it may hold the socket open, so that its end is looked for as well."""
-        received = b""
-        while not received.endswith(b"\n"):
+        while b"\n" not in self._received:
             ended = process.poll() is not None
             if select.select([self._channel], [], [], 0 if ended else _LOOK_SECONDS)[0]:
                 part = self._channel.recv(1 << 16)
-                received += part
+                self._received += part
                 if part:
                     continue
             elif not ended:
@@ -118,8 +187,9 @@ class IngestProcess:
             if code == _INTERRUPTED:
                 raise KeyboardInterrupt
             raise IngestError(f"{name}() ended its process: {describe_ending(code)}", self.product.folder / "ingest.py")
-        answer: dict[str, Any] = json.loads(received)
-        return answer
+        line, _, self._received = self._received.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def _error(self, answer: Mapping[str, Any], source: str) -> IngestError:
         refused = Path(answer["refused"]) if answer["refused"] else None

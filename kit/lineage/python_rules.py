@@ -8,7 +8,11 @@ KIT = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote"
 BY_HAND = {"run"}
 """The other public name of `kit`, for people and their notebooks."""
 
-_OPEN = ("kit.ingest.package_file", "kit.ingest.Delivery", "kit.core.IngestError", "kit.core.KitError", "kit.drawing")
+_OPEN = (
+    "kit.ingest.package_file", "kit.ingest.Delivery", "kit.ingest.State", "kit.ingest.connectors", "kit.ingest.Connector",
+    "kit.ingest.Stream", "kit.ingest.StreamColumn", "kit.ingest.Environment", "kit.core.IngestError", "kit.core.KitError",
+    "kit.drawing",
+)  # fmt: skip
 _INPUTS = {"read", "scan", "parquet", "versions"}
 _CATALOG = {"read", "scan", "search", "to_duckdb", "to_pandas", "lineage", "quality", "browse"}
 _ENTRY = {"read", "scan", "to_duckdb", "to_pandas", "lineage", "quality", "id", "status", "facts", "columns"}

@@ -71,7 +71,10 @@ class ProductAssets:
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
-            request = BuildRequest(step_config.get("parameters", {}), keys, step_config["force"], run.canceled)
+            request = BuildRequest(
+                step_config.get("parameters", {}), keys, step_config["force"], run.canceled,
+                full_refresh=step_config.get("full_refresh", False),
+            )  # fmt: skip
             with self.ended_after_signal(), run.interrupting(self.config):
                 outcome = self.builder(product, request)
             yield from self.report(context, outcome, keys)

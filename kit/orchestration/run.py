@@ -114,6 +114,7 @@ def run(
     partitions: Sequence[str] = (),
     wait: bool = False,
     older_code: bool = False,
+    full_refresh: bool = False,
     reporter: RunReporter | None = None,
 ) -> RunResult:
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
@@ -121,7 +122,7 @@ def run(
     Products that are up to date are skipped, unless forced. Under a new masking key the other products with tokens are built
     too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
-    this one. `older_code` permits to replace snapshots that newer code made.
+    this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again.
     A failed build is part of the result and stops no other. Raises `UnknownName` or `MeshError` for a name that cannot be
     built, `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
@@ -132,7 +133,8 @@ def run(
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
-    requests = {name: replace(request, wait=wait, older_code=older_code) for name, request in requests.items()}
+    options: dict[str, Any] = {"wait": wait, "older_code": older_code, "full_refresh": full_refresh}
+    requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))
     if selection:

@@ -14,19 +14,21 @@ _TYPES: dict[str, Any] = {"int": dg.Int, "float": dg.Float, "str": dg.String, "b
 def schema(product: DataProduct) -> dict[str, dg.Field]:
     """Return the config schema of a product's step; a build reports a notebook that cannot be read."""
     force = dg.Field(dg.Bool, default_value=False, description="Build even when nothing has changed.")
+    again = dg.Field(dg.Bool, default_value=False, description="Read all rows of the sources again, not only what is new.")
+    fields = {"force": force, **({"full_refresh": again} if product.sources else {})}
     try:
         declared = declared_parameters(product)
     except NotebookError:
-        return {"force": force, "parameters": dg.Field(dict, is_required=False)}
+        return {**fields, "parameters": dg.Field(dict, is_required=False)}
     by_name: dict[str, dict[str, Parameter]] = {}
     for port, parameters in declared.items():
         for name, parameter in parameters.items():
             by_name.setdefault(name, {})[port] = parameter
     if not by_name:
-        return {"force": force}
-    fields = {name: _field(by_port) for name, by_port in by_name.items()}
+        return fields
+    values = {name: _field(by_port) for name, by_port in by_name.items()}
     description = "Values for the product's notebooks; every notebook that declares a parameter gets its value."
-    return {"force": force, "parameters": dg.Field(fields, is_required=False, description=description)}
+    return {**fields, "parameters": dg.Field(values, is_required=False, description=description)}
 
 
 def _field(declared: dict[str, Parameter]) -> dg.Field:

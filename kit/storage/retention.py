@@ -1,5 +1,6 @@
 """Retention: removes old snapshots, old run folders, and raw data that no snapshot uses."""
 
+import shutil
 from datetime import timedelta
 
 from kit.core import Busy, Config, Damaged, InvalidFile
@@ -63,6 +64,8 @@ def _prune_raw(store: Store, product: str, versions: list[str], spare: int) -> N
             if path.name.startswith("."):  # a build that was killed while it landed the data
                 if path.is_file():
                     path.unlink(missing_ok=True)
+                else:  # values that did not fit into memory
+                    shutil.rmtree(path, ignore_errors=True)
             elif path.suffix == ".parquet":
                 files.append(path)
         if len(files) <= (len(versions) + spare if spare else 0):

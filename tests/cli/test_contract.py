@@ -105,7 +105,7 @@ def test_a_source_is_drafted_from_what_its_function_returns(small: SmallMesh, mo
     done = CliRunner().invoke(app, ["draft", "shop.raw.sales"])
     assert "        physicalName: Shop\n" in done.stdout
     assert str(CliRunner().invoke(app, ["draft", "shop.raw.none"]).exception).endswith(
-        "domains/shop/ingest.py: has no function 'none'; write one that returns the raw data's path or frame"
+        "domains/shop/ingest.py: has no function 'none'; write one that returns a path, a frame, an iterator or a connector"
     )
     assert str(CliRunner().invoke(app, ["draft", "shop.totals", "--csv", "delimiter=;"]).exception) == (
         "--csv is for the CSV file of a source; 'shop.totals' is made from none"

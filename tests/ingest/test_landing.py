@@ -25,6 +25,7 @@ COLUMNS = [
 ]
 HEADER = "code,amount,number,share,day\n"
 ROW = "007,1.50,12,0.25,2024-01-31\n"
+RETURN = "return a path, a polars frame, an iterator of mappings or frames, or a connector"
 VALUES = "'007' as code, 1.5::decimal(10,2) as amount, 12::bigint as number, 0.25::double as share, date '2024-01-31' as day"
 
 
@@ -204,10 +205,10 @@ def test_a_polars_frame_lands_with_the_contracts_types(shop: SmallMesh, ending: 
             ".with_columns(code=polars.Series([object()], dtype=polars.Object))",
             "the frame: 'code' is Object, which no column can hold; make it text, a number, a date or a timestamp",
         ),
-        (".to_pandas()", "returned a pandas.DataFrame; return a path or a polars frame"),
-        (".to_dict()", "returned a dict; return a path or a polars frame"),
-        (" if False else None", "returned nothing; return a path or a polars frame"),
-        (".to_series()", "returned a polars.series.series.Series; return a path or a polars frame"),
+        (".to_pandas()", f"returned a pandas.DataFrame; {RETURN}"),
+        (".to_dict()", f"returned a dict; {RETURN}"),
+        (" if False else None", f"returned nothing; {RETURN}"),
+        (".to_series()", f"returned a polars.series.series.Series; {RETURN}"),
         (
             ".with_columns(code=polars.struct('number'))",
             "the frame: 'code' is Struct, which no column can hold; make each of its fields a column",
@@ -221,8 +222,8 @@ def test_a_frame_that_does_not_fit_is_refused(shop: SmallMesh, ending: str, reas
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("", "has no function 'feed'; write one that returns the raw data's path or frame"),
-        ("feed = 'feed.csv'\n", "has no function 'feed'; write one that returns the raw data's path or frame"),
+        ("", "has no function 'feed'; write one that returns a path, a frame, an iterator or a connector"),
+        ("feed = 'feed.csv'\n", "has no function 'feed'; write one that returns a path, a frame, an iterator or a connector"),
         ("def feed():\n    raise ValueError('no feed')\n", "feed() failed: ValueError: no feed"),
         ("def feed():\n    raise ValueError('two\\nlines')\n", "feed() failed: ValueError: two"),
         ("def feed():\n    raise SystemExit(0)\n", "feed() failed: SystemExit: 0"),

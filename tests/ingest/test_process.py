@@ -92,7 +92,7 @@ def test_a_declared_place_may_be_named_by_a_variable(small: SmallMesh, tmp_path:
     write(tmp_path / "elsewhere/x.csv", "a\n1\n")
     small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", "${FEEDS}/elsewhere")
     body = f"def sales():\n    return open({str(tmp_path / 'elsewhere/x.csv')!r}).read()\n"
-    assert call(small, body).path == "a\n1\n"
+    assert call(small, body).paths == ("a\n1\n",)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_the_storage_other_domains_and_the_parent_are_out_of_reach(small: SmallM
     assert "environ is no place of this source" in problem(
         small, "import os\ndef sales(): open(f'/proc/{os.getppid()}/environ')"
     )
-    assert call(small, f"import os\ndef sales(): return os.environ.get({MASK_KEY!r}, 'none')").path == "none"
-    assert call(small, f"def sales(): return open({str(small.feed)!r}).readline()").path.startswith("sale_id")
+    assert call(small, f"import os\ndef sales(): return os.environ.get({MASK_KEY!r}, 'none')").paths == ("none",)
+    assert call(small, f"def sales(): return open({str(small.feed)!r}).readline()").paths[0].startswith("sale_id")
 
 
 def test_it_writes_in_its_folder_and_in_the_temporary_one(small: SmallMesh) -> None:
     body = "import tempfile, pathlib\ndef sales():\n    {}\n    return 'x'\n"
-    assert call(small, body.format("tempfile.TemporaryFile().write(b'x')")).path == "x"
+    assert call(small, body.format("tempfile.TemporaryFile().write(b'x')")).paths == ("x",)
     own = small.domains / "shop/new.csv"
-    assert call(small, body.format(f"pathlib.Path({str(own)!r}).write_text('x')")).path == "x"
+    assert call(small, body.format(f"pathlib.Path({str(own)!r}).write_text('x')")).paths == ("x",)
     assert "it writes in its domain folder and in that of `tempfile`" in problem(
         small, body.format(f"pathlib.Path({str(small.feed)!r}).write_text('x')")
     )

@@ -14,7 +14,11 @@ def ask(tmp_path: Path, code: str, *sources: str) -> list[dict[str, Any]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         arguments = [str(theirs.fileno()), str(tmp_path / "shop"), "shop", str(tmp_path)]
-        ours.sendall(b"".join(json.dumps({"source": name, "label": f"shop.raw.{name}"}).encode() + b"\n" for name in sources))
+        ours.sendall(
+            b"".join(
+                json.dumps({"call": "read", "source": name, "label": f"shop.raw.{name}"}).encode() + b"\n" for name in sources
+            )
+        )
         ours.shutdown(socket.SHUT_WR)
         subprocess.run([sys.executable, "-m", "kit.ingest.worker", *arguments], pass_fds=(theirs.fileno(),), check=True)
         theirs.close()
@@ -25,12 +29,12 @@ def test_the_functions_of_one_file_are_called_in_one_process(tmp_path: Path) -> 
     code = "import polars\nseen = []\ndef a():\n    seen.append(1)\n    return 'a.csv'\n"
     code += "def b():\n    return polars.DataFrame({'n': seen})\n"
     assert ask(tmp_path, code, "a", "b") == [
-        {"path": "a.csv", "is_frame": False, "delivered": None},
-        {"path": str(tmp_path / "b.parquet"), "is_frame": True, "delivered": None},
+        {"paths": ["a.csv"], "is_frame": False, "delivered": None},
+        {"paths": [str(tmp_path / "b/frame.parquet")], "is_frame": True, "delivered": None},
     ]
     import polars
 
-    assert polars.read_parquet(tmp_path / "b.parquet")["n"].to_list() == [1]
+    assert polars.read_parquet(tmp_path / "b/frame.parquet")["n"].to_list() == [1]
 
 
 def test_a_failure_says_why_it_may_pass_and_which_file_was_refused(tmp_path: Path) -> None:
