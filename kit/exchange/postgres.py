@@ -113,17 +113,25 @@ class _Table:
         """Put the rows of the snapshot in place of those of the table, whose views stay."""
         if not self.columns:
             raise KitError(f"{self.product}.{self.port} has no columns for PostgreSQL; build it again with this kit")
-        there = dict(
-            _rows(
-                connection,
-                "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
-                f"where attrelid = to_regclass({database.literal(self.name)}) and attnum > 0 and not attisdropped",
-            )
+        columns_there = _rows(
+            connection,
+            "select attname::text, format_type(atttypid, atttypmod), attnotnull from pg_attribute "
+            f"where attrelid = to_regclass({database.literal(self.name)}) and attnum > 0 and not attisdropped",
         )
+        there = {name: kind for name, kind, _ in columns_there}
+        required = {name for name, _, not_null in columns_there if not_null}
         same = {name: kind for name, kind in there.items() if self.columns.get(name) and _same(kind, self.columns[name])}
         if there and same != there:  # other types, or columns fewer; PostgreSQL refuses it where views depend on the table
             _run(connection, f"drop table {self.name}")
-            there = {}
+            there, required = {}, set()
+        # What stays as it is, is not altered: that would lock readers out until the end of the transaction.
+        ((key_there,),) = _rows(
+            connection,
+            "select string_agg(attname::text, ',' order by array_position(conkey, attnum)) from pg_constraint "
+            "join pg_attribute on attrelid = conrelid and attnum = any(conkey) "
+            f"where contype = 'p' and conrelid = to_regclass({database.literal(self.name)})",
+        )
+        has_key = bool(self.key) and key_there == ",".join(self.key)
         columns = [f"{database.identifier(name)} {kind}" for name, kind in self.columns.items()]
         constraint = f"{self.port}_key"[-63:]
         _run(
@@ -133,7 +141,11 @@ class _Table:
                 f"alter table {self.name} add column {database.identifier(name)} {kind}"
                 for name, kind in self.columns.items() if there and name not in there
             ),
-            f"alter table {self.name} drop constraint if exists {database.identifier(constraint)}",
+            *(
+                [f"alter table {self.name} drop constraint if exists {database.identifier(constraint)}"]
+                if there and not has_key
+                else []
+            ),
             f"delete from {self.name}",
         )  # fmt: skip
         connection.execute("call pg_clear_cache()")
@@ -149,8 +161,13 @@ class _Table:
                 f"alter table {self.name} alter column {database.identifier(name)} "
                 f"{'set' if name in self.required else 'drop'} not null"
                 for name in self.columns
+                if (name in self.required) != (name in required) and name not in self.key
             ),
-            *([f"alter table {self.name} add constraint {database.identifier(constraint)} primary key ({key})"] if key else []),
+            *(
+                [f"alter table {self.name} add constraint {database.identifier(constraint)} primary key ({key})"]
+                if key and not has_key
+                else []
+            ),
             *(f"comment on {item} is {_text(text)}" for item, text in comments.items()),
             *(
                 f"grant {right} to {database.identifier(role)}"

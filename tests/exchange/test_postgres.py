@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_readers_see_one_snapshot_while_pushes_are_killed(small: SmallMesh, serv
             small.publish("shop")
             with subprocess.Popen([sys.executable, "-c", code], cwd=small.root, env=os.environ) as process:
                 try:
-                    process.wait(timeout=0.5 + 0.15 * number)
+                    process.wait(timeout=0.8 + 0.3 * number)
                 except subprocess.TimeoutExpired:
                     process.kill()
         push(small.config, "BI_DSN")
@@ -132,3 +133,18 @@ def test_an_error_does_not_contain_the_password(small: SmallMesh, monkeypatch: p
         push(small.config, "BI_DSN")
     assert "open-sesame" not in str(error.value)
     assert Path(small.root).exists()
+
+
+def test_a_push_does_not_wait_for_readers(small: SmallMesh, served: PostgresServer) -> None:
+    small.publish("shop")
+    push(small.config, "BI_DSN")
+    waiting = ["select count(*), pg_sleep(15) from shop.sales"]
+    reader = threading.Thread(target=served.sql, args=waiting)
+    reader.start()
+    time.sleep(1)
+    small.feed_rows(SALES[:-1])
+    small.publish("shop")
+    push(small.config, "BI_DSN")
+    assert reader.is_alive()
+    assert served.sql("select count(*) from shop.sales") == "29"
+    reader.join()
