@@ -11,6 +11,27 @@ from kit.core import Server
 from kit.mesh import Context
 
 app = typer.Typer()
+serve = typer.Typer(help="Serve published ports by other systems.", no_args_is_help=True)
+app.add_typer(serve, name="serve")
+
+
+@serve.callback()
+def options() -> None:
+    """Serve published ports by other systems."""
+
+
+@serve.command()
+def postgres(
+    to: Annotated[str, typer.Option("--to", help="The environment variable with the address of the database.")],
+    ports: Annotated[list[str] | None, typer.Argument(help="Products or ports; all without.")] = None,
+) -> None:
+    """Make tables of a PostgreSQL database of the current snapshots, as far as they have changed."""
+    from kit.exchange.postgres import push
+
+    context = Context.load()
+    context.mesh.select(ports or [])
+    for line in push(context.config, to, ports or ()):
+        console.print(Text(line))
 
 
 @app.command()

@@ -24,6 +24,7 @@ _SETTINGS: dict[str, type] = {
     "keep_snapshots": int,
     "iceberg": bool,
     "reader_grace_minutes": int,
+    "postgres_dsn_env": str,
     "secrets": list,
 }
 _MAY_BE_ZERO = ("reader_grace_minutes",)
@@ -40,7 +41,8 @@ class Config:
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
     `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
     `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
-    deleted, for readers without the kit.
+    deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
+    publications are pushed to.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Config:
     keep_snapshots: int | None = None
     iceberg: bool = False
     reader_grace_minutes: int = 15
+    postgres_dsn_env: str = ""
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from kit.build import forbidden
 from kit.contracts import TABLE, Finding, Rule
 from kit.core import KitError
-from kit.dbt.project import Project
+from kit.dbt.project import Project, package_folders
 from kit.lineage import SqlReader, notebook_reads, sql_references
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct, OutputPort
 from kit.quality import suite
@@ -52,8 +52,8 @@ class _Coupling:
             self.is_complete = False
             yield self.finding(self.product.folder, f"the reads of its models are not known: {error}")
             return
-        models = {model.name.lower() for model in Project.read(self.product.folder).models}
-        models |= {text.name.lower() for text in references if text.kind == "model"}  # also those of installed packages
+        folders = (self.product.folder, *package_folders(self.product.folder))
+        models = {model.name.lower() for folder in folders for model in Project.read(folder).models}
         for text, references_of_text in references.items():
             is_hook = text.kind == "hook"
             subject = "a hook " if is_hook else ""

@@ -43,7 +43,7 @@ def test_models_between_and_seeds_are_jobs_too(small: SmallMesh) -> None:
         ("https://me:token@gitlab.example.com:8443/org/mesh.git", "https://gitlab.example.com:8443/org/mesh"),
         ("git@github.com:org/mesh.git", "https://github.com/org/mesh"),
         ("ssh://git@host.example.com:2222/org/mesh.git", "https://host.example.com/org/mesh"),
-        ("/srv/git/mesh.git", ""), ("file:///srv/git/mesh.git", ""), ("https://[", ""), ("", ""),
+        ("/srv/git/mesh.git", ""), ("file:" + "///srv/git/mesh.git", ""), ("https://[", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_the_address_of_a_remote(remote: str, address: str) -> None:

@@ -22,7 +22,7 @@ ORDER = [
 FACELESS = {"dbt", "orchestration", "jupyter", "cli"}
 """Heavy packages: their face is empty, and their modules are imported by name."""
 PUBLIC = {
-    ("ingest", "Delivery"),
+    *(("ingest", name) for name in ("Connector", "Delivery", "Environment", "State", "Stream", "StreamColumn")),
     ("ingest", "package_file"),
     ("mesh", "Partitions"),
     ("catalog", "Catalog"),

@@ -22,6 +22,7 @@ def test_dagster_checks_the_definitions_and_names_what_is_wrong(small: SmallMesh
         r"\[tool\.dagster\].*?(?=^\[tool\.ruff\])", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
     )
     assert tables
+    (small.root / "kit").symlink_to(ROOT / "kit")  # dg looks for it in the project
     with (small.root / "pyproject.toml").open("a") as file:
         file.write(tables[0])
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix, "DAGSTER_HOME": ""}
