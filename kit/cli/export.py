@@ -1,4 +1,4 @@
-"""Commands that give the mesh to other systems: `kit export …`."""
+"""`kit export`: the mesh for catalogs, lineage servers and open tables of other systems."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,15 +7,31 @@ import typer
 from rich.text import Text
 
 from kit.cli.console import console, errors
+from kit.cli.options import complete_products
 from kit.core import counted, short, to_json, write_durably
+from kit.exchange.iceberg import export as export_iceberg
 from kit.mesh import Context
 
-app = typer.Typer(help="Give lineage, metadata or tables to other systems.", no_args_is_help=True)
+app = typer.Typer(help="Send the mesh to other systems.", no_args_is_help=True)
+
+Products = Annotated[list[str] | None, typer.Argument(help="Products; all without.", autocompletion=complete_products)]
 
 
 @app.callback()
-def export() -> None:
-    """Give lineage, metadata or tables to other systems."""
+def options() -> None:
+    """Send the mesh to other systems."""
+
+
+@app.command()
+def iceberg(
+    to: Annotated[str, typer.Option("--to", help="The name of a catalog in PyIceberg's own settings.")],
+    products: Products = None,
+) -> None:
+    """Commit the current snapshots to an Apache Iceberg catalog; their files stay where they are."""
+    context = Context.load()
+    names = [product.name for product in context.mesh.select(products or [])]
+    for table in export_iceberg(context.config, names, to):
+        console.print(table)
 
 
 @app.command()
@@ -35,7 +51,7 @@ def openlineage(
 
     Builds write them, and send them by themselves where OPENLINEAGE_URL is set. An event that is sent twice is the same event.
     """
-    from kit.exchange import export_openlineage
+    from kit.exchange.openlineage_export import export_openlineage
 
     console.print(Text(export_openlineage(Context.load(), to, preset, every_run=every_run, warn=_warn)))
 
@@ -51,7 +67,7 @@ def datahub(
 
     DataHub takes it in by its source `file`, or by `datahub put`. No values of personal or masked columns are in it.
     """
-    from kit.exchange import datahub_records
+    from kit.exchange.datahub import datahub_records
 
     records = datahub_records(Context.load(), env)
     if out is None:
