@@ -1,7 +1,7 @@
 """`kit export`: the mesh for catalogs, lineage servers and open tables of other systems."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -69,12 +69,44 @@ def datahub(
     """
     from kit.exchange.datahub import datahub_records
 
-    records = datahub_records(Context.load(), env)
-    if out is None:
-        typer.echo(to_json(records), nl=False)
+    _write(datahub_records(Context.load(), env), out, "record")
+
+
+@app.command()
+def openmetadata(
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Address of the server; without it the requests are written.")
+    ] = None,
+    token_env: Annotated[
+        str, typer.Option("--token-env", metavar="NAME", help="Environment variable with the token of a bot.")
+    ] = "OPENMETADATA_TOKEN",  # noqa: S107  the name of a variable
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File for the requests; without it they are printed.")
+    ] = None,
+    service: Annotated[str, typer.Option("--service", help="Name of the database service in OpenMetadata.")] = "data-mesh",
+) -> None:
+    """Send the mesh to OpenMetadata: products, tables, profiles, test results, contracts and lineage; again changes nothing.
+
+    Without --server it writes the requests as JSON. No values of personal or masked columns are in them.
+    """
+    from kit.exchange.openmetadata import openmetadata_calls
+    from kit.exchange.openmetadata_export import export_openmetadata
+
+    context = Context.load()
+    calls = openmetadata_calls(context, service)
+    if server:
+        console.print(Text(export_openmetadata(context, calls, server, token_env, warn=_warn)))
         return
-    write_durably(out, to_json(records))
-    console.print(Text(f"{counted(len(records), 'record')} in {short(out)}"))
+    _write([call.to_json() for call in calls], out, "request")
+
+
+def _write(values: list[dict[str, Any]], out: Path | None, noun: str) -> None:
+    """Write JSON values to a file, or print them."""
+    if out is None:
+        typer.echo(to_json(values), nl=False)
+        return
+    write_durably(out, to_json(values))
+    console.print(Text(f"{counted(len(values), noun)} in {short(out)}"))
 
 
 def _warn(line: str) -> None:

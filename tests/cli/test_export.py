@@ -57,3 +57,21 @@ def test_a_catalog_that_does_not_answer_is_an_error_of_the_command(small: SmallM
     monkeypatch.chdir(small.root)
     done = CliRunner().invoke(app, ["export", "iceberg", "--to", "nowhere"])
     assert isinstance(done.exception, KitError)
+
+
+def test_openmetadata_without_a_server_writes_its_requests(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    done = CliRunner().invoke(app, ["export", "openmetadata", "--out", "requests.json", "--service", "ours"])
+    calls = json.loads(Path("requests.json").read_text())
+    assert done.output == f"{len(calls)} requests in requests.json\n"
+    assert (calls[0]["method"], calls[0]["makes"]) == ("PUT", "ours")
+
+
+def test_openmetadata_with_a_server(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    monkeypatch.setenv("OM_BOT", "token-of-a-bot")
+    with receiving() as server:
+        done = CliRunner().invoke(app, ["export", "openmetadata", "--server", server.url, "--token-env", "OM_BOT"])
+        assert done.exit_code == 0, done.output
+        assert {request.token for request in server.requests} == {"token-of-a-bot"}
+    assert done.output.startswith("2 products, 4 tables, 0 test cases sent to")
