@@ -4,8 +4,4 @@ Contracts, snapshots and run records go in; files, requests and tables of anothe
 and publications are listeners, which builds find by entry point; no other package below the faces imports this one.
 """
 
-from kit.exchange.datahub import datahub_records
-from kit.exchange.iceberg import export_iceberg
-from kit.exchange.openlineage_export import export_openlineage
-
-__all__ = ["datahub_records", "export_iceberg", "export_openlineage"]
+__all__: list[str] = []

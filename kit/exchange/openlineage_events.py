@@ -34,6 +34,7 @@ class BuildEvents:
         self.dagster_run = dagster_run if _is_uuid(dagster_run) else ""
         self.jobs = jobs(product)
         self.job_facets = JobFacets(context, product, commit)
+        self.connectors: dict[str, str] = {}
 
     def started(self, at: datetime) -> list[Event]:
         """Return the START of the product and of all its jobs."""
@@ -44,6 +45,8 @@ class BuildEvents:
         """Return the COMPLETE of all jobs, with what the snapshot has, and of the product as the last one."""
         datasets = Datasets(self.context, self.product, self.namespace, snapshot)
         checks = [Check.from_json(check) for check in snapshot.manifest["checks"]]
+        sources = snapshot.manifest["sources"]
+        self.connectors = {f"{self.product.name}.{RAW}.{name}": entry.get("kind", "") for name, entry in sources.items()}
         events = []
         for job in self._ending():
             inputs = [datasets.read(table) for table in job.reads]
@@ -109,7 +112,11 @@ class BuildEvents:
             "producer": PRODUCER,
             "schemaURL": f"{SPEC}#/$defs/RunEvent",
             "run": {"runId": self._id(job.name), "facets": self._run_facets(job, at)},
-            "job": {"namespace": self.namespace, "name": job.name, "facets": self.job_facets.of(job)},
+            "job": {
+                "namespace": self.namespace,
+                "name": job.name,
+                "facets": self.job_facets.of(job, self.connectors.get(job.name, "")),
+            },
             "inputs": inputs,
             "outputs": outputs,
         }

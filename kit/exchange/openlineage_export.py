@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from kit.core import Config, KitError, counted
 from kit.exchange import web
@@ -12,18 +13,19 @@ from kit.storage import Store
 
 
 def export_openlineage(
-    context: Context, url: str | None, preset: str | None, *, every_run: bool, warn: Callable[[str], None]
+    context: Context, url: str | None, preset: str | None, *, every_run: bool, warn: Callable[[str], None], token: str = ""
 ) -> str:
     """Send the events of the runs that published the current snapshots, or of every run that is kept; return what was sent.
 
-    Without `url` the server is that of `OPENLINEAGE_URL`. `warn` is called with a line for each product whose current
-    snapshot has no events. Raises `KitError` when there is no server, when it cannot be reached, and at the end when it
-    refused events.
+    Without `url` the server is that of `OPENLINEAGE_URL`, without `token` the token that of `OPENLINEAGE_API_KEY`. `warn` is
+    called with a line for each product whose current snapshot has no events. Raises `KitError` when there is no server, when
+    it cannot be reached, and at the end when it refused events.
     """
     url = url or os.environ.get(URL)
     if not url:
         raise KitError(f"there is no server to send to; write --to URL, or set {URL}")
     target = Target.from_preset(url, preset)
+    target = replace(target, key=token) if token else target
     files = EventFile.all(context.config) if every_run else list(_current(context.config, context.mesh, warn))
     sent, refusals = 0, []
     for file in files:

@@ -72,13 +72,14 @@ class JobFacets:
         self.sql = {f"{product.name}.{text.name}": text.sql for text in statements if text.kind == "model"}
         self.secrets = Secrets.from_environment(self.config)
 
-    def of(self, job: Job) -> dict[str, dict[str, Any]]:
-        """Return the facets of a job."""
+    def of(self, job: Job, connector: str = "") -> dict[str, dict[str, Any]]:
+        """Return the facets of a job; the integration of a source is its connector, if it has one."""
+        integration = connector.upper() or _INTEGRATIONS[job.kind]
         owners = [{"name": self.product.owner_contact, "type": "OWNER"}]
         query = without_literals(self.sql[job.name]) if job.kind == MODEL and job.name in self.sql else None
         tags = [{"key": tag, "value": "true", "source": "contract"} for tag in job.tags]
         return facets(
-            JobTypeJobFacet={"processingType": "BATCH", "integration": _INTEGRATIONS[job.kind], "jobType": job.kind},
+            JobTypeJobFacet={"processingType": "BATCH", "integration": integration, "jobType": job.kind},
             DocumentationJobFacet={"description": job.description} if job.description else None,
             OwnershipJobFacet={"owners": owners},
             SourceCodeLocationJobFacet=self._location(job.path) if job.path else None,

@@ -70,6 +70,16 @@ class Tables:
                 known |= {(target.table, rule.name): rule for _, rule in rules(target, self.context.config.clock())}
         return [self._result(check, known.get((check.table, check.rule))) for check in checks]
 
+    def is_private(self, rule: Rule) -> bool:
+        """Return whether the text of a rule may contain values of a hidden column: it is about one, or a query of a person."""
+        return not self.hidden.isdisjoint(rule.assertion.columns) or (bool(self.hidden) and rule.assertion.query is not None)
+
+    def rule_name(self, rule: Rule) -> str:
+        """Return the name of a rule, or its kind where the name may contain values of a hidden column."""
+        columns = ", ".join(rule.assertion.columns)
+        shown = f"{columns}: {rule.assertion.expectation}" if columns else rule.assertion.expectation
+        return shown if self.is_private(rule) else rule.name
+
     def _files(self, table: str) -> list[Path]:
         """The Parquet files of a port or source; none of a table of another product."""
         product, _, name = table.partition(".")
@@ -88,7 +98,7 @@ class Tables:
             name = check.rule.partition(" {")[0]
             column, colon, test = name.partition(": ")
             columns, kind = ((column,), test) if colon else ((), "unit_test" if name.startswith("unit test ") else "custom_sql")
-        private = not self.hidden.isdisjoint(columns) or (bool(self.hidden) and rule is not None and bool(rule.assertion.query))
+        private = not self.hidden.isdisjoint(columns) or (rule is not None and self.is_private(rule))
         if private:
             name = f"{', '.join(columns)}: {kind}" if columns else kind
         inputs = {name for item in self.product.inputs for name in (item.name, item.port)}

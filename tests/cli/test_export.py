@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kit.cli.main import app
+from kit.core.errors import KitError
 from tests.support.receiver import receiving
 from tests.support.small_mesh import SmallMesh
 
@@ -38,7 +39,7 @@ def test_datahub(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "shop.sales,DEV)" in printed.output
 
 
-def test_iceberg(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_are_committed_to_a_catalog_by_its_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyiceberg.catalog
     from pyiceberg.utils.config import Config
 
@@ -51,8 +52,26 @@ def test_iceberg(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.exit_code, done.stdout.split()) == (0, ["shop.sales", "shop.totals"])
 
 
-def test_an_iceberg_catalog_that_does_not_answer(small: SmallMesh) -> None:
+def test_a_catalog_that_does_not_answer_is_an_error_of_the_command(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     small.publish("shop")
-    done = small.kit("export", "iceberg", "--to", "nowhere")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: the Iceberg catalog 'nowhere' cannot be opened")
+    monkeypatch.chdir(small.root)
+    done = CliRunner().invoke(app, ["export", "iceberg", "--to", "nowhere"])
+    assert isinstance(done.exception, KitError)
+
+
+def test_openmetadata_without_a_server_writes_its_requests(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    done = CliRunner().invoke(app, ["export", "openmetadata", "--out", "requests.json", "--service", "ours"])
+    calls = json.loads(Path("requests.json").read_text())
+    assert done.output == f"{len(calls)} requests in requests.json\n"
+    assert (calls[0]["method"], calls[0]["makes"]) == ("PUT", "ours")
+
+
+def test_openmetadata_with_a_server(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(small.root)
+    monkeypatch.setenv("OM_BOT", "token-of-a-bot")
+    with receiving() as server:
+        done = CliRunner().invoke(app, ["export", "openmetadata", "--server", server.url, "--token-env", "OM_BOT"])
+        assert done.exit_code == 0, done.output
+        assert {request.token for request in server.requests} == {"token-of-a-bot"}
+    assert done.output.startswith("2 products, 4 tables, 0 test cases sent to")

@@ -34,6 +34,9 @@ COMMANDS = [
     "new",
     "promote",
     "notebook",
+    "export",
+    "source",
+    "serve",
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kit.exchange import datahub_records
+from kit.exchange.datahub import datahub_records
 from kit.exchange.datahub_aspects import PLATFORM
 from tests.support.small_mesh import SmallMesh
 

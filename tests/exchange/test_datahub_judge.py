@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kit.core.files import to_json
-from kit.exchange import datahub_records
+from kit.exchange.datahub import datahub_records
 from tests.conftest import ROOT
 from tests.support.edit import edited
 from tests.support.small_mesh import SmallMesh

@@ -34,6 +34,18 @@ def test_the_nominal_time_is_that_of_the_schedule(small: SmallMesh, schedule: st
     assert [fault for event in events for fault in faults(event)] == []
 
 
+def test_a_source_is_the_job_of_its_connector(small: SmallMesh) -> None:
+    small.publish("shop")
+    snapshot = small.store.current("shop")
+    assert snapshot is not None
+    snapshot.manifest["sources"]["sales"]["kind"] = "airbyte"
+    events = BuildEvents(small.context, small.product("shop"), RUN, "n", None).published(AT, snapshot)
+    types = {event["job"]["name"]: event["job"]["facets"]["jobType"]["integration"] for event in events}
+    assert types["shop.raw.sales"] == "AIRBYTE"
+    assert types["shop.sales"] == "DBT"
+    assert [fault for event in events for fault in faults(event)] == []
+
+
 def test_what_is_no_run_of_dagster_is_no_parent(small: SmallMesh) -> None:
     (product, part, *_) = BuildEvents(small.context, small.product("shop"), RUN, "n", None, "manual").started(AT)
     assert "parent" not in product["run"]["facets"]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from kit.core.errors import KitError
-from kit.exchange import export_openlineage
+from kit.exchange.openlineage_export import export_openlineage
 from kit.exchange.openlineage_spool import EventFile
 from tests.support.receiver import receiving
 from tests.support.small_mesh import SmallMesh

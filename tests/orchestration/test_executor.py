@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -128,6 +129,8 @@ def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monke
     builds = Builds(monkeypatch)
     assert run(small) == [("shop", "published"), ("plan", "published")]
     assert [name for name, _ in builds.built] == ["shop", "plan"]
+    (dagster_run,) = {request.dagster_run for _, request in builds.built}
+    assert str(UUID(dagster_run)) == dagster_run
     assert builds.checked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
     assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
 
