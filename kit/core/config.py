@@ -44,7 +44,7 @@ class Config:
     notebook_output_mb: int = 20
     keep_runs: int = 100
     keep_snapshots: int | None = None
-    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
+    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 
