@@ -55,7 +55,7 @@ class Config:
     iceberg: bool = False
     reader_grace_minutes: int = 15
     postgres_dsn_env: str = ""
-    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
+    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 

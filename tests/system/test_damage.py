@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,12 +90,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mesh(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "mesh"
-    shutil.copytree(whole, root)
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("KIT_ROOT", str(root))
-    return root
+def mesh(whole: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy outside of pytest's folders: another start of pytest closes these to other users again."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "mesh")
+        shutil.copytree(whole, root)
+        monkeypatch.chdir(root)
+        monkeypatch.setenv("KIT_ROOT", str(root))
+        yield root
+        monkeypatch.undo()
 
 
 def placed(root: Path, name: str) -> tuple[Path, Path]:
