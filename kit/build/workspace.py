@@ -155,7 +155,8 @@ class Workspace:
 
     def _shows_secrets(self, product: DataProduct) -> bool:
         """Whether views in the work database may contain a secret."""
-        templates = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml"))
+        # dbt names folders in its target like files.
+        templates = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml") and path.is_file())
         is_stored = self.folder.is_relative_to(self.config.storage)
         return is_stored and bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
 

@@ -37,7 +37,9 @@ def statements(config: Config, product: DataProduct) -> tuple[CompiledStatement,
 def _by_dbt(config: Config, product: DataProduct, project: RenderedProject) -> tuple[CompiledStatement, ...]:
     """The result of `dbt compile`, cached by the content of all that it depends on."""
     tables = _tables(config, product)
-    named = sorted({name for path in product.folder.rglob("*.sql") for name in _ENVIRONMENT.findall(read_text(path))})
+    named = sorted(
+        {name for path in product.folder.rglob("*.sql") if path.is_file() for name in _ENVIRONMENT.findall(read_text(path))}
+    )
     environment = [f"{name}={project.environment.get(name)}" for name in named]
     cache = ContentCache(config.cache / "compiled" / product.name)
     key = ContentCache.key(str(product.folder), product.code_digest(), repr(tables), *environment)

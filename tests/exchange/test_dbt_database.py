@@ -89,7 +89,7 @@ def test_the_database_is_opened_only_when_columns_change(small: SmallMesh) -> No
 
 
 @pytest.mark.slow
-def test_plain_dbt_makes_the_rows_of_the_ports(small: SmallMesh) -> None:
+def test_plain_dbt_makes_the_rows_of_the_ports(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     quarantine_and_mask(small)
     small.dbt_reader("reader", "amount", "1.0.0")
     small.kit("sync", check=True)
@@ -102,6 +102,8 @@ def test_plain_dbt_makes_the_rows_of_the_ports(small: SmallMesh) -> None:
     assert "cake" in dbt(small, "shop", "show", "--select", "totals")
     assert json.loads((small.domains / "shop/target/catalog.json").read_text())["nodes"].keys() >= {"model.shop.totals"}
     assert small.build("reader").status == "up to date"  # the files of dbt are no code
+    assert any(path.is_dir() for path in (small.domains / "shop/target").rglob("*.yml"))
+    monkeypatch.setenv("TILL_TOKEN", "open-sesame-17")  # a build with secrets looks through the templates
     # A new snapshot of the provider is seen without another build.
     small.feed_rows([*SALES[:-1], "99,soap,9.50,2024-01-09"])
     assert small.build("shop").status == "published"
