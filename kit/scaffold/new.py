@@ -137,7 +137,7 @@ def new_source(context: Context, id: str, origin: str, csv: Sequence[str] = ()) 
             if csv:
                 raise KitError(f"--csv is for a CSV file; a connector of {connector[0]} reads none")
             files, variables = files_of_stream(copy, source, *connector, staged=staged)
-            add_files(copy.folder, files, macros_path(copy.original))
+            add_files(copy.folder, files)
             DataProduct.load(copy.folder)
             return replace(_apply(product.folder, "", copy.changes()), variables=tuple(variables))
         files = files_of_source(name, source, origin, csv, staged=staged)
