@@ -54,7 +54,12 @@ class Assertion:
             if query is None:
                 raise BadArgument(QUERY_ARGUMENT, "must be a query on {batch}, with other braces doubled: {{ }}")
             kwargs = {**kwargs, QUERY_ARGUMENT: query}
-        if (make := QUERIES.get(expectation)) and _fits(make, kwargs):
+        make = QUERIES.get(expectation)
+        if make and (unknown := sorted(kwargs.keys() - inspect.signature(make).parameters.keys())):
+            raise BadArgument(unknown[0], "cannot be checked here; write an unexpected_rows_expectation, which has a where")
+        if make and kwargs.get("type_list") == []:
+            raise BadArgument("type_list", "lists no types")
+        if make and _fits(make, kwargs):
             rows = make(**kwargs)
             by_row = rows if rows.parts[0] == "select * from " else None
             return cls(expectation, kwargs, columns_of(kwargs), by_row, instead=rows)

@@ -53,7 +53,7 @@ from kit.core.files import (
 from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
 from kit.core.locks import SingleInstance, holder, lock
-from kit.core.machine import machine_problem
+from kit.core.machine import machine_problem, need_open_files
 from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
 from kit.core.passing import why_it_may_pass
 from kit.core.policy import Policy
@@ -152,6 +152,7 @@ __all__ = [
     "mappings",
     "mask_key_hidden",
     "merge_base_mesh",
+    "need_open_files",
     "normal_type",
     "parse_yaml",
     "place",

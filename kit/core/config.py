@@ -22,8 +22,10 @@ _SETTINGS: dict[str, type] = {
     "notebook_output_mb": int,
     "keep_runs": int,
     "keep_snapshots": int,
+    "iceberg": bool,
     "secrets": list,
 }
+_SWITCH = {"true": True, "false": False}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VARIABLE = re.compile(r"[A-Za-z_*][A-Za-z0-9_*]*")
 
@@ -34,7 +36,8 @@ class Config:
 
     `as_of` is the data clock: the day against which the age of data is measured, for data sets that end in the past. None
     means now. `secrets` are names of environment variables, or patterns of them. `policy` is None without such a table.
-    `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter.
+    `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
+    `iceberg` every port is an Iceberg table too.
     """
 
     root: Path
@@ -44,6 +47,7 @@ class Config:
     notebook_output_mb: int = 20
     keep_runs: int = 100
     keep_snapshots: int | None = None
+    iceberg: bool = False
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
@@ -148,7 +152,7 @@ def _mesh_above(start: Path) -> Path | None:
 
 
 def _check(name: str, value: Any, kind: type) -> Any:
-    if type(value) is not kind or (isinstance(value, int) and value < 1) or value == "":
+    if type(value) is not kind or (type(value) is int and value < 1) or value == "":
         raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind)}")
     if not isinstance(value, list):
         return value
@@ -159,12 +163,18 @@ def _check(name: str, value: Any, kind: type) -> Any:
 
 def _parse(variable: str, text: str, kind: type) -> Any:
     try:
-        value = date.fromisoformat(text) if kind is date else text.split(",") if kind is list else kind(text)
+        readers = {date: date.fromisoformat, list: lambda text: text.split(","), bool: _SWITCH.__getitem__}
+        value = readers.get(kind, kind)(text)
         return _check(variable, value, kind)
-    except (ValueError, ConfigError):
+    except (ValueError, KeyError, ConfigError):
         raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind)}") from None
 
 
 def _allowed(kind: type) -> str:
-    allowed = {int: "a whole number above 0", date: "a date such as 2018-01-01", list: "names of environment variables"}
+    allowed = {
+        int: "a whole number above 0",
+        date: "a date such as 2018-01-01",
+        list: "names of environment variables",
+        bool: "true or false",
+    }
     return allowed.get(kind, "text")

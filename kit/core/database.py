@@ -1,11 +1,14 @@
 """DuckDB: connections, column types, views over Parquet files, and quoting of names and values."""
 
+import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from kit.core.errors import KitError
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,6 +54,26 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Itera
         yield connection
     finally:
         connection.close()
+
+
+def load_extension(connection: "duckdb.DuckDBPyConnection", name: str, extra: str) -> None:
+    """Load an extension of DuckDB from its package on this machine, without a download.
+
+    Raises `KitError`, which names the `extra` of the kit to install, where the package is missing or of another release.
+    """
+    import duckdb
+
+    package = f"duckdb-extension-{name.replace('_', '-')}=={duckdb.__version__}"
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    places = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
+    file = Path("extensions", f"v{duckdb.__version__}", f"{name}.duckdb_extension")
+    path = next((place / file for place in places if (place / file).is_file()), None)
+    if path is None:
+        raise KitError(f"this needs the package {package}; install it with `pip install 'data-mesh-kit[{extra}]'`")
+    try:
+        connection.load_extension(str(path))
+    except duckdb.Error as error:
+        raise KitError(f"{package} cannot be loaded: {str(error).partition(chr(10))[0]}") from None
 
 
 def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":

@@ -25,7 +25,7 @@ _REMEDIES = {
 def misfits(schema: "Mapping[str, pl.DataType]") -> Iterator[str]:
     """One sentence for each column whose values would be changed or lost in a table: its name, its type, the remedy.
 
-    Timestamps in nanoseconds are no misfits: whether one fits depends on its value.
+    Timestamps and times in nanoseconds are no misfits: whether one fits depends on its value.
     """
     for name, dtype in schema.items():
         inner = innermost(dtype)
@@ -43,11 +43,11 @@ def innermost(dtype: "pl.DataType") -> "pl.DataType":
 
 
 def is_nanoseconds(dtype: "pl.DataType") -> bool:
-    """Whether the values, also those in lists, are timestamps in nanoseconds; columns of tables hold microseconds."""
+    """Whether the values, also those in lists, are timestamps or times in nanoseconds; columns of tables hold microseconds."""
     import polars as pl
 
     inner = innermost(dtype)
-    return isinstance(inner, pl.Datetime) and inner.time_unit == "ns"
+    return isinstance(inner, pl.Time) or (isinstance(inner, pl.Datetime) and inner.time_unit == "ns")
 
 
 def _problem(dtype: "pl.DataType") -> str:

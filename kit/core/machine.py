@@ -2,6 +2,7 @@
 
 import errno
 import re
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from kit.core.errors import KitError
 from kit.core.text import short
 
 _SPACE = "no space is left on the disk; free some, for instance with `kit prune --keep 1`"
+OPEN_FILES = 128
+"""The files that a build has open at a time, with room to spare."""
+
+_RAISED_TO = 4096
 _FILES = "this process has too many open files; raise the limit, for instance with `ulimit -n 4096`"
 _MEMORY = "no memory is left; end other programs, or give this one more"
 
@@ -63,6 +68,23 @@ def machine_problem(error: BaseException | str) -> str:
         if number is None and not isinstance(each, KitError) and (problem := machine_problem(str(each))):
             return problem
     return ""
+
+
+def need_open_files() -> None:
+    """Let this process open the files of a build; raises `KitError` when the system does not allow so many.
+
+    Without them, libraries end the process or wait for minutes instead of reporting an error.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < _RAISED_TO:
+        soft = _RAISED_TO if hard == unlimited else min(hard, _RAISED_TO)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft != unlimited and soft < OPEN_FILES:
+        raise KitError(
+            f"a build would have too many open files: it needs up to {OPEN_FILES}, and this process may open {soft}; "
+            "raise the limit, for instance with `ulimit -n 4096`"
+        )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -24,7 +24,7 @@ _PATTERNS = {
     "date": rf"{_DAY}([ T]00:00(:00(\.0+)?)?)?",
     "time": _TIME,
     "timestamp": rf"{_DAY}([ T]{_TIME} ?(Z|[-+]00(:?00)?)?)?",
-    "timestamp with time zone": rf"{_DAY}[ T]{_TIME} ?(Z|[-+][0-9]{{2}}(:?[0-9]{{2}})?)",
+    "timestamp with time zone": rf"{_DAY}[ T]{_TIME} ?(Z|[-+](0[0-9]|1[0-5])(:?[0-5][0-9])?)",
 }
 FORMS = {
     "date": "2024-01-31",
@@ -81,7 +81,7 @@ def fits(name: str, source: str, target: str) -> str:
     if target in _MOMENTS:
         conditions.append(f"{value} >= '0001-01-01'::{target} and {value} < '10000-01-01'::{target}")
     if target == "time":
-        conditions.append(f"{value} < '24:00:00'::time")
+        conditions.append(f"{value} >= '00:00:00'::time and {value} < '24:00:00'::time")
     return f"coalesce({' and '.join(conditions)}, false)" if conditions else ""
 
 
@@ -98,22 +98,27 @@ def _text_fits(name: str, value: str, target: str) -> str:
         exact = (
             f"(isfinite({value}) or not regexp_matches({text}, '[0-9]')) "
             f"and ({value} <> 0 or regexp_full_match({text}, '[-+]?[0.]+([eE].*)?')) "
-            f"and (not regexp_full_match({text}, '[-+]?[0-9]{{8,}}') "
+            rf"and (not regexp_full_match({text}, '[-+]?[0-9]{{8,}}(\.0*)?') "
             f"or try_cast({text} as hugeint) = try_cast({value} as hugeint))"
         )
     elif base == "decimal":
-        exact = f"try_cast({name} as {_wider_decimal(target)}) = {value}"
+        exact = f"{value} is not null and {_decimals(text)} <= {target.removesuffix(')').partition(',')[2]}"
     elif base in _NUMBERS:
-        exact = f"try_cast({name} as decimal(38,9)) = {value}"
+        exact = f"{value} is not null and {_decimals(text)} <= 0"
     # Most values have the form in which DuckDB writes them, and that comparison costs less than a pattern.
     matches = f"regexp_full_match({text}, {database.literal(_PATTERNS.get(base, _WHOLE))})"
     return f"case when {value}::varchar = {name} then true when {matches} then {exact} else false end"
 
 
-def _wider_decimal(kind: str) -> str:
-    """A decimal type with digits that the given one rounds off."""
-    precision, scale = (int(part) for part in kind.removeprefix("decimal(").removesuffix(")").split(","))
-    return f"decimal(38,{min(scale + 9, 38 - precision + scale)})"
+def _decimals(text: str) -> str:
+    """SQL for the number of decimals that a number in a text needs, zeros at its end aside; negative for whole hundreds."""
+    digits, fraction = f"replace({_part(text, '[0-9.]+')}, '.', '')", _part(text, r"\.([0-9]+)", 1)
+    exponent = f"try_cast(coalesce(nullif({_part(text, '[eE](.+)', 1)}, ''), '0') as integer)"
+    return f"length({fraction}) - length({digits}) + length(rtrim({digits}, '0')) - {exponent}"
+
+
+def _part(text: str, pattern: str, group: int = 0) -> str:
+    return f"regexp_extract({text}, {database.literal(pattern)}, {group})"
 
 
 def _base(kind: str) -> str:

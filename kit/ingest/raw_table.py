@@ -203,7 +203,8 @@ class ParquetTable(RawTable):
     def refuse_types(self, types: Mapping[str, str]) -> None:
         """Refuse also columns whose values DuckDB would read as others, without a word in its types.
 
-        These are durations, wide decimals, extension types, and timestamps with nanoseconds that have a zone or are INT96.
+        These are durations, wide decimals, extension types, times with nanoseconds, and timestamps with these that have a zone
+        or are INT96.
         """
         import polars as pl
 
@@ -230,7 +231,9 @@ class ParquetTable(RawTable):
             place = f", {self.place(found[row][0])}: {column} is"
             if found[name].cast(pl.Int64)[0] in _INT96_LIMITS:  # polars reads all moments past a limit as the limit
                 raise self.refusal(f"{place} INT96, and before 1678 or after 2261; write timestamps in microseconds instead")
-            text = self.shown(column, found[name].cast(pl.String)[0])
+            # Without the format, polars cuts a time to its seconds.
+            texts = found[name].dt.to_string("%T%.9f") if found[name].dtype == pl.Time else found[name].cast(pl.String)
+            text = self.shown(column, texts[0])
             raise self.refusal(f"{place} {text}, a column holds microseconds; round it to these")
 
     def read_through(self) -> None:

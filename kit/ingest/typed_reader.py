@@ -15,7 +15,7 @@ from kit.ingest.raw_table import ParquetTable, RawTable
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 """The endings of the names of raw files, in capitals or not."""
-_READER = 2
+_READER = 3
 """Increased when the same bytes are read as other values, or refused: what was landed before is not used again."""
 
 

@@ -289,16 +289,24 @@ class Reader:
                 return
 
     def check_text(self, text: str | None, place: CodePlace, beside: Path) -> None:
-        """Refuse a text that names a forbidden file or variable."""
+        """Refuse a text that names a forbidden file or variable, in a notebook also one that leads out of its domain folder."""
         for word in _PATH.findall(text or ""):
             if word in _SECRETS:
                 self.add_fault(place, f"asks for {word}, {_SECRETS[word]}", "read declared ports with kit.read")
             start = word.partition(ANY)[0].partition("*")[0].removeprefix("file://")
-            if "/" not in start or "://" in start:
+            if ("/" not in start and start != "..") or "://" in start:
                 continue
             owners = (self._owner(base / start) for base in (beside, self.folder, self.folder.parent.parent))
             if owner := next(filter(None, owners), None):
                 self.add_fault(place, f"names '{word.replace(ANY, '…')}' in {owner}", "read a declared port with kit.read")
+            elif self.is_notebook and self._leads_out(beside, start):
+                self.add_fault(place, f"reads '{word.replace(ANY, '…')}', which lies outside of its domain folder", _ADVICE)
+
+    def _leads_out(self, beside: Path, text: str) -> bool:
+        """Whether a text is a path through parent folders, or in the mesh, that leads out of the domain folder."""
+        if text.startswith("/"):
+            return not self._is_own(Path(text)) and Path(text).is_relative_to(self.folder.parent.parent)
+        return ".." in text.split("/") and not self._is_own(beside / text)
 
     def _owner(self, path: Path) -> str | None:
         """The description of the forbidden place that a path is in; None when there is none."""

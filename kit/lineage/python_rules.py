@@ -26,6 +26,9 @@ UNREADABLE = {
     "os.spawnl", "os.spawnv", "os.spawnve", "subprocess", "runpy", "pty", "pickle", "cPickle", "dill", "cloudpickle", "marshal",
     "shelve", "joblib.load", "pandas.read_pickle", "ctypes", "cffi", "gc", "inspect", "code", "codeop", "zipimport",
     "importlib.util",
+    "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "bdb", "cProfile", "doctest", "operator.attrgetter",
+    "operator.methodcaller", "pdb", "posix", "profile", "timeit", "trace", "types.CodeType", "types.FunctionType",
+    "yaml.UnsafeLoader", "yaml.unsafe_load", "yaml.unsafe_load_all",
     "importlib.machinery", "importlib.reload", "importlib.resources", "sys.modules", "sys.path", "sys.meta_path",
     "sys.path_hooks", "sys._getframe", "sys.settrace", "sys.setprofile",
 }  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kit.core import Secrets
+from kit.core import Secrets, need_open_files
 from kit.notebooks.notebook_run import NotebookRun
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class KernelPool:
         self._ready: Kernel | None = None
 
     def __enter__(self) -> "KernelPool":
+        need_open_files()
         self._start()
         if self._ready:
             from kit.notebooks import papermill_engine  # its libraries load while the kernel starts

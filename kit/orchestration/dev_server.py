@@ -16,6 +16,7 @@ from kit.core import (
     SingleInstance,
     end_by_interrupt,
     listens,
+    need_open_files,
     port_socket,
     to_json,
 )
@@ -36,6 +37,7 @@ def dagster(config: Config, port: int) -> "Iterator[Dagster]":
     From now on SIGTERM and SIGHUP raise `KeyboardInterrupt` in this process.
     """
     _need_web_server()
+    need_open_files()
     end_by_interrupt()
     # Several processes that open a new home at the same time break it for good: this one opens it alone.
     with place(config).held(), instance(config) as opened, port_socket(port) as bound, _short_folder() as folder:

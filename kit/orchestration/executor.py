@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
-from kit.core import Config, KitError, machine_problem
+from kit.core import Config, KitError, machine_problem, need_open_files
 from kit.mesh import Context, DataProduct
 from kit.orchestration.reservations import Reservations
 from kit.storage import BuildStatus, Store
@@ -148,6 +148,7 @@ def _run(
     from kit.orchestration.definitions import REASON, definitions
     from kit.orchestration.instance import executing, instance
 
+    need_open_files()
     outcomes: dict[str, Outcome] = {}
     interrupted = False
 

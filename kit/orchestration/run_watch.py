@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import dagster as dg
 
@@ -40,9 +40,10 @@ class RunWatch:
 
         def watch() -> None:
             while not done.wait(_POLL_SECONDS):
-                if self.canceled():
-                    os.kill(os.getpid(), signal.SIGINT)
-                    return
+                with suppress(Exception):  # the database is busy or the disk is full: the next look may tell
+                    if self.canceled():
+                        os.kill(os.getpid(), signal.SIGINT)
+                        return
 
         thread = threading.Thread(target=watch, name="run watch", daemon=True)
         thread.start()

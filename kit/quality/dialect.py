@@ -8,6 +8,13 @@ from duckdb_sqlalchemy import Dialect
 from kit.core import sandbox
 
 
+class _Quoting(Dialect.preparer):  # type: ignore[misc]
+    """Writes every name in quotes: SQLAlchemy does not know all words that DuckDB reads otherwise without them."""
+
+    def _requires_quotes(self, value: str) -> bool:
+        return True
+
+
 class PlainDialect(Dialect):  # type: ignore[misc]
     """DuckDB without transactions, confined to the declared files.
 
@@ -15,6 +22,7 @@ class PlainDialect(Dialect):  # type: ignore[misc]
     """
 
     supports_statement_cache = True
+    preparer = _Quoting
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
         """Open a database and confine it before the first statement of a rule runs."""

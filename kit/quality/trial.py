@@ -29,7 +29,7 @@ _ADVICE = {
 """What to do, by a part of the message of Great Expectations."""
 _SAMPLES = {
     "date": "2024-01-0{}", "time": "00:00:0{}", "timestamp": "2024-01-0{} 00:00:00",
-    "uuid": "00000000-0000-4000-8000-00000000000{}", "boolean": "true", "varchar": "{}",
+    "uuid": "00000000-0000-4000-8000-00000000000{}", "boolean": "true", "varchar": "a{}",
 }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _are_quantiles(ranges: Any) -> bool:
 
 
 def _row(types: Mapping[str, str], number: int) -> list[str]:
-    """Return the SQL for a row of a table: small values, each cast to the type of its column."""
+    """Return the SQL for a row of a table: small values, each cast to the type of its column, and texts that are no numbers."""
     return [f"{_sample(kind, number)}::{kind} as {database.quoted(name)}" for name, kind in types.items()]
 
 

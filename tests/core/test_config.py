@@ -108,7 +108,7 @@ def test_outside_a_mesh_the_error_names_the_remedy(tmp_path: Path) -> None:
 def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
-        "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, secrets, policy"
+        "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, iceberg, secrets, policy"
     )
 
 

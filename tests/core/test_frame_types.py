@@ -46,4 +46,5 @@ def test_types_whose_values_would_be_lost_have_a_remedy(dtype: Any, says: str) -
 def test_the_innermost_type_of_lists() -> None:
     assert innermost(pl.Series([[[date(2024, 1, 1)]]]).dtype) == pl.Date()
     assert is_nanoseconds(pl.List(pl.Datetime("ns", "UTC")))
+    assert is_nanoseconds(pl.List(pl.Time()))
     assert not is_nanoseconds(pl.Datetime("us"))

@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +49,15 @@ def test_a_cause_counts_and_other_errors_are_left_alone() -> None:
     assert machine_problem(error) == SPACE
     for other in (ValueError("5 is no date"), KeyError("a"), KitError("no space left on device"), InvalidFile("x")):
         assert machine_problem(other) == ""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "says"), [(60, 4096, "4096 4096"), (60, 60, "may open 60; raise"), (127, 128, "128 128")]
+)
+def test_a_process_may_open_the_files_of_a_build_or_says_that_it_may_not(soft: int, hard: int, says: str) -> None:
+    code = (
+        f"import resource as r; from kit.core import need_open_files; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard}));"
+        "need_open_files(); print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert says in done.stdout + done.stderr

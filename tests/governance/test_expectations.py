@@ -46,6 +46,38 @@ def test_each_expectation_that_a_build_could_not_run_is_named_with_its_place(sma
     ]
 
 
+@pytest.mark.parametrize(
+    ("expectation", "says"),
+    [
+        (
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "item", "value_set": [1, 2]}},
+            "0: expect_column_values_to_be_in_set cannot be run on DuckDB: Could not convert string 'a1' to INT32",
+        ),
+        (
+            {"type": "expect_column_pair_values_to_be_equal", "kwargs": {"column_A": "sale_id", "column_B": "item"}},
+            "0: expect_column_pair_values_to_be_equal cannot be run on DuckDB: Could not convert string 'a1' to INT64",
+        ),
+        (
+            {
+                "type": "expect_column_values_to_be_of_type",
+                "kwargs": {
+                    "column": "item", "type_": "VARCHAR", "row_condition": 'col("item") == "tea"',
+                    "condition_parser": "great_expectations",
+                },
+            },
+            "0.kwargs.condition_parser: cannot be checked here; write an unexpected_rows_expectation, which has a where",
+        ),
+        (
+            {"type": "expect_column_values_to_be_in_type_list", "kwargs": {"column": "item", "type_list": []}},
+            "0.kwargs.type_list: lists no types",
+        ),
+    ],
+)  # fmt: skip
+def test_what_fails_on_any_rows_is_found_before_there_are_any(small: SmallMesh, expectation: dict[str, Any], says: str) -> None:
+    (message,) = found(small, expectation)
+    assert message.startswith(f"domains/{SUITE}: expectations.{says}")
+
+
 def test_a_suite_may_read_what_its_product_reads(small: SmallMesh) -> None:
     query = (
         "select sale_id from raw.sales except select sale_id from {batch} union all select sale_id from shop.sales where false"

@@ -172,6 +172,7 @@ def test_a_parquet_value_is_kept(
 
 DURATION = "'v' is Duration, which no column can hold; make it a number with the unit in its name, such as dt.total_seconds()"
 DIGITS = "'v' is a decimal of 50 digits, a column holds 38; make it a decimal of at most 38 digits, or text"
+ROUND_TIME = "'00:00:00.{}', a column holds microseconds; round it to these"
 ROUND = "'2024-01-01 00:00:00.123456789{}', a column holds microseconds; round it to these"
 
 
@@ -189,7 +190,11 @@ ROUND = "'2024-01-01 00:00:00.123456789{}', a column holds microseconds; round i
         ([None, AT], pa.list_(pa.timestamp("ns", "UTC")), "timestamp with time zone[]",
          f", row 2: v is {ROUND.format('+00:00')}"),
         (AT, pa.timestamp("ns"), "timestamp", ", row 1: v is '2024-01-01 00:00:00.123456789', the contract says timestamp"),
-        ([1_001], pa.time64("ns"), "time", ", row 1: v is '00:00:00.000001001', the contract says time"),
+        ([1_001], pa.time64("ns"), "time", f", row 1: v is {ROUND_TIME.format('000001001')}"),
+        ([None, 1], pa.time64("ns"), "time", f", row 2: v is {ROUND_TIME.format('000000001')}"),
+        ([[1]], pa.list_(pa.time64("ns")), "time[]", f", row 1: v is {ROUND_TIME.format('000000001')}"),
+        ([-5], pa.time64("us"), "time", ", row 1: v is '00:00:00.00000+', a time column holds times before 24:00:00; "
+         "make it null, or text"),
         ([{"a": 1}], pa.struct({"a": pa.int64()}), "varchar", ": 'v' is struct(a bigint), the contract says varchar"),
         ([[("a", 1)]], pa.map_(pa.string(), pa.int64()), "varchar", ": 'v' is map(varchar, bigint), the contract says varchar"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,21 @@ def test_a_run_is_canceled_when_it_is_canceling_over_or_deleted(small: SmallMesh
         assert watch.canceled()
         opened.delete_run(run.run_id)
         assert watch.canceled()
+
+
+def test_a_look_that_fails_is_repeated(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([OSError(24, "Too many open files"), True])
+
+    def canceled(_: RunWatch) -> bool:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(RunWatch, "canceled", canceled)
+    monkeypatch.setattr("kit.orchestration.run_watch._POLL_SECONDS", 0.05)
+    with pytest.raises(KeyboardInterrupt), instance(small.config) as opened, RunWatch(opened, "r").interrupting(small.config):
+        time.sleep(20)
 
 
 @pytest.fixture(scope="module")

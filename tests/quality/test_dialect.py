@@ -36,3 +36,13 @@ def test_a_rollback_leaves_results_to_be_fetched(engine: sqlalchemy.Engine) -> N
         result = connection.execute(sqlalchemy.text("select * from range(3)"))
         connection.rollback()
         assert [row[0] for row in result] == [0, 1, 2]
+
+
+def test_a_column_may_be_called_like_any_word_of_duckdb(engine: sqlalchemy.Engine) -> None:
+    words = [word for (word,) in duckdb.execute("select keyword_name from duckdb_keywords()").fetchall()]
+    columns = ", ".join(f'"{word}" integer' for word in words)
+    table = sqlalchemy.table("things", *map(sqlalchemy.column, words))
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"create table things ({columns})"))
+        query = sqlalchemy.select(*(sqlalchemy.func.max(table.c[word]) for word in words))
+        assert connection.execute(query).fetchall() == [(None,) * len(words)]

@@ -17,6 +17,7 @@ from tests.support.small_mesh import SALES, SmallMesh
         (resource.RLIMIT_FSIZE, 300, "larger than this process may write"),
         (resource.RLIMIT_FSIZE, 60_000, "a database cannot be written"),
         (resource.RLIMIT_NOFILE, 24, "too many open files"),
+        (resource.RLIMIT_NOFILE, 60, "too many open files"),
     ],
 )
 def test_a_run_that_lacks_something_names_it_and_the_next_one_recovers(

@@ -19,8 +19,8 @@ ORDER = [
     "governance", "scaffold", "exchange", "orchestration", "catalog", "jupyter", "cli",
 ]  # fmt: skip
 """A package imports only packages before it."""
-FACELESS = {"dbt", "orchestration", "jupyter", "cli"}
-"""Heavy packages: their face is empty, and their modules are imported by name."""
+FACELESS = {"dbt", "exchange", "orchestration", "jupyter", "cli"}
+"""Heavy packages, and the one with a module for each outside system: modules are imported by name from an empty face."""
 PUBLIC = {
     ("ingest", "Delivery"),
     ("ingest", "package_file"),

