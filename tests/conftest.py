@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from tests.support.ending import end_with_parent
 from tests.support.lab import lab, lab_page, logged_in  # noqa: F401  fixtures
+from tests.support.postgres import postgres  # noqa: F401  a fixture
 from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]

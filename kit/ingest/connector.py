@@ -156,6 +156,10 @@ class Connector:
         """
         raise NotImplementedError
 
+    def preview(self) -> Iterator[Batch | State]:
+        """Yield some rows; only the first batch is used."""
+        return self.read(None)
+
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
         """Return how `kit new source PRODUCT.SOURCE --from KIND:ORIGIN` declares it; raises `IngestError`."""

@@ -157,7 +157,7 @@ class Extraction:
             streams: Iterable[Stream] = self.run(lambda: list(connector.discover()))
             return {"streams": [_to_json(stream) for stream in streams], "stream": connector.stream, "kind": connector.kind}
         stream = self.run(connector.describe)
-        facts = {
+        facts: dict[str, Any] = {
             "kind": connector.kind or type(connector).__name__,
             "cursor": connector.cursor,
             "deleted": connector.deleted,
@@ -165,11 +165,12 @@ class Extraction:
             "declared": self.run(connector.digest),
             "stream": stream and _to_json(stream),
         }
-        if call == "read":
-            self.ask("stream", **facts)
         last = self.last if self.last and self.last.get("declared") == facts["declared"] else None
         self.has_state = True
-        read = self._batches(self.run(connector.read, last["state"] if last else None), first_only=call == "preview")
+        if call == "preview":
+            return {**self._batches(self.run(connector.preview), first_only=True), **facts, "is_increment": False}
+        self.ask("stream", **facts)
+        read = self._batches(self.run(connector.read, last["state"] if last else None))
         return {**read, **facts, "is_increment": last is not None}
 
 

@@ -24,6 +24,7 @@ def main(descriptor: str, folder: str, name: str, temp: str) -> None:
     os.set_inheritable(int(descriptor), False)
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # dlt reports its use unless it is told not to
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     module: ModuleType | None = None

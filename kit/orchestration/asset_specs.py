@@ -7,13 +7,12 @@ from typing import Any
 import dagster as dg
 
 from kit.contracts import Contract
-from kit.lineage import LineageNode
+from kit.lineage import LineageNode, source_kinds
 from kit.mesh import Context, DataProduct
 from kit.orchestration import automation
 from kit.orchestration.dagster_internals import is_valid_email
 
 _KINDS = {
-    "source": {"parquet", "source"},
     "model": {"dbt", "duckdb"},
     "port": {"dbt", "duckdb", "port"},
     "notebook": {"jupyter", "papermill", "port"},
@@ -32,6 +31,7 @@ class AssetSpecs:
         mesh = context.mesh
         self.product = product
         self.code_version = product.code_digest()[:12]
+        self.source_kinds = source_kinds(product.folder)
         self.partitions = automation.partitions(context.config, product)
         self.providers = {other.name: other.partitions for other in mesh.products if other is not product and other.partitions}
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))
@@ -52,7 +52,7 @@ class AssetSpecs:
             description=node.description or None,
             group_name=product.name,
             owners=[_owner(product)],
-            kinds=_KINDS[node.kind],
+            kinds=self.kinds(node),
             tags={**{_tag(tag): "" for tag in product.tags}, "kit/domain": _tag(product.domain)},
             code_version=self.code_version,
             metadata=metadata,
@@ -61,6 +61,12 @@ class AssetSpecs:
             automation_condition=None if product.schedule else self.condition(frequency),
             freshness_policy=automation.freshness(frequency),
         )
+
+    def kinds(self, node: LineageNode) -> set[str]:
+        """Return the kinds of an asset; raw data has that of its connector."""
+        if node.kind != "source":
+            return _KINDS[node.kind]
+        return {"source", self.source_kinds.get(node.table.partition(".")[2], "parquet")}
 
     def dep(self, name: str) -> dg.AssetDep:
         """Return an input of an asset: a partition reads all of another product's partitions, or those that it declares."""

@@ -133,7 +133,7 @@ def run(
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
-    options = {"wait": wait, "older_code": older_code, "full_refresh": full_refresh}
+    options: dict[str, Any] = {"wait": wait, "older_code": older_code, "full_refresh": full_refresh}
     requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))

@@ -5,7 +5,7 @@ import dagster as dg
 
 from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
-from tests.support.small_mesh import SmallMesh, descriptor
+from tests.support.small_mesh import SmallMesh, descriptor, write
 
 
 def test_an_asset_says_what_the_contract_says(small: SmallMesh) -> None:
@@ -53,3 +53,16 @@ def test_an_address_that_dagster_does_not_accept_is_a_team(small: SmallMesh) -> 
     specs = definitions(small.context).resolve_all_asset_specs()
     spec = next(spec for spec in specs if spec.key == asset_key("plan.forecast"))
     assert spec.owners == ["team:pat@example.engineering"]
+
+
+def test_raw_data_has_the_kind_of_its_connector(small: SmallMesh) -> None:
+    def kinds() -> set[str]:
+        specs = definitions(small.context).resolve_all_asset_specs()
+        return next(spec.kinds for spec in specs if spec.key == asset_key("shop.raw.sales"))
+
+    assert kinds() == {"source", "parquet"}
+    write(
+        small.domains / "shop/ingest.py",
+        "from kit.ingest.connectors import postgres\n\n\ndef sales():\n    return postgres(dsn_env='DSN', table='sales')\n",
+    )
+    assert kinds() == {"source", "postgres"}

@@ -79,6 +79,8 @@ USED_WITHOUT_IMPORT = {
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
     "duckdb-extension-avro": "an extension of DuckDB, loaded by its file",
     "duckdb-extension-iceberg": "an extension of DuckDB, loaded by its file",
+    "duckdb-extension-postgres-scanner": "the connector of PostgreSQL loads it by its file",
+    "dlt": "the code of a domain imports it, which tests write",
     "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
     "intake": "opens the committed catalogs; tests and readers import it",
     "jupyterlab": "`kit lab` starts it as a program",
