@@ -120,6 +120,9 @@ class Connector:
     deleted: str | None = None
     """The column that marks a deleted row, by true or by any value of another type; such rows are removed from raw data."""
 
+    folder: Path = Path()
+    """The domain folder, from before the first call of a method; paths of the declaration are relative to it."""
+
     environment: Path | None = None
     """The folder of the environment that it `requires`, from before the first call of a method."""
 

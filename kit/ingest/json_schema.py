@@ -102,14 +102,12 @@ def frame(records: Sequence[Mapping[str, Any]], described: Sequence[StreamColumn
     """
     import polars as pl
 
-    types = {
+    types: Mapping[str, Any] = {
         "bigint": pl.Int64, "double": pl.Float64, "boolean": pl.Boolean, "varchar": pl.String, "date": pl.Date,
         "time": pl.Time, "timestamp": pl.Datetime("us"), "timestamp with time zone": pl.Datetime("us", "UTC"),
         "blob": pl.Binary,
     }  # fmt: skip
-    return pl.DataFrame(
-        [pl.Series(column.name, _values(records, column, before), types[column.type]) for column in described]
-    )
+    return pl.DataFrame([pl.Series(column.name, _values(records, column, before), types[column.type]) for column in described])
 
 
 def _values(records: Sequence[Mapping[str, Any]], column: StreamColumn, before: int) -> list[Any]:
@@ -141,7 +139,9 @@ def _whole(value: Any) -> int:
 def _float(value: Any) -> float:
     if isinstance(value, bool | str):
         raise TypeError
-    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) > _LONGEST["double"] and int(float(value)) != value):
+    if isinstance(value, Decimal) or (
+        isinstance(value, int) and abs(value) > _LONGEST["double"] and int(float(value)) != value
+    ):
         raise _Unfit("has more digits than a double holds; list it in as_text=(…), and it is text instead of the double")
     return float(value)
 
@@ -163,7 +163,9 @@ class _Exact(json.JSONEncoder):
         if isinstance(o, Decimal):
             return str(o)
         if isinstance(o, dict):
-            return "{" + ", ".join(f"{super(_Exact, self).encode(str(key))}: {self.encode(item)}" for key, item in o.items()) + "}"
+            return (
+                "{" + ", ".join(f"{super(_Exact, self).encode(str(key))}: {self.encode(item)}" for key, item in o.items()) + "}"
+            )
         if isinstance(o, list):
             return "[" + ", ".join(map(self.encode, o)) + "]"
         return super().encode(o)
