@@ -4,7 +4,7 @@ A source with its contract goes in; a Parquet file with its digest comes out, or
 goes into `RawFile`; names, types and a CSV format for a first contract come out.
 """
 
-from kit.ingest.connector import Connector, Environment, State, Stream, StreamColumn
+from kit.ingest.connector import Connector, Environment, State, Stream, StreamColumn, connector_class
 from kit.ingest.csv_text import Undeclared
 from kit.ingest.delivery import Delivery
 from kit.ingest.environments import FOLDER as CONNECTORS
@@ -28,6 +28,7 @@ __all__ = [
     "Stream",
     "StreamColumn",
     "Undeclared",
+    "connector_class",
     "delivered_file",
     "identifier",
     "is_raw_file",

@@ -177,6 +177,11 @@ class Airbyte(AirbyteStream):
         """Return the environment of this version of the package."""
         return environment_of(self.package)
 
+    @classmethod
+    def known_environment(cls, first: str) -> Environment | None:
+        """Return the environment of a package."""
+        return environment_of(first)
+
     def command(self, environment: Path) -> list[str]:
         """Return the program that the package installs, which has its name."""
         (package,) = self.requires().packages

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBR
 _PASSED_ON_LOWER = ("_proxy", "ca_bundle", "lc_all", "lc_ctype")
 _LINES_KEPT = 20
 _LONGEST = 400
+_BROKEN_PAGE = re.compile(r"Failed to parse JSON data using json library|Cannot decode/parse line")
+"""Logs of Airbyte's library after which it goes on without the rows of a page."""
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -96,7 +99,7 @@ class Program:
                 continue
             kind = message["type"]
             if kind == "LOG":
-                self._log(message.get("log") or {}, lines)
+                failure = failure or self._log(message.get("log") or {}, lines)
             elif kind == "TRACE":
                 trace = message.get("trace") or {}
                 failure = failure or self._failure(trace)
@@ -127,13 +130,18 @@ class Program:
         failure.passing = _TRANSIENT if error.get("failure_type") == "transient_error" else ""
         return failure
 
-    def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> None:
-        """Keep an error for the reason of a failure, and print a warning."""
+    def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> IngestError | None:
+        """Keep an error for the reason of a failure, and print a warning; return the failure that only a log shows."""
         text = str(log.get("message") or "")
+        if _BROKEN_PAGE.match(text):
+            failure = IngestError("a page of the answer is no JSON, and its rows are missing")
+            failure.passing = "a page of the answer was broken"
+            return failure
         if log.get("level") in ("FATAL", "ERROR"):
             lines.append(text.partition("\n")[0])
         elif log.get("level") == "WARN":
             print(self._short(text), file=sys.stderr)  # noqa: T201
+        return None
 
     def _short(self, text: str) -> str:
         """One line of a text without secrets, which go before anything is cut."""

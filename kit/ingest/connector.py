@@ -130,6 +130,11 @@ class Connector:
         """Return the environment it needs, None when it needs none."""
         return None
 
+    @classmethod
+    def known_environment(cls, first: str) -> Environment | None:
+        """Return the environment that a connector needs with this first argument, so that it is made before it is asked for."""
+        return None
+
     def declared(self) -> Mapping[str, Any]:
         """Return what decides on the rows it reads, as JSON values: when that changes, all rows are read again."""
         if not is_dataclass(self):

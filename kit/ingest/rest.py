@@ -34,6 +34,11 @@ class Rest(AirbyteStream):
         """Return the environment of this version of the library."""
         return environment_of(self.cdk)
 
+    @classmethod
+    def known_environment(cls, first: str) -> Environment | None:
+        """Return the environment of the tested version."""
+        return environment_of(CDK)
+
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with the content of the manifest."""
         return {**super().declared(), "manifest": hashlib.sha256(self._path().read_bytes()).hexdigest()}

@@ -88,3 +88,11 @@ def test_a_program_ends_with_its_reader(environment: Path) -> None:
     (call,) = tiny.calls(environment)
     with pytest.raises(ProcessLookupError):
         os.kill(call["pid"], 0)
+
+
+def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> None:
+    log = {"type": "LOG", "log": {"level": "ERROR", "message": "Failed to parse JSON data using json library. Expecting value"}}
+    tiny.script(environment, read=[tiny.record(id=1), log, tiny.state("2")])
+    error = failure(environment)
+    assert str(error) == "a page of the answer is no JSON, and its rows are missing"
+    assert error.passing == "a page of the answer was broken"
