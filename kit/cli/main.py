@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from kit.cli import build, check, contract, export, new, notebook, promote, read, serve
+from kit.cli import build, check, contract, export, new, notebook, promote, read, serve, source
 from kit.cli.console import console, errors
 from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
@@ -26,6 +26,7 @@ for group in (new.app, promote.app, build.app, read.app, check.app, serve.app):
 app.add_typer(contract.app, name="contract")
 app.add_typer(export.app, name="export")
 app.add_typer(notebook.app, name="notebook")
+app.add_typer(source.app, name="source")
 
 
 def _print_version(requested: bool) -> None:

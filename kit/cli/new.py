@@ -31,7 +31,7 @@ def new(
         str | None,
         typer.Option(
             "--from",
-            help="Its source: a .csv, .parquet or .ipynb file, or a port. Without it a new product is a small example.",
+            help="Its source: a .csv, .parquet or .ipynb file, a port, or for a new source a connector such as postgres://…",
             autocompletion=complete_ports,
         ),
     ] = None,
@@ -116,7 +116,8 @@ def _make(
             return scaffold.new_notebook(context, target, reads)
         _refuse_reads(reads)
         if what == "source":
-            question, usage = "Made from (a .csv or .parquet file)", f"say what '{target}' is made from: --from FILE"
+            question = "Made from (a .csv or .parquet file, or a connector such as postgres://…)"
+            usage = f"say what '{target}' is made from: --from FILE, or a connector such as --from postgres://…"
             return scaffold.new_source(context, target, origin or ask(question, usage, str), csv)
         scaffold.check_new_port(mesh, target)
         origin = origin or ask(
@@ -194,6 +195,8 @@ def _print(created: "Scaffolded") -> None:
             console.print(
                 "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true"
             )
+    for variable in created.variables:
+        console.print(f"\nSet {variable} in the environment of builds: its value is in no file", style="bold")
     console.print("\nNext", style="bold")
     console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
     console.print(f"  2. kit run {product}")

@@ -26,6 +26,12 @@ def complete_ports(incomplete: str) -> list[str]:
     return [name for name in _names(lambda mesh: [port.id for port in mesh.ports]) if name.startswith(incomplete)]
 
 
+def complete_sources(incomplete: str) -> list[str]:
+    """Return the names of sources that begin with the text."""
+    sources = _names(lambda mesh: [f"{item.name}.{source.name}" for item in mesh.products for source in item.sources])
+    return [name for name in sources if name.startswith(incomplete)]
+
+
 def _names(names_of: Callable[[Mesh], Iterable[str]]) -> list[str]:
     try:
         return list(names_of(Context.load().mesh))

@@ -48,7 +48,7 @@ class Config:
     keep_runs: int = 100
     keep_snapshots: int | None = None
     iceberg: bool = False
-    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY")
+    secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 

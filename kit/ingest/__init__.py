@@ -4,11 +4,21 @@ A source with its contract goes in; a Parquet file with its digest comes out, or
 goes into `RawFile`; names, types and a CSV format for a first contract come out.
 """
 
-from kit.ingest.connector import Connector, Environment, State, Stream, StreamColumn, connector_class
+from kit.ingest.connector import (
+    Connector,
+    Declaration,
+    Environment,
+    State,
+    Stream,
+    StreamColumn,
+    connector_class,
+    connector_kinds,
+)
 from kit.ingest.csv_text import Undeclared
 from kit.ingest.delivery import Delivery
 from kit.ingest.environments import FOLDER as CONNECTORS
 from kit.ingest.environments import Environments
+from kit.ingest.increment import column_differences
 from kit.ingest.inference import RawFile, identifier
 from kit.ingest.landing import LandedSource, delivered_file, land, package_file
 from kit.ingest.process import IngestProcess
@@ -18,6 +28,7 @@ __all__ = [
     "CONNECTORS",
     "SUFFIXES",
     "Connector",
+    "Declaration",
     "Delivery",
     "Environment",
     "Environments",
@@ -28,7 +39,9 @@ __all__ = [
     "Stream",
     "StreamColumn",
     "Undeclared",
+    "column_differences",
     "connector_class",
+    "connector_kinds",
     "delivered_file",
     "identifier",
     "is_raw_file",

@@ -42,6 +42,16 @@ class Stream:
     cursors: tuple[str, ...] = ()
     description: str = ""
 
+    @classmethod
+    def from_json(cls, item: Mapping[str, Any]) -> "Stream":
+        """Return the stream that `to_json` returned, after a way through JSON."""
+        columns = tuple(StreamColumn(**column) for column in item["columns"])
+        return cls(item["name"], columns, tuple(item["key"]), tuple(item["cursors"]), item["description"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stream as JSON values."""
+        return {**vars(self), "columns": [vars(column) for column in self.columns]}
+
     @property
     def types(self) -> dict[str, str]:
         """The types of the columns by name."""

@@ -53,7 +53,7 @@ class Extraction:
         """Return the result of a call: `read`, `preview` (the first batch only), `check` or `discover`."""
         if isinstance(self.returned, Connector):
             return self._with_connector(self.returned, call)
-        if call == "discover":
+        if call in ("check", "discover"):
             return {"streams": None}
         if isinstance(self.returned, str | os.PathLike):
             return self._read([os.fspath(self.returned)], made=False)
@@ -157,7 +157,8 @@ class Extraction:
             self.run(connector.check)
         if call in ("check", "discover"):
             streams: Iterable[Stream] = self.run(lambda: list(connector.discover()))
-            return {"streams": [_to_json(stream) for stream in streams], "stream": connector.stream, "kind": connector.kind}
+            own = self.run(connector.describe) or next((item for item in streams if item.name == connector.stream), None)
+            return {"streams": [item.to_json() for item in streams], "stream": own and own.to_json(), "kind": connector.kind}
         stream = self.run(connector.describe)
         facts: dict[str, Any] = {
             "kind": connector.kind or type(connector).__name__,
@@ -165,7 +166,7 @@ class Extraction:
             "deleted": connector.deleted,
             "reads_each_row_once": connector.reads_each_row_once,
             "declared": self.run(connector.digest),
-            "stream": stream and _to_json(stream),
+            "stream": stream and stream.to_json(),
         }
         last = self.last if self.last and self.last.get("declared") == facts["declared"] else None
         self.has_state = True
@@ -181,10 +182,6 @@ def _parameters(function: Callable[..., Any]) -> Iterable[str]:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
         return ()
-
-
-def _to_json(stream: Stream) -> dict[str, Any]:
-    return {**vars(stream), "columns": [vars(column) for column in stream.columns]}
 
 
 def missing_extra(error: BaseException) -> str:

@@ -61,26 +61,29 @@ def check_declared(label: str, contract: Contract, schema: FileSchema, facts: Ma
             )
     if (deleted := facts.get("deleted")) and deleted not in columns:
         raise IngestError(f"{label}: '{deleted}' marks deleted rows, and is no column of the contract; add it to {where}")
-    if not (types := stream_types(facts)):
-        return
-    problems = [f"'{item['name']}' {item['problem']}" for item in facts["stream"]["columns"] if item["problem"]]
-    if problems:
-        raise IngestError(f"{label}: {'; '.join(problems[:3])}")
-    before = last.record.get("types", {}) if last else {}
-    differences = [f"'{name}' ({kind}) is not in the contract" for name, kind in types.items() if name not in columns]
-    differences += [f"'{name}' is missing" for name in columns if name not in types]
-    for name, column in columns.items():
-        kind, wanted = types.get(name, ""), schema.types[column]
-        if kind and kind != wanted:
-            if name in before and kind != before[name]:
-                differences.append(f"'{name}' is {kind}, was {before[name]}, and the contract says {wanted}")
-            elif not casts.is_castable(kind, wanted):
-                differences.append(f"'{name}' is {kind}, the contract says {wanted}")
-    if differences:
+    if differences := column_differences(contract, facts, last):
         raise IngestError(
             f"{label}: its columns are not those of the contract, and nothing was read: {'; '.join(differences)}; "
             f"correct {where} (`kit contract draft {contract.id} --write` adds new columns)"
         )
+
+
+def column_differences(contract: Contract, facts: Mapping[str, Any], last: LastRead | None = None) -> list[str]:
+    """Return how the stream in these facts differs from a contract; empty where a connector does not describe it."""
+    if not (types := stream_types(facts)):
+        return []
+    wanted = {column.physical_name or column.name: column.type for column in contract.columns}
+    before = last.record.get("types", {}) if last else {}
+    differences = [f"'{item['name']}' {item['problem']}" for item in facts["stream"]["columns"] if item["problem"]]
+    differences += [f"'{name}' ({kind}) is not in the contract" for name, kind in types.items() if name not in wanted]
+    differences += [f"'{name}' is missing" for name in wanted if name not in types]
+    for name in wanted.keys() & before.keys() & types.keys():
+        if types[name] not in (before[name], wanted[name]):
+            differences.append(f"'{name}' is {types[name]}, was {before[name]}, and the contract says {wanted[name]}")
+    for name in (wanted.keys() & types.keys()) - before.keys():
+        if types[name] and not casts.is_castable(types[name], wanted[name]):
+            differences.append(f"'{name}' is {types[name]}, the contract says {wanted[name]}")
+    return differences
 
 
 def check_key(label: str, contract: Contract, reason: str) -> None:

@@ -13,6 +13,7 @@ from kit.ingest import land
 from kit.mesh import RAW, Context, DataProduct, Mesh, name_problem
 from kit.scaffold import templates
 from kit.scaffold.changes import FileChange, apply_changes
+from kit.scaffold.connector_source import connector_of, files_of_stream
 from kit.scaffold.from_dbt import take_over
 from kit.scaffold.mesh_copy import MeshCopy, mesh_copy
 from kit.scaffold.port_files import PortFiles, add_files, check_port_name, macros_path, refuse_existing, write
@@ -45,7 +46,8 @@ class Scaffolded:
     """The folder of a product, the id of its new port (of the sample, the first one) and all files written.
 
     `questions` are those that a person decides about columns of a file, by their names; `remarks` and `failing` tests are
-    those of a dbt project that was taken over. The port is empty when only a source was added.
+    those of a dbt project that was taken over. The port is empty when only a source was added. `variables` are environment
+    variables that its function reads.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class Scaffolded:
     questions: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[Finding, ...] = ()
     failing: tuple[Check, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 def new_product(
@@ -116,7 +119,10 @@ def new_product_from_dbt(
 
 
 def new_source(context: Context, id: str, origin: str, csv: Sequence[str] = ()) -> Scaffolded:  # noqa: A002
-    """Add a raw source `PRODUCT.SOURCE`, made from a raw file, to an existing product; see `new_product`."""
+    """Add a raw source `PRODUCT.SOURCE` to an existing product, made from a raw file, or read by a connector `KIND:REST`.
+
+    The contract of the latter is drafted from its stream; no row is read. See `new_product`.
+    """
     name, _, source = id.partition(".")
     source = source.removeprefix(f"{RAW}.")
     product = context.mesh.product(name)
@@ -127,6 +133,13 @@ def new_source(context: Context, id: str, origin: str, csv: Sequence[str] = ()) 
         raise KitError(f"'{name}' has a source '{source}' already; nothing was written")
     with mesh_copy(context.config, name) as copy:
         staged = (product.folder / "dbt_project.yml").is_file()
+        if connector := connector_of(origin):
+            if csv:
+                raise KitError(f"--csv is for a CSV file; a connector of {connector[0]} reads none")
+            files, variables = files_of_stream(copy, source, *connector, staged=staged)
+            add_files(copy.folder, files, macros_path(copy.original))
+            DataProduct.load(copy.folder)
+            return replace(_apply(product.folder, "", copy.changes()), variables=tuple(variables))
         files = files_of_source(name, source, origin, csv, staged=staged)
         changes = add_port(copy, context.mesh, files)
     return _apply(product.folder, "", changes, files.questions)

@@ -19,14 +19,16 @@ class PortFiles:
     """One new port, or a new source, for which `output` is empty.
 
     `output` and `inputs` are entries of the descriptor, `files` its new files by their path in the folder. A file is a text
-    or a path that is copied. `ingest` is a function for `ingest.py`; `reads` a table that dbt must know as a source: schema,
-    table and description. `questions` are those that a person decides about columns, by their names.
+    or a path that is copied. `ingest` is a function for `ingest.py`, `imports` the line that it needs there; `reads` a table
+    that dbt must know as a source: schema, table and description. `questions` are those that a person decides about columns,
+    by their names.
     """
 
     output: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[dict[str, str], ...] = ()
     files: Mapping[str, str | Path] = field(default_factory=dict)
     ingest: str = ""
+    imports: str = ""
     reads: tuple[str, str, str] | None = None
     has_dbt: bool = True
     questions: Mapping[str, str] = field(default_factory=dict)
@@ -76,7 +78,7 @@ def add_files(folder: Path, files: PortFiles, macros: str) -> None:
             write(folder / path, content)
     _add_to_descriptor(folder / DESCRIPTOR, files)
     if files.ingest:
-        _add_function(folder / "ingest.py", files.ingest)
+        _add_function(folder / "ingest.py", files.ingest, files.imports)
     if files.has_dbt and not (folder / "dbt_project.yml").is_file():
         write(folder / "dbt_project.yml", templates.dbt_project({"tearoom": folder.name, templates.MACROS: macros}))
     if files.reads:
@@ -112,12 +114,24 @@ def _add_to_descriptor(path: Path, files: PortFiles) -> None:
     path.write_text(text, encoding="utf-8", newline="")
 
 
-def _add_function(path: Path, code: str) -> None:
+def _add_function(path: Path, code: str, imports: str) -> None:
     text = read_text(path) if path.is_file() else read_text(templates.SAMPLE / "ingest.py").partition("\n")[0] + "\n"
     (name,) = (node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef))
     if re.search(rf"^(def )?{name}\b", text, re.MULTILINE):
         raise KitError(f"{path.name} has a '{name}' already; rename the file it would be read from")
+    if imports and imports not in text.splitlines():
+        text = _with_import(text, imports)
     path.write_text(f"{text.rstrip()}\n\n\n{code}", encoding="utf-8")
+
+
+def _with_import(text: str, line: str) -> str:
+    """Python code with an import behind its last one, else behind its docstring."""
+    body = ast.parse(text).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    docstring = [node for node in body[:1] if isinstance(node, ast.Expr)]
+    after = max((node.end_lineno or 0 for node in imports or docstring), default=0)
+    lines = text.splitlines()
+    return "\n".join([*lines[:after], *([] if imports or not after else [""]), line, *lines[after:]])
 
 
 def _add_dbt_source(models: Path, schema: str, table: str, description: str) -> None:

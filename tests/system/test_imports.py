@@ -24,6 +24,9 @@ FACELESS = {"dbt", "exchange", "orchestration", "jupyter", "cli"}
 PUBLIC = {
     ("ingest", "Delivery"),
     ("ingest", "package_file"),
+    ("ingest", "Connector"),
+    ("ingest", "Environment"),
+    ("ingest", "State"),
     ("mesh", "Partitions"),
     ("catalog", "Catalog"),
     ("catalog", "Entry"),
