@@ -9,7 +9,7 @@ from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.listeners import Listener, notify
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
-from kit.build.places import forbidden, ingest_process
+from kit.build.places import begin_environments, forbidden, ingest_process
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.build.preview import PreviewedModel, preview_model, preview_models, preview_notebook, preview_tests
 from kit.build.progress import Progress
@@ -29,6 +29,7 @@ __all__ = [
     "PreviewedModel",
     "Progress",
     "Trial",
+    "begin_environments",
     "build",
     "check_consumers",
     "check_due",

@@ -1,11 +1,13 @@
 """The files that the code of a product may open in a build."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from kit.contracts import place_of
-from kit.core import Config, IngestError, Places, Secrets
-from kit.ingest import CONNECTORS, Environments, IngestProcess
+from kit.core import Config, IngestError, KitError, Places, Secrets
+from kit.ingest import CONNECTORS, Environments, IngestProcess, connector_class
+from kit.lineage import source_origins
 from kit.mesh import DataProduct, folders
 from kit.storage import index
 
@@ -49,3 +51,19 @@ def ingest_process(config: Config, product: DataProduct, declared: Mapping[Path,
     return IngestProcess(
         product, places, Secrets.from_environment(config), config.notebook_output_mb, Environments(config.storage / CONNECTORS)
     )
+
+
+def begin_environments(config: Config, products: Iterable[DataProduct]) -> set[str]:
+    """Begin to make the environments of connectors that are missing; return the names of the products that wait for them.
+
+    Those are begun that the code of `ingest.py` shows; landing makes all others, and has the error of each.
+    """
+    environments, waiting = Environments(config.storage / CONNECTORS), set()
+    for product in products:
+        for kind, first in source_origins(product.folder).values():
+            with suppress(KitError):
+                needed = connector_class(kind).known_environment(first)
+                if needed and not environments.is_made(needed):
+                    environments.begin(needed)
+                    waiting.add(product.name)
+    return waiting

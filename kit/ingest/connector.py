@@ -130,11 +130,19 @@ class Connector:
     deleted: str | None = None
     """The column that marks a deleted row, by true or by any value of another type; such rows are removed from raw data."""
 
+    folder: Path = Path()
+    """The domain folder, from before the first call of a method; paths of the declaration are relative to it."""
+
     environment: Path | None = None
     """The folder of the environment that it `requires`, from before the first call of a method."""
 
     def requires(self) -> Environment | None:
         """Return the environment it needs, None when it needs none."""
+        return None
+
+    @classmethod
+    def known_environment(cls, first: str) -> Environment | None:
+        """Return the environment that a connector needs with this first argument, so that it is made before it is asked for."""
         return None
 
     def declared(self) -> Mapping[str, Any]:

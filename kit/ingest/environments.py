@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
-from kit.core import IngestError, lock, make_folder, read_json, sync_path, write_durably
+from kit.core import IngestError, guarded, lock, make_folder, read_json, sync_path, write_durably
 from kit.ingest.connector import Environment
 
 FOLDER = "connectors"
@@ -16,6 +18,8 @@ FOLDER = "connectors"
 
 _MARK = "kit.json"
 _LINE = 200
+_begun: dict[Path, Future[Path]] = {}
+"""The environments that this process has begun to make and not asked for yet, by their folder."""
 
 
 class Environments:
@@ -33,11 +37,30 @@ class Environments:
         mark = self.place(environment) / _MARK
         return mark.is_file() and read_json(mark) == {"digest": _digest(environment)}
 
+    def begin(self, environment: Environment) -> None:
+        """Begin to make an environment beside this thread; `make` waits for it, and has its error."""
+        if (place := self.place(environment)) in _begun:
+            return
+        begun = _begun[place] = Future[Path]()
+
+        def make() -> None:
+            try:
+                begun.set_result(self._make(environment))
+            except BaseException as error:
+                begun.set_exception(error)
+
+        threading.Thread(target=make, name=f"making {environment.name}", daemon=True).start()
+
     def make(self, environment: Environment) -> Path:
         """Return the folder of an environment, which is made unless it is there; another process may be making it.
 
         Raises `IngestError` when a package cannot be installed.
         """
+        if begun := _begun.pop(self.place(environment), None):
+            begun.result()
+        return self._make(environment)
+
+    def _make(self, environment: Environment) -> Path:
         place = self.place(environment)
         if self.is_made(environment):
             return place
@@ -57,7 +80,7 @@ class Environments:
         """Run a module of this Python; raises `IngestError` with its last line of output."""
         # What users configured for pip counts; nothing of a virtual environment around this process does.
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-        command = [sys.executable, "-m", *arguments]
+        command = guarded([sys.executable, "-m", *arguments])  # pip does not go on without this process
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]

@@ -46,6 +46,8 @@ class Extraction:
         if isinstance(self.returned, Delivery):
             self.delivered = self.run(self.returned.time, self.label)
             self.returned = self.returned.data
+        if isinstance(self.returned, Connector):
+            self.returned.folder = Path(getattr(module, "__file__", None) or "").parent
 
     def answer(self, call: str) -> Mapping[str, Any]:
         """Return the result of a call: `read`, `preview` (the first batch only), `check` or `discover`."""

@@ -17,7 +17,7 @@ from kit.lineage.graph import (
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
 from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
-from kit.lineage.source_kinds import source_kinds
+from kit.lineage.source_kinds import source_kinds, source_origins
 from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "product_nodes",
     "read_sql",
     "source_kinds",
+    "source_origins",
     "sql_references",
     "sql_words",
     "upstream",

@@ -13,7 +13,12 @@ _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def source_kinds(folder: Path) -> dict[str, str]:
-    """Return the kind of each source whose function returns a connector of the kit, `python` where it yields rows.
+    """Return the kind of each source whose function returns a connector of the kit, `python` where it yields rows."""
+    return {name: kind for name, (kind, _) in source_origins(folder).items()}
+
+
+def source_origins(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the kind of each such source, and the first argument of its connector where that is a text in the code.
 
     Other sources are left out, and all of them when the file cannot be read: landing reports it.
     """
@@ -25,18 +30,19 @@ def source_kinds(folder: Path) -> dict[str, str]:
     names = NameTable({}, frozenset())
     for node in ast.walk(tree):
         names.bind(node)
-    found = {function.name: _kind(function, names) for function in tree.body if isinstance(function, ast.FunctionDef)}
-    return {name: kind for name, kind in found.items() if kind}
+    found = {function.name: _origin(function, names) for function in tree.body if isinstance(function, ast.FunctionDef)}
+    return {name: origin for name, origin in found.items() if origin[0]}
 
 
-def _kind(function: ast.FunctionDef, names: NameTable) -> str:
+def _origin(function: ast.FunctionDef, names: NameTable) -> tuple[str, str]:
     own = list(_own_nodes(function))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
-        return "python"
+        return "python", ""
     for node in own:
         if isinstance(node, ast.Call) and (match := _CONNECTOR.fullmatch(names.path(node.func))):
-            return match[1]
-    return ""
+            first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+            return match[1], first if isinstance(first, str) else ""
+    return "", ""
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kit.core import guarded, lock
+from kit.ingest import CONNECTORS
 from kit.storage import Store
 
 SANITIZE = Path(__file__).with_name("nbval.cfg")
@@ -75,7 +76,9 @@ def _published(config: pytest.Config) -> Path:
     if _PUBLISHED not in config.stash:
         built, _ = _first_run(config)
         storage = _temporary(config) / "published"
-        shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster"))
+        shutil.copytree(built, storage, ignore=shutil.ignore_patterns("dagster", CONNECTORS))
+        if (built / CONNECTORS).is_dir():  # they are large, and nobody changes them
+            (storage / CONNECTORS).symlink_to(built / CONNECTORS)
         for folder in (storage / "products").glob("*"):
             Store(storage).repair_catalog(folder.name)
         config.stash[_PUBLISHED] = storage

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from uuid import uuid4
 
-from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, build, check_due, refused
+from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, begin_environments, build, check_due, refused
 from kit.core import Config, KitError, machine_problem, need_resources
 from kit.mesh import Context, DataProduct
 from kit.orchestration.reservations import Reservations
@@ -31,6 +31,7 @@ def execute(
     """
     with Reservations(Store(context.config.storage)) as reserved:
         builds = _Builds(context, requests, watch, report, warn, reserved)
+        builds.waiting = begin_environments(context.config, products)
         if any(request.wait for request in requests.values()):
             with watch() as progress:
                 builds.busy |= reserved.wait_for(products, progress)
@@ -46,7 +47,8 @@ class _Builds:
     """The builds of one run: what is asked for, and the outcomes of those that have ended.
 
     `busy` are the names of products that another run builds or has `reserved`. In each attempt `later` are those and the
-    ones that read them; at the `last` one a product that another run still builds has failed.
+    ones that read them; at the `last` one a product that another run still builds has failed. Those that are `waiting` have
+    connectors whose environments are being made: they are not asked whether they are due, so that others need not wait.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class _Builds:
         self.later: set[str] = set()
         self.plans: dict[str, BuildPlan | None] = {}
         self.last = False
+        self.waiting: set[str] = set()
 
     def attempt(self, products: Sequence[DataProduct], *, last: bool) -> list[DataProduct]:
         """Build products; returns those that another run builds, with the ones that read them."""
@@ -85,7 +88,11 @@ class _Builds:
         if taken := self.reserved.take(product.name):
             self._done(taken)
             return False
-        if request.force or any(item.product == other.name for item in product.inputs for other in due):
+        if (
+            request.force
+            or product.name in self.waiting
+            or any(item.product == other.name for item in product.inputs for other in due)
+        ):
             return True
         with self.watch() as progress:
             checked = check_due(self.context.config, product, request, progress)

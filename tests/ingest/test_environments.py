@@ -13,9 +13,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
 
     def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-        calls.append(command[2:])
-        if command[2] == "venv":
-            Path(command[3]).mkdir(parents=True)
+        module, *arguments = command[command.index("-m") + 1 :]
+        calls.append([module, *arguments])
+        if module == "venv":
+            Path(arguments[0]).mkdir(parents=True)
         failing = any(part.startswith("gone") for part in command)
         return subprocess.CompletedProcess(command, int(failing), "", "notice\nERROR: No matching distribution found\n")
 
@@ -49,3 +50,13 @@ def test_what_cannot_be_installed_is_one_sentence_and_leaves_nothing(tmp_path: P
         "the environment of the connector gone cannot be made with gone==1.0: No matching distribution found"
     )
     assert not environments.place(gone).exists()
+
+
+def test_an_environment_is_made_beside_the_process_and_waited_for_once(tmp_path: Path, calls: list[list[str]]) -> None:
+    environments, faker, gone = Environments(tmp_path), Environment("faker", ("faker==1",)), Environment("gone", ("gone==1",))
+    for environment in (faker, faker, gone):
+        environments.begin(environment)
+    assert environments.make(faker) == tmp_path / "faker"
+    with pytest.raises(IngestError, match="cannot be made with gone==1: No matching distribution found"):
+        environments.make(gone)
+    assert sorted(module for module, *_ in calls) == ["pip", "pip", "venv", "venv"]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.lineage.source_kinds import source_kinds
+from kit.lineage.source_kinds import source_kinds, source_origins
 from tests.support.files import write
 
 CODE = """
@@ -50,3 +50,11 @@ def test_a_file_that_cannot_be_read_names_none(tmp_path: Path, text: str | None)
     if text is not None:
         write(tmp_path / "ingest.py", text)
     assert source_kinds(tmp_path) == {}
+
+
+def test_the_first_argument_of_a_connector_is_known_where_the_code_has_it(tmp_path: Path) -> None:
+    write(tmp_path / "ingest.py", CODE)
+    origins = source_origins(tmp_path)
+    assert origins["users"] == ("airbyte", "source-faker==7.2.1")
+    assert origins["orders"] == ("rest", "orders.yaml")
+    assert origins["customers"] == ("postgres", "")
