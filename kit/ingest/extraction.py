@@ -16,7 +16,7 @@ from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
 
 _LONGEST = 100_000  # characters of a message
-_SHOWN_SECONDS = 2.0
+_SHOWN_SECONDS = 5.0
 _EXTRAS = {"dlt": "dlt"}
 """Modules that domains may use, and the extras of the kit that install them."""
 
@@ -125,6 +125,7 @@ class Extraction:
     def _count(self, rows: int) -> None:
         if time.monotonic() >= self._next_count:
             self._next_count = time.monotonic() + _SHOWN_SECONDS
+            print(f"{self.label}: {rows:,} rows so far", file=sys.stderr)  # noqa: T201
             self.ask("rows", rows=rows)
 
     def _with_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:

@@ -8,12 +8,11 @@ from kit.scaffold.blank_notebook import new_blank_notebook
 from kit.scaffold.new import Scaffolded
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.scaffold.redraft import draft_of, redraft
-from kit.scaffold.source_look import SourceCheck, check_source, discover_source, preview_source
+from kit.scaffold.source_look import check_source, discover_source, preview_source
 
 __all__ = [
     "Promotion",
     "Scaffolded",
-    "SourceCheck",
     "check_source",
     "discover_source",
     "draft_of",

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from kit.sync.sync import sync
 from tests.support.events import COLUMNS, TYPES, Events
 from tests.support.small_mesh import SmallMesh
 
@@ -67,3 +68,14 @@ def test_an_unknown_source_is_refused_with_those_that_there_are(small: SmallMesh
     assert (done.returncode, done.stderr) == (
         1, f"error: '{name}' is no source PRODUCT.SOURCE; 'shop' has: shop.sales\n",
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_reads_all_rows_again_and_a_contract_is_drafted_from_a_connector(events: Events) -> None:
+    sync(events.small.context)
+    for options in ([], ["--full-refresh"]):
+        done = events.small.kit("run", "feed", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert events.states == [None, None]
+    drafted = events.small.kit("contract", "draft", "feed.raw.events", check=True).stdout
+    assert "id: feed.raw.events" in drafted

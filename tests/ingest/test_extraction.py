@@ -139,3 +139,12 @@ def test_a_module_that_an_extra_installs_is_named_with_it() -> None:
     assert missing_extra(ModuleNotFoundError(name="dlt.sources")) == "install it with `pip install 'data-mesh-kit[dlt]'`"
     assert missing_extra(ModuleNotFoundError(name="pymongo")) == ""
     assert missing_extra(ValueError()) == ""
+
+
+def test_a_long_read_prints_its_rows_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kit.ingest.extraction._SHOWN_SECONDS", 0)
+    answer = extract(tmp_path, lambda: iter([pl.DataFrame({"n": range(1200)}), pl.DataFrame({"n": [1]})]))
+    assert answer["asked"] == ["rows", "rows"]
+    assert capsys.readouterr().err == "shop.raw.events: 1,200 rows so far\nshop.raw.events: 1,201 rows so far\n"

