@@ -18,15 +18,18 @@ _ROWS_AT_ONCE = 10_000
 _catalogs: dict[str, Sequence[Mapping[str, Any]]] = {}
 """The streams of each program and configuration that this process has asked for them: to ask takes seconds."""
 
+_defaults: dict[str, Mapping[str, Any]] = {}
+"""The defaults of the configuration of each program that this process has asked for them."""
+
 
 @dataclass(kw_only=True)
 class AirbyteStream(Connector):
     """A `stream` of a program that follows the Airbyte protocol, as catalogs, records and states of it.
 
-    `config` is what the specification of the program asks for. `secrets_env` has the names of environment variables for values
-    that no file may contain, by their place in the configuration: `{"credentials.api_key": "SHOP_KEY"}`. With a `cursor` only
-    new rows are read, as the program defines them; `deleted` is the column that marks a deleted row. Columns in `as_text` are
-    text. A call of the program ends after `timeout_seconds`.
+    `config` is what the specification of the program asks for; without one its defaults count. `secrets_env` has the names of
+    environment variables for values that no file may contain, by their place in the configuration: `{"credentials.api_key":
+    "SHOP_KEY"}`. With a `cursor` only new rows are read, as the program defines them; `deleted` is the column that marks a
+    deleted row. Columns in `as_text` are text. A call of the program ends after `timeout_seconds`.
     """
 
     stream: str = ""
@@ -44,6 +47,10 @@ class AirbyteStream(Connector):
     def command(self, environment: Path) -> list[str]:
         """Return the command of the program in its environment, to which the protocol's own arguments are added."""
         raise NotImplementedError
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the configuration for a source that declares none."""
+        return {}
 
     def options(self) -> Mapping[str, Path]:
         """Return files that the program reads beside those of the protocol, by their options."""
@@ -110,12 +117,12 @@ class AirbyteStream(Connector):
     def _program(self) -> Program:
         if self.environment is None:
             raise IngestError("its environment has not been made")
-        command = self.command(self.environment)
-        return Program(command, self._configuration(), self._secrets(), self.timeout_seconds, self.options())
+        config, secrets = self._configuration(), self._secrets()
+        return Program(self.command(self.environment), config, secrets, self.timeout_seconds, self.options())
 
     def _configuration(self) -> dict[str, Any]:
         """The configuration with the values of secrets; raises `IngestError` for a variable that is not set."""
-        config: dict[str, Any] = json.loads(json.dumps(self.config))
+        config: dict[str, Any] = json.loads(json.dumps(self.config)) or self.defaults()
         for place, variable in self.secrets_env.items():
             if not (value := os.environ.get(variable)):
                 raise IngestError(f"the environment variable {variable} is not set; set it to the value of '{place}'")
@@ -188,13 +195,35 @@ class Airbyte(AirbyteStream):
         program = package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
         return program_in(environment, program)
 
+    def defaults(self) -> dict[str, Any]:
+        """Return the defaults of the connector's specification."""
+        if self.environment is None:
+            return {}
+        command = self.command(self.environment)
+        if (known := json.dumps(command)) not in _defaults:
+            program = Program(command, {}, Secrets({}), self.timeout_seconds)
+            found = [item["spec"]["connectionSpecification"] for item in program.messages("spec") if item["type"] == "SPEC"]
+            properties = (found[-1].get("properties") or {}) if found else {}
+            _defaults[known] = {name: item["default"] for name, item in properties.items() if "default" in item}
+        return dict(_defaults[known])
+
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
-        """Take `source-faker==7.2.1?stream=users`; the stream is `source` without one."""
+        """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        stream = dict(parse_qsl(options)).get("stream", source)
-        return Declaration({"package": package, "stream": stream}, stream)
+        config = {name: _json(value) for name, value in parse_qsl(options)}
+        stream = str(config.pop("stream", source))
+        return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
+
+
+def _json(text: str) -> Any:
+    """A value as JSON where it is a number or a boolean, else the text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
 
 
 def environment_of(package: str) -> Environment:

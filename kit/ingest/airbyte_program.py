@@ -58,7 +58,8 @@ class Program:
     @contextmanager
     def _started(self, call: str, files: Mapping[str, Any], folder: Path) -> Iterator[Iterator[Mapping[str, Any]]]:
         command = [*self.command, call]
-        for option, value in {"config": self.config, **files}.items():
+        inputs = {} if call == "spec" else {"config": self.config, **files}
+        for option, value in inputs.items():
             path = folder / f"{option}.json"
             path.touch(0o600)
             path.write_text(json.dumps(value))

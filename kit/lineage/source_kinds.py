@@ -40,7 +40,8 @@ def _origin(function: ast.FunctionDef, names: NameTable) -> tuple[str, str]:
         return "python", ""
     for node in own:
         if isinstance(node, ast.Call) and (match := _CONNECTOR.fullmatch(names.path(node.func))):
-            first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+            first = arguments[0].value if arguments and isinstance(arguments[0], ast.Constant) else ""
             return match[1], first if isinstance(first, str) else ""
     return "", ""
 

@@ -17,7 +17,7 @@ def environment(tmp_path: Path) -> Path:
 
 
 def connector(environment: Path, **options: Any) -> Airbyte:
-    made = Airbyte("source-tiny==1.0", **{"stream": "orders", **options})
+    made = Airbyte("source-tiny==1.0", **{"stream": "orders", "config": {"n": 0}, **options})
     made.environment = environment
     return made
 
@@ -147,3 +147,19 @@ def test_a_source_is_declared_from_a_package_and_a_stream() -> None:
     assert Airbyte.declare("source-faker==7.2.1", "users").stream == "users"
     with pytest.raises(IngestError, match="is no exact version"):
         Airbyte.declare("source-faker", "users")
+
+
+def test_options_of_an_origin_are_the_configuration() -> None:
+    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people")
+    assert made.arguments["config"] == {"count": 100, "name": "a", "fast": True}
+
+
+def test_without_a_configuration_the_defaults_of_the_specification_count(environment: Path) -> None:
+    properties = {"count": {"type": "integer", "default": 1000}, "key": {"type": "string"}}
+    tiny.script(environment, spec=[{"type": "SPEC", "spec": {"connectionSpecification": {"properties": properties}}}])
+    connector(environment, config={}).describe()
+    connector(environment, config={}).describe()
+    assert [(call["call"], call.get("config")) for call in tiny.calls(environment)] == [
+        ("spec", None),
+        ("discover", {"count": 1000}),
+    ]

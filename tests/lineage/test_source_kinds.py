@@ -57,4 +57,4 @@ def test_the_first_argument_of_a_connector_is_known_where_the_code_has_it(tmp_pa
     origins = source_origins(tmp_path)
     assert origins["users"] == ("airbyte", "source-faker==7.2.1")
     assert origins["orders"] == ("rest", "orders.yaml")
-    assert origins["customers"] == ("postgres", "")
+    assert origins["customers"] == ("postgres", "SHOP_DSN")

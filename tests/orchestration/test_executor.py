@@ -23,6 +23,7 @@ from kit.orchestration.assets import ProductAssets
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
 from kit.storage.runs import BuildStatus, Runs
+from tests.support.cars import add_cars
 from tests.support.orchestration import declare, published
 from tests.support.small_mesh import SmallMesh
 
@@ -140,6 +141,20 @@ def test_with_nothing_to_do_there_is_no_run(small: SmallMesh, monkeypatch: pytes
     assert run(small) == [("shop", "up to date"), ("plan", "up to date")]
     assert builds.built == []
     assert not (small.config.storage / "dagster").exists()
+
+
+def test_a_product_whose_connector_has_no_environment_yet_is_built_last(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr("kit.ingest.environments.Environments.begin", lambda self, needed: begun.append(needed.name))
+    add_cars(small)
+    builds = Builds(monkeypatch)
+    assert next(name for name, _ in run(small)) == "cars"  # the first by name
+    assert [name for name, _ in builds.built] == ["shop", "plan", "cars"]
+    assert builds.checked == ["shop"]  # to ask for new rows would be to wait for the environment
+    assert begun == ["airbyte-source-faker-7.2.1"]
+    assert recorded(small)[0][0] == "SUCCESS"
 
 
 def test_only_what_is_due_takes_part(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
