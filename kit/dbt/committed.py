@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from kit.core import InvalidFile, yaml_writer
+from kit.core import InvalidFile, read_text, with_value, yaml_writer
 from kit.dbt.project import folder_names, read_loosely
 
 PROFILES = "profiles.yml"
@@ -35,7 +35,24 @@ def files(folder: Path, root: Path, storage: Path) -> dict[Path, str]:
         return {}
     place = os.path.relpath(storage, folder) if storage.is_relative_to(root) else str(storage)
     database, mesh = map(yaml_writer.scalar, (f"{place}/{FOLDER}/{folder.name}.duckdb", f"{place}/mesh.duckdb"))
-    return {macros_path(folder): macros(), folder / PROFILES: _PROFILE.format(database=database, mesh=mesh)}
+    return {
+        **_project(folder),
+        macros_path(folder): macros(),
+        folder / PROFILES: _PROFILE.format(database=database, mesh=mesh),
+    }
+
+
+def is_kit_folder(part: str) -> bool:
+    """Whether a path of macros is that of the kit's own folder, which earlier versions of the kit wrote there."""
+    return Path(part).parts[-3:] == ("kit", "dbt", "macros")
+
+
+def _project(folder: Path) -> dict[Path, str]:
+    """The settings of a project whose macros an earlier version of the kit led to its own folder; else nothing."""
+    path = folder / "dbt_project.yml"
+    parts = list(folder_names(read_loosely(path), "macro-paths", "macros"))
+    kept = [part for part in parts if not is_kit_folder(part)]
+    return {path: with_value(path, read_text(path), ["macro-paths"], kept or ["macros"])} if kept != parts else {}
 
 
 def database_path(storage: Path, product: str) -> Path:

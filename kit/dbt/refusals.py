@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from kit.core import compose_yaml, read_text, short
+from kit.dbt.committed import is_kit_folder
 from kit.dbt.project import TAG, files_below, folder_names, package_folders, read_loosely
 
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
@@ -61,8 +62,8 @@ def _in_project(folder: Path) -> Iterator[Refusal]:
     for key, default in (*_PATHS, *_OTHER_PATHS):
         for part in folder_names(settings, key, default):
             if _is_outside(folder, part):
-                is_kit = key == "macro-paths" and Path(part).parts[-3:] == ("kit", "dbt", "macros")
-                advice = "delete it, `kit sync` writes the kit's macros into the folder" if is_kit else "keep the files in it"
+                is_kit = key == "macro-paths" and is_kit_folder(part)
+                advice = "run `kit sync`, which writes the kit's macros into the folder" if is_kit else "keep the files in it"
                 message = f"{key} names '{part}', outside of the domain folder; {advice}"
                 yield Refusal(folder / "dbt_project.yml", None, message)
     for key, default in _PATHS:

@@ -1,5 +1,6 @@
 """`mesh.duckdb`: one DuckDB file of views over all published ports, for BI tools and SQL without the kit."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ class MeshDatabase(Listener):
     """Replaces the file after each publication, rollback, repair and deletion of snapshots."""
 
     def moved(self, config: Config, product: str) -> None:
-        """Show the snapshot that became current."""
-        write(config)
+        """Show the snapshot that became current; raises `KitError` for tables of this product that cannot be shown."""
+        if problems := write(config).get(product):
+            raise KitError("; ".join(problems))
 
     def pruned(self, config: Config, product: str) -> None:
         """Leave out what was deleted."""
-        write(config)
+        self.moved(config, product)
 
 
 @dataclass(frozen=True)
@@ -51,31 +53,31 @@ class View:
         return ";\n".join(statements)
 
 
-def write(config: Config) -> None:
+def write(config: Config) -> dict[str, list[str]]:
     """Replace `mesh.duckdb` of a storage atomically by views over the current snapshot of every product.
 
     The views are made from the pointers under a lock, so that of two publications at the same time none is lost. Readers
     that have the file open keep the snapshots it names; paths in it are absolute, since DuckDB resolves others against the
-    working folder of each reader. Raises `KitError`, after the file is replaced, for tables that cannot be shown.
+    working folder of each reader. Returns why tables cannot be shown, by product.
     """
-    path, problems = config.storage / FILE, []
+    path, problems = config.storage / FILE, defaultdict[str, list[str]](list)
     with lock(path.with_name(f".{FILE}.lock"), wait=True), ExitStack() as held:
         store, snapshots = Store(config.storage), list[Snapshot]()
         for product in store.products():
             try:
                 snapshots.append(held.enter_context(store.open(product)))
             except KitError as error:
-                problems.append(str(error))
-        landed = (view for snapshot in snapshots for view in _landed(snapshot, config.storage / RAW))
-        published = (view for snapshot in snapshots for view in _published(snapshot))
+                problems[product].append(str(error))
+        landed = [(snapshot, view) for snapshot in snapshots for view in _landed(snapshot, config.storage / RAW)]
+        published = [(snapshot, view) for snapshot in snapshots for view in _published(snapshot)]
         # A product may be named as the schema of another one's raw data: its ports win.
-        views = {view.id: view for view in (*landed, *published)}
+        views = {view.id: view for _, view in landed + published}
+        owners = {view.id: snapshot.product for snapshot, view in landed + published}
         while failed := _replace(path, list(views.values())):
             view, reason = failed
             del views[view]
-            problems.append(f"{view} is left out: {reason}")
-    if problems:
-        raise KitError("; ".join(problems))
+            problems[owners[view]].append(f"{view} is left out: {reason}")
+    return problems
 
 
 def _published(snapshot: Snapshot) -> Iterator[View]:

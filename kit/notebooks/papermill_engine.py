@@ -97,6 +97,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             km=kernel.manager,
             kernel_name=kernel_name,
             timeout=cell_timeout,
+            iopub_timeout=cell_timeout,  # by default 4 s, in which a busy machine may not read all output of a cell
             startup_timeout=start_timeout,
             store_widget_state=False,
             remaining=output_limit,

@@ -15,6 +15,7 @@ from kit.build.progress import Progress
 from kit.storage.runs import Runs
 from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
+from tests.support.products import write_dbt_project
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, contract, descriptor
 
 
@@ -421,7 +422,7 @@ def test_ports_and_products_may_be_named_like_keywords(small: SmallMesh) -> None
     plan = small.domains / "plan"
     (plan / "models/marts").mkdir(parents=True)
     (plan / "models/marts/select.sql").write_text(text)
-    (plan / "dbt_project.yml").write_text((small.domains / "shop/dbt_project.yml").read_text().replace("shop", "plan"))
+    write_dbt_project(plan)
     columns = [("order", "bigint", {"required": True, "unique": True})]
     (plan / "contracts/select.odcs.yaml").write_text(contract("plan.select", "select", columns, []))
     (plan / "product.odps.yaml").write_text(descriptor("plan", inputs=["shop.totals"], outputs={"select": "dbt"}))

@@ -100,7 +100,7 @@ def test_a_path_outside_of_the_folder_is_refused(tmp_path: Path, monkeypatch: py
 
 def test_the_macros_of_the_kit_are_in_the_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = PROJECT.format("published") + "macro-paths: [macros, ../../kit/dbt/macros]\n"
-    message = "outside of the domain folder; delete it, `kit sync` writes the kit's macros into the folder"
+    message = "outside of the domain folder; run `kit sync`, which writes the kit's macros into the folder"
     assert found(tmp_path, monkeypatch, dbt_project_yml=project) == [
         f"dbt_project.yml: macro-paths names '../../kit/dbt/macros', {message}"
     ]

@@ -139,10 +139,13 @@ def test_a_product_that_cannot_be_read_costs_a_line_and_no_other_product(small: 
     file = Path(store.current("two").paths("a")[0])  # type: ignore[union-attr]
     file.chmod(0o644)
     file.write_bytes(b"x" * file.stat().st_size)
-    with pytest.raises(KitError) as error:
-        mesh_database.write(small.config)
-    assert str(error.value).startswith("the pointer of 'one' is damaged: ")
-    assert "; two.a is left out: Invalid Input Error: No magic bytes found" in str(error.value)
+    problems = mesh_database.write(small.config)
+    assert list(problems) == ["one", "two"]
+    assert problems["one"][0].startswith("the pointer of 'one' is damaged: ")
+    assert problems["two"][0].startswith("two.a is left out: Invalid Input Error: No magic bytes found")
+    mesh_database.MeshDatabase().moved(small.config, "three")
+    with pytest.raises(KitError, match=r"two\.a is left out"):
+        mesh_database.MeshDatabase().moved(small.config, "two")
     assert tables(small.config.storage) == ["three.a", "three.b", "two.b"]
 
 

@@ -18,7 +18,7 @@ from kit.sync.sync import sync
 from tests.support.contracts import contract
 from tests.support.files import write
 from tests.support.postgres import PASSWORD, PostgresServer
-from tests.support.products import dbt_project, descriptor
+from tests.support.products import descriptor, write_dbt_project
 from tests.support.small_mesh import SmallMesh
 
 heavy = pytest.mark.heavy
@@ -267,7 +267,7 @@ def mesh(small: SmallMesh, server: PostgresServer, monkeypatch: pytest.MonkeyPat
     write(folder / "product.odps.yaml", descriptor("web", inputs=["raw.orders"], outputs={"orders": "dbt"}))
     write(folder / "sources/orders.odcs.yaml", contract("web.raw.orders", "orders", COLUMNS))
     write(folder / "contracts/orders.odcs.yaml", contract("web.orders", "orders", COLUMNS))
-    write(folder / "dbt_project.yml", dbt_project("web"))
+    write_dbt_project(folder)
     write(folder / "models/sources.yml", "sources: [{name: raw, tables: [{name: orders}]}]\n")
     write(folder / "models/orders.sql", "select * from {{ source('raw', 'orders') }} order by id\n")
     write(

@@ -49,7 +49,7 @@ def test_a_notebook_port_needs_no_dbt_project(folder: Path) -> None:
 def test_no_file_is_overwritten(folder: Path) -> None:
     write(folder / "models/b.sql", "mine")
     with pytest.raises(KitError, match=r"^tea/models/b\.sql: exists already"):
-        add_files(folder, PortFiles(PORT, files={"models/b.sql": "select 1\n"}), "")
+        add_files(folder, PortFiles(PORT, files={"models/b.sql": "select 1\n"}))
     assert (folder / "models/b.sql").read_text() == "mine"
 
 
@@ -63,13 +63,13 @@ def test_a_function_is_added_below_those_of_ingest_py(folder: Path) -> None:
 
 def test_a_dbt_source_is_declared_where_its_schema_is(folder: Path) -> None:
     port = PortFiles(PORT, reads=("raw", "feed", "As delivered."))
-    add_files(folder, port, "")
+    add_files(folder, port)
     assert read_yaml(folder / "models/sources.yml").data["sources"] == [
         {"name": "raw", "tables": [{"name": "feed", "description": "As delivered."}]}
     ]
     (folder / "models/sources.yml").rename(folder / "models/others.yml")
     for table in ("feed", "more"):
-        add_files(folder, PortFiles(PORT, reads=("raw", table, "")), "")
+        add_files(folder, PortFiles(PORT, reads=("raw", table, "")))
     assert not (folder / "models/sources.yml").exists()
     (source,) = read_yaml(folder / "models/others.yml").data["sources"]
     assert [table["name"] for table in source["tables"]] == ["feed", "more"]

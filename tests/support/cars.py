@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.support.contracts import contract
 from tests.support.files import write
-from tests.support.products import dbt_project, descriptor
+from tests.support.products import descriptor, write_dbt_project
 from tests.support.small_mesh import SmallMesh
 
 COLUMNS = [
@@ -32,7 +32,7 @@ def add_cars(small: SmallMesh, cursor: str = "'updated_at'", count: int = 10) ->
     write(folder / "product.odps.yaml", descriptor("cars", inputs=["raw.products"], outputs={"cars": "dbt"}))
     write(folder / "sources/products.odcs.yaml", contract("cars.raw.products", "products", COLUMNS))
     write(folder / "contracts/cars.odcs.yaml", contract("cars.cars", "cars", COLUMNS[:2]))
-    write(folder / "dbt_project.yml", dbt_project("cars"))
+    write_dbt_project(folder)
     write(folder / "models/sources.yml", "sources: [{name: raw, tables: [{name: products}]}]\n")
     write(folder / "models/cars.sql", "select id, make from {{ source('raw', 'products') }} order by id\n")
     write(folder / "ingest.py", INGEST.format(cursor=cursor, count=count))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.contracts import contract
 from tests.support.files import write
-from tests.support.products import dbt_project, descriptor
+from tests.support.products import descriptor, write_dbt_project
 from tests.support.small_mesh import SmallMesh
 
 COLUMNS = [
@@ -43,7 +43,7 @@ class Events:
         write(self.folder / "product.odps.yaml", descriptor("feed", inputs=["raw.events"], outputs={"events": "dbt"}))
         self.declare()
         write(self.folder / "contracts/events.odcs.yaml", contract("feed.events", "events", COLUMNS))
-        write(self.folder / "dbt_project.yml", dbt_project("feed"))
+        write_dbt_project(self.folder)
         write(self.folder / "models/sources.yml", "sources: [{name: raw, tables: [{name: events}]}]\n")
         write(self.folder / "models/events.sql", "select id, seen, name from {{ source('raw', 'events') }} order by id\n")
         self.function("return tap('.tap/events.json')")
