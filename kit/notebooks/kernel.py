@@ -14,6 +14,7 @@ from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
 from kit.core import END_AT_ONCE, Places, ScrubbedPipe, Secrets, confinement, guarded
+from kit.notebooks import kernel_program
 
 _END_SECONDS = 15
 
@@ -65,6 +66,13 @@ class _Manager(AsyncKernelManager):  # type: ignore[misc]
     prefix: list[str]
     """What the command of the kernel begins with."""
 
+    def client(self, **options: Any) -> Any:
+        import zmq
+
+        client = super().client(**options)
+        client.context.setsockopt(zmq.RCVHWM, kernel_program.WAITING)  # of the sockets that it makes from now on
+        return client
+
     async def _async_kill_kernel(self, restart: bool = False) -> None:
         if self.has_kernel:
             code = await self.provisioner.poll()
@@ -88,5 +96,5 @@ class _Specs(KernelSpecManager):  # type: ignore[misc]
         self._prefix = prefix
 
     def get_kernel_spec(self, kernel_name: str) -> Any:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        argv = [sys.executable, kernel_program.__file__, "-f", "{connection_file}", "--HistoryManager.enabled=False"]
         return KernelSpec(argv=guarded([*self._prefix, *argv]), display_name=kernel_name, language="python")

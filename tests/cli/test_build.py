@@ -102,7 +102,7 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     while not kernels and time.monotonic() < deadline:
         time.sleep(0.2)
         children = psutil.Process(process.pid).children(recursive=True)
-        kernels = [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+        kernels = [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -114,7 +114,7 @@ def test_no_kernel_is_left_behind(tmp_path: Path) -> None:
     with pytest.raises(NotebookError):
         run(path, timeout=1)
     children = psutil.Process(os.getpid()).children(recursive=True)
-    assert [child.cmdline() for child in children if "ipykernel_launcher" in " ".join(child.cmdline())] == []
+    assert [child.cmdline() for child in children if "kernel_program.py" in " ".join(child.cmdline())] == []
 
 
 def test_processes_in_sessions_of_their_own_end_with_the_notebook(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 from kit.core import Places, Secrets
 from kit.core.mask_key import MASK_KEY
 from kit.core.processes import guarded
+from kit.notebooks import kernel_program
 from kit.notebooks.kernel import Kernel
 
 
 def kernels() -> list[psutil.Process]:
     children = psutil.Process(os.getpid()).children()
-    return [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+    return [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
 
 
 def test_a_kernel_is_a_private_process_of_this_python_until_it_is_closed(
@@ -45,6 +46,6 @@ def test_a_kernel_does_not_depend_on_the_kernels_that_a_user_installed(tmp_path:
     try:
         spec = kernel.manager.kernel_spec_manager.get_kernel_spec("julia")
         started = spec.argv[len([*guarded([]), *kernel.manager.prefix]) :]
-        assert (started[:3], spec.language) == ([sys.executable, "-m", "ipykernel_launcher"], "python")
+        assert (started[:2], spec.language) == ([sys.executable, kernel_program.__file__], "python")
     finally:
         kernel.close()

@@ -29,7 +29,7 @@ def runs(folder: Path, *names: str) -> list[NotebookRun]:
 
 def started() -> list[psutil.Process]:
     found = psutil.Process(os.getpid()).children()
-    return [child for child in found if "ipykernel_launcher" in " ".join(child.cmdline())]
+    return [child for child in found if "kernel_program.py" in " ".join(child.cmdline())]
 
 
 def test_one_kernel_is_ready_ahead_each_serves_once_and_none_is_left(tmp_path: Path) -> None:

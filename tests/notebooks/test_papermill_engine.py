@@ -8,7 +8,6 @@ import pytest
 
 from kit.core import Places
 from kit.core.secrets import Secrets
-from kit.notebooks import papermill_engine
 from kit.notebooks.kernel import Kernel
 from kit.notebooks.papermill_engine import ENGINE, register
 from tests.support.files import write
@@ -100,15 +99,3 @@ def test_texts_of_a_stream_are_joined_around_other_outputs(tmp_path: Path) -> No
     (found,) = outputs(tmp_path, [cell])
     assert [output.get("name", output["output_type"]) for output in found] == ["stdout", "display_data", "stderr"]
     assert [text(output) for output in (found[0], found[2])] == ["a\nb\n", "c"]
-
-
-def test_output_that_takes_longer_to_read_than_to_print_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = papermill_engine._Client.output
-
-    def output(*arguments: Any) -> Any:
-        time.sleep(0.05)
-        return slow(*arguments)
-
-    monkeypatch.setattr(papermill_engine._Client, "output", output)
-    ((found,),) = outputs(tmp_path, ["for number in range(120):\n    print(number, flush=True)"], limit=10_000)
-    assert text(found).splitlines()[-1] == "119"

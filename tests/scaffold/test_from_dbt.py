@@ -54,7 +54,8 @@ def test_a_project_becomes_a_product_that_is_built_and_checked(small: SmallMesh,
     # What was seen stays, in place of it where a contract has it now.
     for name in ("macros/to_euros.sql", "seeds/raw_guests.csv", "transform/staging/stg_orders.sql", "transform/docs.md"):
         assert (folder / name).read_bytes() == (kiosk / name).read_bytes(), name
-    assert not any((folder / name).exists() for name in ("profiles.yml", "target", "seeds/demo", "transform/guests.yaml"))
+    assert not any((folder / name).exists() for name in ("target", "seeds/demo", "transform/guests.yaml"))
+    assert "Written by `kit sync`" in (folder / "profiles.yml").read_text()
     settings = yaml.safe_load(read_text(folder / "dbt_project.yml"))
     assert settings["profile"] == "kit"
     assert settings["macro-paths"][0] == "macros"
