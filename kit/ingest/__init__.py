@@ -2,27 +2,59 @@
 
 A source with its contract goes in; a Parquet file with its digest comes out, or an `IngestError`. A file without a contract
 goes into `RawFile`; names, types and a CSV format for a first contract come out.
+
+A name is imported when it is first used, so that the process of an `ingest.py` starts quickly.
 """
 
-from kit.ingest.connector import (
-    Connector,
-    Declaration,
-    Environment,
-    State,
-    Stream,
-    StreamColumn,
-    connector_class,
-    connector_kinds,
-)
-from kit.ingest.csv_text import Undeclared
-from kit.ingest.delivery import Delivery
-from kit.ingest.environments import FOLDER as CONNECTORS
-from kit.ingest.environments import Environments
-from kit.ingest.increment import column_differences
-from kit.ingest.inference import RawFile, identifier
-from kit.ingest.landing import LandedSource, delivered_file, land, package_file
-from kit.ingest.process import IngestProcess
-from kit.ingest.typed_reader import SUFFIXES, is_raw_file
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kit.ingest.connector import (
+        Connector,
+        Declaration,
+        Environment,
+        State,
+        Stream,
+        StreamColumn,
+        connector_class,
+        connector_kinds,
+    )
+    from kit.ingest.csv_text import Undeclared
+    from kit.ingest.delivery import Delivery
+    from kit.ingest.environments import FOLDER as CONNECTORS
+    from kit.ingest.environments import Environments
+    from kit.ingest.increment import column_differences
+    from kit.ingest.inference import RawFile, identifier
+    from kit.ingest.landing import LandedSource, delivered_file, land
+    from kit.ingest.package_data import package_file
+    from kit.ingest.process import IngestProcess
+    from kit.ingest.typed_reader import SUFFIXES, is_raw_file
+
+_MODULES = {
+    "CONNECTORS": "environments.FOLDER",
+    "Connector": "connector",
+    "Declaration": "connector",
+    "Delivery": "delivery",
+    "Environment": "connector",
+    "Environments": "environments",
+    "IngestProcess": "process",
+    "LandedSource": "landing",
+    "RawFile": "inference",
+    "SUFFIXES": "typed_reader",
+    "State": "connector",
+    "Stream": "connector",
+    "StreamColumn": "connector",
+    "Undeclared": "csv_text",
+    "column_differences": "increment",
+    "connector_class": "connector",
+    "connector_kinds": "connector",
+    "delivered_file": "landing",
+    "identifier": "inference",
+    "is_raw_file": "typed_reader",
+    "land": "landing",
+    "package_file": "package_data",
+}
 
 __all__ = [
     "CONNECTORS",
@@ -48,3 +80,12 @@ __all__ = [
     "land",
     "package_file",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the face when it is first used (https://peps.python.org/pep-0562/)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'kit.ingest' has no attribute '{name}'")
+    module, _, other = _MODULES[name].partition(".")
+    value = globals()[name] = getattr(import_module(f"kit.ingest.{module}"), other or name)
+    return value

@@ -1,6 +1,5 @@
 """Landing of raw data: each source is read in the types of its contract and kept once for each content."""
 
-import importlib.util
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -33,24 +32,6 @@ class LandedSource:
     delivered: datetime = field(compare=False)
     kind: str = ""
     increment: Mapping[str, Any] | None = field(default=None, compare=False)
-
-
-def package_file(package: str, path: str) -> Path:
-    """Return the path of a file that is shipped inside a Python package, without an import of the package.
-
-    Raises `IngestError` when package or file is missing.
-    """
-    try:
-        spec = importlib.util.find_spec(package)
-    except ModuleNotFoundError:  # the parent of a dotted name
-        spec = None
-    folders = spec.submodule_search_locations if spec else None
-    if not folders:
-        raise IngestError(f"the package '{package}' is not installed; install it with `pip install {package}`")
-    file = Path(folders[0]) / path
-    if not file.is_file():
-        raise IngestError(f"the package '{package}' has no file {path}")
-    return file
 
 
 def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:

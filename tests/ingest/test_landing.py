@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-import kit
 from kit.core import database
 from kit.core.errors import IngestError
 from kit.core.files import has_sum
 from kit.ingest import typed_reader
-from kit.ingest.landing import LandedSource, package_file
+from kit.ingest.landing import LandedSource
 from kit.ingest.typed_reader import FileSchema
 from tests.support.landing import land_source
 from tests.support.small_mesh import SmallMesh, contract, write
@@ -332,24 +331,6 @@ def test_the_contract_says_how_columns_are_called_and_parted_in_the_file(shop: S
     assert text_rows(take(shop, "feed.csv", content)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
     frame = FRAME.replace("'code'", "'Code Nr.'") + "\n"
     assert text_rows(ingest(shop, frame)) == [("007", "1.50", "12", "0.25", "2024-01-31")]
-
-
-def test_a_file_of_a_package_is_found() -> None:
-    assert package_file("kit", "core/errors.py") == Path(kit.__file__).parent / "core/errors.py"
-
-
-@pytest.mark.parametrize(
-    ("package", "problem"),
-    [
-        ("none_such", "the package 'none_such' is not installed; install it with `pip install none_such`"),
-        ("none_such.data", "the package 'none_such.data' is not installed; install it with `pip install none_such.data`"),
-        ("kit", "the package 'kit' has no file none.csv"),
-    ],
-)
-def test_a_package_or_file_that_is_missing_is_named(package: str, problem: str) -> None:
-    with pytest.raises(IngestError) as caught:
-        package_file(package, "none.csv")
-    assert str(caught.value) == problem
 
 
 def test_ingest_py_may_import_the_files_beside_it_and_is_forgotten_afterwards(shop: SmallMesh) -> None:

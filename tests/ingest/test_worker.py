@@ -52,3 +52,9 @@ def test_a_failure_says_why_it_may_pass_and_which_file_was_refused(tmp_path: Pat
         },
         {"problem": "b() failed", "cause": "RuntimeError: no rows", "passing": "", "refused": "/data/x.csv", "in_file": True},
     ]
+
+
+def test_the_process_starts_without_the_modules_that_it_does_not_need() -> None:
+    code = "import sys, kit.ingest.worker; from kit.ingest import package_file; print('kit.contracts' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
