@@ -25,14 +25,7 @@ def aspect(records: Records, urn: str, name: str) -> Any:
 def small(tmp_path_factory: pytest.TempPathFactory) -> SmallMesh:
     """Both products published; the items are personal."""
     small = SmallMesh(tmp_path_factory.mktemp("mesh"))
-    for path in ("sources/sales", "contracts/sales", "contracts/totals"):
-        file = small.domains / f"shop/{path}.odcs.yaml"
-        data = json.loads(file.read_text())
-        data["tags"] = ["retail"]
-        data["team"] = {"name": "tills, and more"}
-        for column in data["schema"][0]["properties"]:
-            column["classification"] = "personal" if column["name"] == "item" else "internal"
-        file.write_text(json.dumps(data))
+    small.personal_items(tags=["retail"], team={"name": "tills, and more"})
     small.publish("shop")
     small.publish("plan")
     return small

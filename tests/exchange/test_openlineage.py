@@ -42,12 +42,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> SmallMesh:
     """A mesh whose items are personal, built once: every event of it, and a model with values and a comment in its SQL."""
     small = SmallMesh(tmp_path_factory.mktemp("built"))
-    for path in ("sources/sales", "contracts/sales", "contracts/totals"):
-        file = small.domains / f"shop/{path}.odcs.yaml"
-        data = json.loads(file.read_text())
-        for column in data["schema"][0]["properties"]:
-            column["classification"] = "personal" if column["name"] == "item" else "internal"
-        file.write_text(json.dumps(data))
+    small.personal_items()
     small.replace(
         "domains/shop/models/marts/totals.sql",
         "group by",

@@ -13,12 +13,7 @@ from tests.support.small_mesh import SmallMesh
 def small(tmp_path_factory: pytest.TempPathFactory) -> SmallMesh:
     """Both products published; the items are personal."""
     small = SmallMesh(tmp_path_factory.mktemp("mesh"))
-    for path in ("sources/sales", "contracts/sales", "contracts/totals"):
-        file = small.domains / f"shop/{path}.odcs.yaml"
-        data = json.loads(file.read_text())
-        for column in data["schema"][0]["properties"]:
-            column["classification"] = "personal" if column["name"] == "item" else "internal"
-        file.write_text(json.dumps(data))
+    small.personal_items()
     small.publish("shop")
     small.publish("plan")
     return small

@@ -144,6 +144,15 @@ class SmallMesh:
     def mask(self, path: str, **masks: Any) -> None:
         contracts.mask(self.domains / path, **masks)
 
+    def personal_items(self, **fields: Any) -> None:
+        """Classify the items of `shop` as personal and all other columns as internal; its contracts also get `fields`."""
+        for path in ("sources/sales", "contracts/sales", "contracts/totals"):
+            file = self.domains / f"shop/{path}.odcs.yaml"
+            data = {**json.loads(file.read_text()), **fields}
+            for column in data["schema"][0]["properties"]:
+                column["classification"] = "personal" if column["name"] == "item" else "internal"
+            file.write_text(json.dumps(data))
+
     def partition(self, name: str, column: str, **how: Any) -> None:
         products.partition(self.domains / name, column, **how)
 
