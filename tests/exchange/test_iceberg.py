@@ -140,6 +140,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_change_of_columns_leaves_older_snapshots_readable(small: SmallMesh) -> None:
     made = []
     for number, (query, properties) in enumerate(CHANGES):
