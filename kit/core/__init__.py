@@ -32,6 +32,7 @@ from kit.core.errors import (
 )
 from kit.core.files import (
     IDENTIFIER,
+    MAX_BYTES,
     StepCallback,
     exists,
     has_sum,
@@ -83,6 +84,7 @@ __all__ = [
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "MAX_BYTES",
     "NOTEBOOK",
     "PLAIN",
     "AuditFailed",
