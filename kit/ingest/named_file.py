@@ -70,7 +70,9 @@ class NamedFiles:
     def _is_plain(self, package: str) -> bool:
         """Whether a package is looked up without running code of it, and in no folder from which only `ingest.py` imports."""
         places = (self._folder, Path.cwd())
-        return package.isidentifier() and not any((place / f"{package}{end}").exists() for place in places for end in ("", ".py"))
+        return package.isidentifier() and not any(
+            (place / f"{package}{end}").exists() for place in places for end in ("", ".py")
+        )
 
 
 def _imported(body: Iterable[ast.stmt]) -> set[str]:

@@ -134,7 +134,7 @@ def test_a_folder_that_is_not_safe_is_refused_every_time(small: SmallMesh) -> No
     check_safety(small.config, small.product("shop"))
     ingest(small)
     for _ in range(2):
-        with pytest.raises(KitError, match="'shop' is not built: .*uses subprocess"):
+        with pytest.raises(KitError, match=r"'shop' is not built: .*uses subprocess"):
             check_safety(small.config, small.product("shop"))
 
 
