@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kit.core import landlock
@@ -67,7 +68,11 @@ class Places:
     def allow(self, path: Path) -> bool:
         """Whether a file may be read; links in `path` are followed."""
         real = path.resolve()
-        return any(real.is_relative_to(place.resolve()) for place, _ in self.rights())
+        return not self._real.isdisjoint(map(str, (real, *real.parents)))
+
+    @cached_property
+    def _real(self) -> frozenset[str]:
+        return frozenset(os.path.realpath(place) for place, _ in self.rights())
 
     def rights(self) -> Iterator[tuple[Path, int]]:
         """Yield each place with its rights."""
@@ -138,7 +143,8 @@ def _is_module(path: Path) -> bool:
 
 
 def _contains(folder: Path, hidden: Iterable[Path]) -> bool:
-    return any(place.is_relative_to(folder.resolve()) for place in hidden)
+    real = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118  a path has no slash at its end
+    return any(f"{place}/".startswith(real) for place in hidden)
 
 
 def _beside(folder: Path, hidden: Iterable[Path]) -> Iterator[Path]:

@@ -43,17 +43,18 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, A
     guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
     snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
     """
-    landing = _Landing(process, source, raw)
+    landing = _Landing(process, source, raw, last or {})
     try:
-        return landing.land(last or {})
+        return landing.land()
     finally:
         landing.discard()
 
 
 class _Landing:
-    """The landing of one source in its folder below `raw`."""
+    """The landing of one source in its folder below `raw`; `published` is its entry in the manifest of the snapshot."""
 
-    def __init__(self, process: IngestProcess, source: Source, raw: Path) -> None:
+    def __init__(self, process: IngestProcess, source: Source, raw: Path, published: Mapping[str, Any]) -> None:
+        self.published = published
         self.process, self.source, self.contract = process, source, source.contract
         self.label = f"{process.product.name}.raw.{source.name}"
         self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
@@ -61,10 +62,10 @@ class _Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
-    def land(self, entry: Mapping[str, Any]) -> LandedSource:
-        """Read the source, all of it or what is new since the manifest `entry`, and put its data into place."""
+    def land(self) -> LandedSource:
+        """Read the source, all of it or what is new since it was published, and put its data into place."""
         asked = time.time()
-        last = LastRead.usable(self.folder, entry, self.contract, self.schema)
+        last = LastRead.usable(self.folder, self.published, self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
@@ -94,7 +95,7 @@ class _Landing:
             delivered = _modified(path)
         # Another contract reads the same bytes in another way.
         target = self._target(content)
-        rows = _rows(target, self.schema) if has_sum(target) else None
+        rows = self._sound_rows(target)
         if rows is None:
             convert(f"{self.label}: {path.name}", self.schema, path, self.temporary)
             if _stamp(path) != stamp:
@@ -130,9 +131,18 @@ class _Landing:
     def _made(self) -> Path:
         """Put the temporary file into place, unless the same content is there; return its place."""
         target = self._target(sha256(self.temporary))
-        if not has_sum(target) or _rows(target, self.schema) is None:
+        if self._sound_rows(target) is None:
             self._put(target)
         return target
+
+    def _sound_rows(self, target: Path) -> int | None:
+        """The number of rows of landed data; None when there is none, or it is damaged.
+
+        The manifest has that of the published data, whose place depends on its content and on the columns of the contract.
+        """
+        if not has_sum(target):
+            return None
+        return int(self.published["rows"]) if self.published.get("digest") == target.stem else _rows(target, self.schema)
 
     def _put(self, target: Path) -> int:
         rows = _rows(self.temporary, self.schema)
