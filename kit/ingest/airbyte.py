@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
 from kit.ingest.airbyte_program import Program
-from kit.ingest.connector import Connector, Declaration, Environment, State, Stream
+from kit.ingest.connector import Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
 _catalogs: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -88,7 +88,13 @@ class AirbyteStream(Connector):
         if self.cursor and self.cursor not in stream.cursors:
             allowed = f"; use {' or '.join(stream.cursors)}" if stream.cursors else ", which is read as a whole; leave it out"
             raise IngestError(f"'{self.cursor}' cannot be the cursor of the stream{allowed}")
-        return stream
+        name = ".".join(filter(None, (found.get("namespace"), stream.name)))
+        return replace(stream, origins=self.origins(name, stream.types))
+
+    def origins(self, name: str, columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Return the stream `name` as a dataset of OpenLineage, whose namespace is that of the connector's package."""
+        (package,) = self.requires().packages
+        return (Origin(f"airbyte://{program_of(package)}", name, columns),)
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[Any]:
         """Yield frames, then the last state that the connector sent, as the message of the protocol."""
@@ -192,8 +198,7 @@ class Airbyte(AirbyteStream):
     def command(self, environment: Path) -> list[str]:
         """Return the program that the package installs, which has its name."""
         (package,) = self.requires().packages
-        program = package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
-        return program_in(environment, program)
+        return program_in(environment, program_of(package))
 
     def defaults(self) -> dict[str, Any]:
         """Return the defaults of the connector's specification."""
@@ -231,6 +236,11 @@ def environment_of(package: str) -> Environment:
     name = f"airbyte-{package}" if package.startswith("source-") else package
     folder = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
     return Environment(folder or "airbyte", (name,))
+
+
+def program_of(package: str) -> str:
+    """Return the program that a package with its version installs, such as `source-faker`."""
+    return package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
 
 
 def program_in(environment: Path, program: str) -> list[str]:

@@ -33,24 +33,47 @@ class StreamColumn:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A dataset outside of the mesh by its name in OpenLineage, such as `postgres://db:5432` and `shop.public.orders`.
+
+    Neither part contains a user, a password or an option of an address. `columns` has the types of its columns where known.
+    See https://openlineage.io/docs/spec/naming.
+    """
+
+    namespace: str
+    name: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the dataset as JSON values, which `Origin(**values)` reads."""
+        return {"namespace": self.namespace, "name": self.name, **({"columns": dict(self.columns)} if self.columns else {})}
+
+
+@dataclass(frozen=True)
 class Stream:
-    """A table of another system: the `key` of its rows where the system knows it, and columns that may be a cursor."""
+    """A table of another system: the `key` of its rows where the system knows it, and columns that may be a cursor.
+
+    `origins` are the datasets that its rows come from, for the stream that a connector describes.
+    """
 
     name: str
     columns: tuple[StreamColumn, ...]
     key: tuple[str, ...] = ()
     cursors: tuple[str, ...] = ()
     description: str = ""
+    origins: tuple[Origin, ...] = ()
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> "Stream":
         """Return the stream that `to_json` returned, after a way through JSON."""
         columns = tuple(StreamColumn(**column) for column in item["columns"])
-        return cls(item["name"], columns, tuple(item["key"]), tuple(item["cursors"]), item["description"])
+        origins = tuple(Origin(**origin) for origin in item["origins"])
+        return cls(item["name"], columns, tuple(item["key"]), tuple(item["cursors"]), item["description"], origins)
 
     def to_json(self) -> dict[str, Any]:
         """Return the stream as JSON values."""
-        return {**vars(self), "columns": [vars(column) for column in self.columns]}
+        origins = [origin.to_json() for origin in self.origins]
+        return {**vars(self), "columns": [vars(column) for column in self.columns], "origins": origins}
 
     @property
     def types(self) -> dict[str, str]:
@@ -164,7 +187,10 @@ class Connector:
         raise NotImplementedError
 
     def describe(self) -> Stream | None:
-        """Return the stream of this source, None where that costs more than a moment: then the rows show their columns."""
+        """Return the stream of this source with its `origins`, which lineage names as the inputs of the source.
+
+        None where that costs more than a moment: then the rows show their columns.
+        """
         return None
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[Batch | State]:
