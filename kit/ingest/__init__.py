@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
-    from kit.ingest.increment import column_differences
+    from kit.ingest.increment import column_differences, declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
     from kit.ingest.landing import LandedSource, delivered_file, land
     from kit.ingest.package_data import package_file
@@ -51,11 +51,13 @@ _MODULES = {
     "column_differences": "increment",
     "connector_class": "connector",
     "connector_kinds": "connector",
+    "declaration_problems": "increment",
     "delivered_file": "landing",
     "identifier": "inference",
     "is_raw_file": "typed_reader",
     "land": "landing",
     "package_file": "package_data",
+    "without_key": "increment",
 }
 
 __all__ = [
@@ -77,11 +79,13 @@ __all__ = [
     "column_differences",
     "connector_class",
     "connector_kinds",
+    "declaration_problems",
     "delivered_file",
     "identifier",
     "is_raw_file",
     "land",
     "package_file",
+    "without_key",
 ]
 
 

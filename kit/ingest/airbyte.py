@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
 from kit.ingest.airbyte_program import Program
-from kit.ingest.connector import Connector, Declaration, Environment, Origin, State, Stream
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
 _catalogs: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -62,6 +62,12 @@ class AirbyteStream(Connector):
             "packages": self.requires().packages, "stream": self.stream, "config": self.config,
             "secrets_env": self.secrets_env, "cursor": self.cursor, "as_text": sorted(self.as_text),
         }  # fmt: skip
+
+    def check_variables(self) -> None:
+        """Raise `IngestError` for an entry of `secrets_env` that does not name a variable; it may be the secret itself."""
+        for place, variable in self.secrets_env.items():
+            if not isinstance(variable, str) or not VARIABLE.fullmatch(variable):
+                raise IngestError(f"secrets_env['{place}'] is the name of an environment variable, such as SHOP_API_KEY")
 
     def secrets(self) -> Sequence[str]:
         """The variables in `secrets_env`."""
@@ -185,6 +191,7 @@ class Airbyte(AirbyteStream):
 
     def __post_init__(self) -> None:
         self.requires()  # raises IngestError
+        self.check_variables()
 
     def requires(self) -> Environment:
         """Return the environment of this version of the package."""

@@ -15,6 +15,9 @@ GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""The name of an environment variable."""
+
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -133,6 +136,8 @@ class Connector:
 
     A connector whose `read` yields a `State` reads increments: the kit merges them by the key of the contract, and keeps the
     state in the manifest of the snapshot that they are published with.
+
+    `kit check` makes an instance too, where the code has all arguments, and calls `check_declared`.
     """
 
     kind: ClassVar[str] = ""
@@ -177,6 +182,9 @@ class Connector:
     def secrets(self) -> Sequence[str]:
         """Return the names of the environment variables it reads secrets from; no message contains their values."""
         return ()
+
+    def check_declared(self) -> None:
+        """Raise `IngestError` for what is wrong with what was declared, and with files of it. Asks no system."""
 
     def check(self) -> None:
         """Raise `IngestError` when the system cannot be reached, or does not let this user read the stream."""

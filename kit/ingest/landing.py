@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
 from kit.ingest.connector import Origin
-from kit.ingest.increment import LastRead, check_declared, check_key, combine, record
+from kit.ingest.increment import LastRead, check_declared, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -110,8 +110,8 @@ class _Landing:
     def _batches(self, returned: Returned, last: LastRead | None) -> LandedSource:
         """Land the rows that a connector or an iterator yielded; an increment is merged into the rows of the last read."""
         facts = returned.facts
-        if facts.get("state") is not None:
-            check_key(self.label, self.contract, "a state")
+        if facts.get("state") is not None and not self.contract.key:
+            raise IngestError(f"{self.label}: {without_key(self.contract, 'a state')}")
         last = last if facts.get("is_increment") else None
         typed = [self.folder / f".{os.getpid()}-{number:06}.parquet" for number in range(len(returned.paths))]
         for path, target in zip(map(Path, returned.paths), typed, strict=True):

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from kit.core import IngestError, database
-from kit.ingest.connector import Connector, Declaration, Origin, State, Stream, StreamColumn
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
 from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, reading, refusal
 
 if TYPE_CHECKING:
     import duckdb
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
 _PREVIEW_ROWS = 1000
@@ -64,7 +63,7 @@ class Postgres(Connector):
     reads_each_row_once: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dsn_env, str) or not _VARIABLE.fullmatch(self.dsn_env):
+        if not isinstance(self.dsn_env, str) or not VARIABLE.fullmatch(self.dsn_env):
             raise IngestError("postgres(dsn_env=…) is the name of an environment variable with the address, such as SHOP_DSN")
         if (self.table is None) == (self.query is None):
             raise IngestError("postgres(…) reads a table or a query; give one of table='schema.name' and query='select …'")

@@ -30,6 +30,7 @@ class Rest(AirbyteStream):
 
     def __post_init__(self) -> None:
         self.requires()  # raises IngestError
+        self.check_variables()
 
     def requires(self) -> Environment:
         """Return the environment of this version of the library."""
@@ -43,6 +44,12 @@ class Rest(AirbyteStream):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with the content of the manifest."""
         return {**super().declared(), "manifest": hashlib.sha256(self._path().read_bytes()).hexdigest()}
+
+    def check_declared(self) -> None:
+        """Look for the manifest and the stream in it."""
+        streams = Manifest(self._path()).streams
+        if streams and self.stream not in streams:
+            raise IngestError(f"there is no stream '{self.stream}' in {self.manifest}; there are: {', '.join(streams)}")
 
     def origins(self, name: str, columns: Mapping[str, str]) -> tuple[Origin, ...]:
         """Return the address of the stream at the API, without query parameters; nothing where the manifest leaves it open."""

@@ -17,11 +17,13 @@ from kit.lineage.graph import (
 )  # fmt: skip
 from kit.lineage.product_sql import sql_references
 from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
-from kit.lineage.source_kinds import source_kinds, source_origins
+from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
 from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
 
 __all__ = [
+    "COMPUTED",
     "LineageNode",
+    "SourceCall",
     "SqlReader",
     "SqlWord",
     "affected_columns",
@@ -39,8 +41,8 @@ __all__ = [
     "notebook_reads",
     "product_nodes",
     "read_sql",
+    "source_calls",
     "source_kinds",
-    "source_origins",
     "sql_references",
     "sql_words",
     "upstream",
