@@ -9,6 +9,7 @@ from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import Config
 from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
+from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points
 from kit.core.errors import (
     AuditFailed,
     Busy,
@@ -84,6 +85,7 @@ __all__ = [
     "KNOWN_TYPES",
     "MASK_KEY",
     "NOTEBOOK",
+    "OLDER",
     "PLAIN",
     "AuditFailed",
     "Busy",
@@ -146,12 +148,14 @@ __all__ = [
     "landlock",
     "listens",
     "literal",
+    "load_entry_point",
     "lock",
     "machine_problem",
     "make_folder",
     "mappings",
     "mask_key_hidden",
     "merge_base_mesh",
+    "missing_entry_points",
     "need_resources",
     "normal_type",
     "parse_yaml",

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kit.core import IngestError, UnknownName
+from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points
 
 GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
@@ -224,15 +224,20 @@ class Connector:
 
 
 def connector_kinds() -> list[str]:
-    """Return the kinds of connectors that are installed."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    """Return the kinds of connectors that are installed, with those of the kit that an older environment lacks."""
+    return sorted({*(point.name for point in entry_points(group=GROUP)), *missing_entry_points(GROUP)})
 
 
 def connector_class(kind: str) -> type[Connector]:
-    """Return the connector of a kind; raises `UnknownName` for one that is not installed, `IngestError` for no connector."""
+    """Return the connector of a kind; raises `UnknownName` for one that is not installed, `IngestError` for a broken one."""
     for point in entry_points(group=GROUP, name=kind):
-        found = point.load()
+        try:
+            found = load_entry_point(point)
+        except KitError as error:
+            raise IngestError(f"the connector '{kind}' {error}") from None
         if not (isinstance(found, type) and issubclass(found, Connector)):
             raise IngestError(f"the entry point '{kind}' of {GROUP} is {point.value}, which is no Connector")
         return found
+    if kind in missing_entry_points(GROUP):
+        raise IngestError(f"the connector '{kind}' is not installed, because {OLDER}")
     raise UnknownName(f"there is no connector '{kind}'; there are: {', '.join(connector_kinds()) or 'none'}")
