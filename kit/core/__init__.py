@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kit.core.config import Config
     from kit.core.confinement import Places
     from kit.core.database import KNOWN_TYPES, literal, normal_type
+    from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points
     from kit.core.errors import (
         AuditFailed,
         Busy,
@@ -93,6 +94,7 @@ __all__ = [
     "MASK_KEY",
     "MAX_BYTES",
     "NOTEBOOK",
+    "OLDER",
     "PLAIN",
     "AuditFailed",
     "Busy",
@@ -156,12 +158,14 @@ __all__ = [
     "lazy_face",
     "listens",
     "literal",
+    "load_entry_point",
     "lock",
     "machine_problem",
     "make_folder",
     "mappings",
     "mask_key_hidden",
     "merge_base_mesh",
+    "missing_entry_points",
     "need_resources",
     "normal_type",
     "parse_yaml",

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kit.core import landlock
+from kit.core.entry_points import PROJECT
 from kit.core.mask_key import MASK_KEY
 
 _WRITE = (
@@ -78,7 +79,7 @@ class Places:
         """Yield each place with its rights."""
         hidden = [folder.resolve() for folder in self.hidden]
         named = (Path(os.environ[name]) for name in _NAMED if os.environ.get(name))
-        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders())
+        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders(), PROJECT)
         for rights, places in ((landlock.READ, (*system, *self.read)), (_WRITE, self.write)):
             yield from ((part, rights) for place in places for part in _beside(place, hidden))
         for entry in _import_folders():

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
-from kit.ingest.increment import LastRead, check_declared, check_key, combine, record
+from kit.ingest.connector import Origin
+from kit.ingest.increment import LastRead, check_declared, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -22,7 +23,8 @@ class LandedSource:
 
     `delivered` is the time (UTC) that the source declares with `Delivery`, else that of the file it returned, else the time
     when this content was landed first. `kind` is that of its connector, `python` for an iterator, else empty. `increment` is
-    what the manifest keeps for the next read, None for a source that is read as a whole.
+    what the manifest keeps for the next read, None for a source that is read as a whole. `origins` are the datasets outside of
+    the mesh that it was read from, as far as they are known.
     """
 
     source: str
@@ -32,6 +34,7 @@ class LandedSource:
     delivered: datetime = field(compare=False)
     kind: str = ""
     increment: Mapping[str, Any] | None = field(default=None, compare=False)
+    origins: tuple[Origin, ...] = field(default=(), compare=False)
 
 
 def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
@@ -102,13 +105,14 @@ class _Landing:
                 problem = f"{path.name} changed while it was read; give it its name once it is complete"
                 raise SourceChanged(f"{self.label}: {problem}")
             rows = self._put(target)
-        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target))
+        origins = () if self.process.is_temporary(path) else (Origin("file", str(path.resolve())),)
+        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target), origins=origins)
 
     def _batches(self, returned: Returned, last: LastRead | None) -> LandedSource:
         """Land the rows that a connector or an iterator yielded; an increment is merged into the rows of the last read."""
         facts = returned.facts
-        if facts.get("state") is not None:
-            check_key(self.label, self.contract, "a state")
+        if facts.get("state") is not None and not self.contract.key:
+            raise IngestError(f"{self.label}: {without_key(self.contract, 'a state')}")
         last = last if facts.get("is_increment") else None
         typed = [self.folder / f".{os.getpid()}-{number:06}.parquet" for number in range(len(returned.paths))]
         for path, target in zip(map(Path, returned.paths), typed, strict=True):
@@ -122,7 +126,8 @@ class _Landing:
     def _landed(self, returned: Returned, target: Path, kept: Mapping[str, Any] | None = None) -> LandedSource:
         rows = _rows(target, self.schema) or 0
         delivered, kind = returned.delivered or _modified(target), str(returned.facts.get("kind", ""))
-        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept)
+        origins = tuple(Origin(**origin) for origin in (returned.facts.get("stream") or {}).get("origins", ()))
+        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept, origins)
 
     def _target(self, content: str) -> Path:
         """The place of content with this checksum; another contract reads the same bytes in another way."""

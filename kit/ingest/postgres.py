@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from kit.core import IngestError, database
-from kit.ingest.connector import Connector, Declaration, State, Stream, StreamColumn
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
 from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, reading, refusal
 
 if TYPE_CHECKING:
     import duckdb
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
 _PREVIEW_ROWS = 1000
@@ -64,7 +63,7 @@ class Postgres(Connector):
     reads_each_row_once: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dsn_env, str) or not _VARIABLE.fullmatch(self.dsn_env):
+        if not isinstance(self.dsn_env, str) or not VARIABLE.fullmatch(self.dsn_env):
             raise IngestError("postgres(dsn_env=…) is the name of an environment variable with the address, such as SHOP_DSN")
         if (self.table is None) == (self.query is None):
             raise IngestError("postgres(…) reads a table or a query; give one of table='schema.name' and query='select …'")
@@ -73,7 +72,7 @@ class Postgres(Connector):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with host and database: a state belongs to one of them."""
         return {
-            "address": _address(self._dsn), "table": self.table, "query": self.query, "cursor": self.cursor,
+            "address": _address(self.dsn), "table": self.table, "query": self.query, "cursor": self.cursor,
             "as_text": sorted(self.as_text),
         }  # fmt: skip
 
@@ -133,7 +132,8 @@ class Postgres(Connector):
         return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
 
     @property
-    def _dsn(self) -> str:
+    def dsn(self) -> str:
+        """The address in the environment variable; raises `IngestError` when that is not set."""
         dsn = os.environ.get(self.dsn_env, "").strip()
         if not dsn:
             raise IngestError(f"the environment variable {self.dsn_env} is not set; set it to the address of the database")
@@ -176,7 +176,7 @@ class Postgres(Connector):
         """A transaction that sees one snapshot of the database and writes nothing. Errors do not contain the address."""
         import duckdb
 
-        dsn = self._dsn
+        dsn = self.dsn
         with database.connect() as connection:
             database.load_extension(connection, "postgres_scanner", "postgres")
             connection.execute("set timezone = 'UTC'")
@@ -230,9 +230,27 @@ class _Session:
         """The stream of a source, with what the catalog knows of a table."""
         readings = self.readings(source)
         if source.table:
-            return replace(self._of_tables(source.table)[0].stream(readings), name=source.stream)
+            table = self._of_tables(source.table)[0]
+            stream = table.stream(readings)
+            return replace(stream, name=source.stream, origins=self._origins(source, [table.name], stream.types))
         columns = tuple(StreamColumn(name, item.type) for name, item in readings.items())
-        return Stream(source.stream, columns, cursors=_cursors(readings))
+        names = [database.literal(name) for name in _tables_of(str(source.query))]
+        found = self.rows(
+            "n.nspname || '.' || c.relname as t from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            f"where c.oid = any(array[{', '.join(f'to_regclass({name})::oid' for name in names)}]::oid[]) order by 1"
+        )
+        origins = self._origins(source, [name for (name,) in found], {})
+        return Stream(source.stream, columns, cursors=_cursors(readings), origins=origins)
+
+    def _origins(self, source: Postgres, tables: Sequence[str], columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Tables as datasets of OpenLineage, by the host and port of the address, else those that the server knows."""
+        ((name, host, port),) = self.rows(
+            "current_database()::text as d, coalesce(host(inet_server_addr()), 'localhost') as h, "
+            "coalesce(inet_server_port(), current_setting('port')::int4)::text as p"
+        )
+        named = _server(source.dsn)
+        namespace = f"postgres://{named[0] or host}:{named[1] or port}"
+        return tuple(Origin(namespace, f"{name}.{table}", columns) for table in tables)
 
     def tables(self) -> list[Stream]:
         """The tables and views that the user can read."""
@@ -351,8 +369,40 @@ def _address(dsn: str) -> str:
     if "://" in dsn:
         address = urlsplit(dsn)
         return f"{address.netloc.rpartition('@')[2]}{address.path}"
-    found = re.findall(r"\b(host|hostaddr|port|dbname|service)\s*=\s*('[^']*'|\S+)", dsn)
+    found = [pair for pair in _pairs(dsn) if pair[0] in ("host", "hostaddr", "port", "dbname", "service")]
     return " ".join(f"{name}={value}" for name, value in sorted(found))
+
+
+def _pairs(dsn: str) -> list[tuple[str, str]]:
+    """The options of a string of libpq, with their quotes."""
+    return re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)
+
+
+def _server(dsn: str) -> tuple[str, str]:
+    """Host and port in a DSN, of the first of several servers; empty where it names none. A socket is `localhost`."""
+    if "://" in dsn:
+        address = urlsplit(dsn)
+        first = address.netloc.rpartition("@")[2].partition(",")[0]
+        host, _, port = first.rpartition(":") if re.search(r":\d*$", first) else (first, "", "")
+        options = {"host": unquote(host), "port": port} | dict(parse_qsl(address.query))
+    else:
+        options = dict(_pairs(dsn))
+    host, port = ((options.get(name) or "").strip("'").partition(",")[0] for name in ("host", "port"))
+    host = host or (options.get("hostaddr") or "").strip("'")
+    return "localhost" if host.startswith(("/", "@")) else host, port
+
+
+def _tables_of(query: str) -> list[str]:
+    """The names of the tables and views that a query reads, as it writes them; none of a query that cannot be parsed."""
+    import sqlglot
+
+    try:
+        parsed = sqlglot.parse_one(query, dialect="postgres")
+    except sqlglot.errors.SqlglotError:
+        return []
+    own = {cte.alias for cte in parsed.find_all(sqlglot.exp.CTE)}
+    tables = [table for table in parsed.find_all(sqlglot.exp.Table) if table.name and (table.db or table.name not in own)]
+    return sorted({".".join(part.sql(dialect="postgres") for part in table.parts) for table in tables})
 
 
 def _with_options(dsn: str) -> str:
@@ -382,4 +432,4 @@ def _passwords(dsn: str) -> list[str]:
         written = urlsplit(dsn).netloc.rpartition("@")[0].partition(":")[2]
         options = dict(parse_qsl(urlsplit(dsn).query))
         return [text for text in (written, unquote(written), options.get("password", "")) if text]
-    return [match.strip("'") for match in re.findall(r"\b(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)]
+    return [value.strip("'") for name, value in _pairs(dsn) if name in ("password", "sslpassword")]

@@ -162,7 +162,11 @@ class IngestProcess:
 
     def may_read(self, path: Path) -> bool:
         """Whether `ingest.py` may read a file itself."""
-        return path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)
+        return self.is_temporary(path) or self.places.allow(path)
+
+    def is_temporary(self, path: Path) -> bool:
+        """Whether a file is in the temporary folder of the process."""
+        return path.resolve().is_relative_to(Path(self._temp.name).resolve())
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()

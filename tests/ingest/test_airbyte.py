@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import IngestError
 from kit.ingest.airbyte import Airbyte, environment_of
-from kit.ingest.connector import Environment, State
+from kit.ingest.connector import Environment, Origin, State
 from tests.support import airbyte as tiny
 
 AT = "2024-01-01T00:00:00Z"
@@ -163,3 +163,10 @@ def test_without_a_configuration_the_defaults_of_the_specification_count(environ
         ("spec", None),
         ("discover", {"count": 1000}),
     ]
+
+
+def test_the_origin_is_a_dataset_of_the_package_whatever_its_version(environment: Path) -> None:
+    named = {**tiny.ORDERS, "namespace": "sales"}
+    tiny.script(environment, discover=[{"type": "CATALOG", "catalog": {"streams": [named]}}])
+    made = connector(environment).describe()
+    assert made.origins == (Origin("airbyte://source-tiny", "sales.orders", made.types),)

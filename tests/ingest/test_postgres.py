@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from kit.core.errors import IngestError
-from kit.ingest.connector import State
-from kit.ingest.postgres import Postgres
+from kit.ingest.connector import Origin, State
+from kit.ingest.postgres import Postgres, _server, _tables_of
 from kit.sync.sync import sync
 from tests.support.contracts import contract
 from tests.support.files import write
@@ -127,6 +127,29 @@ def table(**more: Any) -> Postgres:
     return Postgres(dsn_env="SHOP_DSN", **{"table": "orders", **more})
 
 
+@pytest.mark.parametrize(
+    ("dsn", "server"),
+    [
+        ("postgresql://me:secret@db.example.com:6432/shop?sslmode=require", ("db.example.com", "6432")),
+        ("postgres://me@db1:5433,db2:5434/shop", ("db1", "5433")),
+        ("postgres://[::1]/shop", ("[::1]", "")),
+        ("postgresql:///shop?host=/var/run/postgresql&port=5433", ("localhost", "5433")),
+        ("postgresql:///shop", ("", "")),
+        ("host='db' port=6432 password='host=x' dbname=shop", ("db", "6432")),
+        ("hostaddr=10.0.0.1 dbname=shop", ("10.0.0.1", "")),
+        ("service=shop", ("", "")),
+    ],
+)
+def test_host_and_port_of_an_address(dsn: str, server: tuple[str, str]) -> None:
+    assert _server(dsn) == server
+
+
+def test_the_tables_that_a_query_reads() -> None:
+    query = 'with t as (select * from sales.orders) select * from t join "Odd Name" using (id) join sales.orders o using (id)'
+    assert _tables_of(query) == ['"Odd Name"', "sales.orders"]
+    assert _tables_of("no sql (") == []
+
+
 @heavy
 def test_every_type_is_read_exactly(server: PostgresServer) -> None:
     server.sql(TABLE)
@@ -172,6 +195,11 @@ def test_the_catalog_gives_key_descriptions_and_cursors(server: PostgresServer) 
         ("shop", True), ("number", True), ("updated_at", True),
     ]  # fmt: skip
     assert stream.columns[1].description == "What the customer wrote."
+    namespace = f"postgres://127.0.0.1:{server.port}"
+    assert stream.origins == (Origin(namespace, "shop.public.orders", stream.types),)
+    query = table(table=None, query="with recent as (select 1) select o.shop from orders o, public.recent, recent r, nothing()")
+    server.sql("create function nothing() returns int language sql as 'select 1'")
+    assert query.describe().origins == tuple(Origin(namespace, f"shop.public.{name}") for name in ("orders", "recent"))
     assert [item.name for item in table().discover()] == ["public.hidden", "public.orders", "public.recent"]
     assert next(item.name for item in table(table=None, query="select 1 as a").discover()) == "query"
 
