@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
     from kit.core.passing import why_it_may_pass
     from kit.core.policy import Policy
+    from kit.core.postgres_address import PostgresAddress
     from kit.core.processes import (
         END_AT_ONCE,
         HOST,
@@ -114,6 +115,7 @@ __all__ = [
     "NotebookError",
     "Places",
     "Policy",
+    "PostgresAddress",
     "Processes",
     "PublishConflict",
     "ScrubbedPipe",

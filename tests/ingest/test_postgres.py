@@ -13,7 +13,7 @@ import pytest
 
 from kit.core.errors import IngestError
 from kit.ingest.connector import Origin, State
-from kit.ingest.postgres import Postgres, _server, _tables_of
+from kit.ingest.postgres import Postgres, _tables_of
 from kit.sync.sync import sync
 from tests.support.contracts import contract
 from tests.support.files import write
@@ -125,23 +125,6 @@ def rows(source: Postgres, state: dict[str, Any] | None = None) -> tuple[list[tu
 
 def table(**more: Any) -> Postgres:
     return Postgres(dsn_env="SHOP_DSN", **{"table": "orders", **more})
-
-
-@pytest.mark.parametrize(
-    ("dsn", "server"),
-    [
-        ("postgresql://me:secret@db.example.com:6432/shop?sslmode=require", ("db.example.com", "6432")),
-        ("postgres://me@db1:5433,db2:5434/shop", ("db1", "5433")),
-        ("postgres://[::1]/shop", ("[::1]", "")),
-        ("postgresql:///shop?host=/var/run/postgresql&port=5433", ("localhost", "5433")),
-        ("postgresql:///shop", ("", "")),
-        ("host='db' port=6432 password='host=x' dbname=shop", ("db", "6432")),
-        ("hostaddr=10.0.0.1 dbname=shop", ("10.0.0.1", "")),
-        ("service=shop", ("", "")),
-    ],
-)
-def test_host_and_port_of_an_address(dsn: str, server: tuple[str, str]) -> None:
-    assert _server(dsn) == server
 
 
 def test_the_tables_that_a_query_reads() -> None:
