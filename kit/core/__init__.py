@@ -9,6 +9,7 @@ from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.config import Config
 from kit.core.confinement import Places
 from kit.core.database import KNOWN_TYPES, literal, normal_type
+from kit.core.dsn import Dsn
 from kit.core.errors import (
     AuditFailed,
     Busy,
@@ -91,6 +92,7 @@ __all__ = [
     "ContentCache",
     "Damaged",
     "Document",
+    "Dsn",
     "IngestError",
     "Interruption",
     "InvalidFile",

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kit.core import IngestError, Secrets
-from kit.ingest import json_schema
+from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_ON_LOWER = ("_proxy", "ca_bundle", "lc_all", "lc_ctype")
@@ -155,7 +155,7 @@ def _message(line: bytes) -> Mapping[str, Any] | None:
     if not line.lstrip().startswith(b"{"):
         return None
     try:
-        message = json_schema.loads(line)
+        message = json_text.loads(line)
     except ValueError:
         return None
     return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None

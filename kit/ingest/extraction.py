@@ -11,9 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from kit.core import IngestError, Secrets, confinement, is_failure, why_it_may_pass
-from kit.ingest.batches import BatchFiles, as_frame, is_batches, type_name, write_frame
+from kit.ingest.batches import BatchFiles, as_frame, is_batches, write_frame
 from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
+from kit.ingest.mappings import type_name
 
 _LONGEST = 100_000  # characters of a message
 _SHOWN_SECONDS = 5.0

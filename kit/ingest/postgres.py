@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote
 
-from kit.core import IngestError, database
+from kit.core import Dsn, IngestError, database
 from kit.ingest.connector import Connector, Declaration, State, Stream, StreamColumn
 from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, reading, refusal
 
@@ -73,7 +73,7 @@ class Postgres(Connector):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with host and database: a state belongs to one of them."""
         return {
-            "address": _address(self._dsn), "table": self.table, "query": self.query, "cursor": self.cursor,
+            "address": self._dsn.place, "table": self.table, "query": self.query, "cursor": self.cursor,
             "as_text": sorted(self.as_text),
         }  # fmt: skip
 
@@ -124,26 +124,30 @@ class Postgres(Connector):
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
         """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
-        address = urlsplit(origin if "://" in origin else f"postgres:{origin}")
-        options = dict(parse_qsl(address.query, keep_blank_values=True))
+        dsn = Dsn(f"postgresql:{origin[origin.find('//') :]}")
+        if dsn.problem:
+            raise IngestError(f"the address {dsn.problem}")
+        address, options = dsn.split()
         table = options.pop("table", source)
         text = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
-        variable = f"{re.sub(r'[^A-Z0-9]+', '_', address.path.strip('/').upper()) or 'POSTGRES'}_DSN"
-        dsn = urlunsplit(("postgresql", address.netloc, address.path, text, ""))
-        return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
+        database_name = dsn.place.partition("/")[2]
+        variable = f"{re.sub(r'[^A-Z0-9]+', '_', database_name.upper()) or 'POSTGRES'}_DSN"
+        return Declaration({"dsn_env": variable, "table": table}, table, {variable: f"{address}{text and '?'}{text}"})
 
     @property
-    def _dsn(self) -> str:
-        dsn = os.environ.get(self.dsn_env, "").strip()
-        if not dsn:
+    def _dsn(self) -> Dsn:
+        dsn = Dsn(os.environ.get(self.dsn_env, "").strip())
+        if not dsn.text:
             raise IngestError(f"the environment variable {self.dsn_env} is not set; set it to the address of the database")
+        if dsn.problem:
+            raise IngestError(f"the address in {self.dsn_env} {dsn.problem}")
         return dsn
 
     @property
     def relation(self) -> str:
         """SQL of the server for the rows of the source."""
         if self.query is not None:
-            return f"({self.query.strip().rstrip(';')})"
+            return f"({self.query.strip().rstrip(';')}\n)"  # it may end with a comment
         return database.quoted(str(self.table))
 
     def _cursor(self, readings: Mapping[str, ColumnReading]) -> ColumnReading | None:
@@ -181,7 +185,7 @@ class Postgres(Connector):
             database.load_extension(connection, "postgres_scanner", "postgres")
             connection.execute("set timezone = 'UTC'")
             try:
-                connection.execute(f"attach {database.literal(_with_options(dsn))} as pg (type postgres, read_only)")
+                connection.execute(f"attach {database.literal(dsn.with_options(_OPTIONS))} as pg (type postgres, read_only)")
                 connection.execute("begin")
                 session = _Session(connection)
                 settings = _SETTINGS | {"statement_timeout": str(self.timeout_seconds * 1000)}
@@ -346,40 +350,19 @@ def _cursors(readings: Mapping[str, ColumnReading]) -> tuple[str, ...]:
     )
 
 
-def _address(dsn: str) -> str:
-    """Host, port and database of a DSN, without user and password."""
-    if "://" in dsn:
-        address = urlsplit(dsn)
-        return f"{address.netloc.rpartition('@')[2]}{address.path}"
-    found = re.findall(r"\b(host|hostaddr|port|dbname|service)\s*=\s*('[^']*'|\S+)", dsn)
-    return " ".join(f"{name}={value}" for name, value in sorted(found))
-
-
-def _with_options(dsn: str) -> str:
-    missing = {name: value for name, value in _OPTIONS.items() if name not in dsn}
-    if "://" in dsn:
-        return dsn + ("&" if "?" in dsn else "?") + "&".join(f"{name}={value}" for name, value in missing.items())
-    return " ".join([dsn, *(f"{name}={value}" for name, value in missing.items())])
-
-
-def _error(text: str, dsn: str) -> IngestError:
+def _error(text: str, dsn: Dsn) -> IngestError:
     """The sentence of an error of DuckDB or of the server, without the address and its password."""
-    text = text.replace(_with_options(dsn), "the server").replace(dsn, "the server")
-    for password in _passwords(dsn):
+    text = text.replace(dsn.with_options(_OPTIONS), "the server").replace(dsn.text, "the server")
+    for password in sorted(dsn.passwords, key=len, reverse=True):
         text = text.replace(password, "[password]")
     if known := refusal(text):
         return IngestError(known)
+    if twin := re.search(r'has duplicate column name "(.*)"', text):
+        return IngestError(
+            f"two columns are named '{twin[1]}', in capitals or not; name one otherwise in query='select … as …'"
+        )
     reason = re.split(r"(?:ERROR|FATAL|PANIC):\s+|\bthe server\": ", text)[-1]
     reason = re.sub(r"^[A-Za-z ]+ Error: ", "", reason).strip().partition("\n")[0]
     error = IngestError(reason.strip().rstrip(".") or "the server gave no reason")
     error.passing = next((why for pattern, why in _PASSING.items() if re.search(pattern, text)), "")
     return error
-
-
-def _passwords(dsn: str) -> list[str]:
-    """The password of a DSN in the forms in which a message may contain it."""
-    if "://" in dsn:
-        written = urlsplit(dsn).netloc.rpartition("@")[0].partition(":")[2]
-        options = dict(parse_qsl(urlsplit(dsn).query))
-        return [text for text in (written, unquote(written), options.get("password", "")) if text]
-    return [match.strip("'") for match in re.findall(r"\b(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)]
