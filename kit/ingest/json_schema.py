@@ -80,7 +80,10 @@ def _details(item: Mapping[str, Any]) -> Mapping[str, Any]:
     if "type" in item:
         return item
     parts = [*(item.get("oneOf") or ()), *(item.get("anyOf") or ())]
-    return next((_details(part) for part in parts if _types(part) - {"null"}), item)
+    found = [_details(part) for part in parts if _types(part) - {"null"}]
+    formats = [[part.get(name) for name in ("format", "airbyte_type", "contentEncoding")] for part in found]
+    # Values of several formats have none in common.
+    return found[0] if found and all(names == formats[0] for names in formats) else {}
 
 
 def frame(records: Sequence[Mapping[str, Any]], described: Sequence[StreamColumn], before: int = 0) -> "pl.DataFrame":

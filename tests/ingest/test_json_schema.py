@@ -33,6 +33,8 @@ from kit.ingest.json_schema import columns, frame
         ({"type": ["string", "integer"]}, "varchar"),
         ({"oneOf": [{"type": "null"}, {"type": "string", "format": "date"}]}, "date"),
         ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "varchar"),
+        ({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}, {"type": "null"}]}, "varchar"),
+        ({"anyOf": [{"type": "integer", "airbyte_type": "big_integer"}, {"type": "integer"}]}, "bigint"),
         ({}, "varchar"),
         (True, "varchar"),
     ],
