@@ -101,9 +101,7 @@ class Program:
             message = _message(line)
             if message is None:
                 if found := _LOST.search(line):
-                    raise IngestError(
-                        f"a line of its output has a {found[1].decode()} and is no JSON, so that it would be lost"
-                    )
+                    raise IngestError(f"a line of its output has a {found[1].decode()} and is no JSON, and would be lost")
                 lines.append(self._kept(line))
                 continue
             kind = message["type"]
