@@ -1,10 +1,12 @@
 """The reading of a source in the confined process of `ingest.py`: its function, its connector, its batches."""
 
 import inspect
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -108,7 +110,7 @@ class Extraction:
             nonlocal state, shown
             for batch in batches:
                 if isinstance(batch, State):
-                    state = batch.value
+                    state = self._state(batch)
                     continue
                 files.add(batch)
                 shown += 1
@@ -120,8 +122,18 @@ class Extraction:
         paths = [str(path) for path in files.close()]
         more: dict[str, Any] = {"kind": "python"}
         if self.has_state and state is not None:
-            more |= {"state": dict(state), "declared": "", "is_increment": self.last is not None}
+            more |= {"state": state, "declared": "", "is_increment": self.last is not None}
         return {**self._read(paths), **more}
+
+    def _state(self, state: State) -> Mapping[str, Any]:
+        """Return the value of a state; raises `IngestError` for one that the next read would get as another one."""
+        with suppress(TypeError, ValueError, RecursionError):
+            if isinstance(state.value, Mapping) and json.loads(json.dumps(state.value, allow_nan=False)) == state.value:
+                return state.value
+        raise IngestError(
+            f"{self.label}: its State is no JSON; write a mapping of texts, numbers, booleans, lists and mappings, "
+            "such as State({'at': moment.isoformat()})"
+        )
 
     def _count(self, rows: int) -> None:
         if time.monotonic() >= self._next_count:

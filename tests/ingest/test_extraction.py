@@ -1,6 +1,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -82,6 +84,16 @@ def test_a_function_with_a_state_reads_increments(tmp_path: Path) -> None:
     second = extract(tmp_path, events, last={"state": {"n": 7}, "declared": ""})
     assert (second["is_increment"], rows(second)) == (True, [{"n": 8}])
     assert rows(extract(tmp_path, events, last={"state": {"n": 7}, "declared": "a connector"})) == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "value", [{"at": datetime(2024, 1, 1)}, {"at": Decimal(1)}, {"at": float("nan")}, {1: 2}, {"a": {1}}, {"a": (1,)}, [1]]
+)
+def test_a_state_that_would_come_back_as_another_one_is_refused(tmp_path: Path, value: Any) -> None:
+    assert failure(tmp_path, lambda state: iter([{"n": 1}, State(value)])) == (
+        "shop.raw.events: its State is no JSON; write a mapping of texts, numbers, booleans, lists and mappings, "
+        "such as State({'at': moment.isoformat()})"
+    )
 
 
 def test_a_connector_gets_the_state_of_what_was_declared_alike(tmp_path: Path) -> None:
