@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from kit.core import IngestError, KitError, PostgresAddress, database
 from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
@@ -119,13 +119,15 @@ class Postgres(Connector):
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
         """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
-        address = urlsplit(origin if "://" in origin else f"postgres:{origin}")
-        options = dict(parse_qsl(address.query, keep_blank_values=True))
+        given = PostgresAddress("", f"postgresql:{origin[origin.find('//') :]}")
+        if given.problem:
+            raise IngestError(f"the address {given.problem}")
+        options = dict(given.options)
         table = options.pop("table", source)
-        text = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
-        variable = f"{re.sub(r'[^A-Z0-9]+', '_', address.path.strip('/').upper()) or 'POSTGRES'}_DSN"
-        dsn = urlunsplit(("postgresql", address.netloc, address.path, text, ""))
-        return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
+        text = "".join(f"{'&' if n else '?'}{name}={quote(value, safe='/')}" for n, (name, value) in enumerate(options.items()))
+        database_name = given.place.partition("/")[2]
+        variable = f"{re.sub(r'[^A-Z0-9]+', '_', database_name.upper()) or 'POSTGRES'}_DSN"
+        return Declaration({"dsn_env": variable, "table": table}, table, {variable: given.without_options + text})
 
     @property
     def address(self) -> PostgresAddress:
@@ -139,7 +141,7 @@ class Postgres(Connector):
     def relation(self) -> str:
         """SQL of the server for the rows of the source."""
         if self.query is not None:
-            return f"({self.query.strip().rstrip(';')})"
+            return f"({self.query.strip().rstrip(';')}\n)"  # it may end with a comment
         return database.quoted(str(self.table))
 
     def _cursor(self, readings: Mapping[str, ColumnReading]) -> ColumnReading | None:
@@ -375,6 +377,10 @@ def _tables_of(query: str) -> list[str]:
 
 def _error(text: str, address: PostgresAddress) -> IngestError:
     """The sentence of an error of DuckDB or of the server, without the address and its password."""
+    if twin := re.search(r'has duplicate column name "(.*)"', text):
+        return IngestError(
+            f"two columns are named '{twin[1]}', in capitals or not; name one otherwise in query='select … as …'"
+        )
     error = IngestError(refusal(text) or address.reason(text))
     error.passing = next((why for pattern, why in _PASSING.items() if re.search(pattern, text)), "")
     return error

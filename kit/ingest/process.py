@@ -111,6 +111,8 @@ class IngestProcess:
         answer = self._ask({"call": call, "source": source, "label": label, "last": last}, source, check)
         delivered = datetime.fromisoformat(answer["delivered"]) if answer["delivered"] else None
         facts = {name: value for name, value in answer.items() if name not in ("paths", "is_frame", "delivered")}
+        if name := self._secrets.found_in(json.dumps(facts.get("state"))):
+            raise IngestError(f"{label}: its state contains the value of {name}, and would be in the manifest; leave it out")
         return Returned(tuple(answer["paths"]), answer["is_frame"], delivered, facts)
 
     def discover(self, source: str, label: str, *, check: bool = False) -> Mapping[str, Any]:
