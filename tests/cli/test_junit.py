@@ -115,7 +115,10 @@ def test_the_commands_write_reports(small: SmallMesh) -> None:
     assert (done.returncode, done.stderr.startswith("bad is broken: ")) == (1, True)
     found = cases(read(small.root / "named.xml"))
     assert (found["shop: build"], bool(found["bad: build"]), len(found)) == (None, True, 2)
-    assert [(item["product"], item["status"]) for item in json.loads(done.stdout)] == [("shop", "up to date"), ("bad", "broken")]
+    assert [(item["product"], item["status"]) for item in json.loads(done.stdout)] == [
+        ("shop", "up to date"),
+        ("bad", "broken"),
+    ]
 
 
 @pytest.mark.parametrize("arguments", [["--trial", "-p", "factor=1"]])
