@@ -218,8 +218,7 @@ def _refused(error: BaseException) -> Path | None:
     """The path of the file that was not to be opened, if an error reports that."""
     if isinstance(error, PermissionError) and (path := error.filename2 or error.filename):
         return Path(os.fsdecode(path)).absolute() if isinstance(path, str | bytes) else None
-    refused = confinement.refused_path(str(error))
-    return refused and refused.absolute()
+    return confinement.refused_path(str(error), Path.cwd())
 
 
 def _brief(error: BaseException) -> str:

@@ -221,9 +221,10 @@ class IngestProcess:
     def _advice(self, path: Path, source: str) -> str:
         path = Path(os.path.normpath(path))
         contract = self.product.folder / "sources" / f"{source}.odcs.yaml"
-        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{path.parent}]}}]"
+        folder = "FOLDER" if str(path).startswith(confinement.SHORTENED) else str(path.parent)
+        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{folder}]}}]"
         if not exists(contract):
-            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(str(path.parent))} --write"
+            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(folder)} --write"
             advice = f"write its contract with `{draft}`"
         return f"{path} is no place of this source; if it may read there, {advice}"
 
