@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
-from kit.ingest.increment import LastRead, check_declared, check_key, combine, record
+from kit.ingest.connector import Origin
+from kit.ingest.increment import LastRead, check_declared, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -22,7 +23,8 @@ class LandedSource:
 
     `delivered` is the time (UTC) that the source declares with `Delivery`, else that of the file it returned, else the time
     when this content was landed first. `kind` is that of its connector, `python` for an iterator, else empty. `increment` is
-    what the manifest keeps for the next read, None for a source that is read as a whole.
+    what the manifest keeps for the next read, None for a source that is read as a whole. `origins` are the datasets outside of
+    the mesh that it was read from, as far as they are known.
     """
 
     source: str
@@ -32,6 +34,7 @@ class LandedSource:
     delivered: datetime = field(compare=False)
     kind: str = ""
     increment: Mapping[str, Any] | None = field(default=None, compare=False)
+    origins: tuple[Origin, ...] = field(default=(), compare=False)
 
 
 def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
@@ -43,17 +46,18 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, A
     guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
     snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
     """
-    landing = _Landing(process, source, raw)
+    landing = _Landing(process, source, raw, last or {})
     try:
-        return landing.land(last or {})
+        return landing.land()
     finally:
         landing.discard()
 
 
 class _Landing:
-    """The landing of one source in its folder below `raw`."""
+    """The landing of one source in its folder below `raw`; `published` is its entry in the manifest of the snapshot."""
 
-    def __init__(self, process: IngestProcess, source: Source, raw: Path) -> None:
+    def __init__(self, process: IngestProcess, source: Source, raw: Path, published: Mapping[str, Any]) -> None:
+        self.published = published
         self.process, self.source, self.contract = process, source, source.contract
         self.label = f"{process.product.name}.raw.{source.name}"
         self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
@@ -61,10 +65,10 @@ class _Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
-    def land(self, entry: Mapping[str, Any]) -> LandedSource:
-        """Read the source, all of it or what is new since the manifest `entry`, and put its data into place."""
+    def land(self) -> LandedSource:
+        """Read the source, all of it or what is new since it was published, and put its data into place."""
         asked = time.time()
-        last = LastRead.usable(self.folder, entry, self.contract, self.schema)
+        last = LastRead.usable(self.folder, self.published, self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
@@ -94,20 +98,21 @@ class _Landing:
             delivered = _modified(path)
         # Another contract reads the same bytes in another way.
         target = self._target(content)
-        rows = _rows(target, self.schema) if has_sum(target) else None
+        rows = self._sound_rows(target)
         if rows is None:
             convert(f"{self.label}: {path.name}", self.schema, path, self.temporary)
             if _stamp(path) != stamp:
                 problem = f"{path.name} changed while it was read; give it its name once it is complete"
                 raise SourceChanged(f"{self.label}: {problem}")
             rows = self._put(target)
-        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target))
+        origins = () if self.process.is_temporary(path) else (Origin("file", str(path.resolve())),)
+        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target), origins=origins)
 
     def _batches(self, returned: Returned, last: LastRead | None) -> LandedSource:
         """Land the rows that a connector or an iterator yielded; an increment is merged into the rows of the last read."""
         facts = returned.facts
-        if facts.get("state") is not None:
-            check_key(self.label, self.contract, "a state")
+        if facts.get("state") is not None and not self.contract.key:
+            raise IngestError(f"{self.label}: {without_key(self.contract, 'a state')}")
         last = last if facts.get("is_increment") else None
         typed = [self.folder / f".{os.getpid()}-{number:06}.parquet" for number in range(len(returned.paths))]
         for path, target in zip(map(Path, returned.paths), typed, strict=True):
@@ -121,7 +126,8 @@ class _Landing:
     def _landed(self, returned: Returned, target: Path, kept: Mapping[str, Any] | None = None) -> LandedSource:
         rows = _rows(target, self.schema) or 0
         delivered, kind = returned.delivered or _modified(target), str(returned.facts.get("kind", ""))
-        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept)
+        origins = tuple(Origin(**origin) for origin in (returned.facts.get("stream") or {}).get("origins", ()))
+        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept, origins)
 
     def _target(self, content: str) -> Path:
         """The place of content with this checksum; another contract reads the same bytes in another way."""
@@ -130,9 +136,18 @@ class _Landing:
     def _made(self) -> Path:
         """Put the temporary file into place, unless the same content is there; return its place."""
         target = self._target(sha256(self.temporary))
-        if not has_sum(target) or _rows(target, self.schema) is None:
+        if self._sound_rows(target) is None:
             self._put(target)
         return target
+
+    def _sound_rows(self, target: Path) -> int | None:
+        """The number of rows of landed data; None when there is none, or it is damaged.
+
+        The manifest has that of the published data, whose place depends on its content and on the columns of the contract.
+        """
+        if not has_sum(target):
+            return None
+        return int(self.published["rows"]) if self.published.get("digest") == target.stem else _rows(target, self.schema)
 
     def _put(self, target: Path) -> int:
         rows = _rows(self.temporary, self.schema)

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from kit.core import IngestError
 from kit.ingest.airbyte import AirbyteStream, environment_of, program_in
-from kit.ingest.connector import Declaration, Environment
+from kit.ingest.connector import Declaration, Environment, Origin
+from kit.ingest.rest_manifest import Manifest
 
 CDK = "airbyte-cdk==6.61.6"
 """The package with the program that reads manifests, in the version that was tested."""
@@ -29,6 +30,7 @@ class Rest(AirbyteStream):
 
     def __post_init__(self) -> None:
         self.requires()  # raises IngestError
+        self.check_variables()
 
     def requires(self) -> Environment:
         """Return the environment of this version of the library."""
@@ -42,6 +44,17 @@ class Rest(AirbyteStream):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with the content of the manifest."""
         return {**super().declared(), "manifest": hashlib.sha256(self._path().read_bytes()).hexdigest()}
+
+    def check_declared(self) -> None:
+        """Look for the manifest and the stream in it."""
+        streams = Manifest(self._path()).streams
+        if streams and self.stream not in streams:
+            raise IngestError(f"there is no stream '{self.stream}' in {self.manifest}; there are: {', '.join(streams)}")
+
+    def origins(self, name: str, columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Return the address of the stream at the API, without query parameters; nothing where the manifest leaves it open."""
+        origin = Manifest(self._path()).origin(self.stream, self.config)
+        return (replace(origin, columns=columns),) if origin else ()
 
     def command(self, environment: Path) -> list[str]:
         """Return the program that reads manifests."""

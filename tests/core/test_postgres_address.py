@@ -27,11 +27,46 @@ def failed(reason: str, dsn: str = URL) -> str:
 )
 def test_a_url_that_would_disclose_its_password_is_refused(monkeypatch: pytest.MonkeyPatch, dsn: str) -> None:
     monkeypatch.setenv("SHOP_DSN", dsn)
-    with pytest.raises(
-        KitError, match="the address in SHOP_DSN has a user or password with a character that a URL escapes"
-    ) as e:
+    with pytest.raises(KitError, match="the address in SHOP_DSN is no URL that libpq reads") as e:
         PostgresAddress.from_environment("SHOP_DSN")
     assert "cret" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "place", "passwords"),
+    [
+        ("postgresql://me:p%40ss@db:5432/shop?sslmode=require", "db:5432/shop", ["p%40ss", "p@ss"]),
+        ("postgresql://me:a?b#c[d]:e@db/shop", "db/shop", ["a?b#c[d]:e"]),
+        ("postgres://db:5432/shop", "db:5432/shop", []),
+        ("postgres://[::1]:1,other:2/shop?user=a@b&password=p%25", "[::1]:1,other:2/shop", ["p%25", "p%"]),
+        ("postgresql:///shop?host=/tmp", "/shop", []),
+        ("host=db port=1 dbname=shop user=me password=it's", "dbname=shop host=db port=1", ["it's"]),
+        (r"dbname=shop password = 'a \' b\\'", "dbname=shop", [r"a \' b\\", r"a ' b" + "\\"]),
+    ],
+)
+def test_an_address_has_a_place_and_passwords(dsn: str, place: str, passwords: list[str]) -> None:
+    made = address(dsn)
+    assert (made.problem, made.place, made.passwords) == ("", place, passwords)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "password"),
+    [
+        ("postgresql://me:p@ss@db/shop", "p@ss"),
+        ("postgresql://me:p/ss@db/shop", "p/ss"),
+        ("postgresql://me:a?b/c@db/shop", "a?b/c"),
+        ("postgresql://me:per%zz@db/shop", "per%zz"),
+        ("postgresql://me@db/shop?password=per%zz", "per%zz"),
+    ],
+)
+def test_a_url_with_signs_that_are_not_escaped_is_a_problem(dsn: str, password: str) -> None:
+    assert address(dsn).problem.startswith("is no URL that libpq reads; write @ as %40, / as %2F")
+    assert password in address(dsn).passwords
+
+
+@pytest.mark.parametrize("dsn", ["dbname=shop password=a b", "dbname=shop password='a", "shop", "password='a'b'"])
+def test_a_string_whose_values_end_early_is_a_problem(dsn: str) -> None:
+    assert address(dsn).problem.startswith("is no string that libpq reads; write a value with spaces as password='…'")
 
 
 @pytest.mark.parametrize(
@@ -91,3 +126,20 @@ def test_a_connection_ends_and_never_asks_for_a_password() -> None:
 def test_a_reason_names_the_option_at_fault(reason: str, sentence: str) -> None:
     assert failed(reason, f"{URL}?sslmode=verify-full&sslrootcert=/ca.crt") == sentence
     assert failed(reason, f"{PAIRS} sslmode='verify-full' sslrootcert=/ca.crt") == sentence
+
+
+@pytest.mark.parametrize(
+    ("dsn", "server"),
+    [
+        ("postgresql://me:secret@db.example.com:6432/shop?sslmode=require", ("db.example.com", "6432")),
+        ("postgres://me@db1:5433,db2:5434/shop", ("db1", "5433")),
+        ("postgres://[::1]/shop", ("[::1]", "")),
+        ("postgresql:///shop?host=/var/run/postgresql&port=5433", ("localhost", "5433")),
+        ("postgresql:///shop", ("", "")),
+        ("host='db' port=6432 password='host=x' dbname=shop", ("db", "6432")),
+        ("hostaddr=10.0.0.1 dbname=shop", ("10.0.0.1", "")),
+        ("service=shop", ("", "")),
+    ],
+)
+def test_host_and_port_of_an_address(dsn: str, server: tuple[str, str]) -> None:
+    assert PostgresAddress("SHOP_DSN", dsn).server == server

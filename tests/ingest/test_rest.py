@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kit.core.errors import IngestError
-from kit.ingest.connector import State
+from kit.ingest.connector import Origin, State
 from kit.ingest.environments import Environments
 from kit.ingest.rest import CDK, Rest
 from tests.support import airbyte as tiny
@@ -178,3 +178,11 @@ def test_a_real_api_is_read_in_pages_and_increments_through_limits_and_failures(
             read(made, state)
         api.answers = []
     assert read(made, state)[0][-1] == 250
+
+
+def test_the_origin_is_the_address_of_the_stream_with_its_columns(tmp_path: Path) -> None:
+    environment = tiny.install(tmp_path / "environment", "source-declarative-manifest")
+    tiny.script(environment)
+    made = source(tmp_path / "shop", environment, config={"url": "https://api.example.com/v1?key=1", "token": "x"})
+    types = {"id": "bigint", "at": "timestamp with time zone", "data": "varchar"}
+    assert made.describe().origins == (Origin("https://api.example.com", "/v1", types),)
