@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,18 +37,19 @@ class LandedSource:
     origins: tuple[Origin, ...] = field(default=(), compare=False)
 
 
-def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
+def land(process: IngestProcess, source: Source, raw: Path, last: Iterable[Mapping[str, Any]] = ()) -> LandedSource:
     """Read a source by its function in `ingest.py`, and write its data below `raw` as typed Parquet.
 
     The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, a polars frame, an
     iterator of mappings or frames, or a connector; each of them in a `Delivery` when it knows the time of its delivery. A file
     is read only where the process may read. Columns, types and the CSV format are those of the contract; none of them is
-    guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
-    snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
+    guessed. The same content lands once, at the same place. `last` are the entries of the source in the manifests of the
+    published snapshot and of those before it: new rows are merged into the newest data that is whole, without any all rows are
+    read. Raises `IngestError`.
     """
     landing = _Landing(process, source, raw)
     try:
-        return landing.land(last or {})
+        return landing.land(last)
     finally:
         landing.discard()
 
@@ -64,10 +65,10 @@ class _Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
-    def land(self, entry: Mapping[str, Any]) -> LandedSource:
-        """Read the source, all of it or what is new since the manifest `entry`, and put its data into place."""
+    def land(self, entries: Iterable[Mapping[str, Any]]) -> LandedSource:
+        """Read the source, all of it or what is new since one of the manifest `entries`, and put its data into place."""
         asked = time.time()
-        last = LastRead.usable(self.folder, entry, self.contract, self.schema)
+        last = LastRead.newest(self.folder, entries, self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
