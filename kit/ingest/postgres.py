@@ -121,7 +121,7 @@ class Postgres(Connector):
             yield from session.copied(f"select {columns} from {self.relation} as source limit {_PREVIEW_ROWS}")
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
         address = urlsplit(origin if "://" in origin else f"postgres:{origin}")
         options = dict(parse_qsl(address.query, keep_blank_values=True))

@@ -68,10 +68,10 @@ def test_the_state_belongs_to_host_and_database_and_not_to_the_password(monkeypa
 
 
 def test_an_address_is_declared_by_the_name_of_a_variable() -> None:
-    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders")
+    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders", Path())
     assert made.arguments == {"dsn_env": "WEB_SHOP_DSN", "table": "sales.orders"}
     assert made.variables == {"WEB_SHOP_DSN": "postgresql://me:p%40ss@db.example.com:6432/web-shop?sslmode=require"}
-    assert Postgres.declare("//db/shop", "orders").arguments["table"] == "orders"
+    assert Postgres.declare("//db/shop", "orders", Path()).arguments["table"] == "orders"
 
 
 TABLE = """
