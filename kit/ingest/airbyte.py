@@ -224,13 +224,18 @@ class Airbyte(AirbyteStream):
         return dict(_defaults[known])
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        config = {name: _json(value) for name, value in parse_qsl(options)}
+        config = options_of(options)
         stream = str(config.pop("stream", source))
         return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
+
+
+def options_of(query: str) -> dict[str, Any]:
+    """Return the options behind the `?` of an origin."""
+    return {name: _json(value) for name, value in parse_qsl(query)}
 
 
 def _json(text: str) -> Any:
