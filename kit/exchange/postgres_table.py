@@ -51,8 +51,8 @@ class Target:
     def columns(self, name: str) -> dict[str, tuple[str, bool]]:
         """Return the type of each column of a table and whether it is required; none without the table."""
         found = self.rows(
-            "select attname::text, format_type(atttypid, atttypmod), attnotnull from pg_attribute "
-            f"where attrelid = to_regclass({database.literal(name)}) and attnum > 0 and not attisdropped"
+            "select attname::text, format_type(atttypid, atttypmod) || repeat('[]', attndims - 1), attnotnull "
+            f"from pg_attribute where attrelid = to_regclass({database.literal(name)}) and attnum > 0 and not attisdropped"
         )
         return {column: (kind, required) for column, kind, required in found}
 
@@ -103,7 +103,7 @@ class PostgresTable:
             raise KitError(f"{self.id} has no columns for PostgreSQL; build it again with this kit")
         if too_long := [name for name in (self.port, *self.columns) if len(name.encode()) > _LONGEST]:
             raise KitError(
-                f"{self.id}: PostgreSQL has no names of more than {_LONGEST} bytes; give '{too_long[0]}' a shorter one"
+                f"{self.id}: '{too_long[0]}' is longer than the {_LONGEST} bytes of a name in PostgreSQL; give it a shorter one"
             )
         kind = target.kind(self.name)
         if kind and not (is_known and kind == "table"):
@@ -199,8 +199,8 @@ class PostgresTable:
             text = str(error)
             if "NULL-byte" in text:
                 raise KitError(
-                    f"{self.id}: {' and '.join(self._with_nul())} has texts with the character NUL, which PostgreSQL cannot "
-                    "hold; take it out in the model"
+                    f"{self.id}: the character NUL, which PostgreSQL cannot hold, is in {', '.join(self._with_nul())}; take it "
+                    "out in the model"
                 ) from None
             if found := re.search(r"ERROR:\s+([^\n]*)[\s\S]*^CONTEXT:\s+COPY .*, column (\w+)", text, re.MULTILINE):
                 raise KitError(f"{self.id}: the column '{found[2]}': {found[1]}") from None
@@ -223,8 +223,8 @@ class PostgresTable:
 
 
 def _type(kind: str) -> str:
-    if kind.endswith("[]"):  # a type of PostgreSQL does not say how many dimensions an array has
-        return f"{_type(kind[:-2]).removesuffix('[]')}[]"
+    if kind.endswith("[]"):
+        return f"{_type(kind[:-2])}[]"
     return _TYPES.get(kind, kind.replace("decimal", "numeric"))
 
 
