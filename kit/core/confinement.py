@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kit.core import landlock
+from kit.core.entry_points import PROJECT
 from kit.core.mask_key import MASK_KEY
 
 _WRITE = (
@@ -72,13 +74,17 @@ class Places:
         if str(path).startswith(SHORTENED):
             return False
         real = path.resolve()
-        return any(real.is_relative_to(place.resolve()) for place, _ in self.rights())
+        return not self._real.isdisjoint(map(str, (real, *real.parents)))
+
+    @cached_property
+    def _real(self) -> frozenset[str]:
+        return frozenset(os.path.realpath(place) for place, _ in self.rights())
 
     def rights(self) -> Iterator[tuple[Path, int]]:
         """Yield each place with its rights."""
         hidden = [folder.resolve() for folder in self.hidden]
         named = (Path(os.environ[name]) for name in _NAMED if os.environ.get(name))
-        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders())
+        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders(), PROJECT)
         for rights, places in ((landlock.READ, (*system, *self.read)), (_WRITE, self.write)):
             yield from ((part, rights) for place in places for part in _beside(place, hidden))
         for entry in _import_folders():
@@ -146,7 +152,8 @@ def _is_module(path: Path) -> bool:
 
 
 def _contains(folder: Path, hidden: Iterable[Path]) -> bool:
-    return any(place.is_relative_to(folder.resolve()) for place in hidden)
+    real = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118  a path has no slash at its end
+    return any(f"{place}/".startswith(real) for place in hidden)
 
 
 def _beside(folder: Path, hidden: Iterable[Path]) -> Iterator[Path]:

@@ -56,6 +56,17 @@ def test_a_process_that_ends_is_a_failure(small: SmallMesh, body: str, says: str
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def test_a_state_with_the_value_of_a_secret_is_refused(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "sesame99")
+    body = (
+        "import os\nfrom kit.ingest import State\ndef sales(state):\n    yield {'n': 1}\n"
+        "    yield State({'next': 'page?key=' + os.environ['SHOP_TOKEN']})\n"
+    )
+    assert problem(small, body) == (
+        "shop.raw.sales: its state contains the value of SHOP_TOKEN, and would be in the manifest; leave it out"
+    )
+
+
 READS = [
     "open({path!r}).read()",
     "__import__('polars').read_csv({path!r})",
