@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
 from kit.ingest.airbyte_program import Program
-from kit.ingest.connector import Connector, Declaration, Environment, State, Stream
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
 _catalogs: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -63,6 +63,12 @@ class AirbyteStream(Connector):
             "secrets_env": self.secrets_env, "cursor": self.cursor, "as_text": sorted(self.as_text),
         }  # fmt: skip
 
+    def check_variables(self) -> None:
+        """Raise `IngestError` for an entry of `secrets_env` that does not name a variable; it may be the secret itself."""
+        for place, variable in self.secrets_env.items():
+            if not isinstance(variable, str) or not VARIABLE.fullmatch(variable):
+                raise IngestError(f"secrets_env['{place}'] is the name of an environment variable, such as SHOP_API_KEY")
+
     def secrets(self) -> Sequence[str]:
         """The variables in `secrets_env`."""
         return tuple(self.secrets_env.values())
@@ -90,7 +96,13 @@ class AirbyteStream(Connector):
             raise IngestError(f"'{self.cursor}' cannot be the cursor of the stream{allowed}")
         if not stream.columns:
             raise IngestError(f"the stream '{self.stream}' declares no fields, so that none of its records can be read")
-        return stream
+        name = ".".join(filter(None, (found.get("namespace"), stream.name)))
+        return replace(stream, origins=self.origins(name, stream.types))
+
+    def origins(self, name: str, columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Return the stream `name` as a dataset of OpenLineage, whose namespace is that of the connector's package."""
+        (package,) = self.requires().packages
+        return (Origin(f"airbyte://{program_of(package)}", name, columns),)
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[Any]:
         """Yield frames, then the last state that the connector sent, as the message of the protocol."""
@@ -183,6 +195,7 @@ class Airbyte(AirbyteStream):
 
     def __post_init__(self) -> None:
         self.requires()  # raises IngestError
+        self.check_variables()
 
     def requires(self) -> Environment:
         """Return the environment of this version of the package."""
@@ -196,8 +209,7 @@ class Airbyte(AirbyteStream):
     def command(self, environment: Path) -> list[str]:
         """Return the program that the package installs, which has its name."""
         (package,) = self.requires().packages
-        program = package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
-        return program_in(environment, program)
+        return program_in(environment, program_of(package))
 
     def defaults(self) -> dict[str, Any]:
         """Return the defaults of the connector's specification."""
@@ -212,13 +224,18 @@ class Airbyte(AirbyteStream):
         return dict(_defaults[known])
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        config = {name: _json(value) for name, value in parse_qsl(options)}
+        config = options_of(options)
         stream = str(config.pop("stream", source))
         return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
+
+
+def options_of(query: str) -> dict[str, Any]:
+    """Return the options behind the `?` of an origin."""
+    return {name: _json(value) for name, value in parse_qsl(query)}
 
 
 def _json(text: str) -> Any:
@@ -235,6 +252,11 @@ def environment_of(package: str) -> Environment:
     name = f"airbyte-{package}" if package.startswith("source-") else package
     folder = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
     return Environment(folder or "airbyte", (name,))
+
+
+def program_of(package: str) -> str:
+    """Return the program that a package with its version installs, such as `source-faker`."""
+    return package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
 
 
 def program_in(environment: Path, program: str) -> list[str]:

@@ -148,6 +148,7 @@ class Extraction:
         waits = list(connector.retry_seconds)
         while True:
             try:
+                self.run(connector.check_declared)
                 if needed := self.run(connector.requires):
                     connector.environment = Path(self.ask("environment", name=needed.name, packages=list(needed.packages)))
                 return self._of_connector(connector, call)
@@ -218,8 +219,7 @@ def _refused(error: BaseException) -> Path | None:
     """The path of the file that was not to be opened, if an error reports that."""
     if isinstance(error, PermissionError) and (path := error.filename2 or error.filename):
         return Path(os.fsdecode(path)).absolute() if isinstance(path, str | bytes) else None
-    refused = confinement.refused_path(str(error))
-    return refused and refused.absolute()
+    return confinement.refused_path(str(error), Path.cwd())
 
 
 def _brief(error: BaseException) -> str:

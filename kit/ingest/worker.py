@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import socket
 import sys
 from contextlib import suppress
@@ -11,9 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from kit.core import IngestError, is_failure
+from kit.ingest.connector import connector_kinds
 from kit.ingest.extraction import Extraction, Failure, missing_extra
 
 _INTERRUPTED = 130
+_NAME = re.compile(r"cannot import name '(\w+)'")
 
 
 def main(descriptor: str, folder: str, name: str, temp: str) -> None:
@@ -71,6 +74,9 @@ def _load(path: Path, name: str) -> ModuleType:
     except BaseException as error:
         if not is_failure(error):
             raise
+        if isinstance(error, ImportError) and error.name == "kit.ingest.connectors" and (kind := _NAME.search(str(error))):
+            problem = f"there is no connector '{kind[1]}'; there are: {', '.join(connector_kinds())}"
+            raise Failure(problem, in_file=True) from None
         if remedy := missing_extra(error):
             raise Failure(f"imports {getattr(error, 'name', '')}, which is not installed; {remedy}", in_file=True) from None
         raise Failure("fails on import", error, in_file=True) from None

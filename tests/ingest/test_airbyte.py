@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import IngestError
 from kit.ingest.airbyte import Airbyte, environment_of
-from kit.ingest.connector import Environment, State
+from kit.ingest.connector import Environment, Origin, State
 from tests.support import airbyte as tiny
 
 AT = "2024-01-01T00:00:00Z"
@@ -164,15 +164,15 @@ def test_each_version_has_an_environment_of_its_own() -> None:
 
 
 def test_a_source_is_declared_from_a_package_and_a_stream() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people", Path())
     assert (made.arguments, made.stream) == ({"package": "source-faker==7.2.1", "stream": "users"}, "users")
-    assert Airbyte.declare("source-faker==7.2.1", "users").stream == "users"
+    assert Airbyte.declare("source-faker==7.2.1", "users", Path()).stream == "users"
     with pytest.raises(IngestError, match="is no exact version"):
-        Airbyte.declare("source-faker", "users")
+        Airbyte.declare("source-faker", "users", Path())
 
 
 def test_options_of_an_origin_are_the_configuration() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people", Path())
     assert made.arguments["config"] == {"count": 100, "name": "a", "fast": True}
 
 
@@ -185,3 +185,10 @@ def test_without_a_configuration_the_defaults_of_the_specification_count(environ
         ("spec", None),
         ("discover", {"count": 1000}),
     ]
+
+
+def test_the_origin_is_a_dataset_of_the_package_whatever_its_version(environment: Path) -> None:
+    named = {**tiny.ORDERS, "namespace": "sales"}
+    tiny.script(environment, discover=[{"type": "CATALOG", "catalog": {"streams": [named]}}])
+    made = connector(environment).describe()
+    assert made.origins == (Origin("airbyte://source-tiny", "sales.orders", made.types),)

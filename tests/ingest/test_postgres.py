@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from kit.core.errors import IngestError
-from kit.ingest.connector import State
-from kit.ingest.postgres import Postgres
+from kit.ingest.connector import Origin, State
+from kit.ingest.postgres import Postgres, _tables_of
 from kit.sync.sync import sync
 from tests.support.contracts import contract
 from tests.support.files import write
@@ -71,7 +71,7 @@ def test_an_address_that_libpq_reads_in_another_way_is_refused_without_its_parts
         Postgres(dsn_env="SHOP_DSN", table="a").check()
     assert not [part for part in ("hid", "den", "127") if part in str(caught.value)]
     with pytest.raises(IngestError, match=r"^the address is no URL that libpq reads; "):
-        Postgres.declare("//me:hid%[@den/x?table=a", "a")
+        Postgres.declare("//me:hid%[@den/x?table=a", "a", Path())
 
 
 def test_the_state_belongs_to_host_and_database_and_not_to_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,13 +85,13 @@ def test_the_state_belongs_to_host_and_database_and_not_to_the_password(monkeypa
 
 
 def test_an_address_is_declared_by_the_name_of_a_variable() -> None:
-    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders")
+    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders", Path())
     assert made.arguments == {"dsn_env": "WEB_SHOP_DSN", "table": "sales.orders"}
     assert made.variables == {"WEB_SHOP_DSN": "postgresql://me:p%40ss@db.example.com:6432/web-shop?sslmode=require"}
-    assert Postgres.declare("postgres://me:a?b#[c@db/shop?table=a", "a").variables == {
+    assert Postgres.declare("postgres://me:a?b#[c@db/shop?table=a", "a", Path()).variables == {
         "SHOP_DSN": "postgresql://me:a?b#[c@db/shop"
     }
-    assert Postgres.declare("//db/shop", "orders").arguments["table"] == "orders"
+    assert Postgres.declare("//db/shop", "orders", Path()).arguments["table"] == "orders"
 
 
 TABLE = """
@@ -148,6 +148,12 @@ def table(**more: Any) -> Postgres:
     return Postgres(dsn_env="SHOP_DSN", **{"table": "orders", **more})
 
 
+def test_the_tables_that_a_query_reads() -> None:
+    query = 'with t as (select * from sales.orders) select * from t join "Odd Name" using (id) join sales.orders o using (id)'
+    assert _tables_of(query) == ['"Odd Name"', "sales.orders"]
+    assert _tables_of("no sql (") == []
+
+
 @heavy
 def test_every_type_is_read_exactly(server: PostgresServer) -> None:
     server.sql(TABLE)
@@ -196,6 +202,11 @@ def test_the_catalog_gives_key_descriptions_and_cursors(server: PostgresServer) 
         ("shop", True), ("number", True), ("updated_at", True),
     ]  # fmt: skip
     assert stream.columns[1].description == "What the customer wrote."
+    namespace = f"postgres://127.0.0.1:{server.port}"
+    assert stream.origins == (Origin(namespace, "shop.public.orders", stream.types),)
+    query = table(table=None, query="with recent as (select 1) select o.shop from orders o, public.recent, recent r, nothing()")
+    server.sql("create function nothing() returns int language sql as 'select 1'")
+    assert query.describe().origins == tuple(Origin(namespace, f"shop.public.{name}") for name in ("orders", "recent"))
     assert [item.name for item in table().discover()] == ["public.hidden", "public.orders", "public.recent"]
     assert next(item.name for item in table(table=None, query="select 1 as a").discover()) == "query"
 

@@ -106,6 +106,14 @@ def test_a_declared_place_may_be_named_by_a_variable(small: SmallMesh, tmp_path:
     assert call(small, body).paths == ("a\n1\n",)
 
 
+def test_a_path_that_polars_shortens_is_named_as_far_as_it_is_known(small: SmallMesh, tmp_path: Path) -> None:
+    path = tmp_path / "a folder whose name is long" / "and another one within it, so that polars shortens the path" / "x.csv"
+    write(path, "a\n1\n")
+    text = problem_of_landing(small, f"def sales():\n    return __import__('polars').read_csv({str(path)!r})\n")
+    assert "polars shortens the path/x.csv is no place of this source; if it may read there, declare it in " in text
+    assert text.endswith("[{property: reads, value: [FOLDER]}]")
+
+
 @pytest.mark.parametrize(
     ("place", "says"),
     [
