@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kit.core import IngestError, Secrets
+from kit.core import IngestError, Secrets, why_text_may_pass
 from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -122,7 +122,9 @@ class Program:
             errors.join(1)
             said = next((text for text in reversed(lines) if text), "it gave no reason")
             how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "its stream is incomplete"
-            raise IngestError(f"it failed ({how}): {self._short(said)}")
+            ending = IngestError(f"it failed ({how}): {self._short(said)}")
+            ending.passing = why_text_may_pass(said)
+            raise ending
 
     def _failure(self, trace: Mapping[str, Any]) -> IngestError | None:
         """The error of a trace, which is the sentence that its authors wrote for users."""
@@ -134,7 +136,8 @@ class Program:
         if (not message or "Something went wrong" in message) and internal:
             message = internal
         failure = IngestError(self._short(message or "it gave no reason"))
-        failure.passing = _TRANSIENT if error.get("failure_type") == "transient_error" else ""
+        is_transient = error.get("failure_type") == "transient_error"
+        failure.passing = _TRANSIENT if is_transient else why_text_may_pass(f"{message} {internal}")
         return failure
 
     def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> IngestError | None:

@@ -73,6 +73,13 @@ def test_a_program_that_ends_without_a_trace_has_its_last_line_as_the_reason(env
     assert str(failure(environment)) == "it failed (its stream is incomplete): no disk"
 
 
+def test_a_broken_connection_may_pass_whatever_the_program_calls_it(environment: Path) -> None:
+    tiny.script(environment, read=[tiny.error("Exception: ChunkedEncodingError: ('Connection broken', 1)", failure_type="x")])
+    assert failure(environment).passing == "the network failed"
+    tiny.script(environment, exit=1, stderr="requests.exceptions.ConnectionError: reset")
+    assert failure(environment).passing == "the network failed"
+
+
 def test_a_program_that_does_not_end_is_ended(environment: Path) -> None:
     tiny.script(environment, read=[tiny.record(id=1)], sleep=60)
     started = time.monotonic()
