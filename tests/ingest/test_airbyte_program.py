@@ -6,7 +6,7 @@ import pytest
 
 from kit.core import Secrets
 from kit.core.errors import IngestError
-from kit.ingest.airbyte_program import Program
+from kit.ingest.airbyte_program import Program, in_brief
 from tests.support import airbyte as tiny
 
 
@@ -96,3 +96,23 @@ def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> N
     error = failure(environment)
     assert str(error) == "a page of the answer is no JSON, and its rows are missing"
     assert error.passing == "a page of the answer was broken"
+
+
+@pytest.mark.parametrize(
+    ("text", "brief"),
+    [
+        (
+            "Exception while syncing orders: ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=18741): Max retries "
+            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1', port=18741): Failed "
+            'to establish a new connection: [Errno 111] Connection refused"))',
+            "127.0.0.1:18741 cannot be read: Connection refused",
+        ),
+        (
+            "Error: HTTPSConnectionPool(host=\\'api.example.com\\', port=443): Read timed out. (read timeout=300)",
+            "api.example.com:443 cannot be read: Read timed out",
+        ),
+        ("no such account", "no such account"),
+    ],
+)
+def test_a_failed_connection_is_named_by_its_server_without_the_address(text: str, brief: str) -> None:
+    assert in_brief(text) == brief
