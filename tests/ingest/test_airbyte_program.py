@@ -103,7 +103,7 @@ def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> N
     [
         (
             "Exception while syncing orders: ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=18741): Max retries "
-            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1', port=18741): Failed "
+            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1'): Failed "
             'to establish a new connection: [Errno 111] Connection refused"))',
             "127.0.0.1:18741 cannot be read: Connection refused",
         ),
