@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
-from kit.ingest.airbyte_program import Program
+from kit.ingest.airbyte_program import Program, in_brief
 from kit.ingest.connector import VARIABLE, Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
@@ -151,7 +151,7 @@ class AirbyteStream(Connector):
         return Secrets({name: value for name in self.secrets() if (value := os.environ.get(name))})
 
     def _scrubbed(self, text: str) -> str:
-        return str(self._secrets().scrubbed(text)).partition("\n")[0].strip().strip("'\"")
+        return str(self._secrets().scrubbed(in_brief(text))).partition("\n")[0].strip().strip("'\".")
 
     def _catalog(self) -> Sequence[Mapping[str, Any]]:
         program = self._program()

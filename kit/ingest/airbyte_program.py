@@ -28,6 +28,8 @@ _LOST = re.compile(rb'"type"\s*:\s*"(RECORD|STATE|TRACE)"')
 """A message in a line that is no JSON: cut, in another encoding, or with other output before it or behind it."""
 _CONTENT = {"RECORD": ("record", "data"), "STATE": ("state",)}
 """The mappings in a message without which it says nothing."""
+_NO_CONNECTION = re.compile(r"HTTPS?ConnectionPool\(host=\\*'([^'\\]+)\\*', port=(\d+)\)")
+_REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(Read timed out)|(timed out)|(certificate verify failed)")
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -164,8 +166,16 @@ class Program:
 
     def _short(self, text: str) -> str:
         """One line of a text without secrets, which go before anything is cut."""
-        line = " ".join(self.secrets.scrubbed(text).split()).rstrip(".")
+        line = " ".join(self.secrets.scrubbed(in_brief(text)).split()).rstrip(".")
         return f"{line[:_LONGEST]} …" if len(line) > _LONGEST else line
+
+
+def in_brief(text: str) -> str:
+    """Return the text of an error; of one about a connection only the server and the reason, without the address."""
+    server, reason = _NO_CONNECTION.search(text), _REASON.findall(text)
+    if not server or not reason:
+        return text
+    return f"{server[1]}:{server[2]} cannot be read: {''.join(reason[-1]).strip()}"
 
 
 def _message(line: bytes) -> Mapping[str, Any] | None:

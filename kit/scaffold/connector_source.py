@@ -108,6 +108,8 @@ def _function(source: str, kind: str, declaration: Declaration, stream: Stream |
 
 
 def _literal(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(name)}: {_literal(item)}' for name, item in value.items())}}}"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else repr(value)
 
 
