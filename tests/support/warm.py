@@ -6,7 +6,6 @@ Not `kit.cli`: its consoles ask at import what the output is.
 import tempfile
 from pathlib import Path
 
-import alembic.context  # noqa: F401
 import dagster._core.storage.event_log
 import dagster._grpc  # noqa: F401
 import dbt.adapters.duckdb.connections
