@@ -15,7 +15,7 @@ from kit.cli.console import console, errors
 from kit.cli.options import complete_ports
 from kit.cli.prompts import ask, is_interactive
 from kit.core import KitError, short
-from kit.mesh import Context
+from kit.mesh import RAW, Context
 
 if TYPE_CHECKING:
     from kit.scaffold import Scaffolded
@@ -35,7 +35,7 @@ def new(
         str | None,
         typer.Option(
             "--from",
-            help="Its source: a .csv, .parquet or .ipynb file, a port, or for a new source a connector such as postgres://…",
+            help="Its source: a .csv, .parquet or .ipynb file, a port, a raw source, or for a new source a connector such as postgres://…",
             autocompletion=complete_ports,
         ),
     ] = None,
@@ -70,7 +70,8 @@ def new(
     """
     details = _Details(owner, domain, tuple(port or ()), from_dbt, tuple(source or ()))
     try:
-        _print(_make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details))
+        created = _make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details)
+        _print(created, (target or "").partition(".")[2] if what == "source" else "")
     except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
@@ -187,8 +188,8 @@ def _csv_options(questions: Iterable[str]) -> list[str]:
     return [f"--csv {quote(option)}" for option in options]
 
 
-def _print(created: "Scaffolded") -> None:
-    """Print the files that were written, and the next steps."""
+def _print(created: "Scaffolded", source: str) -> None:
+    """Print the files that were written, and the next steps, after a new `source` the one to a port of it."""
     for path in created.files:
         console.print(f"written: {short(path)}")
     product = created.folder.name
@@ -210,6 +211,9 @@ def _print(created: "Scaffolded") -> None:
         console.print(f"\nSet {variable} in the environment of builds: its value is in no file", style="bold")
     console.print("\nNext", style="bold")
     console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
-    console.print(f"  2. kit run {product}")
+    if source:
+        source = source.removeprefix(f"{RAW}.")
+        console.print(f"  2. kit new port {product}.{source} --from {product}.{RAW}.{source}, unless models read it already")
+    console.print(f"  {3 if source else 2}. kit run {product}")
     if created.port:
         console.print(f"  3. kit read {created.port}")

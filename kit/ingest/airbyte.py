@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
-from kit.ingest.airbyte_program import Program
+from kit.ingest.airbyte_program import Program, in_brief
 from kit.ingest.connector import VARIABLE, Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
@@ -151,7 +151,7 @@ class AirbyteStream(Connector):
         return Secrets({name: value for name in self.secrets() if (value := os.environ.get(name))})
 
     def _scrubbed(self, text: str) -> str:
-        return str(self._secrets().scrubbed(text)).partition("\n")[0].strip().strip("'\"")
+        return str(self._secrets().scrubbed(in_brief(text))).partition("\n")[0].strip().strip("'\".")
 
     def _catalog(self) -> Sequence[Mapping[str, Any]]:
         program = self._program()
@@ -224,13 +224,18 @@ class Airbyte(AirbyteStream):
         return dict(_defaults[known])
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        config = {name: _json(value) for name, value in parse_qsl(options)}
+        config = options_of(options)
         stream = str(config.pop("stream", source))
         return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
+
+
+def options_of(query: str) -> dict[str, Any]:
+    """Return the options behind the `?` of an origin."""
+    return {name: _json(value) for name, value in parse_qsl(query)}
 
 
 def _json(text: str) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kit.core import IngestError, Secrets
+from kit.core import IngestError, Secrets, why_text_may_pass
 from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -28,6 +28,8 @@ _LOST = re.compile(rb'"type"\s*:\s*"(RECORD|STATE|TRACE)"')
 """A message in a line that is no JSON: cut, in another encoding, or with other output before it or behind it."""
 _CONTENT = {"RECORD": ("record", "data"), "STATE": ("state",)}
 """The mappings in a message without which it says nothing."""
+_NO_CONNECTION = re.compile(r"HTTPS?ConnectionPool\(host=\\*'([^'\\]+)\\*', port=(\d+)\)")
+_REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(Read timed out)|(timed out)|(certificate verify failed)")
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -122,7 +124,9 @@ class Program:
             errors.join(1)
             said = next((text for text in reversed(lines) if text), "it gave no reason")
             how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "its stream is incomplete"
-            raise IngestError(f"it failed ({how}): {self._short(said)}")
+            ending = IngestError(f"it failed ({how}): {self._short(said)}")
+            ending.passing = why_text_may_pass(said)
+            raise ending
 
     def _failure(self, trace: Mapping[str, Any]) -> IngestError | None:
         """The error of a trace, which is the sentence that its authors wrote for users."""
@@ -134,7 +138,8 @@ class Program:
         if (not message or "Something went wrong" in message) and internal:
             message = internal
         failure = IngestError(self._short(message or "it gave no reason"))
-        failure.passing = _TRANSIENT if error.get("failure_type") == "transient_error" else ""
+        is_transient = error.get("failure_type") == "transient_error"
+        failure.passing = _TRANSIENT if is_transient else why_text_may_pass(f"{message} {internal}")
         return failure
 
     def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> IngestError | None:
@@ -161,8 +166,16 @@ class Program:
 
     def _short(self, text: str) -> str:
         """One line of a text without secrets, which go before anything is cut."""
-        line = " ".join(self.secrets.scrubbed(text).split()).rstrip(".")
+        line = " ".join(self.secrets.scrubbed(in_brief(text)).split()).rstrip(".")
         return f"{line[:_LONGEST]} …" if len(line) > _LONGEST else line
+
+
+def in_brief(text: str) -> str:
+    """Return the text of an error; of one about a connection only the server and the reason, without the address."""
+    server, reason = _NO_CONNECTION.search(text), _REASON.findall(text)
+    if not server or not reason:
+        return text
+    return f"{server[1]}:{server[2]} cannot be read: {''.join(reason[-1]).strip()}"
 
 
 def _message(line: bytes) -> Mapping[str, Any] | None:

@@ -115,12 +115,14 @@ class Declaration:
     """What `kit new source` writes for an origin: the arguments of the connector in `ingest.py`, as Python values.
 
     `stream` is the one that was asked for, None when the person has to choose. `variables` are environment variables that have
-    to be set, with their values for the present call only; no file contains them.
+    to be set, with their values for the present call only; no file contains them. `files` are copied into the domain folder,
+    under these names.
     """
 
     arguments: Mapping[str, Any]
     stream: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 Batch = Any
@@ -137,7 +139,7 @@ class Connector:
     A connector whose `read` yields a `State` reads increments: the kit merges them by the key of the contract, and keeps the
     state in the manifest of the snapshot that they are published with.
 
-    `kit check` makes an instance too, where the code has all arguments, and calls `check_declared`.
+    `kit check` makes an instance too, where the code has all arguments, and calls `check_declared`; builds call it first.
     """
 
     kind: ClassVar[str] = ""
@@ -213,8 +215,8 @@ class Connector:
         return self.read(None)
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
-        """Return how `kit new source PRODUCT.SOURCE --from KIND:ORIGIN` declares it; raises `IngestError`."""
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
+        """Return how `kit new source PRODUCT.SOURCE --from KIND:ORIGIN` declares it in a folder; raises `IngestError`."""
         raise IngestError(f"'{cls.kind}' connectors cannot be made from '{origin}'; write the function in ingest.py by hand")
 
     def digest(self) -> str:

@@ -148,6 +148,7 @@ class Extraction:
         waits = list(connector.retry_seconds)
         while True:
             try:
+                self.run(connector.check_declared)
                 if needed := self.run(connector.requires):
                     connector.environment = Path(self.ask("environment", name=needed.name, packages=list(needed.packages)))
                 return self._of_connector(connector, call)

@@ -1,6 +1,6 @@
 """Increments of a source: what was read last, what a source must declare to be read so, and the merge of new rows."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,23 @@ class LastRead:
     record: Mapping[str, Any]
 
     @classmethod
-    def usable(cls, folder: Path, entry: Mapping[str, Any], contract: Contract, schema: FileSchema) -> "LastRead | None":
-        """Return what the manifest entry of a source in `folder` says; None when all rows have to be read again.
+    def newest(
+        cls, folder: Path, entries: Iterable[Mapping[str, Any]], contract: Contract, schema: FileSchema
+    ) -> "LastRead | None":
+        """Return the first whole file in `folder` of these manifest entries of a source; None when all rows have to be read.
 
-        That is so without a state, after a change of the columns, types or key of the contract, and when the file is damaged
-        or missing.
+        The entries are those of the current snapshot and of the ones before it: when a file is damaged or missing, the rows
+        since the one before it are read again. All rows are read without a state, and after a change of the columns, types or
+        key of the contract.
         """
-        record, digest = entry.get("increment"), str(entry.get("digest"))
-        if not record or not digest.endswith(f"-{schema.digest()}") or record["key"] != list(contract.key):
-            return None
-        path = folder / f"{digest}.parquet"
-        return cls(path, record) if has_sum(path) else None
+        for entry in entries:
+            record, digest = entry.get("increment"), str(entry.get("digest"))
+            if not record or not digest.endswith(f"-{schema.digest()}") or record["key"] != list(contract.key):
+                return None
+            path = folder / f"{digest}.parquet"
+            if has_sum(path):
+                return cls(path, record)
+        return None
 
 
 def record(contract: Contract, facts: Mapping[str, Any], before: LastRead | None) -> dict[str, Any] | None:

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,17 @@ class LandedSource:
     origins: tuple[Origin, ...] = field(default=(), compare=False)
 
 
-def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
+def land(process: IngestProcess, source: Source, raw: Path, last: Iterable[Mapping[str, Any]] = ()) -> LandedSource:
     """Read a source by its function in `ingest.py`, and write its data below `raw` as typed Parquet.
 
     The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, a polars frame, an
     iterator of mappings or frames, or a connector; each of them in a `Delivery` when it knows the time of its delivery. A file
     is read only where the process may read. Columns, types and the CSV format are those of the contract; none of them is
-    guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
-    snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
+    guessed. The same content lands once, at the same place. `last` are the entries of the source in the manifests of the
+    published snapshot and of those before it: new rows are merged into the newest data that is whole, without any all rows are
+    read. Raises `IngestError`.
     """
-    landing = _Landing(process, source, raw, last or {})
+    landing = _Landing(process, source, raw, iter(last))
     try:
         return landing.land()
     finally:
@@ -54,10 +56,10 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, A
 
 
 class _Landing:
-    """The landing of one source in its folder below `raw`; `published` is its entry in the manifest of the snapshot."""
+    """The landing of one source in its folder below `raw`; `entries` are those of the manifests, newest first."""
 
-    def __init__(self, process: IngestProcess, source: Source, raw: Path, published: Mapping[str, Any]) -> None:
-        self.published = published
+    def __init__(self, process: IngestProcess, source: Source, raw: Path, entries: Iterator[Mapping[str, Any]]) -> None:
+        self.published, self.older = next(entries, {}), entries
         self.process, self.source, self.contract = process, source, source.contract
         self.label = f"{process.product.name}.raw.{source.name}"
         self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
@@ -66,9 +68,9 @@ class _Landing:
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
     def land(self) -> LandedSource:
-        """Read the source, all of it or what is new since it was published, and put its data into place."""
+        """Read the source, all of it or what is new since one of the manifest entries, and put its data into place."""
         asked = time.time()
-        last = LastRead.usable(self.folder, self.published, self.contract, self.schema)
+        last = LastRead.newest(self.folder, chain((self.published,), self.older), self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),

@@ -117,7 +117,7 @@ class Postgres(Connector):
             yield from session.copied(f"select {columns} from {self.relation} as source limit {_PREVIEW_ROWS}")
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
         given = PostgresAddress("", f"postgresql:{origin[origin.find('//') :]}")
         if given.problem:

@@ -1,7 +1,7 @@
 """Manifests of Airbyte's low-code connectors, as far as the kit reads them: the names of streams, and where they come from."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +36,28 @@ class Manifest:
         if self._data.get("dynamic_streams"):
             return ()
         return tuple(str(stream.get("name") or _parameters(stream).get("name")) for stream in self._streams())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The places of secret values in the configuration, such as `credentials.token`."""
+        return tuple(_secrets(self._specification()))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The values that the configuration must have, without those with a default and those that contain secrets."""
+        specification = self._specification()
+        properties, secret = _by_name(specification.get("properties")), {place.partition(".")[0] for place in self.secrets}
+        names = specification.get("required") or ()
+        return tuple(name for name in names if name not in secret and "default" not in properties.get(name, {}))
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the values of the configuration that have a default."""
+        properties = _by_name(self._specification().get("properties"))
+        return {name: item["default"] for name, item in properties.items() if "default" in item}
+
+    def _specification(self) -> dict[str, Any]:
+        specification = (self._data.get("spec") or {}).get("connection_specification")
+        return specification if isinstance(specification, dict) else {}
 
     def origin(self, name: str, config: Mapping[str, Any]) -> Origin | None:
         """Return a stream as a dataset, the host of its API and its path there; None where the manifest leaves the host open.
@@ -73,6 +95,19 @@ class Manifest:
                 value = value.get(part) if isinstance(value, dict) else None
             own.pop("$ref", None)
         return own
+
+
+def _by_name(value: object) -> dict[str, dict[str, Any]]:
+    """The entries of a mapping that are mappings."""
+    return {str(name): item for name, item in value.items() if isinstance(item, dict)} if isinstance(value, dict) else {}
+
+
+def _secrets(specification: Mapping[str, Any]) -> Iterator[str]:
+    for name, item in _by_name(specification.get("properties")).items():
+        if item.get("airbyte_secret"):
+            yield name
+        else:
+            yield from (f"{name}.{place}" for place in _secrets(item))
 
 
 def _parameters(component: Mapping[str, Any]) -> dict[str, Any]:

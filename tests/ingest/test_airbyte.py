@@ -164,15 +164,15 @@ def test_each_version_has_an_environment_of_its_own() -> None:
 
 
 def test_a_source_is_declared_from_a_package_and_a_stream() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people", Path())
     assert (made.arguments, made.stream) == ({"package": "source-faker==7.2.1", "stream": "users"}, "users")
-    assert Airbyte.declare("source-faker==7.2.1", "users").stream == "users"
+    assert Airbyte.declare("source-faker==7.2.1", "users", Path()).stream == "users"
     with pytest.raises(IngestError, match="is no exact version"):
-        Airbyte.declare("source-faker", "users")
+        Airbyte.declare("source-faker", "users", Path())
 
 
 def test_options_of_an_origin_are_the_configuration() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people", Path())
     assert made.arguments["config"] == {"count": 100, "name": "a", "fast": True}
 
 

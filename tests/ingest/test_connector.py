@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -68,4 +69,4 @@ def test_a_stream_has_the_types_of_its_columns() -> None:
 
 def test_a_connector_that_cannot_be_drafted_says_so() -> None:
     with pytest.raises(IngestError, match="'pipe' connectors cannot be made from 'x'; write the function"):
-        Pipe.declare("x", "events")
+        Pipe.declare("x", "events", Path())

@@ -71,7 +71,7 @@ def test_an_address_that_libpq_reads_in_another_way_is_refused_without_its_parts
         Postgres(dsn_env="SHOP_DSN", table="a").check()
     assert not [part for part in ("hid", "den", "127") if part in str(caught.value)]
     with pytest.raises(IngestError, match=r"^the address is no URL that libpq reads; "):
-        Postgres.declare("//me:hid%[@den/x?table=a", "a")
+        Postgres.declare("//me:hid%[@den/x?table=a", "a", Path())
 
 
 def test_the_state_belongs_to_host_and_database_and_not_to_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,13 +85,13 @@ def test_the_state_belongs_to_host_and_database_and_not_to_the_password(monkeypa
 
 
 def test_an_address_is_declared_by_the_name_of_a_variable() -> None:
-    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders")
+    made = Postgres.declare("//me:p%40ss@db.example.com:6432/web-shop?sslmode=require&table=sales.orders", "orders", Path())
     assert made.arguments == {"dsn_env": "WEB_SHOP_DSN", "table": "sales.orders"}
     assert made.variables == {"WEB_SHOP_DSN": "postgresql://me:p%40ss@db.example.com:6432/web-shop?sslmode=require"}
-    assert Postgres.declare("postgres://me:a?b#[c@db/shop?table=a", "a").variables == {
+    assert Postgres.declare("postgres://me:a?b#[c@db/shop?table=a", "a", Path()).variables == {
         "SHOP_DSN": "postgresql://me:a?b#[c@db/shop"
     }
-    assert Postgres.declare("//db/shop", "orders").arguments["table"] == "orders"
+    assert Postgres.declare("//db/shop", "orders", Path()).arguments["table"] == "orders"
 
 
 TABLE = """
