@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ _TYPES = (
     (re.compile(r"(decimal|float|double|u?(tiny|small|big|huge)?int|integer|uinteger)\b"), "NumberType"),
     (re.compile(r"blob"), "BytesType"),
 )
+_LONGEST, _BEGINNING = 400, 24
+"""Characters of a name in a URN, of which DataHub takes 512 in all, and of the beginning of a longer one, not escaped."""
 Aspect = dict[str, Any]
 
 
@@ -34,8 +37,11 @@ def record(urn: str, aspect: str, value: Aspect) -> dict[str, Any]:
 
 
 def urn(kind: str, name: str) -> str:
-    """Return the name of an entity; characters with a meaning in such names are escaped."""
-    return f"urn:li:{kind}:{quote(name, safe='@.-_ ')}"
+    """Return the name of an entity; characters with a meaning in such names are escaped, and a long name has a digest."""
+    escaped = quote(name, safe="@.-_ ")
+    if len(escaped) > _LONGEST:
+        escaped = f"{quote(name[:_BEGINNING], safe='@.-_ ')}-{sha256(name.encode()).hexdigest()[:16]}"
+    return f"urn:li:{kind}:{escaped}"
 
 
 def dataset_urn(table: str, env: str) -> str:

@@ -6,8 +6,9 @@ goes into `RawFile`; names, types and a CSV format for a first contract come out
 A name is imported when it is first used, so that the process of an `ingest.py` starts quickly.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 
 if TYPE_CHECKING:
     from kit.ingest.connector import (
@@ -32,33 +33,7 @@ if TYPE_CHECKING:
     from kit.ingest.process import IngestProcess
     from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
-_MODULES = {
-    "CONNECTORS": "environments.FOLDER",
-    "Connector": "connector",
-    "Declaration": "connector",
-    "Delivery": "delivery",
-    "Environment": "connector",
-    "Environments": "environments",
-    "IngestProcess": "process",
-    "LandedSource": "landing",
-    "Origin": "connector",
-    "RawFile": "inference",
-    "SUFFIXES": "typed_reader",
-    "State": "connector",
-    "Stream": "connector",
-    "StreamColumn": "connector",
-    "Undeclared": "csv_text",
-    "column_differences": "increment",
-    "connector_class": "connector",
-    "connector_kinds": "connector",
-    "declaration_problems": "increment",
-    "delivered_file": "landing",
-    "identifier": "inference",
-    "is_raw_file": "typed_reader",
-    "land": "landing",
-    "package_file": "package_data",
-    "without_key": "increment",
-}
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "CONNECTORS",
@@ -87,12 +62,3 @@ __all__ = [
     "package_file",
     "without_key",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of the face when it is first used (https://peps.python.org/pep-0562/)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'kit.ingest' has no attribute '{name}'")
-    module, _, other = _MODULES[name].partition(".")
-    value = globals()[name] = getattr(import_module(f"kit.ingest.{module}"), other or name)
-    return value

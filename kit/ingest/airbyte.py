@@ -94,6 +94,8 @@ class AirbyteStream(Connector):
         if self.cursor and self.cursor not in stream.cursors:
             allowed = f"; use {' or '.join(stream.cursors)}" if stream.cursors else ", which is read as a whole; leave it out"
             raise IngestError(f"'{self.cursor}' cannot be the cursor of the stream{allowed}")
+        if not stream.columns:
+            raise IngestError(f"the stream '{self.stream}' declares no fields, so that none of its records can be read")
         name = ".".join(filter(None, (found.get("namespace"), stream.name)))
         return replace(stream, origins=self.origins(name, stream.types))
 
@@ -117,7 +119,7 @@ class AirbyteStream(Connector):
                 if len(records) == _ROWS_AT_ONCE:
                     yield json_schema.frame(records, columns, rows)
                     rows, records = rows + len(records), []
-            elif message["type"] == "STATE":
+            elif message["type"] == "STATE" and _state_stream(message["state"]) in (self.stream, None):
                 last = {name: value for name, value in message["state"].items() if not name.endswith("Stats")}
         if records or not rows:
             yield json_schema.frame(records, columns, rows)
@@ -164,9 +166,11 @@ class AirbyteStream(Connector):
     def _stream(self, item: Mapping[str, Any]) -> Stream:
         as_text = self.as_text if item["name"] == self.stream else ()
         columns = json_schema.columns(item["json_schema"], as_text)
-        # A path to a field inside of an object is no column.
-        key = [path[0] for path in item.get("source_defined_primary_key") or () if len(path) == 1]
-        cursors = list(item.get("default_cursor_field") or ())[:1]
+        # A path to a field inside of an object is no column; a part of a key identifies no row.
+        paths = list(item.get("source_defined_primary_key") or ())
+        key = [path[0] for path in paths] if all(len(path) == 1 for path in paths) else []
+        cursors = list(item.get("default_cursor_field") or ())
+        cursors = cursors if len(cursors) == 1 else []
         if "incremental" not in (item.get("supported_sync_modes") or ()):
             cursors = []
         elif not item.get("source_defined_cursor"):
@@ -258,6 +262,12 @@ def program_of(package: str) -> str:
 def program_in(environment: Path, program: str) -> list[str]:
     """Return the command of a program; its own first line is not used, where a long path would not fit."""
     return [str(environment / "bin/python"), str(environment / "bin" / program)]
+
+
+def _state_stream(state: Mapping[str, Any]) -> str | None:
+    """The stream that a state belongs to; None for one of the first protocol, and for one of all streams."""
+    found = ((state.get("stream") or {}).get("stream_descriptor") or {}).get("name")
+    return found if state.get("type") == "STREAM" else None
 
 
 def _state_file(message: Mapping[str, Any]) -> Any:

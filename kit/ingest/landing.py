@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,18 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Iterable[Mappi
     published snapshot and of those before it: new rows are merged into the newest data that is whole, without any all rows are
     read. Raises `IngestError`.
     """
-    landing = _Landing(process, source, raw)
+    landing = _Landing(process, source, raw, iter(last))
     try:
-        return landing.land(last)
+        return landing.land()
     finally:
         landing.discard()
 
 
 class _Landing:
-    """The landing of one source in its folder below `raw`."""
+    """The landing of one source in its folder below `raw`; `entries` are those of the manifests, newest first."""
 
-    def __init__(self, process: IngestProcess, source: Source, raw: Path) -> None:
+    def __init__(self, process: IngestProcess, source: Source, raw: Path, entries: Iterator[Mapping[str, Any]]) -> None:
+        self.published, self.older = next(entries, {}), entries
         self.process, self.source, self.contract = process, source, source.contract
         self.label = f"{process.product.name}.raw.{source.name}"
         self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
@@ -65,10 +67,10 @@ class _Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
-    def land(self, entries: Iterable[Mapping[str, Any]]) -> LandedSource:
-        """Read the source, all of it or what is new since one of the manifest `entries`, and put its data into place."""
+    def land(self) -> LandedSource:
+        """Read the source, all of it or what is new since one of the manifest entries, and put its data into place."""
         asked = time.time()
-        last = LastRead.newest(self.folder, entries, self.contract, self.schema)
+        last = LastRead.newest(self.folder, chain((self.published,), self.older), self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
@@ -98,7 +100,7 @@ class _Landing:
             delivered = _modified(path)
         # Another contract reads the same bytes in another way.
         target = self._target(content)
-        rows = _rows(target, self.schema) if has_sum(target) else None
+        rows = self._sound_rows(target)
         if rows is None:
             convert(f"{self.label}: {path.name}", self.schema, path, self.temporary)
             if _stamp(path) != stamp:
@@ -136,9 +138,18 @@ class _Landing:
     def _made(self) -> Path:
         """Put the temporary file into place, unless the same content is there; return its place."""
         target = self._target(sha256(self.temporary))
-        if not has_sum(target) or _rows(target, self.schema) is None:
+        if self._sound_rows(target) is None:
             self._put(target)
         return target
+
+    def _sound_rows(self, target: Path) -> int | None:
+        """The number of rows of landed data; None when there is none, or it is damaged.
+
+        The manifest has that of the published data, whose place depends on its content and on the columns of the contract.
+        """
+        if not has_sum(target):
+            return None
+        return int(self.published["rows"]) if self.published.get("digest") == target.stem else _rows(target, self.schema)
 
     def _put(self, target: Path) -> int:
         rows = _rows(self.temporary, self.schema)

@@ -1,6 +1,5 @@
 """The connector `postgres`: a table, a view or a query of PostgreSQL, read by DuckDB's scanner."""
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote
 
-from kit.core import IngestError, database
+from kit.core import IngestError, KitError, PostgresAddress, database
 from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
 from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, reading, refusal
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
 _PREVIEW_ROWS = 1000
-_OPTIONS = {"connect_timeout": "15", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
-"""Options of a connection that find out that a server has gone; those of the DSN come first."""
-
 _SETTINGS = {"IntervalStyle": "iso_8601", "DateStyle": "ISO, YMD", "TimeZone": "UTC", "bytea_output": "hex"}
 """Settings that decide on the texts of values, for the transaction."""
 
@@ -72,7 +68,7 @@ class Postgres(Connector):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with host and database: a state belongs to one of them."""
         return {
-            "address": _address(self.dsn), "table": self.table, "query": self.query, "cursor": self.cursor,
+            "address": self.address.place, "table": self.table, "query": self.query, "cursor": self.cursor,
             "as_text": sorted(self.as_text),
         }  # fmt: skip
 
@@ -123,27 +119,29 @@ class Postgres(Connector):
     @classmethod
     def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
-        address = urlsplit(origin if "://" in origin else f"postgres:{origin}")
-        options = dict(parse_qsl(address.query, keep_blank_values=True))
+        given = PostgresAddress("", f"postgresql:{origin[origin.find('//') :]}")
+        if given.problem:
+            raise IngestError(f"the address {given.problem}")
+        options = dict(given.options)
         table = options.pop("table", source)
-        text = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
-        variable = f"{re.sub(r'[^A-Z0-9]+', '_', address.path.strip('/').upper()) or 'POSTGRES'}_DSN"
-        dsn = urlunsplit(("postgresql", address.netloc, address.path, text, ""))
-        return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
+        text = "".join(f"{'&' if n else '?'}{name}={quote(value, safe='/')}" for n, (name, value) in enumerate(options.items()))
+        database_name = given.place.partition("/")[2]
+        variable = f"{re.sub(r'[^A-Z0-9]+', '_', database_name.upper()) or 'POSTGRES'}_DSN"
+        return Declaration({"dsn_env": variable, "table": table}, table, {variable: given.without_options + text})
 
     @property
-    def dsn(self) -> str:
-        """The address in the environment variable; raises `IngestError` when that is not set."""
-        dsn = os.environ.get(self.dsn_env, "").strip()
-        if not dsn:
-            raise IngestError(f"the environment variable {self.dsn_env} is not set; set it to the address of the database")
-        return dsn
+    def address(self) -> PostgresAddress:
+        """The address in the environment variable; raises `IngestError` when that is not set, or cannot be read."""
+        try:
+            return PostgresAddress.from_environment(self.dsn_env)
+        except KitError as error:
+            raise IngestError(str(error)) from None
 
     @property
     def relation(self) -> str:
         """SQL of the server for the rows of the source."""
         if self.query is not None:
-            return f"({self.query.strip().rstrip(';')})"
+            return f"({self.query.strip().rstrip(';')}\n)"  # it may end with a comment
         return database.quoted(str(self.table))
 
     def _cursor(self, readings: Mapping[str, ColumnReading]) -> ColumnReading | None:
@@ -176,12 +174,12 @@ class Postgres(Connector):
         """A transaction that sees one snapshot of the database and writes nothing. Errors do not contain the address."""
         import duckdb
 
-        dsn = self.dsn
+        address = self.address
         with database.connect() as connection:
             database.load_extension(connection, "postgres_scanner", "postgres")
             connection.execute("set timezone = 'UTC'")
             try:
-                connection.execute(f"attach {database.literal(_with_options(dsn))} as pg (type postgres, read_only)")
+                connection.execute(f"attach {database.literal(address.connection)} as pg (type postgres, read_only)")
                 connection.execute("begin")
                 session = _Session(connection)
                 settings = _SETTINGS | {"statement_timeout": str(self.timeout_seconds * 1000)}
@@ -191,7 +189,7 @@ class Postgres(Connector):
                 session.rows(" , ".join(f"{call} as s{number}" for number, call in enumerate(calls)))
                 yield session
             except duckdb.Error as error:
-                raise _error(str(error), dsn) from None
+                raise _error(str(error), address) from None
 
 
 class _Session:
@@ -248,7 +246,7 @@ class _Session:
             "current_database()::text as d, coalesce(host(inet_server_addr()), 'localhost') as h, "
             "coalesce(inet_server_port(), current_setting('port')::int4)::text as p"
         )
-        named = _server(source.dsn)
+        named = source.address.server
         namespace = f"postgres://{named[0] or host}:{named[1] or port}"
         return tuple(Origin(namespace, f"{name}.{table}", columns) for table in tables)
 
@@ -364,34 +362,6 @@ def _cursors(readings: Mapping[str, ColumnReading]) -> tuple[str, ...]:
     )
 
 
-def _address(dsn: str) -> str:
-    """Host, port and database of a DSN, without user and password."""
-    if "://" in dsn:
-        address = urlsplit(dsn)
-        return f"{address.netloc.rpartition('@')[2]}{address.path}"
-    found = [pair for pair in _pairs(dsn) if pair[0] in ("host", "hostaddr", "port", "dbname", "service")]
-    return " ".join(f"{name}={value}" for name, value in sorted(found))
-
-
-def _pairs(dsn: str) -> list[tuple[str, str]]:
-    """The options of a string of libpq, with their quotes."""
-    return re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)
-
-
-def _server(dsn: str) -> tuple[str, str]:
-    """Host and port in a DSN, of the first of several servers; empty where it names none. A socket is `localhost`."""
-    if "://" in dsn:
-        address = urlsplit(dsn)
-        first = address.netloc.rpartition("@")[2].partition(",")[0]
-        host, _, port = first.rpartition(":") if re.search(r":\d*$", first) else (first, "", "")
-        options = {"host": unquote(host), "port": port} | dict(parse_qsl(address.query))
-    else:
-        options = dict(_pairs(dsn))
-    host, port = ((options.get(name) or "").strip("'").partition(",")[0] for name in ("host", "port"))
-    host = host or (options.get("hostaddr") or "").strip("'")
-    return "localhost" if host.startswith(("/", "@")) else host, port
-
-
 def _tables_of(query: str) -> list[str]:
     """The names of the tables and views that a query reads, as it writes them; none of a query that cannot be parsed."""
     import sqlglot
@@ -405,31 +375,12 @@ def _tables_of(query: str) -> list[str]:
     return sorted({".".join(part.sql(dialect="postgres") for part in table.parts) for table in tables})
 
 
-def _with_options(dsn: str) -> str:
-    missing = {name: value for name, value in _OPTIONS.items() if name not in dsn}
-    if "://" in dsn:
-        return dsn + ("&" if "?" in dsn else "?") + "&".join(f"{name}={value}" for name, value in missing.items())
-    return " ".join([dsn, *(f"{name}={value}" for name, value in missing.items())])
-
-
-def _error(text: str, dsn: str) -> IngestError:
+def _error(text: str, address: PostgresAddress) -> IngestError:
     """The sentence of an error of DuckDB or of the server, without the address and its password."""
-    text = text.replace(_with_options(dsn), "the server").replace(dsn, "the server")
-    for password in _passwords(dsn):
-        text = text.replace(password, "[password]")
-    if known := refusal(text):
-        return IngestError(known)
-    reason = re.split(r"(?:ERROR|FATAL|PANIC):\s+|\bthe server\": ", text)[-1]
-    reason = re.sub(r"^[A-Za-z ]+ Error: ", "", reason).strip().partition("\n")[0]
-    error = IngestError(reason.strip().rstrip(".") or "the server gave no reason")
+    if twin := re.search(r'has duplicate column name "(.*)"', text):
+        return IngestError(
+            f"two columns are named '{twin[1]}', in capitals or not; name one otherwise in query='select … as …'"
+        )
+    error = IngestError(refusal(text) or address.reason(text))
     error.passing = next((why for pattern, why in _PASSING.items() if re.search(pattern, text)), "")
     return error
-
-
-def _passwords(dsn: str) -> list[str]:
-    """The password of a DSN in the forms in which a message may contain it."""
-    if "://" in dsn:
-        written = urlsplit(dsn).netloc.rpartition("@")[0].partition(":")[2]
-        options = dict(parse_qsl(urlsplit(dsn).query))
-        return [text for text in (written, unquote(written), options.get("password", "")) if text]
-    return [value.strip("'") for name, value in _pairs(dsn) if name in ("password", "sslpassword")]

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,10 +32,13 @@ def main(descriptor: str, folder: str, name: str, temp: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     module: ModuleType | None = None
+    process = os.getpid()
     with socket.socket(fileno=int(descriptor)) as channel:
         lines = channel.makefile(encoding="utf-8")
 
         def send(values: Any) -> None:
+            if os.getpid() != process:  # a child that a function has left behind; its answer would be taken for the next one
+                os._exit(0)
             channel.sendall(json.dumps(values, default=str).encode() + b"\n")
 
         def ask(kind: str, /, **values: Any) -> Any:
@@ -53,7 +57,8 @@ def main(descriptor: str, folder: str, name: str, temp: str) -> None:
                 answer = Extraction(module, request, Path(temp), ask).answer(request["call"])
             except Failure as failure:
                 answer = failure.answer
-            sys.stdout.flush()
+            with suppress(AttributeError, OSError, ValueError):  # the function has closed or replaced it
+                sys.stdout.flush()
             send(answer)
 
 

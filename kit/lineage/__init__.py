@@ -3,22 +3,29 @@
 A mesh goes in; graphs of tables and columns come out, and everything that a text of SQL or Python refers to.
 """
 
-from kit.lineage.columns import column_lineage, column_use
-from kit.lineage.consumers import affected_columns
-from kit.lineage.graph import (
-    LineageNode,
-    downstream,
-    hide_models,
-    hide_nodes,
-    lineage,
-    lineage_svg,
-    product_nodes,
-    upstream,
-)  # fmt: skip
-from kit.lineage.product_sql import sql_references
-from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
-from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
+
+if TYPE_CHECKING:
+    from kit.lineage.columns import column_lineage, column_use
+    from kit.lineage.consumers import affected_columns
+    from kit.lineage.graph import (
+        LineageNode,
+        downstream,
+        hide_models,
+        hide_nodes,
+        lineage,
+        lineage_svg,
+        product_nodes,
+        upstream,
+    )  # fmt: skip
+    from kit.lineage.product_sql import sql_references
+    from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
+    from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "COMPUTED",

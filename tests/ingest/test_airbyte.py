@@ -72,6 +72,28 @@ def test_states_of_the_first_protocol_are_given_back_as_their_data(environment: 
     assert tiny.calls(environment)[-1]["state"] == {"orders": {"at": "1"}}
 
 
+def test_a_state_of_another_stream_does_not_count_and_one_of_all_streams_does(environment: Path) -> None:
+    other = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "tags"}, "stream_state": {"n": 1}}}
+    tiny.script(environment, read=[tiny.state("1"), {"type": "STATE", "state": other}, tiny.record(id=1)])
+    made = connector(environment, cursor="at")
+    assert read(made)[1] == {
+        "airbyte": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "orders"}, "stream_state": {"at": "1"}}}
+    }
+    everything = {"type": "GLOBAL", "global": {"stream_states": [other["stream"]]}}
+    tiny.script(environment, read=[{"type": "STATE", "state": everything}])
+    assert read(made)[1] == {"airbyte": everything}
+
+
+def test_keys_and_cursors_inside_of_objects_are_none_and_a_stream_needs_fields(environment: Path) -> None:
+    nested = {"source_defined_primary_key": [["id"], ["data", "id"]], "default_cursor_field": ["data", "at"]}
+    catalog = {"streams": [{**tiny.ORDERS, **nested, "name": "a/b.c"}, {"name": "tags", "json_schema": {}}]}
+    tiny.script(environment, discover=[{"type": "CATALOG", "catalog": catalog}])
+    found = connector(environment, stream="a/b.c", config={"n": 3}).describe()
+    assert (found.key, found.cursors) == ((), ())
+    with pytest.raises(IngestError, match=r"^the stream 'tags' declares no fields, so that none of its records can be read$"):
+        connector(environment, stream="tags", config={"n": 3}).describe()
+
+
 def test_a_read_that_fails_yields_no_state(environment: Path) -> None:
     tiny.script(environment, read=[tiny.record(id=1), tiny.state("1"), tiny.error("gone")], exit=1)
     found: list[Any] = []
