@@ -43,8 +43,7 @@ lab: $(VENV)/.lab ## open JupyterLab on the mesh
 	@$(BIN)/kit lab
 
 test: $(VENV)/.test $(VENV)/.judge lint ## test the kit and the mesh: domains, builds, notebooks
-	@$(PYTEST) -m "not slow and not heavy"
-	@$(PYTEST) -m "slow and not heavy" --nbval-lax --no-loadscope-reorder
+	@$(PYTEST) -m "not heavy" --nbval-lax --no-loadscope-reorder
 
 release: $(VENV)/.test ## test what only the kit's own repository promises: packaging, documents
 	@$(PYTEST) -m release

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from kit.core.locks import SingleInstance, holder, lock
     from kit.core.machine import machine_problem, need_resources
     from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
-    from kit.core.passing import why_it_may_pass
+    from kit.core.passing import why_it_may_pass, why_text_may_pass
     from kit.core.policy import Policy
     from kit.core.postgres_address import PostgresAddress
     from kit.core.processes import (
@@ -192,6 +192,7 @@ __all__ = [
     "to_json",
     "visible",
     "why_it_may_pass",
+    "why_text_may_pass",
     "with_value",
     "write_durably",
     "write_sum",

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kit.core import IngestError, Secrets
+from kit.core import IngestError, Secrets, why_text_may_pass
 from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -24,12 +24,12 @@ _LINES_KEPT = 20
 _LONGEST = 400
 _BROKEN_PAGE = re.compile(r"Failed to parse JSON data using json library|Cannot decode/parse line")
 """Logs of Airbyte's library after which it goes on without the rows of a page."""
-_NO_CONNECTION = re.compile(r"HTTPS?ConnectionPool\(host=\\*'([^'\\]+)\\*', port=(\d+)\)")
-_REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(Read timed out)|(timed out)|(certificate verify failed)")
 _LOST = re.compile(rb'"type"\s*:\s*"(RECORD|STATE|TRACE)"')
 """A message in a line that is no JSON: cut, in another encoding, or with other output before it or behind it."""
 _CONTENT = {"RECORD": ("record", "data"), "STATE": ("state",)}
 """The mappings in a message without which it says nothing."""
+_NO_CONNECTION = re.compile(r"HTTPS?ConnectionPool\(host=\\*'([^'\\]+)\\*', port=(\d+)\)")
+_REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(Read timed out)|(timed out)|(certificate verify failed)")
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -124,7 +124,9 @@ class Program:
             errors.join(1)
             said = next((text for text in reversed(lines) if text), "it gave no reason")
             how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "its stream is incomplete"
-            raise IngestError(f"it failed ({how}): {self._short(said)}")
+            ending = IngestError(f"it failed ({how}): {self._short(said)}")
+            ending.passing = why_text_may_pass(said)
+            raise ending
 
     def _failure(self, trace: Mapping[str, Any]) -> IngestError | None:
         """The error of a trace, which is the sentence that its authors wrote for users."""
@@ -136,7 +138,8 @@ class Program:
         if (not message or "Something went wrong" in message) and internal:
             message = internal
         failure = IngestError(self._short(message or "it gave no reason"))
-        failure.passing = _TRANSIENT if error.get("failure_type") == "transient_error" else ""
+        is_transient = error.get("failure_type") == "transient_error"
+        failure.passing = _TRANSIENT if is_transient else why_text_may_pass(f"{message} {internal}")
         return failure
 
     def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> IngestError | None:

@@ -131,7 +131,7 @@ def test_a_source_needs_its_file_and_options_of_dbt_a_project(small: SmallMesh) 
     done = CliRunner().invoke(app, ["new", "source", "shop.visits", "--from", "visits.csv"])
     assert (done.exit_code, done.exception) == (0, None)
     assert "written: domains/shop/sources/visits.odcs.yaml" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1] == "  2. kit run shop"
+    assert done.stdout.splitlines()[-1] == "  3. kit run shop"
     given = ["tearoom", "--owner", "Ann Lee <ann@example.com>"]
     assert refused(*given, "--from-dbt", "x", "--from", "visits.csv") == (
         "--from and --from-dbt are both given; a product is made from one of them"

@@ -73,6 +73,13 @@ def test_a_program_that_ends_without_a_trace_has_its_last_line_as_the_reason(env
     assert str(failure(environment)) == "it failed (its stream is incomplete): no disk"
 
 
+def test_a_broken_connection_may_pass_whatever_the_program_calls_it(environment: Path) -> None:
+    tiny.script(environment, read=[tiny.error("Exception: ChunkedEncodingError: ('Connection broken', 1)", failure_type="x")])
+    assert failure(environment).passing == "the network failed"
+    tiny.script(environment, exit=1, stderr="requests.exceptions.ConnectionError: reset")
+    assert failure(environment).passing == "the network failed"
+
+
 def test_a_program_that_does_not_end_is_ended(environment: Path) -> None:
     tiny.script(environment, read=[tiny.record(id=1)], sleep=60)
     started = time.monotonic()
@@ -96,26 +103,6 @@ def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> N
     error = failure(environment)
     assert str(error) == "a page of the answer is no JSON, and its rows are missing"
     assert error.passing == "a page of the answer was broken"
-
-
-@pytest.mark.parametrize(
-    ("text", "brief"),
-    [
-        (
-            "Exception while syncing orders: ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=18741): Max retries "
-            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1'): Failed "
-            'to establish a new connection: [Errno 111] Connection refused"))',
-            "127.0.0.1:18741 cannot be read: Connection refused",
-        ),
-        (
-            "Error: HTTPSConnectionPool(host=\\'api.example.com\\', port=443): Read timed out. (read timeout=300)",
-            "api.example.com:443 cannot be read: Read timed out",
-        ),
-        ("no such account", "no such account"),
-    ],
-)
-def test_a_failed_connection_is_named_by_its_server_without_the_address(text: str, brief: str) -> None:
-    assert in_brief(text) == brief
 
 
 @pytest.mark.parametrize(
@@ -157,3 +144,23 @@ def test_numbers_of_a_state_are_those_of_the_program(environment: Path) -> None:
 def test_a_long_line_is_cut_after_its_secrets_are_removed(environment: Path) -> None:
     tiny.script(environment, exit=1, stderr="x" * 300 + "sesame99" + "y" * 1_000_000)
     assert str(failure(environment, TOKEN="sesame99")) == f"it failed (exit code 1): {'x' * 300}[TOKEN]{'y' * 93} …"
+
+
+@pytest.mark.parametrize(
+    ("text", "brief"),
+    [
+        (
+            "Exception while syncing orders: ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=18741): Max retries "
+            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1'): Failed "
+            'to establish a new connection: [Errno 111] Connection refused"))',
+            "127.0.0.1:18741 cannot be read: Connection refused",
+        ),
+        (
+            "Error: HTTPSConnectionPool(host=\\'api.example.com\\', port=443): Read timed out. (read timeout=300)",
+            "api.example.com:443 cannot be read: Read timed out",
+        ),
+        ("no such account", "no such account"),
+    ],
+)
+def test_a_failed_connection_is_named_by_its_server_without_the_address(text: str, brief: str) -> None:
+    assert in_brief(text) == brief
