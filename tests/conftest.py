@@ -1,4 +1,6 @@
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """End with pytest's main process as one of its workers, and with `make`."""
     if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
         end_with_parent()
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP has its usual meaning; under `nohup make test` it would be ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """`kit new`: makes a data product, a port or a notebook that runs at once."""
 
+import json
+import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -174,6 +178,15 @@ def _git_user() -> str | None:
     return f"{values[0]} <{values[1]}>" if all(values) else None
 
 
+def _csv_options(questions: Iterable[str]) -> list[str]:
+    """Return the options of `kit new` for what the questions ask to declare of a CSV file, as a shell takes them."""
+    text = "\n".join(questions)
+    markers = dict.fromkeys(marker for found in re.findall(r"nullMarkers: (\[.*?\])", text) for marker in json.loads(found))
+    options = [f"nullMarkers={','.join(markers)}"] if markers else []
+    options += ["decimalComma=true"] if "decimalComma: true" in text else []
+    return [f"--csv {quote(option)}" for option in options]
+
+
 def _print(created: "Scaffolded") -> None:
     """Print the files that were written, and the next steps."""
     for path in created.files:
@@ -191,10 +204,8 @@ def _print(created: "Scaffolded") -> None:
         console.print("\nQuestions", style="bold")
         for column, question in created.questions.items():
             console.print(f"  {column} is text: {question}")
-        if any(" in csv" in question for question in created.questions.values()):
-            console.print(
-                "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true"
-            )
+        if options := _csv_options(created.questions.values()):
+            console.print(f"  To declare it from the start, remove these files and add {' '.join(options)}")
     for variable in created.variables:
         console.print(f"\nSet {variable} in the environment of builds: its value is in no file", style="bold")
     console.print("\nNext", style="bold")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kit.core.config import Config
     from kit.core.confinement import Places
     from kit.core.database import KNOWN_TYPES, literal, normal_type
+    from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points
     from kit.core.errors import (
         AuditFailed,
         Busy,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
     from kit.core.passing import why_it_may_pass
     from kit.core.policy import Policy
+    from kit.core.postgres_address import PostgresAddress
     from kit.core.processes import (
         END_AT_ONCE,
         HOST,
@@ -93,6 +95,7 @@ __all__ = [
     "MASK_KEY",
     "MAX_BYTES",
     "NOTEBOOK",
+    "OLDER",
     "PLAIN",
     "AuditFailed",
     "Busy",
@@ -112,6 +115,7 @@ __all__ = [
     "NotebookError",
     "Places",
     "Policy",
+    "PostgresAddress",
     "Processes",
     "PublishConflict",
     "ScrubbedPipe",
@@ -156,12 +160,14 @@ __all__ = [
     "lazy_face",
     "listens",
     "literal",
+    "load_entry_point",
     "lock",
     "machine_problem",
     "make_folder",
     "mappings",
     "mask_key_hidden",
     "merge_base_mesh",
+    "missing_entry_points",
     "need_resources",
     "normal_type",
     "parse_yaml",

@@ -52,6 +52,8 @@ class BuildEvents:
             inputs = [datasets.read(table) for table in job.reads]
             if job.kind == AUDIT:
                 inputs = datasets.checked(checks)
+            elif job.kind == INGEST:
+                inputs = datasets.origins(job.makes)
             outputs = [datasets.made(job.makes)] if job.makes else []
             events.append(self._event(job, COMPLETE, at, inputs, outputs))
         return events

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Connector,
         Declaration,
         Environment,
+        Origin,
         State,
         Stream,
         StreamColumn,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
-    from kit.ingest.increment import column_differences
+    from kit.ingest.increment import column_differences, declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
     from kit.ingest.landing import LandedSource, delivered_file, land
     from kit.ingest.package_data import package_file
@@ -44,6 +45,7 @@ __all__ = [
     "Environments",
     "IngestProcess",
     "LandedSource",
+    "Origin",
     "RawFile",
     "State",
     "Stream",
@@ -52,9 +54,11 @@ __all__ = [
     "column_differences",
     "connector_class",
     "connector_kinds",
+    "declaration_problems",
     "delivered_file",
     "identifier",
     "is_raw_file",
     "land",
     "package_file",
+    "without_key",
 ]

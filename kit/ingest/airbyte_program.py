@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kit.core import IngestError, Secrets
-from kit.ingest import json_schema
+from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_ON_LOWER = ("_proxy", "ca_bundle", "lc_all", "lc_ctype")
@@ -24,6 +24,10 @@ _LINES_KEPT = 20
 _LONGEST = 400
 _BROKEN_PAGE = re.compile(r"Failed to parse JSON data using json library|Cannot decode/parse line")
 """Logs of Airbyte's library after which it goes on without the rows of a page."""
+_LOST = re.compile(rb'"type"\s*:\s*"(RECORD|STATE|TRACE)"')
+"""A message in a line that is no JSON: cut, in another encoding, or with other output before it or behind it."""
+_CONTENT = {"RECORD": ("record", "data"), "STATE": ("state",)}
+"""The mappings in a message without which it says nothing."""
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -76,7 +80,7 @@ class Program:
         timer.daemon = True
         timer.start()
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        errors = threading.Thread(target=_keep, args=(process.stderr, lines), daemon=True)
+        errors = threading.Thread(target=self._keep, args=(process.stderr, lines), daemon=True)
         errors.start()
         try:
             yield self._read(process, lines, errors, ended)
@@ -96,7 +100,9 @@ class Program:
         for line in process.stdout or ():
             message = _message(line)
             if message is None:
-                lines.append(line.decode(errors="replace").strip())
+                if found := _LOST.search(line):
+                    raise IngestError(f"a line of its output has a {found[1].decode()} and is no JSON, and would be lost")
+                lines.append(self._kept(line))
                 continue
             kind = message["type"]
             if kind == "LOG":
@@ -144,6 +150,15 @@ class Program:
             print(self._short(text), file=sys.stderr)  # noqa: T201
         return None
 
+    def _keep(self, stream: Any, lines: "deque[str]") -> None:
+        with suppress(ValueError, OSError):  # it was closed
+            for line in stream:
+                lines.append(self._kept(line))
+
+    def _kept(self, line: bytes) -> str:
+        """A line as the reason of a failure; secrets go before anything is cut, and a line may have megabytes."""
+        return str(self.secrets.scrubbed(line.decode(errors="replace").strip()))[: 2 * _LONGEST]
+
     def _short(self, text: str) -> str:
         """One line of a text without secrets, which go before anything is cut."""
         line = " ".join(self.secrets.scrubbed(text).split()).rstrip(".")
@@ -155,21 +170,24 @@ def _message(line: bytes) -> Mapping[str, Any] | None:
     if not line.lstrip().startswith(b"{"):
         return None
     try:
-        message = json_schema.loads(line)
-    except ValueError:
+        message = json_text.loads(line)
+        # Numbers of other messages go back to the program, which has floats.
+        message = message if isinstance(message, dict) and message.get("type") == "RECORD" else json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return None
+    content: Any = message
+    for name in _CONTENT.get(message["type"], ()):
+        content = content.get(name)
+        if not isinstance(content, dict):
+            raise IngestError(f"a {message['type']} of its output has no '{name}', or one that is no object")
+    return message
 
 
 def _environment() -> dict[str, str]:
     """The variables that programs need to find files and hosts; none of them is a secret of this mesh."""
     return {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.lower().endswith(_PASSED_ON_LOWER)}
-
-
-def _keep(stream: Any, lines: "deque[str]") -> None:
-    with suppress(ValueError, OSError):  # it was closed
-        for line in stream:
-            lines.append(line.decode(errors="replace").strip())
 
 
 def _end(process: subprocess.Popen[bytes], ended: threading.Event) -> None:

@@ -111,6 +111,8 @@ class IngestProcess:
         answer = self._ask({"call": call, "source": source, "label": label, "last": last}, source, check)
         delivered = datetime.fromisoformat(answer["delivered"]) if answer["delivered"] else None
         facts = {name: value for name, value in answer.items() if name not in ("paths", "is_frame", "delivered")}
+        if name := self._secrets.found_in(json.dumps(facts.get("state"))):
+            raise IngestError(f"{label}: its state contains the value of {name}, and would be in the manifest; leave it out")
         return Returned(tuple(answer["paths"]), answer["is_frame"], delivered, facts)
 
     def discover(self, source: str, label: str, *, check: bool = False) -> Mapping[str, Any]:
@@ -162,7 +164,11 @@ class IngestProcess:
 
     def may_read(self, path: Path) -> bool:
         """Whether `ingest.py` may read a file itself."""
-        return path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)
+        return self.is_temporary(path) or self.places.allow(path)
+
+    def is_temporary(self, path: Path) -> bool:
+        """Whether a file is in the temporary folder of the process."""
+        return path.resolve().is_relative_to(Path(self._temp.name).resolve())
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()
@@ -215,9 +221,10 @@ class IngestProcess:
     def _advice(self, path: Path, source: str) -> str:
         path = Path(os.path.normpath(path))
         contract = self.product.folder / "sources" / f"{source}.odcs.yaml"
-        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{path.parent}]}}]"
+        folder = "FOLDER" if str(path).startswith(confinement.SHORTENED) else str(path.parent)
+        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{folder}]}}]"
         if not exists(contract):
-            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(str(path.parent))} --write"
+            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(folder)} --write"
             advice = f"write its contract with `{draft}`"
         return f"{path} is no place of this source; if it may read there, {advice}"
 

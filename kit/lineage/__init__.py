@@ -6,7 +6,7 @@ A mesh goes in; graphs of tables and columns come out, and everything that a tex
 from typing import TYPE_CHECKING
 
 from kit.core import lazy_face
-from kit.lineage.source_kinds import source_kinds, source_origins
+from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
 
 if TYPE_CHECKING:
     from kit.lineage.columns import column_lineage, column_use
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
+    "COMPUTED",
     "LineageNode",
+    "SourceCall",
     "SqlReader",
     "SqlWord",
     "affected_columns",
@@ -46,8 +48,8 @@ __all__ = [
     "notebook_reads",
     "product_nodes",
     "read_sql",
+    "source_calls",
     "source_kinds",
-    "source_origins",
     "sql_references",
     "sql_words",
     "upstream",

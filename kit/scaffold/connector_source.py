@@ -1,13 +1,14 @@
 """The files of a raw source that a connector reads: its contract from the stream, its function from the declaration."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from kit.build import ingest_process
 from kit.contracts import TODO
-from kit.core import IDENTIFIER, IngestError, KitError, read_text, yaml_writer
+from kit.core import IDENTIFIER, IngestError, KitError, read_text, short, yaml_writer
 from kit.ingest import Declaration, Stream, StreamColumn, connector_class, connector_kinds, identifier
 from kit.mesh import RAW, DataProduct
 from kit.scaffold import templates
@@ -34,7 +35,12 @@ def files_of_stream(copy: MeshCopy, source: str, kind: str, rest: str, *, staged
     The connector is asked for its stream in the copy of the product. With `staged` dbt knows the source, and a staging model
     reads it. Raises `KitError` when it cannot be reached, or its stream has a column that no contract can have.
     """
-    declaration = connector_class(kind).declare(rest, source)
+    declaration = connector_class(kind).declare(rest, source, copy.original.domains / copy.product)
+    for name, file in declaration.files.items():
+        target = copy.folder / name
+        if target.is_file() and target.read_bytes() != file.read_bytes():
+            raise KitError(f"{short(copy.original_path(target))} is another file than {file}; give it another name")
+        shutil.copyfile(file, target)
     path = copy.folder / "ingest.py"
     before = read_text(path) if path.is_file() else None
     path.write_text(_import(kind) + _function(source, kind, declaration, None), encoding="utf-8")

@@ -64,10 +64,11 @@ def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], 
     return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
 
 
-def raw_file(path: Path, csv: Sequence[str]) -> RawFile:
-    """A raw file of which `csv` says how it is written; the error names the options that are missing."""
+def raw_file(path: Path, csv: Sequence[str], declared: CsvFormat | None = None) -> RawFile:
+    """A raw file of which `csv` says how it is written, and `declared` what a contract has; the error names missing options."""
     try:
-        return RawFile.from_path(path, csv_keys(csv))
+        known = declared.to_keys() if declared and path.suffix.lower() != ".parquet" else {}
+        return RawFile.from_path(path, known | csv_keys(csv))
     except Undeclared as error:
         options = " ".join(f"--csv {quote(f'{key}={value}')}" for key, value in error.keys.items())
         raise KitError(f"{error.problem} add {options}") from None

@@ -7,8 +7,9 @@ from typing import Any
 
 from kit.build import HIDDEN, ingest_process, safety_findings
 from kit.core import Config, IngestError, KitError, Secrets, UnknownName, database
-from kit.ingest import IngestProcess, RawFile, Stream, StreamColumn, column_differences, delivered_file, land
+from kit.ingest import IngestProcess, Stream, StreamColumn, column_differences, delivered_file, land
 from kit.mesh import RAW, Context, DataProduct, Source
+from kit.scaffold.port_source import raw_file
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def discover_source(context: Context, id: str) -> list[Stream]:  # noqa: A002
     if found["streams"] is not None:
         return [Stream.from_json(item) for item in found["streams"]]
     with delivered_file(_process(context.config, product), source.name) as file, TemporaryDirectory(prefix="kit-") as folder:
-        typed, raw = Path(folder) / "typed.parquet", RawFile.from_path(file.resolve())
+        typed, raw = Path(folder) / "typed.parquet", raw_file(file.resolve(), (), source.contract.csv)
         raw.write(typed)
         with database.connect() as connection:
             database.add_views(connection, {"typed": [typed]})

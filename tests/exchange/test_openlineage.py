@@ -108,6 +108,7 @@ def test_the_tables_of_all_products_are_one_graph(built: SmallMesh) -> None:
         for target in event["outputs"]
     }
     assert edges == {
+        (str(built.feed), "shop.raw.sales", "shop.raw.sales"),
         ("shop.raw.sales", "shop.sales", "shop.sales"),
         ("shop.sales", "shop.totals", "shop.totals"),
         ("shop.totals", "plan.forecast", "plan.forecast"),

@@ -96,3 +96,44 @@ def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> N
     error = failure(environment)
     assert str(error) == "a page of the answer is no JSON, and its rows are missing"
     assert error.passing == "a page of the answer was broken"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('{"type": "RECORD", "record": {"stream": "orders", "da', "RECORD"),
+        ('progress{"type": "RECORD", "record": {}}', "RECORD"),
+        ('{"type": "LOG"}{"type":"STATE"}', "STATE"),
+        ('{"type": "RECORD", "record": {"stream": "orders", "data": {"id": ' + "1" * 5000 + "}}}", "RECORD"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_a_failure(environment: Path, line: str, kind: str) -> None:
+    tiny.script(environment, read=[tiny.record(id=1), line, tiny.record(id=2)])
+    assert str(failure(environment)) == f"a line of its output has a {kind} and is no JSON, and would be lost"
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ({"type": "RECORD"}, "a RECORD of its output has no 'record', or one that is no object"),
+        ({"type": "RECORD", "record": {"stream": "orders", "data": [1]}},
+         "a RECORD of its output has no 'data', or one that is no object"),
+        ({"type": "STATE", "state": None}, "a STATE of its output has no 'state', or one that is no object"),
+    ],
+)  # fmt: skip
+def test_a_message_without_its_content_is_a_failure(environment: Path, message: dict[str, object], problem: str) -> None:
+    tiny.script(environment, read=[message])
+    assert str(failure(environment)) == problem
+
+
+def test_numbers_of_a_state_are_those_of_the_program(environment: Path) -> None:
+    state = '{"type": "STATE", "state": {"data": {"at": 0.12345678901234567890}}}'
+    tiny.script(environment, read=[state, state.replace("STATE", "OTHER"), {"type": "RECORD", "record": {"data": {}}}])
+    found = list(program(environment).messages("read"))
+    assert [message["type"] for message in found] == ["STATE", "OTHER", "RECORD"]
+    assert found[0]["state"] == {"data": {"at": 0.12345678901234568}}
+
+
+def test_a_long_line_is_cut_after_its_secrets_are_removed(environment: Path) -> None:
+    tiny.script(environment, exit=1, stderr="x" * 300 + "sesame99" + "y" * 1_000_000)
+    assert str(failure(environment, TOKEN="sesame99")) == f"it failed (exit code 1): {'x' * 300}[TOKEN]{'y' * 93} …"

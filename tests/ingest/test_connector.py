@@ -1,12 +1,14 @@
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from kit.core.errors import IngestError, UnknownName
-from kit.ingest.connector import Connector, Environment, Stream, StreamColumn, connector_class
+from kit.ingest.connector import Connector, Environment, Origin, Stream, StreamColumn, connector_class
 
 
 @dataclass
@@ -57,6 +59,8 @@ def test_an_unknown_kind_is_refused_with_those_that_there_are(monkeypatch: pytes
 
 
 def test_a_stream_has_the_types_of_its_columns() -> None:
+    described = Stream("a", (), origins=(Origin("file", "/data/a.csv", {"x": "bigint"}),))
+    assert Stream.from_json(json.loads(json.dumps(described.to_json()))) == described
     assert Stream("a", (StreamColumn("x", "bigint"), StreamColumn("y", "", problem="is a point"))).types == {
         "x": "bigint",
         "y": "",
@@ -65,4 +69,4 @@ def test_a_stream_has_the_types_of_its_columns() -> None:
 
 def test_a_connector_that_cannot_be_drafted_says_so() -> None:
     with pytest.raises(IngestError, match="'pipe' connectors cannot be made from 'x'; write the function"):
-        Pipe.declare("x", "events")
+        Pipe.declare("x", "events", Path())
