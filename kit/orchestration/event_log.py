@@ -22,6 +22,7 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -48,6 +49,12 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether the index has a table; one that it has is not looked up again for each check of a run."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def delete_events(self, run_id: str) -> None:
         """Delete the events of a run, with their file."""
@@ -83,6 +90,7 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
+        self._tables.clear()
 
 
 def _settings(connection: Any, _: object) -> None:

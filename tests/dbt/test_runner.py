@@ -256,3 +256,9 @@ def test_a_project_that_dbt_cannot_parse_leaves_what_was_parsed_before(bench: Be
     assert "nothing" in bench.error(parsed=parsed)
     path.write_text(good)
     assert bench.transform(parsed=parsed).models
+
+
+def test_dbt_reads_no_source_of_its_callers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would, twice a build, for the name of a module in a message: a second of CPU among many modules."""
+    monkeypatch.setattr("inspect.stack", lambda *_: pytest.fail("the stack was read"))
+    assert bench.transform().models

@@ -102,3 +102,22 @@ def test_two_processes_write_at_once(log: PooledSqliteEventLog, tmp_path: Path) 
     assert [(writer.communicate(timeout=120)[1], writer.returncode) for writer in writers] == [("", 0), ("", 0)]
     written = [record.user_message for _, record in seen(log, "run")]
     assert sorted(written) == sorted(["event 0", *(f"event {number}" for number in range(200) for _ in range(2))])
+
+
+def test_a_table_is_looked_up_once(log: PooledSqliteEventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster looks for the table of checks before it stores each of them, with an engine of its own."""
+    looked_up: list[str] = []
+    original = SqliteEventLogStorage.has_table
+
+    def has_table(storage: SqliteEventLogStorage, name: str) -> bool:
+        looked_up.append(name)
+        return original(storage, name)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", has_table)
+    assert log.supports_asset_checks and log.supports_asset_checks
+    assert looked_up == ["asset_check_executions"]
+    assert not log.has_table("no_such_table") and not log.has_table("no_such_table")
+    assert looked_up == ["asset_check_executions", "no_such_table", "no_such_table"]
+    log.dispose()
+    assert log.supports_asset_checks
+    assert len(looked_up) == 4
