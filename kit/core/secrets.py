@@ -54,7 +54,7 @@ class Secrets:
 
     def scrubbed(self, value: Any) -> Any:
         """Return a text (or bytes in UTF-8), or nested lists and mappings of texts, with `[NAME]` in place of each secret."""
-        if not self.values:
+        if not self._names:
             return value
         if isinstance(value, bytes):
             return self._bytes_pattern.sub(lambda match: f"[{self._names[os.fsdecode(match[0])]}]".encode(), value)
@@ -62,7 +62,7 @@ class Secrets:
 
     def found_in(self, value: Any) -> str | None:
         """Return the name of a secret that a value contains, or None."""
-        match = self._pattern.search(str(value)) if self.values else None
+        match = self._pattern.search(str(value)) if self._names else None
         return self._names[match[0]] if match else None
 
     def replaced_in(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Secrets:
 
     def begun_at(self, text: bytes) -> int:
         """Return the position from which a text may be the beginning of a secret; its length when it cannot."""
-        if not self.values:
+        if not self._names:
             return len(text)
         begun = len(text) - max(self._begun(form, text) for form in self._encoded)
         ends = (match.end() for match in self._bytes_pattern.finditer(text) if match.start() < begun < match.end())

@@ -209,12 +209,24 @@ class Airbyte(AirbyteStream):
 
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
-        """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
+        """Take `source-faker==7.2.1?stream=users&count=100`, see `stream_arguments`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        config = {name: _json(value) for name, value in parse_qsl(options)}
-        stream = str(config.pop("stream", source))
-        return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
+        arguments = stream_arguments(options, source)
+        return Declaration({"package": package, **arguments}, arguments["stream"])
+
+
+def stream_arguments(options: str, source: str) -> dict[str, Any]:
+    """Return the arguments of a connector that the options of an origin give.
+
+    The stream is `source` without one; `secrets_env.PLACE=VARIABLE` names the variable of a secret; all others are `config`.
+    """
+    given = dict(parse_qsl(options))
+    stream = given.pop("stream", source)
+    prefix = "secrets_env."
+    secrets = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+    config = {name: _json(value) for name, value in given.items() if not name.startswith(prefix)}
+    return {"stream": stream, **({"config": config} if config else {}), **({"secrets_env": secrets} if secrets else {})}
 
 
 def _json(text: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, Secrets, confinement, is_failure, why_it_may_pass
+from kit.core import KitError, Secrets, confinement, is_failure, why_it_may_pass
 from kit.ingest.batches import BatchFiles, as_frame, is_batches, type_name, write_frame
 from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
@@ -30,7 +30,7 @@ class Failure(Exception):
     def __init__(self, problem: str, error: BaseException | None = None, **answer: object) -> None:
         refused = next(filter(None, map(_refused, _causes(error))), None)
         passing = why_it_may_pass(error) if error else ""
-        cause = _brief(error) if error and not isinstance(error, IngestError) else ""
+        cause = _brief(error) if error and not isinstance(error, KitError) else ""
         self.answer = {"problem": problem, "cause": cause, "passing": passing, "refused": refused and str(refused), **answer}
 
 
@@ -47,7 +47,7 @@ class Extraction:
             self.delivered = self.run(self.returned.time, self.label)
             self.returned = self.returned.data
         if isinstance(self.returned, Connector):
-            self.returned.folder = Path(getattr(module, "__file__", None) or "").parent
+            _give(self.returned, "folder", Path(getattr(module, "__file__", None) or "").parent)
 
     def answer(self, call: str) -> Mapping[str, Any]:
         """Return the result of a call: `read`, `preview` (the first batch only), `check` or `discover`."""
@@ -75,7 +75,7 @@ class Extraction:
         """Call a function of the domain; its error becomes a `Failure`."""
         try:
             return function(*arguments)
-        except IngestError as error:
+        except KitError as error:
             raise Failure(str(error), error) from None
         except BaseException as error:
             if not is_failure(error):
@@ -136,7 +136,8 @@ class Extraction:
         while True:
             try:
                 if needed := self.run(connector.requires):
-                    connector.environment = Path(self.ask("environment", name=needed.name, packages=list(needed.packages)))
+                    made = self.ask("environment", name=needed.name, packages=list(needed.packages))
+                    _give(connector, "environment", Path(made))
                 return self._of_connector(connector, call)
             except Failure as failure:
                 answer = secrets.scrubbed(failure.answer)
@@ -176,6 +177,11 @@ class Extraction:
         self.ask("stream", **facts)
         read = self._batches(self.run(connector.read, last["state"] if last else None))
         return {**read, **facts, "is_increment": last is not None}
+
+
+def _give(connector: Connector, name: str, value: Path) -> None:
+    """Set an attribute of a connector, which may be a frozen dataclass."""
+    object.__setattr__(connector, name, value)
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[str]:

@@ -19,6 +19,8 @@ from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, rea
 if TYPE_CHECKING:
     import duckdb
 
+_SHOWN_TABLES = 20
+_ADDRESS = "postgresql://USER:PASSWORD@HOST/DATABASE"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
@@ -123,12 +125,22 @@ class Postgres(Connector):
 
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
-        """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
-        address = urlsplit(origin if "://" in origin else f"postgres:{origin}")
+        """Take `SHOP_DSN?table=SCHEMA.TABLE`, a variable with the address, or the address with `table` as a further option.
+
+        Without a table its name is `source`.
+        """
+        name, _, options_of_name = origin.partition("?")
+        if _VARIABLE.fullmatch(name):
+            table = dict(parse_qsl(options_of_name)).get("table", source)
+            return Declaration({"dsn_env": name, "table": table}, table)
+        if problem := _address_problem(f"postgresql:{origin}"):
+            raise IngestError(f"the address after --from {problem}")
+        address = urlsplit(f"postgresql:{origin}")
         options = dict(parse_qsl(address.query, keep_blank_values=True))
         table = options.pop("table", source)
         text = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
-        variable = f"{re.sub(r'[^A-Z0-9]+', '_', address.path.strip('/').upper()) or 'POSTGRES'}_DSN"
+        database_name = re.sub(r"[^A-Z0-9]+", "_", address.path.strip("/").upper())
+        variable = f"{database_name if _VARIABLE.fullmatch(database_name) else 'POSTGRES'}_DSN"
         dsn = urlunsplit(("postgresql", address.netloc, address.path, text, ""))
         return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
 
@@ -137,6 +149,8 @@ class Postgres(Connector):
         dsn = os.environ.get(self.dsn_env, "").strip()
         if not dsn:
             raise IngestError(f"the environment variable {self.dsn_env} is not set; set it to the address of the database")
+        if problem := _address_problem(dsn):
+            raise IngestError(f"the value of the environment variable {self.dsn_env} {problem}")
         return dsn
 
     @property
@@ -245,7 +259,7 @@ class _Session:
         """The tables and views that the user can read, or one by its name, with their columns."""
         which = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_table_privilege(c.oid, 'select')"
         if only:
-            which = f"c.oid = {database.literal(database.quoted(only))}::regclass"
+            which = f"c.oid = to_regclass({database.literal(database.quoted(only))})"
         found = self.rows(
             "n.nspname::text as s, c.relname::text as t, coalesce(obj_description(c.oid, 'pg_class'), '') as d, "
             "a.attname::text as a, a.atttypid::int8 as o, a.atttypmod as m, a.attnotnull as r, "
@@ -261,7 +275,12 @@ class _Session:
             entry = tables.setdefault((schema, table), _Table(f"{schema}.{table}", description, []))
             entry.columns.append(tuple(column))
         if only and not tables:
-            raise IngestError(f"the table {only} has no columns")
+            ((is_there,),) = self.rows(f"to_regclass({database.literal(database.quoted(only))}) is not null as t")
+            if is_there:
+                raise IngestError(f"the table {only} has no columns")
+            names = [table.name for table in self._of_tables()]
+            more = f" and {len(names) - _SHOWN_TABLES} more" if len(names) > _SHOWN_TABLES else ""
+            raise IngestError(f"there is no table {only}; there are: {', '.join(names[:_SHOWN_TABLES]) or 'none'}{more}")
         return list(tables.values())
 
     def _of_query(self, source: Postgres) -> list[tuple[Any, ...]]:
@@ -344,6 +363,20 @@ def _cursors(readings: Mapping[str, ColumnReading]) -> tuple[str, ...]:
             ),
         )
     )
+
+
+def _address_problem(dsn: str) -> str:
+    """Why a text cannot be an address, without quoting it, since libpq would quote parts of the password; empty if it can."""
+    if "://" not in dsn:
+        return "" if "=" in dsn else f"is no address of a database; write {_ADDRESS}, or host=… dbname=… user=… password=…"
+    address = urlsplit(dsn)
+    if address.scheme not in ("postgres", "postgresql"):
+        return f"begins with {address.scheme}://; write {_ADDRESS}"
+    place = address.netloc.rpartition("@")[2]
+    ports = [host.rpartition(":")[2] for host in re.sub(r"\[[^\]]*\]", "", place).split(",") if ":" in host]
+    if "@" in address.path or not all(port.isdecimal() or not port for port in ports) or re.search("%(?![0-9A-Fa-f]{2})", dsn):
+        return f"is no address {_ADDRESS}; write @ : / ? # and % in the user and the password as %40 %3A %2F %3F %23 and %25"
+    return ""
 
 
 def _address(dsn: str) -> str:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
 from kit.core import IngestError
-from kit.ingest.airbyte import AirbyteStream, environment_of, program_in
+from kit.ingest.airbyte import AirbyteStream, environment_of, program_in, stream_arguments
 from kit.ingest.connector import Declaration, Environment
 
 CDK = "airbyte-cdk==6.61.6"
@@ -59,7 +58,7 @@ class Rest(AirbyteStream):
 
     @classmethod
     def declare(cls, origin: str, source: str) -> Declaration:
-        """Take `manifest.yaml?stream=orders`; the stream is `source` without one."""
+        """Take `manifest.yaml?stream=orders&shop=7&secrets_env.api_key=SHOP_API_KEY`, see `stream_arguments`."""
         manifest, _, options = origin.partition("?")
-        stream = dict(parse_qsl(options)).get("stream", source)
-        return Declaration({"manifest": manifest, "stream": stream}, stream)
+        arguments = stream_arguments(options, source)
+        return Declaration({"manifest": manifest, **arguments}, arguments["stream"])

@@ -1,6 +1,7 @@
 """The files of a raw source that a connector reads: its contract from the stream, its function from the declaration."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from kit.scaffold import templates
 from kit.scaffold.mesh_copy import MeshCopy
 from kit.scaffold.port_files import PortFiles
 
+_MARK = re.compile(r"(is_)?(deleted|removed)(_at|_on)?")
 _ALIASES = {"postgresql": "postgres"}
 _LOGICAL = {
     "boolean": "boolean", "float": "number", "double": "number", "date": "date", "time": "time", "timestamp": "timestamp",
@@ -98,10 +100,14 @@ def _function(source: str, kind: str, declaration: Declaration, stream: Stream |
         lines.append(
             f"    # To read only what is new, add cursor={_literal(stream.cursors[0])}; it must grow with each change."
         )
+        if mark := next((column.name for column in stream.columns if _MARK.fullmatch(column.name)), None):
+            lines.append(f"    # To remove rows that are marked there, also add deleted={_literal(mark)}.")
     return "\n".join([*lines, f"    return {kind}({arguments})"]) + "\n"
 
 
 def _literal(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_literal(name)}: {_literal(item)}" for name, item in value.items()) + "}"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else repr(value)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
 from kit.core import KitError, parse_yaml, yaml_writer
-from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
+from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
 from kit.mesh import RAW, Context, Mesh, OutputPort
 from kit.scaffold import templates
 from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.connector_source import connector_of
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.notebook_source import files_from_notebook
 from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
@@ -44,6 +45,14 @@ def files_from_origin(
 def origin_file(origin: str) -> Path | None:
     """The file that an origin names; None for an origin that looks like a port. Raises `KitError` for a missing file."""
     path = Path(origin).expanduser()
+    kind, colon, _ = origin.partition("://")  # what follows may contain a password, which no message quotes
+    if connector_of(origin):
+        raise KitError(
+            "a connector makes a source of a product that exists: write `kit new NAME`, then "
+            "`kit new source NAME.SOURCE --from …`"
+        )
+    if colon:
+        connector_class(kind)  # raises
     if path.is_dir():
         raise KitError(f"{origin} is a folder; name one file ({', '.join(SUFFIXES)}, .ipynb) or a port")
     if is_raw_file(path) or path.suffix == ".ipynb":

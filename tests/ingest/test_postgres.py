@@ -47,6 +47,39 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
+    ("dsn", "problem"),
+    [
+        ("Hidden/9%", r"is no address of a database; write postgresql://USER:PASSWORD@HOST/DATABASE, or host=… dbname=…"),
+        ("mysql://me:Hidden@host/db", r"begins with mysql://; write postgresql://"),
+        ("postgres://me:Hidden/9@host/db", r"write @ : / \? # and % in the user and the password as %40"),
+        ("postgres://me:Hidden#9@host/db", r"write @ : / \? # and %"),
+        ("postgres://me:Hidden?9@host/db", r"write @ : / \? # and %"),
+        ("postgres://me:Hidden9%@host/db", r"write @ : / \? # and %"),
+    ],
+)
+def test_a_value_that_is_no_address_is_refused_without_quoting_it(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, problem: str
+) -> None:
+    monkeypatch.setenv("SHOP_DSN", dsn)
+    with pytest.raises(IngestError, match=rf"the value of the environment variable SHOP_DSN .*{problem}") as caught:
+        Postgres(dsn_env="SHOP_DSN", table="a").check()
+    assert "Hidden" not in str(caught.value)
+    assert "9" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://host1:5432,[::1]:5433/db?sslmode=require&application_name=a@b", "postgres:///db?host=/run/postgresql",
+        "host=a password='p%/@'",
+    ],
+)  # fmt: skip
+def test_the_forms_of_addresses_of_libpq_are_taken(monkeypatch: pytest.MonkeyPatch, dsn: str) -> None:
+    monkeypatch.setenv("SHOP_DSN", dsn)
+    assert Postgres(dsn_env="SHOP_DSN", table="a").digest()
+
+
+@pytest.mark.parametrize(
     "dsn", ["postgresql://me:hid%20den@127.0.0.1:1/x", "host=127.0.0.1 port=1 password='hid den' dbname=x"]
 )
 def test_a_server_that_is_not_there_may_come_back(monkeypatch: pytest.MonkeyPatch, dsn: str) -> None:
@@ -72,6 +105,18 @@ def test_an_address_is_declared_by_the_name_of_a_variable() -> None:
     assert made.arguments == {"dsn_env": "WEB_SHOP_DSN", "table": "sales.orders"}
     assert made.variables == {"WEB_SHOP_DSN": "postgresql://me:p%40ss@db.example.com:6432/web-shop?sslmode=require"}
     assert Postgres.declare("//db/shop", "orders").arguments["table"] == "orders"
+    assert Postgres.declare("//db/1st", "orders").arguments["dsn_env"] == "POSTGRES_DSN"
+    with pytest.raises(IngestError, match=r"the address after --from is no address .*; write @ : / \? # and %") as caught:
+        Postgres.declare("//me:Hidden/9%@db/shop", "orders")
+    assert "Hidden" not in str(caught.value)
+
+
+def test_an_address_in_a_variable_is_in_no_command() -> None:
+    made = Postgres.declare("SHOP_DSN?table=sales.orders", "orders")
+    assert (made.arguments, made.stream, made.variables) == (
+        {"dsn_env": "SHOP_DSN", "table": "sales.orders"}, "sales.orders", {},
+    )  # fmt: skip
+    assert Postgres.declare("SHOP_DSN", "orders").arguments == {"dsn_env": "SHOP_DSN", "table": "orders"}
 
 
 TABLE = """
@@ -207,7 +252,7 @@ def test_a_number_may_be_the_cursor(server: PostgresServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"table": "nope"}, 'relation "nope" does not exist'),
+        ({"table": "nope"}, "there is no table nope; there are: public.orders"),
         ({"cursor": "changed"}, "there is no column 'changed', the cursor; there are: id, name"),
         ({"cursor": "name"}, "the cursor 'name' is varchar; choose a number, a date or a timestamp that grows with changes"),
         ({"as_text": ["x"]}, "there is no column 'x', which as_text names; there are: id, name"),

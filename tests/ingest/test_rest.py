@@ -151,6 +151,9 @@ def test_the_manifest_is_given_to_the_program_and_decides_on_the_rows(tmp_path: 
 def test_a_source_is_declared_from_a_manifest_and_a_stream() -> None:
     made = Rest.declare("api.yaml?stream=orders", "sales")
     assert (made.arguments, made.stream) == ({"manifest": "api.yaml", "stream": "orders"}, "orders")
+    assert Rest.declare("api.yaml?shop=7&secrets_env.api_key=SHOP_API_KEY", "sales").arguments == {
+        "manifest": "api.yaml", "stream": "sales", "config": {"shop": 7}, "secrets_env": {"api_key": "SHOP_API_KEY"},
+    }  # fmt: skip
 
 
 @pytest.mark.heavy
