@@ -136,7 +136,7 @@ def land_sources(
     if not product.sources:
         return {}
     process = ingest_process(config, product)
-    last = {} if full_refresh else _published_sources(config, product)
+    last = {} if full_refresh else published_sources(config, product)
     process.rows = lambda source, rows: progress.step(f"{RAW}.{source}: {rows:,} rows")
     with progress.timed(product.name, "ingest") as set_result, process:
         landed = {source.name: land(process, source, config.storage / RAW, last.get(source.name)) for source in product.sources}
@@ -144,7 +144,7 @@ def land_sources(
     return landed
 
 
-def _published_sources(config: Config, product: DataProduct) -> Mapping[str, Any]:
+def published_sources(config: Config, product: DataProduct) -> Mapping[str, Any]:
     """The entries of the sources in the manifest of the current snapshot; none when it is missing or damaged."""
     with suppress(Damaged):
         if current := Store(config.storage).current(product.name):

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
-    from kit.ingest.increment import column_differences
     from kit.ingest.inference import RawFile, identifier
-    from kit.ingest.landing import LandedSource, delivered_file, land
+    from kit.ingest.landing import LandedSource, delivered_file, land, stream_differences
     from kit.ingest.package_data import package_file
     from kit.ingest.process import IngestProcess
     from kit.ingest.typed_reader import SUFFIXES, is_raw_file
@@ -46,7 +45,6 @@ _MODULES = {
     "Stream": "connector",
     "StreamColumn": "connector",
     "Undeclared": "csv_text",
-    "column_differences": "increment",
     "connector_class": "connector",
     "connector_kinds": "connector",
     "delivered_file": "landing",
@@ -54,6 +52,7 @@ _MODULES = {
     "is_raw_file": "typed_reader",
     "land": "landing",
     "package_file": "package_data",
+    "stream_differences": "landing",
 }
 
 __all__ = [
@@ -71,7 +70,6 @@ __all__ = [
     "Stream",
     "StreamColumn",
     "Undeclared",
-    "column_differences",
     "connector_class",
     "connector_kinds",
     "delivered_file",
@@ -79,6 +77,7 @@ __all__ = [
     "is_raw_file",
     "land",
     "package_file",
+    "stream_differences",
 ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
-from kit.ingest.increment import LastRead, check_declared, check_key, combine, record
+from kit.ingest.increment import LastRead, check_declared, check_key, column_differences, combine, record
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -48,6 +48,15 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, A
         return landing.land(last or {})
     finally:
         landing.discard()
+
+
+def stream_differences(
+    process: IngestProcess, source: Source, raw: Path, facts: Mapping[str, Any], last: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return how the stream of a connector in `facts` differs from what a build would take, see `land` for the others."""
+    schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
+    folder = raw / process.product.name / source.name
+    return column_differences(source.contract, facts, LastRead.usable(folder, last or {}, source.contract, schema))
 
 
 class _Landing:

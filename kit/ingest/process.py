@@ -157,7 +157,11 @@ class IngestProcess:
 
     def may_read(self, path: Path) -> bool:
         """Whether `ingest.py` may read a file itself."""
-        return path.resolve().is_relative_to(Path(self._temp.name).resolve()) or self.places.allow(path)
+        return self.made(path) or self.places.allow(path)
+
+    def made(self, path: Path) -> bool:
+        """Whether a file is one of the process itself, such as the rows of an iterator."""
+        return path.resolve().is_relative_to(Path(self._temp.name).resolve())
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._channel, theirs = socket.socketpair()

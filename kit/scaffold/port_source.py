@@ -148,16 +148,27 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
-def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], reads: Sequence[str]) -> str:  # noqa: A002
-    """The contract of a source that `reads` places: that of the port made from it, with names and format of the raw file."""
+def source_contract(
+    contract: str,
+    id: str,  # noqa: A002
+    raw: RawFile,
+    questions: Mapping[str, str],
+    reads: Sequence[str],
+    origin: str = "",
+) -> str:
+    """The contract of a source that `reads` places: that of the port made from it, with names and format of the raw file.
+
+    Descriptions name `origin`, by default the file.
+    """
+    origin = origin or raw.path.name
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
-    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {raw.path.name}, as delivered."}
+    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {origin}, as delivered."}
     for item in table["properties"]:
         raw_name = raw.names[item["name"]]
         question = questions.get(item["name"], "")
-        item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
+        item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {origin}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
     properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []

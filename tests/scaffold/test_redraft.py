@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.scaffold.redraft import redraft
+from kit.core import parse_yaml
+from kit.scaffold.redraft import draft_of, redraft
+from tests.support.events import TYPES, Events
 from tests.support.files import write
+from tests.support.small_mesh import SmallMesh
 
 WRITTEN = """\
 id: shop.items
@@ -25,6 +28,24 @@ schema:
       - {name: item, physicalType: varchar, description: "TODO: "}
       - {name: sold, physicalType: date}
 """
+
+
+def test_a_source_with_a_connector_is_drafted_from_its_stream_without_a_row(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(small, monkeypatch)
+    events.rows((1, 10, "a"), types={**TYPES, "phone": "varchar"})
+    made = redraft(events.folder / "sources/events.odcs.yaml", draft_of(small.context, "feed.raw.events"))
+    assert (made.added, made.differences) == (("phone",), ())
+    phone = parse_yaml(Path("events.odcs.yaml"), made.text).data["schema"][0]["properties"][-1]
+    assert (phone["name"], phone["required"], phone["description"]) == ("phone", False, "The column phone of events.")
+    assert not events.file.with_suffix(".reads").exists()
+    (events.folder / "sources/events.odcs.yaml").unlink()
+    drafted = draft_of(small.context, "feed.raw.events", reads=["/srv/certificates"])
+    assert "name: phone" in drafted
+    assert "/srv/certificates" in drafted
+    events.rows((1, 10, "a"))
+    assert "The column name of the source events." in draft_of(small.context, "feed.raw.events")
 
 
 def test_new_columns_are_added_and_other_differences_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
