@@ -155,15 +155,16 @@ class Extraction:
             time.sleep(seconds)
 
     def _of_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:
+        kind = connector.kind or type(connector).__name__
         if call == "check":
             self.run(connector.check)
         if call in ("check", "discover"):
             streams: Iterable[Stream] = self.run(lambda: list(connector.discover()))
             own = self.run(connector.describe) or next((item for item in streams if item.name == connector.stream), None)
-            return {"streams": [item.to_json() for item in streams], "stream": own and own.to_json(), "kind": connector.kind}
+            return {"streams": [item.to_json() for item in streams], "stream": own and own.to_json(), "kind": kind}
         stream = self.run(connector.describe)
         facts: dict[str, Any] = {
-            "kind": connector.kind or type(connector).__name__,
+            "kind": kind,
             "cursor": connector.cursor,
             "deleted": connector.deleted,
             "reads_each_row_once": connector.reads_each_row_once,
