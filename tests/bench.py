@@ -25,7 +25,7 @@ import typer
 from kit.core.config import Config
 from kit.dbt.compiler import statements as sql_of
 from kit.dbt.project import Project
-from kit.lineage import source_origins
+from kit.lineage import source_kinds
 from kit.mesh.mesh import Mesh
 from kit.storage.runs import Runs
 from kit.storage.store import Store
@@ -162,7 +162,7 @@ def building(runs: int, folder: Path) -> tuple[dict[str, list[Cost]], list[float
     measure(kit, KIT_STORAGE=str(storage))
     config = Config.load(ROOT, {})
     # A connector calls another program, which plain SQL has no counterpart for.
-    products = [product for product in Mesh.load(config.domains).products if not source_origins(product.folder)]
+    products = [product for product in Mesh.load(config.domains).products if not source_kinds(product.folder)]
     names, dbt = [product.name for product in products], [product.name for product in products if product.has_dbt]
     script = folder / "plain.json"
     script.write_text(json.dumps(plain_script(storage, dbt)))

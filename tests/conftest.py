@@ -1,4 +1,6 @@
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,21 +29,30 @@ def examples(number: int) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests marked `release` unless the marker or their file is named; start the longest module first.
+    """Leave out tests marked `release` unless the marker or their file is named; start modules with slow tests first.
 
-    At the end, all other workers would wait for it.
+    At the end, all other workers would wait for them.
     """
     if "release" not in config.option.markexpr and not any(".py" in argument for argument in config.args):
         left_out = [item for item in items if item.get_closest_marker("release")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.path.name != "test_dev_server.py")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name != "test_dev_server.py", item.path not in slow))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """End with pytest's main process as one of its workers, and with `make`."""
     if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:
         end_with_parent()
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP has its usual meaning; under `nohup make test` it would be ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

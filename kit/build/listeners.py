@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
 from kit.build.plan import BuildPlan, BuildRequest
-from kit.core import Config, KitError, Secrets, machine_problem
+from kit.core import OLDER, Config, KitError, Secrets, load_entry_point, machine_problem, missing_entry_points
 from kit.mesh import DataProduct
 from kit.storage import RunRecord
 
@@ -37,8 +37,10 @@ def notify(config: Config, event: Callable[[Listener], None]) -> Iterator[str]:
     """Call every listener with `event`; yield one line for each that failed, without the values of secrets."""
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            event(point.load()())
+            event(load_entry_point(point)())
         except Exception as error:
             known = machine_problem(error) or (str(error) if isinstance(error, KitError) else "")
             reason = known or f"{type(error).__name__}: {error}"
             yield Secrets.from_environment(config).scrubbed(f"{point.name}: {reason.splitlines()[0]}")
+    if missing := missing_entry_points(GROUP):
+        yield f"{', '.join(missing)}: not installed, because {OLDER}"

@@ -25,6 +25,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
             "delivered": source.delivered.isoformat(),
             **({"kind": source.kind} if source.kind else {}),
             **({"increment": source.increment} if source.increment else {}),
+            **({"origins": [origin.to_json() for origin in source.origins]} if source.origins else {}),
         }
         for name, source in inputs.sources.items()
     }

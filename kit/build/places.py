@@ -7,7 +7,7 @@ from pathlib import Path
 from kit.contracts import place_of
 from kit.core import Config, IngestError, KitError, Places, Secrets
 from kit.ingest import CONNECTORS, Environments, IngestProcess, connector_class
-from kit.lineage import source_origins
+from kit.lineage import source_calls
 from kit.mesh import DataProduct, folders
 from kit.storage import index
 
@@ -60,9 +60,9 @@ def begin_environments(config: Config, products: Iterable[DataProduct]) -> set[s
     """
     environments, waiting = Environments(config.storage / CONNECTORS), set()
     for product in products:
-        for kind, first in source_origins(product.folder).values():
+        for call in source_calls(product.folder).values():
             with suppress(KitError):
-                needed = connector_class(kind).known_environment(first)
+                needed = connector_class(call.kind).known_environment(call.first)
                 if needed and not environments.is_made(needed):
                     environments.begin(needed)
                     waiting.add(product.name)

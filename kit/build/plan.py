@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from kit.build.notebook_ports import Parameters, assign_parameters, with_partiti
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
 from kit.build.safety import check_safety
-from kit.core import Config, Damaged, MaskError, UnknownName, __version__, counted, sha256
+from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, __version__, counted, sha256
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
@@ -131,26 +131,31 @@ def land_sources(
     """Land every source of a product below `<storage>/raw`; content that is there already is not written again.
 
     New rows of sources that deliver increments are merged into the raw data of the published snapshot, whatever was landed
-    since and not published; with `full_refresh`, or without that data, all rows are read.
+    since and not published, or of one before it where that is damaged; with `full_refresh`, or without whole data, all rows are
+    read.
     """
     if not product.sources:
         return {}
     process = ingest_process(config, product)
-    last = {} if full_refresh else published_sources(config, product)
     process.rows = lambda source, rows: progress.step(f"{RAW}.{source}: {rows:,} rows")
     with progress.timed(product.name, "ingest") as set_result, process:
-        landed = {source.name: land(process, source, config.storage / RAW, last.get(source.name)) for source in product.sources}
+        landed = {}
+        for source in product.sources:
+            entries = () if full_refresh else published_entries(config, product, source.name)
+            landed[source.name] = land(process, source, config.storage / RAW, entries)
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
     return landed
 
 
-def published_sources(config: Config, product: DataProduct) -> Mapping[str, Any]:
-    """The entries of the sources in the manifest of the current snapshot; none when it is missing or damaged."""
+def published_entries(config: Config, product: DataProduct, source: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries of a source in the manifest of the current snapshot and of those before it, without damaged ones."""
+    store, name = Store(config.storage), product.name
     with suppress(Damaged):
-        if current := Store(config.storage).current(product.name):
-            sources: Mapping[str, Any] = current.manifest["sources"]
-            return sources
-    return {}
+        if current := store.current(name):
+            yield current.manifest["sources"].get(source, {})
+            for version in (version for version in store.versions(name) if version < current.version):
+                with suppress(Damaged, InvalidFile):
+                    yield store.snapshot(name, version).manifest["sources"].get(source, {})
 
 
 def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:

@@ -15,7 +15,8 @@ from kit.build.partition_files import partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, Secrets, counted, database, each_text, make_folder, sandbox
+from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox
+from kit.dbt.committed import macros_path
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -134,7 +135,8 @@ class Workspace:
             if port := product.port(model):
                 self.set_port_aside(port, key)
 
-        if self._private is None and self._shows_secrets(product):
+        shows_secrets = self._shows_secrets(product)
+        if self._private is None and shows_secrets and self.folder.is_relative_to(self.config.storage):
             self._private = self._temporary()
             self.database = Path(self._private.name, self.database.name)
         self.database.unlink(missing_ok=True)
@@ -143,22 +145,28 @@ class Workspace:
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
         with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
+            # The key of a partition is a variable, with which dbt parses everything again. What it parsed has values of
+            # environment variables, and names the folder of seeds.
+            is_kept = not key and not shows_secrets and product.folder.parent == self.config.domains
+            folder = ContentCache.key(str(product.folder))[:16]
+            parsed = self.config.cache / "parsed" / f"{self.product}-{folder}.msgpack" if is_kept else None
             inputs = {path for files in self.tables.values() for path in files if not path.is_relative_to(self.staging)}
             try:
                 result = transform(
-                    product, self.database, inputs, self.staging, Path(target), self.progress.step, set_port_aside, key, only
-                )
+                    product, self.database, inputs, self.staging, Path(target), self.progress.step, set_port_aside, key, only,
+                    parsed,
+                )  # fmt: skip
             finally:
                 self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
     def _shows_secrets(self, product: DataProduct) -> bool:
-        """Whether views in the work database may contain a secret."""
-        # dbt names folders in its target like files.
-        templates = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml") and path.is_file())
-        is_stored = self.folder.is_relative_to(self.config.storage)
-        return is_stored and bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
+        """Whether views in the work database, and what dbt parsed, may contain a secret."""
+        # dbt names folders in its target like files. The kit's own macros read no variable but those of a build.
+        paths = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml") and path.is_file())
+        templates = (path for path in paths if path != macros_path(product.folder))
+        return bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix=f"kit-{self.run_id}-", ignore_cleanup_errors=True)

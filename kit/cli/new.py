@@ -1,8 +1,12 @@
 """`kit new`: makes a data product, a port or a notebook that runs at once."""
 
+import json
+import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +15,7 @@ from kit.cli.console import console, errors
 from kit.cli.options import complete_ports
 from kit.cli.prompts import ask, is_interactive
 from kit.core import KitError, short
-from kit.mesh import Context
+from kit.mesh import RAW, Context
 
 if TYPE_CHECKING:
     from kit.scaffold import Scaffolded
@@ -32,7 +36,8 @@ def new(
         str | None,
         typer.Option(
             "--from",
-            help=f"Its source: a .csv, .parquet or .ipynb file, a port, or for a new source a connector such as {_CONNECTOR}",
+            help="Its source: a .csv, .parquet or .ipynb file, a port, a raw source, or for a new source a connector such as "
+            f"{_CONNECTOR}",
             autocompletion=complete_ports,
         ),
     ] = None,
@@ -67,7 +72,8 @@ def new(
     """
     details = _Details(owner, domain, tuple(port or ()), from_dbt, tuple(source or ()))
     try:
-        _print(_make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details))
+        created = _make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details)
+        _print(created, (target or "").partition(".")[2] if what == "source" else "")
     except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
@@ -175,8 +181,17 @@ def _git_user() -> str | None:
     return f"{values[0]} <{values[1]}>" if all(values) else None
 
 
-def _print(created: "Scaffolded") -> None:
-    """Print the files that were written, and the next steps."""
+def _csv_options(questions: Iterable[str]) -> list[str]:
+    """Return the options of `kit new` for what the questions ask to declare of a CSV file, as a shell takes them."""
+    text = "\n".join(questions)
+    markers = dict.fromkeys(marker for found in re.findall(r"nullMarkers: (\[.*?\])", text) for marker in json.loads(found))
+    options = [f"nullMarkers={','.join(markers)}"] if markers else []
+    options += ["decimalComma=true"] if "decimalComma: true" in text else []
+    return [f"--csv {quote(option)}" for option in options]
+
+
+def _print(created: "Scaffolded", source: str) -> None:
+    """Print the files that were written, and the next steps, after a new `source` the one to a port of it."""
     for path in created.files:
         console.print(f"written: {short(path)}")
     product = created.folder.name
@@ -192,14 +207,15 @@ def _print(created: "Scaffolded") -> None:
         console.print("\nQuestions", style="bold")
         for column, question in created.questions.items():
             console.print(f"  {column} is text: {question}")
-        if any(" in csv" in question for question in created.questions.values()):
-            console.print(
-                "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true"
-            )
+        if options := _csv_options(created.questions.values()):
+            console.print(f"  To declare it from the start, remove these files and add {' '.join(options)}")
     for variable in created.variables:
         console.print(f"\nSet {variable} in the environment of builds: its value is in no file", style="bold")
     console.print("\nNext", style="bold")
     console.print(f"  1. replace each TODO below {short(created.folder)}; `kit check` lists them")
-    console.print(f"  2. kit run {product}")
+    if source:
+        source = source.removeprefix(f"{RAW}.")
+        console.print(f"  2. kit new port {product}.{source} --from {product}.{RAW}.{source}, unless models read it already")
+    console.print(f"  {3 if source else 2}. kit run {product}")
     if created.port:
         console.print(f"  3. kit read {created.port}")

@@ -4,26 +4,33 @@ A contract file goes in; a `Contract` with its `Rule`s comes out. A `Check` is t
 a `Finding` one problem that a check of files reports.
 """
 
-from kit.contracts import foreign_key_checks
-from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
-from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
-from kit.contracts.column_type import value_problem
-from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
-from kit.contracts.consumer_contract import FOLDER, ConsumerContract
-from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
-from kit.contracts.csv_format import CsvFormat, csv_keys
-from kit.contracts.custom_properties import custom_property
-from kit.contracts.expectation_queries import BadArgument
-from kit.contracts.finding import Finding
-from kit.contracts.loader import DocumentReader
-from kit.contracts.masks import is_whole
-from kit.contracts.on_failure import quarantine_table
-from kit.contracts.quality_rules import quality_items, written_query
-from kit.contracts.raw_places import declared_places, place_of, reads_property
-from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
-from kit.contracts.rule_query import TABLE, Query
-from kit.contracts.rules import Rule
-from kit.contracts.service_levels import PROPERTY, Sla
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
+
+if TYPE_CHECKING:
+    from kit.contracts import foreign_key_checks
+    from kit.contracts.check import SAMPLES, Check, Verdict, counts, explain, merged
+    from kit.contracts.column_names import is_date_part, is_identifier, is_measure, is_signed, is_text
+    from kit.contracts.column_type import value_problem
+    from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
+    from kit.contracts.consumer_contract import FOLDER, ConsumerContract
+    from kit.contracts.contract import CLASSIFICATIONS, TODO, Column, Contract, Version
+    from kit.contracts.csv_format import CsvFormat, csv_keys
+    from kit.contracts.custom_properties import custom_property
+    from kit.contracts.expectation_queries import BadArgument
+    from kit.contracts.finding import Finding
+    from kit.contracts.loader import DocumentReader
+    from kit.contracts.masks import is_whole
+    from kit.contracts.on_failure import quarantine_table
+    from kit.contracts.quality_rules import quality_items, written_query
+    from kit.contracts.raw_places import declared_places, place_of, reads_property
+    from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
+    from kit.contracts.rule_query import TABLE, Query
+    from kit.contracts.rules import Rule
+    from kit.contracts.service_levels import PROPERTY, Sla
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "CLASSIFICATIONS",

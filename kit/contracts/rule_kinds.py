@@ -157,9 +157,13 @@ def row_count(min_value: int | None = None, max_value: int | None = None) -> Ass
     return Assertion(ROW_COUNT, kwargs, test=DbtTest("row_count", _bounds(min_value, max_value)))
 
 
+_OBSERVED = "if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value')"
+
+
 def query_returns(query: Query, expected: str) -> Assertion:
-    """A query returns a value that meets `expected`, the right side of a comparison in SQL."""
-    rows = query.wrapped("select observed from (\n", f"\n) as rule(observed) where not coalesce(observed {expected}, false)")
+    """A query returns one value, which meets `expected`, the right side of a comparison in SQL."""
+    holds = f"count(*) = 1 and coalesce(any_value(observed) {expected}, false)"
+    rows = query.wrapped(f"select {_OBSERVED} as observed from (\n", f"\n) as rule(observed) having not ({holds})")
     return Assertion(QUERY, {QUERY_ARGUMENT: rows}, test=DbtTest("query_returns", {"query": query, "expected": expected}))
 
 

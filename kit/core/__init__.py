@@ -3,78 +3,88 @@
 Paths and settings go in; parsed files, open connections and `KitError`s come out. Imports no other package of the kit.
 """
 
-from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
-from kit.core.cache import ContentCache
+from typing import TYPE_CHECKING
+
 from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
-from kit.core.config import Config
-from kit.core.confinement import Places
-from kit.core.database import KNOWN_TYPES, literal, normal_type
-from kit.core.errors import (
-    AuditFailed,
-    Busy,
-    Damaged,
-    IngestError,
-    InvalidFile,
-    KitError,
-    MaskError,
-    MeshError,
-    Newer,
-    NotATable,
-    NotebookError,
-    NotPublished,
-    PublishConflict,
-    SourceChanged,
-    SqlError,
-    TransformError,
-    UnknownName,
-    Unreadable,
-    is_failure,
-)
-from kit.core.files import (
-    IDENTIFIER,
-    StepCallback,
-    exists,
-    has_sum,
-    ignore_step,
-    make_folder,
-    read_json,
-    read_record,
-    read_text,
-    remove_unfinished,
-    resolve_inside,
-    set_aside,
-    sha256,
-    sync_path,
-    time_id,
-    to_json,
-    write_durably,
-    write_sum,
-)
-from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
-from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
-from kit.core.locks import SingleInstance, holder, lock
-from kit.core.machine import machine_problem, need_resources
-from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
-from kit.core.passing import why_it_may_pass
-from kit.core.policy import Policy
-from kit.core.processes import (
-    END_AT_ONCE,
-    HOST,
-    Processes,
-    Server,
-    describe_ending,
-    end_by_interrupt,
-    guarded,
-    listens,
-    port_socket,
-)
-from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
-from kit.core.secrets import Secrets, each_text
-from kit.core.sqlite import sqlite_damage
-from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
+from kit.core.face import lazy_face
 from kit.core.version import __version__
-from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
-from kit.core.yaml_editor import appended, with_value
+
+if TYPE_CHECKING:
+    from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
+    from kit.core.cache import ContentCache
+    from kit.core.config import Config
+    from kit.core.confinement import Places
+    from kit.core.database import KNOWN_TYPES, literal, normal_type
+    from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points
+    from kit.core.errors import (
+        AuditFailed,
+        Busy,
+        Damaged,
+        IngestError,
+        InvalidFile,
+        KitError,
+        MaskError,
+        MeshError,
+        Newer,
+        NotATable,
+        NotebookError,
+        NotPublished,
+        PublishConflict,
+        SourceChanged,
+        SqlError,
+        TransformError,
+        UnknownName,
+        Unreadable,
+        is_failure,
+    )
+    from kit.core.files import (
+        IDENTIFIER,
+        MAX_BYTES,
+        StepCallback,
+        exists,
+        has_sum,
+        ignore_step,
+        make_folder,
+        read_json,
+        read_record,
+        read_text,
+        remove_unfinished,
+        resolve_inside,
+        set_aside,
+        sha256,
+        sync_path,
+        time_id,
+        to_json,
+        write_durably,
+        write_sum,
+    )
+    from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
+    from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
+    from kit.core.locks import SingleInstance, holder, lock
+    from kit.core.machine import machine_problem, need_resources
+    from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
+    from kit.core.passing import why_it_may_pass, why_text_may_pass
+    from kit.core.policy import Policy
+    from kit.core.postgres_address import PostgresAddress
+    from kit.core.processes import (
+        END_AT_ONCE,
+        HOST,
+        Processes,
+        Server,
+        describe_ending,
+        end_by_interrupt,
+        guarded,
+        listens,
+        port_socket,
+    )
+    from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
+    from kit.core.secrets import Secrets, each_text
+    from kit.core.sqlite import sqlite_damage
+    from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
+    from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
+    from kit.core.yaml_editor import appended, with_value
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "CUT",
@@ -83,7 +93,9 @@ __all__ = [
     "IDENTIFIER",
     "KNOWN_TYPES",
     "MASK_KEY",
+    "MAX_BYTES",
     "NOTEBOOK",
+    "OLDER",
     "PLAIN",
     "AuditFailed",
     "Busy",
@@ -103,6 +115,7 @@ __all__ = [
     "NotebookError",
     "Places",
     "Policy",
+    "PostgresAddress",
     "Processes",
     "PublishConflict",
     "ScrubbedPipe",
@@ -144,14 +157,17 @@ __all__ = [
     "is_attended",
     "is_failure",
     "landlock",
+    "lazy_face",
     "listens",
     "literal",
+    "load_entry_point",
     "lock",
     "machine_problem",
     "make_folder",
     "mappings",
     "mask_key_hidden",
     "merge_base_mesh",
+    "missing_entry_points",
     "need_resources",
     "normal_type",
     "parse_yaml",
@@ -176,6 +192,7 @@ __all__ = [
     "to_json",
     "visible",
     "why_it_may_pass",
+    "why_text_may_pass",
     "with_value",
     "write_durably",
     "write_sum",

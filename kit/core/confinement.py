@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kit.core import landlock
+from kit.core.entry_points import PROJECT
 from kit.core.mask_key import MASK_KEY
 
 _WRITE = (
@@ -44,7 +46,10 @@ _CACHES = {
 }  # fmt: skip
 """Variables that lead libraries to their folders, which are below the temporary one."""
 _DENIED = re.compile(r"Permission denied|Operation not permitted|os error 1?3\b|EACCES")
-_POLARS = r"\(os error 1?3\): (?!\.\.\.)(?P<rest>[^\n]+)$|\(os error 1?3\): \.\.\."  # names no long path in full
+SHORTENED = "..."
+"""What a path begins with whose start polars has left out, since it is long."""
+
+_POLARS = r"\(os error 1?3\): (?P<shortened>\.\.\.[^\n]+?) \(set POLARS_VERBOSE|\(os error 1?3\): (?P<rest>[^\n]+)$"
 _NAMED_PATH = re.compile(
     rf"{_POLARS}|"
     r"""(?P<quote>['"])(?P<quoted>[^'"]*/.*?)(?P=quote)|(?<![\w./-])(?P<plain>(?:\.{0,2}|[\w.-]+)/[^\s'":,;)\]]+)""",
@@ -65,15 +70,21 @@ class Places:
     hidden: tuple[Path, ...] = ()
 
     def allow(self, path: Path) -> bool:
-        """Whether a file may be read; links in `path` are followed."""
+        """Whether a file may be read; links in `path` are followed. Nothing is known of a path without its start."""
+        if str(path).startswith(SHORTENED):
+            return False
         real = path.resolve()
-        return any(real.is_relative_to(place.resolve()) for place, _ in self.rights())
+        return not self._real.isdisjoint(map(str, (real, *real.parents)))
+
+    @cached_property
+    def _real(self) -> frozenset[str]:
+        return frozenset(os.path.realpath(place) for place, _ in self.rights())
 
     def rights(self) -> Iterator[tuple[Path, int]]:
         """Yield each place with its rights."""
         hidden = [folder.resolve() for folder in self.hidden]
         named = (Path(os.environ[name]) for name in _NAMED if os.environ.get(name))
-        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders())
+        system = (*map(Path, _SYSTEM), *(Path("/etc", name) for name in _ETC), *named, *_python_folders(), PROJECT)
         for rights, places in ((landlock.READ, (*system, *self.read)), (_WRITE, self.write)):
             yield from ((part, rights) for place in places for part in _beside(place, hidden))
         for entry in _import_folders():
@@ -112,11 +123,14 @@ def confined(places: Places, temp: Path) -> Iterator[tuple[list[str], list[int]]
         os.close(ruleset)
 
 
-def refused_path(message: str) -> Path | None:
-    """Return the path in a message which says that a file must not be opened; None for any other message."""
+def refused_path(message: str, folder: Path) -> Path | None:
+    """Return the path in a message which says that a file must not be opened; None for any other message.
+
+    A relative path is one below `folder`. One that polars has shortened begins with `SHORTENED`.
+    """
     match = _NAMED_PATH.search(message) if _DENIED.search(message) else None
     path = match and (match["rest"] or match["quoted"] or match["plain"])
-    return Path(path) if path else None
+    return folder / path if path else Path(match["shortened"]) if match and match["shortened"] else None
 
 
 def _python_folders() -> set[Path]:
@@ -138,7 +152,8 @@ def _is_module(path: Path) -> bool:
 
 
 def _contains(folder: Path, hidden: Iterable[Path]) -> bool:
-    return any(place.is_relative_to(folder.resolve()) for place in hidden)
+    real = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118  a path has no slash at its end
+    return any(f"{place}/".startswith(real) for place in hidden)
 
 
 def _beside(folder: Path, hidden: Iterable[Path]) -> Iterator[Path]:

@@ -63,7 +63,7 @@ _CELL_ERRORS = frozenset(
         "RemoteProtocolError", "ChunkedEncodingError", "IncompleteRead",
     }
 )  # fmt: skip
-"""Names of exceptions by which a cell of a notebook reports the network: only the name and the text leave the kernel."""
+"""Names of exceptions by which a cell of a notebook or another program reports the network: their objects stay there."""
 
 _CELL_STATUSES = {
     "HTTPError": re.compile(r"(?:HTTP Error )?(\d{3})\b"),  # of urllib and requests
@@ -83,6 +83,11 @@ def why_it_may_pass(error: BaseException) -> str:
         if reason := _reason(each):
             return reason
     return ""
+
+
+def why_text_may_pass(text: str) -> str:
+    """Return why the next attempt of another program may succeed, by the exceptions that its message names; else empty."""
+    return _NETWORK if _CELL_ERRORS.intersection(re.findall(r"\b[A-Za-z]+(?=: |\()", text)) else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,16 +6,16 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus
 
 from kit.core.config import Config
 from kit.core.errors import ConfigError
 from kit.core.mask_key import MASK_KEY
+from kit.core.postgres_address import PostgresAddress
 
 SHORTEST = 6
 """Minimum length of a secret in characters; a shorter value would match ordinary text."""
@@ -29,7 +29,8 @@ class Secrets:
     """The values of secrets by name. Code reads them from its environment; records of a run contain `[NAME]` instead.
 
     A value is recognised as it is, as URL, HTML, JSON, SQL or Python escape it, and in hexadecimal or Base64 text, also in the
-    middle of one; a password in a URL also by itself. A value that code derives from it in another way is not.
+    middle of one; the password of a database's address also by itself. A value that code derives in another way
+    is not.
     """
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -97,7 +98,7 @@ class Secrets:
         return {
             form: name
             for name, value in self.values.items()
-            for part in (value, *value.splitlines(), _password(value))
+            for part in (value, *value.splitlines(), *PostgresAddress("", value).passwords)
             for form in _forms(part.strip())
             if len(part.strip()) >= SHORTEST
         }
@@ -117,13 +118,6 @@ def each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return type(value)({each_text(key, change): each_text(item, change) for key, item in value.items()})
     return value
-
-
-def _password(value: str) -> str:
-    """Return the password in a URL; empty for any other text."""
-    with suppress(ValueError):
-        return unquote(urlsplit(value).password or "")
-    return ""
 
 
 def _forms(value: str) -> set[str]:

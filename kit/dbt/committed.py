@@ -14,6 +14,7 @@ FOLDER = "dbt"
 _MACROS = Path(__file__).parent / "macros" / MACROS
 _PROFILE = """\
 # Written by `kit sync` for dbt by itself. Do not edit: `kit check` compares it. Builds use a profile of their own.
+# The first `kit run {product}` makes the database. Paths begin here, where dbt is started.
 kit:
   target: dev
   outputs:
@@ -29,16 +30,18 @@ kit:
 def files(folder: Path, root: Path, storage: Path) -> dict[Path, str]:
     """Return the committed files of the dbt project in a domain folder; none without a project.
 
-    The profile names the storage relative to the folder if it is below `root`, the folder of the mesh.
+    The profile names the storage relative to the folder if it is below `root`, the folder of the mesh. `KIT_STORAGE` replaces
+    it, as in builds.
     """
     if not (folder / "dbt_project.yml").is_file():
         return {}
     place = os.path.relpath(storage, folder) if storage.is_relative_to(root) else str(storage)
+    place = f"{{{{ env_var('KIT_STORAGE', {place!r}) }}}}"
     database, mesh = map(yaml_writer.scalar, (f"{place}/{FOLDER}/{folder.name}.duckdb", f"{place}/mesh.duckdb"))
     return {
         **_project(folder),
         macros_path(folder): macros(),
-        folder / PROFILES: _PROFILE.format(database=database, mesh=mesh),
+        folder / PROFILES: _PROFILE.format(product=folder.name, database=database, mesh=mesh),
     }
 
 

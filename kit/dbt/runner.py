@@ -3,14 +3,15 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check
-from kit.core import TransformError, counted, machine_problem, sandbox, short
+from kit.core import TransformError, counted, machine_problem, make_folder, sandbox, short
 from kit.core import database as work
 from kit.dbt.committed import check_macros
 from kit.dbt.project import TAG, Project, is_contract_test, package_folders, test_name
@@ -39,23 +40,29 @@ def transform(
     on_model: Callable[[str], None] = lambda name: None,
     partition: str | None = None,
     only: Sequence[str] = (),
+    parsed: Path | None = None,
 ) -> TransformResult:
     """Build the models of a product: marts as Parquet below `staging`, all others in `database`.
 
     Models read `inputs` (the files behind the views of the database) and their own seeds, and write only below `staging`.
     dbt keeps compiled SQL, manifest and results in the folder `target`. With a `partition`, only that one is built; models
     get its key as the variable `partition`. With `only`, these models are built with those they read, without tests and
-    contracts, and each of them may be written below `staging`, whether it is a port or not.
+    contracts, and each of them may be written below `staging`, whether it is a port or not. `parsed` is the file in which dbt
+    keeps what it parsed, from one build to the next; it reads files of the project again that have changed since.
     `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
     it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
     and for a project that dbt cannot parse, `InvalidFile` for macros of another kit.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.cli.main import dbtRunner
+    from dbt.constants import PARTIAL_PARSE_FILE_NAME
     from dbt_common.tests import enable_test_caching
 
     # Otherwise dbt parses its own five hundred macros again for each project, half of the time of a small build.
     enable_test_caching()
+    # What dbt parsed would hold for one path of the database only, which differs in each build.
+    DuckDBCredentials._connection_keys = _connection_keys
 
     def listen(event: Any) -> None:
         if event.info.name == "SQLQuery" and "use_tmp_file" in event.data.sql.lower():
@@ -85,10 +92,13 @@ def transform(
             arguments = dbt_arguments("build", product, target, partition)
             if only:
                 arguments += ["--select", *(f"+{name}" for name in only), "--exclude-resource-type", "test", "unit_test"]
+            arguments += ["--partial-parse-file-path", str(parsed)] if parsed and parsed.is_file() else []
             result = dbtRunner(callbacks=[listen]).invoke(arguments)
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
+    if parsed:
+        _keep(target / PARTIAL_PARSE_FILE_NAME, parsed)
     if isinstance(result.exception, KeyboardInterrupt | SystemExit):
         raise result.exception
     if changed := [path for path, old in zip(files, before, strict=True) if _fingerprint(path) != old]:
@@ -137,6 +147,20 @@ def _arguments(command: str, folder: Path, target: Path) -> list[str]:
         "--log-path", str(target), "--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors",
         "--no-version-check", "--no-send-anonymous-usage-stats",
     ]  # fmt: skip
+
+
+def _connection_keys(_: object) -> tuple[str, ...]:
+    """Return the settings of a connection that models can see when they are parsed; all others are constants of the profile."""
+    return ("database", "schema")
+
+
+def _keep(written: Path, parsed: Path) -> None:
+    """Keep what dbt parsed, if it came so far; dbt parses everything where the file is missing or damaged."""
+    with suppress(OSError):
+        make_folder(parsed.parent)
+        temporary = parsed.with_name(f".{parsed.name}.{os.getpid()}")
+        shutil.copyfile(written, temporary)
+        temporary.replace(parsed)
 
 
 def _seeds(product: DataProduct) -> list[Path]:

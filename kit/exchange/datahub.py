@@ -9,7 +9,7 @@ from kit.contracts import Check, Contract
 from kit.core import Secrets, read_text
 from kit.dbt.project import Project
 from kit.exchange import datahub_aspects as aspects
-from kit.exchange.datahub_aspects import PLATFORM, dataset_urn, record, urn
+from kit.exchange.datahub_aspects import PLATFORM, dataset_urn, origin_urn, record, urn
 from kit.exchange.tables import CheckResult, Tables
 from kit.lineage import LineageNode, product_nodes
 from kit.mesh import Context, DataProduct
@@ -114,9 +114,19 @@ class _Product:
                 })  # fmt: skip
         elif columns:
             yield record(dataset, "schemaMetadata", aspects.inferred_schema(node.id, columns, self.at))
-        if node.reads:
-            origins = self.tables.origins_of(node.id)
-            yield record(dataset, "upstreamLineage", aspects.lineage(dataset, node.reads, origins, self.env, self.at))
+        reads = [dataset_urn(table, self.env) for table in node.reads]
+        columns_of = {
+            name: [(dataset_urn(table, self.env), column) for table, column in found]
+            for name, found in self.tables.origins_of(node.id).items()
+        }
+        for origin in self.tables.outside(node.id):
+            outside = origin_urn(origin, self.env)
+            yield record(outside, "status", {"removed": False})
+            reads.append(outside)
+        for name, (origin, column) in self.tables.outside_columns(node.id).items():
+            columns_of[name] = [(origin_urn(origin, self.env), column)]
+        if reads:
+            yield record(dataset, "upstreamLineage", aspects.lineage(dataset, reads, columns_of, self.at))
         if size := self.tables.profile(node.id):
             yield record(dataset, "datasetProfile", aspects.profile(size, self.at))
 

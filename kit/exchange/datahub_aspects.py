@@ -1,13 +1,15 @@
 """Aspects of DataHub: the pieces of metadata that its entities consist of, as JSON values."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from kit.contracts import Column, Contract
 from kit.exchange.profile import Profile
+from kit.ingest import Origin
 
 PLATFORM = "urn:li:dataPlatform:data-mesh"
 ACTOR = "urn:li:corpuser:data-mesh-kit"
@@ -21,6 +23,8 @@ _TYPES = (
     (re.compile(r"(decimal|float|double|u?(tiny|small|big|huge)?int|integer|uinteger)\b"), "NumberType"),
     (re.compile(r"blob"), "BytesType"),
 )
+_LONGEST, _BEGINNING = 400, 24
+"""Characters of a name in a URN, of which DataHub takes 512 in all, and of the beginning of a longer one, not escaped."""
 Aspect = dict[str, Any]
 
 
@@ -33,13 +37,22 @@ def record(urn: str, aspect: str, value: Aspect) -> dict[str, Any]:
 
 
 def urn(kind: str, name: str) -> str:
-    """Return the name of an entity; characters with a meaning in such names are escaped."""
-    return f"urn:li:{kind}:{quote(name, safe='@.-_ ')}"
+    """Return the name of an entity; characters with a meaning in such names are escaped, and a long name has a digest."""
+    escaped = quote(name, safe="@.-_ ")
+    if len(escaped) > _LONGEST:
+        escaped = f"{quote(name[:_BEGINNING], safe='@.-_ ')}-{sha256(name.encode()).hexdigest()[:16]}"
+    return f"urn:li:{kind}:{escaped}"
 
 
 def dataset_urn(table: str, env: str) -> str:
     """Return the name of a table in an environment such as PROD."""
     return f"urn:li:dataset:({PLATFORM},{table},{env})"
+
+
+def origin_urn(origin: Origin, env: str) -> str:
+    """Return the name of a dataset outside of the mesh; its platform is the scheme of its namespace, such as `postgres`."""
+    name = quote(origin.name, safe=" @/.:;=+-_{}[]!$&'*~#")
+    return f"urn:li:dataset:({urn('dataPlatform', origin.namespace.partition(':')[0])},{name},{env})"
 
 
 def field_urn(dataset: str, column: str) -> str:
@@ -106,21 +119,19 @@ def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def lineage(
-    dataset: str, reads: Iterable[str], origins: dict[str, tuple[tuple[str, str], ...]], env: str, at: datetime
-) -> Aspect:
-    """Return the tables and columns that a dataset is made from."""
+def lineage(dataset: str, reads: Iterable[str], origins: Mapping[str, Iterable[tuple[str, str]]], at: datetime) -> Aspect:
+    """Return the datasets and columns that a dataset is made from, all by the names of datasets."""
     fine = [
         {
             "upstreamType": "FIELD_SET",
-            "upstreams": [field_urn(dataset_urn(table, env), name) for table, name in columns],
+            "upstreams": [field_urn(upstream, name) for upstream, name in columns],
             "downstreamType": "FIELD",
             "downstreams": [field_urn(dataset, column)],
             "confidenceScore": 1.0,
         }
         for column, columns in origins.items()
     ]
-    upstreams = [{"auditStamp": stamp(at), "dataset": dataset_urn(table, env), "type": "TRANSFORMED"} for table in reads]
+    upstreams = [{"auditStamp": stamp(at), "dataset": upstream, "type": "TRANSFORMED"} for upstream in reads]
     return {"upstreams": upstreams, **({"fineGrainedLineages": fine} if fine else {})}
 
 

@@ -33,6 +33,17 @@ class Datasets:
         )
         return self._dataset(table, described)
 
+    def origins(self, table: str) -> list[Dataset]:
+        """Return the datasets outside of the mesh that a source was read from."""
+        return [
+            {
+                "namespace": origin.namespace,
+                "name": origin.name,
+                **({"facets": facets(SchemaDatasetFacet=_fields(origin.columns))} if origin.columns else {}),
+            }
+            for origin in self.tables.outside(table)
+        ]
+
     def checked(self, checks: Iterable[Check]) -> list[Dataset]:
         """Return the tables that have checks as the inputs of the audit, with the results."""
         by_table: Mapping[str, list[Any]] = defaultdict(list)
@@ -77,16 +88,26 @@ class Datasets:
 
     def _column_lineage(self, table: str, contract: Contract | None) -> dict[str, Any] | None:
         masked = {column.name for column in contract.masked_columns} if contract else set()
+        made_from = {
+            name: [(self.namespace, origin, column) for origin, column in origins]
+            for name, origins in self.tables.origins_of(table).items()
+        }
+        for name, (origin, column) in self.tables.outside_columns(table).items():
+            made_from[name] = [(origin.namespace, origin.name, column)]
         fields = {}
-        for name, origins in self.tables.origins_of(table).items():
+        for name, found in made_from.items():
             how = {"type": "DIRECT", "masking": name in masked}
             fields[name] = {
                 "inputFields": [
-                    {"namespace": self.namespace, "name": origin, "field": column, "transformations": [how]}
-                    for origin, column in origins
+                    {"namespace": namespace, "name": dataset, "field": column, "transformations": [how]}
+                    for namespace, dataset, column in found
                 ]
             }
         return {"fields": fields} if fields else None
+
+
+def _fields(types: Mapping[str, str]) -> dict[str, Any]:
+    return {"fields": [{"name": name, **({"type": kind} if kind else {})} for name, kind in types.items()]}
 
 
 def _schema(contract: Contract) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from kit.core import __version__
 from kit.exchange.openlineage_datasets import Datasets
 from kit.exchange.openlineage_facets import PRODUCER, SPEC, facets
 from kit.exchange.openlineage_jobs import AUDIT, BUILD, INGEST, MODEL, Job, JobFacets, jobs
+from kit.exchange.sql_text import error_without_literals
 from kit.mesh import RAW, Context, DataProduct, last_time
 from kit.storage import RunRecord, Snapshot
 
@@ -52,6 +53,8 @@ class BuildEvents:
             inputs = [datasets.read(table) for table in job.reads]
             if job.kind == AUDIT:
                 inputs = datasets.checked(checks)
+            elif job.kind == INGEST:
+                inputs = datasets.origins(job.makes)
             outputs = [datasets.made(job.makes)] if job.makes else []
             events.append(self._event(job, COMPLETE, at, inputs, outputs))
         return events
@@ -147,7 +150,7 @@ class BuildEvents:
 def with_error(event: Event, message: str, language: str = "PYTHON") -> Event:
     """Return an event with the message of the failure of its run."""
     text = "\n".join(line for line in message.splitlines() if not line.startswith(("traceback: ", "executed copy: ")))
-    error = facets(ErrorMessageRunFacet={"message": text, "programmingLanguage": language})
+    error = facets(ErrorMessageRunFacet={"message": error_without_literals(text), "programmingLanguage": language})
     return {**event, "run": {**event["run"], "facets": {**event["run"]["facets"], **error}}}
 
 

@@ -6,6 +6,7 @@ events that were sent.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from kit.exchange.openlineage_target import Refused, Target
 from kit.storage import Runs
 
 FILE = "openlineage.jsonl"
+
+_MOST_RUNS = 100
+"""Runs of which events wait, at most: a build reads them all. Those before stay in their folders."""
 
 
 @dataclass(frozen=True)
@@ -126,27 +130,42 @@ def deliver(config: Config, target: Target | None, seconds: float, *, only_new: 
     """Send the events that wait, oldest first, for so many seconds at most; return what went wrong, as one line.
 
     Without a target nothing waits. With `only_new` nothing is sent while events of earlier runs wait, for which a server was
-    not there. Another process that sends now is left to it. An event may be sent twice, when a process is killed between
-    sending it and noting that; it is the same event then.
+    not there. Only one process sends at a time; half of the seconds are for waiting for another one, none with `only_new`.
+    An event may be sent twice, when a process is killed between sending it and noting that; it is the same event then.
     """
-    with lock(config.storage / "openlineage" / ".lock", wait=False) as held:
-        if not held:
+    begun = time.monotonic()
+    while True:
+        with lock(config.storage / "openlineage" / ".lock", wait=False) as held:
+            waited = time.monotonic() - begun
+            if held:
+                return _deliver(config, target, round(seconds - waited, 1), only_new=only_new)
+        if only_new or waited > seconds / 2:
             return ""
-        found = [(file, file.read(), file.sent()) for file in EventFile.waiting(config)]
-        if only_new and any(not unended(events) for _, events, _ in found):
-            return ""
-        waiting = [(file, event) for file, events, sent in found for event in events[sent:]] if target else []
-        delivery = _Delivery(target, waiting, seconds) if target and waiting else None
-        done = delivery.within(seconds) if delivery else []
-        for file, events, sent in found:
-            number = sent + done.count(file) if target else len(events)
-            if number >= len(events) and not unended(events):
-                file.marker.unlink(missing_ok=True)
-            elif file in done:
-                write_durably(file.marker, str(number))
+        time.sleep(0.05)
+
+
+def _deliver(config: Config, target: Target | None, seconds: float, *, only_new: bool) -> str:
+    files = EventFile.waiting(config)
+    if only_new and any(not file.is_open() for file in files):
+        return ""
+    given_up = [file for file in files[:-_MOST_RUNS] if not file.is_open()] if target else []
+    for file in given_up:
+        file.marker.unlink(missing_ok=True)
+    found = [(file, file.read(), file.sent()) for file in files if file not in given_up]
+    waiting = [(file, event) for file, events, sent in found for event in events[sent:]] if target else []
+    delivery = _Delivery(target, waiting, seconds) if target and waiting else None
+    done = delivery.within(seconds) if delivery else []
+    for file, events, sent in found:
+        number = sent + done.count(file) if target else len(events)
+        if number >= len(events) and not unended(events):
+            file.marker.unlink(missing_ok=True)
+        elif file in done:
+            write_durably(file.marker, str(number))
     if delivery is None:
         return ""
+    older = f"; `kit export openlineage --all` sends those of {counted(len(given_up), 'older run')}" if given_up else ""
     if left := len(waiting) - len(done):
         verb = "waits" if left == 1 else "wait"
-        return f"{counted(left, 'event')} {verb} for {delivery.target.url}: {delivery.problem}; the next build sends them"
+        line = f"{counted(left, 'event')} {verb} for {delivery.target.url}: {delivery.problem}; the next build sends them"
+        return line + older
     return f"{delivery.target.url} did not take an event: {delivery.refused}" if delivery.refused else ""

@@ -1,29 +1,24 @@
 """Current snapshots as tables of a PostgreSQL database, for BI tools that read one."""
 
-import hashlib
-import json
-import os
-import re
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from kit.build import Listener
-from kit.contracts import Contract
-from kit.core import Config, KitError, database, mappings, read_yaml
-from kit.storage import Snapshot, Store
+from kit.core import Config, KitError, PostgresAddress, database, lock, write_durably
+from kit.exchange.postgres_table import PostgresTable, Target
+from kit.storage import Store
 
 if TYPE_CHECKING:
     import duckdb
 
-_TYPES = {
-    "boolean": "boolean", "tinyint": "smallint", "smallint": "smallint", "utinyint": "smallint", "integer": "integer",
-    "usmallint": "integer", "bigint": "bigint", "uinteger": "bigint", "ubigint": "numeric(20,0)", "float": "real",
-    "double": "double precision", "varchar": "text", "date": "date", "time": "time", "timestamp": "timestamp",
-    "timestamp with time zone": "timestamptz", "blob": "bytea", "uuid": "uuid", "json": "json",
-}  # fmt: skip
 _STATE = '"kit"."snapshots"'
+_COLUMNS = {
+    "product": "text", "port": "text", "version": "text not null", "content": "text not null",
+    "pushed_at": "timestamptz not null default now()", "roles": "text[] not null default '{}'",
+    "mesh": "text not null default ''",
+}  # fmt: skip
 
 
 class PostgresTables(Listener):
@@ -32,200 +27,153 @@ class PostgresTables(Listener):
     def moved(self, config: Config, product: str) -> None:
         """Push the snapshot that became current."""
         if config.postgres_dsn_env:
-            push(config, config.postgres_dsn_env, [product])
+            list(push(config, config.postgres_dsn_env, [product]))
 
 
-def push(config: Config, dsn_env: str, ports: Iterable[str] = ()) -> list[str]:
-    """Make tables of the current snapshots of products or ports, of all without; return what was done, a line for each.
+def push(config: Config, dsn_env: str, ports: Iterable[str] = ()) -> Iterator[str]:
+    """Make tables of the current snapshots of products or ports, of all without; yield what was done, a line for each.
 
     The environment variable `dsn_env` has the address of the database. Each product is one transaction, which replaces the
     rows of the tables that changed: readers see one snapshot, views of users stay. Columns that are personal and not masked
-    are left out. The table `kit.snapshots` remembers what was pushed. Raises `KitError` without an address
-    and when the database refuses; what was committed until then stays.
+    are left out. The table `kit.snapshots` remembers what was pushed: tables of ports and, without `ports`, of products that
+    this mesh has no more are dropped, unless something of a user depends on them.
+
+    Raises `KitError` without an address, and when the database refuses a product, after all others are pushed.
     """
-    store, chosen, lines = Store(config.storage), dict[str, set[str]](), list[str]()
+    store, chosen, problems = Store(config.storage), dict[str, set[str]](), list[str]()
     for name in ports or store.products():
         product, _, port = name.partition(".")
         chosen.setdefault(product, set()).update([port] if port else [])
-    with _connected(dsn_env) as connection:
-        for product, names in chosen.items():
-            lines += _push(connection, store, product, names)
-    return lines
+    address, mesh = PostgresAddress.from_environment(dsn_env), _mesh_id(config)
+    with _connected(address) as connection:
+        import duckdb
+
+        state, gone = _State(connection, mesh), set[str]()
+        if not ports:
+            with state.transaction():
+                gone = {product for product in state.products() if product not in chosen}
+        for product in (*chosen, *sorted(gone)):
+            try:
+                with state.transaction():
+                    lines = state.drop(product) if product in gone else state.push(store, product, chosen[product])
+            except KitError as error:
+                problems.append(str(error))
+            except duckdb.Error as error:
+                problems.append(f"{product}: {address.reason(str(error))}")
+            else:
+                yield from lines
+    if problems:
+        raise KitError(f"PostgreSQL at {dsn_env}: {'; '.join(problems)}")
 
 
-def _push(connection: "duckdb.DuckDBPyConnection", store: Store, product: str, names: set[str]) -> Iterator[str]:
-    connection.execute("begin")
-    _run(connection, "select pg_advisory_xact_lock(hashtext('kit'))")  # of several builds one pushes at a time
-    with store.open(product) as snapshot:  # read under the lock: a push that waited pushes what is current now
-        wanted = [name for name in snapshot.manifest["ports"] if name in names or (not names and "." not in name)]
-        for name in names:
-            snapshot.port(name)
-        tables = [_Table(snapshot, name) for name in wanted]
-        _run(
-            connection,
-            'create schema if not exists "kit"',
-            f"create table if not exists {_STATE} (product text, port text, version text not null, content text not null, "
-            "pushed_at timestamptz not null default now(), primary key (product, port))",
-            f"create schema if not exists {database.identifier(product)}",
-        )
-        known = dict(_rows(connection, f"select port, content from {_STATE} where product = {database.literal(product)}"))
-        roles = {role for (role,) in _rows(connection, "select rolname::text from pg_roles")}
-        for table in tables:
-            if known.get(table.port) != table.content:
-                table.replace(connection, roles)
-                yield f"{product}.{table.port}: {snapshot.version}"
-            values = ", ".join(map(database.literal, table.state))
-            _run(
-                connection,
-                f"insert into {_STATE} (product, port, version, content) values ({values}) "
-                "on conflict (product, port) do update set version = excluded.version, content = excluded.content, "
-                "pushed_at = now()",
-            )
-            if missing := sorted(table.roles - roles):
-                yield f"{product}.{table.port}: the database has no role {', '.join(missing)}, which its contract names"
-    connection.execute("commit")
+class _State:
+    """The table `kit.snapshots` of the database: what a mesh has pushed."""
 
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", mesh: str) -> None:
+        self.target, self.mesh = Target(connection), mesh
 
-class _Table:
-    """One port as a table: its columns by name and type of PostgreSQL, key, comments, roles."""
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction; of several builds one pushes at a time."""
+        connection = self.target.connection
+        connection.execute("begin")
+        try:
+            self.target.run("select pg_advisory_xact_lock(hashtext('kit'))")
+            self._prepare()
+            yield
+            connection.execute("commit")
+        except BaseException:
+            with suppress(Exception):  # the server has ended it
+                connection.execute("rollback")
+            raise
 
-    def __init__(self, snapshot: Snapshot, port: str) -> None:
-        self.snapshot, self.port, self.product = snapshot, port, snapshot.product
-        entry, path = snapshot.port(port), snapshot.contract(port)
-        facts = entry.get("about", {})
-        contract = Contract.load(path) if path else None
-        columns = contract.columns if contract else ()
-        hidden = {column.name for column in columns if column.hidden == "personal" and not column.mask}
-        self.columns = {name: _type(kind) for name, kind, _ in facts.get("columns", ()) if name not in hidden}
-        self.required = {column.name for column in columns if column.required}
-        key = contract.key if contract else ()
-        self.key = key if hidden.isdisjoint(key) else ()
-        self.comments = {name: text for name, _, text in facts.get("columns", ()) if name in self.columns and text}
-        self.comment = str(facts.get("description", ""))
-        data = read_yaml(path).data if path else {}
-        self.roles = {str(item["role"]) for item in mappings(data.get("roles")) if item.get("role")}
-        parts = [entry["files"], self.columns, self.key, sorted(self.required), self.comments, self.comment, sorted(self.roles)]
-        self.content = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        self.name = f"{database.identifier(self.product)}.{database.identifier(port)}"
-        self.state = (self.product, port, snapshot.version, self.content)
+    def _prepare(self) -> None:
+        self.target.make_schema("kit")
+        there = self.target.columns(_STATE)
+        missing = [f"{name} {kind}" for name, kind in _COLUMNS.items() if name not in there]
+        if not there:
+            self.target.run(f"create table {_STATE} ({', '.join(missing)}, primary key (product, port))")
+        elif missing:  # of an earlier kit
+            self.target.run(f"alter table {_STATE} {', '.join(f'add column {item}' for item in missing)}")
 
-    def replace(self, connection: "duckdb.DuckDBPyConnection", roles: set[str]) -> None:
-        """Put the rows of the snapshot in place of those of the table, whose views stay."""
-        if not self.columns:
-            raise KitError(f"{self.product}.{self.port} has no columns for PostgreSQL; build it again with this kit")
-        columns_there = _rows(
-            connection,
-            "select attname::text, format_type(atttypid, atttypmod), attnotnull from pg_attribute "
-            f"where attrelid = to_regclass({database.literal(self.name)}) and attnum > 0 and not attisdropped",
-        )
-        there = {name: kind for name, kind, _ in columns_there}
-        required = {name for name, _, not_null in columns_there if not_null}
-        same = {name: kind for name, kind in there.items() if self.columns.get(name) and _same(kind, self.columns[name])}
-        if there and same != there:  # other types, or columns fewer; PostgreSQL refuses it where views depend on the table
-            _run(connection, f"drop table {self.name}")
-            there, required = {}, set()
-        # What stays as it is, is not altered: that would lock readers out until the end of the transaction.
-        ((key_there,),) = _rows(
-            connection,
-            "select string_agg(attname::text, ',' order by array_position(conkey, attnum)) from pg_constraint "
-            "join pg_attribute on attrelid = conrelid and attnum = any(conkey) "
-            f"where contype = 'p' and conrelid = to_regclass({database.literal(self.name)})",
-        )
-        has_key = bool(self.key) and key_there == ",".join(self.key)
-        columns = [f"{database.identifier(name)} {kind}" for name, kind in self.columns.items()]
-        constraint = f"{self.port}_key"[-63:]
-        _run(
-            connection,
-            *([] if there else [f"create table {self.name} ({', '.join(columns)})"]),
-            *(
-                f"alter table {self.name} add column {database.identifier(name)} {kind}"
-                for name, kind in self.columns.items() if there and name not in there
-            ),
-            *(
-                [f"alter table {self.name} drop constraint if exists {database.identifier(constraint)}"]
-                if there and not has_key
-                else []
-            ),
-            f"delete from {self.name}",
-        )  # fmt: skip
-        connection.execute("call pg_clear_cache()")
-        names = ", ".join(map(database.identifier, self.columns))
-        rows = f"select {names} from {database.parquet(self.snapshot.files(self.port))}"
-        connection.execute(f"insert into pg.{self.name} ({names}) {rows}")
-        key = ", ".join(map(database.identifier, self.key))
-        comments = {f"table {self.name}": self.comment}
-        comments |= {f"column {self.name}.{database.identifier(name)}": text for name, text in self.comments.items()}
-        _run(
-            connection,
-            *(
-                f"alter table {self.name} alter column {database.identifier(name)} "
-                f"{'set' if name in self.required else 'drop'} not null"
-                for name in self.columns
-                if (name in self.required) != (name in required) and name not in self.key
-            ),
-            *(
-                [f"alter table {self.name} add constraint {database.identifier(constraint)} primary key ({key})"]
-                if key and not has_key
-                else []
-            ),
-            *(f"comment on {item} is {_text(text)}" for item, text in comments.items()),
-            *(
-                f"grant {right} to {database.identifier(role)}"
-                for role in sorted(self.roles & roles)
-                for right in (f"usage on schema {database.identifier(self.product)}", f"select on {self.name}")
-            ),
+    def products(self) -> list[str]:
+        """The products that this mesh has pushed."""
+        query = f"select distinct product from {_STATE} where mesh = {database.literal(self.mesh)} order by 1"
+        return [product for (product,) in self.target.rows(query)]
+
+    def _known(self, product: str) -> dict[str, tuple[str, set[str]]]:
+        """The ports of a product that were pushed, each with a digest of its content and the roles that may select."""
+        query = f"select port, content, roles from {_STATE} where product = {database.literal(product)} order by port"
+        return {port: (content, set(granted)) for port, content, granted in self.target.rows(query)}
+
+    def drop(self, product: str) -> list[str]:
+        """Drop the tables of a product that is no more; return what was done."""
+        return [self._drop(product, port, "product") for port in self._known(product)]
+
+    def push(self, store: Store, product: str, names: set[str]) -> list[str]:
+        """Push the ports of a product, of all without names; return what was done."""
+        known = self._known(product)
+        with store.open(product) as snapshot:  # read under the lock: a push that waited pushes what is current now
+            for name in names:
+                snapshot.port(name)
+            own = snapshot.manifest["ports"]
+            tables = [PostgresTable(snapshot, name) for name in own if name in names or (not names and "." not in name)]
+            self.target.make_schema(product)
+            lines, roles = list[str](), self.target.roles()
+            for table in tables:
+                content, granted = known.get(table.port, ("", set[str]()))
+                if content != table.content:
+                    table.replace(self.target, is_known=bool(content))
+                    lines.append(f"{table.id}: {snapshot.version}")
+                lines += table.grant(self.target, roles, granted)
+                self._remember(table, snapshot.version)
+            if not names:
+                lines += [self._drop(product, port, "port") for port in known if port not in own]
+        return lines
+
+    def _remember(self, table: PostgresTable, version: str) -> None:
+        values = [table.product, table.port, version, table.content, self.mesh]
+        names = ("version", "content", "mesh", "roles", "pushed_at")
+        roles = f"array[{', '.join(map(database.literal, sorted(table.roles)))}]::text[]"
+        self.target.run(
+            f"insert into {_STATE} (product, port, version, content, mesh, roles) values "
+            f"({', '.join(map(database.literal, values))}, {roles}) on conflict (product, port) do update set "
+            + ", ".join(f"{name} = excluded.{name}" for name in names)
         )
 
-
-def _type(kind: str) -> str:
-    if kind.endswith("[]"):
-        return f"{_type(kind[:-2])}[]"
-    return _TYPES.get(kind, kind.replace("decimal", "numeric"))
-
-
-def _same(there: str, wanted: str) -> bool:
-    zones = {" without time zone": "", "timestamp with time zone": "timestamptz"}
-    for long, short in zones.items():
-        there = there.replace(long, short)
-    return there == wanted
+    def _drop(self, product: str, port: str, noun: str) -> str:
+        """Drop the table of a port that is no more, unless something depends on it; return the line that says so."""
+        table, name = f"{database.identifier(product)}.{database.identifier(port)}", f"{product}.{port}"
+        if dependents := self.target.dependents(table):
+            return f"{name}: its {noun} is no more; the table stays, since {dependents} depends on it"
+        if self.target.kind(table) == "table":
+            self.target.run(f"drop table {table}")
+        row = f"product = {database.literal(product)} and port = {database.literal(port)}"
+        self.target.run(f"delete from {_STATE} where {row}")
+        return f"{name}: dropped, since its {noun} is no more"
 
 
-def _text(text: str) -> str:
-    return database.literal(text.replace("\0", "")) if text else "null"
-
-
-def _run(connection: "duckdb.DuckDBPyConnection", *statements: str) -> None:
-    for statement in statements:
-        connection.execute("call postgres_execute('pg', ?)", [statement])
-
-
-def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> list[tuple[Any, ...]]:
-    return connection.execute("from postgres_query('pg', ?)", [query]).fetchall()
+def _mesh_id(config: Config) -> str:
+    """The name of this mesh in a database that several meshes may use; it stays when the storage is moved."""
+    path = config.storage / ".mesh.id"
+    if not path.exists():
+        with lock(path.with_name(f"{path.name}.lock"), wait=True):
+            if not path.exists():
+                write_durably(path, secrets.token_hex(8))
+    return path.read_text()
 
 
 @contextmanager
-def _connected(dsn_env: str) -> "Iterator[duckdb.DuckDBPyConnection]":
+def _connected(address: PostgresAddress) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A connection with the database attached as `pg`; no error contains the address."""
     import duckdb
 
-    dsn = os.environ.get(dsn_env, "")
-    if not dsn:
-        raise KitError(
-            f"the environment variable {dsn_env} has no address of a database; set it to one such as "
-            "postgresql://USER:PASSWORD@HOST/DATABASE"
-        )
     with database.connect() as connection:
         database.load_extension(connection, "postgres_scanner", "postgres")
         try:
-            connection.execute(f"attach {database.literal(dsn)} as pg (type postgres)")
+            # A push that waits for another one sees afterwards what that one has changed.
+            options = "type postgres, isolation_level 'READ COMMITTED'"
+            connection.execute(f"attach {database.literal(address.connection)} as pg ({options})")
             yield connection
         except duckdb.Error as error:
-            raise KitError(f"PostgreSQL at {dsn_env}: {_without(dsn, dsn_env, str(error))}") from None
-
-
-def _without(dsn: str, name: str, message: str) -> str:
-    """Return the first lines of an error without the address and its password."""
-    password = (urlsplit(dsn).password or "") if "://" in dsn else next(iter(re.findall(r"password='?([^'\s]+)", dsn)), "")
-    for secret in (dsn, password, unquote(password)):
-        message = message.replace(secret, f"[{name}]") if secret else message
-    return " ".join(message.split())[:400]
+            raise KitError(f"PostgreSQL at {address.variable}: {address.reason(str(error))}") from None

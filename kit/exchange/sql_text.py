@@ -1,7 +1,12 @@
-"""SQL as it may leave the mesh: without comments, and with a placeholder in place of each value."""
+"""SQL, and errors of it, as they may leave the mesh: without comments, and with a placeholder in place of each value."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
+
+_EXCERPT = re.compile(r"\s*\bLINE \d+: (?:.*?\^|[^\n]*)", re.DOTALL)
+_ERROR = re.compile(r"\b\w+ Error\b")
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 _SIZED = {"decimal", "numeric", "dec", "varchar", "char", "bpchar"}
 """Types with numbers in parentheses, which are no values."""
@@ -21,6 +26,13 @@ def without_literals(sql: str) -> str | None:
         return "".join(_pieces(sql, sqlglot.tokenize(sql, read="duckdb")))
     except (SqlglotError, RecursionError):
         return None
+
+
+def error_without_literals(message: str) -> str:
+    """Return the message of a failure without excerpts of SQL, and with `'?'` in place of what an error of DuckDB quotes."""
+    text = _EXCERPT.sub("", message)
+    found = _ERROR.search(text)
+    return text if found is None else text[: found.start()] + _QUOTED.sub("'?'", text[found.start() :])
 
 
 def _pieces(sql: str, tokens: list[Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kit.contracts import Check, Contract, Rule
 from kit.core import KitError
 from kit.exchange.profile import Profile, profile
+from kit.ingest import Origin
 from kit.lineage import column_lineage
 from kit.mesh import RAW, Context, DataProduct
 from kit.quality import audit_targets, rules
@@ -52,6 +53,21 @@ class Tables:
         """Return the columns (table and name) that each column of a table is made from, without those made from none."""
         found = {name: self.origins[f"{table}.{name}"] for name in self.columns(table)}
         return {name: tuple(map(_split, ids)) for name, ids in found.items() if ids}
+
+    def outside(self, table: str) -> tuple[Origin, ...]:
+        """Return the datasets outside of the mesh that a source was read from."""
+        product, _, source = table.partition(f".{RAW}.")
+        if self.snapshot is None or product != self.product.name:
+            return ()
+        return tuple(Origin(**origin) for origin in self.snapshot.manifest["sources"].get(source, {}).get("origins", ()))
+
+    def outside_columns(self, table: str) -> dict[str, tuple[Origin, str]]:
+        """Return the column of such a dataset that each column of a source is; empty unless the source is read from one."""
+        match self.outside(table):
+            case (origin,) if table in self.contracts:
+                names = {column.name: column.physical_name or column.name for column in self.contracts[table].columns}
+                return {name: (origin, physical) for name, physical in names.items() if physical in origin.columns}
+        return {}
 
     def profile(self, table: str) -> Profile | None:
         """Return the profile of a port or source; None for a model, whose rows a build does not keep, and without files."""

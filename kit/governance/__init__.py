@@ -3,12 +3,19 @@
 A mesh goes in; findings, changes and scores come out.
 """
 
-from kit.governance.check import check_mesh
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 from kit.governance.diff import Consumer, PortDiff, ProductDiff, diff
-from kit.governance.doctor import examine
 from kit.governance.repair import repair
-from kit.governance.scorecard import TRAITS, Score, scores
-from kit.governance.verification import Verification
+
+if TYPE_CHECKING:
+    from kit.governance.check import check_mesh
+    from kit.governance.doctor import examine
+    from kit.governance.scorecard import TRAITS, Score, scores
+    from kit.governance.verification import Verification
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "TRAITS",

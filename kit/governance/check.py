@@ -7,7 +7,7 @@ from kit.build import check_consumers, check_partition_parameters, safety_findin
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
-from kit.governance import coupling, expectations, masks, policy
+from kit.governance import coupling, expectations, masks, policy, sources
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.notebooks import lint
 from kit.storage import Store
@@ -90,6 +90,7 @@ def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None)
 
 def _product(context: Context, product: DataProduct, trials: ContentCache) -> Iterator[Finding]:
     yield from safety_findings(context.config, product)
+    yield from sources.check_sources(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
     yield from expectations.check_expectations(context, product, trials)
@@ -99,10 +100,10 @@ def _product(context: Context, product: DataProduct, trials: ContentCache) -> It
     except KitError as error:
         yield Finding.from_error(product.name, error)
     ports = {port.name for port in product.ports}
-    sources = {source.name for source in product.sources}
+    raw = {source.name for source in product.sources}
     for folder, pattern, known in (
         ("contracts", "*.odcs.yaml", ports),
-        ("sources", "*.odcs.yaml", sources),
+        ("sources", "*.odcs.yaml", raw),
         ("expectations", "*.json", ports | {f"{name}.extra" for name in ports}),
         (NEEDS, "*.odcs.yaml", {item.name for item in product.inputs}),
     ):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, counted, landlock
+from kit.core import KitError, counted, landlock, missing_entry_points
 from kit.governance.check import check_mesh
 from kit.governance.verification import Verification
 from kit.mesh import Context
@@ -91,6 +91,8 @@ def _packages() -> Finding:
             continue
         if not item.specifier.contains(installed, prereleases=True):
             wrong.append(f"{item.name} is {installed}, required {item.specifier}")
+    for group in ("kit.connectors", "kit.listeners"):
+        wrong += [f"{name} of {group} is missing" for name in missing_entry_points(group)]
     if wrong:
         return _wrong("packages", "; ".join(wrong), "run `make install`")
     return _well("packages", f"all {len(needed)} in required versions")

@@ -6,14 +6,16 @@ goes into `RawFile`; names, types and a CSV format for a first contract come out
 A name is imported when it is first used, so that the process of an `ingest.py` starts quickly.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 
 if TYPE_CHECKING:
     from kit.ingest.connector import (
         Connector,
         Declaration,
         Environment,
+        Origin,
         State,
         Stream,
         StreamColumn,
@@ -24,36 +26,14 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
+    from kit.ingest.increment import declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
     from kit.ingest.landing import LandedSource, delivered_file, land, stream_differences
     from kit.ingest.package_data import package_file
     from kit.ingest.process import IngestProcess
     from kit.ingest.typed_reader import SUFFIXES, is_raw_file
 
-_MODULES = {
-    "CONNECTORS": "environments.FOLDER",
-    "Connector": "connector",
-    "Declaration": "connector",
-    "Delivery": "delivery",
-    "Environment": "connector",
-    "Environments": "environments",
-    "IngestProcess": "process",
-    "LandedSource": "landing",
-    "RawFile": "inference",
-    "SUFFIXES": "typed_reader",
-    "State": "connector",
-    "Stream": "connector",
-    "StreamColumn": "connector",
-    "Undeclared": "csv_text",
-    "connector_class": "connector",
-    "connector_kinds": "connector",
-    "delivered_file": "landing",
-    "identifier": "inference",
-    "is_raw_file": "typed_reader",
-    "land": "landing",
-    "package_file": "package_data",
-    "stream_differences": "landing",
-}
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "CONNECTORS",
@@ -65,6 +45,7 @@ __all__ = [
     "Environments",
     "IngestProcess",
     "LandedSource",
+    "Origin",
     "RawFile",
     "State",
     "Stream",
@@ -72,19 +53,12 @@ __all__ = [
     "Undeclared",
     "connector_class",
     "connector_kinds",
+    "declaration_problems",
     "delivered_file",
     "identifier",
     "is_raw_file",
     "land",
     "package_file",
     "stream_differences",
+    "without_key",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of the face when it is first used (https://peps.python.org/pep-0562/)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'kit.ingest' has no attribute '{name}'")
-    module, _, other = _MODULES[name].partition(".")
-    value = globals()[name] = getattr(import_module(f"kit.ingest.{module}"), other or name)
-    return value

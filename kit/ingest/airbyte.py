@@ -4,15 +4,15 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from kit.core import IngestError, Secrets
 from kit.ingest import json_schema
-from kit.ingest.airbyte_program import Program
-from kit.ingest.connector import Connector, Declaration, Environment, State, Stream
+from kit.ingest.airbyte_program import Program, in_brief
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Environment, Origin, State, Stream
 
 _ROWS_AT_ONCE = 10_000
 _catalogs: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -63,6 +63,12 @@ class AirbyteStream(Connector):
             "secrets_env": self.secrets_env, "cursor": self.cursor, "as_text": sorted(self.as_text),
         }  # fmt: skip
 
+    def check_variables(self) -> None:
+        """Raise `IngestError` for an entry of `secrets_env` that does not name a variable; it may be the secret itself."""
+        for place, variable in self.secrets_env.items():
+            if not isinstance(variable, str) or not VARIABLE.fullmatch(variable):
+                raise IngestError(f"secrets_env['{place}'] is the name of an environment variable, such as SHOP_API_KEY")
+
     def secrets(self) -> Sequence[str]:
         """The variables in `secrets_env`."""
         return tuple(self.secrets_env.values())
@@ -88,7 +94,15 @@ class AirbyteStream(Connector):
         if self.cursor and self.cursor not in stream.cursors:
             allowed = f"; use {' or '.join(stream.cursors)}" if stream.cursors else ", which is read as a whole; leave it out"
             raise IngestError(f"'{self.cursor}' cannot be the cursor of the stream{allowed}")
-        return stream
+        if not stream.columns:
+            raise IngestError(f"the stream '{self.stream}' declares no fields, so that none of its records can be read")
+        name = ".".join(filter(None, (found.get("namespace"), stream.name)))
+        return replace(stream, origins=self.origins(name, stream.types))
+
+    def origins(self, name: str, columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Return the stream `name` as a dataset of OpenLineage, whose namespace is that of the connector's package."""
+        (package,) = self.requires().packages
+        return (Origin(f"airbyte://{program_of(package)}", name, columns),)
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[Any]:
         """Yield frames, then the last state that the connector sent, as the message of the protocol."""
@@ -105,7 +119,7 @@ class AirbyteStream(Connector):
                 if len(records) == _ROWS_AT_ONCE:
                     yield json_schema.frame(records, columns, rows)
                     rows, records = rows + len(records), []
-            elif message["type"] == "STATE":
+            elif message["type"] == "STATE" and _state_stream(message["state"]) in (self.stream, None):
                 last = {name: value for name, value in message["state"].items() if not name.endswith("Stats")}
         if records or not rows:
             yield json_schema.frame(records, columns, rows)
@@ -137,7 +151,7 @@ class AirbyteStream(Connector):
         return Secrets({name: value for name in self.secrets() if (value := os.environ.get(name))})
 
     def _scrubbed(self, text: str) -> str:
-        return str(self._secrets().scrubbed(text)).partition("\n")[0].strip().strip("'\"")
+        return str(self._secrets().scrubbed(in_brief(text))).partition("\n")[0].strip().strip("'\".")
 
     def _catalog(self) -> Sequence[Mapping[str, Any]]:
         program = self._program()
@@ -152,9 +166,11 @@ class AirbyteStream(Connector):
     def _stream(self, item: Mapping[str, Any]) -> Stream:
         as_text = self.as_text if item["name"] == self.stream else ()
         columns = json_schema.columns(item["json_schema"], as_text)
-        # A path to a field inside of an object is no column.
-        key = [path[0] for path in item.get("source_defined_primary_key") or () if len(path) == 1]
-        cursors = list(item.get("default_cursor_field") or ())[:1]
+        # A path to a field inside of an object is no column; a part of a key identifies no row.
+        paths = list(item.get("source_defined_primary_key") or ())
+        key = [path[0] for path in paths] if all(len(path) == 1 for path in paths) else []
+        cursors = list(item.get("default_cursor_field") or ())
+        cursors = cursors if len(cursors) == 1 else []
         if "incremental" not in (item.get("supported_sync_modes") or ()):
             cursors = []
         elif not item.get("source_defined_cursor"):
@@ -179,6 +195,7 @@ class Airbyte(AirbyteStream):
 
     def __post_init__(self) -> None:
         self.requires()  # raises IngestError
+        self.check_variables()
 
     def requires(self) -> Environment:
         """Return the environment of this version of the package."""
@@ -192,8 +209,7 @@ class Airbyte(AirbyteStream):
     def command(self, environment: Path) -> list[str]:
         """Return the program that the package installs, which has its name."""
         (package,) = self.requires().packages
-        program = package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
-        return program_in(environment, program)
+        return program_in(environment, program_of(package))
 
     def defaults(self) -> dict[str, Any]:
         """Return the defaults of the connector's specification."""
@@ -208,25 +224,18 @@ class Airbyte(AirbyteStream):
         return dict(_defaults[known])
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
-        """Take `source-faker==7.2.1?stream=users&count=100`, see `stream_arguments`."""
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
+        """Take `source-faker==7.2.1?stream=users&count=100`; the stream is `source` without one, other options are `config`."""
         package, _, options = origin.partition("?")
         environment_of(package)
-        arguments = stream_arguments(options, source)
-        return Declaration({"package": package, **arguments}, arguments["stream"])
+        config = options_of(options)
+        stream = str(config.pop("stream", source))
+        return Declaration({"package": package, "stream": stream, **({"config": config} if config else {})}, stream)
 
 
-def stream_arguments(options: str, source: str) -> dict[str, Any]:
-    """Return the arguments of a connector that the options of an origin give.
-
-    The stream is `source` without one; `secrets_env.PLACE=VARIABLE` names the variable of a secret; all others are `config`.
-    """
-    given = dict(parse_qsl(options))
-    stream = given.pop("stream", source)
-    prefix = "secrets_env."
-    secrets = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
-    config = {name: _json(value) for name, value in given.items() if not name.startswith(prefix)}
-    return {"stream": stream, **({"config": config} if config else {}), **({"secrets_env": secrets} if secrets else {})}
+def options_of(query: str) -> dict[str, Any]:
+    """Return the options behind the `?` of an origin."""
+    return {name: _json(value) for name, value in parse_qsl(query)}
 
 
 def _json(text: str) -> Any:
@@ -245,9 +254,20 @@ def environment_of(package: str) -> Environment:
     return Environment(folder or "airbyte", (name,))
 
 
+def program_of(package: str) -> str:
+    """Return the program that a package with its version installs, such as `source-faker`."""
+    return package.partition("==")[0].partition("[")[0].removeprefix("airbyte-")
+
+
 def program_in(environment: Path, program: str) -> list[str]:
     """Return the command of a program; its own first line is not used, where a long path would not fit."""
     return [str(environment / "bin/python"), str(environment / "bin" / program)]
+
+
+def _state_stream(state: Mapping[str, Any]) -> str | None:
+    """The stream that a state belongs to; None for one of the first protocol, and for one of all streams."""
+    found = ((state.get("stream") or {}).get("stream_descriptor") or {}).get("name")
+    return found if state.get("type") == "STREAM" else None
 
 
 def _state_file(message: Mapping[str, Any]) -> Any:

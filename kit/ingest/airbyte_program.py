@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kit.core import IngestError, Secrets
-from kit.ingest import json_schema
+from kit.core import IngestError, Secrets, why_text_may_pass
+from kit.ingest import json_text
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_ON_LOWER = ("_proxy", "ca_bundle", "lc_all", "lc_ctype")
@@ -24,6 +24,12 @@ _LINES_KEPT = 20
 _LONGEST = 400
 _BROKEN_PAGE = re.compile(r"Failed to parse JSON data using json library|Cannot decode/parse line")
 """Logs of Airbyte's library after which it goes on without the rows of a page."""
+_LOST = re.compile(rb'"type"\s*:\s*"(RECORD|STATE|TRACE)"')
+"""A message in a line that is no JSON: cut, in another encoding, or with other output before it or behind it."""
+_CONTENT = {"RECORD": ("record", "data"), "STATE": ("state",)}
+"""The mappings in a message without which it says nothing."""
+_NO_CONNECTION = re.compile(r"HTTPS?ConnectionPool\(host=\\*'([^'\\]+)\\*', port=(\d+)\)")
+_REASON = re.compile(r"\[Errno -?\d+\] ([\w ]+)|(Read timed out)|(timed out)|(certificate verify failed)")
 _TRANSIENT = "the connector expects the next attempt to succeed"
 
 
@@ -76,7 +82,7 @@ class Program:
         timer.daemon = True
         timer.start()
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        errors = threading.Thread(target=_keep, args=(process.stderr, lines), daemon=True)
+        errors = threading.Thread(target=self._keep, args=(process.stderr, lines), daemon=True)
         errors.start()
         try:
             yield self._read(process, lines, errors, ended)
@@ -96,7 +102,9 @@ class Program:
         for line in process.stdout or ():
             message = _message(line)
             if message is None:
-                lines.append(line.decode(errors="replace").strip())
+                if found := _LOST.search(line):
+                    raise IngestError(f"a line of its output has a {found[1].decode()} and is no JSON, and would be lost")
+                lines.append(self._kept(line))
                 continue
             kind = message["type"]
             if kind == "LOG":
@@ -116,7 +124,9 @@ class Program:
             errors.join(1)
             said = next((text for text in reversed(lines) if text), "it gave no reason")
             how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "its stream is incomplete"
-            raise IngestError(f"it failed ({how}): {self._short(said)}")
+            ending = IngestError(f"it failed ({how}): {self._short(said)}")
+            ending.passing = why_text_may_pass(said)
+            raise ending
 
     def _failure(self, trace: Mapping[str, Any]) -> IngestError | None:
         """The error of a trace, which is the sentence that its authors wrote for users."""
@@ -128,7 +138,8 @@ class Program:
         if (not message or "Something went wrong" in message) and internal:
             message = internal
         failure = IngestError(self._short(message or "it gave no reason"))
-        failure.passing = _TRANSIENT if error.get("failure_type") == "transient_error" else ""
+        is_transient = error.get("failure_type") == "transient_error"
+        failure.passing = _TRANSIENT if is_transient else why_text_may_pass(f"{message} {internal}")
         return failure
 
     def _log(self, log: Mapping[str, Any], lines: "deque[str]") -> IngestError | None:
@@ -144,10 +155,27 @@ class Program:
             print(self._short(text), file=sys.stderr)  # noqa: T201
         return None
 
+    def _keep(self, stream: Any, lines: "deque[str]") -> None:
+        with suppress(ValueError, OSError):  # it was closed
+            for line in stream:
+                lines.append(self._kept(line))
+
+    def _kept(self, line: bytes) -> str:
+        """A line as the reason of a failure; secrets go before anything is cut, and a line may have megabytes."""
+        return str(self.secrets.scrubbed(line.decode(errors="replace").strip()))[: 2 * _LONGEST]
+
     def _short(self, text: str) -> str:
         """One line of a text without secrets, which go before anything is cut."""
-        line = " ".join(self.secrets.scrubbed(text).split()).rstrip(".")
+        line = " ".join(self.secrets.scrubbed(in_brief(text)).split()).rstrip(".")
         return f"{line[:_LONGEST]} …" if len(line) > _LONGEST else line
+
+
+def in_brief(text: str) -> str:
+    """Return the text of an error; of one about a connection only the server and the reason, without the address."""
+    server, reason = _NO_CONNECTION.search(text), _REASON.findall(text)
+    if not server or not reason:
+        return text
+    return f"{server[1]}:{server[2]} cannot be read: {''.join(reason[-1]).strip()}"
 
 
 def _message(line: bytes) -> Mapping[str, Any] | None:
@@ -155,21 +183,24 @@ def _message(line: bytes) -> Mapping[str, Any] | None:
     if not line.lstrip().startswith(b"{"):
         return None
     try:
-        message = json_schema.loads(line)
-    except ValueError:
+        message = json_text.loads(line)
+        # Numbers of other messages go back to the program, which has floats.
+        message = message if isinstance(message, dict) and message.get("type") == "RECORD" else json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return None
+    content: Any = message
+    for name in _CONTENT.get(message["type"], ()):
+        content = content.get(name)
+        if not isinstance(content, dict):
+            raise IngestError(f"a {message['type']} of its output has no '{name}', or one that is no object")
+    return message
 
 
 def _environment() -> dict[str, str]:
     """The variables that programs need to find files and hosts; none of them is a secret of this mesh."""
     return {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.lower().endswith(_PASSED_ON_LOWER)}
-
-
-def _keep(stream: Any, lines: "deque[str]") -> None:
-    with suppress(ValueError, OSError):  # it was closed
-        for line in stream:
-            lines.append(line.decode(errors="replace").strip())
 
 
 def _end(process: subprocess.Popen[bytes], ended: threading.Event) -> None:

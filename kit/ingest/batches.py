@@ -1,25 +1,19 @@
 """Batches of rows as Parquet files: paths, frames, Arrow tables and mappings, as sources yield them."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from kit.core import IngestError, database, frame_types
+from kit.ingest.mappings import frame_of, type_name
 
 if TYPE_CHECKING:
     import polars as pl
 
 _ROWS_AT_ONCE = 50_000
 _NO_BATCHES = ("pandas", "polars", "numpy")
-_EXACT = 2**53
-"""The whole numbers up to here are the same as floats."""
 
 
 class BatchFiles:
@@ -76,12 +70,14 @@ class BatchFiles:
 
     def _flush(self) -> None:
         if self._mappings:
-            frame = _of_mappings(self.label, self._mappings, self.rows)
+            frame = frame_of(self.label, self._mappings, self.rows)
             self._mappings = []
             self._write(frame)
             self._of_mappings[self._paths[-1]] = frame.columns
 
     def _write(self, frame: "pl.DataFrame | pl.LazyFrame") -> None:
+        if not frame.lazy().collect_schema():  # an empty page
+            return
         path = self._next()
         write_frame(self.label, frame, path)
         self._counted(path)
@@ -93,10 +89,15 @@ class BatchFiles:
             path.rename(target) if path.is_relative_to(self.folder.parent) else shutil.copyfile(path, target)
         except FileNotFoundError:
             raise IngestError(f"{self.label}: {path} does not exist; yield the path of a Parquet file") from None
-        self._counted(target)
+        self._counted(target, path.name)
 
-    def _counted(self, path: Path) -> None:
-        self.rows += rows_of(path)
+    def _counted(self, path: Path, name: str = "") -> None:
+        import duckdb
+
+        try:
+            self.rows += rows_of(path)
+        except duckdb.Error:
+            raise IngestError(f"{self.label}: {name} is no Parquet file; yield the path of one") from None
         self._count(self.rows)
 
 
@@ -136,70 +137,3 @@ def rows_of(path: Path) -> int:
         query = f"select coalesce(sum(num_rows), 0)::bigint from parquet_file_metadata({database.file_literal(path)})"
         (rows,) = connection.execute(query).fetchone() or (0,)
     return int(rows)
-
-
-def type_name(value: object) -> str:
-    """Return the type of a value as a message mentions it."""
-    kind = type(value)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-    return "nothing" if value is None else f"a {name}"
-
-
-def _of_mappings(label: str, rows: list[Mapping[str, Any]], before: int) -> "pl.DataFrame":
-    """Return rows as a frame, exactly: a column that mixes types is refused with the place of the first other value."""
-    import polars as pl
-
-    series = []
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [_plain(row.get(name)) for row in rows]
-        found: dict[str, int] = {}
-        for number, value in enumerate(values):
-            if value is not None:
-                found.setdefault(_kind(value), number)
-        if len(found) > 1:
-            each = " and ".join(f"{kind} in row {before + number + 1:,}" for kind, number in found.items())
-            raise IngestError(f"{label}: '{name}' is {each}; make all of them one type, or text")
-        try:
-            series.append(pl.Series(str(name), _numbers(values) if "a number" in found else values))
-        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            reason = str(error).partition("\n")[0]
-            raise IngestError(f"{label}: '{name}' cannot be a column: {reason[:120]}") from None
-    return pl.DataFrame(series)
-
-
-def _numbers(values: list[Any]) -> list[Any]:
-    """Return numbers in one type; raises `ValueError` for a whole number that no float holds, among floats."""
-    kinds = {type(value) for value in values if value is not None}
-    if Decimal in kinds and len(kinds) > 1:
-        return [None if value is None else Decimal(str(value)) for value in values]
-    if float in kinds and int in kinds:
-        if wide := next((value for value in values if isinstance(value, int) and abs(value) > _EXACT), None):
-            raise ValueError(f"it has floats, and {wide}, which no float holds; make all of them text or Decimal")
-        return [None if value is None else float(value) for value in values]
-    return values
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that polars reads as it is; an object, and a list with objects in it, as JSON text."""
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value
-    is_list = isinstance(value, list | tuple)
-    if isinstance(value, Mapping) or (is_list and any(isinstance(item, Mapping | list) for item in value)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return [_plain(item) for item in value] if is_list else value
-
-
-def _kind(value: Any) -> str:
-    """Return the kind of a value for a message; values of one kind fit into one column."""
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float | Decimal):
-        return "a number"
-    if isinstance(value, datetime):
-        return "a moment with a time zone" if value.tzinfo else "a timestamp"
-    known = {str: "text", bytes: "bytes", date: "a date", time: "a time", list: "a list"}
-    return next((text for kind, text in known.items() if isinstance(value, kind)), type_name(value))

@@ -9,12 +9,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kit.core import IngestError, UnknownName
+from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points
 
 GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""The name of an environment variable."""
+
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -33,24 +36,47 @@ class StreamColumn:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A dataset outside of the mesh by its name in OpenLineage, such as `postgres://db:5432` and `shop.public.orders`.
+
+    Neither part contains a user, a password or an option of an address. `columns` has the types of its columns where known.
+    See https://openlineage.io/docs/spec/naming.
+    """
+
+    namespace: str
+    name: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the dataset as JSON values, which `Origin(**values)` reads."""
+        return {"namespace": self.namespace, "name": self.name, **({"columns": dict(self.columns)} if self.columns else {})}
+
+
+@dataclass(frozen=True)
 class Stream:
-    """A table of another system: the `key` of its rows where the system knows it, and columns that may be a cursor."""
+    """A table of another system: the `key` of its rows where the system knows it, and columns that may be a cursor.
+
+    `origins` are the datasets that its rows come from, for the stream that a connector describes.
+    """
 
     name: str
     columns: tuple[StreamColumn, ...]
     key: tuple[str, ...] = ()
     cursors: tuple[str, ...] = ()
     description: str = ""
+    origins: tuple[Origin, ...] = ()
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> "Stream":
         """Return the stream that `to_json` returned, after a way through JSON."""
         columns = tuple(StreamColumn(**column) for column in item["columns"])
-        return cls(item["name"], columns, tuple(item["key"]), tuple(item["cursors"]), item["description"])
+        origins = tuple(Origin(**origin) for origin in item["origins"])
+        return cls(item["name"], columns, tuple(item["key"]), tuple(item["cursors"]), item["description"], origins)
 
     def to_json(self) -> dict[str, Any]:
         """Return the stream as JSON values."""
-        return {**vars(self), "columns": [vars(column) for column in self.columns]}
+        origins = [origin.to_json() for origin in self.origins]
+        return {**vars(self), "columns": [vars(column) for column in self.columns], "origins": origins}
 
     @property
     def types(self) -> dict[str, str]:
@@ -89,12 +115,14 @@ class Declaration:
     """What `kit new source` writes for an origin: the arguments of the connector in `ingest.py`, as Python values.
 
     `stream` is the one that was asked for, None when the person has to choose. `variables` are environment variables that have
-    to be set, with their values for the present call only; no file contains them.
+    to be set, with their values for the present call only; no file contains them. `files` are copied into the domain folder,
+    under these names.
     """
 
     arguments: Mapping[str, Any]
     stream: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 Batch = Any
@@ -110,6 +138,8 @@ class Connector:
 
     A connector whose `read` yields a `State` reads increments: the kit merges them by the key of the contract, and keeps the
     state in the manifest of the snapshot that they are published with.
+
+    `kit check` makes an instance too, where the code has all arguments, and calls `check_declared`; builds call it first.
     """
 
     kind: ClassVar[str] = ""
@@ -155,6 +185,9 @@ class Connector:
         """Return the names of the environment variables it reads secrets from; no message contains their values."""
         return ()
 
+    def check_declared(self) -> None:
+        """Raise `IngestError` for what is wrong with what was declared, and with files of it. Asks no system."""
+
     def check(self) -> None:
         """Raise `IngestError` when the system cannot be reached, or does not let this user read the stream."""
         raise NotImplementedError
@@ -164,7 +197,10 @@ class Connector:
         raise NotImplementedError
 
     def describe(self) -> Stream | None:
-        """Return the stream of this source, None where that costs more than a moment: then the rows show their columns."""
+        """Return the stream of this source with its `origins`, which lineage names as the inputs of the source.
+
+        None where that costs more than a moment: then the rows show their columns.
+        """
         return None
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[Batch | State]:
@@ -179,8 +215,8 @@ class Connector:
         return self.read(None)
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
-        """Return how `kit new source PRODUCT.SOURCE --from KIND:ORIGIN` declares it; raises `IngestError`."""
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
+        """Return how `kit new source PRODUCT.SOURCE --from KIND:ORIGIN` declares it in a folder; raises `IngestError`."""
         raise IngestError(f"'{cls.kind}' connectors cannot be made from '{origin}'; write the function in ingest.py by hand")
 
     def digest(self) -> str:
@@ -190,15 +226,20 @@ class Connector:
 
 
 def connector_kinds() -> list[str]:
-    """Return the kinds of connectors that are installed."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    """Return the kinds of connectors that are installed, with those of the kit that an older environment lacks."""
+    return sorted({*(point.name for point in entry_points(group=GROUP)), *missing_entry_points(GROUP)})
 
 
 def connector_class(kind: str) -> type[Connector]:
-    """Return the connector of a kind; raises `UnknownName` for one that is not installed, `IngestError` for no connector."""
+    """Return the connector of a kind; raises `UnknownName` for one that is not installed, `IngestError` for a broken one."""
     for point in entry_points(group=GROUP, name=kind):
-        found = point.load()
+        try:
+            found = load_entry_point(point)
+        except KitError as error:
+            raise IngestError(f"the connector '{kind}' {error}") from None
         if not (isinstance(found, type) and issubclass(found, Connector)):
             raise IngestError(f"the entry point '{kind}' of {GROUP} is {point.value}, which is no Connector")
         return found
+    if kind in missing_entry_points(GROUP):
+        raise IngestError(f"the connector '{kind}' is not installed, because {OLDER}")
     raise UnknownName(f"there is no connector '{kind}'; there are: {', '.join(connector_kinds()) or 'none'}")

@@ -1,19 +1,22 @@
 """The reading of a source in the confined process of `ingest.py`: its function, its connector, its batches."""
 
 import inspect
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import KitError, Secrets, confinement, is_failure, why_it_may_pass
-from kit.ingest.batches import BatchFiles, as_frame, is_batches, type_name, write_frame
+from kit.core import IngestError, KitError, Secrets, confinement, is_failure, why_it_may_pass
+from kit.ingest.batches import BatchFiles, as_frame, is_batches, write_frame
 from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
+from kit.ingest.mappings import type_name
 
 _LONGEST = 100_000  # characters of a message
 _SHOWN_SECONDS = 5.0
@@ -107,7 +110,7 @@ class Extraction:
             nonlocal state, shown
             for batch in batches:
                 if isinstance(batch, State):
-                    state = batch.value
+                    state = self._state(batch)
                     continue
                 files.add(batch)
                 shown += 1
@@ -119,8 +122,18 @@ class Extraction:
         paths = [str(path) for path in files.close()]
         more: dict[str, Any] = {"kind": "python"}
         if self.has_state and state is not None:
-            more |= {"state": dict(state), "declared": "", "is_increment": self.last is not None}
+            more |= {"state": state, "declared": "", "is_increment": self.last is not None}
         return {**self._read(paths), **more}
+
+    def _state(self, state: State) -> Mapping[str, Any]:
+        """Return the value of a state; raises `IngestError` for one that the next read would get as another one."""
+        with suppress(TypeError, ValueError, RecursionError):
+            if isinstance(state.value, Mapping) and json.loads(json.dumps(state.value, allow_nan=False)) == state.value:
+                return state.value
+        raise IngestError(
+            f"{self.label}: its State is no JSON; write a mapping of texts, numbers, booleans, lists and mappings, "
+            "such as State({'at': moment.isoformat()})"
+        )
 
     def _count(self, rows: int) -> None:
         if time.monotonic() >= self._next_count:
@@ -135,6 +148,7 @@ class Extraction:
         waits = list(connector.retry_seconds)
         while True:
             try:
+                self.run(connector.check_declared)
                 if needed := self.run(connector.requires):
                     made = self.ask("environment", name=needed.name, packages=list(needed.packages))
                     _give(connector, "environment", Path(made))
@@ -212,8 +226,7 @@ def _refused(error: BaseException) -> Path | None:
     """The path of the file that was not to be opened, if an error reports that."""
     if isinstance(error, PermissionError) and (path := error.filename2 or error.filename):
         return Path(os.fsdecode(path)).absolute() if isinstance(path, str | bytes) else None
-    refused = confinement.refused_path(str(error))
-    return refused and refused.absolute()
+    return confinement.refused_path(str(error), Path.cwd())
 
 
 def _brief(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Increments of a source: what was read last, what a source must declare to be read so, and the merge of new rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,23 @@ class LastRead:
     record: Mapping[str, Any]
 
     @classmethod
-    def usable(cls, folder: Path, entry: Mapping[str, Any], contract: Contract, schema: FileSchema) -> "LastRead | None":
-        """Return what the manifest entry of a source in `folder` says; None when all rows have to be read again.
+    def newest(
+        cls, folder: Path, entries: Iterable[Mapping[str, Any]], contract: Contract, schema: FileSchema
+    ) -> "LastRead | None":
+        """Return the first whole file in `folder` of these manifest entries of a source; None when all rows have to be read.
 
-        That is so without a state, after a change of the columns, types or key of the contract, and when the file is damaged
-        or missing.
+        The entries are those of the current snapshot and of the ones before it: when a file is damaged or missing, the rows
+        since the one before it are read again. All rows are read without a state, and after a change of the columns, types or
+        key of the contract.
         """
-        record, digest = entry.get("increment"), str(entry.get("digest"))
-        if not record or not digest.endswith(f"-{schema.digest()}") or record["key"] != list(contract.key):
-            return None
-        path = folder / f"{digest}.parquet"
-        return cls(path, record) if has_sum(path) else None
+        for entry in entries:
+            record, digest = entry.get("increment"), str(entry.get("digest"))
+            if not record or not digest.endswith(f"-{schema.digest()}") or record["key"] != list(contract.key):
+                return None
+            path = folder / f"{digest}.parquet"
+            if has_sum(path):
+                return cls(path, record)
+        return None
 
 
 def record(contract: Contract, facts: Mapping[str, Any], before: LastRead | None) -> dict[str, Any] | None:
@@ -51,21 +57,29 @@ def check_declared(label: str, contract: Contract, schema: FileSchema, facts: Ma
 
     No row has been read then. A type that has changed since the `last` read is a difference unless it is the contract's.
     """
+    for problem in declaration_problems(contract, schema.hidden, facts.get("cursor"), facts.get("deleted")):
+        raise IngestError(f"{label}: {problem}")
     where = short(contract.path)
-    columns = {name: column for column, name in schema.names.items()}
-    if cursor := facts.get("cursor"):
-        check_key(label, contract, f"the cursor {cursor}")
-        if columns.get(cursor) in schema.hidden:
-            raise IngestError(
-                f"{label}: the cursor {cursor} is personal or masked, and its value would be in the manifest; choose another"
-            )
-    if (deleted := facts.get("deleted")) and deleted not in columns:
-        raise IngestError(f"{label}: '{deleted}' marks deleted rows, and is no column of the contract; add it to {where}")
     if differences := column_differences(contract, facts, last):
         raise IngestError(
             f"{label}: its columns are not those of the contract, and nothing was read: {'; '.join(differences)}; "
             f"correct {where} (`kit contract draft {contract.id} --write` adds new columns)"
         )
+
+
+def declaration_problems(contract: Contract, hidden: Collection[str], cursor: str | None, deleted: str | None) -> Iterator[str]:
+    """Yield why increments cannot be read with a contract; `hidden` are columns whose values nothing shows."""
+    columns = {column.physical_name or column.name: column.name for column in contract.columns}
+    where = short(contract.path)
+    if cursor:
+        if not contract.key:
+            yield without_key(contract, f"the cursor {cursor}")
+        if cursor not in columns:
+            yield f"'{cursor}' is the cursor, and is no column of the contract; add it to {where}"
+        elif columns[cursor] in hidden:
+            yield f"the cursor {cursor} is personal or masked, and its value would be in the manifest; choose another"
+    if deleted and deleted not in columns:
+        yield f"'{deleted}' marks deleted rows, and is no column of the contract; add it to {where}"
 
 
 def column_differences(contract: Contract, facts: Mapping[str, Any], last: LastRead | None = None) -> list[str]:
@@ -86,13 +100,12 @@ def column_differences(contract: Contract, facts: Mapping[str, Any], last: LastR
     return differences
 
 
-def check_key(label: str, contract: Contract, reason: str) -> None:
-    """Raise `IngestError` for a contract without the key that rows are merged by; `reason` is why they are."""
-    if not contract.key:
-        raise IngestError(
-            f"{label}: with {reason} only new rows are read, and they replace older ones by the key, which the contract lacks; "
-            f"write primaryKey: true at the columns that identify a row, in {short(contract.path)}"
-        )
+def without_key(contract: Contract, reason: str) -> str:
+    """Return that a contract lacks the key that rows are merged by; `reason` is why they are."""
+    return (
+        f"with {reason} only new rows are read, and they replace older ones by the key, which the contract lacks; "
+        f"write primaryKey: true at the columns that identify a row, in {short(contract.path)}"
+    )
 
 
 def stream_types(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -10,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kit.core import IngestError
+from kit.ingest import json_text
 from kit.ingest.connector import StreamColumn
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _LONGEST = {"bigint": 2**63, "double": 2**53}
 _TOO_FINE = re.compile(r"\.\d{6}0*[1-9]")
-_DIGITS = 17
-"""Digits that a double always holds."""
 
 
 def columns(schema: Mapping[str, Any], as_text: Collection[str] = ()) -> tuple[StreamColumn, ...]:
@@ -82,17 +80,10 @@ def _details(item: Mapping[str, Any]) -> Mapping[str, Any]:
     if "type" in item:
         return item
     parts = [*(item.get("oneOf") or ()), *(item.get("anyOf") or ())]
-    return next((_details(part) for part in parts if _types(part) - {"null"}), item)
-
-
-def loads(line: bytes | str) -> Any:
-    """Return JSON; a number with more digits than a float always holds is a `Decimal` where a float would change it."""
-    return json.loads(line, parse_float=_number)
-
-
-def _number(text: str) -> float | Decimal:
-    number = float(text)
-    return Decimal(text) if len(text) > _DIGITS and Decimal(text) != Decimal(repr(number)) else number
+    found = [_details(part) for part in parts if _types(part) - {"null"}]
+    formats = [[part.get(name) for name in ("format", "airbyte_type", "contentEncoding")] for part in found]
+    # Values of several formats have none in common.
+    return found[0] if found and all(names == formats[0] for names in formats) else {}
 
 
 def frame(records: Sequence[Mapping[str, Any]], described: Sequence[StreamColumn], before: int = 0) -> "pl.DataFrame":
@@ -153,22 +144,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, cls=_Exact)
-
-
-class _Exact(json.JSONEncoder):
-    """Writes a `Decimal` with all its digits; JSON of the standard library has no hook for numbers."""
-
-    def encode(self, o: Any) -> str:
-        if isinstance(o, Decimal):
-            return str(o)
-        if isinstance(o, dict):
-            return (
-                "{" + ", ".join(f"{super(_Exact, self).encode(str(key))}: {self.encode(item)}" for key, item in o.items()) + "}"
-            )
-        if isinstance(o, list):
-            return "[" + ", ".join(map(self.encode, o)) + "]"
-        return super().encode(o)
+    return value if isinstance(value, str) else json_text.dumps(value)
 
 
 def _day(value: Any) -> date:

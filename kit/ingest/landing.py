@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
-from kit.ingest.increment import LastRead, check_declared, check_key, column_differences, combine, record
+from kit.ingest.connector import Origin
+from kit.ingest.increment import LastRead, check_declared, column_differences, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -22,7 +24,8 @@ class LandedSource:
 
     `delivered` is the time (UTC) that the source declares with `Delivery`, else that of the file it returned, else the time
     when this content was landed first. `kind` is that of its connector, `python` for an iterator, else empty. `increment` is
-    what the manifest keeps for the next read, None for a source that is read as a whole.
+    what the manifest keeps for the next read, None for a source that is read as a whole. `origins` are the datasets outside of
+    the mesh that it was read from, as far as they are known.
     """
 
     source: str
@@ -32,37 +35,40 @@ class LandedSource:
     delivered: datetime = field(compare=False)
     kind: str = ""
     increment: Mapping[str, Any] | None = field(default=None, compare=False)
+    origins: tuple[Origin, ...] = field(default=(), compare=False)
 
 
-def land(process: IngestProcess, source: Source, raw: Path, last: Mapping[str, Any] | None = None) -> LandedSource:
+def land(process: IngestProcess, source: Source, raw: Path, last: Iterable[Mapping[str, Any]] = ()) -> LandedSource:
     """Read a source by its function in `ingest.py`, and write its data below `raw` as typed Parquet.
 
     The function returns the path of a Parquet or CSV file, absolute or relative to the domain folder, a polars frame, an
     iterator of mappings or frames, or a connector; each of them in a `Delivery` when it knows the time of its delivery. A file
     is read only where the process may read. Columns, types and the CSV format are those of the contract; none of them is
-    guessed. The same content lands once, at the same place. `last` is the entry of the source in the manifest of the published
-    snapshot, whose data new rows are merged into; without it all rows are read. Raises `IngestError`.
+    guessed. The same content lands once, at the same place. `last` are the entries of the source in the manifests of the
+    published snapshot and of those before it: new rows are merged into the newest data that is whole, without any all rows are
+    read. Raises `IngestError`.
     """
-    landing = _Landing(process, source, raw)
+    landing = _Landing(process, source, raw, iter(last))
     try:
-        return landing.land(last or {})
+        return landing.land()
     finally:
         landing.discard()
 
 
 def stream_differences(
-    process: IngestProcess, source: Source, raw: Path, facts: Mapping[str, Any], last: Mapping[str, Any] | None = None
+    process: IngestProcess, source: Source, raw: Path, facts: Mapping[str, Any], last: Iterable[Mapping[str, Any]]
 ) -> list[str]:
     """Return how the stream of a connector in `facts` differs from what a build would take, see `land` for the others."""
     schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
     folder = raw / process.product.name / source.name
-    return column_differences(source.contract, facts, LastRead.usable(folder, last or {}, source.contract, schema))
+    return column_differences(source.contract, facts, LastRead.newest(folder, last, source.contract, schema))
 
 
 class _Landing:
-    """The landing of one source in its folder below `raw`."""
+    """The landing of one source in its folder below `raw`; `entries` are those of the manifests, newest first."""
 
-    def __init__(self, process: IngestProcess, source: Source, raw: Path) -> None:
+    def __init__(self, process: IngestProcess, source: Source, raw: Path, entries: Iterator[Mapping[str, Any]]) -> None:
+        self.published, self.older = next(entries, {}), entries
         self.process, self.source, self.contract = process, source, source.contract
         self.label = f"{process.product.name}.raw.{source.name}"
         self.schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
@@ -70,10 +76,10 @@ class _Landing:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
 
-    def land(self, entry: Mapping[str, Any]) -> LandedSource:
-        """Read the source, all of it or what is new since the manifest `entry`, and put its data into place."""
+    def land(self) -> LandedSource:
+        """Read the source, all of it or what is new since one of the manifest entries, and put its data into place."""
         asked = time.time()
-        last = LastRead.usable(self.folder, entry, self.contract, self.schema)
+        last = LastRead.newest(self.folder, chain((self.published,), self.older), self.contract, self.schema)
         returned = self.process.call(
             self.source.name, self.label, last.record if last else None,
             lambda facts: check_declared(self.label, self.contract, self.schema, facts, last),
@@ -103,20 +109,21 @@ class _Landing:
             delivered = _modified(path)
         # Another contract reads the same bytes in another way.
         target = self._target(content)
-        rows = _rows(target, self.schema) if has_sum(target) else None
+        rows = self._sound_rows(target)
         if rows is None:
             convert(f"{self.label}: {path.name}", self.schema, path, self.temporary)
             if _stamp(path) != stamp:
                 problem = f"{path.name} changed while it was read; give it its name once it is complete"
                 raise SourceChanged(f"{self.label}: {problem}")
             rows = self._put(target)
-        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target))
+        origins = () if self.process.is_temporary(path) else (Origin("file", str(path.resolve())),)
+        return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target), origins=origins)
 
     def _batches(self, returned: Returned, last: LastRead | None) -> LandedSource:
         """Land the rows that a connector or an iterator yielded; an increment is merged into the rows of the last read."""
         facts = returned.facts
-        if facts.get("state") is not None:
-            check_key(self.label, self.contract, "a state")
+        if facts.get("state") is not None and not self.contract.key:
+            raise IngestError(f"{self.label}: {without_key(self.contract, 'a state')}")
         last = last if facts.get("is_increment") else None
         typed = [self.folder / f".{os.getpid()}-{number:06}.parquet" for number in range(len(returned.paths))]
         for path, target in zip(map(Path, returned.paths), typed, strict=True):
@@ -130,7 +137,8 @@ class _Landing:
     def _landed(self, returned: Returned, target: Path, kept: Mapping[str, Any] | None = None) -> LandedSource:
         rows = _rows(target, self.schema) or 0
         delivered, kind = returned.delivered or _modified(target), str(returned.facts.get("kind", ""))
-        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept)
+        origins = tuple(Origin(**origin) for origin in (returned.facts.get("stream") or {}).get("origins", ()))
+        return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept, origins)
 
     def _target(self, content: str) -> Path:
         """The place of content with this checksum; another contract reads the same bytes in another way."""
@@ -139,9 +147,18 @@ class _Landing:
     def _made(self) -> Path:
         """Put the temporary file into place, unless the same content is there; return its place."""
         target = self._target(sha256(self.temporary))
-        if not has_sum(target) or _rows(target, self.schema) is None:
+        if self._sound_rows(target) is None:
             self._put(target)
         return target
+
+    def _sound_rows(self, target: Path) -> int | None:
+        """The number of rows of landed data; None when there is none, or it is damaged.
+
+        The manifest has that of the published data, whose place depends on its content and on the columns of the contract.
+        """
+        if not has_sum(target):
+            return None
+        return int(self.published["rows"]) if self.published.get("digest") == target.stem else _rows(target, self.schema)
 
     def _put(self, target: Path) -> int:
         rows = _rows(self.temporary, self.schema)

@@ -1,6 +1,5 @@
 """The connector `postgres`: a table, a view or a query of PostgreSQL, read by DuckDB's scanner."""
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,24 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote
 
-from kit.core import IngestError, database
-from kit.ingest.connector import Connector, Declaration, State, Stream, StreamColumn
+from kit.core import IngestError, KitError, PostgresAddress, database
+from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
 from kit.ingest.postgres_types import ColumnReading, TypeEntry, modifier_of, reading, refusal
 
 if TYPE_CHECKING:
     import duckdb
 
-_SHOWN_TABLES = 20
-_ADDRESS = "postgresql://USER:PASSWORD@HOST/DATABASE"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
 _PREVIEW_ROWS = 1000
-_OPTIONS = {"connect_timeout": "15", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
-"""Options of a connection that find out that a server has gone; those of the DSN come first."""
-
+_SHOWN_TABLES = 20
 _SETTINGS = {"IntervalStyle": "iso_8601", "DateStyle": "ISO, YMD", "TimeZone": "UTC", "bytea_output": "hex"}
 """Settings that decide on the texts of values, for the transaction."""
 
@@ -66,7 +60,7 @@ class Postgres(Connector):
     reads_each_row_once: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.dsn_env, str) or not _VARIABLE.fullmatch(self.dsn_env):
+        if not isinstance(self.dsn_env, str) or not VARIABLE.fullmatch(self.dsn_env):
             raise IngestError("postgres(dsn_env=…) is the name of an environment variable with the address, such as SHOP_DSN")
         if (self.table is None) == (self.query is None):
             raise IngestError("postgres(…) reads a table or a query; give one of table='schema.name' and query='select …'")
@@ -75,7 +69,7 @@ class Postgres(Connector):
     def declared(self) -> Mapping[str, Any]:
         """What decides on the rows, with host and database: a state belongs to one of them."""
         return {
-            "address": _address(self._dsn), "table": self.table, "query": self.query, "cursor": self.cursor,
+            "address": self.address.place, "table": self.table, "query": self.query, "cursor": self.cursor,
             "as_text": sorted(self.as_text),
         }  # fmt: skip
 
@@ -124,40 +118,38 @@ class Postgres(Connector):
             yield from session.copied(f"select {columns} from {self.relation} as source limit {_PREVIEW_ROWS}")
 
     @classmethod
-    def declare(cls, origin: str, source: str) -> Declaration:
+    def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
         """Take `SHOP_DSN?table=SCHEMA.TABLE`, a variable with the address, or the address with `table` as a further option.
 
         Without a table its name is `source`.
         """
-        name, _, options_of_name = origin.partition("?")
-        if _VARIABLE.fullmatch(name):
-            table = dict(parse_qsl(options_of_name)).get("table", source)
+        name, _, query = origin.partition("?")
+        if VARIABLE.fullmatch(name):
+            table = dict(parse_qsl(query)).get("table", source)
             return Declaration({"dsn_env": name, "table": table}, table)
-        if problem := _address_problem(f"postgresql:{origin}"):
-            raise IngestError(f"the address after --from {problem}")
-        address = urlsplit(f"postgresql:{origin}")
-        options = dict(parse_qsl(address.query, keep_blank_values=True))
+        given = PostgresAddress("", f"postgresql:{origin[origin.find('//') :]}")
+        if given.problem:
+            raise IngestError(f"the address {given.problem}")
+        options = dict(given.options)
         table = options.pop("table", source)
-        text = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
-        database_name = re.sub(r"[^A-Z0-9]+", "_", address.path.strip("/").upper())
-        variable = f"{database_name if _VARIABLE.fullmatch(database_name) else 'POSTGRES'}_DSN"
-        dsn = urlunsplit(("postgresql", address.netloc, address.path, text, ""))
-        return Declaration({"dsn_env": variable, "table": table}, table, {variable: dsn})
+        text = "".join(f"{'&' if n else '?'}{name}={quote(value, safe='/')}" for n, (name, value) in enumerate(options.items()))
+        database_name = given.place.partition("/")[2]
+        variable = f"{re.sub(r'[^A-Z0-9]+', '_', database_name.upper()) or 'POSTGRES'}_DSN"
+        return Declaration({"dsn_env": variable, "table": table}, table, {variable: given.without_options + text})
 
     @property
-    def _dsn(self) -> str:
-        dsn = os.environ.get(self.dsn_env, "").strip()
-        if not dsn:
-            raise IngestError(f"the environment variable {self.dsn_env} is not set; set it to the address of the database")
-        if problem := _address_problem(dsn):
-            raise IngestError(f"the value of the environment variable {self.dsn_env} {problem}")
-        return dsn
+    def address(self) -> PostgresAddress:
+        """The address in the environment variable; raises `IngestError` when that is not set, or cannot be read."""
+        try:
+            return PostgresAddress.from_environment(self.dsn_env)
+        except KitError as error:
+            raise IngestError(str(error)) from None
 
     @property
     def relation(self) -> str:
         """SQL of the server for the rows of the source."""
         if self.query is not None:
-            return f"({self.query.strip().rstrip(';')})"
+            return f"({self.query.strip().rstrip(';')}\n)"  # it may end with a comment
         return database.quoted(str(self.table))
 
     def _cursor(self, readings: Mapping[str, ColumnReading]) -> ColumnReading | None:
@@ -190,12 +182,12 @@ class Postgres(Connector):
         """A transaction that sees one snapshot of the database and writes nothing. Errors do not contain the address."""
         import duckdb
 
-        dsn = self._dsn
+        address = self.address
         with database.connect() as connection:
             database.load_extension(connection, "postgres_scanner", "postgres")
             connection.execute("set timezone = 'UTC'")
             try:
-                connection.execute(f"attach {database.literal(_with_options(dsn))} as pg (type postgres, read_only)")
+                connection.execute(f"attach {database.literal(address.connection)} as pg (type postgres, read_only)")
                 connection.execute("begin")
                 session = _Session(connection)
                 settings = _SETTINGS | {"statement_timeout": str(self.timeout_seconds * 1000)}
@@ -205,7 +197,7 @@ class Postgres(Connector):
                 session.rows(" , ".join(f"{call} as s{number}" for number, call in enumerate(calls)))
                 yield session
             except duckdb.Error as error:
-                raise _error(str(error), dsn) from None
+                raise _error(str(error), address) from None
 
 
 class _Session:
@@ -244,9 +236,27 @@ class _Session:
         """The stream of a source, with what the catalog knows of a table."""
         readings = self.readings(source)
         if source.table:
-            return replace(self._of_tables(source.table)[0].stream(readings), name=source.stream)
+            table = self._of_tables(source.table)[0]
+            stream = table.stream(readings)
+            return replace(stream, name=source.stream, origins=self._origins(source, [table.name], stream.types))
         columns = tuple(StreamColumn(name, item.type) for name, item in readings.items())
-        return Stream(source.stream, columns, cursors=_cursors(readings))
+        names = [database.literal(name) for name in _tables_of(str(source.query))]
+        found = self.rows(
+            "n.nspname || '.' || c.relname as t from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            f"where c.oid = any(array[{', '.join(f'to_regclass({name})::oid' for name in names)}]::oid[]) order by 1"
+        )
+        origins = self._origins(source, [name for (name,) in found], {})
+        return Stream(source.stream, columns, cursors=_cursors(readings), origins=origins)
+
+    def _origins(self, source: Postgres, tables: Sequence[str], columns: Mapping[str, str]) -> tuple[Origin, ...]:
+        """Tables as datasets of OpenLineage, by the host and port of the address, else those that the server knows."""
+        ((name, host, port),) = self.rows(
+            "current_database()::text as d, coalesce(host(inet_server_addr()), 'localhost') as h, "
+            "coalesce(inet_server_port(), current_setting('port')::int4)::text as p"
+        )
+        named = source.address.server
+        namespace = f"postgres://{named[0] or host}:{named[1] or port}"
+        return tuple(Origin(namespace, f"{name}.{table}", columns) for table in tables)
 
     def tables(self) -> list[Stream]:
         """The tables and views that the user can read."""
@@ -365,54 +375,25 @@ def _cursors(readings: Mapping[str, ColumnReading]) -> tuple[str, ...]:
     )
 
 
-def _address_problem(dsn: str) -> str:
-    """Why a text cannot be an address, without quoting it, since libpq would quote parts of the password; empty if it can."""
-    if "://" not in dsn:
-        return "" if "=" in dsn else f"is no address of a database; write {_ADDRESS}, or host=… dbname=… user=… password=…"
-    address = urlsplit(dsn)
-    if address.scheme not in ("postgres", "postgresql"):
-        return f"begins with {address.scheme}://; write {_ADDRESS}"
-    place = address.netloc.rpartition("@")[2]
-    ports = [host.rpartition(":")[2] for host in re.sub(r"\[[^\]]*\]", "", place).split(",") if ":" in host]
-    if "@" in address.path or not all(port.isdecimal() or not port for port in ports) or re.search("%(?![0-9A-Fa-f]{2})", dsn):
-        return f"is no address {_ADDRESS}; write @ : / ? # and % in the user and the password as %40 %3A %2F %3F %23 and %25"
-    return ""
+def _tables_of(query: str) -> list[str]:
+    """The names of the tables and views that a query reads, as it writes them; none of a query that cannot be parsed."""
+    import sqlglot
+
+    try:
+        parsed = sqlglot.parse_one(query, dialect="postgres")
+    except sqlglot.errors.SqlglotError:
+        return []
+    own = {cte.alias for cte in parsed.find_all(sqlglot.exp.CTE)}
+    tables = [table for table in parsed.find_all(sqlglot.exp.Table) if table.name and (table.db or table.name not in own)]
+    return sorted({".".join(part.sql(dialect="postgres") for part in table.parts) for table in tables})
 
 
-def _address(dsn: str) -> str:
-    """Host, port and database of a DSN, without user and password."""
-    if "://" in dsn:
-        address = urlsplit(dsn)
-        return f"{address.netloc.rpartition('@')[2]}{address.path}"
-    found = re.findall(r"\b(host|hostaddr|port|dbname|service)\s*=\s*('[^']*'|\S+)", dsn)
-    return " ".join(f"{name}={value}" for name, value in sorted(found))
-
-
-def _with_options(dsn: str) -> str:
-    missing = {name: value for name, value in _OPTIONS.items() if name not in dsn}
-    if "://" in dsn:
-        return dsn + ("&" if "?" in dsn else "?") + "&".join(f"{name}={value}" for name, value in missing.items())
-    return " ".join([dsn, *(f"{name}={value}" for name, value in missing.items())])
-
-
-def _error(text: str, dsn: str) -> IngestError:
+def _error(text: str, address: PostgresAddress) -> IngestError:
     """The sentence of an error of DuckDB or of the server, without the address and its password."""
-    text = text.replace(_with_options(dsn), "the server").replace(dsn, "the server")
-    for password in _passwords(dsn):
-        text = text.replace(password, "[password]")
-    if known := refusal(text):
-        return IngestError(known)
-    reason = re.split(r"(?:ERROR|FATAL|PANIC):\s+|\bthe server\": ", text)[-1]
-    reason = re.sub(r"^[A-Za-z ]+ Error: ", "", reason).strip().partition("\n")[0]
-    error = IngestError(reason.strip().rstrip(".") or "the server gave no reason")
+    if twin := re.search(r'has duplicate column name "(.*)"', text):
+        return IngestError(
+            f"two columns are named '{twin[1]}', in capitals or not; name one otherwise in query='select … as …'"
+        )
+    error = IngestError(refusal(text) or address.reason(text))
     error.passing = next((why for pattern, why in _PASSING.items() if re.search(pattern, text)), "")
     return error
-
-
-def _passwords(dsn: str) -> list[str]:
-    """The password of a DSN in the forms in which a message may contain it."""
-    if "://" in dsn:
-        written = urlsplit(dsn).netloc.rpartition("@")[0].partition(":")[2]
-        options = dict(parse_qsl(urlsplit(dsn).query))
-        return [text for text in (written, unquote(written), options.get("password", "")) if text]
-    return [match.strip("'") for match in re.findall(r"\b(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)]

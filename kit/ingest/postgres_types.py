@@ -127,7 +127,9 @@ def _array(name: str, column: str, element: TypeEntry, modifier: int, types: Map
     if element.name in _MOMENTS:
         problem += ", or a moment before the year 1 or after 9999"
         refused += f" or '0001-01-01' > any({column}) or '9999-12-31' < any({column}::date[])"
-    if not kind:
+    if element.name == "time":
+        problem, refused = f"{problem}, or a time of 24 hours", f"{refused} or '24:00' = any({column})"
+    if not kind or kind == "blob":  # DuckDB's scanner returns the bytes of an array as one text
         return ColumnReading(f"to_json({column})::text", "json")
     failing = f"array[(substr({column}::text, 1, 0) || {database.literal(f'kit: {name}: {problem}')})::int]::text[]::{cast}[]"
     return ColumnReading(f"case when {refused} then {failing} else {column}::{cast}[] end", f"{kind}[]")

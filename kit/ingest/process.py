@@ -33,6 +33,7 @@ from kit.core import (
 )
 from kit.ingest.connector import Environment
 from kit.ingest.environments import Environments
+from kit.ingest.named_file import NamedFiles
 from kit.mesh import RAW, DataProduct
 
 _INTERRUPTED = 130
@@ -57,8 +58,9 @@ class Returned:
 class IngestProcess:
     """The process of the `ingest.py` of a product, which opens the files of `places` only; a context manager.
 
-    It starts at the first call and has a temporary folder until the end. What it prints goes to standard error without
-    `secrets`, at most `output_mb` megabytes. An interrupt that ends the block is passed on to it, so that it can clean up.
+    It starts at the first call of a function whose code alone does not name its file, and has a temporary folder until the
+    end. What it prints goes to standard error without `secrets`, at most `output_mb` megabytes. An interrupt that ends the
+    block is passed on to it, so that it can clean up.
     `environments` makes those that connectors need, in this process, which is not confined; `rows` hears of the rows of a
     source that were read so far.
     """
@@ -75,6 +77,7 @@ class IngestProcess:
         self.places = places
         self.rows: Callable[[str, int], None] = lambda source, rows: None
         self._environments = environments
+        self._named = NamedFiles(product.folder)
         self._secrets = secrets
         self._output_limit = output_mb * 1_000_000
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
@@ -102,10 +105,14 @@ class IngestProcess:
         `last` is what `facts` were when the snapshot was published whose data an increment is to be added to. `check` is called
         with the facts of a connector before it reads any row, and may raise `IngestError`. With `first_only` one batch is read.
         """
+        if path := self._named.find(source):
+            return Returned((path,), is_frame=False, delivered=None)
         call = "preview" if first_only else "read"
         answer = self._ask({"call": call, "source": source, "label": label, "last": last}, source, check)
         delivered = datetime.fromisoformat(answer["delivered"]) if answer["delivered"] else None
         facts = {name: value for name, value in answer.items() if name not in ("paths", "is_frame", "delivered")}
+        if name := self._secrets.found_in(json.dumps(facts.get("state"))):
+            raise IngestError(f"{label}: its state contains the value of {name}, and would be in the manifest; leave it out")
         return Returned(tuple(answer["paths"]), answer["is_frame"], delivered, facts)
 
     def discover(self, source: str, label: str, *, check: bool = False) -> Mapping[str, Any]:
@@ -157,10 +164,10 @@ class IngestProcess:
 
     def may_read(self, path: Path) -> bool:
         """Whether `ingest.py` may read a file itself."""
-        return self.made(path) or self.places.allow(path)
+        return self.is_temporary(path) or self.places.allow(path)
 
-    def made(self, path: Path) -> bool:
-        """Whether a file is one of the process itself, such as the rows of an iterator."""
+    def is_temporary(self, path: Path) -> bool:
+        """Whether a file is in the temporary folder of the process."""
         return path.resolve().is_relative_to(Path(self._temp.name).resolve())
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -214,9 +221,10 @@ class IngestProcess:
     def _advice(self, path: Path, source: str) -> str:
         path = Path(os.path.normpath(path))
         contract = self.product.folder / "sources" / f"{source}.odcs.yaml"
-        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{path.parent}]}}]"
+        folder = "FOLDER" if str(path).startswith(confinement.SHORTENED) else str(path.parent)
+        advice = f"declare it in {short(contract)}: customProperties: [{{property: reads, value: [{folder}]}}]"
         if not exists(contract):
-            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(str(path.parent))} --write"
+            draft = f"kit contract draft {self.product.name}.{RAW}.{source} --reads {quote(folder)} --write"
             advice = f"write its contract with `{draft}`"
         return f"{path} is no place of this source; if it may read there, {advice}"
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _SHOWN, _NAMED = 40, 3
 _CUT = "it is not a whole Parquet file, as one that was cut or is still being written; deliver it again"
 _NOT_SHOWN = "of another form (the value is personal or masked, and not shown)"
+_ENCRYPTED = "it is encrypted; deliver it without encryption"
 _MEANINGS = {
-    "encryption_config": "it is encrypted; deliver it without encryption",
+    "encryption_config": _ENCRYPTED,
     "No magic bytes": _CUT,
     "too small to be a Parquet file": _CUT,
     "Footer length error": _CUT,
@@ -255,7 +256,7 @@ def reason(error: BaseException, path: Path) -> str:
     text = re.sub(r"^[A-Za-z ]+ Error: ", "", first).replace(str(path), path.name)
     for sign, meaning in _MEANINGS.items():
         if sign in text:
-            return meaning
+            return _ENCRYPTED if meaning == _CUT and _has_encrypted_columns(path) else meaning
     return text if len(text) <= 200 else f"{text[:200]} …"
 
 
@@ -269,3 +270,14 @@ def shown(text: str) -> str:
     """A value in quotes, cut after some characters and printable on one line."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return "'" + "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in cut) + "'"
+
+
+def _has_encrypted_columns(path: Path) -> bool:
+    """Whether columns are encrypted below a footer that is not, of which DuckDB knows nothing."""
+    import polars as pl
+
+    try:
+        pl.scan_parquet(path, glob=False, hive_partitioning=False).head(1).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        return "is encrypted" in str(error)
+    return False

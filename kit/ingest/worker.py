@@ -3,16 +3,20 @@
 import importlib.util
 import json
 import os
+import re
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from kit.core import KitError, is_failure
+from kit.ingest.connector import connector_kinds
 from kit.ingest.extraction import Extraction, Failure, missing_extra
 
 _INTERRUPTED = 130
+_NAME = re.compile(r"cannot import name '(\w+)'")
 
 
 def main(descriptor: str, folder: str, name: str, temp: str) -> None:
@@ -28,10 +32,13 @@ def main(descriptor: str, folder: str, name: str, temp: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     module: ModuleType | None = None
+    process = os.getpid()
     with socket.socket(fileno=int(descriptor)) as channel:
         lines = channel.makefile(encoding="utf-8")
 
         def send(values: Any) -> None:
+            if os.getpid() != process:  # a child that a function has left behind; its answer would be taken for the next one
+                os._exit(0)
             channel.sendall(json.dumps(values, default=str).encode() + b"\n")
 
         def ask(kind: str, /, **values: Any) -> Any:
@@ -50,7 +57,8 @@ def main(descriptor: str, folder: str, name: str, temp: str) -> None:
                 answer = Extraction(module, request, Path(temp), ask).answer(request["call"])
             except Failure as failure:
                 answer = failure.answer
-            sys.stdout.flush()
+            with suppress(AttributeError, OSError, ValueError):  # the function has closed or replaced it
+                sys.stdout.flush()
             send(answer)
 
 
@@ -66,6 +74,9 @@ def _load(path: Path, name: str) -> ModuleType:
     except BaseException as error:
         if not is_failure(error):
             raise
+        if isinstance(error, ImportError) and error.name == "kit.ingest.connectors" and (kind := _NAME.search(str(error))):
+            problem = f"there is no connector '{kind[1]}'; there are: {', '.join(connector_kinds())}"
+            raise Failure(problem, in_file=True) from None
         if remedy := missing_extra(error):
             raise Failure(f"imports {getattr(error, 'name', '')}, which is not installed; {remedy}", in_file=True) from None
         raise Failure("fails on import", error, in_file=True) from None

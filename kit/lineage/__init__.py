@@ -3,25 +3,34 @@
 A mesh goes in; graphs of tables and columns come out, and everything that a text of SQL or Python refers to.
 """
 
-from kit.lineage.columns import column_lineage, column_use
-from kit.lineage.consumers import affected_columns
-from kit.lineage.graph import (
-    LineageNode,
-    downstream,
-    hide_models,
-    hide_nodes,
-    lineage,
-    lineage_svg,
-    product_nodes,
-    upstream,
-)  # fmt: skip
-from kit.lineage.product_sql import sql_references
-from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
-from kit.lineage.source_kinds import source_kinds, source_origins
-from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
+from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
+
+if TYPE_CHECKING:
+    from kit.lineage.columns import column_lineage, column_use
+    from kit.lineage.consumers import affected_columns
+    from kit.lineage.graph import (
+        LineageNode,
+        downstream,
+        hide_models,
+        hide_nodes,
+        lineage,
+        lineage_svg,
+        product_nodes,
+        upstream,
+    )  # fmt: skip
+    from kit.lineage.product_sql import sql_references
+    from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
+    from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
+    "COMPUTED",
     "LineageNode",
+    "SourceCall",
     "SqlReader",
     "SqlWord",
     "affected_columns",
@@ -39,8 +48,8 @@ __all__ = [
     "notebook_reads",
     "product_nodes",
     "read_sql",
+    "source_calls",
     "source_kinds",
-    "source_origins",
     "sql_references",
     "sql_words",
     "upstream",

@@ -127,7 +127,7 @@ def hide_models(graph: dict[str, LineageNode]) -> dict[str, LineageNode]:
 
 
 def lineage_svg(graph: dict[str, LineageNode], title: str) -> str:
-    """The graph as SVG, framed by product. Ports of broken products, which are no nodes, are left out."""
+    """The graph as SVG, framed by product, a sentence if it is empty. Ports of broken products, no nodes, are left out."""
     boxes = [drawing.GraphNode(node.id, node.table, node.product, node.kind) for node in graph.values()]
     edges = [(name, node.id) for node in graph.values() for name in node.reads if name in graph]
-    return drawing.draw_graph(boxes, edges, title)
+    return drawing.draw_graph(boxes, edges, title, notes=() if boxes else ("This mesh has no data product yet.",))

@@ -1,24 +1,56 @@
-"""The kinds of the connectors that the sources of a product are read by, as its `ingest.py` names them. No code is run."""
+"""The connectors that the sources of a product are read by, as its `ingest.py` declares them. No code is run."""
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kit.core import KitError, read_text
 from kit.lineage.python_names import NameTable
 
 _CONNECTOR = re.compile(r"kit\.ingest\.connectors\.(\w+)")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+COMPUTED = object()
+"""The value of an argument that is not constant in the code."""
+
+
+@dataclass(frozen=True)
+class SourceCall:
+    """How a source is read: the `kind` of its connector with the arguments in the code, or `python` when it yields rows.
+
+    An argument that is not constant is `COMPUTED`, and with `*` or `**` the arguments are not complete. `lines` are those of
+    the arguments with a name, `line` that of the call, or of the function that yields; `has_state` when that takes a state.
+    """
+
+    kind: str
+    line: int
+    positional: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    is_complete: bool = True
+    has_state: bool = False
+
+    @property
+    def first(self) -> str:
+        """The first argument where it is a text in the code, else empty."""
+        value = next(iter((*self.positional, *self.named.values())), "")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all arguments are known."""
+        return self.is_complete and not any(value is COMPUTED for value in (*self.positional, *self.named.values()))
 
 
 def source_kinds(folder: Path) -> dict[str, str]:
     """Return the kind of each source whose function returns a connector of the kit, `python` where it yields rows."""
-    return {name: kind for name, (kind, _) in source_origins(folder).items()}
+    return {name: call.kind for name, call in source_calls(folder).items()}
 
 
-def source_origins(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the kind of each such source, and the first argument of its connector where that is a text in the code.
+def source_calls(folder: Path) -> dict[str, SourceCall]:
+    """Return how each such source is read.
 
     Other sources are left out, and all of them when the file cannot be read: landing reports it.
     """
@@ -30,20 +62,47 @@ def source_origins(folder: Path) -> dict[str, tuple[str, str]]:
     names = NameTable({}, frozenset())
     for node in ast.walk(tree):
         names.bind(node)
-    found = {function.name: _origin(function, names) for function in tree.body if isinstance(function, ast.FunctionDef)}
-    return {name: origin for name, origin in found.items() if origin[0]}
+    constants = _constants(tree)
+    found = {node.name: _call(node, names, constants) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {name: call for name, call in found.items() if call}
 
 
-def _origin(function: ast.FunctionDef, names: NameTable) -> tuple[str, str]:
+def _call(function: ast.FunctionDef, names: NameTable, constants: Mapping[str, Any]) -> SourceCall | None:
     own = list(_own_nodes(function))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
-        return "python", ""
+        parameters = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+        return SourceCall("python", function.lineno, has_state="state" in parameters)
     for node in own:
         if isinstance(node, ast.Call) and (match := _CONNECTOR.fullmatch(names.path(node.func))):
-            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-            first = arguments[0].value if arguments and isinstance(arguments[0], ast.Constant) else ""
-            return match[1], first if isinstance(first, str) else ""
-    return "", ""
+            named = {keyword.arg: keyword for keyword in node.keywords if keyword.arg}
+            return SourceCall(
+                match[1],
+                node.lineno,
+                tuple(_value(value, constants) for value in node.args if not isinstance(value, ast.Starred)),
+                {name: _value(keyword.value, constants) for name, keyword in named.items()},
+                {name: keyword.lineno for name, keyword in named.items()},
+                len(named) == len(node.keywords) and not any(isinstance(value, ast.Starred) for value in node.args),
+            )
+    return None
+
+
+def _constants(tree: ast.Module) -> dict[str, Any]:
+    """The names of the module that are assigned once, to a literal."""
+    values: dict[str, Any] = {}
+    for node in (node for node in tree.body if isinstance(node, ast.Assign)):
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                values[target.id] = COMPUTED if target.id in values else _value(node.value, values)
+    return values
+
+
+def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name):
+        return constants.get(node.id, COMPUTED)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return COMPUTED
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:

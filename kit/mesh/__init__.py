@@ -3,8 +3,9 @@
 The folder `domains/` goes in; a `Mesh` of `DataProduct`s with resolved inputs comes out.
 """
 
-from kit.mesh.context import Context
-from kit.mesh.mesh import Broken, Mesh, folders
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 from kit.mesh.parameters import (
     TYPES,
     Parameter,
@@ -17,10 +18,16 @@ from kit.mesh.parameters import (
     refuse_secrets,
     tagged,
 )
-from kit.mesh.partitions import Partitions, in_lookback
-from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
-from kit.mesh.schedule import last_time
-from kit.mesh.versions import resolve_version
+
+if TYPE_CHECKING:
+    from kit.mesh.context import Context
+    from kit.mesh.mesh import Broken, Mesh, folders
+    from kit.mesh.partitions import Partitions, in_lookback
+    from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
+    from kit.mesh.schedule import last_time
+    from kit.mesh.versions import resolve_version
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "DESCRIPTOR",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -139,18 +140,33 @@ class Mesh:
     def select(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> tuple[DataProduct, ...]:
         """Return the named products, or the products of the named ports, in build order; all products without a name.
 
-        Raises `UnknownName` or `MeshError`.
+        Raises `UnknownName`, or `MeshError` for a named product that is broken.
+        """
+        names = tuple(names)
+        for name in names:
+            self._find(name)
+        return self.pick(names, upstream=upstream, downstream=downstream).products
+
+    def pick(self, names: Iterable[str], *, upstream: bool = False, downstream: bool = False) -> "Mesh":
+        """Return the part of the mesh that is named, the broken products among it; the whole mesh without a name.
+
+        Raises `UnknownName`.
         """
         names = tuple(names)
         if not names:
-            return self.products
-        chosen = {name.partition(".")[0] for name in names}
+            return self
         for name in names:
-            _ = self.port(name) if "." in name else self.product(name)
+            with suppress(MeshError):
+                self._find(name)
+        chosen = {name.partition(".")[0] for name in names}
         chosen |= (self._reach(chosen, up=True) if upstream else set()) | (
             self._reach(chosen, up=False) if downstream else set()
         )
-        return tuple(product for product in self.products if product.name in chosen)
+        products = tuple(product for product in self.products if product.name in chosen)
+        return Mesh(products, tuple(item for item in self.broken if item.name in chosen))
+
+    def _find(self, name: str) -> DataProduct | OutputPort:
+        return self.port(name) if "." in name else self.product(name)
 
     def _reach(self, start: set[str], *, up: bool) -> set[str]:
         steps: dict[str, set[str]] = {}

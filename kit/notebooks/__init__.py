@@ -3,17 +3,24 @@
 A notebook and pinned inputs go in; staged ports, an executed copy and findings come out.
 """
 
-from kit.notebooks import asset, lint, reading, sql_cells
-from kit.notebooks.asset import Inputs, Preview, inputs, output, serving_table
-from kit.notebooks.cells import HELP, CodeCell, check_language, code_cells
-from kit.notebooks.diff import Difference, differences, lines
-from kit.notebooks.executed import Executed, copies, copy
-from kit.notebooks.executor import KERNEL, NotebookLimits, execute
-from kit.notebooks.kernel_pool import KernelPool
-from kit.notebooks.notebook_run import MADE, RUN_FILE, NotebookRun
-from kit.notebooks.page import POLICY, notebook_html
-from kit.notebooks.reading import open_port, read, scan
-from kit.notebooks.sql_cells import SqlText
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
+
+if TYPE_CHECKING:
+    from kit.notebooks import asset, lint, reading, sql_cells
+    from kit.notebooks.asset import Inputs, Preview, inputs, output, serving_table
+    from kit.notebooks.cells import HELP, CodeCell, check_language, code_cells
+    from kit.notebooks.diff import Difference, differences, lines
+    from kit.notebooks.executed import Executed, copies, copy
+    from kit.notebooks.executor import KERNEL, NotebookLimits, execute
+    from kit.notebooks.kernel_pool import KernelPool
+    from kit.notebooks.notebook_run import MADE, RUN_FILE, NotebookRun
+    from kit.notebooks.page import POLICY, notebook_html
+    from kit.notebooks.reading import open_port, read, scan
+    from kit.notebooks.sql_cells import SqlText
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "HELP",

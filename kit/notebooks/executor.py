@@ -75,8 +75,8 @@ def execute(
 
 def _advice(run: NotebookRun, message: str) -> str:
     """What to do about a file that the confined kernel was refused; empty for any other message."""
-    refused = confinement.refused_path(str(message))
-    if refused is None or run.all_places.allow(run.notebook.parent / refused):
+    refused = confinement.refused_path(str(message), run.notebook.parent)
+    if refused is None or run.all_places.allow(refused):
         return ""
     return "; a notebook opens its domain folder and `tempfile` only: declare a port as an input, and read it with kit.read"
 

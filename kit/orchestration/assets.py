@@ -13,7 +13,7 @@ from kit.build import BuildRequest, Outcome, expected_checks, published_checks
 from kit.contracts import Check
 from kit.core import KitError, ended_after_signal
 from kit.dbt.project import Project
-from kit.lineage import product_nodes, source_origins
+from kit.lineage import product_nodes, source_calls
 from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
@@ -61,7 +61,7 @@ class ProductAssets:
             pool=None if self.attended else product.name,
             config_schema=run_config.schema(product),
             # While the environments of its connectors are made, the others are built.
-            op_tags={"dagster/priority": "-1"} if source_origins(product.folder) else {},
+            op_tags={"dagster/priority": "-1"} if source_calls(product.folder) else {},
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:

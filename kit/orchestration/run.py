@@ -40,7 +40,7 @@ class RunReporter:
 
 @dataclass(frozen=True)
 class RunResult:
-    """Outcomes of a run in build order; after a run of the whole mesh also the domains that cannot be read."""
+    """Outcomes of a run in build order, and those of the selected domains that cannot be read."""
 
     outcomes: tuple[Outcome, ...]
     broken: tuple[Broken, ...] = ()
@@ -123,11 +123,12 @@ def run(
     too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
     this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again.
-    A failed build is part of the result and stops no other. Raises `UnknownName` or `MeshError` for a name that cannot be
-    built, `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
+    A failed build is part of the result and stops no other, and so is a domain that cannot be read. Raises `UnknownName`,
+    `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
-    products = mesh.select(selection, upstream=upstream, downstream=downstream)
+    chosen = mesh.pick(selection, upstream=upstream, downstream=downstream)
+    products = chosen.products
     requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
     if joined := masked_with_other_key(context, products):
         reporter.joined(joined)
@@ -137,13 +138,12 @@ def run(
     requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))
-    if selection:
-        return RunResult(outcomes)
-    try:
-        index.write(context)
-    except (KitError, OSError) as error:
-        reporter.warned(f"the index of the catalog could not be written: {machine_problem(error) or error}")
-    return RunResult(outcomes, mesh.broken)
+    if not selection:
+        try:
+            index.write(context)
+        except (KitError, OSError) as error:
+            reporter.warned(f"the index of the catalog could not be written: {machine_problem(error) or error}")
+    return RunResult(outcomes, chosen.broken)
 
 
 def build_requests(

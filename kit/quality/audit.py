@@ -11,6 +11,7 @@ from typing import Any
 from kit.contracts import SAMPLES, Check, ConsumerContract, Rule
 from kit.core import database
 from kit.quality.audit_target import AuditTarget, consumer_rules, provider_rules, schema_rule
+from kit.quality.counting import counts_only
 from kit.quality.evaluation import batch_of, error_of, run, source_of
 from kit.quality.suite import to_expectation
 
@@ -58,7 +59,7 @@ def _validate(source: Any, target: AuditTarget, rules: list[tuple[str, Rule]]) -
     batch = batch_of(source, table)
     runnable = [replace(rule, assertion=rule.assertion.runnable) for _, rule in rules]
     expectations = [to_expectation(rule, database.quoted(table)) for rule in runnable]
-    results = run(batch, table, expectations, "BASIC")
+    results = run(batch, table, expectations, counts_only())
     failed = [i for i, result in enumerate(results) if not result["success"]]
     detailed = dict(zip(failed, _run_detailed(batch, target, [expectations[i] for i in failed]), strict=True))
     return [

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import InvalidFile, database, sandbox
+from kit.quality.counting import leave_out_values
 
 
 @cache
@@ -24,6 +25,7 @@ def _context() -> Any:
     from sqlalchemy.dialects import registry
 
     base.logger.setLevel(logging.ERROR)  # it sets a level of its own
+    leave_out_values()
     registry.register("duckdb.kit", "kit.quality.dialect", "PlainDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}

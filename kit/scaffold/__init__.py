@@ -3,12 +3,19 @@
 A name, a file or a notebook goes in; the files of a product or port come out, all of them or none.
 """
 
-from kit.scaffold import new
-from kit.scaffold.blank_notebook import new_blank_notebook
-from kit.scaffold.new import Scaffolded
-from kit.scaffold.promotion import Promotion, plan_promotion, promote
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
 from kit.scaffold.redraft import draft_of, redraft
-from kit.scaffold.source_look import check_source, discover_source, preview_source
+
+if TYPE_CHECKING:
+    from kit.scaffold import new
+    from kit.scaffold.blank_notebook import new_blank_notebook
+    from kit.scaffold.new import Scaffolded
+    from kit.scaffold.promotion import Promotion, plan_promotion, promote
+    from kit.scaffold.source_look import check_source, discover_source, preview_source
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "Promotion",

@@ -2,13 +2,14 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from kit.build import ingest_process
 from kit.contracts import TODO, reads_property
-from kit.core import IDENTIFIER, IngestError, KitError, read_text, yaml_writer
+from kit.core import IDENTIFIER, IngestError, KitError, read_text, short, yaml_writer
 from kit.ingest import Declaration, IngestProcess, Stream, StreamColumn, connector_class, connector_kinds, identifier
 from kit.mesh import RAW, DataProduct
 from kit.scaffold import templates
@@ -36,7 +37,12 @@ def files_of_stream(copy: MeshCopy, source: str, kind: str, rest: str, *, staged
     The connector is asked for its stream in the copy of the product. With `staged` dbt knows the source, and a staging model
     reads it. Raises `KitError` when it cannot be reached, or its stream has a column that no contract can have.
     """
-    declaration = connector_class(kind).declare(rest, source)
+    declaration = connector_class(kind).declare(rest, source, copy.original.domains / copy.product)
+    for name, file in declaration.files.items():
+        target = copy.folder / name
+        if target.is_file() and target.read_bytes() != file.read_bytes():
+            raise KitError(f"{short(copy.original_path(target))} is another file than {file}; give it another name")
+        shutil.copyfile(file, target)
     path = copy.folder / "ingest.py"
     before = read_text(path) if path.is_file() else None
     path.write_text(_import(kind) + _function(source, kind, declaration, None), encoding="utf-8")
@@ -123,8 +129,8 @@ def _function(source: str, kind: str, declaration: Declaration, stream: Stream |
 
 
 def _literal(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_literal(name)}: {_literal(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(name)}: {_literal(item)}' for name, item in value.items())}}}"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else repr(value)
 
 

@@ -17,7 +17,7 @@ from kit.scaffold.connector_source import connector_of, files_of_stream
 from kit.scaffold.from_dbt import take_over
 from kit.scaffold.mesh_copy import MeshCopy, mesh_copy
 from kit.scaffold.port_files import PortFiles, add_files, check_port_name, refuse_existing, write
-from kit.scaffold.port_source import files_from_origin, files_from_ports, files_of_source, origin_file
+from kit.scaffold.port_source import files_from_origin, files_from_ports, files_of_source, origin_file, raw_source
 
 COMMANDS = ("port", "notebook", "source")
 """The words after `kit new` that are no name of a product."""
@@ -203,6 +203,10 @@ def check_new_product(config: Config, name: str) -> None:
 
 def check_origin(mesh: Mesh, origin: str) -> str:
     """Return the origin itself; raises `KitError` for a text that is neither an existing file nor a port of the mesh."""
+    product, _, name = origin.partition(".")
+    if name.startswith(f"{RAW}.") and origin_file(origin) is None:
+        raw_source(mesh.product(product), origin)
+        return origin
     return origin if origin_file(origin) else mesh.port(origin).id
 
 

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
-from kit.core import KitError, parse_yaml, yaml_writer
+from kit.core import KitError, UnknownName, parse_yaml, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
-from kit.mesh import RAW, Context, Mesh, OutputPort
+from kit.mesh import RAW, Context, DataProduct, Mesh, OutputPort, Source
 from kit.scaffold import templates
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.connector_source import connector_of
@@ -33,6 +33,8 @@ def files_from_origin(
     path = origin_file(origin)
     if csv and (path is None or path.suffix == ".ipynb"):
         raise KitError(f"--csv is for a CSV file; {origin} is none")
+    if path is None and origin.startswith(f"{product}.{RAW}."):
+        return _files_from_source(context.mesh.product(product), port, origin)
     if path is None:
         provider = context.mesh.port(origin)
         check_port_name(port or provider.name)
@@ -73,10 +75,11 @@ def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], 
     return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
 
 
-def raw_file(path: Path, csv: Sequence[str]) -> RawFile:
-    """A raw file of which `csv` says how it is written; the error names the options that are missing."""
+def raw_file(path: Path, csv: Sequence[str], declared: CsvFormat | None = None) -> RawFile:
+    """A raw file of which `csv` says how it is written, and `declared` what a contract has; the error names missing options."""
     try:
-        return RawFile.from_path(path, csv_keys(csv))
+        known = declared.to_keys() if declared and path.suffix.lower() != ".parquet" else {}
+        return RawFile.from_path(path, known | csv_keys(csv))
     except Undeclared as error:
         options = " ".join(f"--csv {quote(f'{key}={value}')}" for key, value in error.keys.items())
         raise KitError(f"{error.problem} add {options}") from None
@@ -199,6 +202,33 @@ def _files_from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) 
         },
         reads=None if is_own else (provider_product, provider.name, ""),
     )
+
+
+def _files_from_source(product: DataProduct, port: str | None, origin: str) -> PortFiles:
+    """A mart with the columns of a raw source of the product, from its staging model where there is one."""
+    source = raw_source(product, origin)
+    port = port or source.name
+    check_port_name(port)
+    is_staged = (product.folder / f"models/staging/stg_{source.name}.sql").is_file()
+    relation = f"ref('stg_{source.name}')" if is_staged else f"source('{RAW}', '{source.name}')"
+    columns = {column.name: column.type for column in source.contract.columns}
+    return PortFiles(
+        output=output_entry(product.name, port, "dbt"),
+        files={
+            f"contracts/{port}.odcs.yaml": templates.contract_of(source, f"{product.name}.{port}"),
+            f"models/marts/{port}.sql": templates.mart(columns, source.contract.key, relation),
+        },
+        reads=None if is_staged else (RAW, source.name, ""),
+    )
+
+
+def raw_source(product: DataProduct, id: str) -> Source:  # noqa: A002
+    """The source `PRODUCT.raw.SOURCE` of a product; raises `UnknownName`."""
+    for source in product.sources:
+        if f"{product.name}.{RAW}.{source.name}" == id:
+            return source
+    names = ", ".join(f"{product.name}.{RAW}.{source.name}" for source in product.sources) or "none"
+    raise UnknownName(f"'{id}' is no source of '{product.name}'; there are: {names}")
 
 
 def files_from_ports(mesh: Mesh, product: str, port: str, providers: list[OutputPort]) -> PortFiles:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.build import ingest_process, preview_model, preview_notebook
-from kit.contracts import Finding, declared_places
+from kit.contracts import CsvFormat, Finding, declared_places
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
 from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
@@ -57,10 +57,11 @@ def draft_of(
                 return drafted
         process = ingest_process(context.config, unfinished, declared)
         with delivered_file(process, source) as file:
-            raw = raw_file(file.resolve(), csv)
+            written = CsvFormat.from_document(read_yaml(contract)) if contract.is_file() else None
+            raw = raw_file(file.resolve(), csv, written)
             typed = typed_contract(raw, id)
             places = declared[contract] + (() if process.may_read(file) else (str(raw.path),))
-            origin = f"the source {source}" if process.made(file) else ""
+            origin = f"the source {source}" if process.is_temporary(file) else ""
             return source_contract(typed.contract, id, raw, typed.questions, places, origin)
     with _parquet(context, product, name, files) as found:
         return draft(found, id)
@@ -80,24 +81,27 @@ def redraft(path: Path, drafted: str) -> Redraft:
     document = parse_yaml(path, text)
     written = _columns(document.data)
     found = _columns(parse_yaml(path, drafted).data)
-    added = [name for name in found if name not in written]
-    for name in added:
-        text = appended(path, text, ["schema", 0, "properties"], found[name])
+    added = [physical for physical in found if physical not in written]
+    for physical in added:
+        text = appended(path, text, ["schema", 0, "properties"], found[physical])
     at: Where = ["schema", 0, "properties"]
     differences = []
-    for position, (name, column) in enumerate(written.items()):
-        if name not in found:
-            error = document.error([*at, position], f"the data has no column {name}")
+    for position, (physical, column) in enumerate(written.items()):
+        name = str(column.get("name"))
+        if physical not in found:
+            error = document.error([*at, position], f"the data has no column {physical}")
             differences.append(Finding.from_error("", error, "delete it here, or correct the model"))
-        elif normal_type(str(column.get("physicalType"))) != normal_type(found[name]["physicalType"]):
-            error = document.error([*at, position], f"{name} is {found[name]['physicalType']} in the data")
+        elif normal_type(str(column.get("physicalType"))) != normal_type(found[physical]["physicalType"]):
+            error = document.error([*at, position], f"{name} is {found[physical]['physicalType']} in the data")
             differences.append(Finding.from_error("", error, "change the type here, or cast it in the model"))
-    return Redraft(path, text, tuple(added), tuple(differences))
+    return Redraft(path, text, tuple(str(found[physical]["name"]) for physical in added), tuple(differences))
 
 
 def _columns(contract: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The columns by their names in the data."""
     tables = mappings(contract.get("schema"))
-    return {str(item.get("name")): item for table in tables[:1] for item in mappings(table.get("properties"))}
+    columns = [item for table in tables[:1] for item in mappings(table.get("properties"))]
+    return {str(item.get("physicalName") or item.get("name")): item for item in columns}
 
 
 def _unfinished(context: Context, name: str, *, sources: bool = True) -> DataProduct:

@@ -5,10 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.build import HIDDEN, ingest_process, published_sources, safety_findings
+from kit.build import HIDDEN, ingest_process, published_entries, safety_findings
 from kit.core import Config, IngestError, KitError, Secrets, UnknownName, database
-from kit.ingest import IngestProcess, RawFile, Stream, StreamColumn, delivered_file, land, stream_differences
+from kit.ingest import IngestProcess, Stream, StreamColumn, delivered_file, land, stream_differences
 from kit.mesh import RAW, Context, DataProduct, Source
+from kit.scaffold.port_source import raw_file
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def check_source(context: Context, id: str) -> SourceCheck:  # noqa: A002
     with _process(context.config, product) as process:
         found = process.discover(source.name, label, check=True)
         if found["streams"] is not None:
-            last = published_sources(context.config, product).get(source.name)
+            last = published_entries(context.config, product, source.name)
             differences = stream_differences(process, source, context.config.storage / RAW, found, last)
             return SourceCheck(label, found["kind"], tuple(differences))
         with TemporaryDirectory(prefix="kit-") as folder:
@@ -49,7 +50,7 @@ def discover_source(context: Context, id: str) -> list[Stream]:  # noqa: A002
     if found["streams"] is not None:
         return [Stream.from_json(item) for item in found["streams"]]
     with delivered_file(_process(context.config, product), source.name) as file, TemporaryDirectory(prefix="kit-") as folder:
-        typed, raw = Path(folder) / "typed.parquet", RawFile.from_path(file.resolve())
+        typed, raw = Path(folder) / "typed.parquet", raw_file(file.resolve(), (), source.contract.csv)
         raw.write(typed)
         with database.connect() as connection:
             database.add_views(connection, {"typed": [typed]})

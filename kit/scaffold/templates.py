@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import database, read_text, read_yaml, to_json, yaml_writer
-from kit.mesh import DESCRIPTOR, OutputPort
+from kit.mesh import DESCRIPTOR, OutputPort, Source
 from kit.scaffold.asset_notebook import variable
 
 SAMPLE = Path(__file__).parent / "sample" / "tearoom"
@@ -96,8 +96,8 @@ def notebook(port: str, reads: Iterable[OutputPort]) -> str:
     return to_json(data)
 
 
-def contract_of(port: OutputPort, identifier: str) -> str:
-    """A contract with the columns of another port; its quality rules, which may name its own inputs, are left out."""
+def contract_of(port: OutputPort | Source, identifier: str) -> str:
+    """A contract with the columns of a port or source; quality rules, which may name inputs of it, are left out."""
     source = read_yaml(port.contract.path).data
     table = source["schema"][0]
     contract: dict[str, Any] = {

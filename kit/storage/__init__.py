@@ -3,40 +3,47 @@
 Staged files and records go in; immutable `Snapshot`s behind an atomic pointer, and summaries of them, come out.
 """
 
-from kit.storage import index, intake
-from kit.storage.intake import CATALOG
-from kit.storage.mask_keys import current_mask_keys, mask_key_problems
-from kit.storage.partition_inputs import (
-    ABSENT,
-    PartitionInput,
-    PartitionRecord,
-    outdated_inputs,
-    outdated_partitions,
-    partition_key,
-    partitions_to_json,
-    port_contents,
-    read_partitions,
-    table_contents,
-)
-from kit.storage.pins import Pin, pin_inputs, serving_port
-from kit.storage.plain_sql import read_current
-from kit.storage.repair import catalog_version, restore_pointer
-from kit.storage.retention import prune, retain
-from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
-from kit.storage.snapshot import Pointer, Snapshot
-from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
-from kit.storage.status import (
-    PortState,
-    PortStatus,
-    format_duration,
-    format_raw_quarantine,
-    format_warnings,
-    port_statuses,
-    statuses,
-)
-from kit.storage.store import Store
-from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
-from kit.storage.verified import check_unchanged
+from typing import TYPE_CHECKING
+
+from kit.core import lazy_face
+
+if TYPE_CHECKING:
+    from kit.storage import index, intake
+    from kit.storage.intake import CATALOG
+    from kit.storage.mask_keys import current_mask_keys, mask_key_problems
+    from kit.storage.partition_inputs import (
+        ABSENT,
+        PartitionInput,
+        PartitionRecord,
+        outdated_inputs,
+        outdated_partitions,
+        partition_key,
+        partitions_to_json,
+        port_contents,
+        read_partitions,
+        table_contents,
+    )
+    from kit.storage.pins import Pin, pin_inputs, serving_port
+    from kit.storage.plain_sql import read_current
+    from kit.storage.repair import catalog_version, restore_pointer
+    from kit.storage.retention import prune, retain
+    from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
+    from kit.storage.snapshot import Pointer, Snapshot
+    from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
+    from kit.storage.status import (
+        PortState,
+        PortStatus,
+        format_duration,
+        format_raw_quarantine,
+        format_warnings,
+        port_statuses,
+        statuses,
+    )
+    from kit.storage.store import Store
+    from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
+    from kit.storage.verified import check_unchanged
+
+__getattr__ = lazy_face(__name__)
 
 __all__ = [
     "ABSENT",

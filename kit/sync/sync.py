@@ -131,10 +131,9 @@ def _files(context: Context) -> Iterator[GeneratedFile]:
     if not context.mesh.broken and len(products) == len(context.mesh.products):
         text = _catalog(facts, context.config.root, context.config.root, storage)
         yield GeneratedFile(context.config.root / intake.CATALOG, intake.CATALOG, _DESCRIPTORS, text, show_difference=False)
-        if products:
-            text = lineage_svg(hide_models(lineage(context.mesh)), "From raw data to published ports") + "\n"
-            path = context.config.domains / PICTURE
-            yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
+        text = lineage_svg(hide_models(lineage(context.mesh)), "From raw data to published ports") + "\n"
+        path = context.config.domains / PICTURE
+        yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
     for product in products:
         text = _catalog({product.name: facts[product.name]}, product.folder, context.config.root, storage)
         path = product.folder / intake.CATALOG

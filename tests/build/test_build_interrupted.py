@@ -53,6 +53,7 @@ def canceled(small: SmallMesh, product: str = "shop", **options: Any) -> None:
     assert notes == {f"last build canceled: {record.message}"}
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize(
     ("number", "point"), [(signal.SIGINT, "ingest done"), (signal.SIGTERM, "dbt done"), (signal.SIGHUP, "parent checked")]
 )

@@ -111,3 +111,15 @@ def test_a_listener_that_cannot_be_loaded_is_a_line(small: SmallMesh, registered
     outcome = small.build("shop")
     assert outcome.status == "published"
     assert outcome.message.startswith("Missing: AttributeError")
+
+
+def test_listeners_that_an_older_environment_lacks_are_one_line(
+    small: SmallMesh, registered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered("Recorder", "Gone")
+    monkeypatch.setattr(listeners, "missing_entry_points", lambda group: ["fax", "pager"] if group == listeners.GROUP else [])
+    assert list(listeners.notify(small.config, lambda listener: listener.moved(small.config, "shop"))) == [
+        f"Gone: cannot be imported (AttributeError: module '{__name__}' has no attribute 'Gone'); install its package again",
+        "fax, pager: not installed, because the environment is older than the files of the kit; run `make install`",
+    ]
+    assert Recorder.heard == [("moved", "shop")]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from kit.build.places import forbidden, notebook_places
@@ -68,12 +70,17 @@ def test_a_kernel_opens_nothing_else(small: SmallMesh, monkeypatch: pytest.Monke
     assert len(rows) == 15
 
 
-def test_a_refused_file_is_named_with_what_to_do(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("read", ["pl.read_csv('../../shop/ingest.py')", "pl.read_csv(LONG)"])
+def test_a_refused_file_is_named_with_what_to_do(
+    small: SmallMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    long = tmp_path / "a folder whose name is long" / "and another one within it, so that polars shortens the path/x.csv"
+    write(long, "a\n1\n")
     small.publish("shop")
     monkeypatch.setattr("kit.build.plan.check_safety", lambda *_: None)
     monkeypatch.setattr("kit.build.make.check_safety", lambda *_: None)
     small.notebook(
-        "plan", "forecast", [*FORECAST, "pl.read_csv('../../shop/ingest.py')"], "factor: float = 1.0\nname: str = ''\n"
+        "plan", "forecast", [*FORECAST, read.replace("LONG", repr(str(long)))], "factor: float = 1.0\nname: str = ''\n"
     )
     message = small.build("plan").message
     assert "failed: PermissionError: Permission denied" in message

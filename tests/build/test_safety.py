@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from kit.build.safety import safety_findings
+from kit.build.safety import check_safety, safety_findings
+from kit.core.errors import KitError
 from kit.governance.check import check_mesh
+from kit.lineage.python_reader import PythonReads
 from tests.support.small_mesh import FORECAST, SmallMesh, write
 
 
@@ -90,3 +94,53 @@ def test_links_inside_the_folder_are_nothing_special(small: SmallMesh) -> None:
     (small.domains / "shop/data").mkdir()
     (small.domains / "shop/data/link.py").symlink_to("../ingest.py")
     assert list(safety_findings(small.config, small.product("shop"))) == []
+
+
+def proofs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders whose Python is read from now on."""
+    read: list[Path] = []
+
+    def ingest_reads(product: str, folder: Path, places: object) -> PythonReads:
+        read.append(folder)
+        return PythonReads((), (), reads_any=False)
+
+    monkeypatch.setattr("kit.build.safety.ingest_reads", ingest_reads)
+    return read
+
+
+def test_a_folder_is_proved_safe_once_for_each_content(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    product, read = small.product("shop"), proofs(monkeypatch)
+    model = next((small.domains / "shop/models").rglob("*.sql"))
+    check_safety(small.config, product)
+    check_safety(small.config, product)
+    assert len(read) == 1
+    write(model, f"{model.read_text()} -- more\n")
+    check_safety(small.config, product)
+    check_safety(small.config, product)
+    assert len(read) == 2
+    (small.domains / "shop/data").mkdir()
+    link = small.domains / "shop/data/link.csv"
+    for number, target in enumerate(("../ingest.py", "../product.odps.yaml"), 3):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        check_safety(small.config, product)
+        assert len(read) == number
+    write(small.domains / "other/product.odps.yaml", "")  # another folder that must not be read
+    check_safety(small.config, product)
+    assert len(read) == 5
+
+
+def test_a_folder_that_is_not_safe_is_refused_every_time(small: SmallMesh) -> None:
+    check_safety(small.config, small.product("shop"))
+    ingest(small)
+    for _ in range(2):
+        with pytest.raises(KitError, match=r"'shop' is not built: .*uses subprocess"):
+            check_safety(small.config, small.product("shop"))
+
+
+def test_a_declared_place_is_looked_at_every_time(small: SmallMesh) -> None:
+    check_safety(small.config, small.product("shop"))
+    (small.root / "feed").rename(small.root / "elsewhere")
+    (small.root / "feed").symlink_to(small.domains / "plan/notebooks")
+    with pytest.raises(KitError, match="which is in the folder of 'plan'"):
+        check_safety(small.config, small.product("shop"))

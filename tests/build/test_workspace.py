@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,6 +13,9 @@ from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts.check import Check
 from kit.core.errors import AuditFailed
+from kit.core.secrets import Secrets
+from kit.dbt.runner import TransformResult
+from kit.mesh.product import DataProduct
 from kit.quality.audit_target import audit_targets
 from kit.storage.pins import Pin
 from tests.support.small_mesh import SALES, SmallMesh, write
@@ -86,3 +90,32 @@ def test_rows_are_counted_and_tables_are_discarded(small: SmallMesh, tmp_path: P
     write(space.folder / "notebooks/forecast.ipynb", "")
     space.discard()
     assert [path.name for path in space.folder.iterdir()] == ["notebooks"]
+
+
+def test_what_dbt_parsed_is_kept_unless_it_has_the_value_of_a_variable(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Path | None] = []
+
+    def transform(*arguments: Any) -> TransformResult:
+        kept.append(arguments[-1])
+        return TransformResult((), ())
+
+    monkeypatch.setattr("kit.dbt.runner.transform", transform)
+    product = small.product("shop")
+
+    def path_kept(product: DataProduct = product, key: str | None = None, **variables: str) -> Path | None:
+        space = workspace(small, "shop")
+        space.secrets = Secrets(variables)
+        space.folder.mkdir(exist_ok=True)
+        space.transform(product, key)
+        return kept[-1]
+
+    path = path_kept(TOKEN="a secret of some length")
+    assert path and path.parent == small.config.cache / "parsed" and path.name.startswith("shop-")
+    assert path_kept(key="2024-01-01") is None
+    assert path_kept(replace(product, folder=small.root / "copy/shop")) is None
+    model = small.domains / "shop/models/marts/totals.sql"
+    write(model, f"{model.read_text()} -- {{{{ env_var('TOKEN') }}}}")
+    assert path_kept() == path
+    assert path_kept(TOKEN="a secret of some length") is None

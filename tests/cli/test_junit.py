@@ -111,6 +111,14 @@ def test_the_commands_write_reports(small: SmallMesh) -> None:
     assert found["shop: build"] is found["plan: build"] is found["shop.sales: sale_id is unique (contract)"] is None
     outcomes = {item["product"]: item["status"] for item in json.loads(done.stdout)}
     assert outcomes == {"shop": "published", "plan": "published", "bad": "broken"}
+    done = small.kit("run", "shop", "bad", "--junit", "named.xml", "--json")
+    assert (done.returncode, done.stderr.startswith("bad is broken: ")) == (1, True)
+    found = cases(read(small.root / "named.xml"))
+    assert (found["shop: build"], bool(found["bad: build"]), len(found)) == (None, True, 2)
+    assert [(item["product"], item["status"]) for item in json.loads(done.stdout)] == [
+        ("shop", "up to date"),
+        ("bad", "broken"),
+    ]
 
 
 @pytest.mark.parametrize("arguments", [["--trial", "-p", "factor=1"]])

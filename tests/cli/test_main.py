@@ -201,8 +201,8 @@ def test_a_broken_domain_is_shown_everywhere_and_stops_no_other(small: SmallMesh
     assert (check.returncode, check.stdout.partition("\n\n")[0]) == (1, f"bad: {message}")
     assert f"bad: {message}" in small.kit("status").stdout
     assert message in small.kit("doctor").stdout
-    named = small.kit("run", "bad")
-    assert (named.returncode, named.stderr) == (1, f"error: the data product 'bad' is broken: {message}\n")
+    named = small.kit("run", "bad.port")
+    assert (named.returncode, named.stderr) == (1, f"bad is broken: {message}\n")
     assert small.kit("run", "shop").returncode == 0
     assert small.kit("read", "shop.totals").returncode == 0
 

@@ -1,4 +1,6 @@
 import json
+from shlex import split
+from shutil import rmtree
 
 import pytest
 from typer.testing import CliRunner
@@ -51,8 +53,21 @@ def test_the_format_of_a_file_is_given_and_questions_are_printed(small: SmallMes
     assert done.stdout.partition("\nQuestions\n")[2].partition("\n\n")[0].splitlines() == [
         "  paid is text: is it a decimal(18,2)? Then declare decimalComma: true in csv, and the type decimal(18,2)",
         "  at is text: does 'NA' mean that a value is missing? Then declare nullMarkers: [\"NA\"] in csv, and the type date",
-        "  To declare it from the start, remove these files and add --csv nullMarkers=NA,- or --csv decimalComma=true",
+        "  To declare it from the start, remove these files and add --csv nullMarkers=NA --csv decimalComma=true",
     ]
+
+
+def test_the_options_that_are_printed_are_accepted_as_they_are(small: SmallMesh) -> None:
+    write(small.root / "visits.csv", "name;paid;at;age\nZoe;1,50;\\N;3\nBo;2,00;2024-01-31;<NA>\n")
+    given = ["new", "tearoom", "--owner", "Ann Lee <ann@example.com>", "--from", "visits.csv"]
+    done = CliRunner().invoke(app, given)
+    (options,) = (line.partition(" add ")[2] for line in done.stdout.splitlines() if "from the start" in line)
+    assert options == "--csv 'nullMarkers=\\N,<NA>' --csv decimalComma=true"
+    rmtree(small.domains / "tearoom")
+    done = CliRunner().invoke(app, [*given, *split(options)])
+    assert (done.exit_code, "Questions" in done.stdout) == (0, False)
+    (source,) = small.mesh.product("tearoom").sources
+    assert [column.type for column in source.contract.columns] == ["varchar", "decimal(18,2)", "date", "bigint"]
 
 
 def test_the_owner_is_the_user_of_git_and_the_domain_the_name(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +131,7 @@ def test_a_source_needs_its_file_and_options_of_dbt_a_project(small: SmallMesh) 
     done = CliRunner().invoke(app, ["new", "source", "shop.visits", "--from", "visits.csv"])
     assert (done.exit_code, done.exception) == (0, None)
     assert "written: domains/shop/sources/visits.odcs.yaml" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1] == "  2. kit run shop"
+    assert done.stdout.splitlines()[-1] == "  3. kit run shop"
     given = ["tearoom", "--owner", "Ann Lee <ann@example.com>"]
     assert refused(*given, "--from-dbt", "x", "--from", "visits.csv") == (
         "--from and --from-dbt are both given; a product is made from one of them"

@@ -6,6 +6,7 @@ import pytest
 from kit.contracts import rule_kinds as kinds
 from kit.contracts.rule_kinds import Assertion, DbtTest
 from kit.contracts.rule_query import Query
+from kit.dbt.committed import macros
 
 ROWS = "(values (1, 'a', 1.5::double), (1, 'bb', 'nan'::double), (null, 'ccc', null)) as t(n, word, share)"
 
@@ -114,3 +115,9 @@ def test_a_query_that_cannot_be_filled_in_is_refused(query: object) -> None:
 )
 def test_the_dbt_test_of_an_assertion(assertion: Assertion, test: DbtTest) -> None:
     assert assertion.test == test
+
+
+def test_the_query_of_a_rule_is_wrapped_alike_in_the_macro_of_dbt() -> None:
+    query = kinds.query_returns(Query(("Q",)), "= 0").kwargs["unexpected_rows_query"].parts[0]
+    wrapped = query.replace("Q", "{{ contract_query(model, query) }}").replace("= 0", "{{ expected }}")
+    assert f"{wrapped}\n{{% endtest %}}" in macros()

@@ -134,13 +134,14 @@ def test_the_environment_has_own_folders_and_no_masking_key(temp: Path, monkeypa
         ("PermissionError: [Errno 13] Permission denied: '/data/in box/x.csv'", "/data/in box/x.csv"),
         ('IOException: IO Error: Cannot open file "/data/x.parquet": Permission denied', "/data/x.parquet"),
         ("PermissionError: Permission denied (os error 13): /data/x.parquet", "/data/x.parquet"),
-        ("PermissionError: Permission denied (os error 13): ../data/x.parquet", "../data/x.parquet"),
+        ("PermissionError: Permission denied (os error 13): ../data/x.parquet", "/mesh/../data/x.parquet"),
         ("Permission denied (os error 13): /data/in box, it's/x.csv\n\nThis error occurred while", "/data/in box, it's/x.csv"),
-        ("Permission denied (os error 13): ...ome/in box/x.csv (set POLARS_VERBOSE=1 to see full path)", None),
-        ("PermissionError: [Errno 13] Permission denied: 'data/x y.csv'", "data/x y.csv"),
+        ("Permission denied (os error 13): ...ome/in box/x.csv (set POLARS_VERBOSE=1 to see full path)", "...ome/in box/x.csv"),
+        ("PermissionError: [Errno 13] Permission denied: 'data/x y.csv'", "/mesh/data/x y.csv"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/data/x.csv'", None),
         ("[Errno 13] Permission denied", None),
     ],
 )
 def test_the_refused_path_of_a_message(message: str, path: str | None) -> None:
-    assert refused_path(message) == (Path(path) if path else None)
+    assert refused_path(message, Path("/mesh")) == (Path(path) if path else None)
+    assert not (path or "").startswith("...") or not Places(read=(Path.cwd(),)).allow(Path(str(path)))

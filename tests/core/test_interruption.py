@@ -15,6 +15,7 @@ from kit.core.interruption import Interruption, SignalHandlers, ended_after_sign
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", HANDLED)
 def test_a_signal_raises_keyboard_interrupt_once(number: signal.Signals) -> None:
     before = [signal.getsignal(each) for each in HANDLED]

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from kit.core.errors import AuditFailed, Busy, IngestError, NotebookError, PublishConflict, SourceChanged, UnknownName
-from kit.core.passing import why_it_may_pass
+from kit.core.passing import why_it_may_pass, why_text_may_pass
 
 NETWORK, SLOW, LOCKED = "the network failed", "the other side did not answer in time", "another process holds a lock"
 
@@ -141,3 +141,17 @@ def test_an_error_that_is_its_own_cause_is_looked_at_once() -> None:
     error = RuntimeError("a")
     error.__cause__ = caused(RuntimeError("b"), error)
     assert why_it_may_pass(error) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Exception while syncing stream orders: ChunkedEncodingError: ('Connection broken', …)", "the network failed"),
+        ("requests.exceptions.ConnectionError: no route", "the network failed"),
+        ("HTTPSConnectionPool: ReadTimeout(5)", "the network failed"),
+        ("requests.exceptions.SSLError: certificate has expired", ""),
+        ("KeyError: 'ConnectionError'", ""),
+    ],
+)
+def test_a_message_of_another_program_may_name_the_network(text: str, reason: str) -> None:
+    assert why_text_may_pass(text) == reason

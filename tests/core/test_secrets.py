@@ -119,3 +119,10 @@ def test_a_build_keeps_secrets_out_of_messages_and_parameters(small: SmallMesh, 
     )
     kept = [path for path in (small.config.storage).rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
     assert kept == []
+
+
+def test_a_value_that_is_too_short_replaces_nothing() -> None:
+    secrets = Secrets({"SHOP_TOKEN": "wrong"})
+    assert secrets.scrubbed({"a": ["a wrong token"]}) == {"a": ["a wrong token"]}
+    assert secrets.scrubbed(b"wrong") == b"wrong"
+    assert (secrets.found_in("wrong"), secrets.begun_at(b"wro")) == (None, 3)

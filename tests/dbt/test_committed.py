@@ -8,14 +8,15 @@ from tests.support.small_mesh import SmallMesh, write
 
 PROFILE = """\
 # Written by `kit sync` for dbt by itself. Do not edit: `kit check` compares it. Builds use a profile of their own.
+# The first `kit run shop` makes the database. Paths begin here, where dbt is started.
 kit:
   target: dev
   outputs:
     dev:
       type: duckdb
-      path: "../../.mesh/dbt/shop.duckdb"
+      path: "{{ env_var('KIT_STORAGE', '../../.mesh') }}/dbt/shop.duckdb"
       attach:
-        - {path: "../../.mesh/mesh.duckdb", alias: mesh, read_only: true}
+        - {path: "{{ env_var('KIT_STORAGE', '../../.mesh') }}/mesh.duckdb", alias: mesh, read_only: true}
       threads: 1
 """
 
@@ -29,7 +30,7 @@ def test_a_dbt_project_has_macros_and_a_profile_without_absolute_paths(tmp_path:
         folder / "profiles.yml": PROFILE,
     }
     shared = files(folder, tmp_path, Path("/mnt/mesh"))[folder / "profiles.yml"]
-    assert 'path: "/mnt/mesh/dbt/shop.duckdb"' in shared
+    assert '''path: "{{ env_var('KIT_STORAGE', '/mnt/mesh') }}/dbt/shop.duckdb"''' in shared
 
 
 def test_macros_lie_in_the_first_folder_of_macros_that_is_inside(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,57 @@ def test_arguments_of_dbt(small: SmallMesh, tmp_path: Path) -> None:
     assert build[build.index("--exclude") + 1] == "tag:contract"
     assert "--exclude" not in compiled
     assert dbt_arguments("build", shop, tmp_path) == build[:-2]
+
+
+@pytest.fixture
+def parsed_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The SQL files of models that dbt parses from now on."""
+    from dbt.parser.models import ModelParser
+
+    names: list[str] = []
+    original = ModelParser.parse_file
+
+    def parse_file(parser: Any, file_block: Any) -> None:
+        names.append(Path(file_block.file.path.relative_path).name)
+        original(parser, file_block)
+
+    monkeypatch.setattr(ModelParser, "parse_file", parse_file)
+    return names
+
+
+def test_what_dbt_parsed_is_kept_for_the_next_build_on_another_database(bench: Bench, parsed_files: list[str]) -> None:
+    parsed = bench.staging.parent / "cache/shop.msgpack"
+
+    def again() -> TransformResult:
+        target, other = bench.staging.parent / "dbt", bench.staging.parent / f"again-{len(parsed_files)}/work.duckdb"
+        shutil.rmtree(target, ignore_errors=True)
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.unlink(missing_ok=True)
+        with database.connect(other) as connection:
+            database.add_views(connection, {"raw.sales": [bench.raw]})
+        bench.database = other
+        return bench.transform(parsed=parsed)
+
+    first = again()
+    everything = [*parsed_files]
+    assert {"sales.sql", "totals.sql"} <= set(everything)
+    assert again() == first
+    assert parsed_files == everything
+    path = next(bench.product.folder.glob("models/marts/totals.sql"))
+    path.write_text(f"{path.read_text()} -- edited")
+    again()
+    assert parsed_files == [*everything, "totals.sql"]
+    parsed.write_bytes(parsed.read_bytes()[:1000])
+    assert again() == first
+    assert sorted(parsed_files) == sorted([*everything, "totals.sql", *everything])
+
+
+def test_a_project_that_dbt_cannot_parse_leaves_what_was_parsed_before(bench: Bench, parsed_files: list[str]) -> None:
+    parsed = bench.staging.parent / "cache/shop.msgpack"
+    bench.transform(parsed=parsed)
+    path = next(bench.product.folder.glob("models/marts/totals.sql"))
+    good = path.read_text()
+    path.write_text("select * from {{ ref('nothing') }}")
+    assert "nothing" in bench.error(parsed=parsed)
+    path.write_text(good)
+    assert bench.transform(parsed=parsed).models

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from kit.exchange.datahub import datahub_records
-from kit.exchange.datahub_aspects import PLATFORM
+from kit.exchange.datahub_aspects import PLATFORM, origin_urn
+from kit.ingest import Origin
 from tests.support.small_mesh import SmallMesh
 
 Records = list[dict[str, Any]]
@@ -43,8 +44,8 @@ def test_every_kind_of_entity_is_there(records: Records) -> None:
         "dataPlatform", "domain", "tag", "dataset", "dataProduct", "assertion", "dataContract",
     }  # fmt: skip
     assert {name: number for (kind, name), number in found.items() if kind == "dataset"} == {
-        "datasetProperties": 4, "status": 4, "subTypes": 4, "domains": 4, "ownership": 4, "schemaMetadata": 4, "globalTags": 3,
-        "upstreamLineage": 3, "datasetProfile": 4,
+        "datasetProperties": 4, "status": 5, "subTypes": 4, "domains": 4, "ownership": 4, "schemaMetadata": 4, "globalTags": 3,
+        "upstreamLineage": 4, "datasetProfile": 4,
     }  # fmt: skip
     assert found[("dataContract", "dataContractProperties")] == 3
     twice = Counter((item["entityUrn"], item["aspectName"]) for item in records)
@@ -165,3 +166,11 @@ def test_a_secret_is_in_no_record(tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     text = json.dumps(datahub_records(small.context))
     assert "open-sesame-17" not in text
     assert "see [SHOP_PASSWORD]." in text
+
+
+def test_a_source_comes_from_the_dataset_of_another_platform(small: SmallMesh, records: Records) -> None:
+    path = small.store.current("shop").manifest["sources"]["sales"]["origins"][0]["name"]
+    (upstream,) = aspect(records, table("shop.raw.sales"), "upstreamLineage")["upstreams"]
+    assert upstream["dataset"] == f"urn:li:dataset:(urn:li:dataPlatform:file,{path},PROD)"
+    origin = Origin("postgres://db:5432", "shop.public.a, (b)")
+    assert origin_urn(origin, "DEV") == "urn:li:dataset:(urn:li:dataPlatform:postgres,shop.public.a%2C %28b%29,DEV)"

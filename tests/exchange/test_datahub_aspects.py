@@ -21,3 +21,11 @@ def test_types(kind: str, name: str) -> None:
 def test_characters_with_a_meaning_in_names_are_escaped() -> None:
     assert datahub_aspects.urn("tag", "a(b),c:d e%") == "urn:li:tag:a%28b%29%2Cc%3Ad e%25"
     assert datahub_aspects.urn("corpuser", "jane.roe@example.com") == "urn:li:corpuser:jane.roe@example.com"
+
+
+def test_a_long_name_is_its_beginning_and_a_digest() -> None:
+    first, second = (datahub_aspects.urn("tag", "😀" * 1000 + end) for end in "ab")
+    assert first.startswith(f"urn:li:tag:{'%F0%9F%98%80' * 24}-")
+    assert len(first) == len(second) <= 512
+    assert first != second
+    assert datahub_aspects.urn("tag", "a" * 400) == f"urn:li:tag:{'a' * 400}"

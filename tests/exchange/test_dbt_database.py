@@ -1,5 +1,5 @@
 import json
-import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.support.plain_dbt import plain_dbt, published_files
 from tests.support.small_mesh import SALES, SmallMesh, write
-
-BIN = Path(sys.executable).parent
 
 
 def rows(small: SmallMesh, product: str, sql: str) -> list[tuple[Any, ...]]:
@@ -20,13 +19,9 @@ def rows(small: SmallMesh, product: str, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def dbt(small: SmallMesh, product: str, *arguments: str) -> str:
-    """Run dbt in a domain folder, as a person does, with no variable of the kit."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KIT_", "DBT_"))}
-    done = subprocess.run(
-        [BIN / "dbt", *arguments], cwd=small.domains / product, env=environment, capture_output=True, text=True, timeout=200,
-        check=False,
-    )  # fmt: skip
+def dbt(small: SmallMesh, product: str, *arguments: str, **environment: str) -> str:
+    """The output of dbt in a domain folder, as a person runs it, with no variable of the kit but those given."""
+    done = plain_dbt(small.domains / product, *arguments, **environment)
     assert done.returncode == 0, done.stdout[-2000:]
     return done.stdout
 
@@ -93,13 +88,17 @@ def test_plain_dbt_makes_the_rows_of_the_ports(small: SmallMesh, monkeypatch: py
     quarantine_and_mask(small)
     small.dbt_reader("reader", "amount", "1.0.0")
     small.kit("sync", check=True)
+    before = plain_dbt(small.domains / "shop", "build")
+    assert (before.returncode, 'state/dbt/shop.duckdb": No such file' in before.stdout) == (2, True)
     for product in ("shop", "reader"):
         outcome = small.build(product)
         assert outcome.status == "published", outcome.message
+        published = published_files(small.config.storage)
         dbt(small, product, "build")
         dbt(small, product, "docs", "generate")
     assert [same_rows(small, *port) for port in (("shop", "sales"), ("shop", "totals"), ("reader", "copy"))] == [True] * 3
     assert "cake" in dbt(small, "shop", "show", "--select", "totals")
+    assert published_files(small.config.storage) == published
     assert json.loads((small.domains / "shop/target/catalog.json").read_text())["nodes"].keys() >= {"model.shop.totals"}
     assert small.build("reader").status == "up to date"  # the files of dbt are no code
     assert any(path.is_dir() for path in (small.domains / "shop/target").rglob("*.yml"))
@@ -110,6 +109,28 @@ def test_plain_dbt_makes_the_rows_of_the_ports(small: SmallMesh, monkeypatch: py
     assert rows(small, "reader", "select sum(amount) from shop.totals") == rows(
         small, "reader", "select sum(amount) from mesh.shop.totals"
     )
+
+
+@pytest.mark.heavy
+def test_plain_dbt_works_during_a_build_after_prune_and_in_another_storage(small: SmallMesh, tmp_path: Path) -> None:
+    small.publish("shop")
+    small.feed_rows(SALES[:-1])
+    assert small.build("shop").status == "published"
+    assert small.kit("prune", "--keep", "1").returncode == 0
+    dbt(small, "shop", "build")
+    assert same_rows(small, "shop", "sales")
+    command = [sys.executable, "-m", "kit", "run", "shop", "--force"]
+    with subprocess.Popen(command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as going_on:
+        dbt(small, "shop", "build")
+        printed, _ = going_on.communicate(timeout=200)
+        assert going_on.returncode == 0, printed
+    assert same_rows(small, "shop", "sales")
+    elsewhere = str(tmp_path / "elsewhere")
+    done = small.kit("run", "shop", KIT_STORAGE=elsewhere)
+    assert done.returncode == 0, done.stderr
+    small.feed_rows(SALES)  # what is read is in that storage
+    assert "29" in dbt(small, "shop", "show", "--inline", "select count(*) from mesh.shop.sales", KIT_STORAGE=elsewhere)
+    dbt(small, "shop", "build", KIT_STORAGE=elsewhere)
 
 
 @pytest.mark.slow
@@ -138,3 +159,21 @@ def test_packages_that_a_team_installs_work_in_builds(small: SmallMesh) -> None:
     assert "an external model writes files of its own" in small.build("shop").message
     write(shop / "tools/models/items.sql", "select content as item from read_text('/etc/hostname')\n")
     assert "'/etc/hostname' is not allowed" in small.build("shop").message
+
+    # The same package from git.
+    write(shop / "tools/models/items.sql", "select item from {{ ref('known') }}\n")
+    origin = (shop / "tools").rename(small.root / "tools")
+    for arguments in (
+        "init --quiet",
+        "add .",
+        "-c user.name=Ann -c user.email=ann@example.com commit --quiet -m one",
+        "tag v1",
+    ):
+        subprocess.run(["git", *arguments.split()], cwd=origin, check=True)
+    shutil.rmtree(shop / "dbt_packages")
+    write(shop / "packages.yml", f"packages: [{{git: 'file://{origin}', revision: v1}}]\n")
+    assert "dbt deps" in small.build("shop").message
+    dbt(small, "shop", "deps")
+    assert (shop / "dbt_packages/tools/.git").is_dir()
+    outcome = small.build("shop")
+    assert outcome.status == "published", outcome.message

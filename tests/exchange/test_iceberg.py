@@ -1,7 +1,10 @@
 """Ports as Iceberg tables, read by PyIceberg, polars and DuckDB."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +23,9 @@ from kit.exchange import iceberg
 from kit.exchange.iceberg import SNAPSHOT, IcebergTables, export_iceberg
 from kit.storage import prune
 from kit.sync.sync import sync
+from tests.conftest import ROOT
+from tests.support.ending import end_with_parent
+from tests.support.published import publish_tables
 from tests.support.small_mesh import SmallMesh
 
 
@@ -123,6 +129,93 @@ def test_a_rollback_is_a_commit_of_the_older_files(small: SmallMesh) -> None:
     read = table(small, "totals")
     assert versions(read) == [first, second, first]
     assert read.scan().to_polars().sort(pl.all()).equals(published(small, "totals", first))
+
+
+CHANGES = [
+    ("select 1::integer as id, 'a' as name, 1.5::decimal(9,2) as amount", {}),
+    ("select 2::integer as id, 'b' as name, 2.5::decimal(9,2) as amount, true as paid", {}),  # added
+    ("select 3::bigint as id, 3.5::decimal(18,2) as amount, true as paid", {}),  # dropped, widened
+    ("select 4::bigint as id, 4.5::decimal(18,2) as total, true as paid", {}),  # renamed
+    ("select 5::bigint as id, 5.5::decimal(18,2) as total, true as paid", {"id": {"required": True, "primaryKey": True}}),
+    ("select 'six' as id, 6.5::decimal(18,2) as total, true as paid", {}),  # of a type that does not hold the ids before
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_every_change_of_columns_leaves_older_snapshots_readable(small: SmallMesh) -> None:
+    made = []
+    for number, (query, properties) in enumerate(CHANGES):
+        more = {f"totals.{name}": {**value, "primaryKeyPosition": 1} for name, value in properties.items()}
+        made.append(publish_tables(small.store, "shop", {"totals": query}, properties=more))
+        IcebergTables().moved(small.config, "shop")
+        read = table(small, "totals")
+        kept = made if number < len(CHANGES) - 1 else made[-1:]
+        assert versions(read) == kept
+        for version, item in zip(kept, read.snapshots(), strict=True):
+            rows = published(small, "totals", version)
+            for frame in (
+                read.scan(snapshot_id=item.snapshot_id).to_polars(),
+                pl.scan_iceberg(read, snapshot_id=item.snapshot_id).collect(),
+            ):
+                assert frame.select(rows.columns).rows() == rows.rows()
+            assert by_duckdb(small, "totals", item.snapshot_id)[0][0] == rows.rows()[0][0]
+        assert read.schema().identifier_field_names() == ({"id"} if properties else set())
+
+
+def test_the_files_of_a_partitioned_port_are_one_table(small: SmallMesh) -> None:
+    publish_tables(small.store, "shop", {"totals": [f"select {number} as id" for number in range(5)]})
+    IcebergTables().moved(small.config, "shop")
+    read = table(small, "totals")
+    assert len(list(read.scan().plan_files())) == 5
+    assert sorted(read.scan().to_polars()["id"]) == [0, 1, 2, 3, 4]
+    assert by_duckdb(small, "totals") == [(number,) for number in range(5)]
+
+
+PUBLISHER = """
+import sys, time
+from kit.core.config import Config
+from kit.exchange.iceberg import IcebergTables
+from kit.storage.store import Store
+from datetime import timedelta
+from pathlib import Path
+from tests.support.published import publish_tables
+config = Config.load()
+store = Store(config.storage)
+for number in range(2, int(sys.argv[1])):
+    publish_tables(store, "shop", {"totals": [f"select {number} as id, {part} as part" for part in range(3)]})
+    IcebergTables().moved(config, "shop")
+    if number % 4 == 0:
+        store.prune("shop", 3, timedelta(seconds=20))
+        IcebergTables().pruned(config, "shop")
+"""
+
+
+@pytest.mark.heavy
+def test_readers_see_whole_snapshots_while_another_process_publishes_and_prunes(small: SmallMesh) -> None:
+    for number in range(2):
+        publish_tables(small.store, "shop", {"totals": [f"select {number} as id, {part} as part" for part in range(3)]})
+        IcebergTables().moved(small.config, "shop")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    publisher = subprocess.Popen(
+        [sys.executable, "-c", PUBLISHER, "25"], cwd=small.root, env=environment, preexec_fn=end_with_parent
+    )
+    seen = set()
+    while publisher.poll() is None:
+        read = table(small, "totals")
+        newest, *_, older = [item.snapshot_id for item in reversed(read.snapshots()[-2:])]
+        for scanned in (None, newest, older):
+            numbers = read.scan(snapshot_id=scanned).to_polars()
+            frames = [numbers, pl.scan_iceberg(read, snapshot_id=scanned).collect()]
+            assert [(frame["id"].n_unique(), sorted(frame["part"])) for frame in frames] == [(1, [0, 1, 2])] * 2
+            seen.add(numbers["id"][0])
+        rows = by_duckdb(small, "totals")
+        assert (len({number for number, _ in rows}), [part for _, part in rows]) == (1, [0, 1, 2])
+    assert publisher.returncode == 0
+    assert len(seen) > 3
+    assert table(small, "totals").scan().to_polars()["id"].unique().to_list() == [24]
+    small.store.prune("shop", 1)
+    IcebergTables().pruned(small.config, "shop")
+    assert len(versions(table(small, "totals"))) == 1
 
 
 def change(small: SmallMesh, sql: str, **columns: tuple[str, str]) -> None:

@@ -14,10 +14,12 @@ import duckdb
 import polars as pl
 import pytest
 
+from kit.core.config import Config
 from kit.core.errors import KitError
 from kit.exchange import mesh_database
 from kit.storage.store import Store
 from tests.support.ending import end_with_parent
+from tests.support.published import publish_tables
 from tests.support.small_mesh import SALES, SmallMesh
 
 TABLES = "select schema_name || '.' || view_name from duckdb_views() where not internal order by 1"
@@ -147,6 +149,59 @@ def test_a_product_that_cannot_be_read_costs_a_line_and_no_other_product(small: 
     with pytest.raises(KitError, match=r"two\.a is left out"):
         mesh_database.MeshDatabase().moved(small.config, "two")
     assert tables(small.config.storage) == ["three.a", "three.b", "two.b"]
+
+
+def test_names_that_sql_reserves_are_schemas_and_views(small: SmallMesh) -> None:
+    publish_tables(small.store, "select", {"order": 'select 1 as "from", 2 as "table"', "group": "select 'a' as it"})
+    assert mesh_database.write(small.config) == {}
+    storage = small.config.storage
+    assert tables(storage) == ["select.group", "select.order"]
+    assert query(storage, 'select "from" + "table" from "select"."order"') == [(3,)]
+    comments = query(storage, "select comment from duckdb_columns() where column_name = 'from'")
+    assert comments == [("the from",)]
+
+
+def test_a_product_that_is_deleted_is_shown_no_more(small: SmallMesh) -> None:
+    publish(small.store, "one", 1)
+    publish(small.store, "two", 1)
+    mesh_database.write(small.config)
+    shutil.rmtree(small.store.folder("one"))
+    assert mesh_database.write(small.config) == {}
+    assert tables(small.config.storage) == ["two.a", "two.b"]
+
+
+def test_a_session_keeps_its_snapshot_for_the_time_of_grace(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = small.store
+    publish(store, "shop", 0)
+    mesh_database.write(small.config)
+    monkeypatch.chdir("/")
+    with duckdb.connect(str(small.config.storage / "mesh.duckdb"), read_only=True) as session:
+        for number in range(1, 4):
+            publish(store, "shop", number)
+            mesh_database.write(small.config)
+            store.prune("shop", 1, timedelta(hours=1))
+            assert session.execute("select a.number, b.number from shop.a, shop.b").fetchall() == [(0, 0)]
+        assert len(store.versions("shop")) == 4
+        assert query(small.config.storage, "from shop.a") == [(0,)]  # DuckDB opens a file once for each process
+        store.prune("shop", 1)
+        with pytest.raises(duckdb.IOException, match="No files found that match the pattern"):
+            session.execute("from shop.a")
+    assert query(small.config.storage, "from shop.a") == [(3,)]
+
+
+def test_a_copied_mesh_shows_the_original_until_its_next_publication(tmp_path: Path) -> None:
+    original = SmallMesh(tmp_path / "original")
+    publish(original.store, "shop", 1)
+    mesh_database.write(original.config)
+    shutil.copytree(original.root, tmp_path / "the 'copy'", symlinks=True)
+    publish(original.store, "shop", 2)
+    mesh_database.write(original.config)
+    copied = Store(tmp_path / "the 'copy'/state")
+    assert query(copied.storage, "from shop.a") == [(1,)]
+    publish(copied, "shop", 3)
+    mesh_database.write(Config.load(tmp_path / "the 'copy'", {}))
+    assert query(copied.storage, "from shop.a") == [(3,)]
+    assert query(original.config.storage, "from shop.a") == [(2,)]
 
 
 def test_a_port_wins_over_raw_data_of_the_same_name(small: SmallMesh) -> None:

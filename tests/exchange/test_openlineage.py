@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from kit.storage.runs import BuildStatus, RunRecord, Runs
 from tests.support.ending import end_with_parent
 from tests.support.lineage_events import all_facets, faults
 from tests.support.receiver import Receiver, receiving
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SALES, SmallMesh
 
 DAGSTER = "0b7fa3a4-6a3e-4b3c-9f0a-3b1d2c4e5f60"
 Events = list[dict[str, Any]]
@@ -108,6 +109,7 @@ def test_the_tables_of_all_products_are_one_graph(built: SmallMesh) -> None:
         for target in event["outputs"]
     }
     assert edges == {
+        (str(built.feed), "shop.raw.sales", "shop.raw.sales"),
         ("shop.raw.sales", "shop.sales", "shop.sales"),
         ("shop.sales", "shop.totals", "shop.totals"),
         ("shop.totals", "plan.forecast", "plan.forecast"),
@@ -322,6 +324,37 @@ def test_a_secret_is_in_no_event(small: SmallMesh, monkeypatch: pytest.MonkeyPat
     text = EventFile(small.config, "shop", RUNS[0]).path.read_text()
     assert "open-sesame-17" not in text
     assert "the source refused [SHOP_PASSWORD]" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "item::integer = 1",  # DuckDB repeats the value
+        "length(item) > 4 and error(item || ' of ' || '{{ env_var(\"SHOP_PASSWORD\") }}') is null",
+        "item = 'Jane Roe' and amount < '4711x'::integer",
+    ],
+)
+def test_a_build_that_fails_by_a_value_has_it_in_no_event(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "open-sesame-17")
+    small.personal_items()
+    small.feed_rows([*SALES, "99,John Doe,9.50,2024-01-09"])
+    for path in ("sources", "contracts"):  # whatever the item
+        file = small.domains / f"shop/{path}/sales.odcs.yaml"
+        data = json.loads(file.read_text())
+        data["schema"][0]["properties"][1].pop("quality", None)
+        file.write_text(json.dumps(data))
+    small.replace("domains/shop/models/marts/totals.sql", "group by", f"where {condition} group by")
+    file = small.domains / "shop/models/marts/sales.yml"
+    file.write_text(file.read_text().partition("unit_tests:")[0])  # their values are invented
+    assert small.build("shop").failed
+    found = events(small, "shop")
+    assert ("FAIL", "shop") in kinds(found)
+    assert [fault for event in found for fault in faults(event)] == []
+    text = "\n".join(path.read_text() for path in small.config.storage.rglob("*.jsonl"))
+    assert [word for word in ("John", "Jane", "tea", "cake", "open-sesame", "4711") if re.search(rf"\b{word}", text)] == []
 
 
 def test_a_rule_that_lists_values_of_a_hidden_column_is_named_by_its_kind(small: SmallMesh) -> None:

@@ -37,3 +37,23 @@ def test_files_that_are_gone_have_no_profile(small: SmallMesh) -> None:
     made = Datasets(small.context, small.product("shop"), "n", snapshot).made("shop.totals")
     assert "outputFacets" not in made
     assert made["facets"]["version"]["datasetVersion"] == snapshot.version
+
+
+def test_a_source_has_the_columns_of_the_dataset_outside_that_it_is_read_from(small: SmallMesh) -> None:
+    small.publish("shop")
+    snapshot = small.store.current("shop")
+    entry = snapshot.manifest["sources"]["sales"]
+    assert [(origin["namespace"], origin["name"][-15:]) for origin in entry["origins"]] == [("file", "/feed/sales.csv")]
+    orders = {"namespace": "postgres://db:5432", "name": "shop.public.sales", "columns": {"item": "varchar", "more": "json"}}
+    entry["origins"] = [orders]
+    datasets = Datasets(small.context, small.product("shop"), "n", snapshot)
+    (found,) = datasets.origins("shop.raw.sales")
+    assert (found["namespace"], found["name"]) == ("postgres://db:5432", "shop.public.sales")
+    assert found["facets"]["schema"]["fields"] == [{"name": "item", "type": "varchar"}, {"name": "more", "type": "json"}]
+    fields = datasets.made("shop.raw.sales")["facets"]["columnLineage"]["fields"]
+    assert {name: value["inputFields"][0]["field"] for name, value in fields.items()} == {"item": "item"}
+    entry["origins"] = [orders, {"namespace": "postgres://db:5432", "name": "shop.public.items"}]
+    datasets = Datasets(small.context, small.product("shop"), "n", snapshot)
+    assert [found["name"] for found in datasets.origins("shop.raw.sales")] == ["shop.public.sales", "shop.public.items"]
+    assert "columnLineage" not in datasets.made("shop.raw.sales")["facets"]
+    assert datasets.origins("shop.sales") == []

@@ -43,6 +43,9 @@ def test_a_source_is_the_job_of_its_connector(small: SmallMesh) -> None:
     types = {event["job"]["name"]: event["job"]["facets"]["jobType"]["integration"] for event in events}
     assert types["shop.raw.sales"] == "AIRBYTE"
     assert types["shop.sales"] == "DBT"
+    inputs = {event["job"]["name"]: [item["namespace"] for item in event["inputs"]] for event in events}
+    assert inputs["shop.raw.sales"] == ["file"]
+    assert inputs["shop.sales"] == ["n"]
     assert [fault for event in events for fault in faults(event)] == []
 
 

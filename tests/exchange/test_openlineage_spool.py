@@ -2,6 +2,9 @@ from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
+import pytest
+
+from kit.exchange import openlineage_spool
 from kit.exchange.openlineage_spool import EventFile, deliver
 from kit.exchange.openlineage_target import Target
 from tests.support.receiver import receiving
@@ -34,6 +37,22 @@ def test_the_oldest_run_is_sent_first_whichever_product_it_is_of(small: SmallMes
         assert [value["run"]["runId"][:8] for value in server.values] == ["20240101"] * 2 + ["20240102"] * 2 + ["20240103"] * 2
         assert deliver(small.config, Target(server.url), 5) == ""
         assert len(server.requests) == 6
+
+
+def test_events_of_so_many_runs_wait_and_no_more(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openlineage_spool, "_MOST_RUNS", 3)
+    files = [EventFile(small.config, "shop", f"2024010{day}T000000Z-000001") for day in range(1, 7)]
+    for file in files:
+        file.append(events(file.run_id, "START", *([] if file == files[0] else ["COMPLETE"])))
+    with receiving() as server:
+        server.answers = [500]
+        assert deliver(small.config, Target(server.url), 5).endswith(
+            "; the next build sends them; `kit export openlineage --all` sends those of 2 older runs"
+        )
+        assert EventFile.waiting(small.config) == [files[0], *files[3:]]
+        assert EventFile.all(small.config) == files
+        assert deliver(small.config, Target(server.url), 5) == ""
+        assert [value["run"]["runId"][7] for value in server.values[1:]] == ["1", "4", "4", "5", "5", "6", "6"]
 
 
 def test_what_was_sent_is_not_sent_again_after_a_failure(small: SmallMesh) -> None:
@@ -70,6 +89,24 @@ def test_only_one_process_sends_at_a_time(small: SmallMesh) -> None:
         assert deliver(small.config, Target(server.url), 5) == ""
         first.join()
         assert len(server.requests) == 2
+
+
+def test_a_run_that_ends_while_another_process_sends_does_not_wait_for_the_next_build(small: SmallMesh) -> None:
+    first, second = (EventFile(small.config, name, "20240101T000000Z-000001") for name in ("a", "b"))
+    first.append(events("1", "START", "COMPLETE"))
+    with receiving() as server:
+        server.seconds = 0.3
+        sending = Thread(target=deliver, args=(small.config, Target(server.url), 5))
+        sending.start()
+        Signal().wait(0.1)
+        second.append(events("2", "START", "COMPLETE"))
+        assert deliver(small.config, Target(server.url), 0.1, only_new=True) == ""
+        assert deliver(small.config, Target(server.url), 10) == ""
+        sending.join()
+        assert [(value["run"]["runId"], value["eventType"]) for value in server.values] == [
+            ("1", "START"), ("1", "COMPLETE"), ("2", "START"), ("2", "COMPLETE"),
+        ]  # fmt: skip
+    assert EventFile.waiting(small.config) == []
 
 
 def test_a_damaged_file_stops_nothing(small: SmallMesh) -> None:

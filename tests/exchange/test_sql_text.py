@@ -1,6 +1,6 @@
 import pytest
 
-from kit.exchange.sql_text import without_literals
+from kit.exchange.sql_text import error_without_literals, without_literals
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,23 @@ def test_values_and_comments_are_left_out(sql: str, shown: str) -> None:
 @pytest.mark.parametrize("sql", ["select 'Jane", "select $$Jane", "select 1 /* Jane"])
 def test_a_text_that_cannot_be_read_is_not_shown(sql: str) -> None:
     assert "Jane" not in (without_literals(sql) or "")
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        (
+            "'shop': dbt failed: models/a.sql: Runtime Error Conversion Error: Could not convert string 'Jane' to INT32 "
+            "LINE 2: where name = 'Jane' ^ ",
+            "'shop': dbt failed: models/a.sql: Runtime Error Conversion Error: Could not convert string '?' to INT32 ",
+        ),
+        (
+            "Binder Error: no column\nLINE 1: select 'it''s'\n               ^\nfailed  totals",
+            "Binder Error: no column\nfailed  totals",
+        ),
+        ("Binder Error: no column\nLINE 1: select 'x'", "Binder Error: no column"),
+        ("sales.csv: 'sale_id' is missing", "sales.csv: 'sale_id' is missing"),
+    ],
+)
+def test_an_error_is_left_without_excerpts_and_values(message: str, left: str) -> None:
+    assert error_without_literals(message) == left

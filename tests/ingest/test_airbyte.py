@@ -5,7 +5,7 @@ import pytest
 
 from kit.core.errors import IngestError
 from kit.ingest.airbyte import Airbyte, environment_of
-from kit.ingest.connector import Environment, State
+from kit.ingest.connector import Environment, Origin, State
 from tests.support import airbyte as tiny
 
 AT = "2024-01-01T00:00:00Z"
@@ -70,6 +70,28 @@ def test_states_of_the_first_protocol_are_given_back_as_their_data(environment: 
     _, state = read(made)
     read(made, state)
     assert tiny.calls(environment)[-1]["state"] == {"orders": {"at": "1"}}
+
+
+def test_a_state_of_another_stream_does_not_count_and_one_of_all_streams_does(environment: Path) -> None:
+    other = {"type": "STREAM", "stream": {"stream_descriptor": {"name": "tags"}, "stream_state": {"n": 1}}}
+    tiny.script(environment, read=[tiny.state("1"), {"type": "STATE", "state": other}, tiny.record(id=1)])
+    made = connector(environment, cursor="at")
+    assert read(made)[1] == {
+        "airbyte": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "orders"}, "stream_state": {"at": "1"}}}
+    }
+    everything = {"type": "GLOBAL", "global": {"stream_states": [other["stream"]]}}
+    tiny.script(environment, read=[{"type": "STATE", "state": everything}])
+    assert read(made)[1] == {"airbyte": everything}
+
+
+def test_keys_and_cursors_inside_of_objects_are_none_and_a_stream_needs_fields(environment: Path) -> None:
+    nested = {"source_defined_primary_key": [["id"], ["data", "id"]], "default_cursor_field": ["data", "at"]}
+    catalog = {"streams": [{**tiny.ORDERS, **nested, "name": "a/b.c"}, {"name": "tags", "json_schema": {}}]}
+    tiny.script(environment, discover=[{"type": "CATALOG", "catalog": catalog}])
+    found = connector(environment, stream="a/b.c", config={"n": 3}).describe()
+    assert (found.key, found.cursors) == ((), ())
+    with pytest.raises(IngestError, match=r"^the stream 'tags' declares no fields, so that none of its records can be read$"):
+        connector(environment, stream="tags", config={"n": 3}).describe()
 
 
 def test_a_read_that_fails_yields_no_state(environment: Path) -> None:
@@ -142,15 +164,15 @@ def test_each_version_has_an_environment_of_its_own() -> None:
 
 
 def test_a_source_is_declared_from_a_package_and_a_stream() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users", "people", Path())
     assert (made.arguments, made.stream) == ({"package": "source-faker==7.2.1", "stream": "users"}, "users")
-    assert Airbyte.declare("source-faker==7.2.1", "users").stream == "users"
+    assert Airbyte.declare("source-faker==7.2.1", "users", Path()).stream == "users"
     with pytest.raises(IngestError, match="is no exact version"):
-        Airbyte.declare("source-faker", "users")
+        Airbyte.declare("source-faker", "users", Path())
 
 
 def test_options_of_an_origin_are_the_configuration() -> None:
-    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people")
+    made = Airbyte.declare("source-faker==7.2.1?stream=users&count=100&name=a&fast=true", "people", Path())
     assert made.arguments["config"] == {"count": 100, "name": "a", "fast": True}
 
 
@@ -163,3 +185,10 @@ def test_without_a_configuration_the_defaults_of_the_specification_count(environ
         ("spec", None),
         ("discover", {"count": 1000}),
     ]
+
+
+def test_the_origin_is_a_dataset_of_the_package_whatever_its_version(environment: Path) -> None:
+    named = {**tiny.ORDERS, "namespace": "sales"}
+    tiny.script(environment, discover=[{"type": "CATALOG", "catalog": {"streams": [named]}}])
+    made = connector(environment).describe()
+    assert made.origins == (Origin("airbyte://source-tiny", "sales.orders", made.types),)

@@ -6,7 +6,7 @@ import pytest
 
 from kit.core import Secrets
 from kit.core.errors import IngestError
-from kit.ingest.airbyte_program import Program
+from kit.ingest.airbyte_program import Program, in_brief
 from tests.support import airbyte as tiny
 
 
@@ -73,6 +73,13 @@ def test_a_program_that_ends_without_a_trace_has_its_last_line_as_the_reason(env
     assert str(failure(environment)) == "it failed (its stream is incomplete): no disk"
 
 
+def test_a_broken_connection_may_pass_whatever_the_program_calls_it(environment: Path) -> None:
+    tiny.script(environment, read=[tiny.error("Exception: ChunkedEncodingError: ('Connection broken', 1)", failure_type="x")])
+    assert failure(environment).passing == "the network failed"
+    tiny.script(environment, exit=1, stderr="requests.exceptions.ConnectionError: reset")
+    assert failure(environment).passing == "the network failed"
+
+
 def test_a_program_that_does_not_end_is_ended(environment: Path) -> None:
     tiny.script(environment, read=[tiny.record(id=1)], sleep=60)
     started = time.monotonic()
@@ -96,3 +103,64 @@ def test_a_page_that_the_program_leaves_out_is_a_failure(environment: Path) -> N
     error = failure(environment)
     assert str(error) == "a page of the answer is no JSON, and its rows are missing"
     assert error.passing == "a page of the answer was broken"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('{"type": "RECORD", "record": {"stream": "orders", "da', "RECORD"),
+        ('progress{"type": "RECORD", "record": {}}', "RECORD"),
+        ('{"type": "LOG"}{"type":"STATE"}', "STATE"),
+        ('{"type": "RECORD", "record": {"stream": "orders", "data": {"id": ' + "1" * 5000 + "}}}", "RECORD"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_a_failure(environment: Path, line: str, kind: str) -> None:
+    tiny.script(environment, read=[tiny.record(id=1), line, tiny.record(id=2)])
+    assert str(failure(environment)) == f"a line of its output has a {kind} and is no JSON, and would be lost"
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ({"type": "RECORD"}, "a RECORD of its output has no 'record', or one that is no object"),
+        ({"type": "RECORD", "record": {"stream": "orders", "data": [1]}},
+         "a RECORD of its output has no 'data', or one that is no object"),
+        ({"type": "STATE", "state": None}, "a STATE of its output has no 'state', or one that is no object"),
+    ],
+)  # fmt: skip
+def test_a_message_without_its_content_is_a_failure(environment: Path, message: dict[str, object], problem: str) -> None:
+    tiny.script(environment, read=[message])
+    assert str(failure(environment)) == problem
+
+
+def test_numbers_of_a_state_are_those_of_the_program(environment: Path) -> None:
+    state = '{"type": "STATE", "state": {"data": {"at": 0.12345678901234567890}}}'
+    tiny.script(environment, read=[state, state.replace("STATE", "OTHER"), {"type": "RECORD", "record": {"data": {}}}])
+    found = list(program(environment).messages("read"))
+    assert [message["type"] for message in found] == ["STATE", "OTHER", "RECORD"]
+    assert found[0]["state"] == {"data": {"at": 0.12345678901234568}}
+
+
+def test_a_long_line_is_cut_after_its_secrets_are_removed(environment: Path) -> None:
+    tiny.script(environment, exit=1, stderr="x" * 300 + "sesame99" + "y" * 1_000_000)
+    assert str(failure(environment, TOKEN="sesame99")) == f"it failed (exit code 1): {'x' * 300}[TOKEN]{'y' * 93} …"
+
+
+@pytest.mark.parametrize(
+    ("text", "brief"),
+    [
+        (
+            "Exception while syncing orders: ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=18741): Max retries "
+            "exceeded with url: /orders?key=abc (Caused by NewConnectionError(\"HTTPConnection(host='127.0.0.1'): Failed "
+            'to establish a new connection: [Errno 111] Connection refused"))',
+            "127.0.0.1:18741 cannot be read: Connection refused",
+        ),
+        (
+            "Error: HTTPSConnectionPool(host=\\'api.example.com\\', port=443): Read timed out. (read timeout=300)",
+            "api.example.com:443 cannot be read: Read timed out",
+        ),
+        ("no such account", "no such account"),
+    ],
+)
+def test_a_failed_connection_is_named_by_its_server_without_the_address(text: str, brief: str) -> None:
+    assert in_brief(text) == brief

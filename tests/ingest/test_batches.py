@@ -82,7 +82,7 @@ def test_values_that_no_column_holds_are_refused(tmp_path: Path, values: list[An
     assert str(caught.value) == f"shop.raw.sales: {problem}"
 
 
-@pytest.mark.parametrize(("batch", "kind"), [(1, "a int"), (None, "nothing"), (b"x", "a bytes")])
+@pytest.mark.parametrize(("batch", "kind"), [(1, "an int"), (None, "nothing"), (b"x", "a bytes")])
 def test_what_is_no_batch_is_refused(tmp_path: Path, batch: Any, kind: str) -> None:
     with pytest.raises(IngestError, match=f"yielded {kind}; yield mappings, lists of them, polars frames or Parquet files"):
         written(tmp_path, batch)
@@ -103,3 +103,10 @@ def test_frames_of_other_libraries_only_look_like_batches() -> None:
 
     assert is_batches(iter([]))
     assert not any(map(is_batches, [pd.DataFrame(), pl.Series([1]), {"a": 1}, "text", b"x", 1]))
+
+
+def test_a_page_without_columns_has_no_rows_and_another_file_is_refused(tmp_path: Path) -> None:
+    assert written(tmp_path, pl.DataFrame(), []) == []
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    with pytest.raises(IngestError, match=r"^shop.raw.sales: rows.csv is no Parquet file; yield the path of one$"):
+        written(tmp_path, tmp_path / "rows.csv")

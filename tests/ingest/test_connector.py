@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from kit.core.errors import IngestError, UnknownName
-from kit.ingest.connector import Connector, Environment, State, Stream, StreamColumn, connector_class
+from kit.ingest.connector import Connector, Environment, Origin, State, Stream, StreamColumn, connector_class
 
 
 @dataclass
@@ -59,6 +60,8 @@ def test_an_unknown_kind_is_refused_with_those_that_there_are(monkeypatch: pytes
 
 
 def test_a_stream_has_the_types_of_its_columns() -> None:
+    described = Stream("a", (), origins=(Origin("file", "/data/a.csv", {"x": "bigint"}),))
+    assert Stream.from_json(json.loads(json.dumps(described.to_json()))) == described
     assert Stream("a", (StreamColumn("x", "bigint"), StreamColumn("y", "", problem="is a point"))).types == {
         "x": "bigint",
         "y": "",
@@ -67,7 +70,7 @@ def test_a_stream_has_the_types_of_its_columns() -> None:
 
 def test_a_connector_that_cannot_be_drafted_says_so() -> None:
     with pytest.raises(IngestError, match="'pipe' connectors cannot be made from 'x'; write the function"):
-        Pipe.declare("x", "events")
+        Pipe.declare("x", "events", Path())
 
 
 def test_the_example_of_the_reference_reads_increments(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -84,6 +86,16 @@ def test_a_function_with_a_state_reads_increments(tmp_path: Path) -> None:
     assert rows(extract(tmp_path, events, last={"state": {"n": 7}, "declared": "a connector"})) == [{"n": 1}]
 
 
+@pytest.mark.parametrize(
+    "value", [{"at": datetime(2024, 1, 1)}, {"at": Decimal(1)}, {"at": float("nan")}, {1: 2}, {"a": {1}}, {"a": (1,)}, [1]]
+)
+def test_a_state_that_would_come_back_as_another_one_is_refused(tmp_path: Path, value: Any) -> None:
+    assert failure(tmp_path, lambda state: iter([{"n": 1}, State(value)])) == (
+        "shop.raw.events: its State is no JSON; write a mapping of texts, numbers, booleans, lists and mappings, "
+        "such as State({'at': moment.isoformat()})"
+    )
+
+
 def test_a_connector_gets_the_state_of_what_was_declared_alike(tmp_path: Path) -> None:
     last = {"state": {"n": 5}, "declared": Pipe().digest()}
     answer = extract(tmp_path, Pipe, last=last)
@@ -111,7 +123,7 @@ def test_the_error_of_a_connector_is_one_sentence_with_its_stream(tmp_path: Path
 def test_no_message_of_a_connector_contains_its_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPE_DSN", "postgres://me:pw%25x@host/db")
     errors = (IngestError("cannot reach postgres://me:pw%25x@host/db as pw%25x"),)
-    assert failure(tmp_path, lambda: Pipe(errors)) == "shop.raw.events (pipe events): cannot reach [PIPE_DSN] as pw%25x"
+    assert failure(tmp_path, lambda: Pipe(errors)) == "shop.raw.events (pipe events): cannot reach [PIPE_DSN] as [PIPE_DSN]"
 
 
 def test_a_connector_gets_its_environment_before_it_is_called(tmp_path: Path) -> None:

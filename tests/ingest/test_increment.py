@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from kit.governance.repair import repair
+from kit.governance.verification import Verification
 from kit.mesh import Context
 from kit.storage import prune
 from tests.support.contracts import valid
@@ -123,6 +125,39 @@ def test_raw_data_that_is_missing_or_damaged_is_read_again(events: Events) -> No
         assert events.build() == "up to date"
         assert path.stat().st_size > 100
     assert events.states == [None, None, None]
+
+
+def test_damaged_raw_data_is_made_again_from_the_last_whole_snapshot_and_loses_nothing(events: Events) -> None:
+    events.build()
+    first = events.source["digest"]
+    events.rows(*FIRST, (4, 40, "d"))
+    events.build()
+    folder, second = events.small.config.storage / "raw/feed/events", events.source["digest"]
+    (folder / f"{second}.parquet").unlink()
+    (folder / f"{second}.sha256").unlink()
+    verification = Verification(events.small.config)
+    verification.product("feed")
+    assert [finding.message for finding in verification.findings] == [
+        "this raw data is missing, or has changed since it was landed"
+    ]
+    assert [finding.severity for finding in repair(Context(events.small.config))] == []
+    events.rows((3, 30, "c"), (4, 40, "d"))  # the system itself forgets
+    assert events.build() == "up to date"
+    assert events.states == [None, {"seen": 30}, {"seen": 30}]
+    (folder / f"{second}.parquet").write_bytes(b"x")
+    events.rows((3, 30, "c"), (4, 40, "d"), (5, 50, "e"))
+    assert events.build() == "published"
+    assert events.published == [*FIRST, (4, 40, "d"), (5, 50, "e")]
+    assert events.source["increment"]["state"] == {"seen": 50}
+    verification = Verification(events.small.config)
+    verification.product("feed")
+    assert verification.findings == []
+    for path in folder.glob("*.parquet"):
+        path.write_bytes(b"x")
+    assert first != second
+    assert events.build() == "published"
+    assert events.published == [(3, 30, "c"), (4, 40, "d"), (5, 50, "e")]
+    assert events.states[3:] == [{"seen": 30}, None]
 
 
 def test_a_cursor_without_a_key_is_refused_before_any_row_is_read(events: Events) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from kit.core.errors import IngestError
+from kit.ingest import json_text
 from kit.ingest.connector import StreamColumn
-from kit.ingest.json_schema import columns, frame, loads
+from kit.ingest.json_schema import columns, frame
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,8 @@ from kit.ingest.json_schema import columns, frame, loads
         ({"type": ["string", "integer"]}, "varchar"),
         ({"oneOf": [{"type": "null"}, {"type": "string", "format": "date"}]}, "date"),
         ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "varchar"),
+        ({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string"}, {"type": "null"}]}, "varchar"),
+        ({"anyOf": [{"type": "integer", "airbyte_type": "big_integer"}, {"type": "integer"}]}, "bigint"),
         ({}, "varchar"),
         (True, "varchar"),
     ],
@@ -72,7 +75,7 @@ def test_columns_have_descriptions_and_are_required_unless_they_may_be_null() ->
     ],
 )
 def test_values_are_read_exactly(kind: str, text: str, value: Any) -> None:
-    made = frame([loads(f'{{"x": {text}}}'), {}], [StreamColumn("x", kind)])
+    made = frame([json_text.loads(f'{{"x": {text}}}'), {}], [StreamColumn("x", kind)])
     assert made["x"].to_list() == [value, None]
 
 
@@ -101,6 +104,6 @@ def test_values_are_read_exactly(kind: str, text: str, value: Any) -> None:
 )
 def test_a_value_that_its_column_cannot_hold_is_refused_without_it(kind: str, text: str, problem: str) -> None:
     with pytest.raises(IngestError) as caught:
-        frame([{}, loads(f'{{"x": {text}}}')], [StreamColumn("x", kind)], before=1000)
+        frame([{}, json_text.loads(f'{{"x": {text}}}')], [StreamColumn("x", kind)], before=1000)
     assert str(caught.value).startswith(f"'x' in record 1,002 {problem}")
     assert len(text) < 5 or text.strip('"') not in str(caught.value)

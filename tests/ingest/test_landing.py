@@ -10,6 +10,7 @@ from kit.core import database
 from kit.core.errors import IngestError
 from kit.core.files import has_sum
 from kit.ingest import typed_reader
+from kit.ingest.connector import Origin
 from kit.ingest.landing import LandedSource
 from kit.ingest.typed_reader import FileSchema
 from tests.support.landing import land_source
@@ -418,3 +419,11 @@ def test_a_value_of_a_hidden_column_is_not_quoted(shop: SmallMesh, table: str, n
         error.value
     )
     assert "ZZ47" not in str(error.value)
+
+
+def test_a_file_is_the_origin_of_its_source_unless_the_function_has_made_it(shop: SmallMesh) -> None:
+    landed = take(shop, "feed.csv", HEADER + ROW)
+    assert landed.origins == (Origin("file", str((shop.root / "feed.csv").resolve())),)
+    made = "import pathlib, tempfile\ndef feed():\n    path = pathlib.Path(tempfile.mkdtemp(), 'x.csv')\n"
+    landed = ingest(shop, f"{made}    path.write_text({HEADER + ROW!r})\n    return path\n")
+    assert landed.origins == ()

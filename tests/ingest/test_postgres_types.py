@@ -13,6 +13,8 @@ TYPES = {
     9: TypeEntry("float8", "b", 0, -1, 0),
     10: TypeEntry("_float8", "b", 0, -1, 9),
     11: TypeEntry("timestamptz", "b", 0, -1, 0),
+    12: TypeEntry("bytea", "b", 0, -1, 0),
+    13: TypeEntry("_bytea", "b", 0, -1, 12),
 }
 
 
@@ -38,6 +40,8 @@ def modifier(precision: int, scale: int) -> int:
         (9, -1, "double", ""),
         (10, -1, "double[]", ""),
         (11, -1, "timestamp with time zone", "timestamptz"),
+        (12, -1, "blob", ""),
+        (13, -1, "json", ""),
     ],
 )
 def test_the_type_of_a_contract_holds_the_values_of_a_type(oid: int, typmod: int, kind: str, cursor: str) -> None:

@@ -56,6 +56,17 @@ def test_a_process_that_ends_is_a_failure(small: SmallMesh, body: str, says: str
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def test_a_state_with_the_value_of_a_secret_is_refused(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "sesame99")
+    body = (
+        "import os\nfrom kit.ingest import State\ndef sales(state):\n    yield {'n': 1}\n"
+        "    yield State({'next': 'page?key=' + os.environ['SHOP_TOKEN']})\n"
+    )
+    assert problem(small, body) == (
+        "shop.raw.sales: its state contains the value of SHOP_TOKEN, and would be in the manifest; leave it out"
+    )
+
+
 READS = [
     "open({path!r}).read()",
     "__import__('polars').read_csv({path!r})",
@@ -93,6 +104,14 @@ def test_a_declared_place_may_be_named_by_a_variable(small: SmallMesh, tmp_path:
     small.replace("domains/shop/sources/sales.odcs.yaml", "../../feed", "${FEEDS}/elsewhere")
     body = f"def sales():\n    return open({str(tmp_path / 'elsewhere/x.csv')!r}).read()\n"
     assert call(small, body).paths == ("a\n1\n",)
+
+
+def test_a_path_that_polars_shortens_is_named_as_far_as_it_is_known(small: SmallMesh, tmp_path: Path) -> None:
+    path = tmp_path / "a folder whose name is long" / "and another one within it, so that polars shortens the path" / "x.csv"
+    write(path, "a\n1\n")
+    text = problem_of_landing(small, f"def sales():\n    return __import__('polars').read_csv({str(path)!r})\n")
+    assert "polars shortens the path/x.csv is no place of this source; if it may read there, declare it in " in text
+    assert text.endswith("[{property: reads, value: [FOLDER]}]")
 
 
 @pytest.mark.parametrize(

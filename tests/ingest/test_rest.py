@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kit.core.errors import IngestError
-from kit.ingest.connector import State
+from kit.ingest.connector import Origin, State
 from kit.ingest.environments import Environments
 from kit.ingest.rest import CDK, Rest
 from tests.support import airbyte as tiny
@@ -148,12 +148,41 @@ def test_the_manifest_is_given_to_the_program_and_decides_on_the_rows(tmp_path: 
         made.declared()
 
 
-def test_a_source_is_declared_from_a_manifest_and_a_stream() -> None:
-    made = Rest.declare("api.yaml?stream=orders", "sales")
-    assert (made.arguments, made.stream) == ({"manifest": "api.yaml", "stream": "orders"}, "orders")
-    assert Rest.declare("api.yaml?shop=7&secrets_env.api_key=SHOP_API_KEY", "sales").arguments == {
-        "manifest": "api.yaml", "stream": "sales", "config": {"shop": 7}, "secrets_env": {"api_key": "SHOP_API_KEY"},
+SPEC = """
+spec:
+  connection_specification:
+    required: [region, version, token]
+    properties:
+      region: {type: string}
+      version: {type: integer, default: 2}
+      token: {type: string, airbyte_secret: true}
+      login: {type: object, properties: {user: {type: string}, password: {type: string, airbyte_secret: true}}}
+"""
+
+
+def test_a_source_is_declared_from_a_manifest_with_its_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, manifest = tmp_path / "domains/shop", tmp_path / "shop_api.yaml"
+    write(manifest, "streams: [{name: orders}]\n" + SPEC)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOP_API_TOKEN", "sesame99")
+    monkeypatch.delenv("SHOP_API_LOGIN_PASSWORD", raising=False)
+    made = Rest.declare("shop_api.yaml?stream=orders&region=eu", "sales", folder)
+    assert made.arguments == {
+        "manifest": "shop_api.yaml", "stream": "orders", "config": {"region": "eu", "version": 2},
+        "secrets_env": {"token": "SHOP_API_TOKEN", "login.password": "SHOP_API_LOGIN_PASSWORD"},
     }  # fmt: skip
+    assert (made.stream, made.variables, made.files) == (
+        "orders", {"SHOP_API_TOKEN": "sesame99"}, {"shop_api.yaml": Path("shop_api.yaml")},
+    )  # fmt: skip
+    with pytest.raises(IngestError) as caught:
+        Rest.declare("shop_api.yaml", "orders", folder)
+    assert str(caught.value) == "shop_api.yaml asks for region; write rest:shop_api.yaml?region=…"
+    write(folder / "apis/own.yaml", "streams: [{name: orders}]\n")
+    for name in ("apis/own.yaml", "domains/shop/apis/own.yaml"):
+        made = Rest.declare(name, "orders", folder)
+        assert (made.arguments, made.files) == ({"manifest": "apis/own.yaml", "stream": "orders"}, {})
+    with pytest.raises(IngestError, match=r"there is no manifest none.yaml, neither here nor in "):
+        Rest.declare("none.yaml", "orders", folder)
 
 
 @pytest.mark.heavy
@@ -181,3 +210,11 @@ def test_a_real_api_is_read_in_pages_and_increments_through_limits_and_failures(
             read(made, state)
         api.answers = []
     assert read(made, state)[0][-1] == 250
+
+
+def test_the_origin_is_the_address_of_the_stream_with_its_columns(tmp_path: Path) -> None:
+    environment = tiny.install(tmp_path / "environment", "source-declarative-manifest")
+    tiny.script(environment)
+    made = source(tmp_path / "shop", environment, config={"url": "https://api.example.com/v1?key=1", "token": "x"})
+    types = {"id": "bigint", "at": "timestamp with time zone", "data": "varchar"}
+    assert made.describe().origins == (Origin("https://api.example.com", "/v1", types),)

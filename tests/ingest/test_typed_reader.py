@@ -1,6 +1,8 @@
 """What is refused at the gate and in which sentence; what is odd, but right."""
 
+import base64
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.parquet import encryption
 
 from kit.contracts.contract import Contract
 from kit.contracts.csv_format import CsvFormat
@@ -287,6 +291,26 @@ def damaged(folder: Path) -> Iterator[tuple[bytes, str]]:
         start = int(len(whole) * place)
         broken = whole[:start] + b"\xff" * 64 + whole[start + 64 :]
         yield broken, "it is damaged; deliver it again"
+
+
+class LocalKeys(encryption.KmsClient):
+    def __init__(self, _: object) -> None:
+        super().__init__()
+
+    def wrap_key(self, key: bytes, _: str) -> bytes:
+        return base64.b64encode(key)
+
+
+@pytest.mark.parametrize("plaintext_footer", [True, False])
+def test_an_encrypted_parquet_file_is_refused(tmp_path: Path, plaintext_footer: bool) -> None:
+    how = encryption.EncryptionConfiguration("master", column_keys={"own": ["number"]}, plaintext_footer=plaintext_footer)
+    keys = encryption.CryptoFactory(LocalKeys).file_encryption_properties(encryption.KmsConnectionConfig(), how)
+    table = pq.read_table(io.BytesIO(parquet(tmp_path)))
+    path = tmp_path / "encrypted.parquet"
+    with pq.ParquetWriter(path, table.schema, encryption_properties=keys) as writer:
+        writer.write_table(table)
+    says = refused(tmp_path, "feed.parquet", path.read_bytes())
+    assert says == "feed.parquet cannot be read: it is encrypted; deliver it without encryption"
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:

@@ -54,6 +54,14 @@ def test_a_failure_says_why_it_may_pass_and_which_file_was_refused(tmp_path: Pat
     ]
 
 
+def test_a_function_that_forks_or_closes_its_output_has_one_answer(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\ndef a():\n    os.fork()\n    return 'a.csv'\n"
+        "def b():\n    sys.stdout.close()\n    return 'b.csv'\ndef c():\n    sys.stdout = None\n    return 'c.csv'\n"
+    )
+    assert [answer["paths"] for answer in ask(tmp_path, code, "a", "b", "c")] == [["a.csv"], ["b.csv"], ["c.csv"]]
+
+
 def test_the_process_starts_without_the_modules_that_it_does_not_need() -> None:
     code = "import sys, kit.ingest.worker; from kit.ingest import package_file; print('kit.contracts' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

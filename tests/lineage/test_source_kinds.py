@@ -1,8 +1,9 @@
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from kit.lineage.source_kinds import source_kinds, source_origins
+from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
 from tests.support.files import write
 
 CODE = """
@@ -54,7 +55,33 @@ def test_a_file_that_cannot_be_read_names_none(tmp_path: Path, text: str | None)
 
 def test_the_first_argument_of_a_connector_is_known_where_the_code_has_it(tmp_path: Path) -> None:
     write(tmp_path / "ingest.py", CODE)
-    origins = source_origins(tmp_path)
-    assert origins["users"] == ("airbyte", "source-faker==7.2.1")
-    assert origins["orders"] == ("rest", "orders.yaml")
-    assert origins["customers"] == ("postgres", "SHOP_DSN")
+    found = {name: (call.kind, call.first) for name, call in source_calls(tmp_path).items()}
+    assert found["users"] == ("airbyte", "source-faker==7.2.1")
+    assert found["orders"] == ("rest", "orders.yaml")
+    assert found["customers"] == ("postgres", "SHOP_DSN")
+    assert found["clicks"] == ("python", "")
+
+
+def test_arguments_have_their_values_where_they_are_constant(tmp_path: Path) -> None:
+    text = """
+    from kit.ingest.connectors import airbyte
+    CONFIG = {"count": 2}
+    TWICE = 1
+    TWICE = 2
+    def users():
+        return airbyte(
+            "source-faker==7.2.1", config=CONFIG,
+            stream=TWICE, cursor=name(),
+        )
+    def more():
+        return airbyte(**CONFIG)
+    def rows(state):
+        yield 1
+    """
+    write(tmp_path / "ingest.py", dedent(text))
+    calls = source_calls(tmp_path)
+    assert calls["users"] == SourceCall(
+        "airbyte", 7, ("source-faker==7.2.1",), {"config": {"count": 2}, "stream": COMPUTED, "cursor": COMPUTED},
+        {"config": 8, "stream": 9, "cursor": 9},
+    )  # fmt: skip
+    assert [calls["users"].is_constant, calls["more"].is_complete, calls["rows"].has_state] == [False, False, True]

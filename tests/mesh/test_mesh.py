@@ -281,3 +281,12 @@ def test_selecting_an_unknown_name_lists_what_there_is(domains: Path, name: str,
     with pytest.raises(UnknownName) as caught:
         chain(domains).select(["a", name], upstream=True)
     assert str(caught.value) == problem
+
+
+def test_the_broken_products_of_a_selection_are_picked_too(domains: Path) -> None:
+    (domains / "bad").mkdir()
+    mesh = chain(domains)
+    picked = mesh.pick(["a", "bad.out"], upstream=True)
+    assert ([product.name for product in picked.products], [item.name for item in picked.broken]) == (["c", "b", "a"], ["bad"])
+    assert mesh.pick(["m"]).broken == ()
+    assert mesh.pick([]) is mesh

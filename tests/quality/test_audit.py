@@ -23,7 +23,7 @@ COLUMNS: list[tuple[str, str, dict[str, Any]]] = [
     ("value", "double", {"logicalTypeOptions": {"minimum": 0, "maximum": 10}}),
     ("day", "date", {"required": True}),
 ]
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"name": "volume", "type": "library", "metric": "rowCount", "mustBeBetween": [2, 10]},
     {"name": "sums", "type": "sql", "query": "select sum(value) from ${table} as t where t.id > 0", "mustBeLessOrEqualTo": 100},
     {
@@ -144,6 +144,22 @@ def test_explain_says_rule_observed_value_and_rows(bench: Bench) -> None:
         "        observed: 1 of 3 rows break it",
         "        row:      id=3, kind=c",
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("select sum(value) + 100 from ${table}", "106.0"),
+        ("select null", "None"),
+        ("select sum(value) from ${table} where id > 9 group by id", "0 rows; the query must give one value"),
+        ("select value from ${table}", "3 rows; the query must give one value"),
+    ],
+)
+def test_a_query_that_gives_no_single_value_fails(bench: Bench, query: str, says: str) -> None:
+    assert RULES[1]["query"] in bench.contract_text
+    bench.contract_text = bench.contract_text.replace(RULES[1]["query"], query)
+    (check,) = (check for check in bench.audit() if not check.passed)
+    assert (check.rule, [str(row["observed"]) for row in check.samples]) == ("sums: its query gives <= 100", [says])
 
 
 def test_wrong_columns_are_told_and_nothing_else_is_asked(bench: Bench) -> None:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ def events(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Events:
     events = Events(small, monkeypatch)
     events.rows(types={**TYPES, "Full name": "decimal(10,2)", "deleted_at": "timestamp"})
 
-    def declare(cls: type[Tap], origin: str, source: str) -> Declaration:
+    def declare(cls: type[Tap], origin: str, source: str, folder: Path) -> Declaration:
         return Declaration({"file": origin, "cursor": None}, "events", {"TAP_DSN": "s3cret-value"})
 
     monkeypatch.setattr(Tap, "declare", classmethod(declare))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kit.core.errors import KitError
+from kit.core.errors import KitError, UnknownName
 from kit.core.yaml import parse_yaml
 from kit.mesh.context import Context
 from kit.scaffold import port_source
@@ -201,3 +201,18 @@ def test_a_file_named_like_a_word_of_python_becomes_a_source_that_ingest_can_def
     assert found.output["name"] == name
     assert [item["name"] for item in found.inputs] == [f"raw.{name}_data"]
     compile(found.ingest, "ingest.py", "exec")
+
+
+def test_a_port_of_a_raw_source_has_its_columns_and_reads_its_staging_model(mesh: SmallMesh) -> None:
+    product = mesh.domains / "shop"
+    found = made(mesh, "shop", "takings", "shop.raw.sales")
+    columns = [column.name for column in mesh.product("shop").sources[0].contract.columns]
+    assert [item["name"] for item in parsed(found, "contracts/takings.odcs.yaml")["schema"][0]["properties"]] == columns
+    assert "from {{ source('raw', 'sales') }}" in str(found.files["models/marts/takings.sql"])
+    assert (found.inputs, found.reads) == ((), ("raw", "sales", ""))
+    write(product / "models/staging/stg_sales.sql", "select * from {{ source('raw', 'sales') }}\n")
+    found = made(mesh, "shop", None, "shop.raw.sales")
+    assert found.output is not None and found.output["name"] == "sales"
+    assert "from {{ ref('stg_sales') }}" in str(found.files["models/marts/sales.sql"])
+    with pytest.raises(UnknownName, match=r"'shop.raw.sails' is no source of 'shop'; there are: shop.raw.sales"):
+        made(mesh, "shop", None, "shop.raw.sails")

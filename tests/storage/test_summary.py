@@ -165,7 +165,7 @@ def test_a_dead_feed_is_as_old_as_its_last_delivery(small: SmallMesh) -> None:
     assert small.build("shop").status == "up to date"
     rows = {row.port.name: row for row in statuses(small.context)}
     assert re.fullmatch("fresh \\d+ s of 1 d, data 3 d", rows["totals"].describe().replace("\N{NO-BREAK SPACE}", " "))
-    assert rows["totals"].to_json()["data_age_hours"] == 72.0
+    assert rows["totals"].to_json()["data_age_hours"] == pytest.approx(72, abs=0.5)  # the builds take a while
     path = small.domains / "shop/contracts/totals.odcs.yaml"
     data = json.loads(path.read_text())
     data["slaProperties"].append({"property": "latency", "value": 2, "unit": "d"})

@@ -17,15 +17,17 @@ from tests.support.serving import family, serving
 
 @dataclass
 class DevServer:
-    """A running `kit dev`."""
+    """A running `kit dev`, or a plain `dagster dev`, which has its GraphQL at another path and names its location otherwise."""
 
     process: "subprocess.Popen[str]"
     address: str
+    graphql: str = "/dagster/graphql"
+    location: str = "mesh"
 
     def query(self, text: str, **variables: Any) -> Any:
         """Return the data of a GraphQL query; fails for an answer with errors."""
         body = json.dumps({"query": text, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.address}/dagster/graphql", body, {"content-type": "application/json"})
+        request = urllib.request.Request(f"{self.address}{self.graphql}", body, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
@@ -39,7 +41,7 @@ class DevServer:
                  ... on RunConfigValidationInvalid { errors { message } } } }""",
             params={
                 "selector": {
-                    "repositoryLocationName": "mesh", "repositoryName": "__repository__", "pipelineName": "__ASSET_JOB",
+                    "repositoryLocationName": self.location, "repositoryName": "__repository__", "pipelineName": "__ASSET_JOB",
                     "assetSelection": [{"path": name.split(".")} for name in assets],
                 },
                 "mode": "default", "runConfigData": json.dumps(config or {}), "executionMetadata": {"tags": []},

@@ -41,6 +41,19 @@ class PostgresServer:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def restart_with_tls(self, certificates: Path, *access: str) -> None:
+        """Start again with TLS by the files `server.crt`, `server.key` and `ca.crt`, and with these lines of pg_hba.conf."""
+        for name in ("server.crt", "server.key", "ca.crt"):
+            target = self.folder / name
+            shutil.copy(certificates / name, target)
+            target.chmod(0o600)
+            if account := _account():
+                os.chown(target, account.pw_uid, account.pw_gid)
+        (self.folder / "data/pg_hba.conf").write_text("".join(f"{line}\n" for line in access))
+        self.stop()
+        names = {"cert": "server.crt", "key": "server.key", "ca": "ca.crt"}
+        self.start("ssl=on", *(f"ssl_{option}_file={self.folder / name}" for option, name in names.items()))
+
     def stop(self) -> None:
         """Stop the server at once, as a crash does."""
         _as_account(["pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop"])
@@ -81,6 +94,8 @@ def postgres() -> Iterator[PostgresServer]:
 
 def missing() -> str:
     """Return why no server can be started; empty when one can."""
+    if shutil.which("openssl") is None:  # a package that Debian's PostgreSQL needs
+        return "openssl is not installed: apt-get install openssl"
     if _program("initdb") is None or _program("psql") is None:
         return "PostgreSQL is not installed: apt-get install postgresql"
     if os.geteuid() == 0 and _account() is None:

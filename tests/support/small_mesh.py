@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,8 @@ from kit.storage.store import Store
 from kit.sync.sync import sync
 from tests.support import contracts, files, plan, products, shop
 from tests.support.contracts import contract, valid
-from tests.support.ending import end_with_parent
 from tests.support.files import write
+from tests.support.forked import run_kit
 from tests.support.notebooks import notebook
 from tests.support.plan import FORECAST
 from tests.support.products import descriptor
@@ -124,11 +123,10 @@ class SmallMesh:
 
     def kit(self, *arguments: str, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "kit", *arguments],
-            cwd=self.root, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=check,
-            preexec_fn=end_with_parent,
-        )  # fmt: skip
+        done = run_kit(self.root, list(arguments), {**os.environ, **environment})
+        if check:
+            done.check_returncode()
+        return done
 
     def feed_rows(self, rows: list[str]) -> None:
         write(self.feed, "\n".join(rows) + "\n")

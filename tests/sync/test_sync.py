@@ -169,13 +169,14 @@ def test_beside_a_broken_product_the_picture_stays_and_is_not_judged(small: Smal
     assert path.read_text() == "an older one"
 
 
-def test_a_mesh_without_products_has_no_picture(small: SmallMesh) -> None:
+def test_the_picture_of_a_mesh_without_products_is_empty_and_says_so(small: SmallMesh) -> None:
     for path in (small.domains / "shop", small.domains / "plan"):
         rmtree(path)
-    (small.domains / "lineage.svg").unlink()
-    assert written(small) == ["catalog.yaml"]
+    assert sorted(written(small)) == ["catalog.yaml", "domains/lineage.svg"]
     assert drifted(small) == []
-    assert not (small.domains / "lineage.svg").exists()
+    picture = (small.domains / "lineage.svg").read_text()
+    assert "This mesh has no data product yet." in picture
+    assert "shop" not in picture
 
 
 def test_a_link_in_the_place_of_a_generated_file_is_replaced_not_followed(small: SmallMesh, tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import textwrap
 from importlib import import_module
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from kit.core import Config
+from kit.dbt import committed
 from kit.governance import check_mesh
 from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks import lint
@@ -23,8 +25,10 @@ from kit.storage import Store
 from kit.sync import drifts, texts
 from tests.conftest import ROOT
 from tests.support.lineage_events import faults
+from tests.support.plain_dbt import plain_dbt, published_files
 
 PRODUCTS = sorted(path.parent.name for path in ROOT.glob(f"domains/*/{DESCRIPTOR}"))
+DBT = [name for name in PRODUCTS if (ROOT / "domains" / name / "dbt_project.yml").is_file()]
 NOTEBOOKS = [path for folder in sorted(ROOT.glob("domains/*/notebooks")) for path in lint.notebooks(folder)]
 NOTEBOOKS += lint.notebooks(ROOT / "notebooks")
 FirstRun = tuple[Path, "subprocess.CompletedProcess[str]"]
@@ -153,3 +157,37 @@ def test_every_event_of_lineage_is_valid_by_the_specification(published: Path) -
     ]
     assert {event["job"]["name"] for event in events} >= set(PRODUCTS)
     assert [(event["job"]["name"], found) for event in events if (found := faults(event))] == []
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    "name", DBT or [pytest.param("", marks=pytest.mark.skip(reason="this mesh has no product that is made by dbt"))]
+)
+def test_plain_dbt_makes_the_rows_of_the_ports(first_run: FirstRun, context: Context, tmp_path: Path, name: str) -> None:
+    """With nothing set, in a copy of the domain folder with the databases that `kit run` has left."""
+    built, product = first_run[0], context.mesh.product(name)
+    assert Store(built).current(name) is not None, f"{name} is not published"
+    folder, storage = tmp_path / "domains" / name, tmp_path / "storage"
+    shutil.copytree(product.folder, folder, ignore=shutil.ignore_patterns("target", "logs"))
+    for database in (f"dbt/{name}.duckdb", "mesh.duckdb"):  # their views lead to the files in `built`
+        (storage / database).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(built / database, storage / database)
+    (folder / "profiles.yml").write_text(committed.files(folder, tmp_path, storage)[folder / "profiles.yml"])
+    published = published_files(built)
+    key = product.partitions and str(product.partitions.all(context.config.clock())[-1])
+    for command in (["build"], ["show", "--select", product.ports[0].name], ["docs", "generate"]):
+        done = plain_dbt(folder, *command, *(["--vars", json.dumps({"partition": key})] if key else []))
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert published_files(built) == published
+    with duckdb.connect(str(storage / f"dbt/{name}.duckdb"), read_only=True) as connection:
+        connection.execute(f"attach '{storage / 'mesh.duckdb'}' as mesh (read_only)")
+        for port in (port for port in product.ports if port.notebook is None):
+            plain = [column for column in port.contract.columns if column not in port.contract.masked_columns]
+            columns = ", ".join(f'"{column.name}"' for column in plain)
+            made, served = f'select {columns} from "{port.name}"', f'select {columns} from mesh."{name}"."{port.name}"'
+            extra, missing = (
+                connection.execute(f"select count(*) from ({one} except all {other})").fetchone()
+                for one, other in ((made, served), (served, made))
+            )
+            assert (key or missing == (0,)) and (port.contract.quarantine_limit or extra == (0,)), f"{port.id} differs"
+            assert connection.execute(f"select count(*) from ({made})").fetchone() != (0,)

@@ -69,9 +69,9 @@ where not exists (
 
 {#- In a query `${table}` is the model; a query in parts has the model between them. `reads` are other models in it. -#}
 {% test query_returns(model, query, expected, reads=[]) %}
-select observed from (
+select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') as observed from (
 {{ contract_query(model, query) }}
-) as rule(observed) where not coalesce(observed {{ expected }}, false)
+) as rule(observed) having not (count(*) = 1 and coalesce(any_value(observed) {{ expected }}, false))
 {% endtest %}
 
 {% test returns_no_rows(model, query, reads=[]) %}

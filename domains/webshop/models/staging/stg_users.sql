@@ -10,10 +10,6 @@ renamed as (
         id as user_id,
         email,
         age,
-        gender,
-        language,
-        academic_degree,
-        occupation,
         json_extract_string(address, '$.country_code') as country_code,
         cast(created_at as timestamp) as registered_at
     from source

@@ -1,0 +1,30 @@
+"""Entry points: what they name, and those of the kit that an older environment lacks."""
+
+import tomllib
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from kit.core.errors import KitError
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+"""The file that declares the entry points, beside the kit in a clone."""
+
+OLDER = "the environment is older than the files of the kit; run `make install`"
+
+
+def load_entry_point(point: EntryPoint) -> Any:
+    """Return what an entry point names; raises `KitError` when it cannot be imported."""
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        remedy = OLDER if point.module.startswith("kit.") else "install its package again"
+        raise KitError(f"cannot be imported ({type(error).__name__}: {error}); {remedy}") from None
+
+
+def missing_entry_points(group: str, project: Path = PROJECT) -> list[str]:
+    """Return the names in a group that the files of the kit declare and the environment lacks, as after a `git pull`."""
+    if not project.is_file():  # an installed kit is of one piece
+        return []
+    declared = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {}).get(group, {})
+    return sorted(set(declared) - {point.name for point in entry_points(group=group)})
