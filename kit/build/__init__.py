@@ -10,7 +10,7 @@ from kit.build.listeners import Listener, notify
 from kit.build.masking import masked_with_other_key
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.places import begin_environments, forbidden, ingest_process
-from kit.build.plan import BuildPlan, BuildRequest
+from kit.build.plan import BuildPlan, BuildRequest, published_entries
 from kit.build.preview import PreviewedModel, preview_model, preview_models, preview_notebook, preview_tests
 from kit.build.progress import Progress
 from kit.build.published_checks import published_checks
@@ -45,6 +45,7 @@ __all__ = [
     "preview_notebook",
     "preview_tests",
     "published_checks",
+    "published_entries",
     "redact",
     "refused",
     "safety_findings",

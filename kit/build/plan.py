@@ -141,13 +141,13 @@ def land_sources(
     with progress.timed(product.name, "ingest") as set_result, process:
         landed = {}
         for source in product.sources:
-            entries = () if full_refresh else _published_entries(config, product, source.name)
+            entries = () if full_refresh else published_entries(config, product, source.name)
             landed[source.name] = land(process, source, config.storage / RAW, entries)
         set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
     return landed
 
 
-def _published_entries(config: Config, product: DataProduct, source: str) -> Iterator[Mapping[str, Any]]:
+def published_entries(config: Config, product: DataProduct, source: str) -> Iterator[Mapping[str, Any]]:
     """Yield the entries of a source in the manifest of the current snapshot and of those before it, without damaged ones."""
     store, name = Store(config.storage), product.name
     with suppress(Damaged):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kit.scaffold import Scaffolded
 
 app = typer.Typer()
+_CONNECTOR = "postgres:SHOP_DSN?table=sales.orders"
 
 
 @app.command()
@@ -35,7 +36,8 @@ def new(
         str | None,
         typer.Option(
             "--from",
-            help="Its source: a .csv, .parquet or .ipynb file, a port, a raw source, or for a new source a connector such as postgres://…",
+            help="Its source: a .csv, .parquet or .ipynb file, a port, a raw source, or for a new source a connector such as "
+            f"{_CONNECTOR}",
             autocompletion=complete_ports,
         ),
     ] = None,
@@ -121,8 +123,8 @@ def _make(
             return scaffold.new_notebook(context, target, reads)
         _refuse_reads(reads)
         if what == "source":
-            question = "Made from (a .csv or .parquet file, or a connector such as postgres://…)"
-            usage = f"say what '{target}' is made from: --from FILE, or a connector such as --from postgres://…"
+            question = f"Made from (a .csv or .parquet file, or a connector such as {_CONNECTOR})"
+            usage = f"say what '{target}' is made from: --from FILE, or a connector such as --from '{_CONNECTOR}'"
             return scaffold.new_source(context, target, origin or ask(question, usage, str), csv)
         scaffold.check_new_port(mesh, target)
         origin = origin or ask(

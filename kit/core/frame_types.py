@@ -1,7 +1,10 @@
 """Column types of polars: those whose values SQL reads as they are, and the remedy for every other one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kit.core import database
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +51,42 @@ def is_nanoseconds(dtype: "pl.DataType") -> bool:
 
     inner = innermost(dtype)
     return isinstance(inner, pl.Time) or (isinstance(inner, pl.Datetime) and inner.time_unit == "ns")
+
+
+def scan(files: Sequence[Path]) -> "pl.LazyFrame":
+    """Return the rows of Parquet files; JSON and UUIDs, also in lists, are text, where polars alone reads bytes."""
+    import polars as pl
+
+    frame = pl.scan_parquet(list(files), glob=False)
+    schema = frame.collect_schema()
+    if not any(isinstance(innermost(dtype), pl.Binary) for dtype in schema.values()):
+        return frame
+    with database.connect() as connection:
+        database.add_views(connection, {"files": files})
+        types = database.column_types(connection, "files")
+    texts = {"json": lambda value: value.cast(pl.String), "uuid": _uuid_text}
+    return frame.with_columns(
+        _in_lists(pl.col(name), schema[name], texts[kind.rstrip("[]")])
+        for name, kind in types.items()
+        if kind.rstrip("[]") in texts
+    )
+
+
+def _in_lists(value: "pl.Expr", dtype: "pl.DataType", change: Callable[["pl.Expr"], "pl.Expr"]) -> "pl.Expr":
+    """Apply a change to a value, or to the values in a list, in a list of lists and so on."""
+    import polars as pl
+
+    if isinstance(dtype, pl.List):
+        return value.list.eval(_in_lists(pl.element(), dtype.inner, change))  # type: ignore[arg-type]
+    return change(value)
+
+
+def _uuid_text(value: "pl.Expr") -> "pl.Expr":
+    import polars as pl
+
+    digits = value.bin.encode("hex")
+    parts = [digits.str.slice(start, length) for start, length in ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))]
+    return pl.concat_str(parts, separator="-")
 
 
 def _problem(dtype: "pl.DataType") -> str:

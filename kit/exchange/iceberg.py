@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,17 +175,21 @@ def _data_file(metadata: Any, path: Path) -> "DataFile":
     """
     import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import (
+        MetricModeTypes,
+        MetricsMode,
         compute_statistics_plan,
         data_file_statistics_from_parquet_metadata,
         parquet_path_to_id_mapping,
     )
     from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 
-    schema = metadata.schema()
+    schema, footer = metadata.schema(), pq.read_metadata(path)
+    plan, ids = compute_statistics_plan(schema, metadata.properties), parquet_path_to_id_mapping(schema)
+    for column in map(footer.schema.column, range(len(footer.schema))):
+        if column.logical_type.type == "JSON":  # its bounds are bytes, which PyIceberg cannot write as those of a text
+            plan[ids[column.path]] = replace(plan[ids[column.path]], mode=MetricsMode(MetricModeTypes.COUNTS))
     statistics = data_file_statistics_from_parquet_metadata(
-        parquet_metadata=pq.read_metadata(path),
-        stats_columns=compute_statistics_plan(schema, metadata.properties),
-        parquet_column_mapping=parquet_path_to_id_mapping(schema),
+        parquet_metadata=footer, stats_columns=plan, parquet_column_mapping=ids
     )
     return DataFile.from_args(
         content=DataFileContent.DATA, file_path=_uri(path), file_format=FileFormat.PARQUET,

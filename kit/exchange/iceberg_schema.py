@@ -23,6 +23,7 @@ def iceberg_schema(file: Path, contract: Contract | None) -> "Schema":
     The types are those of the file, see https://iceberg.apache.org/spec/#schemas-and-data-types. Raises `KitError` for a
     column that Iceberg cannot hold as it is.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
     from pyiceberg.schema import Schema, assign_fresh_schema_ids
@@ -32,7 +33,7 @@ def iceberg_schema(file: Path, contract: Contract | None) -> "Schema":
     fields = []
     for number, column in enumerate(arrow, 1):
         try:
-            (plain,) = _pyarrow_to_schema_without_ids(arrow.empty_table().select([column.name]).schema).fields
+            (plain,) = _pyarrow_to_schema_without_ids(pa.schema([column.with_type(_readable(column.type))])).fields
         except (TypeError, ValueError):
             plain = None
         # PyIceberg would take unsigned integers for signed ones of the same width.
@@ -110,6 +111,15 @@ def _shape(field: "NestedField") -> str:
 
 def _named(schema: "Schema", name: str) -> "NestedField | None":
     return next((field for field in schema.fields if field.name == name), None)
+
+
+def _readable(kind: "pa.DataType") -> "pa.DataType":
+    """Return a type in which JSON, also in lists, is text, which Iceberg has a type for and its readers take."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.JsonType):
+        return pa.string()
+    return pa.list_(_readable(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _parts(kind: "pa.DataType") -> "Iterator[pa.DataType]":

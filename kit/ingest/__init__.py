@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
-    from kit.ingest.increment import column_differences, declaration_problems, without_key
+    from kit.ingest.increment import declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
-    from kit.ingest.landing import LandedSource, delivered_file, land
+    from kit.ingest.landing import LandedSource, delivered_file, land, stream_differences
     from kit.ingest.package_data import package_file
     from kit.ingest.process import IngestProcess
     from kit.ingest.typed_reader import SUFFIXES, is_raw_file
@@ -51,7 +51,6 @@ __all__ = [
     "Stream",
     "StreamColumn",
     "Undeclared",
-    "column_differences",
     "connector_class",
     "connector_kinds",
     "declaration_problems",
@@ -60,5 +59,6 @@ __all__ = [
     "is_raw_file",
     "land",
     "package_file",
+    "stream_differences",
     "without_key",
 ]

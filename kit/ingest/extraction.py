@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, Secrets, confinement, is_failure, why_it_may_pass
+from kit.core import IngestError, KitError, Secrets, confinement, is_failure, why_it_may_pass
 from kit.ingest.batches import BatchFiles, as_frame, is_batches, write_frame
 from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
@@ -33,7 +33,7 @@ class Failure(Exception):
     def __init__(self, problem: str, error: BaseException | None = None, **answer: object) -> None:
         refused = next(filter(None, map(_refused, _causes(error))), None)
         passing = why_it_may_pass(error) if error else ""
-        cause = _brief(error) if error and not isinstance(error, IngestError) else ""
+        cause = _brief(error) if error and not isinstance(error, KitError) else ""
         self.answer = {"problem": problem, "cause": cause, "passing": passing, "refused": refused and str(refused), **answer}
 
 
@@ -50,7 +50,7 @@ class Extraction:
             self.delivered = self.run(self.returned.time, self.label)
             self.returned = self.returned.data
         if isinstance(self.returned, Connector):
-            self.returned.folder = Path(getattr(module, "__file__", None) or "").parent
+            _give(self.returned, "folder", Path(getattr(module, "__file__", None) or "").parent)
 
     def answer(self, call: str) -> Mapping[str, Any]:
         """Return the result of a call: `read`, `preview` (the first batch only), `check` or `discover`."""
@@ -78,7 +78,7 @@ class Extraction:
         """Call a function of the domain; its error becomes a `Failure`."""
         try:
             return function(*arguments)
-        except IngestError as error:
+        except KitError as error:
             raise Failure(str(error), error) from None
         except BaseException as error:
             if not is_failure(error):
@@ -150,7 +150,8 @@ class Extraction:
             try:
                 self.run(connector.check_declared)
                 if needed := self.run(connector.requires):
-                    connector.environment = Path(self.ask("environment", name=needed.name, packages=list(needed.packages)))
+                    made = self.ask("environment", name=needed.name, packages=list(needed.packages))
+                    _give(connector, "environment", Path(made))
                 return self._of_connector(connector, call)
             except Failure as failure:
                 answer = secrets.scrubbed(failure.answer)
@@ -168,15 +169,16 @@ class Extraction:
             time.sleep(seconds)
 
     def _of_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:
+        kind = connector.kind or type(connector).__name__
         if call == "check":
             self.run(connector.check)
         if call in ("check", "discover"):
             streams: Iterable[Stream] = self.run(lambda: list(connector.discover()))
             own = self.run(connector.describe) or next((item for item in streams if item.name == connector.stream), None)
-            return {"streams": [item.to_json() for item in streams], "stream": own and own.to_json(), "kind": connector.kind}
+            return {"streams": [item.to_json() for item in streams], "stream": own and own.to_json(), "kind": kind}
         stream = self.run(connector.describe)
         facts: dict[str, Any] = {
-            "kind": connector.kind or type(connector).__name__,
+            "kind": kind,
             "cursor": connector.cursor,
             "deleted": connector.deleted,
             "reads_each_row_once": connector.reads_each_row_once,
@@ -190,6 +192,11 @@ class Extraction:
         self.ask("stream", **facts)
         read = self._batches(self.run(connector.read, last["state"] if last else None))
         return {**read, **facts, "is_increment": last is not None}
+
+
+def _give(connector: Connector, name: str, value: Path) -> None:
+    """Set an attribute of a connector, which may be a frozen dataclass."""
+    object.__setattr__(connector, name, value)
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
 from kit.ingest.connector import Origin
-from kit.ingest.increment import LastRead, check_declared, combine, record, without_key
+from kit.ingest.increment import LastRead, check_declared, column_differences, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
 from kit.mesh import Source
@@ -53,6 +53,15 @@ def land(process: IngestProcess, source: Source, raw: Path, last: Iterable[Mappi
         return landing.land()
     finally:
         landing.discard()
+
+
+def stream_differences(
+    process: IngestProcess, source: Source, raw: Path, facts: Mapping[str, Any], last: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Return how the stream of a connector in `facts` differs from what a build would take, see `land` for the others."""
+    schema = FileSchema.from_contract(source.contract, process.product.hidden_columns)
+    folder = raw / process.product.name / source.name
+    return column_differences(source.contract, facts, LastRead.newest(folder, last, source.contract, schema))
 
 
 class _Landing:

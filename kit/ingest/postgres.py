@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from kit.core import IngestError, KitError, PostgresAddress, database
 from kit.ingest.connector import VARIABLE, Connector, Declaration, Origin, State, Stream, StreamColumn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ROWS_PER_GROUP, _GROUPS_PER_FILE = 100_000, 5
 _LOOK_SECONDS = 0.5
 _PREVIEW_ROWS = 1000
+_SHOWN_TABLES = 20
 _SETTINGS = {"IntervalStyle": "iso_8601", "DateStyle": "ISO, YMD", "TimeZone": "UTC", "bytea_output": "hex"}
 """Settings that decide on the texts of values, for the transaction."""
 
@@ -118,7 +119,14 @@ class Postgres(Connector):
 
     @classmethod
     def declare(cls, origin: str, source: str, folder: Path) -> Declaration:
-        """Take an address `postgres://USER:PASSWORD@HOST/DATABASE?table=SCHEMA.TABLE`; the table is `source` without one."""
+        """Take `SHOP_DSN?table=SCHEMA.TABLE`, a variable with the address, or the address with `table` as a further option.
+
+        Without a table its name is `source`.
+        """
+        name, _, query = origin.partition("?")
+        if VARIABLE.fullmatch(name):
+            table = dict(parse_qsl(query)).get("table", source)
+            return Declaration({"dsn_env": name, "table": table}, table)
         given = PostgresAddress("", f"postgresql:{origin[origin.find('//') :]}")
         if given.problem:
             raise IngestError(f"the address {given.problem}")
@@ -261,7 +269,7 @@ class _Session:
         """The tables and views that the user can read, or one by its name, with their columns."""
         which = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_table_privilege(c.oid, 'select')"
         if only:
-            which = f"c.oid = {database.literal(database.quoted(only))}::regclass"
+            which = f"c.oid = to_regclass({database.literal(database.quoted(only))})"
         found = self.rows(
             "n.nspname::text as s, c.relname::text as t, coalesce(obj_description(c.oid, 'pg_class'), '') as d, "
             "a.attname::text as a, a.atttypid::int8 as o, a.atttypmod as m, a.attnotnull as r, "
@@ -277,7 +285,12 @@ class _Session:
             entry = tables.setdefault((schema, table), _Table(f"{schema}.{table}", description, []))
             entry.columns.append(tuple(column))
         if only and not tables:
-            raise IngestError(f"the table {only} has no columns")
+            ((is_there,),) = self.rows(f"to_regclass({database.literal(database.quoted(only))}) is not null as t")
+            if is_there:
+                raise IngestError(f"the table {only} has no columns")
+            names = [table.name for table in self._of_tables()]
+            more = f" and {len(names) - _SHOWN_TABLES} more" if len(names) > _SHOWN_TABLES else ""
+            raise IngestError(f"there is no table {only}; there are: {', '.join(names[:_SHOWN_TABLES]) or 'none'}{more}")
         return list(tables.values())
 
     def _of_query(self, source: Postgres) -> list[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, is_failure
+from kit.core import KitError, is_failure
 from kit.ingest.connector import connector_kinds
 from kit.ingest.extraction import Extraction, Failure, missing_extra
 
@@ -69,7 +69,7 @@ def _load(path: Path, name: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except IngestError as error:
+    except KitError as error:
         raise Failure(str(error), error) from None
     except BaseException as error:
         if not is_failure(error):

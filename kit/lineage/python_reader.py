@@ -40,6 +40,7 @@ _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
 _SECRETS = {"KIT_STORAGE": "the storage", "KIT_RUN_FILE": "the run file"}
 _ONE_VARIABLE = "read one by its name, as in os.environ['API_TOKEN']"
 _ADVICE = "declare the port and read it in a model, or with kit.read in a notebook"
+_INGEST_ADVICE = "import connectors and their parts from kit.ingest, errors from kit.core"
 
 
 @dataclass(frozen=True)
@@ -272,10 +273,13 @@ class Reader:
         except (OSError, RuntimeError, ValueError):
             return False
 
+    def _advice(self, name: str) -> str:
+        return _INGEST_ADVICE if not self.is_notebook and name.startswith(("kit.ingest.", "kit.core.")) else _ADVICE
+
     def check_name(self, name: str, place: CodePlace) -> None:
         """Refuse a dotted name that reads past the pinned inputs, or in a way that cannot be followed."""
         if fault := kit_fault(name):
-            self.add_fault(place, f"uses {'.'.join(name.split('.')[:3])}, which {fault}", _ADVICE)
+            self.add_fault(place, f"uses {'.'.join(name.split('.')[:3])}, which {fault}", self._advice(name))
             return
         for part in _prefixes(name):
             if part in self.unpinned:

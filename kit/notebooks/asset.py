@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, is_attended
+from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
@@ -48,9 +48,7 @@ class Inputs:
 
     def scan(self, port: str) -> "pl.LazyFrame":
         """Return a port as a polars LazyFrame; raises `UnknownName` for a port that is not a declared input."""
-        import polars as pl
-
-        return leased(pl.scan_parquet(self._files(port), glob=False), self.leases)
+        return leased(frame_types.scan(self._files(port)), self.leases)
 
     def read(self, port: str) -> "pl.DataFrame":
         """Return a port as a polars DataFrame; raises `UnknownName` for a port that is not a declared input."""

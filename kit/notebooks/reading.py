@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.core import Config, KitError, MeshError, UnknownName
+from kit.core import Config, KitError, MeshError, UnknownName, frame_types
 from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks.asset import inputs, leased, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
@@ -21,15 +21,13 @@ def read(port: str, version: str | None = None, config: Config | None = None, *,
     Raises `UnknownName` for a port or version that does not exist, `NotPublished` before the first build, and `Damaged` for
     files that have not the size they were published with; with `verify` their content is compared too.
     """
-    import polars as pl
-
     if RUN_FILE in os.environ:
-        return pl.read_parquet(files(port, version), glob=False)
+        return frame_types.scan(files(port, version)).collect()
     lease, paths = _open_files(port, version, config)
     with lease as snapshot, snapshot.reading(paths[0].parent.name):
         if verify:
             snapshot.check([paths[0].parent.name])
-        return pl.read_parquet(paths, glob=False)
+        return frame_types.scan(paths).collect()
 
 
 def scan(port: str, version: str | None = None, config: Config | None = None) -> "pl.LazyFrame":
@@ -37,12 +35,10 @@ def scan(port: str, version: str | None = None, config: Config | None = None) ->
 
     Its snapshot is not pruned while the frame, or one derived from it, lives.
     """
-    import polars as pl
-
     if RUN_FILE in os.environ:
-        return pl.scan_parquet(files(port, version), glob=False)
+        return frame_types.scan(files(port, version))
     lease, paths = _open_files(port, version, config)
-    return leased(pl.scan_parquet(paths, glob=False), [shared(lease)])
+    return leased(frame_types.scan(paths), [shared(lease)])
 
 
 def files(port: str, version: str | None = None, config: Config | None = None) -> list[Path]:

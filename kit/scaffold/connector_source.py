@@ -1,20 +1,22 @@
 """The files of a raw source that a connector reads: its contract from the stream, its function from the declaration."""
 
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from kit.build import ingest_process
-from kit.contracts import TODO
+from kit.contracts import TODO, reads_property
 from kit.core import IDENTIFIER, IngestError, KitError, read_text, short, yaml_writer
-from kit.ingest import Declaration, Stream, StreamColumn, connector_class, connector_kinds, identifier
+from kit.ingest import Declaration, IngestProcess, Stream, StreamColumn, connector_class, connector_kinds, identifier
 from kit.mesh import RAW, DataProduct
 from kit.scaffold import templates
 from kit.scaffold.mesh_copy import MeshCopy
 from kit.scaffold.port_files import PortFiles
 
+_MARK = re.compile(r"(is_)?(deleted|removed)(_at|_on)?")
 _ALIASES = {"postgresql": "postgres"}
 _LOGICAL = {
     "boolean": "boolean", "float": "number", "double": "number", "date": "date", "time": "time", "timestamp": "timestamp",
@@ -64,6 +66,19 @@ def files_of_stream(copy: MeshCopy, source: str, kind: str, rest: str, *, staged
     return made, declaration.variables
 
 
+def contract_of_stream(process: IngestProcess, source: str, places: Sequence[str] = ()) -> str | None:
+    """Return the draft of a source's contract from the stream that its connector describes, without reading a row.
+
+    None for a source without a connector, and for a connector that does not describe its stream. The source reads `places`.
+    """
+    id = f"{process.product.name}.{RAW}.{source}"  # noqa: A001
+    found = process.discover(source, id)
+    if not found["streams"] or not (own := found["stream"]) or not own["columns"]:
+        return None
+    stream = _readable(Stream.from_json(own))
+    return _contract(id, stream, _names(stream), places)
+
+
 def _stream(copy: MeshCopy, source: str, declaration: Declaration) -> Stream:
     product = DataProduct.load_unfinished(copy.folder)
     with ingest_process(copy.config, product) as process:
@@ -72,7 +87,11 @@ def _stream(copy: MeshCopy, source: str, declaration: Declaration) -> Stream:
     if own is None:
         names = ", ".join(item["name"] for item in found["streams"]) or "none"
         raise IngestError(f"there is no stream '{declaration.stream}'; there are: {names}")
-    stream = Stream.from_json(own)
+    return _readable(Stream.from_json(own))
+
+
+def _readable(stream: Stream) -> Stream:
+    """Return a stream all of whose columns a contract can have; raises `IngestError` for another one."""
     if refused := next((column for column in stream.columns if column.problem), None):
         raise IngestError(f"'{refused.name}' {refused.problem}")
     return stream
@@ -104,6 +123,8 @@ def _function(source: str, kind: str, declaration: Declaration, stream: Stream |
         lines.append(
             f"    # To read only what is new, add cursor={_literal(stream.cursors[0])}; it must grow with each change."
         )
+        if mark := next((column.name for column in stream.columns if _MARK.fullmatch(column.name)), None):
+            lines.append(f"    # To remove rows that are marked there, also add deleted={_literal(mark)}.")
     return "\n".join([*lines, f"    return {kind}({arguments})"]) + "\n"
 
 
@@ -124,15 +145,16 @@ def _names(stream: Stream) -> dict[str, StreamColumn]:
     return names
 
 
-def _contract(id: str, stream: Stream, names: Mapping[str, StreamColumn]) -> str:  # noqa: A002
-    """The contract of a source with the columns of a stream."""
+def _contract(id: str, stream: Stream, names: Mapping[str, StreamColumn], places: Sequence[str] = ()) -> str:  # noqa: A002
+    """The contract of a source with the columns of a stream, which reads `places`."""
     grain = stream.description or f"{TODO}One row per …"
     if not stream.key:
         grain = f"{TODO}One row per …; which columns identify it? Write primaryKey: true at them"
     properties = [_property(name, column, stream) for name, column in names.items()]
     table = {"name": id.rpartition(".")[2], "physicalType": "table", "description": grain, "properties": properties}
     head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": id, "version": "1.0.0", "status": "draft"}
-    return "\n".join(yaml_writer.block({**head, "schema": [table]})) + "\n"
+    tail = {"customProperties": [reads_property(*places)]} if places else {}
+    return "\n".join(yaml_writer.block({**head, "schema": [table], **tail})) + "\n"
 
 
 def _property(name: str, column: StreamColumn, stream: Stream) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
 from kit.core import KitError, UnknownName, parse_yaml, yaml_writer
-from kit.ingest import SUFFIXES, RawFile, Undeclared, identifier, is_raw_file
+from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
 from kit.mesh import RAW, Context, DataProduct, Mesh, OutputPort, Source
 from kit.scaffold import templates
 from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.connector_source import connector_of
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.notebook_source import files_from_notebook
 from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
@@ -46,6 +47,14 @@ def files_from_origin(
 def origin_file(origin: str) -> Path | None:
     """The file that an origin names; None for an origin that looks like a port. Raises `KitError` for a missing file."""
     path = Path(origin).expanduser()
+    kind, colon, _ = origin.partition("://")  # what follows may contain a password, which no message quotes
+    if connector_of(origin):
+        raise KitError(
+            "a connector makes a source of a product that exists: write `kit new NAME`, then "
+            "`kit new source NAME.SOURCE --from …`"
+        )
+    if colon:
+        connector_class(kind)  # raises
     if path.is_dir():
         raise KitError(f"{origin} is a folder; name one file ({', '.join(SUFFIXES)}, .ipynb) or a port")
     if is_raw_file(path) or path.suffix == ".ipynb":
@@ -142,16 +151,27 @@ def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
     return replace(files, output=output_entry(product, port, "dbt"), files=texts)
 
 
-def source_contract(contract: str, id: str, raw: RawFile, questions: Mapping[str, str], reads: Sequence[str]) -> str:  # noqa: A002
-    """The contract of a source that `reads` places: that of the port made from it, with names and format of the raw file."""
+def source_contract(
+    contract: str,
+    id: str,  # noqa: A002
+    raw: RawFile,
+    questions: Mapping[str, str],
+    reads: Sequence[str],
+    origin: str = "",
+) -> str:
+    """The contract of a source that `reads` places: that of the port made from it, with names and format of the raw file.
+
+    Descriptions name `origin`, by default the file.
+    """
+    origin = origin or raw.path.name
     data = parse_yaml(raw.path, contract).data | {"id": id}
     data.pop("slaProperties")
     table = data["schema"][0]
-    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {raw.path.name}, as delivered."}
+    table |= {"name": id.rpartition(".")[2], "description": f"One row per row of {origin}, as delivered."}
     for item in table["properties"]:
         raw_name = raw.names[item["name"]]
         question = questions.get(item["name"], "")
-        item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {raw.path.name}."
+        item["description"] = f"{TODO}{question}" if question else f"The column {raw_name} of {origin}."
         if raw_name != item["name"]:
             item["physicalName"] = raw_name
     properties = [raw.csv.to_property()] if raw.csv != CsvFormat() else []

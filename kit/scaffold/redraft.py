@@ -12,6 +12,7 @@ from kit.contracts import CsvFormat, Finding, declared_places
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
 from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
+from kit.scaffold.connector_source import contract_of_stream
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.port_source import raw_file, source_contract, typed_contract
 from kit.storage import Store
@@ -40,8 +41,9 @@ def draft_of(
     """Return the draft of `PRODUCT.PORT` or `PRODUCT.raw.SOURCE` from its data as it is now.
 
     That of a port are `files`, else those of the current snapshot while the code of the product is that which made it, else
-    the result of its model or notebook, which is run and discarded. That of a source is what its function in `ingest.py`
-    returns, which may open the places `reads` and those that contracts of sources declare. Neither needs a contract.
+    the result of its model or notebook, which is run and discarded. That of a source is the stream that its connector
+    describes, else what its function in `ingest.py` returns, which may open the places `reads` and those that contracts of
+    sources declare. Neither needs a contract.
     """
     product, _, name = id.partition(".")
     if name.startswith(f"{RAW}.") and not files:
@@ -50,13 +52,17 @@ def draft_of(
         declared = _declared_places(unfinished.folder)
         contract = unfinished.folder / "sources" / f"{source}.odcs.yaml"
         declared[contract] = (*declared.get(contract, ()), *reads)
+        with ingest_process(context.config, unfinished, declared) as process:
+            if drafted := contract_of_stream(process, source, declared[contract]):
+                return drafted
         process = ingest_process(context.config, unfinished, declared)
         with delivered_file(process, source) as file:
             written = CsvFormat.from_document(read_yaml(contract)) if contract.is_file() else None
             raw = raw_file(file.resolve(), csv, written)
             typed = typed_contract(raw, id)
             places = declared[contract] + (() if process.may_read(file) else (str(raw.path),))
-            return source_contract(typed.contract, id, raw, typed.questions, places)
+            origin = f"the source {source}" if process.is_temporary(file) else ""
+            return source_contract(typed.contract, id, raw, typed.questions, places, origin)
     with _parquet(context, product, name, files) as found:
         return draft(found, id)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.build import HIDDEN, ingest_process, safety_findings
+from kit.build import HIDDEN, ingest_process, published_entries, safety_findings
 from kit.core import Config, IngestError, KitError, Secrets, UnknownName, database
-from kit.ingest import IngestProcess, Stream, StreamColumn, column_differences, delivered_file, land
+from kit.ingest import IngestProcess, Stream, StreamColumn, delivered_file, land, stream_differences
 from kit.mesh import RAW, Context, DataProduct, Source
 from kit.scaffold.port_source import raw_file
 
@@ -31,7 +31,9 @@ def check_source(context: Context, id: str) -> SourceCheck:  # noqa: A002
     with _process(context.config, product) as process:
         found = process.discover(source.name, label, check=True)
         if found["streams"] is not None:
-            return SourceCheck(label, found["kind"], tuple(column_differences(source.contract, found)))
+            last = published_entries(context.config, product, source.name)
+            differences = stream_differences(process, source, context.config.storage / RAW, found, last)
+            return SourceCheck(label, found["kind"], tuple(differences))
         with TemporaryDirectory(prefix="kit-") as folder:
             try:
                 land(process, source, Path(folder))

@@ -123,7 +123,7 @@ def test_a_source_needs_its_file_and_options_of_dbt_a_project(small: SmallMesh) 
     write(small.root / "visits.csv", "visit_id,paid\n1,2.50\n")
     assert refused("source") == "'kit new source' takes the new source; write kit new source PRODUCT.SOURCE"
     assert refused("source", "shop.visits") == (
-        "say what 'shop.visits' is made from: --from FILE, or a connector such as --from postgres://…"
+        "say what 'shop.visits' is made from: --from FILE, or a connector such as --from 'postgres:SHOP_DSN?table=sales.orders'"
     )
     assert refused("source", "shop.visits", "--from-dbt", "x") == (
         "--from-dbt is for a new product; 'shop.visits' belongs to one that has it"

@@ -1,10 +1,24 @@
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
-from kit.core.frame_types import innermost, is_nanoseconds, misfits
+from kit.core.frame_types import innermost, is_nanoseconds, misfits, scan
+
+
+def test_json_and_uuids_of_a_file_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    uuid = "00000000-0000-4000-8000-00000000000a"
+    duckdb.sql(
+        f"copy (select 1 as n, '{uuid}'::uuid as u, '[1]'::json as j, ['{uuid}'::uuid, null] as us, [['{{}}'::json]] as js, "
+        f"'a'::blob as b union all select 2, null, null, null, null, null) to '{path}' (format parquet)"
+    )
+    frame = scan([path])
+    assert frame.collect().rows() == [(1, uuid, "[1]", [uuid, None], [["{}"]], b"a"), (2, None, None, None, None, None)]
+    assert frame.filter(pl.col("u") == uuid).select("j").collect().rows() == [("[1]",)]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ def test_a_value_in_the_middle_of_base64_is_recognised(user: str, encode: Callab
     assert len(shown) < len(encode(f"{user}::end".encode())) + len("[API_TOKEN]") + 4
 
 
+def test_a_value_that_is_too_short_for_a_secret_is_not_looked_for() -> None:
+    short = Secrets({"SHOP_DSN": "x"})
+    assert (short.scrubbed({"a": "x y"}), short.scrubbed(b"x"), short.found_in("x")) == ({"a": "x y"}, b"x", None)
+    assert short.begun_at(b"abc") == 3
+
+
 def test_secrets_are_named_or_matched_and_never_shown(tmp_path: Path) -> None:
     environ = {"API_TOKEN": "abcdef", "PIN_TOKEN": "1234", "DB_URL": "postgres://x", "HOME": "/srv/x", "NO_TOKEN": ""}
     assert Secrets.from_environment(config(tmp_path), environ).values == {"API_TOKEN": "abcdef"}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import polars as pl
@@ -298,6 +299,15 @@ def test_a_column_without_a_type_in_iceberg_is_named_and_the_other_ports_are_tab
         "publish it as bigint, decimal or varchar"
     )
     assert table(small, "sales").scan().to_polars().height == 30
+
+
+def test_json_and_uuids_are_read_as_text(small: SmallMesh) -> None:
+    uuid = "00000000-0000-4000-8000-00000000000a"
+    change(small, f"'[1]'::json as amount, '{uuid}'::uuid as id", amount=("string", "json"), id=("string", "uuid"))
+    publish(small)
+    assert by_duckdb(small, "totals")[0][1:] == ("[1]", UUID(uuid))
+    assert table(small, "totals").scan().to_arrow()["amount"].to_pylist() == ["[1]"] * 2
+    assert table(small, "totals").scan().to_polars()["amount"].to_list() == ["[1]"] * 2
 
 
 def test_nothing_is_made_without_the_setting(small: SmallMesh) -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,6 +51,12 @@ def test_an_unsigned_integer_is_refused_by_name(tmp_path: Path, kind: Any) -> No
     pq.write_table(pa.table({"n": pa.array(values, kind)}), path)
     with pytest.raises(KitError, match=r"the column 'n' is .*; Iceberg has no type for it"):
         iceberg_schema(path, None)
+
+
+def test_json_is_text(tmp_path: Path) -> None:
+    duckdb.sql(f"copy (select '{{}}'::json as j, ['1'::json] as js) to '{tmp_path / 'a.parquet'}' (format parquet)")
+    found = iceberg_schema(tmp_path / "a.parquet", None)
+    assert [str(field.field_type) for field in found.fields] == ["string", "list<string>"]
 
 
 def test_small_unsigned_integers_are_integers(tmp_path: Path) -> None:

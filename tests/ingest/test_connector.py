@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from kit.core.errors import IngestError, UnknownName
-from kit.ingest.connector import Connector, Environment, Origin, Stream, StreamColumn, connector_class
+from kit.ingest.connector import Connector, Environment, Origin, State, Stream, StreamColumn, connector_class
 
 
 @dataclass
@@ -70,3 +71,17 @@ def test_a_stream_has_the_types_of_its_columns() -> None:
 def test_a_connector_that_cannot_be_drafted_says_so() -> None:
     with pytest.raises(IngestError, match="'pipe' connectors cannot be made from 'x'; write the function"):
         Pipe.declare("x", "events", Path())
+
+
+def test_the_example_of_the_reference_reads_increments(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "domains/README.md").read_text()
+    (example,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "class JsonLines" in block]
+    names: dict[str, Any] = {"__name__": "json_lines"}
+    exec(example, names)
+    (tmp_path / "visits.jsonl").write_text('{"id": 1, "name": "a"}\n{"id": 2, "name": null}\n')
+    connector = names["JsonLines"]("visits.jsonl")
+    connector.folder = tmp_path
+    connector.check()
+    assert [stream.types for stream in connector.discover()] == [{"id": "bigint", "name": "varchar"}]
+    assert list(connector.read(None)) == [[{"id": 1, "name": "a"}, {"id": 2, "name": None}], State({"id": 2})]
+    assert list(connector.read({"id": 1})) == [[{"id": 2, "name": None}], State({"id": 2})]

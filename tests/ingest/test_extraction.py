@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import polars as pl
 import pytest
 
-from kit.core.errors import IngestError
+from kit.core.errors import IngestError, KitError
 from kit.ingest.connector import Connector, Environment, State
 from kit.ingest.extraction import Extraction, Failure, missing_extra
 
@@ -117,6 +117,7 @@ def test_a_failure_that_may_pass_is_tried_again_from_the_start(tmp_path: Path, c
 def test_the_error_of_a_connector_is_one_sentence_with_its_stream(tmp_path: Path) -> None:
     assert failure(tmp_path, lambda: Pipe((ValueError("bad\nmore"),))) == "shop.raw.events (pipe events): ValueError: bad"
     assert failure(tmp_path, lambda: Pipe((IngestError("no access"),))) == "shop.raw.events (pipe events): no access"
+    assert failure(tmp_path, lambda: Pipe((KitError("a package lacks"),))) == "shop.raw.events (pipe events): a package lacks"
 
 
 def test_no_message_of_a_connector_contains_its_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +136,21 @@ def test_a_connector_gets_its_environment_before_it_is_called(tmp_path: Path) ->
 
     answer = extract(tmp_path, Needs)
     assert (answer["asked"], rows(answer)) == (["environment", "stream"], [{"n": str(tmp_path / "environment")}])
+
+
+def test_a_connector_may_be_a_frozen_dataclass(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Fixed(Connector):
+        name: str
+
+        def requires(self) -> Environment:
+            return Environment("faker", ("source-faker==7.2.1",))
+
+        def read(self, state: Any) -> Iterator[Any]:
+            yield {"folder": str(self.folder), "environment": str(self.environment)}
+
+    answer = extract(tmp_path, lambda: Fixed("a"))
+    assert rows(answer) == [{"folder": ".", "environment": str(tmp_path / "environment")}]
 
 
 @pytest.mark.parametrize("value", [1, None, "pandas"])

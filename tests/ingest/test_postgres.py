@@ -94,6 +94,14 @@ def test_an_address_is_declared_by_the_name_of_a_variable() -> None:
     assert Postgres.declare("//db/shop", "orders", Path()).arguments["table"] == "orders"
 
 
+def test_an_address_in_a_variable_is_in_no_command() -> None:
+    made = Postgres.declare("SHOP_DSN?table=sales.orders", "orders", Path())
+    assert (made.arguments, made.stream, made.variables) == (
+        {"dsn_env": "SHOP_DSN", "table": "sales.orders"}, "sales.orders", {},
+    )  # fmt: skip
+    assert Postgres.declare("SHOP_DSN", "orders", Path()).arguments == {"dsn_env": "SHOP_DSN", "table": "orders"}
+
+
 TABLE = """
 create type mood as enum ('sad', 'happy');
 create domain price as numeric(8,3);
@@ -242,7 +250,7 @@ def test_a_number_may_be_the_cursor(server: PostgresServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"table": "nope"}, 'relation "nope" does not exist'),
+        ({"table": "nope"}, "there is no table nope; there are: public.orders"),
         ({"cursor": "changed"}, "there is no column 'changed', the cursor; there are: id, name"),
         ({"cursor": "name"}, "the cursor 'name' is varchar; choose a number, a date or a timestamp that grows with changes"),
         ({"as_text": ["x"]}, "there is no column 'x', which as_text names; there are: id, name"),

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from kit.lineage.python import notebook_reads
+from kit.lineage.python import ingest_reads, notebook_reads
 from tests.lineage.test_python_rules import faults
 from tests.support.small_mesh import notebook, write
 
@@ -17,6 +17,16 @@ def test_reads_of_a_notebook_and_of_the_modules_beside_it(tmp_path: Path) -> Non
         ("nb.ipynb", 2, 2, "shop.c"),
     ]
     assert (reads.faults, reads.reads_any) == ((), False)
+
+
+def test_a_refused_import_of_a_connector_names_the_modules_to_import_from(tmp_path: Path) -> None:
+    write(tmp_path / "tap.py", "from kit.ingest.connector import Stream\nfrom kit.ingest import Stream, Connector\n")
+    write(tmp_path / "ingest.py", "import tap\n")
+    (fault,) = ingest_reads("shop", tmp_path, {}).faults
+    assert str(fault).endswith(
+        "tap.py:1: uses kit.ingest.connector, which is internal to the kit; "
+        "import connectors and their parts from kit.ingest, errors from kit.core"
+    )
 
 
 def test_packages_of_the_domain_are_looked_into(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from kit.contracts.contract import Contract
 from kit.core.errors import IngestError, KitError
 from kit.ingest.connector import Declaration
-from kit.scaffold import new
+from kit.scaffold import connector_source, new
 from kit.scaffold.connector_source import connector_of
 from tests.support.events import TYPES, Events
 from tests.support.postgres import PASSWORD, PostgresServer
@@ -17,7 +17,7 @@ from tests.support.tap import Tap
 @pytest.fixture
 def events(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Events:
     events = Events(small, monkeypatch)
-    events.rows(types={**TYPES, "Full name": "decimal(10,2)"})
+    events.rows(types={**TYPES, "Full name": "decimal(10,2)", "deleted_at": "timestamp"})
 
     def declare(cls: type[Tap], origin: str, source: str, folder: Path) -> Declaration:
         return Declaration({"file": origin, "cursor": None}, "events", {"TAP_DSN": "s3cret-value"})
@@ -41,6 +41,7 @@ def test_a_source_is_drafted_from_its_stream_without_a_row(events: Events) -> No
     contract = Contract.load(events.folder / "sources/taps.odcs.yaml")
     assert {column.name: (column.type, column.physical_name) for column in contract.columns} == {
         "id": ("bigint", ""), "seen": ("bigint", ""), "name": ("varchar", ""), "full_name": ("decimal(10,2)", "Full name"),
+        "deleted_at": ("timestamp", ""),
     }  # fmt: skip
     assert contract.key == ("id",)
     text = (events.folder / "ingest.py").read_text()
@@ -48,12 +49,20 @@ def test_a_source_is_drafted_from_its_stream_without_a_row(events: Events) -> No
     assert text.endswith(
         'def taps():\n    """events, read by tap."""\n'
         '    # To read only what is new, add cursor="seen"; it must grow with each change.\n'
+        '    # To remove rows that are marked there, also add deleted="deleted_at".\n'
         f'    return tap(file="{file}", cursor=None)\n'
     )
     assert (events.folder / "models/staging/stg_taps.sql").is_file()
     assert [source.name for source in events.small.product("feed").sources] == ["events", "taps"]
     files = [path.read_bytes() for path in events.small.root.rglob("*") if path.is_file()]
     assert not [content for content in files if b"s3cret-value" in content]
+
+
+def test_the_configuration_of_a_source_is_written_in_double_quotes() -> None:
+    made = Declaration({"package": "source-faker==7.2.1", "config": {"count": 50, "name": 'a "b"'}}, "users")
+    assert connector_source._function("users", "airbyte", made, None).endswith(
+        'return airbyte(package="source-faker==7.2.1", config={"count": 50, "name": "a \\"b\\""})\n'
+    )
 
 
 def test_nothing_is_written_when_the_connector_cannot_be_asked(events: Events) -> None:

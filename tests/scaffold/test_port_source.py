@@ -46,12 +46,15 @@ def test_an_origin_is_a_file_or_a_port(mesh: SmallMesh) -> None:
         ("pyproject.toml", "'pyproject.toml' is neither a file ("),
         ("sales", "'sales' is neither a file ("),
         ("some/where.txt", "'some/where.txt' is neither a file ("),
+        ("postgres://me:hidden@host/db", "a connector makes a source of a product that exists: write `kit new NAME`, then"),
+        ("mysql://me:hidden@host/db", "there is no connector 'mysql'; there are: airbyte, postgres, rest"),
     ],
 )
 def test_what_is_neither_is_refused(mesh: SmallMesh, origin: str, says: str) -> None:
     with pytest.raises(KitError) as error:
         origin_file(origin)
     assert str(error.value).startswith(says)
+    assert "hidden" not in str(error.value)
 
 
 def test_a_raw_file_becomes_a_source_a_staging_model_and_a_mart(mesh: SmallMesh) -> None:

@@ -7,6 +7,7 @@ from kit.core import KitError, parse_yaml
 from kit.scaffold.redraft import draft_of, redraft
 from kit.scaffold.source_look import discover_source
 from tests.support.contracts import contract
+from tests.support.events import TYPES, Events
 from tests.support.files import write
 from tests.support.small_mesh import SmallMesh
 
@@ -78,3 +79,21 @@ def test_the_draft_of_a_source_reads_its_file_as_the_contract_says(small: SmallM
     assert stream.types == {"Item": "varchar", "Price": "decimal(18,2)", "Rest": "varchar"}
     with pytest.raises(KitError, match="given"):
         draft_of(small.context, "shop.raw.sales", csv=["delimiter=,", "delimiter=;"])
+
+
+def test_a_source_with_a_connector_is_drafted_from_its_stream_without_a_row(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(small, monkeypatch)
+    events.rows((1, 10, "a"), types={**TYPES, "phone": "varchar"})
+    made = redraft(events.folder / "sources/events.odcs.yaml", draft_of(small.context, "feed.raw.events"))
+    assert (made.added, made.differences) == (("phone",), ())
+    phone = parse_yaml(Path("events.odcs.yaml"), made.text).data["schema"][0]["properties"][-1]
+    assert (phone["name"], phone["required"], phone["description"]) == ("phone", False, "The column phone of events.")
+    assert not events.file.with_suffix(".reads").exists()
+    (events.folder / "sources/events.odcs.yaml").unlink()
+    drafted = draft_of(small.context, "feed.raw.events", reads=["/srv/certificates"])
+    assert "name: phone" in drafted
+    assert "/srv/certificates" in drafted
+    events.rows((1, 10, "a"))
+    assert "The column name of the source events." in draft_of(small.context, "feed.raw.events")
