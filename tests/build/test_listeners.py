@@ -110,7 +110,7 @@ def test_a_listener_that_cannot_be_loaded_is_a_line(small: SmallMesh, registered
     registered("Missing")
     outcome = small.build("shop")
     assert outcome.status == "published"
-    assert outcome.message.startswith("Missing: AttributeError")
+    assert outcome.message.startswith("Missing: cannot be imported (AttributeError: ")
 
 
 def test_listeners_that_an_older_environment_lacks_are_one_line(

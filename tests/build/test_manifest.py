@@ -50,8 +50,9 @@ def test_rows_set_aside_are_counted_and_have_an_entry_of_their_own(small: SmallM
         space.tables[port] = [path]
     found = manifest(space, product, planned)
     source = inputs.sources["sales"]
-    about = found["sources"]["sales"].pop("about")
+    about, (origin,) = (found["sources"]["sales"].pop(name) for name in ("about", "origins"))
     assert [column for column, *_ in about["columns"]] == ["sale_id", "item", "amount", "sold_on"]
+    assert (origin["namespace"], origin["name"]) == ("file", str(small.feed))
     assert found["sources"] == {
         "sales": {"digest": source.digest, "rows": 30, "delivered": source.delivered.isoformat(), "quarantined": 3}
     }
