@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def run_kit(folder: Path, arguments: list[str], environment: dict[str, str]) -> 
 def _kit(folder: Path, arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
     """Become `python -m kit`; `multiprocessing` ends a process without the functions of `atexit`."""
     end_with_parent()
+    threading.Thread(target=_end_with_test, daemon=True).start()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -45,6 +47,14 @@ def _kit(folder: Path, arguments: list[str], environment: dict[str, str], output
         runpy.run_module("kit", run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()
+
+
+def _end_with_test() -> None:
+    """The parent of this process is the fork server, which lives as long as its children; the test is its grandparent."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    die()
 
 
 def forked(function: Callable[..., object], *arguments: Any, seconds: float = 120) -> int:
