@@ -16,7 +16,7 @@ from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
 from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox
-from kit.dbt.committed import macros_path
+from kit.dbt.committed import PROFILES, macros_path
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
@@ -163,9 +163,11 @@ class Workspace:
 
     def _shows_secrets(self, product: DataProduct) -> bool:
         """Whether views in the work database, and what dbt parsed, may contain a secret."""
-        # dbt names folders in its target like files. The kit's own macros read no variable but those of a build.
+        # dbt names folders in its target like files. The kit's own macros read no variable but those of a build, which uses
+        # another profile than the committed one.
         paths = (path for path in product.folder.rglob("*") if path.suffix in (".sql", ".yml", ".yaml") and path.is_file())
-        templates = (path for path in paths if path != macros_path(product.folder))
+        generated = (macros_path(product.folder), product.folder / PROFILES)
+        templates = (path for path in paths if path not in generated)
         return bool(self.secrets.values) and any(b"env_var" in path.read_bytes() for path in templates)
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:

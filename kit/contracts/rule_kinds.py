@@ -163,7 +163,7 @@ _OBSERVED = "if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || 
 def query_returns(query: Query, expected: str) -> Assertion:
     """A query returns one value, which meets `expected`, the right side of a comparison in SQL."""
     holds = f"count(*) = 1 and coalesce(any_value(observed) {expected}, false)"
-    rows = query.wrapped(f"select {_OBSERVED} as observed from (\n", f"\n) as rule(observed) having not ({holds})")
+    rows = query.wrapped("with rule(observed) as (\n", f"\n) select {_OBSERVED} as observed from rule having not ({holds})")
     return Assertion(QUERY, {QUERY_ARGUMENT: rows}, test=DbtTest("query_returns", {"query": query, "expected": expected}))
 
 

@@ -177,10 +177,10 @@ def test_a_query_is_wrapped_to_return_what_breaks_it(operator: str, value: objec
     assert rule.assertion.expectation == "unexpected_rows_expectation"
     assert rule.assertion.kwargs["unexpected_rows_query"] == Query(
         (
+            "with rule(observed) as (\nselect count(*) from ",
+            " where item ~ 'a{2}'\n) "
             "select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') "
-            "as observed from (\nselect count(*) from ",
-            " where item ~ 'a{2}'\n) as rule(observed) "
-            f"having not (count(*) = 1 and coalesce(any_value(observed) {holds}, false))",
+            f"as observed from rule having not (count(*) = 1 and coalesce(any_value(observed) {holds}, false))",
         )
     )
 

@@ -133,7 +133,7 @@ def test_plain_dbt_works_during_a_build_after_prune_and_in_another_storage(small
     dbt(small, "shop", "build", KIT_STORAGE=elsewhere)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_packages_that_a_team_installs_work_in_builds(small: SmallMesh) -> None:
     shop = small.domains / "shop"
     write(shop / "tools/dbt_project.yml", "name: tools\nversion: 1.0.0\nmodels: {tools: {+materialized: table}}\n")

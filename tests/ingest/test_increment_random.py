@@ -101,7 +101,7 @@ def _walk(folder: Path, steps: list[tuple[list[Row], str]], *, is_log: bool) -> 
         if step in ("lose the data", "damage the data") and published:
             for path in (folder / "raw").rglob("*.parquet"):
                 path.unlink() if step == "lose the data" else path.write_bytes(b"PAR1")
-        landed = land(origin, source, folder / "raw", published[-1] if published and step != "read all" else None)
+        landed = land(origin, source, folder / "raw", () if step == "read all" else reversed(published))
         assert pl.read_parquet(landed.path).to_dicts() == origin.valid
         assert not list((folder / "raw").rglob(".*.parquet"))
         if step != "fail":

@@ -22,9 +22,9 @@ def test_the_suite_says_what_the_contract_says(small: SmallMesh) -> None:
     found = from_contract(contract)
     assert [item["meta"]["rule"] for item in found["expectations"]] == [rule.name for rule in contract.rules]
     assert found["expectations"][-1]["kwargs"]["unexpected_rows_query"] == (
+        "with rule(observed) as (\nselect (select sum(amount) from {batch}) - (select sum(amount) from raw.sales)\n) "
         "select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') "
-        "as observed from (\nselect (select sum(amount) from {batch}) - (select sum(amount) from raw.sales)\n"
-        ") as rule(observed) having not (count(*) = 1 and coalesce(any_value(observed) = 0, false))"
+        "as observed from rule having not (count(*) = 1 and coalesce(any_value(observed) = 0, false))"
     )
 
 

@@ -69,9 +69,10 @@ where not exists (
 
 {#- In a query `${table}` is the model; a query in parts has the model between them. `reads` are other models in it. -#}
 {% test query_returns(model, query, expected, reads=[]) %}
-select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') as observed from (
+with rule(observed) as (
 {{ contract_query(model, query) }}
-) as rule(observed) having not (count(*) = 1 and coalesce(any_value(observed) {{ expected }}, false))
+) select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') as observed
+from rule having not (count(*) = 1 and coalesce(any_value(observed) {{ expected }}, false))
 {% endtest %}
 
 {% test returns_no_rows(model, query, reads=[]) %}
