@@ -71,8 +71,7 @@ where not exists (
 {% test query_returns(model, query, expected, reads=[]) %}
 with rule(observed) as (
 {{ contract_query(model, query) }}
-) select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') as observed
-from rule having not (count(*) = 1 and coalesce(any_value(observed) {{ expected }}, false))
+) select if(count(*) = 1, cast(any_value(observed) as varchar), count(*) || ' rows; the query must give one value') as observed from rule having not (count(*) = 1 and coalesce(any_value(observed) {{ expected }}, false))
 {% endtest %}
 
 {% test returns_no_rows(model, query, reads=[]) %}
