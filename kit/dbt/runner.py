@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import SAMPLES, Check
-from kit.core import TransformError, counted, machine_problem, make_folder, sandbox, short
+from kit.core import TransformError, counted, machine_problem, make_folder, sandbox, short, write_durably
 from kit.core import database as work
 from kit.dbt.committed import check_macros
 from kit.dbt.project import TAG, Project, is_contract_test, package_folders, test_name
@@ -167,9 +166,7 @@ def _keep(written: Path, parsed: Path) -> None:
     """Keep what dbt parsed, if it came so far; dbt parses everything where the file is missing or damaged."""
     with suppress(OSError):
         make_folder(parsed.parent)
-        temporary = parsed.with_name(f".{parsed.name}.{os.getpid()}")
-        shutil.copyfile(written, temporary)
-        temporary.replace(parsed)
+        write_durably(parsed, written.read_bytes())
 
 
 def _seeds(product: DataProduct) -> list[Path]:
