@@ -1,6 +1,8 @@
 """Entry points: what they name, and those of the kit that an older environment lacks."""
 
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,15 @@ def load_entry_point(point: EntryPoint) -> Any:
 
 def missing_entry_points(group: str, project: Path = PROJECT) -> list[str]:
     """Return the names in a group that the files of the kit declare and the environment lacks, as after a `git pull`."""
+    return sorted(set(_declared(project).get(group, {})) - {point.name for point in entry_points(group=group)})
+
+
+@cache
+def _declared(project: Path) -> Mapping[str, Mapping[str, str]]:
+    """The entry points that a project declares, by group; read once, as builds ask at each event."""
     if not project.is_file():  # an installed kit is of one piece
-        return []
-    declared = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {}).get(group, {})
-    return sorted(set(declared) - {point.name for point in entry_points(group=group)})
+        return {}
+    declared: Mapping[str, Mapping[str, str]] = (
+        tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("entry-points", {})
+    )
+    return declared
