@@ -142,7 +142,7 @@ class Extraction:
             self.ask("rows", rows=rows)
 
     def _with_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:
-        """Call a method of a connector. A read whose failure may pass is repeated after a wait; for other calls a person waits."""
+        """Call a method of a connector; a read whose failure may pass is repeated after a wait, other calls are not."""
         secrets = Secrets({name: value for name in connector.secrets() if len(value := os.environ.get(name, "")) > 0})
         label = f"{self.label} ({connector.kind or type(connector).__name__}{connector.stream and ' '}{connector.stream})"
         waits = list(connector.retry_seconds) if call == "read" else []
