@@ -10,7 +10,7 @@ from kit.core.face import lazy_face
 from kit.core.version import __version__
 
 if TYPE_CHECKING:
-    from kit.core import confinement, database, frame_types, git, landlock, sandbox, yaml_writer
+    from kit.core import confinement, database, frame_types, git, landlock, resources, sandbox, yaml_writer
     from kit.core.cache import ContentCache
     from kit.core.config import Config
     from kit.core.confinement import Places
@@ -180,6 +180,7 @@ __all__ = [
     "relation_of_commits",
     "remove_unfinished",
     "resolve_inside",
+    "resources",
     "sandbox",
     "scrubbed_streams",
     "set_aside",

@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -14,6 +14,11 @@ from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
 from kit.core.mask_key import mask_key
 from kit.core.policy import Policy
+
+
+class _Size(int):
+    """A number of bytes, which is written with a unit."""
+
 
 _SETTINGS: dict[str, type] = {
     "storage": str,
@@ -26,7 +31,13 @@ _SETTINGS: dict[str, type] = {
     "reader_grace_minutes": int,
     "postgres_dsn_env": str,
     "secrets": list,
+    "memory_limit": _Size,
+    "threads": int,
+    "spill_folder": str,
 }
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?)?B", re.IGNORECASE)
+_LEAST_MB = 100
+"""DuckDB cannot join or sort within less memory."""
 _MAY_BE_ZERO = ("reader_grace_minutes",)
 _SWITCH = {"true": True, "false": False}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -42,7 +53,8 @@ class Config:
     `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
     `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
     deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
-    publications are pushed to.
+    publications are pushed to. `memory_limit` (bytes), `threads` and `spill_folder` are those of DuckDB; None stands for what
+    the machine allows and for a folder in the storage, see `kit.core.resources`.
     """
 
     root: Path
@@ -56,6 +68,9 @@ class Config:
     reader_grace_minutes: int = 15
     postgres_dsn_env: str = ""
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
+    memory_limit: int | None = None
+    threads: int | None = None
+    spill_folder: Path | None = None
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 
@@ -75,14 +90,10 @@ class Config:
                 raise ConfigError(
                     f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join([*_SETTINGS, 'policy'])}"
                 )
-        settings: dict[str, Any] = {}
-        for name, kind in _SETTINGS.items():
-            variable, least = f"KIT_{name.upper()}", 0 if name in _MAY_BE_ZERO else 1
-            if environ.get(variable):
-                settings[name] = _parse(variable, environ[variable], kind, least)
-            elif name in table:
-                settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind, least)
-        settings["storage"] = _folder(root, settings.get("storage", ".mesh"))
+        settings = read_settings(table, environ)
+        settings["storage"] = _folder(root, settings.get("storage", ".mesh"), "storage")
+        if "spill_folder" in settings:
+            settings["spill_folder"] = _folder(root, settings["spill_folder"], "spill folder")
         return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
 
     @property
@@ -105,12 +116,27 @@ class Config:
         return datetime.combine(self.as_of, time.min) if self.as_of else datetime.now(UTC).replace(tzinfo=None)
 
 
-def _folder(root: Path, text: str) -> Path:
-    """Return the storage folder that a setting names; raises `ConfigError` for a URL and for what cannot be a folder."""
+def read_settings(table: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings in a table and in environment variables, which override it, as far as there are any.
+
+    Raises `ConfigError` for one that is wrong.
+    """
+    settings: dict[str, Any] = {}
+    for name, kind in _SETTINGS.items():
+        variable, least = f"KIT_{name.upper()}", 0 if name in _MAY_BE_ZERO else 1
+        if environ.get(variable):
+            settings[name] = _parse(variable, environ[variable], kind, least)
+        elif name in table:
+            settings[name] = _check(f"pyproject.toml: [tool.kit] {name}", table[name], kind, least)
+    return settings
+
+
+def _folder(root: Path, text: str, what: str) -> Path:
+    """Return the folder that a setting names; raises `ConfigError` for a URL and for what cannot be a folder."""
     allowed = "write the path of a folder, such as .mesh or /mnt/mesh"
     if scheme := _SCHEME.match(text):
         raise ConfigError(
-            f"the storage is {text!r}, and the kit has no storage for '{scheme[0]}' addresses; {allowed}; "
+            f"the {what} is {text!r}, and the kit has no storage for '{scheme[0]}' addresses; {allowed}; "
             f"mount an object store as a folder, or write ./{text} for a folder of that name"
         )
     try:
@@ -118,10 +144,10 @@ def _folder(root: Path, text: str) -> Path:
         with suppress(FileNotFoundError):
             path.stat()
         if path.exists() and not path.is_dir():
-            raise ConfigError(f"the storage {path} is no folder; {allowed}")
+            raise ConfigError(f"the {what} {path} is no folder; {allowed}")
     except (OSError, RuntimeError, ValueError) as error:  # a name that is too long, an unknown user after `~`, a NUL
         problem = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"the storage {text!r} cannot be a folder: {problem}; {allowed}") from None
+        raise ConfigError(f"the {what} {text!r} cannot be a folder: {problem}; {allowed}") from None
     return path
 
 
@@ -159,6 +185,11 @@ def _mesh_above(start: Path) -> Path | None:
 
 
 def _check(name: str, value: Any, kind: type, least: int) -> Any:
+    if kind is _Size:
+        size = _bytes(value)
+        if size is None:
+            raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind, least)}")
+        return size
     if type(value) is not kind or (type(value) is int and value < least) or value == "":
         raise ConfigError(f"{name} is {value!r}; it must be {_allowed(kind, least)}")
     if not isinstance(value, list):
@@ -170,15 +201,28 @@ def _check(name: str, value: Any, kind: type, least: int) -> Any:
 
 def _parse(variable: str, text: str, kind: type, least: int) -> Any:
     try:
-        readers = {date: date.fromisoformat, list: lambda text: text.split(","), bool: _SWITCH.__getitem__}
+        readers: dict[type, Callable[[str], Any]] = {
+            date: date.fromisoformat, list: lambda text: text.split(","), bool: _SWITCH.__getitem__, _Size: str,
+        }  # fmt: skip
         value = readers.get(kind, kind)(text)
         return _check(variable, value, kind, least)
     except (ValueError, KeyError, ConfigError):
         raise ConfigError(f"the environment variable {variable} is {text!r}; it must be {_allowed(kind, least)}") from None
 
 
+def _bytes(value: Any) -> int | None:
+    """Return the number of bytes that a text names; None for another text, and for less than DuckDB needs."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    unit = (match[2] or "").upper()
+    size = int(float(match[1]) * (1024 if unit.endswith("I") else 1000) ** (" KMGT".index(unit[0]) if unit else 0))
+    return size if size >= _LEAST_MB * 1_000_000 else None
+
+
 def _allowed(kind: type, least: int) -> str:
     allowed = {
+        _Size: f'a size of at least {_LEAST_MB} MB, such as "4GB" or "800MiB"',
         int: "a whole number above 0" if least else "a whole number, at least 0",
         date: "a date such as 2018-01-01",
         list: "names of environment variables",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kit.core import landlock
+from kit.core import landlock, resources
 from kit.core.entry_points import PROJECT
 from kit.core.mask_key import MASK_KEY
 
@@ -100,7 +100,7 @@ def environment(temp: Path, more: Mapping[str, str]) -> dict[str, str]:
     With the key for masking, values could be found from their tokens by trying all.
     """
     folders = {name: str(temp / folder) for name, folder in _CACHES.items()}
-    variables = {**os.environ, **folders, **more}
+    variables = {**os.environ, **folders, **resources.current().environment(temp), **more}
     variables.pop(MASK_KEY, None)
     return variables
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.core import resources
 from kit.core.errors import KitError
 
 if TYPE_CHECKING:
@@ -81,11 +82,17 @@ def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | Non
     return (connection or _open()).sql(f"select * from {parquet(files)}")
 
 
+def limit(connection: Any) -> None:
+    """Let a connection that was opened elsewhere use what those of `connect` may use: memory, threads and spill folder."""
+    for name, value in resources.current().settings().items():
+        connection.execute(f"set {name} = {literal(value)}")
+
+
 def _open(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    return duckdb.connect(str(path), read_only=read_only, config=config)
+    return duckdb.connect(str(path), read_only=read_only, config=config | resources.current().settings())
 
 
 def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:

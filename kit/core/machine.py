@@ -21,11 +21,16 @@ _FILES = "this process has too many open files; raise the limit, for instance wi
 _MEMORY = "no memory is left; end other programs, or give this one more"
 
 _NOT_OPENED, _NOT_WRITTEN = -1, -2
-"""In place of numbers, since SQLite does not tell why."""
+_LIMIT, _SPILL = -3, -4
+"""In place of numbers: SQLite does not tell why, and the limits of DuckDB are those of settings."""
 
 _ERRNO = {
     _NOT_OPENED: "a database cannot be opened: the disk is full, a right is missing, or this process has too many open files",
     _NOT_WRITTEN: "a database cannot be written: the disk is full or failing, or this process may write no larger files",
+    _LIMIT: "the tables of the build need more memory than they may use; raise `memory_limit` in [tool.kit], or end other "
+    "programs",
+    _SPILL: "no space is left for what exceeds the memory; free some, or set `spill_folder` in [tool.kit] to a folder on a "
+    "larger disk",
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: "the disk quota of this user is used up; free some space, for instance with `kit prune --keep 1`",
     errno.EFBIG: "a file would be larger than this process may write; raise the limit with `ulimit -f unlimited`",
@@ -41,6 +46,8 @@ _ERRNO = {
 }
 
 _TEXTS = {
+    r"failed to offload data block": _SPILL,
+    r"out of memory error: (failed to allocate|could not allocate)": _LIMIT,
     r"no space left on device|disk is full|not enough space": errno.ENOSPC,
     r"disk quota exceeded": errno.EDQUOT,
     r"\bfile too large\b": errno.EFBIG,

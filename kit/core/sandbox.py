@@ -42,14 +42,19 @@ def confine_as_declared(connection: Any, database: Path) -> None:
 
 def confine(connection: Any, files: Iterable[Path | str], folders: Iterable[Path | str] = ()) -> None:
     """Confine a connection, irrevocably, to files that it may read and folders that it may also write in."""
-    if connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
-        return  # another connection to the same database has confined it already
+    if is_confined(connection):
+        return
     # DuckDB compares a path as a query writes it: views write it as a pattern that matches it alone.
     allowed = [text for path in files for text in dict.fromkeys((work.literal(str(path)), work.file_literal(Path(path))))]
     connection.execute(f"set allowed_paths = [{', '.join(allowed)}]")
     connection.execute(f"set allowed_directories = [{', '.join(work.literal(str(path)) for path in folders)}]")
     for name, value in _SETTINGS.items():
         connection.execute(f"set {name} = {value}")
+
+
+def is_confined(connection: Any) -> bool:
+    """Whether a connection is confined, or was by another one to the same database."""
+    return bool(connection.execute("select current_setting('lock_configuration')").fetchone()[0])
 
 
 def explain(message: str) -> str:

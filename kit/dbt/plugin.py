@@ -5,11 +5,15 @@ from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from kit.core import sandbox
+from kit.core import resources, sandbox
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
-    """Confines the models, tests and hooks of a project to its own files and tables."""
+    """Limits models, tests and hooks to what a build may use, and confines them to the files and tables of their project."""
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """Give the connection the memory, the threads and the spill folder of the build."""
+        config |= resources.current().settings()
 
     def configure_connection(self, conn: Any) -> None:
         """Confine the connection before the first statement of the project runs."""

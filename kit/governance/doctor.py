@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import KitError, counted, landlock, missing_entry_points
+from kit.core import Config, KitError, counted, landlock, missing_entry_points, resources, short
 from kit.governance.check import check_mesh
 from kit.governance.verification import Verification
 from kit.mesh import Context
@@ -57,6 +57,7 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     yield storage
     if storage.severity == "info":
         yield _disk(config.storage)
+    yield _memory(config)
     yield _kernel()
     yield _confinement()
     try:
@@ -116,6 +117,18 @@ def _disk(storage: Path) -> Finding:
         return _well("disk", f"{free:.0f} GB free")
     fix = f"free at least {_MINIMUM_FREE_GB} GB, for instance with `kit prune --keep 1`"
     return _wrong("disk", f"{free:.0f} GB free", fix)
+
+
+def _memory(config: Config) -> Finding:
+    """State what a build may use, and whether it can spill to the disk what needs more memory."""
+    found = resources.Resources.of(config)
+    text = f"{found.memory / 1e9:.1f} GB for tables, {counted(found.threads, 'thread')}"
+    try:
+        with resources.limited(config):
+            place = resources.spill_folder()
+    except OSError as error:
+        return _wrong("memory", f"{text}; nothing can be spilled: {error.strerror}", "set spill_folder in [tool.kit]")
+    return _well("memory", f"{text}; the rest is spilled to {short(place)}")
 
 
 def _kernel() -> Finding:

@@ -5,7 +5,7 @@ from typing import Any
 
 from duckdb_sqlalchemy import Dialect
 
-from kit.core import sandbox
+from kit.core import database, sandbox
 
 
 class _Quoting(Dialect.preparer):  # type: ignore[misc]
@@ -25,8 +25,10 @@ class PlainDialect(Dialect):  # type: ignore[misc]
     preparer = _Quoting
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
-        """Open a database and confine it before the first statement of a rule runs."""
+        """Open a database, limited and confined before the first statement of a rule runs."""
         connection = super().connect(*arguments, **options)
+        if not sandbox.is_confined(connection):
+            database.limit(connection)
         sandbox.confine_as_declared(connection, Path(options["database"]))
         return connection
 

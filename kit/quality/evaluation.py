@@ -13,6 +13,7 @@ from typing import Any
 
 from kit.core import InvalidFile, database, sandbox
 from kit.quality.counting import leave_out_values
+from kit.quality.quick_counts import count_quickly
 
 
 @cache
@@ -26,6 +27,7 @@ def _context() -> Any:
 
     base.logger.setLevel(logging.ERROR)  # it sets a level of its own
     leave_out_values()
+    count_quickly()
     registry.register("duckdb.kit", "kit.quality.dialect", "PlainDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}

@@ -52,6 +52,15 @@ def test_an_empty_variable_overrides_nothing(tmp_path: Path) -> None:
     assert Config.load(project(tmp_path, "cell_timeout_seconds=5"), {"KIT_CELL_TIMEOUT_SECONDS": ""}).cell_timeout_seconds == 5
 
 
+def test_sizes_have_units_and_the_spill_folder_begins_at_the_root(tmp_path: Path) -> None:
+    root = project(tmp_path, "memory_limit='1.5 GiB'\nthreads=3\nspill_folder='big'")
+    config = Config.load(root, {})
+    assert (config.memory_limit, config.threads, config.spill_folder) == (1_610_612_736, 3, root / "big")
+    config = Config.load(root, {"KIT_MEMORY_LIMIT": "800mb", "KIT_THREADS": "1", "KIT_SPILL_FOLDER": "/mnt/big"})
+    assert (config.memory_limit, config.threads, config.spill_folder) == (800_000_000, 1, Path("/mnt/big"))
+    assert message(root, KIT_SPILL_FOLDER="s3://big").startswith("the spill folder is 's3://big', and the kit has no storage")
+
+
 def test_the_mesh_is_found_from_a_folder_below_it(tmp_path: Path) -> None:
     root = project(tmp_path)
     below = root / "domains" / "shop"
@@ -113,7 +122,7 @@ def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
     assert message(project(tmp_path, "engine='spark'")) == (
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
         "storage, as_of, cell_timeout_seconds, notebook_output_mb, keep_runs, keep_snapshots, iceberg, reader_grace_minutes, "
-        "postgres_dsn_env, secrets, policy"
+        "postgres_dsn_env, secrets, memory_limit, threads, spill_folder, policy"
     )
 
 
@@ -130,6 +139,10 @@ def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
         ("cell_timeout_seconds=0", "cell_timeout_seconds is 0; it must be a whole number above 0"),
         ("cell_timeout_seconds=true", "cell_timeout_seconds is True; it must be a whole number above 0"),
         ("reader_grace_minutes=-1", "reader_grace_minutes is -1; it must be a whole number, at least 0"),
+        ("threads=0", "threads is 0; it must be a whole number above 0"),
+        ("memory_limit=4", 'memory_limit is 4; it must be a size of at least 100 MB, such as "4GB" or "800MiB"'),
+        ("memory_limit='a lot'", 'memory_limit is \'a lot\'; it must be a size of at least 100 MB, such as "4GB" or "800MiB"'),
+        ("memory_limit='99MB'", 'memory_limit is \'99MB\'; it must be a size of at least 100 MB, such as "4GB" or "800MiB"'),
         ("notebook_output_mb=1.5", "notebook_output_mb is 1.5; it must be a whole number above 0"),
     ],
 )
@@ -144,6 +157,7 @@ def test_a_wrong_setting_names_the_allowed_values(tmp_path: Path, setting: str, 
         ("KIT_AS_OF", "2018-02-30", "a date such as 2018-01-01"),
         ("KIT_CELL_TIMEOUT_SECONDS", "-1", "a whole number above 0"),
         ("KIT_NOTEBOOK_OUTPUT_MB", "20MB", "a whole number above 0"),
+        ("KIT_MEMORY_LIMIT", "4 GX", 'a size of at least 100 MB, such as "4GB" or "800MiB"'),
     ],
 )
 def test_a_wrong_variable_names_the_allowed_values(tmp_path: Path, name: str, text: str, allowed: str) -> None:

@@ -2,7 +2,9 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from kit.core.errors import InvalidFile, KitError
@@ -41,6 +43,16 @@ def test_each_resource_and_right_has_a_sentence(number: int) -> None:
 def test_words_of_libraries_are_known(words: str) -> None:
     assert machine_problem(RuntimeError(words))
     assert machine_problem(words)
+
+
+def test_the_limits_of_duckdb_name_their_settings(tmp_path: Path) -> None:
+    hungry = "select length(string_agg(hash(i)::varchar, ',')) from range(3000000) t(i)"
+    sorts = "select count(*) from (select distinct hash(i) from range(3000000) t(i))"
+    settings = {"memory_limit": "30MB", "threads": 1, "temp_directory": str(tmp_path / "spill")}
+    for query, more, setting in ((hungry, {}, "memory_limit"), (sorts, {"max_temp_directory_size": "1MB"}, "spill_folder")):
+        with duckdb.connect(config=settings | more) as connection, pytest.raises(duckdb.Error) as caught:
+            connection.execute(query).fetchall()
+        assert f"`{setting}` in [tool.kit]" in machine_problem(caught.value)
 
 
 def test_a_cause_counts_and_other_errors_are_left_alone() -> None:

@@ -17,7 +17,19 @@ def severities(small: SmallMesh) -> dict[str, str]:
 
 def test_a_mesh_in_order_has_no_errors(small: SmallMesh) -> None:
     assert severities(small) == dict.fromkeys(
-        ["Python", "packages", "git", "mesh", "storage", "disk", "notebook kernel", "confinement", "domains", "published data"],
+        [
+            "Python",
+            "packages",
+            "git",
+            "mesh",
+            "storage",
+            "disk",
+            "memory",
+            "notebook kernel",
+            "confinement",
+            "domains",
+            "published data",
+        ],
         "info",
     )
 

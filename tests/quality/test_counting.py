@@ -36,9 +36,20 @@ VALUES = ("partial_unexpected_list", "unexpected_index_query", "partial_unexpect
 def validated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: list[tuple[str, dict[str, Any]]], result_format: object
 ) -> tuple[list[dict[str, Any]], list[str]]:
+    """As `validated_frame`, of the rows above."""
+    return validated_frame(tmp_path, monkeypatch, pl.DataFrame(ROWS), items, result_format)
+
+
+def validated_frame(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    frame: pl.DataFrame,
+    items: list[tuple[str, dict[str, Any]]],
+    result_format: object,
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The results, without the values that violate a rule, and the statements that were run for them."""
     path, statements = tmp_path / "things.parquet", list[str]()
-    pl.DataFrame(ROWS).write_parquet(path)
+    frame.write_parquet(path)
     with source_of({"things": [path]}) as source:
         batch = batch_of(source, "things")
 
@@ -47,8 +58,9 @@ def validated(
             return original(self, cursor, statement, *arguments)
 
         original = PlainDialect.do_execute
-        monkeypatch.setattr(PlainDialect, "do_execute", do_execute)
-        results = run(batch, "things", [{"type": kind, "kwargs": dict(kwargs)} for kind, kwargs in items], result_format)
+        with monkeypatch.context() as patch:
+            patch.setattr(PlainDialect, "do_execute", do_execute)
+            results = run(batch, "things", [{"type": kind, "kwargs": dict(kwargs)} for kind, kwargs in items], result_format)
     kept = [
         {
             "success": item["success"],
@@ -57,7 +69,6 @@ def validated(
         }
         for item in results
     ]
-    monkeypatch.undo()
     return kept, statements
 
 
