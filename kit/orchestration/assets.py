@@ -113,21 +113,15 @@ class ProductAssets:
 
     def report(self, context: dg.AssetExecutionContext, outcome: Outcome, partitions: tuple[str, ...]) -> Iterator[Report]:
         """Yield the materializations and check results of a build; raises `Failure` or `RetryRequested` when it failed."""
+        from kit.orchestration.event_log import one_transaction  # SQLAlchemy takes as long as a code location without it
+
         checks: Iterable[Check] = outcome.checks
         if outcome.status in NOTHING_TO_DO and outcome.snapshot and context.selected_asset_check_keys:
             # The selected checks were made when this snapshot was built, and their results are still valid.
             checks = map(Check.from_json, outcome.snapshot.manifest["checks"])
         by_asset = self.metadata(outcome.snapshot, outcome.status, outcome.notebooks) if outcome.snapshot else {}
-        for key, metadata in by_asset.items():
-            version = dg.DataVersion(str(metadata.pop("content")))
-            if key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
-            else:
-                # A product is published as a whole, whatever part of it was selected.
-                tags = {"dagster/data_version": version.value}
-                for partition in partitions or (None,):
-                    yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
-        yield from self.checks.evaluations(checks)
+        with one_transaction(context.instance):
+            yield from self.events(context, by_asset, checks, partitions)
         if outcome.failed:
             failure = dg.Failure(outcome.message, metadata=_notebooks(outcome.notebooks))
             attempt = context.op_execution_context.retry_number
@@ -138,6 +132,25 @@ class ProductAssets:
             _waiting[self.product.name] = Runs(self.config.storage).waiting(self.product.name)
             raise dg.RetryRequested(len(_RETRY_SECONDS), seconds) from failure
         context.log.info(f"{self.product.name}: {outcome.status} {outcome.version} {outcome.message}".rstrip())
+
+    def events(
+        self,
+        context: dg.AssetExecutionContext,
+        by_asset: Mapping[dg.AssetKey, dict[str, Any]],
+        checks: Iterable[Check],
+        partitions: tuple[str, ...],
+    ) -> Iterator[Report]:
+        """Yield the materialization of each asset with its metadata, and the results of checks."""
+        for key, metadata in by_asset.items():
+            version = dg.DataVersion(str(metadata.pop("content")))
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
+            else:
+                # A product is published as a whole, whatever part of it was selected.
+                tags = {"dagster/data_version": version.value}
+                for partition in partitions or (None,):
+                    yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
+        yield from self.checks.evaluations(checks)
 
     def in_manifest(self, key: dg.AssetKey) -> bool:
         """Return whether a manifest lists this asset, as it lists ports and sources."""

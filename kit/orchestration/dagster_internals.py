@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
@@ -16,12 +17,12 @@ from dagster._core.utils import is_valid_email
 if TYPE_CHECKING:
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.executor.in_process import InProcessExecutor
-    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run",
-    "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
+    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "SqlEventLogStorageTable", "SqliteEventLogStorage",
+    "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -52,10 +53,10 @@ retention:
 
 def __getattr__(name: str) -> Any:
     """Import the event log at its first use: it needs SQLAlchemy, which takes as long as a code location without it."""
-    if name == "SqlEventLogStorageTable":
-        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+    if name in ("AssetCheckExecutionsTable", "SqlEventLogStorageTable"):
+        from dagster._core.storage.event_log import schema
 
-        return SqlEventLogStorageTable
+        return getattr(schema, name)
     if name != "SqliteEventLogStorage":
         raise AttributeError(name)
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -65,11 +66,33 @@ def __getattr__(name: str) -> Any:
 
 def open_instance(folder: Path) -> dg.DagsterInstance:
     """Open the instance of a home and create or migrate its databases, which else happens at the first use of each."""
+    _remember_migrations()
+    # Dagster then passes the planned events of a run, and the partitions of an asset, to the event log together.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     instance = dg.DagsterInstance.from_config(str(folder))
     instance.event_log_storage.get_maximum_record_id()
     instance.get_runs_count()
     instance.all_instigator_state()
     return instance
+
+
+def _remember_migrations() -> None:
+    """Make Alembic read the migrations of each kind of database once in this process, not each time one is opened."""
+    from alembic.script import ScriptDirectory
+
+    original = ScriptDirectory.from_config.__func__  # type: ignore[attr-defined]
+    if hasattr(original, "__wrapped__"):
+        return
+    read: dict[str | None, ScriptDirectory] = {}
+
+    @wraps(original)
+    def from_config(cls: type[ScriptDirectory], config: Any) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in read:
+            read[place] = original(cls, config)
+        return read[place]
+
+    ScriptDirectory.from_config = classmethod(from_config)  # type: ignore[assignment, method-assign]
 
 
 def cancel_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:

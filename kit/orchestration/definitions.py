@@ -3,13 +3,15 @@
 import gc
 import logging
 import re
+from collections.abc import Sequence
 
 import dagster as dg
 
 from kit.build import build
 from kit.core import KitError, erase_mask_key
-from kit.mesh import Broken, Context
+from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import automation, publications
+from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.assets import Builder, ProductAssets
 from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_interrupted
 
@@ -26,27 +28,36 @@ def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
     erase_mask_key()  # the processes of runs, which this one starts, need it in their environment
     context = Context.load()
-    # These objects live as long as the process. Garbage collection of them would take a quarter of the time.
-    gc.disable()
     try:
         return definitions(context)
     finally:
-        gc.freeze()
-        gc.enable()
+        gc.freeze()  # these objects live as long as the process
 
 
-def definitions(context: Context, builder: Builder | None = None) -> dg.Definitions:
-    """Return assets, checks, schedules and automation of a mesh.
+def definitions(
+    context: Context, builder: Builder | None = None, selected: Sequence[DataProduct] | None = None
+) -> dg.Definitions:
+    """Return assets, checks, schedules and automation of a mesh, or of the `selected` products and the ports that they read.
 
     `builder` replaces `kit.build.build` for runs that a person waits for: they do not retry, and do not queue for a pool.
     """
+    collected = gc.isenabled()
+    gc.disable()  # garbage collection of so many new objects would take a quarter of the time
+    try:
+        return _definitions(context, builder, selected)
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _definitions(context: Context, builder: Builder | None, selected: Sequence[DataProduct] | None) -> dg.Definitions:
     config, mesh = context.config, context.mesh
     attended, builder = builder is not None, builder or (lambda product, request: build(config, product, request))
-    broken = list(mesh.broken)
+    broken = list(mesh.broken) if selected is None else []
     products: list[ProductAssets] = []
-    assets: list[dg.AssetsDefinition] = []
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
     schedules = []
-    for product in mesh.products:
+    for product in mesh.products if selected is None else selected:
         try:
             product_assets = ProductAssets(context, product, attended, builder)
             assets.append(product_assets.assets())
@@ -58,9 +69,20 @@ def definitions(context: Context, builder: Builder | None = None) -> dg.Definiti
         if product.schedule:
             schedules.append(automation.schedule(config, product))
     assets += [_broken(item) for item in broken]
+    if selected is not None:
+        assets += _read_ports(context, products)
     outdated = automation.outdated_sensor(config, [product.product for product in products])
     sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
     return dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
+
+
+def _read_ports(context: Context, products: Sequence[ProductAssets]) -> list[dg.AssetSpec]:
+    """Return an asset that nothing here makes for each port that the products read of others, with its partitions."""
+    made = {key for product in products for key in product.nodes}
+    names = {name for product in products for node in product.nodes.values() for name in node.reads}
+    partitions = {other.name: automation.partitions(context.config, other) for other in context.mesh.products}
+    read = sorted(name for name in names if asset_key(name) not in made)
+    return [dg.AssetSpec(asset_key(name), partitions_def=partitions.get(name.partition(".")[0])) for name in read]
 
 
 def _broken(item: Broken) -> dg.AssetsDefinition:

@@ -1,16 +1,32 @@
-"""Dagster's SQLite event log with connections that stay open."""
+"""Dagster's SQLite event log with connections that stay open, and one transaction for all that a build reports."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+import dagster as dg
+from sqlalchemy import Connection, Engine, create_engine, event, select
 
-from kit.orchestration.dagster_internals import SqlEventLogStorageTable, SqliteEventLogStorage
+from kit.orchestration.dagster_internals import AssetCheckExecutionsTable, SqlEventLogStorageTable, SqliteEventLogStorage
 
 _OPEN = 8
+_INDEX = "index"
+_PLACE = ("run_id", "asset_key", "check_name", "partition")
+_EVALUATION = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+_REPORTED = {
+    _EVALUATION, dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.HANDLED_OUTPUT,
+}  # fmt: skip
+"""The events of a report; any other one in its block shows that the report was left before its end."""
+
+
+def one_transaction(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
+    """Return a context that stores the events of its block in one transaction, where the event log of Dagster can."""
+    storage = instance.event_log_storage
+    return storage.one_transaction() if isinstance(storage, PooledSqliteEventLog) else nullcontext()
 
 
 class PooledSqliteEventLog(SqliteEventLogStorage):
@@ -23,12 +39,32 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
+        self._transaction: _Transaction | None = None
         super().__init__(*args, **kwargs)
+        self._db_lock: Any = threading.RLock()  # held by a thread for all of its transaction
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "PooledSqliteEventLog":
         """Return the storage that `dagster.yaml` configures."""
         return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def one_transaction(self) -> Iterator[None]:
+        """Store the events of the block at its end, all or, when an exception leaves it or its process is killed, none.
+
+        Else a kill would leave materializations without their checks, which the sensor of publications takes for complete.
+        """
+        with self._db_lock, ExitStack() as stack:
+            if self._transaction is not None:
+                yield
+                return
+            self._transaction = transaction = _Transaction()
+            stack.callback(setattr, self, "_transaction", None)
+            stack.callback(transaction.roll_back)
+            yield
+            if self._transaction is transaction:
+                self._store_evaluations()
+                transaction.commit()
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -37,8 +73,55 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
+            if self._transaction is not None:
+                self._transaction.begin(_INDEX, self._engine(_INDEX))  # the first to begin is the last to be committed
+                yield self._transaction.begin(shard, engine)
+                return
             with engine.begin() as connection:
                 yield connection
+
+    def store_event(self, item: Any) -> None:
+        """Store an event; the results of checks are stored together at the end of a transaction."""
+        with self._db_lock:
+            if self._transaction is not None:
+                kind = item.dagster_event_type if item.is_dagster_event else None
+                if kind == _EVALUATION and item.run_id:
+                    self._transaction.evaluations.append(item)
+                    return
+                self._store_evaluations()
+                if kind is not None and kind not in _REPORTED:
+                    self._transaction.roll_back()
+                    self._transaction = None
+            super().store_event(item)
+
+    def store_event_batch(self, events: Sequence[Any]) -> None:
+        """Store events, which Dagster itself passes together, in one transaction."""
+        with self.one_transaction():
+            for item in events:
+                self.store_event(item)
+
+    def _store_evaluations(self) -> None:
+        """Store the results of checks that were kept, each as `SqliteEventLogStorage.store_event` would."""
+        if self._transaction is None or not self._transaction.evaluations:
+            return
+        events, self._transaction.evaluations = self._transaction.evaluations, []
+        rows = [self._event_to_row(item) for item in events]
+        for run in dict.fromkeys(item.run_id for item in events):
+            with self.run_connection(run) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), [row for row in rows if row["run_id"] == run])
+        place = (AssetCheckExecutionsTable.c[name] for name in _PLACE)
+        known = select(*place).where(AssetCheckExecutionsTable.c.run_id.in_({row["run_id"] for row in rows}))
+        insert = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+        with self.index_connection() as connection:
+            planned = {tuple(row) for row in connection.execute(known)}
+            ids: Sequence[int] = connection.execute(insert, rows).scalars().all()
+        results = [_result(item, row, number) for item, row, number in zip(events, rows, ids, strict=True)]
+        if planned or len({tuple(row[name] for name in _PLACE) for row in results}) < len(results):
+            for item, number in zip(events, ids, strict=True):  # which replaces earlier rows
+                self.store_asset_check_event(item, number)
+            return
+        with self.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.insert(), results)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
@@ -49,6 +132,12 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """Return whether the table of assets has a column, which Dagster asks for at each materialization."""
+        if column_name not in self._tables and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._tables.add(column_name)
+        return column_name in self._tables
 
     def has_table(self, table_name: str) -> bool:
         """Return whether the index has a table; one that it has is not looked up again for each check of a run."""
@@ -91,6 +180,44 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
         self._tables.clear()
+
+
+class _Transaction:
+    """The open connections of a transaction over several files, and the results of checks that it keeps until its end."""
+
+    def __init__(self) -> None:
+        self.evaluations: list[Any] = []
+        self._connections: dict[str, Connection] = {}
+
+    def begin(self, shard: str, engine: Engine) -> Connection:
+        """Return the connection to a file, to which no other process writes until the end."""
+        if shard not in self._connections:
+            self._connections[shard] = connection = engine.connect()
+            connection.exec_driver_sql("begin immediate")
+        return self._connections[shard]
+
+    def commit(self) -> None:
+        """Commit all files."""
+        for connection in reversed(self._connections.values()):
+            connection.commit()
+
+    def roll_back(self) -> None:
+        """Undo what was not committed, and close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+
+def _result(item: Any, row: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the row of the result of a check, whose event is a row with a number."""
+    evaluation = item.dagster_event.event_specific_data
+    target = evaluation.target_materialization_data
+    return {
+        "run_id": item.run_id, "asset_key": evaluation.asset_key.to_string(), "check_name": evaluation.check_name,
+        "partition": evaluation.partition, "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
+        "evaluation_event": row["event"], "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": number, "materialization_event_storage_id": target.storage_id if target else None,
+    }  # fmt: skip
 
 
 def _settings(connection: Any, _: object) -> None:

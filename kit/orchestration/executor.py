@@ -176,7 +176,7 @@ def _run(
         interrupted = outcome.interrupted
         return outcome
 
-    mesh_definitions, names = definitions(context, requested), {product.name for product in products}
+    mesh_definitions, names = definitions(context, requested, products), {product.name for product in products}
     specs = [spec for spec in mesh_definitions.resolve_all_asset_specs() if spec.group_name in names]
     reasons = {spec.group_name: spec.metadata[REASON] for spec in specs if REASON in spec.metadata}
     for product in products:

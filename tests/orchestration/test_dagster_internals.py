@@ -46,9 +46,12 @@ NAMES = [
         f"dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage.{name}"
         for name in (
             "_connect", "_initdb", "conn_string_for_shard", "from_config_value", "wipe", "dispose", "get_maximum_record_id",
-            "free_concurrency_slots_for_run",
+            "free_concurrency_slots_for_run", "_event_to_row", "store_asset_check_event", "_has_asset_key_col_on_connection",
+            "store_event_batch",
         )
     ),
+    # migrations that are read once (open_instance)
+    "alembic.script:ScriptDirectory.from_config",
     # the web server (web_app)
     "dagster._core.workspace.context:WorkspaceProcessContext", "dagster._core.workspace.load_target:GrpcServerTarget",
     "dagster_webserver.app:create_app_from_workspace_process_context",

@@ -1,5 +1,6 @@
 """The event log beside Dagster's own over the same events."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,8 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterEvent, DagsterEventType, DagsterInstance, EventLogEntry
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    EventLogEntry,
+)
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import StepMaterializationData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from kit.orchestration.event_log import _OPEN, PooledSqliteEventLog
@@ -33,6 +44,40 @@ def entry(run: str, number: int) -> EventLogEntry:
         error_info=None, level=20, user_message=f"event {number}", run_id=run, timestamp=1_700_000_000.0 + number,
         job_name="job", dagster_event=event,
     )  # fmt: skip
+
+
+def result(run: str, number: int, *, kind: DagsterEventType = DagsterEventType.ASSET_CHECK_EVALUATION) -> EventLogEntry:
+    """The result of a check, or that it is planned."""
+    key, name = AssetKey(["shop", f"t{number % 3}"]), f"check {number}"
+    made: Any = AssetCheckEvaluationPlanned(asset_key=key, check_name=name)
+    if kind == DagsterEventType.ASSET_CHECK_EVALUATION:
+        partition = "2024-01-01" if number % 7 == 0 else None
+        made = AssetCheckEvaluation(asset_key=key, check_name=name, passed=number % 4 > 0, partition=partition)
+    event = DagsterEvent(kind.value, "job", event_specific_data=made)
+    return EventLogEntry(
+        error_info=None, level=20, user_message="", run_id=run, timestamp=1_700_000_000.0 + number, job_name="job",
+        dagster_event=event,
+    )  # fmt: skip
+
+
+REPORT = [
+    result("run", 1, kind=DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED),
+    *(entry("run", number) for number in range(9)),
+    *(result("run", number) for number in range(20)),
+    entry("run", 10),
+    *(result("other", number) for number in range(3)),
+    *(result("", number) for number in range(2)),  # of no run
+    result("run", 5),  # of a second attempt
+]
+
+
+def rows(folder: Path) -> list[Any]:
+    """All that the index of an event log holds about events and checks, without the times at which it was written."""
+    with sqlite3.connect(folder / "index.db") as index:
+        index.row_factory = sqlite3.Row
+        tables = ("event_logs", "asset_check_executions", "asset_keys", "asset_event_tags")
+        found = [dict(row) for table in tables for row in index.execute(f"select * from {table} order by id")]
+    return [{name: value for name, value in row.items() if name != "create_timestamp"} for row in found]
 
 
 def seen(storage: Any, run: str) -> list[tuple[int, EventLogEntry]]:
@@ -121,3 +166,76 @@ def test_a_table_is_looked_up_once(log: PooledSqliteEventLog, monkeypatch: pytes
     log.dispose()
     assert log.supports_asset_checks
     assert len(looked_up) == 4
+
+
+@pytest.mark.parametrize("report", [REPORT, REPORT[1:-1]], ids=["again", "new"])
+def test_a_transaction_stores_what_single_events_store(
+    log: PooledSqliteEventLog, tmp_path: Path, report: list[EventLogEntry]
+) -> None:
+    own = SqliteEventLogStorage(str(tmp_path / "own"))
+    with DagsterInstance.ephemeral() as instance:
+        own.register_instance(instance)
+        for item in report:
+            own.store_event(item)
+        log.store_event(report[0])
+        with log.one_transaction():
+            for item in report[1:]:
+                log.store_event(item)
+            assert rows(tmp_path / "pooled") != rows(tmp_path / "own")
+        assert rows(tmp_path / "pooled") == rows(tmp_path / "own")
+        for run in ("run", "other"):
+            assert seen(log, run) == seen(own, run)
+    own.dispose()
+
+
+def test_events_are_read_back_within_their_transaction(log: PooledSqliteEventLog) -> None:
+    with log.one_transaction():
+        log.store_event(entry("run", 0))
+        assert log.get_latest_materialization_events([AssetKey(["shop", "t0"])])[AssetKey(["shop", "t0"])]
+
+
+def test_a_report_that_is_left_before_its_end_stores_nothing(log: PooledSqliteEventLog, tmp_path: Path) -> None:
+    log.store_event(entry("run", 1))
+    before = rows(tmp_path / "pooled"), seen(log, "run")
+    with pytest.raises(KeyboardInterrupt), log.one_transaction():
+        log.store_event(entry("run", 0))
+        log.store_event(result("run", 1))
+        raise KeyboardInterrupt
+    assert (rows(tmp_path / "pooled"), seen(log, "run")) == before
+
+
+def test_the_failure_of_a_step_is_stored_though_its_report_is_not(log: PooledSqliteEventLog, tmp_path: Path) -> None:
+    """Dagster stores the failure while the generator of the report may still be open."""
+    data = StepFailureData(error=None, user_failure_data=None)
+    failure = DagsterEvent(DagsterEventType.STEP_FAILURE.value, "job", step_key="build_shop", event_specific_data=data)
+    with log.one_transaction():
+        log.store_event(entry("run", 0))
+        log.store_event(entry("run", 1)._replace(dagster_event=failure))
+    assert [event.user_message for _, event in seen(log, "run")] == ["event 1"]
+    log.store_event(result("run", 1))
+    assert [row["check_name"] for row in rows(tmp_path / "pooled") if "check_name" in row] == ["check 1"]
+
+
+KILLED = """
+import os, signal, sys
+from dagster import DagsterInstance
+from kit.orchestration.event_log import PooledSqliteEventLog
+from tests.orchestration.test_event_log import entry, result
+
+storage = PooledSqliteEventLog(sys.argv[1])
+with DagsterInstance.ephemeral() as instance:
+    storage.register_instance(instance)
+    with storage.one_transaction():
+        storage.store_event(entry("run", 0))
+        storage.store_event(result("run", 1))
+        storage.store_event(entry("run", 3))
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_report_leaves_no_materialization_without_its_checks(log: PooledSqliteEventLog, tmp_path: Path) -> None:
+    log.store_event(entry("run", 1))
+    before = rows(tmp_path / "pooled")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "pooled")], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == -9
+    assert rows(tmp_path / "pooled") == before
