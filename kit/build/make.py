@@ -1,5 +1,8 @@
 """The order of work in a workspace: inputs, raw data, models and notebooks of each partition, checks, masks."""
 
+from pathlib import Path
+
+from kit.build.incremental import incremental_models
 from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
 from kit.build.partition_files import carry_over, partition_file, stray_rows
 from kit.build.places import notebook_places
@@ -65,7 +68,8 @@ def _run_models(workspace: Workspace, product: DataProduct, plan: BuildPlan, key
     made = [port for port in product.ports if port.notebook is None]
     selected = selection(product, plan.reuse, plan.ports[key], key)
     runs = key is not None or selected is None or plan.reuse.runs_dbt
-    result = workspace.transform(product, key, selection=selected) if runs else None
+    bases = published_bases(product, plan)
+    result = workspace.transform(product, key, selection=selected, bases=bases) if runs else None
     for port in made:
         workspace.check_rows_set_aside(port, key, plan.taken_from(port.name, key))
     workspace.record_checks(result.checks if result else plan.reuse.dbt_checks.values())
@@ -77,6 +81,13 @@ def _run_models(workspace: Workspace, product: DataProduct, plan: BuildPlan, key
                 f"'{product.name}': no dbt model wrote the port '{port.name}'; is it enabled and materialized "
                 "`published`? In dbt_project.yml the key below `models:` must be the project's name"
             )
+
+
+def published_bases(product: DataProduct, plan: BuildPlan) -> dict[str, list[Path]]:
+    """The published files with which incremental models that are built begin; none when all of their rows are made."""
+    current = None if plan.full_refresh else plan.current
+    names = incremental_models(product).keys() & plan.ports.get(None, frozenset())
+    return {name: current.paths(name) for name in sorted(names) if name in current.manifest["ports"]} if current else {}
 
 
 def _run_notebook(

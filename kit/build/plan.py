@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import masking
+from kit.build.incremental import incremental_models
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
@@ -40,7 +41,8 @@ from kit.storage import (
 class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
-    `full_refresh` reads all rows of the sources again, also of those that deliver increments. `wait` for another process that
+    `full_refresh` reads all rows of the sources again, also of those that deliver increments, and makes all rows of incremental
+    models. `wait` for another process that
     builds the product, instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
     whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that
     makes the build, empty without one.
@@ -79,7 +81,8 @@ class BuildPlan:
     domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
     carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
     partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition. `ports` are
-    the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`.
+    the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`. With
+    `full_refresh` incremental models make all of their rows.
     """
 
     status: BuildStatus | None
@@ -93,6 +96,7 @@ class BuildPlan:
     contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ports: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
     reuse: Reuse = field(default_factory=Reuse)
+    full_refresh: bool = False
 
     def taken_from(self, port: str, key: str | None) -> Path | None:
         """The folder of the snapshot from which a port, or one partition of it, is taken over; None when it is built."""
@@ -210,15 +214,19 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     else:
         fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
     status = None
-    if current and pointer and not request.force:
+    anew = incremental_models(product).keys() if request.full_refresh else frozenset[str]()
+    if current and pointer and not request.force and not anew:
         if current.fingerprint == fingerprint:
             status = BuildStatus.UP_TO_DATE
         elif fingerprint in pointer.rejected:
             status = BuildStatus.HELD
-    planned = BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents)
+    planned = BuildPlan(
+        status, inputs, code, fingerprint, pointer, current, due, kept, contents, full_refresh=request.full_refresh
+    )
     if status:
         return planned
     tables = table_code(config, product, files)
+    tables = replace(tables, volatile=tables.volatile | anew)
     base = None if request.force else current
     return (
         _with_partitions(planned, product, tables, base) if product.partitions else _with_ports(planned, product, tables, base)

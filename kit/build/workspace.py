@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.build import masking
+from kit.build.incremental import add_bases, incremental_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
@@ -145,11 +147,13 @@ class Workspace:
     # Making tables
 
     def transform(
-        self, product: DataProduct, key: str | None = None, only: Sequence[str] = (), selection: "Selection | None" = None
-    ) -> "TransformResult":
+        self, product: DataProduct, key: str | None = None, only: Sequence[str] = (), selection: "Selection | None" = None,
+        bases: Mapping[str, Sequence[Path]] = MappingProxyType({}),
+    ) -> "TransformResult":  # fmt: skip
         """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
 
-        With a `selection` only what has changed is run.
+        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models begin;
+        without them these make all of their rows.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """
@@ -165,7 +169,8 @@ class Workspace:
             self.database = Path(self._private.name, self.database.name)
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
-            database.add_views(connection, self.tables)
+            database.add_views(connection, {name: files for name, files in self.tables.items() if name not in bases})
+        add_bases(self.database, bases)
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
         with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
@@ -182,6 +187,9 @@ class Workspace:
                 )  # fmt: skip
             finally:
                 self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
+            if not only:
+                grown = incremental_models(product)
+                write_grown(self.database, [grown[name] for name in result.models if name in grown], self.staging)
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
