@@ -1,12 +1,12 @@
 """The manifest of a snapshot: inputs it was made from, its tables, the results of its checks."""
 
-from collections.abc import Sequence
+from collections import Counter
 from typing import Any
 
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import __version__, current_commit, database
+from kit.core import __version__, current_commit, database, sha256
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
 from kit.storage import partitions_to_json, port_facts, product_facts, source_facts
@@ -17,7 +17,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
     inputs = plan.inputs
     with database.connect() as connection:
         database.add_views(connection, workspace.tables)
-        ports = {port.name: _port(connection, port, workspace.checks) for port in product.ports}
+        ports = {port.name: _port(connection, port, workspace, plan) for port in product.ports}
     sources: dict[str, dict[str, Any]] = {
         name: {
             "digest": source.digest,
@@ -39,6 +39,8 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         raw, _, source = table.rpartition(".")
         entry = sources[source] if raw else ports[table]
         entry["quarantined"] = quarantine.rows_set_aside(files)
+        if raw and entry["quarantined"] and not contract.masked_columns:
+            entry["sound"] = sha256(workspace.tables[table][0])  # the next build may find the rows that stay where it kept them
         ports[quarantine_table(table)] = quarantine.entry(table, contract, files)
     return {
         "run_id": workspace.run_id,
@@ -48,6 +50,8 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "git_commit": current_commit(workspace.config.root),
         "code": plan.code,
         "fingerprint": plan.fingerprint,
+        "tables": plan.reuse.tables,
+        "tests": plan.reuse.tests,
         "mask_key": inputs.mask_key,
         **partitions_to_json({**plan.kept, **plan.due}),
         **(_declaration(product.partitions) if product.partitions else {}),
@@ -56,7 +60,13 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "parameters": inputs.parameters,
         "ports": ports,
         "checks": [check.to_json() for check in workspace.checks],
+        "verdicts": [_verdict(workspace, check) for check in workspace.checks],
     }
+
+
+def _verdict(workspace: Workspace, check: Check) -> tuple[str, str]:
+    """The key by which a later build takes a result over, empty for none, and the run that judged it."""
+    return workspace.verdicts.judged.get((check.table, check.rule, check.origin), ("", workspace.run_id))
 
 
 def _declaration(partitions: Partitions) -> dict[str, Any]:
@@ -64,16 +74,20 @@ def _declaration(partitions: Partitions) -> dict[str, Any]:
     return {"partition_column": partitions.column, "daily": partitions.start is not None}
 
 
-def _port(connection: Any, port: OutputPort, checks: Sequence[Check]) -> dict[str, Any]:
+def _port(connection: Any, port: OutputPort, workspace: Workspace, plan: BuildPlan) -> dict[str, Any]:
     column = port.contract.sla.latency_column
     newest = f"max({database.quoted(column)})" if column else "null"
     query = f"select count(*), {newest} from {database.quoted(port.name)}"
     rows, newest_value = connection.execute(query).fetchone() or (0, None)
+    taken = {"taken_over": plan.reuse.origins[port.name]} if port.name not in plan.built else {}
+    own = [check for check in workspace.checks if check.table == port.name]
     return {
         "contract_version": str(port.contract.version),
         "rows": rows,
         "newest": str(newest_value) if newest_value is not None else None,
         "masked": {column.name: column.mask.kind for column in port.contract.columns if column.mask},
-        "checks": counts(check for check in checks if check.table == port.name),
+        "checks": counts(own),
+        "judged": dict(Counter(_verdict(workspace, check)[1] for check in own)),
         "about": port_facts(port),
+        **taken,
     }

@@ -24,38 +24,38 @@ def partition_rule(product: DataProduct) -> str:
 
 
 def carry_over(product: DataProduct, plan: BuildPlan, staging: Path) -> None:
-    """Link the partitions to keep into `staging`; raises `KitError` for one that was built for another contract."""
+    """Link the files that are taken over into `staging`: kept partitions, and the ports that are not built.
+
+    Raises `KitError` for one that was built for another contract. The plan found all of them to have their published sizes.
+    """
     with database.connect() as connection:
         for port in product.ports:
-            for key in plan.kept:
+            for key in (*plan.kept, *(key for key, ports in plan.ports.items() if port.name not in ports)):
                 assert plan.current is not None
                 _carry_over(connection, plan.current, port, key, staging)
 
 
-def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str, staging: Path) -> None:
+def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str | None, staging: Path) -> None:
     product, file, columns = current.product, partition_file(key), {}
+    what = f"partition {key} of the port '{port.name}'" if key else f"the port '{port.name}'"
+    advice = f"build all partitions with `kit run {product}`" if key else f"build it with `kit run {product} --force`"
     old = current.folder / port.name / file
     if old.is_file():
         database.add_views(connection, {"kept": [old]})
         columns = database.column_types(connection, "kept")
     if port.contract.schema_problems(columns):
-        raise KitError(
-            f"'{product}': partition {key} of the port '{port.name}' was built with other columns than the "
-            f"contract's now; build all partitions with `kit run {product}`"
-        )
-    _link(old, staging / port.name / file)
+        raise KitError(f"'{product}': {what} was built with other columns than the contract's now; {advice}")
+    link(old, staging / port.name / file)
     if port.contract.quarantining:
         aside = current.folder / quarantine_table(port.name) / file
         if not aside.is_file():
-            raise KitError(
-                f"'{product}': partition {key} of the port '{port.name}' was built before its contract set rows "
-                f"aside; build all partitions with `kit run {product}`"
-            )
-        _link(aside, staging / quarantine_table(port.name) / file)
+            raise KitError(f"'{product}': {what} was built before its contract set rows aside; {advice}")
+        link(aside, staging / quarantine_table(port.name) / file)
 
 
-def _link(old: Path, new: Path) -> None:
-    """Add a published file to another snapshot, without a copy where the file system supports links."""
+def link(old: Path, new: Path) -> None:
+    """Put a file that never changes to another place, without a copy where the file system supports links."""
+    new.unlink(missing_ok=True)
     try:
         os.link(old, new)
     except OSError:

@@ -4,19 +4,24 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from kit.build import masking
+from kit.build.incremental import incremental_models
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
+from kit.build.reuse import Reuse, common_code, port_code, ports_to_build, reuse, reuse_of_partitions
 from kit.build.safety import check_safety
-from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, __version__, counted, sha256
+from kit.build.table_code import TableCode, table_code
+from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, counted, sha256
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
     ABSENT,
+    FORMAT,
     BuildStatus,
     PartitionInput,
     PartitionRecord,
@@ -36,7 +41,8 @@ from kit.storage import (
 class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
-    `full_refresh` reads all rows of the sources again, also of those that deliver increments. `wait` for another process that
+    `full_refresh` reads all rows of the sources again, also of those that deliver increments, and makes all rows of incremental
+    models. `wait` for another process that
     builds the product, instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
     whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that
     makes the build, empty without one.
@@ -74,7 +80,9 @@ class BuildPlan:
     `status` is `UP_TO_DATE` or `HELD` when there is nothing to do, None when the build is due. `code` is the digest of the
     domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
     carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
-    partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition.
+    partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition. `ports` are
+    the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`. With
+    `full_refresh` incremental models make all of their rows.
     """
 
     status: BuildStatus | None
@@ -86,6 +94,22 @@ class BuildPlan:
     due: Mapping[str, PartitionRecord]
     kept: Mapping[str, PartitionRecord]
     contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ports: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
+    reuse: Reuse = field(default_factory=Reuse)
+    full_refresh: bool = False
+
+    def taken_from(self, port: str, key: str | None) -> Path | None:
+        """The folder of the snapshot from which a port, or one partition of it, is taken over; None when it is built."""
+        return self.current.folder if self.current and port not in self.ports[key] else None
+
+    @property
+    def built(self) -> frozenset[str]:
+        """The output ports whose files are not those of the current snapshot."""
+        built = frozenset[str]().union(*self.ports.values())
+        made = self.current.manifest.get("partitions", {}) if self.current else {}
+        if self.due or self.kept:  # a partition may be gone
+            return built if {*self.due, *self.kept} == made.keys() else built | self.reuse.origins.keys()
+        return built
 
     @property
     def delivered(self) -> dict[str, str]:
@@ -166,7 +190,8 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     store = Store(config.storage)
     pointer = store.read_pointer(product.name)
     current = _usable(store, product, request)
-    code = product.code_digest()
+    files = product.code_files()
+    code = product.code_digest(files)
     parts = _parts(inputs, code)
     due: dict[str, PartitionRecord] = {}
     kept: dict[str, PartitionRecord] = {}
@@ -189,12 +214,51 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     else:
         fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
     status = None
-    if current and pointer and not request.force:
+    anew = incremental_models(product).keys() if request.full_refresh else frozenset[str]()
+    if current and pointer and not request.force and not anew:
         if current.fingerprint == fingerprint:
             status = BuildStatus.UP_TO_DATE
         elif fingerprint in pointer.rejected:
             status = BuildStatus.HELD
-    return BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents)
+    planned = BuildPlan(
+        status, inputs, code, fingerprint, pointer, current, due, kept, contents, full_refresh=request.full_refresh
+    )
+    if status:
+        return planned
+    tables = table_code(config, product, files)
+    tables = replace(tables, volatile=tables.volatile | anew)
+    base = None if request.force else current
+    return (
+        _with_partitions(planned, product, tables, base) if product.partitions else _with_ports(planned, product, tables, base)
+    )
+
+
+def _with_ports(plan: BuildPlan, product: DataProduct, code: TableCode, base: Snapshot | None) -> BuildPlan:
+    """The plan with the ports that are built; all others are taken over from the snapshot `base`."""
+    taken = reuse(product, code, _fingerprints(plan.inputs, code), base)
+    built = frozenset(port.name for port in product.ports) - taken.ports
+    return replace(plan, ports={None: built}, reuse=taken)
+
+
+def _with_partitions(plan: BuildPlan, product: DataProduct, code: TableCode, base: Snapshot | None) -> BuildPlan:
+    """The plan with the ports that are built of each partition; one whose ports are all the same is kept."""
+    made = read_partitions(base.manifest) if base else {}
+    codes = port_code(product, code, plan.inputs.parameters, plan.inputs.mask_key)
+    records = {key: replace(record, ports=codes) for key, record in plan.due.items()}
+    ports: dict[str | None, frozenset[str]] = {
+        key: ports_to_build(product, code, record, made.get(key)) for key, record in records.items()
+    }
+    due = {key: record for key, record in records.items() if ports[key]}
+    kept = {**plan.kept, **{key: record for key, record in records.items() if not ports[key]}}
+    taken = reuse_of_partitions(product, code, _fingerprints(plan.inputs, code), base)
+    return replace(plan, due=due, kept=kept, ports={key: ports[key] for key in due}, reuse=taken)
+
+
+def _fingerprints(inputs: BuildInputs, code: TableCode) -> dict[str, str]:
+    """The fingerprints of all tables, over the data they are made from."""
+    pins = {name: {key: value for key, value in pin.to_json().items() if key != "version"} for name, pin in inputs.pins.items()}
+    landed = {f"{RAW}.{name}": source.digest for name, source in inputs.sources.items()}
+    return code.fingerprints({**inputs.parameters, **pins, **landed}, common_code(inputs.mask_key))
 
 
 def _usable(store: Store, product: DataProduct, request: BuildRequest) -> Snapshot | None:
@@ -283,7 +347,7 @@ def _parts(inputs: BuildInputs, code: str) -> dict[str, Any]:
     """The parts of a fingerprint other than the parameters. Inputs count by content, not by version."""
     pins = {name: pin.to_json() for name, pin in inputs.pins.items()}
     return {
-        "kit": __version__,
+        "format": FORMAT,
         "code": code,
         "inputs": {name: {key: value for key, value in pin.items() if key != "version"} for name, pin in pins.items()},
         "sources": {name: source.digest for name, source in inputs.sources.items()},

@@ -3,28 +3,31 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.build import masking
+from kit.build.incremental import add_bases, incremental_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
-from kit.build.partition_files import partition_file
+from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox
-from kit.dbt.committed import PROFILES, macros_path
+from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox, sha256
+from kit.dbt.committed import PROFILES, macros_path, sources_folder
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
-from kit.quality import AuditTarget, audit_targets, check_tables, quarantine
-from kit.storage import Pin, Snapshot, partition_key
+from kit.quality import AuditTarget, Verdicts, audit_targets, check_tables, quarantine
+from kit.storage import Pin, Runs, Snapshot, partition_key
 
 if TYPE_CHECKING:
     from kit.dbt.runner import TransformResult
+    from kit.dbt.selection import Selection
 
 _INPUTS = "inputs"  # below the folder: the rows of one partition
 
@@ -63,6 +66,7 @@ class Workspace:
         self.versions: dict[str, str] = {}
         self.partitioned: dict[str, str | None] = {}
         self.checks: list[Check] = []
+        self.verdicts = Verdicts(run_id=run_id)
         self.notebooks: dict[str, str] = {}
 
     # Inputs
@@ -74,11 +78,12 @@ class Workspace:
         self.partitioned = {name: pin.snapshot.manifest.get("partition_column") for name, pin in pins.items()}
 
     def add_sources(
-        self, product: DataProduct, landed: Mapping[str, LandedSource], *, audited: bool = True, last: Snapshot | None = None
-    ) -> None:
+        self, product: DataProduct, landed: Mapping[str, LandedSource], *, audited: bool = True, last: Snapshot | None = None,
+        same: Collection[str] = (),
+    ) -> None:  # fmt: skip
         """Make landed sources readable: without the rows set aside, audited (raises `AuditFailed`), and masked.
 
-        The landed files themselves stay as they are.
+        The landed files themselves stay as they are. The snapshot `last` set the rows of the sources `same` aside.
         """
         (self.folder / RAW).mkdir(parents=True, exist_ok=True)
         self.tables |= {f"{RAW}.{name}": [source.path] for name, source in landed.items()}
@@ -86,7 +91,9 @@ class Workspace:
         raw, _ = audit_targets(product)
         for target in raw:
             file = self.folder / RAW / f"{target.table}.sound.parquet"
-            self.tables[target.table] = [self.set_aside(target.table, target.contract, self.tables[target.table][0], file)]
+            sound = self._set_aside_before(last, target.table, file) if last and target.table in same else None
+            sound = sound or self.set_aside(target.table, target.contract, self.tables[target.table][0], file)
+            self.tables[target.table] = [sound]
         if audited and raw:
             self.check("audit raw", raw, last)
         for target in raw:
@@ -94,6 +101,21 @@ class Workspace:
                 file = self.folder / RAW / f"{target.table}.parquet"
                 self.mask(product, target, self.tables[target.table][0], file)
                 self.tables[target.table] = [file]
+
+    def _set_aside_before(self, last: Snapshot, table: str, file: Path) -> Path | None:
+        """The rows of a source without those that a snapshot set aside; None when they were not kept.
+
+        They lie where dbt by itself reads them, after a build that set rows aside.
+        """
+        entry, landed = last.manifest["sources"][table.partition(".")[2]], self.tables[table][0]
+        kept = sources_folder(self.config.storage, self.product) / f"{table.partition('.')[2]}.parquet"
+        if entry.get("quarantined"):
+            if not kept.is_file() or sha256(kept) != entry.get("sound"):
+                return None
+            link(kept, file)
+        (aside,) = last.paths(quarantine_table(table))
+        link(aside, self.staging / quarantine_table(table) / aside.name)
+        return file if entry.get("quarantined") else landed
 
     @contextmanager
     def rows_of(self, partitions: Partitions | None, key: str | None) -> Iterator[None]:
@@ -124,8 +146,14 @@ class Workspace:
 
     # Making tables
 
-    def transform(self, product: DataProduct, key: str | None = None, only: Sequence[str] = ()) -> "TransformResult":
+    def transform(
+        self, product: DataProduct, key: str | None = None, only: Sequence[str] = (), selection: "Selection | None" = None,
+        bases: Mapping[str, Sequence[Path]] = MappingProxyType({}),
+    ) -> "TransformResult":  # fmt: skip
         """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
+
+        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models begin;
+        without them these make all of their rows.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """
@@ -141,7 +169,8 @@ class Workspace:
             self.database = Path(self._private.name, self.database.name)
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
-            database.add_views(connection, self.tables)
+            database.add_views(connection, {name: files for name, files in self.tables.items() if name not in bases})
+        add_bases(self.database, bases)
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
         with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
@@ -154,10 +183,13 @@ class Workspace:
             try:
                 result = transform(
                     product, self.database, inputs, self.staging, Path(target), self.progress.step, set_port_aside, key, only,
-                    parsed,
+                    parsed, selection,
                 )  # fmt: skip
             finally:
                 self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
+            if not only:
+                grown = incremental_models(product)
+                write_grown(self.database, [grown[name] for name in result.models if name in grown], self.staging)
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
 
@@ -190,6 +222,20 @@ class Workspace:
         limits = NotebookLimits(self.config.cell_timeout_seconds, self.output_mb)
         execute(run, parameters, limits, kernels, self.scrubbed)
         run.take()
+
+    def take_over(self, port: OutputPort, folder: Path, key: str | None = None) -> None:
+        """Make a port of a snapshot readable in its `folder`: what is made now reads it."""
+        self.tables[port.name] = self.tables[port.id] = [folder / port.name / partition_file(key)]
+
+    def keep_executed(self, name: str, run_id: str) -> None:
+        """Keep the executed copy of a notebook whose port is taken over from another run, so that this run shows it."""
+        origin = Runs(self.config.storage).folder(self.product, run_id)
+        for path in (Path("notebooks", f"{name}.ipynb"), Path("notebooks", f"{name}.log"), Path(f"{name}.run.json")):
+            if (origin / path).is_file():
+                (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                link(origin / path, self.folder / path)
+        if (executed := self.folder / "notebooks" / f"{name}.ipynb").is_file():
+            self.notebooks[name] = str(executed)
 
     def add_port(self, port: OutputPort, key: str | None = None) -> bool:
         """Make a staged port readable under its short and its full name; False when nothing was staged."""
@@ -233,11 +279,12 @@ class Workspace:
         if path.is_file():
             self.set_aside(port.name, port.contract, path, path, key)
 
-    def check_rows_set_aside(self, port: OutputPort, key: str | None) -> None:
-        """Raise `AuditFailed` as soon as a port, or one partition of it, has lost too many rows."""
-        path = self.staging / port.name / partition_file(key)
+    def check_rows_set_aside(self, port: OutputPort, key: str | None, folder: Path | None = None) -> None:
+        """Raise `AuditFailed` as soon as a port, or one partition of it, has lost too many rows; by default a staged one."""
+        folder = folder or self.staging
+        path = folder / port.name / partition_file(key)
         if port.contract.quarantining and path.is_file():
-            aside = self.staging / quarantine_table(port.name) / path.name
+            aside = folder / quarantine_table(port.name) / path.name
             checks = quarantine.checks(port.contract, port.name, [quarantine.SplitFile(path, aside)])
             # The check of one partition is recorded only when it ends the build: the recorded counts are those of all.
             if key is None or any(check.blocks for check in checks):
@@ -247,7 +294,9 @@ class Workspace:
         """Check tables as a whole and compare them with the `last` snapshot; raises `AuditFailed`."""
         split = {target.table: self._split_files(target.table) for target in targets}
         with self.progress.timed(self.product, step) as set_result:
-            checks = check_tables(targets, self.tables, split, self.config.clock(), last.manifest if last else None)
+            checks = check_tables(
+                targets, self.tables, split, self.config.clock(), last.manifest if last else None, self.verdicts
+            )
             set_result(_tally(checks))
         self.record_checks(checks)
 
@@ -272,7 +321,7 @@ class Workspace:
     # Masks
 
     def mask_ports(self, product: DataProduct) -> None:
-        """Replace the values of masked columns in every port that was made."""
+        """Replace the values of masked columns in every port; one that masks any is always made, and never taken over."""
         for target in audit_targets(product)[1]:
             if target.contract.masked_columns:
                 for path in self.tables[target.table]:

@@ -47,7 +47,10 @@ def _snapshots(view: PortView) -> Html:
         current = pointer is not None and snapshot.version == pointer.version
         label = "rolled back to" if current and pointer and pointer.rolled_back else "current"
         rows.append((
-            markup.lines(snapshot.version, markup.bold(label) if current else "", _notebook_button(view, snapshot)),
+            markup.lines(
+                snapshot.version, markup.bold(label) if current else "",
+                f"rows of {taken['version']}" if (taken := port.get("taken_over")) else "", _notebook_button(view, snapshot),
+            ),
             f"{format_duration(now - snapshot.created_at)} ago",
             f"{port['rows']:,}",
             markup.colour_states(", ".join(f"{count} {kind}" for kind, count in port["checks"].items() if count)),

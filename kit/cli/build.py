@@ -43,7 +43,7 @@ def run(
         bool, typer.Option("--older-code", help="Replace snapshots made by newer code, or by that of another branch.")
     ] = False,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Read all rows of the sources again, not only what is new.")
+        bool, typer.Option("--full-refresh", help="Read all rows of sources again, and make all rows of incremental models.")
     ] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,

@@ -118,6 +118,8 @@ def _published(config: Config, snapshot: "Snapshot", port: str, pointer: "Pointe
         "rows": entry["rows"],
         "contract": entry["contract_version"],
         "checks": entry["checks"],
+        "taken_over": entry.get("taken_over"),
+        "judged": entry.get("judged", {}),
         "commit": snapshot.manifest["git_commit"],
         "inputs": {name: pin["version"] for name, pin in snapshot.manifest["inputs"].items()},
         "outdated_partitions": list(outdated_partitions(config, snapshot)) if current else [],
@@ -135,6 +137,8 @@ def _history_row(row: dict[str, Any]) -> tuple[Any, ...]:
         current += f", {counted(len(outdated), 'partition')} outdated"
     elif row["outdated_inputs"]:
         current += ", outdated"
+    if taken := row["taken_over"]:
+        current = ", ".join(filter(None, [current, f"rows of {taken['version']}"]))
     return current, row["version"], row["published"], row["rows"], row["contract"], checks, f"{digest[:8]}{dash}{dirty}"
 
 

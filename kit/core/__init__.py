@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     )
     from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
     from kit.core.secrets import Secrets, each_text
+    from kit.core.sql_reads import is_volatile, tables_read
     from kit.core.sqlite import sqlite_damage
     from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
     from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
@@ -156,6 +157,7 @@ __all__ = [
     "ignore_step",
     "is_attended",
     "is_failure",
+    "is_volatile",
     "landlock",
     "lazy_face",
     "listens",
@@ -189,6 +191,7 @@ __all__ = [
     "sqlite_damage",
     "sync_path",
     "table_lines",
+    "tables_read",
     "time_id",
     "to_json",
     "visible",

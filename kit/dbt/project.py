@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,21 @@ _NOT_ARGUMENTS = {
 
 @dataclass(frozen=True)
 class Model:
-    """A dbt model or seed. `reads` are names as SQL knows them: `MODEL`, `raw.SOURCE` or `PRODUCT.PORT`."""
+    """A dbt model or seed. `reads` are names as SQL knows them: `MODEL`, `raw.SOURCE` or `PRODUCT.PORT`.
+
+    `settings` are those of its configuration that are plain values.
+    """
 
     name: str
     path: Path
     description: str
     reads: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether it adds to the rows that its table has already."""
+        return self.settings.get("materialized") == "incremental"
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,10 @@ def _read(folder: Path) -> Project:
             yaml_place, entry = entries.get(path.stem, (None, {}))
             reads, config = _template(path) if kind == "models" else ((), {})
             reads = tuple(dict.fromkeys(".".join(tables.get(name, (name,))) for name in reads))
-            if _enabled(_settings(settings, kind, (*place, path.stem)), entry.get("config"), config):
-                nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads))
+            levels = [_settings(settings, kind, (*place, path.stem)), _mapping(entry.get("config")), config]
+            if _enabled(*levels):
+                merged = {str(key).removeprefix("+"): value for level in levels for key, value in level.items()}
+                nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads, merged))
                 if yaml_place is not None:
                     tests += _generic_tests(entry, path.stem, _settings(settings, "data_tests", yaml_place))
     names = {node.name for node in nodes["models"]}
@@ -255,5 +266,15 @@ def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
         elif name == "source" and len(texts) == 2:
             reads.append(".".join(texts))
         elif name == "config":
-            config |= {item.key: item.value.value for item in call.kwargs if isinstance(item.value, nodes.Const)}
+            config |= dict(filter(None, map(_constant, call.kwargs)))
     return tuple(dict.fromkeys(reads)), config
+
+
+def _constant(keyword: Any) -> tuple[str, Any] | None:
+    """Return the name and the value of an argument by keyword; None when the value is computed."""
+    from jinja2 import nodes
+
+    try:
+        return keyword.key, keyword.value.as_const()
+    except nodes.Impossible:
+        return None

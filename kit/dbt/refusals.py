@@ -16,14 +16,13 @@ from kit.dbt.project import TAG, files_below, folder_names, package_folders, rea
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
           ("macro-paths", "macros"), ("analysis-paths", "analyses"))  # fmt: skip
 _OTHER_PATHS = (("docs-paths", "docs"), ("asset-paths", "assets"), ("packages-install-path", "dbt_packages"))
-_MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "seed", "test", "unit")
+_MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "incremental", "seed", "test", "unit")
 _SNAPSHOT = (
-    "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
-    "delete it"
+    "a dbt snapshot would begin its history anew in each build; the kit keeps every published version, and an incremental "
+    "model keeps rows: delete it"
 )
 _REASONS = {
-    "incremental": "an incremental model would be made anew, since each build starts without tables; write view, table or "
-    "published, and partitions in product.odps.yaml for data by day or key",
+    "incremental": "an incremental model is a port of a product, with config(materialized='incremental', …) in its SQL",
     "snapshot": _SNAPSHOT,
     "materialized_view": "DuckDB has no materialized views; write view, table or published",
     "external": "an external model writes files of its own; write published for a port, table for any other model",
@@ -47,14 +46,17 @@ class Refusal:
         return f"{short(self.path)}{f':{self.line}' if self.line else ''}: {self.message}"
 
 
-def refusals(folder: Path) -> Iterator[Refusal]:
-    """Yield all that is refused in the dbt project in a folder and its installed packages; nothing if there is none."""
-    yield from _in_project(folder)
+def refusals(folder: Path, *, may_grow: bool = True) -> Iterator[Refusal]:
+    """Yield all that is refused in the dbt project in a folder and its installed packages; nothing if there is none.
+
+    Incremental models are those of a product, and refused in a project that is none yet, for which `may_grow` is False.
+    """
+    yield from _in_project(folder, is_own=may_grow)
     for package in package_folders(folder):
-        yield from _in_project(package)
+        yield from _in_project(package, is_own=False)
 
 
-def _in_project(folder: Path) -> Iterator[Refusal]:
+def _in_project(folder: Path, *, is_own: bool) -> Iterator[Refusal]:
     settings = read_loosely(folder / "dbt_project.yml")
     if not settings:
         return
@@ -77,7 +79,8 @@ def _in_project(folder: Path) -> Iterator[Refusal]:
                 elif path.suffix == ".sql" and key == "snapshot-paths":
                     yield Refusal(path, None, _SNAPSHOT)
                 elif path.suffix == ".sql":
-                    yield from _in_sql(path, is_tagged=key in ("model-paths", "test-paths"))
+                    is_tagged = key in ("model-paths", "test-paths")
+                    yield from _in_sql(path, is_tagged=is_tagged, may_grow=is_own and key == "model-paths")
                 elif path.suffix == ".py" and key == "model-paths":
                     yield Refusal(path, None, _PYTHON)
 
@@ -103,7 +106,7 @@ def _settings(path: Path, node: Any) -> Iterator[Refusal]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value in _MATERIALIZED and isinstance(value, yaml.ScalarNode):
-                if message := _refused(value.value):
+                if message := _refused(value.value) or _REASONS.get(value.value, ""):
                     yield Refusal(path, key.start_mark.line + 1, message)
             elif key.value in ("tags", "+tags") and TAG in _texts(value):
                 yield Refusal(path, key.start_mark.line + 1, _TAGGED)
@@ -119,8 +122,11 @@ def _texts(node: Any) -> list[str]:
     return [item.value for item in items if isinstance(item, yaml.ScalarNode)]
 
 
-def _in_sql(path: Path, *, is_tagged: bool) -> Iterator[Refusal]:
-    """Yield the snapshots and the calls of `config` in a template; `is_tagged` for files whose nodes have tags."""
+def _in_sql(path: Path, *, is_tagged: bool, may_grow: bool) -> Iterator[Refusal]:
+    """Yield the snapshots and the calls of `config` in a template.
+
+    `is_tagged` for files whose nodes have tags, `may_grow` for those of models that may be incremental.
+    """
     import jinja2
     from jinja2 import nodes
 
@@ -140,6 +146,8 @@ def _in_sql(path: Path, *, is_tagged: bool) -> Iterator[Refusal]:
             if name == "materialized":
                 # Of a condition any of its texts may be the value.
                 reasons = [_refused(text) if is_plain else _REASONS.get(text, "") for text in texts]
+                if texts == ["incremental"] and not (may_grow and value in (item.value for item in call.kwargs)):
+                    reasons = [_REASONS["incremental"]]
                 yield from (Refusal(path, value.lineno, reason) for reason in [*filter(None, reasons)][:1])
             elif name == "tags" and is_tagged and TAG in texts:
                 yield Refusal(path, value.lineno, _TAGGED)
@@ -161,7 +169,7 @@ def _refused(value: str) -> str:
         return next((reason for name, reason in _REASONS.items() if re.search(rf"\b{name}\b", value)), "")
     if value in _MATERIALIZATIONS:
         return ""
-    allowed = "view, table, ephemeral or published"
+    allowed = "view, table, ephemeral, published or incremental"
     return _REASONS.get(value, f"'{value}' is no materialization of the kit; write {allowed}")
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from kit.contracts import SAMPLES, Check
 from kit.core import TransformError, counted, machine_problem, make_folder, sandbox, short, write_durably
 from kit.core import database as work
 from kit.dbt.committed import check_macros
-from kit.dbt.project import TAG, Project, is_contract_test, package_folders, test_name
+from kit.dbt.project import TAG, Project, is_contract_test, package_folders
+from kit.dbt.selection import TESTS, Selected, Selection, check_place
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
@@ -23,10 +24,11 @@ _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )
 
 @dataclass(frozen=True)
 class TransformResult:
-    """The models that a dbt build made, and the outcome of every dbt test and unit test."""
+    """The models that a dbt build made, and the outcome of every dbt test and unit test; `earlier` are those it did not run."""
 
     models: tuple[str, ...]
     checks: tuple[Check, ...]
+    earlier: frozenset[tuple[str, str]] = frozenset()
 
 
 def transform(
@@ -40,6 +42,7 @@ def transform(
     partition: str | None = None,
     only: Sequence[str] = (),
     parsed: Path | None = None,
+    selection: Selection | None = None,
 ) -> TransformResult:
     """Build the models of a product: marts as Parquet below `staging`, all others in `database`.
 
@@ -47,7 +50,8 @@ def transform(
     dbt keeps compiled SQL, manifest and results in the folder `target`. With a `partition`, only that one is built; models
     get its key as the variable `partition`. With `only`, these models are built with those they read, without tests and
     contracts, and each of them may be written below `staging`, whether it is a port or not. `parsed` is the file in which dbt
-    keeps what it parsed, from one build to the next; it reads files of the project again that have changed since.
+    keeps what it parsed, from one build to the next; it reads files of the project again that have changed since. With a
+    `selection`, only what has changed is built and tested, and the results of other tests are those of before.
     `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
     it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
     and for a project that dbt cannot parse, `InvalidFile` for macros of another kit.
@@ -81,7 +85,8 @@ def transform(
         "KIT_FILE": partition or "data",
         "KIT_ENFORCE": "" if only else "contracts",
     }
-    with _environment(**settings), _without_contract_tests():
+    selected = Selected(selection) if selection else None
+    with _environment(**settings), _without_contract_tests(), selected.applied() if selected else nullcontext():
         try:
             arguments = dbt_arguments("build", product, target, partition)
             if only:
@@ -101,7 +106,7 @@ def transform(
             "rebuild the product of that file with `kit run PRODUCT --force`"
         )
     nodes = list(getattr(result.result, "results", None) or ())
-    if not nodes:
+    if not nodes and not (selected and result.success):
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
     failed = [node for node in nodes if node.status == "error"]
     if failed:
@@ -110,8 +115,14 @@ def transform(
     models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
-        checks = tuple(_check(node, connection) for node in nodes if node.node.resource_type in ("test", "unit_test"))
-    return TransformResult(models, checks)
+        checks = [_check(node, connection) for node in nodes if node.node.resource_type in TESTS]
+    ran = {node.node.unique_id for node in nodes}
+    earlier = (
+        frozenset(check_place(test) for uid, test in selected.tests.items() if uid not in ran) if selected else frozenset()
+    )
+    checks += [selection.known[place] for place in earlier] if selection else []
+    # In an order that does not depend on what was run.
+    return TransformResult(models, tuple(sorted(checks, key=lambda check: (check.table, check.rule))), earlier)
 
 
 def manifest(folder: Path, target: Path) -> Any:
@@ -182,11 +193,10 @@ def _fingerprint(path: Path) -> tuple[int, int]:
 
 def _check(node: Any, connection: Any) -> Check:
     test = node.node
-    table = tested_table(test)
+    table, name = check_place(test)
     passed = node.status in ("pass", "success", "skipped")
     declared = str(getattr(test.config, "severity", "error")).lower()
     severity = "warning" if node.status == "warn" or (passed and declared == "warn") else "error"
-    name = check_name(test)
     if passed:
         return Check(table, name, "dbt", True, severity)
     if test.resource_type == "unit_test":
@@ -196,25 +206,6 @@ def _check(node: Any, connection: Any) -> Check:
     samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
     observed = counted(node.failures, "row")
     return Check(table, name, "dbt", False, severity, observed, node.failures, samples, test.description or "")
-
-
-def check_name(test: Any) -> str:
-    """Return the name of a test of dbt's manifest, as `ProjectTest.name`."""
-    if generic := getattr(test, "test_metadata", None):
-        return test_name(generic.name, test.column_name or generic.kwargs.get("column_name"), generic.kwargs)
-    return str(test.name if test.resource_type == "test" else f"unit test {test.name}")
-
-
-def tested_table(test: Any) -> str:
-    """Return the table that a test of dbt's manifest tests, as `ProjectTest.table`."""
-    node = getattr(test, "tested_node_unique_id", None) or getattr(test, "attached_node", None)
-    reads = list(test.depends_on.nodes)
-    if not getattr(test, "test_metadata", None):
-        reads.sort(key=lambda name: name.startswith("source."))
-    node = node or next(iter(reads), "")
-    kind, _, rest = node.partition(".")
-    _, _, name = rest.partition(".")
-    return str(name if kind == "source" else name.partition(".")[0])
 
 
 def _text(error: object) -> str:

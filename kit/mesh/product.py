@@ -128,16 +128,21 @@ class DataProduct:
         """Return the port of that name, or None."""
         return next((port for port in self.ports if port.name == name), None)
 
-    def code_digest(self) -> str:
-        """Return a digest of all files that can change the published data or the contracts of the product."""
-        digest = hashlib.sha256()
+    def code_files(self) -> dict[str, str]:
+        """Return the digest of each file that can change the published data or the contracts, by its path in the folder."""
+        files = {}
         for path in sorted(self.folder.rglob("*")):
             parts = path.relative_to(self.folder).parts
             hidden = any(part.startswith((".", "__pycache__")) for part in parts)
             is_pytest = parts[0] == "tests" and path.suffix == ".py"  # the SQL beside it is dbt's and can stop a build
             if path.is_file() and not hidden and not is_pytest and parts[0] not in (*_GENERATED, NEEDS, "target", "logs"):
-                digest.update(f"{'/'.join(parts)}\0{sha256(path)}\n".encode())
-        return digest.hexdigest()
+                files["/".join(parts)] = sha256(path)
+        return files
+
+    def code_digest(self, files: Mapping[str, str] | None = None) -> str:
+        """Return a digest of `code_files`, given or read now."""
+        lines = (f"{path}\0{digest}\n" for path, digest in (self.code_files() if files is None else files).items())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def name_problem(name: str) -> str | None:

@@ -180,6 +180,7 @@ class ProductAssets:
                 metadata |= {
                     "dagster/row_count": entry["rows"],
                     "contract version": entry["contract_version"],
+                    "rows of snapshot": entry.get("taken_over", {}).get("version"),
                     "newest data": entry["newest"],
                     "rows set aside": entry.get("quarantined"),
                     "outdated partitions": outdated,

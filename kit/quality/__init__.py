@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from kit.quality.audit_target import AuditTarget, age_checks, audit_targets, quarantining, rules, schema_rule
     from kit.quality.table_checks import check_tables
     from kit.quality.trial import Trials
+    from kit.quality.verdicts import Judged, Verdicts, read_verdicts
 
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
     "AuditTarget",
+    "Judged",
     "Trials",
+    "Verdicts",
     "age_checks",
     "audit_targets",
     "check_tables",
     "quarantine",
     "quarantining",
+    "read_verdicts",
     "rules",
     "schema_rule",
     "suite",

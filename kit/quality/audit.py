@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from kit.contracts import SAMPLES, Check, ConsumerContract, Rule
@@ -14,16 +15,20 @@ from kit.quality.audit_target import AuditTarget, consumer_rules, provider_rules
 from kit.quality.counting import counts_only
 from kit.quality.evaluation import batch_of, error_of, run, source_of
 from kit.quality.suite import to_expectation
+from kit.quality.verdicts import Verdicts
 
 
-def audit(targets: Sequence[AuditTarget], tables: database.Tables, clock: datetime) -> tuple[Check, ...]:
+def audit(
+    targets: Sequence[AuditTarget], tables: database.Tables, clock: datetime, verdicts: Verdicts | None = None
+) -> tuple[Check, ...]:
     """Check every rule of the targets' contracts, suites and consumers on their data.
 
     `tables` are the Parquet files of every table that a rule may read, the targets included. Columns and types are
     checked first: where they differ from a contract no other rule of that contract is checked. The age of the data is
-    measured at `clock`. Raises `InvalidFile` for a committed suite that is not the one of its contract, and for an
-    expectation that Great Expectations cannot run.
+    measured at `clock`. A rule with a result in `verdicts` that still holds is not judged again. Raises `InvalidFile` for a
+    committed suite that is not the one of its contract, and for an expectation that Great Expectations cannot run.
     """
+    verdicts = verdicts or Verdicts()
     rules = {target.table: provider_rules(target, clock, target.suite) for target in targets}
     checks: list[Check] = []
     sound: list[tuple[AuditTarget, list[ConsumerContract]]] = []
@@ -42,16 +47,36 @@ def audit(targets: Sequence[AuditTarget], tables: database.Tables, clock: dateti
             sound += [] if problems else [(target, needs)]
     # Great Expectations prints remarks about queries to standard output, which belongs to the caller.
     with contextlib.redirect_stdout(io.StringIO()):
-        with source_of(tables) as source:
+        with _LateSource(tables) as source:
             for target, _ in sound:
-                checks += _validate(source, target, rules[target.table])
+                checks += _judge(source, target, rules[target.table], verdicts)
         for target, needs in sound:
-            if needs:
-                # A consumer may read the port, but not the inputs of its provider.
-                with source_of({target.table: tables[target.table]}) as source:
-                    asked = [("need", rule) for need in needs for rule in consumer_rules(need, clock)]
-                    checks += _validate(source, target, asked)
+            # A consumer may read the port, but not the inputs of its provider.
+            with _LateSource({target.table: tables[target.table]}) as source:
+                asked = [("need", rule) for need in needs for rule in consumer_rules(need, clock)]
+                checks += _judge(source, target, asked, verdicts)
     return tuple(checks)
+
+
+class _LateSource(contextlib.ExitStack):
+    """A data source over tables that is made when the first rule is judged: Great Expectations takes seconds to import."""
+
+    def __init__(self, tables: database.Tables) -> None:
+        super().__init__()
+        self._tables = tables
+
+    @cached_property
+    def source(self) -> Any:
+        """The data source, until the end of the block."""
+        return self.enter_context(source_of(self._tables))
+
+
+def _judge(late: _LateSource, target: AuditTarget, rules: list[tuple[str, Rule]], verdicts: Verdicts) -> list[Check]:
+    """Return the result of each rule: an earlier one that still holds, else that of a validation now."""
+    known = [verdicts.find(target, origin, rule) for origin, rule in rules]
+    open_rules = [rule for rule, check in zip(rules, known, strict=True) if check is None]
+    judged = iter(_validate(late.source, target, open_rules) if open_rules else ())
+    return [check or next(judged) for check in known]
 
 
 def _validate(source: Any, target: AuditTarget, rules: list[tuple[str, Rule]]) -> list[Check]:

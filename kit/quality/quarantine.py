@@ -15,6 +15,9 @@ COLUMNS = (
     ("reason", "varchar", "The violating values in words."),
     ("payload", "varchar", "The row as a JSON object; personal and masked columns are left out."),
 )
+SET_ASIDE = "rows set aside"
+"""The end of the text about a rule that rows were set aside for."""
+
 _TABLE, _ROW = '"kit rows"', '"kit row"'  # no name in a contract has a space
 _JSON_TYPES = ("boolean", "tinyint", "smallint", "integer", "bigint")  # other values become text, which keeps every digit
 
@@ -97,7 +100,7 @@ def checks(contract: Contract, table: str, parts: Sequence[SplitFile]) -> tuple[
                 query = "select payload, row_number from aside where rule = ? order by row_number limit ?"
                 payloads = connection.execute(query, [rule.name, SAMPLES]).fetchall()
                 samples = tuple(_sample(contract, rule, json.loads(payload), number) for payload, number in payloads)
-                observed = f"{rows:,} of {total:,} rows set aside"
+                observed = f"{rows:,} of {total:,} {SET_ASIDE}"
                 check = Check(table, rule.name, "contract", False, "warning", observed, rows, samples, rule.description)
                 warnings.append(check)
     observed = f"{aside:,} of {staying + aside:,} rows{f' of {worst.stays.stem}' if len(parts) > 1 and aside else ''}"

@@ -186,7 +186,7 @@ class DbtOrigin:
         )  # fmt: skip
 
     def _obstacles(self) -> Iterator[Finding]:
-        for refused in refusals(self.path):
+        for refused in refusals(self.path, may_grow=False):
             yield Finding("", refused.path, refused.line or 1, refused.message)
         for part in self._folders():
             for root, folders, names in os.walk(self.path / part):

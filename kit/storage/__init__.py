@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kit.storage.repair import catalog_version, restore_pointer
     from kit.storage.retention import prune, retain
     from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
-    from kit.storage.snapshot import Pointer, Snapshot
+    from kit.storage.snapshot import FORMAT, Pointer, Snapshot
     from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
     from kit.storage.status import (
         PortState,
@@ -48,6 +48,7 @@ __getattr__ = lazy_face(__name__)
 __all__ = [
     "ABSENT",
     "CATALOG",
+    "FORMAT",
     "NOTHING_TO_DO",
     "RECORD",
     "BuildStatus",

@@ -31,7 +31,7 @@ class PartitionInput:
 
 @dataclass(frozen=True)
 class PartitionRecord:
-    """One partition of a snapshot: its fingerprint, the digest of code and parameters, its inputs.
+    """One partition of a snapshot: its fingerprint, the digest of code and parameters, its inputs, the code of each port.
 
     `code` is empty in snapshots of earlier kits, whose partitions count as made from the inputs of the snapshot.
     """
@@ -39,6 +39,7 @@ class PartitionRecord:
     fingerprint: str
     code: str = ""
     inputs: Mapping[str, PartitionInput] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
 
 
 def whole_content(entry: Mapping[str, Any]) -> str:
@@ -100,7 +101,9 @@ def read_partitions(manifest: Mapping[str, Any]) -> dict[str, PartitionRecord]:
     records: dict[str, PartitionRecord] = {}
     for group in manifest.get("partition_inputs", ()):
         inputs = {name: PartitionInput(**item) for name, item in group["inputs"].items()}
-        records |= {key: PartitionRecord(fingerprints[key], group["code"], inputs) for key in group["keys"]}
+        records |= {
+            key: PartitionRecord(fingerprints[key], group["code"], inputs, group.get("ports", {})) for key in group["keys"]
+        }
     if not fingerprints.keys() <= records.keys():
         inputs = {name: PartitionInput(pin["version"], whole_content(pin)) for name, pin in manifest["inputs"].items()}
         inputs |= {f"{RAW}.{name}": PartitionInput("", source["digest"]) for name, source in manifest["sources"].items()}
@@ -112,7 +115,8 @@ def partitions_to_json(records: Mapping[str, PartitionRecord]) -> dict[str, Any]
     """Return the entries of a manifest that `read_partitions` reads; partitions with equal inputs share an entry."""
     groups: dict[str, dict[str, Any]] = {}
     for key, record in records.items():
-        entry = {"code": record.code, "inputs": {name: asdict(item) for name, item in record.inputs.items()}}
+        entry: dict[str, Any] = {"code": record.code, "inputs": {name: asdict(item) for name, item in record.inputs.items()}}
+        entry |= {"ports": record.ports} if record.ports else {}
         groups.setdefault(json.dumps(entry, sort_keys=True), {"keys": [], **entry})["keys"].append(key)
     fingerprints = {key: record.fingerprint for key, record in records.items()}
     return {"partitions": fingerprints, "partition_inputs": list(groups.values())}

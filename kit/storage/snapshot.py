@@ -10,6 +10,8 @@ from typing import Any
 from kit.core import Damaged, InvalidFile, KitError, UnknownName, Unreadable, counted, machine_problem, read_record, sha256
 
 MANIFEST_FILE = "manifest.json"
+FORMAT = 1
+"""The number of the form in which builds store rows; tables of another form are built anew, whatever kit made them."""
 
 Sound = Callable[[Path, str], bool]
 """Returns whether a file has the content with this digest."""

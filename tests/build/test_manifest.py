@@ -6,7 +6,7 @@ from kit.build.manifest import manifest
 from kit.build.plan import BuildRequest, gather_inputs, plan
 from kit.build.progress import Progress
 from kit.contracts.check import Check
-from kit.core import database
+from kit.core import database, sha256
 from tests.build.test_workspace import quarantine_sales, workspace
 from tests.support.small_mesh import SmallMesh
 
@@ -53,6 +53,7 @@ def test_rows_set_aside_are_counted_and_have_an_entry_of_their_own(small: SmallM
     about, (origin,) = (found["sources"]["sales"].pop(name) for name in ("about", "origins"))
     assert [column for column, *_ in about["columns"]] == ["sale_id", "item", "amount", "sold_on"]
     assert (origin["namespace"], origin["name"]) == ("file", str(small.feed))
+    assert found["sources"]["sales"].pop("sound") == sha256(landed)
     assert found["sources"] == {
         "sales": {"digest": source.digest, "rows": 30, "delivered": source.delivered.isoformat(), "quarantined": 3}
     }

@@ -112,7 +112,8 @@ def parsed(folder: Path, target: Path) -> tuple[dict[str, list[str]], list[tuple
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    from kit.dbt.runner import _PROFILES, _environment, check_name, tested_table
+    from kit.dbt.runner import _PROFILES, _environment
+    from kit.dbt.selection import check_name, tested_table
 
     arguments = [
         "parse", "--project-dir", str(folder), "--profiles-dir", str(_PROFILES), "--target-path", str(target),

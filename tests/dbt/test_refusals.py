@@ -7,13 +7,10 @@ from tests.support.small_mesh import SmallMesh, write
 
 PROJECT = "name: shop\nmodels:\n  shop:\n    marts:\n      +materialized: {}\n"
 NO_HISTORY = (
-    "a dbt snapshot has no history here, since each build starts without tables; the kit keeps every published version: "
-    "delete it"
+    "a dbt snapshot would begin its history anew in each build; the kit keeps every published version, and an incremental "
+    "model keeps rows: delete it"
 )
-ANEW = (
-    "an incremental model would be made anew, since each build starts without tables; write view, table or published, and "
-    "partitions in product.odps.yaml for data by day or key"
-)
+COMPUTED = "an incremental model is a port of a product, with config(materialized='incremental', …) in its SQL"
 TAGGED = "the tag 'contract' marks tests that a build leaves out, since the audit has them; choose another tag"
 TESTS = "    data_tests: [{b: {config: {tags: contract}}}]\n"
 NO_VIEWS = "DuckDB has no materialized views; write view, table or published"
@@ -37,22 +34,20 @@ def test_what_a_build_does_as_dbt_is_accepted(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"dbt_project_yml": PROJECT.format("incremental")}, f"dbt_project.yml:5: {ANEW}"),
-        ({"dbt_project_yml": PROJECT.format("\"{{ 'incremental' if x else 'view' }}\"")}, f"dbt_project.yml:5: {ANEW}"),
+        ({"dbt_project_yml": PROJECT.format("incremental")}, f"dbt_project.yml:5: {COMPUTED}"),
+        ({"dbt_project_yml": PROJECT.format("\"{{ 'incremental' if x else 'view' }}\"")}, f"dbt_project.yml:5: {COMPUTED}"),
         ({"models__a_yml": "version: 2\nmodels:\n  - name: a\n    config:\n      materialized: incremental\n"},
-         f"models/a.yml:5: {ANEW}"),
-        ({"models__a_sql": "\n{{ config(materialized='incremental', unique_key='id') }}\nselect 1"}, f"models/a.sql:2: {ANEW}"),
-        ({"models__a_sql": "{{ config({'materialized': 'incremental', 'incremental_strategy': 'microbatch'}) }} select 1"},
-         f"models/a.sql:1: {ANEW}"),
-        ({"models__a_sql": "select 1\n{{ config(\n  materialized='incremental' if target.name == 'prod' else 'table') }}"},
-         f"models/a.sql:3: {ANEW}"),
+         f"models/a.yml:5: {COMPUTED}"),
+        ({"models__a_sql": "{{ config({'materialized': 'incremental'}) }} select 1"}, f"models/a.sql:1: {COMPUTED}"),
         ({"macros__a_sql": "{% macro grow() %}\n{{ config(materialized='incremental') }}\n{% endmacro %}"},
-         f"macros/a.sql:2: {ANEW}"),
+         f"macros/a.sql:2: {COMPUTED}"),
+        ({"models__a_sql": "select 1\n{{ config(\n  materialized='incremental' if target.name == 'prod' else 'table') }}"},
+         f"models/a.sql:3: {COMPUTED}"),
         ({"models__a_sql": "{{ config(materialized='materialized_view') }} select 1"}, f"models/a.sql:1: {NO_VIEWS}"),
         ({"models__a_sql": "{{ config(materialized='external', location='x.csv') }} select 1"},
          "models/a.sql:1: an external model writes files of its own; write published for a port, table for any other model"),
         ({"models__a_sql": "{{ config(materialized='delta') }} select 1"},
-         "models/a.sql:1: 'delta' is no materialization of the kit; write view, table, ephemeral or published"),
+         "models/a.sql:1: 'delta' is no materialization of the kit; write view, table, ephemeral, published or incremental"),
         ({"snapshots__a_sql": "{% snapshot a %} select 1 {% endsnapshot %}"}, f"snapshots/a.sql: {NO_HISTORY}"),
         ({"models__a_sql": "{# {% snapshot b %} #}\n{% snapshot a %} select 1 {% endsnapshot %}"},
          f"models/a.sql:2: {NO_HISTORY}"),
@@ -80,10 +75,10 @@ def test_a_folder_without_a_project_has_nothing_to_refuse(tmp_path: Path) -> Non
 
 
 def test_a_build_refuses_it_too(small: SmallMesh) -> None:
-    small.replace("domains/shop/models/marts/totals.sql", "select", "{{ config(materialized='incremental') }}select")
+    small.replace("domains/shop/models/marts/totals.sql", "select", "{{ config({'materialized': 'incremental'}) }}select")
     outcome = small.build("shop")
     assert outcome.status == "failed"
-    assert f"totals.sql:1: {ANEW}" in outcome.message
+    assert f"totals.sql:1: {COMPUTED}" in outcome.message
 
 
 @pytest.mark.parametrize(
