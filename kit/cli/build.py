@@ -15,6 +15,7 @@ from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products
 from kit.core import NotebookError, UnknownName, counted, ended_after_signal
 from kit.mesh import Context
+from kit.orchestration import worker
 from kit.orchestration.instance import prune_runs
 from kit.orchestration.run import run as run_selection
 from kit.storage import Store, current_user, index, statuses
@@ -45,6 +46,7 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read all rows of the sources again, not only what is new.")
     ] = False,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,
 ) -> None:
@@ -73,6 +75,8 @@ def run(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
         errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
+    if not no_worker:
+        worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
     if junit_file:
         junit.write(junit_file, "kit run", junit.run_cases(result))
     for item in result.broken:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         write_durably,
         write_sum,
     )
+    from kit.core.forking import end_process, signal_with_parent
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
     from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
     from kit.core.locks import SingleInstance, holder, lock
@@ -144,6 +145,7 @@ __all__ = [
     "describe_ending",
     "each_text",
     "encodable",
+    "end_process",
     "end_by_interrupt",
     "ended_after_signal",
     "erase_mask_key",
@@ -185,6 +187,7 @@ __all__ = [
     "set_aside",
     "sha256",
     "short",
+    "signal_with_parent",
     "sqlite_damage",
     "sync_path",
     "table_lines",
