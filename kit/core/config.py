@@ -25,6 +25,7 @@ _SETTINGS: dict[str, type] = {
     "iceberg": bool,
     "reader_grace_minutes": int,
     "postgres_dsn_env": str,
+    "parallel_builds": int,
     "worker_idle_minutes": int,
     "secrets": list,
 }
@@ -56,6 +57,7 @@ class Config:
     iceberg: bool = False
     reader_grace_minutes: int = 15
     postgres_dsn_env: str = ""
+    parallel_builds: int | None = None
     worker_idle_minutes: int = 10
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     mask_key: str = field(default="", repr=False)

@@ -35,7 +35,8 @@ def end_process(function: Callable[[], object]) -> NoReturn:
         sys.excepthook(*sys.exc_info())
         code = 1
     threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
+    with suppress(Exception):  # it has printed what a function raised
+        atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -32,13 +32,14 @@ def descriptors() -> list[int] | None:
     return [*inherited, os.open(".", os.O_PATH | os.O_DIRECTORY)]
 
 
-def state(numbers: Sequence[int], blocked: Sequence[int]) -> bytes:
+def state(program: str, numbers: Sequence[int], blocked: Sequence[int]) -> bytes:
     """Return all that a process takes over by `assume`, beside the files of these `numbers`."""
     umask = os.umask(0o077)
     os.umask(umask)
     main = sys.modules["__main__"]
     return json.dumps(
         {
+            "program": program,
             "arguments": sys.argv,
             "package": getattr(main, "__package__", None),
             "path": sys.path,
@@ -53,10 +54,11 @@ def state(numbers: Sequence[int], blocked: Sequence[int]) -> bytes:
     ).encode()
 
 
-def assume(state: bytes, files: Sequence[int]) -> None:
-    """Become like the process whose `state` this is; `files` are its open files and working folder.
+def assume(state: bytes, files: Sequence[int]) -> str:
+    """Become like the process whose `state` this is, and return the name of its program.
 
-    Raises `OSError` or `ValueError` for what cannot be taken over.
+    `files` are its open files and its working folder. Raises `OSError` or `ValueError` for what cannot be taken
+    over.
     """
     caller: dict[str, Any] = json.loads(state)
     for limit, pair in caller["limits"].items():
@@ -73,6 +75,7 @@ def assume(state: bytes, files: Sequence[int]) -> None:
     sys.modules["__main__"].__package__ = caller["package"]
     _open_streams()
     _set_signals(set(caller["ignored"]), caller["blocked"])
+    return str(caller["program"])
 
 
 def _is_inherited(number: int) -> bool:
@@ -107,9 +110,8 @@ def _open_streams() -> None:
         raw = io.FileIO(number, mode, closefd=False)
         raw.name = f"<{name}>"
         buffer: Any = io.BufferedReader(raw) if mode == "r" else raw if like.write_through else io.BufferedWriter(raw)
-        stream = io.TextIOWrapper(
-            buffer, like.encoding, like.errors, "\n", os.isatty(number) or name == "stderr", like.write_through
-        )
+        by_line = not like.write_through and (name == "stderr" or os.isatty(number))
+        stream = io.TextIOWrapper(buffer, like.encoding, like.errors, "\n", by_line, like.write_through)
         stream.mode = mode  # type: ignore[misc]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

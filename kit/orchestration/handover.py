@@ -19,6 +19,7 @@ WORKER = "KIT_WORKER"
 
 OFF = ("off", "false", "no", "0")
 GO = b"go"
+TOKEN_BYTES = 32
 _STATUS = struct.Struct("=i")
 _SIZE = struct.Struct("=I")
 _ANSWER_SECONDS = 5
@@ -33,8 +34,11 @@ def wanted() -> bool:
     return sys.platform == "linux" and setting not in OFF and ci in ("", *OFF)
 
 
-def hand_over() -> None:
-    """Let the worker execute this command and exit as it did; return where no worker can."""
+def hand_over(program: str) -> None:
+    """Let the worker execute this command and exit as it did; return where no worker can.
+
+    `program` names the function `MODULE:NAME` that the worker calls for it.
+    """
     if sys.argv[1:2] != ["run"] or NO_WORKER in sys.argv or not wanted():
         return
     with suppress(OSError, ValueError), _blocked_signals() as blocked:
@@ -43,7 +47,7 @@ def hand_over() -> None:
             return
         with connected() as connection:
             try:
-                state = caller.state(numbers[:-1], blocked)
+                state = caller.state(program, numbers[:-1], blocked)
                 socket.send_fds(connection, [_SIZE.pack(len(state))], numbers)
                 connection.sendall(state)
             finally:
@@ -71,6 +75,8 @@ def connected() -> Iterator[socket.socket]:
     key = worker_place.key()
     with open(os.path.join(place, key), "rb") as file:
         token = file.read()
+    if len(token) != TOKEN_BYTES:
+        raise ValueError("it is being written")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWER_SECONDS)
         with in_folder(place) as short:

@@ -1,6 +1,7 @@
 """A process ready for builds: it has imported what they need and parsed a dbt project, but never opened a database."""
 
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 _MODEL = "{{{{ config(materialized='{kind}') }}}} select id from {{{{ {source} }}}}\n"
@@ -22,35 +23,30 @@ unit_tests:
 """A project with one of each thing that dbt compiles code for when it reads the first one."""
 
 
+_MODULES = (
+    "dagster._core.storage.event_log", "dagster._grpc", "dbt.adapters.duckdb.environments.local", "dbt.task.build",
+    "dbt_common.clients.agate_helper", "duckdb_sqlalchemy", "multiprocessing.dummy", "nbformat", "polars", "rich.live",
+    "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite", "sqlglot.dialects.duckdb", "sqlglot.generators.duckdb",
+    "sqlglot.optimizer.annotate_types", "sqlglot.optimizer.pushdown_projections", "sqlglot.optimizer.qualify",
+    "sqlglot.parsers.duckdb", "typer", "kit.dbt.plugin", "kit.exchange.dbt_database", "kit.exchange.iceberg",
+    "kit.exchange.mesh_database", "kit.exchange.openlineage", "kit.exchange.postgres", "kit.notebooks.kernel",
+    "kit.orchestration.definitions", "kit.orchestration.event_log", "kit.orchestration.run",
+)  # fmt: skip
+"""What a build imports beside what these import. Not `kit.cli`: its consoles ask at import what the output is."""
+
+
 def warm_up() -> None:
     """Import and parse; a process may be forked from this one afterwards.
 
     Not after a run of dbt, nor after work of DuckDB or polars: they start threads, for which a forked process would wait.
     """
-    import dagster._core.storage.event_log
-    import dagster._grpc
-    import dbt.adapters.duckdb.connections
-    import dbt.task.build
-    import duckdb_sqlalchemy
-    import nbformat
-    import polars
-    import sqlalchemy.dialects.sqlite
-    import sqlglot.optimizer
-
-    import kit.exchange.dbt_database
-    import kit.exchange.iceberg
-    import kit.exchange.mesh_database
-    import kit.exchange.openlineage
-    import kit.exchange.postgres
-    import kit.notebooks.kernel
-    import kit.orchestration.definitions
-    import kit.orchestration.event_log
-    import kit.orchestration.run  # noqa: F401
     from kit.dbt.committed import MACROS, macros
     from kit.dbt.runner import manifest
     from kit.quality import load_judge
 
     load_judge()
+    for name in _MODULES:
+        import_module(name)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "warm")
         for name, text in {**_PROJECT, f"macros/{MACROS}": macros()}.items():

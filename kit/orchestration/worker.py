@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -24,7 +25,6 @@ from kit.orchestration import caller, handover, worker_place
 IDLE_MINUTES = 10
 _LOOK_SECONDS = 5
 _REQUEST_SECONDS = 10
-_TOKEN_BYTES = 16
 _PROGRAM = "import sys; sys.path[0] = sys.argv[1]; from kit.orchestration import worker; worker.main(*sys.argv[2:])"
 
 
@@ -91,7 +91,7 @@ class Worker:
     def __init__(self, place: str, key: str, idle_seconds: float, lock: IO[str]) -> None:
         self._place, self._key, self._idle_seconds, self._lock = place, key, idle_seconds, lock
         self._socket, self._file = os.path.join(place, f"{key}.socket"), os.path.join(place, key)
-        self._token = secrets.token_hex(_TOKEN_BYTES).encode()
+        self._token = secrets.token_hex(handover.TOKEN_BYTES // 2).encode()
         self._listener = socket.socket(socket.AF_UNIX)
         self._code = worker_place.code()
         self._clients: dict[int, socket.socket] = {}
@@ -186,22 +186,17 @@ class Worker:
             other.close()
         connection.settimeout(_REQUEST_SECONDS)
         try:
-            if not hmac.compare_digest(handover.receive(connection, len(self._token)), self._token):
+            if not hmac.compare_digest(handover.receive(connection, handover.TOKEN_BYTES), self._token):
                 os._exit(1)
-            caller.assume(*handover.receive_state(connection))
+            program = caller.assume(*handover.receive_state(connection))
             if not handover.begin(connection):
                 os._exit(1)
             connection.close()
         except (OSError, ValueError):
             os._exit(1)
         gc.enable()
-        end_process(_command)
-
-
-def _command() -> None:
-    from kit.cli.main import main
-
-    main()
+        module, _, name = program.partition(":")
+        end_process(lambda: getattr(import_module(module), name)())
 
 
 def _process(place: str, key: str) -> int | None:

@@ -13,7 +13,8 @@ from contextlib import suppress
 
 VARIABLES = ("HOME", "LANG", "LANGUAGE", "TZDIR")
 PREFIXES = (
-    "ARROW_", "GLIBC_", "JUPYTER_", "LC_", "LD_", "MALLOC_", "MKL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "POLARS_", "PYTHON", "_RJEM_",
+    "ARROW_", "GLIBC_", "JUPYTER_", "LC_", "LD_", "MALLOC_", "MKL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "POLARS_", "PYTHON",
+    "_RJEM_",
 )  # fmt: skip
 """Environment variables that the interpreter and libraries read once: a worker is started with those of its callers."""
 _HARD = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
@@ -26,7 +27,6 @@ _LIMITS = (
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(_PACKAGE)
 """The folder from which this kit is imported."""
-
 
 
 def folder() -> str | None:
@@ -55,7 +55,6 @@ def key() -> str:
 def code() -> tuple[object, ...]:
     """Return the files of the kit and the state of the folders of packages; raises `OSError` where they are gone."""
     return sorted(_files(_PACKAGE)), sorted(_packages())
-
 
 
 def variables() -> dict[str, str]:

@@ -37,6 +37,8 @@ def load_judge() -> None:
     _context()
     import great_expectations.expectations.core  # noqa: F401
 
+    from kit.quality import dialect  # noqa: F401
+
 
 @contextlib.contextmanager
 def source_of(tables: database.Tables) -> Iterator[Any]:
