@@ -74,6 +74,7 @@ def run(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
             wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=terminal.reporter(as_json),
+            at_once=True,
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them

@@ -1,5 +1,6 @@
 """A process ready for builds: it has imported what they need and parsed a dbt project, but never opened a database."""
 
+import gc
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,8 @@ def warm_up() -> None:
 
     Not after a run of dbt, nor after work of DuckDB or polars: they start threads, for which a forked process would wait.
     """
+    from dbt.adapters.factory import reset_adapters
+
     from kit.dbt.committed import MACROS, macros
     from kit.dbt.runner import manifest
     from kit.quality import load_judge
@@ -54,3 +57,5 @@ def warm_up() -> None:
             (folder / name).write_text(text, encoding="utf-8")
         # The parser in Rust has threads too; the one in Python compiles the templates that it needs in any case.
         manifest(folder, Path(place, "target"), "--no-static-parser")
+    reset_adapters()
+    gc.collect()  # the semaphores of the adapter too, which else are reported as lost at the end
