@@ -75,10 +75,19 @@ def main(place: str, key: str, idle_minutes: str) -> None:
         lock.write(str(process))
         lock.flush()
         os._exit(0)  # the worker is the child of nobody who started it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        _serve(place, key, float(idle_minutes) * 60, lock)
+    finally:
+        with suppress(OSError):
+            os.unlink(lock.name)
+
+
+def _serve(place: str, key: str, idle_seconds: float, lock: IO[str]) -> None:
     from kit.orchestration.warm import warm_up
 
     if worker_place.key() == key:
-        worker = Worker(place, key, float(idle_minutes) * 60, lock)
+        worker = Worker(place, key, idle_seconds, lock)
         warm_up()
         gc.collect()
         gc.freeze()  # a forked process would copy all that its collector looks at

@@ -96,9 +96,7 @@ def _process() -> tuple[object, ...]:
 
 def _limited() -> Iterator[tuple[str, ...]]:
     """Yield the control groups of this process that limit it more than all others, with their limits."""
-    with open("/proc/self/cgroup", encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    for line in lines:
+    for line in _content("/proc/self/cgroup").splitlines():
         number, controllers, place = line.split(":", 2)
         names = ("unified", "") if number == "0" else (controllers.removeprefix("name="),)
         root = next((f"{_CGROUPS}/{name}" for name in names if os.path.isdir(f"{_CGROUPS}/{name}")), "")
@@ -109,7 +107,7 @@ def _limited() -> Iterator[tuple[str, ...]]:
         while place := place.rstrip("/"):
             limits = _limits(root + place)
             if any(limit not in ("", "max", "max 100000", usual) for limit, usual in zip(limits, unlimited, strict=True)):
-                yield (line, *limits)
+                yield (controllers, place, *limits)
             place = place.rpartition("/")[0]
 
 

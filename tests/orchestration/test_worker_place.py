@@ -64,7 +64,7 @@ def test_limits_of_control_groups_count(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (group / "cpu.max").write_text("max 100000\n")
     assert list(worker_place._limited()) == []
     (group.parent / "memory.max").write_text("4000000000\n")
-    assert [(line, "4000000000" in limits) for line, *limits in worker_place._limited()] == [("/user.slice", True)]
+    assert [(place, "4000000000" in limits) for _, place, *limits in worker_place._limited()] == [("/user.slice", True)]
     files["/proc/self/cgroup"] = "0::/elsewhere\n"
     assert list(worker_place._limited()) == [("0::/elsewhere",)]
 

@@ -52,7 +52,7 @@ def light_worker(command: str, variables: Mapping[str, str], idle_seconds: float
     for path in files(variables):  # those of one that was killed
         path.unlink()
     program = [sys.executable, "-c", LIGHT.format(command), "serve", str(idle_seconds)]
-    process = subprocess.Popen(program, env=variables, start_new_session=True, preexec_fn=end_with_parent)
+    process = subprocess.Popen(program, env=variables, cwd="/", start_new_session=True, preexec_fn=end_with_parent)
     try:
         wait_for(lambda: any(path.suffix == "" for path in files(variables)))
         yield process
