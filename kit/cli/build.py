@@ -1,4 +1,7 @@
-"""Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
+"""Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`.
+
+Each imports what it calls, as in all modules of commands: every command loads them.
+"""
 
 import os
 import signal
@@ -6,23 +9,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from kit.build import Listener, notify, trials
 from kit.cli import console as terminal
-from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products
+from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
 from kit.core import Interruption, NotebookError, UnknownName, counted, ended_after_signal
-from kit.mesh import Context
-from kit.orchestration import worker
-from kit.orchestration.instance import prune_runs
-from kit.orchestration.run import run as run_selection
-from kit.storage import Store, current_user, index, statuses
-from kit.storage import prune as prune_mesh
+
+if TYPE_CHECKING:
+    from kit.build import Listener
+    from kit.mesh import Context
 
 app = typer.Typer()
 
@@ -57,14 +56,20 @@ def run(
     junit_file: JunitOption = None,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
+    from kit.orchestration import worker
+
     values, partitions = _values(parameter or ()), tuple(partition or ())
     if trial and junit_file:
         raise typer.BadParameter("a trial has no JUnit report", param_hint="--junit")
     if trial:
-        _try(Context.load(), selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
+        _try(load_context(), selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
         return
     with _ending_when_interrupted():
-        context = Context.load()
+        from kit.cli.reporter import reporter
+        from kit.orchestration.run import run as run_selection
+        from kit.storage import statuses
+
+        context = load_context()
         if several := next((name for name, texts in values.items() if len(texts) > 1), None):
             raise NotebookError(
                 f"'{several}' is given {len(values[several])} values, and a product is published with one; "
@@ -73,12 +78,14 @@ def run(
         result = run_selection(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-            wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=terminal.reporter(as_json),
+            wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
             at_once=True,
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
     if junit_file:
+        from kit.cli import junit
+
         junit.write(junit_file, "kit run", junit.run_cases(result))
     for item in result.broken:
         errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
@@ -125,14 +132,17 @@ def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _try(
-    context: Context, selection: Iterable[str], values: dict[str, list[str]], partitions: tuple[str, ...], as_json: bool, *,
+    context: "Context", selection: Iterable[str], values: dict[str, list[str]], partitions: tuple[str, ...], as_json: bool, *,
     upstream: bool, downstream: bool,
 ) -> None:  # fmt: skip
     """Try one product with each combination of values, and print the result of each."""
+    from kit.build import trials
+    from kit.cli.reporter import reporter
+
     products = context.mesh.select(selection, upstream=upstream, downstream=downstream)
     finished = []
     try:
-        for trial in trials(context.config, products, values, partitions, terminal.reporter(as_json).progress):
+        for trial in trials(context.config, products, values, partitions, reporter(as_json).progress):
             finished.append(trial)
             if trial.message and not as_json:
                 parameters = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
@@ -155,7 +165,9 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why; `kit history`, `kit status` and the catalog show it.")] = "",
 ) -> None:
     """Make another published snapshot of a product the current one, for all its ports at once."""
-    context = Context.load()
+    from kit.storage import Store, current_user, index
+
+    context = load_context()
     store = Store(context.config.storage)
     name, dot, port = product.partition(".")
     if dot and (store.read_pointer(name) or name in context.mesh.names):
@@ -175,7 +187,10 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
-    context = Context.load()
+    from kit.orchestration.instance import prune_runs
+    from kit.storage import prune as prune_mesh
+
+    context = load_context()
     result = prune_mesh(context, keep)
     for name in (name for name, items in result.items() if any(item.kept_because is None for item in items)):
         _notify(context, lambda listener, name=name: listener.pruned(context.config, name))  # type: ignore[misc]
@@ -198,7 +213,9 @@ def prune(
         raise typer.Exit(1)
 
 
-def _notify(context: Context, event: Callable[[Listener], None]) -> None:
+def _notify(context: "Context", event: "Callable[[Listener], None]") -> None:
     """Call the listeners; one that fails is a line on standard error."""
+    from kit.build import notify
+
     for line in notify(context.config, event):
         errors.print(Text(line, style="yellow"))

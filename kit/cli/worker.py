@@ -3,8 +3,8 @@
 import typer
 
 from kit.cli.console import console
+from kit.cli.options import load_context
 from kit.core import KitError, counted
-from kit.mesh import Context
 from kit.orchestration import handover
 from kit.orchestration import worker as processes
 
@@ -35,16 +35,18 @@ def start() -> None:
     """Start the worker of this environment, unless it runs."""
     if not handover.wanted():
         raise KitError(_off())
-    processes.start(Context.load().config.worker_idle_minutes)
+    processes.start(load_context().config.worker_idle_minutes)
     status()
 
 
 @app.command()
 def stop() -> None:
     """End the workers of all environments of this user, each after the builds that it executes."""
-    ended = processes.stop()
+    from kit.orchestration.worker import stop as stop_all
+
+    ended = stop_all()
     console.print(f"{counted(len(ended), 'worker')} ended" if ended else "no worker runs")
 
 
 def _off() -> str:
-    return f"no worker is used: it needs Linux, and the environment variables {handover.WORKER} and CI must not forbid it"
+    return "no worker is used: it needs Linux, and the environment variables KIT_WORKER and CI must not forbid it"
