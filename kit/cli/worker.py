@@ -5,8 +5,6 @@ import typer
 from kit.cli.console import console
 from kit.cli.options import load_context
 from kit.core import KitError, counted
-from kit.orchestration import handover
-from kit.orchestration import worker as processes
 
 app = typer.Typer(
     help="The process of this environment that has imported what builds need; `kit run` starts it and uses it.",
@@ -22,6 +20,9 @@ def options() -> None:
 @app.command()
 def status() -> None:
     """Print whether the worker of this environment runs."""
+    from kit.orchestration import handover
+    from kit.orchestration import worker as processes
+
     found = processes.running()
     if found is None:
         console.print("no worker runs; the next `kit run` starts one" if handover.wanted() else _off())
@@ -33,6 +34,9 @@ def status() -> None:
 @app.command()
 def start() -> None:
     """Start the worker of this environment, unless it runs."""
+    from kit.orchestration import handover
+    from kit.orchestration import worker as processes
+
     if not handover.wanted():
         raise KitError(_off())
     processes.start(load_context().config.worker_idle_minutes)

@@ -44,7 +44,8 @@ class Config:
     `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
     `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
     deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
-    publications are pushed to. The worker, which has imported what builds need, ends after `worker_idle_minutes` without one.
+    publications are pushed to. `parallel_builds` products are built at the same time at most, None stands for what cores and
+    memory allow. The worker, which has imported what builds need, ends after `worker_idle_minutes` without one.
     """
 
     root: Path
