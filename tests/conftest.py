@@ -14,6 +14,9 @@ from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
 
+# A test asks for the worker; those of others would find it.
+os.environ["KIT_WORKER"] = "off"
+
 # As `kit.dbt.runner.transform` does: many tests run dbt themselves.
 enable_test_caching()
 

@@ -30,6 +30,8 @@ _SETTINGS: dict[str, type] = {
     "iceberg": bool,
     "reader_grace_minutes": int,
     "postgres_dsn_env": str,
+    "parallel_builds": int,
+    "worker_idle_minutes": int,
     "secrets": list,
     "memory_limit": _Size,
     "threads": int,
@@ -55,6 +57,8 @@ class Config:
     deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
     publications are pushed to. `memory_limit` (bytes), `threads` and `spill_folder` are those of DuckDB; None stands for what
     the machine allows and for a folder in the storage, see `kit.core.resources`.
+    publications are pushed to. `parallel_builds` products are built at the same time at most, None stands for what cores and
+    memory allow. The worker, which has imported what builds need, ends after `worker_idle_minutes` without one.
     """
 
     root: Path
@@ -67,6 +71,8 @@ class Config:
     iceberg: bool = False
     reader_grace_minutes: int = 15
     postgres_dsn_env: str = ""
+    parallel_builds: int | None = None
+    worker_idle_minutes: int = 10
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     memory_limit: int | None = None
     threads: int | None = None
