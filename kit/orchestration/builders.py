@@ -13,12 +13,9 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.build import BuildPlan, Outcome, Progress
-from kit.core import KitError, describe_ending, end_process, ended_after_signal, signal_with_parent
+from kit.core import KitError, describe_ending, end_process, ended_after_signal, resources, signal_with_parent
 from kit.mesh import DataProduct
 from kit.storage import BuildStatus
-
-BUILDS_AT_ONCE = "KIT_BUILDS_AT_ONCE"
-"""Environment variable with the number of builds that share cores and memory."""
 
 _END_SECONDS = 0.8  # before the process of the run ends, which waits for its builds
 INTERRUPTED = 128 + signal.SIGINT
@@ -138,9 +135,7 @@ def builds_at_once(setting: int | None, products: Sequence[DataProduct]) -> int:
 
 
 def _machine_allows() -> int:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, memory // _BUILD_BYTES))
+    return max(1, min(resources.machine_threads(), resources.machine_memory() // _BUILD_BYTES))
 
 
 def died(product: DataProduct, code: int, seconds: float) -> Outcome:
@@ -153,7 +148,7 @@ def _serve(channel: socket.socket, job: Job, limit: int) -> NoReturn:
     """Fork a process for each message that names a product; interrupt them all on `!`, answer how one ended on `?`."""
     signal_with_parent(signal.SIGKILL)
     os.setsid()  # Ctrl-C in a terminal is for the process of the run, which passes it on
-    os.environ[BUILDS_AT_ONCE] = str(limit)
+    os.environ[resources.BUILDS_AT_ONCE] = str(limit)
     processes: dict[str, int] = {}
     with ExitStack() as stack:
         stack.callback(os._exit, 0)
