@@ -9,6 +9,7 @@ import pytest
 from kit.build.build import Outcome, build
 from kit.core.config import Config
 from kit.storage.snapshot import Snapshot
+from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
 from tests.support.small_mesh import SALES, SmallMesh, write
 
@@ -57,6 +58,8 @@ def test_an_edit_of_one_model_builds_it_and_takes_the_others_over(small: SmallMe
     assert second["ports"]["sales"]["files"] == first["ports"]["sales"]["files"]
     assert second["ports"]["sales"]["taken_over"] == {"run_id": first["run_id"], "version": first["version"]}
     assert "taken_over" not in second["ports"]["totals"]
+    summary = ProductSummary.from_product(small.config, small.product("shop"))
+    assert [port.taken_over for port in summary.ports] == [first["version"], ""]
     # The unit test and the rules of the changed table were run; the rules of the others were not, and are all there.
     assert places(second) == places(first)
     assert judged_in(second, second["run_id"]) == {("totals", "contract")}
