@@ -77,6 +77,7 @@ class PortStatus:
             "rows": port.rows,
             "version": self.version,
             "contract_version": port.contract_version,
+            "rows_of": port.taken_over or self.version,
             "data_age_hours": _hours(self.data_age),
             "latency_hours": _hours(port.sla.latency),
             "age_hours": _hours(self.age),

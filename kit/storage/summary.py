@@ -31,7 +31,8 @@ class PortSummary:
     `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
     `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
     the last day of a deprecated port. `parameters` are those of its notebook, as text. `content` is the digest of its rows
-    and contract version, by which readers know whether they were made from it; empty when it is not published.
+    and contract version, by which readers know whether they were made from it; empty when it is not published. `taken_over` is
+    the snapshot whose build made its rows, empty for that of this snapshot.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PortSummary:
     quarantined: int | None = None
     parameters: tuple[str, ...] = ()
     content: str = ""
+    taken_over: str = ""
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,7 @@ def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | No
         warned=published["checks"]["warned"],
         quarantined=published.get("quarantined"),
         content=whole_content(published),
+        taken_over=published.get("taken_over", {}).get("version", ""),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from kit.build.build import Outcome, build
 from kit.core.config import Config
 from kit.storage.snapshot import Snapshot
+from kit.storage.summary import ProductSummary
 from kit.sync.sync import sync
 from tests.support.small_mesh import SALES, SmallMesh, write
 
@@ -57,6 +58,8 @@ def test_an_edit_of_one_model_builds_it_and_takes_the_others_over(small: SmallMe
     assert second["ports"]["sales"]["files"] == first["ports"]["sales"]["files"]
     assert second["ports"]["sales"]["taken_over"] == {"run_id": first["run_id"], "version": first["version"]}
     assert "taken_over" not in second["ports"]["totals"]
+    summary = ProductSummary.from_product(small.config, small.product("shop"))
+    assert [port.taken_over for port in summary.ports] == [first["version"], ""]
     # The unit test and the rules of the changed table were run; the rules of the others were not, and are all there.
     assert places(second) == places(first)
     assert judged_in(second, second["run_id"]) == {("totals", "contract")}
@@ -149,4 +152,25 @@ def test_a_port_that_masks_is_always_made(small: SmallMesh) -> None:
     assert build(config, small.product("shop")).status == "published"
     small.replace(TOTALS, "order by item", "order by item desc")
     assert build(config, small.product("shop")).status == "published"
+    assert ["taken_over" in entry for entry in manifest(small)["ports"].values()] == [False, False]
+
+
+@pytest.mark.slow
+def test_of_each_partition_only_the_port_whose_code_changed_is_built(small: SmallMesh) -> None:
+    small.partitioned_shop()
+    built(small)
+    first, sales = manifest(small), [path.stat().st_ino for path in current(small).paths("sales")]
+    small.replace("domains/shop/product.odps.yaml", "what shop is for", "what it is for")
+    assert built(small).partitions == ()
+    assert [name for name, entry in manifest(small)["ports"].items() if "taken_over" in entry] == ["sales", "totals"]
+    small.replace(TOTALS, "order by item", "order by item desc")
+    assert built(small).partitions == ("tea", "cake")
+    second = manifest(small)
+    assert [path.stat().st_ino for path in current(small).paths("sales")] == sales
+    assert [name for name, entry in second["ports"].items() if "taken_over" in entry] == ["sales"]
+    assert judged_in(second, second["run_id"]) == {("totals", "contract")}
+    assert places(second) == places(first)
+    # Other data makes all ports of a partition anew.
+    small.feed_rows([*SALES, "31,tea,3.00,2024-01-09"])
+    built(small)
     assert ["taken_over" in entry for entry in manifest(small)["ports"].values()] == [False, False]

@@ -57,6 +57,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "passed": totals["passed"],
         "failed": 0,
         "warned": 0,
+        "taken_over": "",
         "end_of_life": None,
         "quarantined": None,
         "parameters": [],

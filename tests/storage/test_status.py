@@ -99,6 +99,7 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "rows": 30,
         "version": "v1",
         "contract_version": None,
+        "rows_of": "v1",
         "data_age_hours": 72.0,
         "latency_hours": 48.0,
         "age_hours": 60.0,
