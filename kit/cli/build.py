@@ -3,8 +3,11 @@
 Each imports what it calls, as in all modules of commands: every command loads them.
 """
 
+import os
 import signal
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +17,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import NotebookError, UnknownName, counted, ended_after_signal
+from kit.core import Interruption, NotebookError, UnknownName, counted, ended_after_signal
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_END_SECONDS = 1
 _INTERRUPTED = "interrupted; readers keep the snapshots they had"
 
 
@@ -45,38 +49,40 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read all rows of the sources again, not only what is new.")
     ] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")
+    ] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
-    from kit.cli.reporter import reporter
-    from kit.orchestration.run import run as run_selection
-    from kit.storage import statuses
+    from kit.orchestration import worker
 
-    context = load_context()
-    values = _values(parameter or ())
-    partitions = tuple(partition or ())
+    values, partitions = _values(parameter or ()), tuple(partition or ())
     if trial and junit_file:
         raise typer.BadParameter("a trial has no JUnit report", param_hint="--junit")
     if trial:
-        _try(context, selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
+        _try(load_context(), selection or (), values, partitions, as_json, upstream=upstream, downstream=downstream)
         return
-    if several := next((name for name, texts in values.items() if len(texts) > 1), None):
-        raise NotebookError(
-            f"'{several}' is given {len(values[several])} values, and a product is published with one; "
-            "leave one, or try them all with --trial"
-        )
-    try:
-        with terminal.direct_output(), ended_after_signal(last_words=lambda: errors.print(_INTERRUPTED)):
-            result = run_selection(
-                context, selection or (), upstream=upstream, downstream=downstream, force=force,
-                parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-                wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
-        errors.print(_INTERRUPTED)
-        raise typer.Exit(130) from None
+    with _ending_when_interrupted():
+        from kit.cli.reporter import reporter
+        from kit.orchestration.run import run as run_selection
+        from kit.storage import statuses
+
+        context = load_context()
+        if several := next((name for name, texts in values.items() if len(texts) > 1), None):
+            raise NotebookError(
+                f"'{several}' is given {len(values[several])} values, and a product is published with one; "
+                "leave one, or try them all with --trial"
+            )
+        result = run_selection(
+            context, selection or (), upstream=upstream, downstream=downstream, force=force,
+            parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
+            wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
+            at_once=True,
+        )  # fmt: skip
+    if not no_worker:
+        worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
     if junit_file:
         from kit.cli import junit
 
@@ -93,6 +99,24 @@ def run(
         errors.print(Text(result.busy, style="red"))
     if not result.succeeded:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _ending_when_interrupted() -> Iterator[None]:
+    """End this process within seconds after a signal, whatever the block does then; nothing is published after it."""
+    with Interruption() as interruption:
+        try:
+            with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)):
+                yield
+        except KeyboardInterrupt:
+            interruption.defer()  # a second Ctrl-C would change the exit code
+            errors.print(_INTERRUPTED)
+            if interruption.requested:  # a thread of a library may hold this process up
+                end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
+                end.daemon = True
+                end.start()
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise typer.Exit(interruption.code) from None
 
 
 def _values(parameter: Iterable[str]) -> dict[str, list[str]]:

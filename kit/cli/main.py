@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from kit.cli import build, check, contract, export, new, notebook, promote, read, serve, source
+from kit.cli import build, check, contract, export, new, notebook, promote, read, serve, source, worker
 from kit.cli.console import console, errors
 from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
@@ -27,6 +27,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(export.app, name="export")
 app.add_typer(notebook.app, name="notebook")
 app.add_typer(source.app, name="source")
+app.add_typer(worker.app, name="worker")
 
 
 def _print_version(requested: bool) -> None:

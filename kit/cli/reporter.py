@@ -14,7 +14,11 @@ from kit.storage import BuildStatus
 
 
 class TerminalReporter(RunReporter):
-    """Shows a spinner for the current step, and a line for each step and product that has ended."""
+    """Shows a spinner for the current steps, and a line for each step and product that has ended."""
+
+    def __init__(self) -> None:
+        self._spinner = console.status("")
+        self._builds: list[dict[str, str]] = []
 
     def started(self, products: Sequence[DataProduct]) -> None:
         """Print which products the run builds."""
@@ -27,16 +31,29 @@ class TerminalReporter(RunReporter):
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Show the steps of one build."""
-        with console.status("") as spinner:
+        """Show the steps of one build, beside those of others that run at the same time."""
 
-            def begin(product: str, step: str) -> None:
-                spinner.update(f"{product}: {step}")
+        def begin(product: str, step: str) -> None:
+            steps[product] = step
+            self._show()
 
-            def end(product: str, step: str, result: str, seconds: float) -> None:
-                console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
+        def end(product: str, step: str, result: str, seconds: float) -> None:
+            console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
 
+        steps: dict[str, str] = {}
+        self._builds.append(steps)
+        if len(self._builds) == 1:
+            self._spinner.start()
+        try:
             yield Progress(begin=begin, end=end)
+        finally:
+            self._builds = [other for other in self._builds if other is not steps]
+            self._show()
+            if not self._builds:
+                self._spinner.stop()
+
+    def _show(self) -> None:
+        self._spinner.update(", ".join(f"{product}: {step}" for steps in self._builds for product, step in steps.items()))
 
     def finished(self, outcome: Outcome) -> None:
         """Print the status of a product's build and, after a failure, the reason.

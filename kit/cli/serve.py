@@ -8,7 +8,7 @@ from rich.text import Text
 
 from kit.cli.console import console
 from kit.cli.options import load_context
-from kit.core import Server
+from kit.core import Config, Server
 
 app = typer.Typer()
 serve = typer.Typer(help="Serve published ports by other systems.", no_args_is_help=True)
@@ -41,9 +41,10 @@ def dev(
     """Run Dagster for the mesh: web UI, schedules and automation, until Ctrl-C."""
     from kit.orchestration.dev_server import dagster
 
-    server = dagster(load_context().config, port)
+    config = load_context().config
+    server = dagster(config, port)
     console.print("Starting Dagster (code server, web server, daemon) …")
-    _serve(server)
+    _serve(server, config)
 
 
 @app.command()
@@ -60,13 +61,16 @@ def lab(
         _print_address(address)
         return
     console.print("Starting JupyterLab …")
-    _serve(jupyterlab.lab(config, port, browser=not no_browser))
+    _serve(jupyterlab.lab(config, port, browser=not no_browser), config)
 
 
-def _serve(server: AbstractContextManager[Server]) -> None:
-    """Run a server until it is interrupted."""
+def _serve(server: AbstractContextManager[Server], config: Config) -> None:
+    """Run a server until it is interrupted, and beside it the worker, for the builds that people start."""
+    from kit.orchestration import worker
+
     try:
         with server as running:
+            worker.start(config.worker_idle_minutes)
             _print_address(running.address)
             console.print(f"Ctrl-C stops it. Logs: {running.processes.logs}", style="dim")
             running.watch()

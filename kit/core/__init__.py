@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         write_durably,
         write_sum,
     )
+    from kit.core.forking import end_process, signal_with_parent
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
     from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
     from kit.core.locks import SingleInstance, holder, lock
@@ -145,6 +146,7 @@ __all__ = [
     "each_text",
     "encodable",
     "end_by_interrupt",
+    "end_process",
     "ended_after_signal",
     "erase_mask_key",
     "exists",
@@ -185,6 +187,7 @@ __all__ = [
     "set_aside",
     "sha256",
     "short",
+    "signal_with_parent",
     "sqlite_damage",
     "sync_path",
     "table_lines",

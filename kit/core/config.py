@@ -25,6 +25,8 @@ _SETTINGS: dict[str, type] = {
     "iceberg": bool,
     "reader_grace_minutes": int,
     "postgres_dsn_env": str,
+    "parallel_builds": int,
+    "worker_idle_minutes": int,
     "secrets": list,
 }
 _MAY_BE_ZERO = ("reader_grace_minutes",)
@@ -42,7 +44,8 @@ class Config:
     `keep_runs` and `keep_snapshots` are numbers for each product; snapshots are kept for ever without the latter. With
     `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
     deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
-    publications are pushed to.
+    publications are pushed to. `parallel_builds` products are built at the same time at most, None stands for what cores and
+    memory allow. The worker, which has imported what builds need, ends after `worker_idle_minutes` without one.
     """
 
     root: Path
@@ -55,6 +58,8 @@ class Config:
     iceberg: bool = False
     reader_grace_minutes: int = 15
     postgres_dsn_env: str = ""
+    parallel_builds: int | None = None
+    worker_idle_minutes: int = 10
     secrets: tuple[str, ...] = ("*_TOKEN", "*_SECRET", "*_PASSWORD", "*_API_KEY", "*_DSN")
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None

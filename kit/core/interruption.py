@@ -11,7 +11,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_INTERRUPTED = 130
+_SIGNALLED = 128
+_INTERRUPTED = _SIGNALLED + signal.SIGINT
+_AGAIN_SECONDS = 0.01
 
 
 class Interruption:
@@ -19,12 +21,15 @@ class Interruption:
 
     The first signal raises `KeyboardInterrupt` in the main thread. Later ones raise nothing, so that they cannot break off
     the clean-up. A library may swallow the exception, so `requested` is to be checked before work that others can see.
-    Outside of the main thread no signal arrives.
+    Outside of the main thread no signal arrives. Where a callback swallows the exception, it is raised again. An outer block
+    notes what an inner one handles.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._deferred = False
+        self.code = _INTERRUPTED
+        """The exit code of a process that ends by the signal."""
+        self._deferred = self._swallowed = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interruption":
@@ -33,20 +38,41 @@ class Interruption:
             for number, handler in self._before.items():
                 if handler is not signal.SIG_IGN or number != signal.SIGHUP:  # `nohup` protects from SIGHUP
                     signal.signal(number, self._handle)
+            self._report = sys.unraisablehook
+            sys.unraisablehook = self._notice
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._before:
+            sys.unraisablehook = self._report
 
     def defer(self) -> None:
         """Raise nothing from now on: a signal is only noted in `requested`."""
         self._deferred = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        first, self.requested = not self.requested, True
+        first, self._swallowed = not self.requested or self._swallowed, False
+        self.note(number)
         if first and not self._deferred:
             raise KeyboardInterrupt
+
+    def note(self, number: int) -> None:
+        """Keep that a signal arrived."""
+        if not self.requested:
+            self.requested, self.code = True, _SIGNALLED + number
+        outer = getattr(self._before.get(signal.Signals(number)), "__self__", None)
+        if isinstance(outer, Interruption):
+            outer.note(number)
+
+    def _notice(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Send the signal again whose exception Python could not raise, as in a callback of a weak reference."""
+        if self.requested and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self._swallowed = True
+            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            self._report(unraisable)
 
 
 class SignalHandlers:
@@ -67,7 +93,7 @@ class SignalHandlers:
 
 @contextmanager
 def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """End this process with code 130 if the block still runs some seconds after SIGINT, SIGTERM or SIGHUP.
+    """End this process if the block still runs some seconds after SIGINT, SIGTERM or SIGHUP, with 128 and its number.
 
     Python handles a signal between two of its own instructions, so code in C can hold it up for ever. `last_words` is called
     before the end. For processes that belong to the kit; does nothing outside of the main thread.
@@ -83,10 +109,11 @@ def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = l
     def watch() -> None:
         while not done.is_set():
             ready, _, _ = select.select([receiver], [], [])
-            if ready and not set(os.read(receiver, 64)).isdisjoint(_SIGNALS) and not done.wait(seconds):
+            received = [number for number in (os.read(receiver, 64) if ready else b"") if number in _SIGNALS]
+            if received and not done.wait(seconds):
                 last_words()
                 sys.stderr.flush()
-                os._exit(_INTERRUPTED)
+                os._exit(_SIGNALLED + received[0])
 
     thread = threading.Thread(target=watch, name="ended after a signal", daemon=True)
     thread.start()

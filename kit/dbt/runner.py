@@ -114,16 +114,17 @@ def transform(
     return TransformResult(models, checks)
 
 
-def manifest(folder: Path, target: Path) -> Any:
+def manifest(folder: Path, target: Path, *options: str) -> Any:
     """Return dbt's manifest of the project in a folder, whatever its profile is; raises `TransformError` when dbt refuses it.
 
     dbt keeps its files in the folder `target`.
     """
     from dbt.cli.main import dbtRunner
 
+    _leave_out_needless_work()
     settings = {"KIT_WORK_DATABASE": str(target / "kit_work.duckdb"), "KIT_STAGING": "", "KIT_PORTS": "", "KIT_FILE": ""}
     with _environment(**settings):
-        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit"])
+        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit", *options])
     if not result.success:
         raise TransformError(f"dbt cannot read the project: {_text(result.exception) or 'it gives no reason'}")
     return result.result

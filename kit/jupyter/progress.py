@@ -17,11 +17,11 @@ def in_notebook() -> bool:
 
 
 class CellProgress(RunReporter):
-    """The finished steps of builds and the current one; each change replaces the same output of the cell."""
+    """The finished steps of builds and the current ones; each change replaces the same output of the cell."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []
-        self.current = ""
+        self.current: dict[str, str] = {}
         self._handle: Any = None
 
     @contextmanager
@@ -35,12 +35,12 @@ class CellProgress(RunReporter):
             self._end(outcome.product, outcome.status, outcome.message.partition("\n")[0], outcome.seconds)
 
     def _begin(self, product: str, step: str) -> None:
-        self.current = f"{product}: {step} …"
+        self.current[product] = f"{product}: {step} …"
         self._show()
 
     def _end(self, product: str, step: str, result: str, seconds: float) -> None:
         self.rows.append((product, step, result, f"{seconds:.1f}"))
-        self.current = ""
+        self.current.pop(product, None)
         self._show()
 
     def _show(self) -> None:
@@ -53,9 +53,9 @@ class CellProgress(RunReporter):
 
     def __repr__(self) -> str:
         lines = [f"{product:<12} {step:<10} {result:<44} {seconds:>6} s" for product, step, result, seconds in self.rows]
-        return "\n".join([*lines, *filter(None, [self.current])])
+        return "\n".join([*lines, *self.current.values()])
 
     def _repr_html_(self) -> str:
         rows = [(product, markup.colour_states(step), result, seconds) for product, step, result, seconds in self.rows]
         table = markup.table(("product", "step", "result", "seconds"), rows, ["seconds"]) if rows else ""
-        return table + (markup.paragraph(self.current) if self.current else "")
+        return table + "".join(map(markup.paragraph, self.current.values()))

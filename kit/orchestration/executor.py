@@ -1,13 +1,14 @@
 """Builds of products in this process, in order, as Dagster runs in the mesh's own instance."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, begin_environments, build, check_due, refused
 from kit.core import Config, KitError, machine_problem, need_resources
 from kit.mesh import Context, DataProduct
+from kit.orchestration.builders import INTERRUPTED, Builders, Event, Send, builds_at_once, died, progress_of
 from kit.orchestration.reservations import Reservations
 from kit.storage import BuildStatus, Store
 
@@ -21,16 +22,25 @@ def execute(
     watch: Watch,
     report: Callable[[Outcome], None],
     warn: Callable[[str], None],
+    *,
+    at_once: bool = False,
 ) -> list[Outcome]:
-    """Build products, given in build order: each after its providers.
+    """Build products, given in build order: each after its providers, and with `at_once` several at the same time.
+
+    That forks this process, which must not have worked with DuckDB, dbt or polars yet.
 
     Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
     called with each outcome as soon as the build ends, `warn` with the reason why Dagster did not record a build. A product
     that fails stops no other: its consumers are built from its last snapshot. Raises `KitError` when Dagster itself fails,
     `KeyboardInterrupt` when it is interrupted.
     """
-    with Reservations(Store(context.config.storage)) as reserved:
-        builds = _Builds(context, requests, watch, report, warn, reserved)
+    limit = builds_at_once(context.config.parallel_builds, products) if at_once else 1
+    job = _Job(context, requests)
+    with (
+        Builders(limit, job).serving() if limit > 1 else nullcontext() as builders,
+        Reservations(Store(context.config.storage)) as reserved,
+    ):
+        builds = _Builds(context, requests, watch, report, warn, reserved, builders)
         builds.waiting = begin_environments(context.config, products)
         if any(request.wait for request in requests.values()):
             with watch() as progress:
@@ -59,9 +69,10 @@ class _Builds:
         report: Callable[[Outcome], None],
         warn: Callable[[str], None],
         reserved: Reservations,
+        builders: Builders | None,
     ) -> None:
         self.context, self.requests, self.watch, self.report, self.warn = context, requests, watch, report, warn
-        self.reserved = reserved
+        self.reserved, self.builders = reserved, builders
         self.outcomes: dict[str, Outcome] = {}
         self.busy: set[str] = set()
         self.later: set[str] = set()
@@ -76,6 +87,8 @@ class _Builds:
         for product in products:
             if self._left([product]) and self._is_due(product, due):
                 due.append(product)
+        if self.builders and len(due) > 1:
+            self._build_at_once(due, self.builders)
         while due := self._left(due):
             _run(self.context, _wave(due), self.requests, self._build, self._refuse, self.warn)
             if self._left(due) == due:
@@ -106,6 +119,43 @@ class _Builds:
             raise KeyboardInterrupt
         return False
 
+    def _build_at_once(self, due: Sequence[DataProduct], builders: Builders) -> None:
+        """Build products at the same time, each as soon as all of its providers among them have ended."""
+        waiting, listeners = list(due), dict[str, Progress]()
+        with ExitStack() as stack:
+            closing: dict[str, ExitStack] = {}
+            while waiting or builders.running:
+                for product in list(waiting):
+                    unfinished = {other.name for other in (*waiting, *builders.running)}
+                    if not builders.is_full and unfinished.isdisjoint(item.product for item in product.inputs):
+                        closing[product.name] = stack.enter_context(ExitStack())
+                        listeners[product.name] = closing[product.name].enter_context(self.watch())
+                        builders.start(product, self.plans.get(product.name))
+                        waiting.remove(product)
+                for event in builders.events():
+                    if event.name == "ended":
+                        closing[event.product.name].close()
+                    self._happened(event, listeners[event.product.name])
+                waiting = self._left(waiting)
+
+    def _happened(self, event: Event, listener: Progress) -> None:
+        """Pass on what happened in the build of a product."""
+        if event.name in ("begin", "end"):
+            getattr(listener, event.name)(*event.values)
+        elif event.name == "warn":
+            self.warn(*event.values)
+        elif event.name == "error":
+            raise event.values[0]
+        elif event.name == "outcome":
+            if self._done(event.values[0]).interrupted:
+                raise KeyboardInterrupt
+        elif self._left([event.product]):
+            code, seconds = event.values
+            if code == INTERRUPTED:
+                raise KeyboardInterrupt
+            if code < 0:
+                self._done(died(event.product, code, seconds))
+
     def _build(self, product: DataProduct, request: BuildRequest) -> Outcome:
         with self.watch() as progress:
             planned = self.plans.get(product.name)
@@ -130,6 +180,28 @@ class _Builds:
             if product.name not in self.outcomes and any(item.product in self.later for item in product.inputs):
                 self.later.add(product.name)
         return [product for product in due if product.name not in self.outcomes and product.name not in self.later]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Builds a product in a process of its own, and sends what happens."""
+
+    context: Context
+    requests: Mapping[str, BuildRequest]
+
+    def __call__(self, name: str, planned: BuildPlan | None, send: Send) -> None:
+        config, product = self.context.config, self.context.mesh.product(name)
+        progress = progress_of(send)
+
+        def builder(product: DataProduct, request: BuildRequest) -> Outcome:
+            outcome = build(config, product, request, planned=planned, progress=progress)
+            send("outcome", outcome)
+            return outcome
+
+        def refuse(product: DataProduct, reason: str) -> None:
+            send("outcome", refused(config, product, self.requests[product.name], reason))
+
+        _run(self.context, [product], self.requests, builder, refuse, lambda text: send("warn", text))
 
 
 def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:

@@ -116,6 +116,7 @@ def run(
     older_code: bool = False,
     full_refresh: bool = False,
     reporter: RunReporter | None = None,
+    at_once: bool = False,
 ) -> RunResult:
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
 
@@ -123,6 +124,7 @@ def run(
     too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
     this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again.
+    With `at_once` independent products are built at the same time, in processes that are forked from this one.
     A failed build is part of the result and stops no other, and so is a domain that cannot be read. Raises `UnknownName`,
     `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
@@ -137,7 +139,9 @@ def run(
     options: dict[str, Any] = {"wait": wait, "older_code": older_code, "full_refresh": full_refresh}
     requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
-    outcomes = tuple(executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned))
+    outcomes = tuple(
+        executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned, at_once=at_once)
+    )
     if not selection:
         try:
             index.write(context)

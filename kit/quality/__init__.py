@@ -10,6 +10,7 @@ from kit.core import lazy_face
 if TYPE_CHECKING:
     from kit.quality import quarantine, suite, volume
     from kit.quality.audit_target import AuditTarget, age_checks, audit_targets, quarantining, rules, schema_rule
+    from kit.quality.evaluation import load_judge
     from kit.quality.table_checks import check_tables
     from kit.quality.trial import Trials
 
@@ -21,6 +22,7 @@ __all__ = [
     "age_checks",
     "audit_targets",
     "check_tables",
+    "load_judge",
     "quarantine",
     "quarantining",
     "rules",

@@ -32,6 +32,14 @@ def _context() -> Any:
     return context
 
 
+def load_judge() -> None:
+    """Import all that an audit needs, without opening a database."""
+    _context()
+    import great_expectations.expectations.core  # noqa: F401
+
+    from kit.quality import dialect  # noqa: F401
+
+
 @contextlib.contextmanager
 def source_of(tables: database.Tables) -> Iterator[Any]:
     """Yield a data source with views of `tables`, over a DuckDB file of its own.

@@ -1,11 +1,13 @@
 """Signals while a process works: raised once, noted for ever, enforced against code that does not notice them."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import weakref
 
 import psutil
 import pytest
@@ -71,6 +73,32 @@ def test_handlers_come_back_after_a_library_replaced_them() -> None:
         assert interruption.requested
 
 
+def test_an_outer_block_notes_what_an_inner_one_handles() -> None:
+    with Interruption() as outer:
+        with pytest.raises(KeyboardInterrupt), Interruption() as inner:
+            signal.raise_signal(signal.SIGTERM)
+        assert (inner.code, outer.code, outer.requested) == (143, 143, True)
+        signal.raise_signal(signal.SIGINT)  # the clean-up goes on
+        assert outer.code == 143
+    with Interruption() as other, contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert other.code == 130
+
+
+def test_an_interrupt_that_a_callback_swallows_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    class Item:
+        pass
+
+    item = Item()
+    reference = weakref.ref(item, lambda _: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+        del item
+        assert reference() is None
+        time.sleep(5)
+    assert interruption.code == 143
+    assert capsys.readouterr().err == ""
+
+
 SWALLOWS = """
     import sys, time
     from kit.core.interruption import Interruption, ended_after_signal
@@ -85,7 +113,7 @@ SWALLOWS = """
 
 
 @pytest.mark.parametrize(
-    ("limit", "clean_up", "code", "said"), [("0.5", "60", 130, ["last words"]), ("20", "0.2", 0, ["ended in order"])]
+    ("limit", "clean_up", "code", "said"), [("0.5", "60", 143, ["last words"]), ("20", "0.2", 0, ["ended in order"])]
 )
 def test_a_process_that_goes_on_is_ended(limit: str, clean_up: str, code: int, said: list[str]) -> None:
     process = subprocess.Popen(

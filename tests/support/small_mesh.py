@@ -49,7 +49,9 @@ class SmallMesh:
         self.root = root
         self.domains = root / "domains"
         self.feed = root / "feed" / "sales.csv"
-        settings = 'storage = "state"\nas_of = 2024-01-10\ncell_timeout_seconds = 20\nreader_grace_minutes = 0\n'
+        settings = (
+            'storage = "state"\nas_of = 2024-01-10\ncell_timeout_seconds = 20\nreader_grace_minutes = 0\nparallel_builds = 1\n'
+        )
         write(root / "pyproject.toml", f"[tool.kit]\n{settings}")
         self.feed_rows(SALES)
         shop.write_shop(self.domains / "shop")
