@@ -14,8 +14,9 @@ from tests.support.small_mesh import SmallMesh
 
 ROOT = Path(__file__).parents[1]
 
-# A test asks for the worker; those of others would find it.
+# A test asks for the worker and for builds at the same time; tests run beside each other already.
 os.environ["KIT_WORKER"] = "off"
+os.environ["KIT_PARALLEL_BUILDS"] = "1"
 
 # As `kit.dbt.runner.transform` does: many tests run dbt themselves.
 enable_test_caching()

@@ -1,6 +1,7 @@
 """`kit run` as a Dagster run: what is started, in which order, and where it is recorded."""
 
 import errno
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -23,8 +24,10 @@ from kit.orchestration.assets import ProductAssets
 from kit.orchestration.executor import execute
 from kit.orchestration.instance import instance
 from kit.storage.runs import BuildStatus, Runs
+from kit.sync.sync import sync
 from tests.support.cars import add_cars
 from tests.support.orchestration import declare, published
+from tests.support.products import write_dbt_reader
 from tests.support.small_mesh import SmallMesh
 
 
@@ -285,3 +288,19 @@ def test_a_suite_in_error_is_the_reason_of_a_failed_build(small: SmallMesh) -> N
     done = small.kit("run", "shop")
     assert done.returncode == 1
     assert "domains/shop/expectations/sales.extra.json" in done.stderr
+
+
+@pytest.mark.slow
+def test_independent_products_are_built_at_the_same_time(small: SmallMesh) -> None:
+    write_dbt_reader(small.domains / "reader", "amount", "1.0.0")
+    sync(small.context)
+    done = small.kit("run", "--json", KIT_PARALLEL_BUILDS="2")
+    assert done.returncode == 0, done.stderr + done.stdout
+    outcomes = [(item["product"], item["status"]) for item in json.loads(done.stdout)]
+    assert outcomes == [(product.name, "published") for product in small.mesh.products]
+    shop, plan, reader = (run for name in ("shop", "plan", "reader") if (run := Runs(small.config.storage).last(name)))
+    assert shop.finished_at < min(plan.started_at, reader.started_at)
+    assert max(plan.started_at, reader.started_at) < min(plan.finished_at, reader.finished_at)
+    with instance(small.config) as opened:
+        assert [run.status for run in opened.get_runs()] == [dg.DagsterRunStatus.SUCCESS] * 3
+    assert small.kit("run", KIT_PARALLEL_BUILDS="2").stdout.count("up to date") == 3
