@@ -45,7 +45,7 @@ def run(
 
 def _reporter() -> RunReporter:
     """Return the reporter that writes into the current cell, or to the terminal outside a notebook."""
-    from kit.cli.console import TerminalReporter
+    from kit.cli.reporter import TerminalReporter
     from kit.jupyter import progress
 
     return progress.CellProgress() if progress.in_notebook() else TerminalReporter()

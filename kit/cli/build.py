@@ -1,24 +1,24 @@
-"""Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`."""
+"""Commands that change snapshots: `kit run`, `kit rollback`, `kit prune`.
+
+Each imports what it calls, as in all modules of commands: every command loads them.
+"""
 
 import signal
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from kit.build import Listener, notify, trials
 from kit.cli import console as terminal
-from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products
+from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
 from kit.core import NotebookError, UnknownName, counted, ended_after_signal
-from kit.mesh import Context
-from kit.orchestration.instance import prune_runs
-from kit.orchestration.run import run as run_selection
-from kit.storage import Store, current_user, index, statuses
-from kit.storage import prune as prune_mesh
+
+if TYPE_CHECKING:
+    from kit.build import Listener
+    from kit.mesh import Context
 
 app = typer.Typer()
 
@@ -49,7 +49,11 @@ def run(
     junit_file: JunitOption = None,
 ) -> None:
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
-    context = Context.load()
+    from kit.cli.reporter import reporter
+    from kit.orchestration.run import run as run_selection
+    from kit.storage import statuses
+
+    context = load_context()
     values = _values(parameter or ())
     partitions = tuple(partition or ())
     if trial and junit_file:
@@ -67,13 +71,15 @@ def run(
             result = run_selection(
                 context, selection or (), upstream=upstream, downstream=downstream, force=force,
                 parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-                wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=terminal.reporter(as_json),
+                wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
             )  # fmt: skip
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends; a second Ctrl-C would change its exit code
         errors.print(_INTERRUPTED)
         raise typer.Exit(130) from None
     if junit_file:
+        from kit.cli import junit
+
         junit.write(junit_file, "kit run", junit.run_cases(result))
     for item in result.broken:
         errors.print(Text(f"{item.name} is broken: {item.finding}", style="red"))
@@ -102,14 +108,17 @@ def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _try(
-    context: Context, selection: Iterable[str], values: dict[str, list[str]], partitions: tuple[str, ...], as_json: bool, *,
+    context: "Context", selection: Iterable[str], values: dict[str, list[str]], partitions: tuple[str, ...], as_json: bool, *,
     upstream: bool, downstream: bool,
 ) -> None:  # fmt: skip
     """Try one product with each combination of values, and print the result of each."""
+    from kit.build import trials
+    from kit.cli.reporter import reporter
+
     products = context.mesh.select(selection, upstream=upstream, downstream=downstream)
     finished = []
     try:
-        for trial in trials(context.config, products, values, partitions, terminal.reporter(as_json).progress):
+        for trial in trials(context.config, products, values, partitions, reporter(as_json).progress):
             finished.append(trial)
             if trial.message and not as_json:
                 parameters = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
@@ -132,7 +141,9 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why; `kit history`, `kit status` and the catalog show it.")] = "",
 ) -> None:
     """Make another published snapshot of a product the current one, for all its ports at once."""
-    context = Context.load()
+    from kit.storage import Store, current_user, index
+
+    context = load_context()
     store = Store(context.config.storage)
     name, dot, port = product.partition(".")
     if dot and (store.read_pointer(name) or name in context.mesh.names):
@@ -152,7 +163,10 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
-    context = Context.load()
+    from kit.orchestration.instance import prune_runs
+    from kit.storage import prune as prune_mesh
+
+    context = load_context()
     result = prune_mesh(context, keep)
     for name in (name for name, items in result.items() if any(item.kept_because is None for item in items)):
         _notify(context, lambda listener, name=name: listener.pruned(context.config, name))  # type: ignore[misc]
@@ -175,7 +189,9 @@ def prune(
         raise typer.Exit(1)
 
 
-def _notify(context: Context, event: Callable[[Listener], None]) -> None:
+def _notify(context: "Context", event: "Callable[[Listener], None]") -> None:
     """Call the listeners; one that fails is a line on standard error."""
+    from kit.build import notify
+
     for line in notify(context.config, event):
         errors.print(Text(line, style="yellow"))

@@ -1,7 +1,4 @@
-"""Commands that check the files of the mesh: `kit check`, `kit sync`, `kit diff`, `kit doctor`.
-
-Each imports what it calls: every command loads this module, and `kit run` should not load the checks.
-"""
+"""Commands that check the files of the mesh: `kit check`, `kit sync`, `kit diff`, `kit doctor`."""
 
 from typing import Annotated
 
@@ -9,11 +6,9 @@ import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
-from kit.cli import junit
 from kit.cli.console import console, errors
-from kit.cli.options import JsonOption, JunitOption, complete_products
+from kit.cli.options import JsonOption, JunitOption, complete_products, load_context
 from kit.core import counted, merge_base_mesh
-from kit.mesh import Context
 
 app = typer.Typer()
 _MARKS = {"info": ("ok", "green"), "warning": ("note", "yellow"), "error": ("wrong", "red")}
@@ -24,11 +19,13 @@ def check(as_json: JsonOption = False, junit_file: JunitOption = None) -> None:
     """Check every domain folder without building it: files, contracts, ports, graph, suites, notebooks, policy."""
     from kit.governance import check_mesh, scores
 
-    context = Context.load()
+    context = load_context()
     mesh = context.mesh
     findings = check_mesh(context)
     wrong = [finding for finding in findings if finding.severity == "error"]
     if junit_file:
+        from kit.cli import junit
+
         junit.write(junit_file, "kit check", junit.check_cases(mesh, wrong))
     if as_json:
         problems = [finding.to_json() for finding in findings]
@@ -56,7 +53,7 @@ def sync(
     from kit.sync import check_writable, drifts
     from kit.sync import sync as sync_files
 
-    context = Context.load()
+    context = load_context()
     mesh = context.mesh
     refused = check_writable(context)
     if check:
@@ -94,7 +91,7 @@ def diff(
     from kit.cli import diff_text
     from kit.governance import diff as compare
 
-    config = Context.load().config
+    config = load_context().config
     with merge_base_mesh(config, against) as old:
         products = compare(old, config)
     if as_json:
@@ -119,7 +116,7 @@ def verify(
     """Compare published and raw data with the checksums they were written with, and read the records of the storage."""
     from kit.governance import Verification
 
-    context = Context.load()
+    context = load_context()
     verification = Verification(context.config)
     for name in products or context.mesh.names:
         if name not in context.mesh.names:
@@ -150,7 +147,7 @@ def doctor(
     """Find problems of this machine and this mesh, and print how to fix each."""
     from kit.governance import examine, repair
 
-    findings = [*(repair(Context.load()) if fix else ()), *examine(Context.load)]
+    findings = [*(repair(load_context()) if fix else ()), *examine(load_context)]
     if as_json:
         terminal.print_json(
             [{"what": item.product, "seen": item.located, "fix": item.fix, "severity": item.severity} for item in findings]

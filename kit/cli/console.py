@@ -1,4 +1,4 @@
-"""Output of commands in a terminal: progress, tables, next steps, JSON."""
+"""Output of commands in a terminal: tables, next steps, JSON."""
 
 import json
 import os
@@ -16,17 +16,14 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from kit.build import Outcome, Progress
-from kit.core import ScrubbedStream, counted, encodable, to_json, visible
-from kit.mesh import DataProduct, Mesh
-from kit.orchestration.run import RunReporter
-from kit.storage import BuildStatus, PortState
+from kit.core import ScrubbedStream, encodable, to_json, visible
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
 
     from kit.build import Trial
     from kit.governance import Score
+    from kit.mesh import Mesh
     from kit.storage import PortStatus
 
 # So that all eight traits fit beside a name into 80 columns.
@@ -35,10 +32,6 @@ _SHORT = {
     "accessible": "access", "interoperable": "interop", "valuable": "value",
 }  # fmt: skip
 _SHORT_TEXT = 20
-_STYLES = {
-    PortState.FRESH: "green", PortState.STALE: "red", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow",
-    PortState.BROKEN: "red", PortState.OUTDATED: "red",
-}  # fmt: skip
 
 _NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -82,51 +75,6 @@ def _duplicate(stream: TextIO) -> TextIO:
     return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
 
 
-class TerminalReporter(RunReporter):
-    """Shows a spinner for the current step, and a line for each step and product that has ended."""
-
-    def started(self, products: Sequence[DataProduct]) -> None:
-        """Print which products the run builds."""
-        names = ", ".join(product.name for product in products)
-        console.print(f"{counted(len(products), 'data product')}{names and ': '}{names}", style="bold")
-
-    def joined(self, products: Sequence[str]) -> None:
-        """Print which products are built because of the masking key."""
-        console.print(f"also {', '.join(products)}: masked with another key, and masked columns must join", style="yellow")
-
-    @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Show the steps of one build."""
-        with console.status("") as spinner:
-
-            def begin(product: str, step: str) -> None:
-                spinner.update(f"{product}: {step}")
-
-            def end(product: str, step: str, result: str, seconds: float) -> None:
-                console.print(f"  {product:<12} {step:<10} {result:<44} {seconds:6.1f} s", style="dim")
-
-            yield Progress(begin=begin, end=end)
-
-    def finished(self, outcome: Outcome) -> None:
-        """Print the status of a product's build and, after a failure, the reason.
-
-        Of a product that another run builds there is only the line; the command names all of them in one sentence.
-        """
-        style = {BuildStatus.FAILED: "red", BuildStatus.PUBLISHED: "green"}.get(outcome.status, "")
-        snapshot = outcome.version or ""
-        if outcome.partitions:
-            snapshot += f", {counted(len(outcome.partitions), 'partition')}"
-        status = "busy" if outcome.busy else outcome.status
-        console.print(Text(f"  {outcome.product:<12} {status:<10} {snapshot:<44} {outcome.seconds:6.1f} s", style=style))
-        if outcome.message and not outcome.busy:
-            (errors if outcome.failed else console).print(Text(outcome.message, style=style))
-
-
-def reporter(as_json: bool) -> RunReporter:
-    """Return the reporter of a command: silent when it prints JSON."""
-    return RunReporter() if as_json else TerminalReporter()
-
-
 def print_trials(trials: "Sequence[Trial]") -> None:
     """Print one line per combination of parameters."""
     names = list(trials[0].parameters)
@@ -147,8 +95,9 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks, then deprecations and failures."""
-    from kit.storage import format_raw_quarantine, format_warnings
+    from kit.storage import PortState, format_raw_quarantine, format_warnings
 
+    styles = {PortState.FRESH: "green", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow"}
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, options in (
         ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
@@ -156,7 +105,7 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
     ):  # fmt: skip
         table.add_column(name, **options)
     for row in rows:
-        freshness = Text(row.describe_freshness(), style=_STYLES[row.state])
+        freshness = Text(row.describe_freshness(), style=styles.get(row.state, "red"))
         table.add_row(
             row.product.name,
             row.port.name,
@@ -200,7 +149,7 @@ def print_scores(scores: "Sequence[Score]") -> None:
             console.print(Text(f"{score.product}: easiest improvement: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
 
 
-def print_next(mesh: Mesh, failed: Sequence[str]) -> None:
+def print_next(mesh: "Mesh", failed: Sequence[str]) -> None:
     """Print up to three commands to try next, first those that build the failed products again."""
     if not mesh.names:
         console.print("\nThis mesh has no data product yet; `kit new NAME --from FILE` makes one", style="bold")

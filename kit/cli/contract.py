@@ -7,9 +7,8 @@ import typer
 from rich.text import Text
 
 from kit.cli.console import errors
-from kit.cli.options import PortArgument
+from kit.cli.options import PortArgument, load_context
 from kit.core import IDENTIFIER, KitError, make_folder, short, write_durably
-from kit.mesh import RAW, Context
 
 app = typer.Typer(help="Write contracts.", no_args_is_help=True)
 
@@ -38,9 +37,10 @@ def draft_contract(
     The rest is proposed or left to you (`TODO`). A port that is not built yet, or whose code has changed since, is drafted from
     the result of its model or notebook, which is run and discarded. Nothing that people wrote is replaced.
     """
+    from kit.mesh import RAW
     from kit.scaffold import draft_of, redraft
 
-    context = Context.load()
+    context = load_context()
     folder = context.config.domains / port.partition(".")[0]
     _, _, name = port.partition(".")
     kind, name = ("sources", name.removeprefix(f"{RAW}.")) if name.startswith(f"{RAW}.") else ("contracts", name)

@@ -7,9 +7,8 @@ import typer
 from rich.text import Text
 
 from kit.cli.console import console, errors
-from kit.cli.options import complete_products
+from kit.cli.options import complete_products, load_context
 from kit.core import counted, short, to_json, write_durably
-from kit.mesh import Context
 
 app = typer.Typer(help="Send the mesh to other systems.", no_args_is_help=True)
 
@@ -29,7 +28,7 @@ def iceberg(
     """Commit the current snapshots to an Apache Iceberg catalog; their files stay where they are."""
     from kit.exchange.iceberg import export_iceberg
 
-    context = Context.load()
+    context = load_context()
     names = [product.name for product in context.mesh.select(products or [])]
     for table in export_iceberg(context.config, names, to):
         console.print(Text(table))
@@ -54,7 +53,7 @@ def openlineage(
     """
     from kit.exchange.openlineage_export import export_openlineage
 
-    console.print(Text(export_openlineage(Context.load(), to, preset, every_run=every_run, warn=_warn)))
+    console.print(Text(export_openlineage(load_context(), to, preset, every_run=every_run, warn=_warn)))
 
 
 @app.command()
@@ -70,7 +69,7 @@ def datahub(
     """
     from kit.exchange.datahub import datahub_records
 
-    _write(datahub_records(Context.load(), env), out, "record")
+    _write(datahub_records(load_context(), env), out, "record")
 
 
 @app.command()
@@ -93,7 +92,7 @@ def openmetadata(
     from kit.exchange.openmetadata import openmetadata_calls
     from kit.exchange.openmetadata_export import export_openmetadata
 
-    context = Context.load()
+    context = load_context()
     calls = openmetadata_calls(context, service)
     if server:
         console.print(Text(export_openmetadata(context, calls, server, token_env, warn=_warn)))

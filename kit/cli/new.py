@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.console import console, errors
-from kit.cli.options import complete_ports
+from kit.cli.options import complete_ports, load_context
 from kit.cli.prompts import ask, is_interactive
 from kit.core import KitError, short
-from kit.mesh import RAW, Context
 
 if TYPE_CHECKING:
+    from kit.mesh import Context
     from kit.scaffold import Scaffolded
 
 app = typer.Typer()
@@ -72,7 +72,7 @@ def new(
     """
     details = _Details(owner, domain, tuple(port or ()), from_dbt, tuple(source or ()))
     try:
-        created = _make(Context.load(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details)
+        created = _make(load_context(), what, target, origin, tuple(reads or ()), tuple(csv or ()), details)
         _print(created, (target or "").partition(".")[2] if what == "source" else "")
     except (KeyboardInterrupt, typer.Abort):
         errors.print("\ninterrupted; nothing was written")
@@ -91,7 +91,7 @@ class _Details:
 
 
 def _make(
-    context: Context,
+    context: "Context",
     what: str | None,
     target: str | None,
     origin: str | None,
@@ -192,6 +192,8 @@ def _csv_options(questions: Iterable[str]) -> list[str]:
 
 def _print(created: "Scaffolded", source: str) -> None:
     """Print the files that were written, and the next steps, after a new `source` the one to a port of it."""
+    from kit.mesh import RAW
+
     for path in created.files:
         console.print(f"written: {short(path)}")
     product = created.folder.name

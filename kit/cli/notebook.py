@@ -3,18 +3,18 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
 from kit.cli.console import console
-from kit.cli.options import JsonOption, complete_products
+from kit.cli.options import JsonOption, complete_products, load_context
 from kit.core import Config, KitError, UnknownName, short
-from kit.mesh import Context
-from kit.mesh import parameters as declared
-from kit.notebooks import Difference, Executed, copies, copy, differences, lines
+
+if TYPE_CHECKING:
+    from kit.notebooks import Difference, Executed
 
 app = typer.Typer(help="Inspect asset notebooks and their runs.", no_args_is_help=True)
 
@@ -30,8 +30,10 @@ def parameters(
     as_json: JsonOption = False,
 ) -> None:
     """List the parameters of a product's notebooks, for `kit run PRODUCT -p NAME=VALUE`."""
+    from kit.mesh import parameters as declared
+
     name, _, port = target.partition(".")
-    product = Context.load().mesh.product(name)
+    product = load_context().mesh.product(name)
     notebooks = {item.name: item.notebook for item in product.ports if item.notebook and port in ("", item.name)}
     if not notebooks:
         known = ", ".join(item.id for item in product.ports if item.notebook) or "none"
@@ -53,9 +55,9 @@ def show(
     ] = None,
 ) -> None:
     """Write an executed notebook as a self-contained HTML page without scripts; a terminal opens it."""
-    from kit.notebooks import notebook_html
+    from kit.notebooks import copy, notebook_html
 
-    executed = copy(Context.load().config, run, port)
+    executed = copy(load_context().config, run, port)
     page = output or executed.with_suffix(".html")
     text = notebook_html(executed)
     try:
@@ -70,7 +72,9 @@ def show(
 @app.command()
 def diff(first: RunArgument, second: RunArgument, port: PortOption = None, as_json: JsonOption = False) -> None:
     """Compare two runs of a notebook: parameters, inputs, code, cell outputs, time."""
-    config = Context.load().config
+    from kit.notebooks import Executed, differences
+
+    config = load_context().config
     pairs = [(Executed.read(left), Executed.read(right)) for left, right in _pairs(config, first, second, port)]
     if as_json:
         terminal.print_json(
@@ -94,6 +98,8 @@ def diff(first: RunArgument, second: RunArgument, port: PortOption = None, as_js
 
 def _pairs(config: Config, first: str, second: str, port: str | None) -> list[tuple[Path, Path]]:
     """Return the pairs of executed copies of the same port, or the pair of `port`."""
+    from kit.notebooks import copies, copy
+
     if port or first.endswith(".ipynb") or second.endswith(".ipynb"):
         return [(copy(config, first, port), copy(config, second, port))]
     left, right = copies(config, first), copies(config, second)
@@ -103,15 +109,17 @@ def _pairs(config: Config, first: str, second: str, port: str | None) -> list[tu
     return [(left[name], right[name]) for name in common]
 
 
-def _to_json(executed: Executed) -> dict[str, object]:
+def _to_json(executed: "Executed") -> dict[str, object]:
     return {
         "run": executed.run_id, "port": executed.port, "path": str(executed.path), "parameters": executed.parameters,
         "seconds": executed.seconds, "error": executed.error,
     }  # fmt: skip
 
 
-def _print(changes: Iterable[Difference]) -> None:
+def _print(changes: "Iterable[Difference]") -> None:
     """Print short differences as a table, changes of text line by line."""
+    from kit.notebooks import lines
+
     rows: list[tuple[object, ...]] = []
     longer = []
     for item in changes:

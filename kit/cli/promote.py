@@ -1,19 +1,17 @@
 """`kit promote`: turns an exploration notebook into a port of a data product."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from kit.build import Outcome
 from kit.cli import console as terminal
-from kit.cli.console import TerminalReporter, console, errors
-from kit.cli.options import JsonOption, complete_products
-from kit.mesh import Context, DataProduct
-from kit.orchestration.run import RunReporter, run
+from kit.cli.console import console, errors
+from kit.cli.options import JsonOption, complete_products, load_context
 
 if TYPE_CHECKING:
+    from kit.build import Outcome
+    from kit.mesh import Context
     from kit.scaffold import Promotion
 
 app = typer.Typer()
@@ -40,18 +38,20 @@ def promote(
 
     When it fails no file is changed.
     """
+    from kit.cli.reporter import PromotionReporter
+    from kit.orchestration.run import RunReporter, run
     from kit.scaffold import plan_promotion
     from kit.scaffold import promote as write_and_build
 
     def report(step: str) -> None:
         (errors if as_json else console).print(Text(f"  {step} …", style="" if as_json else "dim"))
 
-    def build(context: Context, product: str) -> Outcome:
+    def build(context: "Context", product: str) -> "Outcome":
         report(f"builds {product}")
         with terminal.direct_output():
-            return run(context, [product], reporter=RunReporter() if as_json else _BuildReporter()).outcomes[0]
+            return run(context, [product], reporter=RunReporter() if as_json else PromotionReporter()).outcomes[0]
 
-    context = Context.load()
+    context = load_context()
     try:
         promotion = plan_promotion(context, notebook, product, port, frame, report)
         if not as_json:
@@ -71,18 +71,6 @@ def promote(
         console.print("\nnothing was written")
     else:
         console.print(Text(f"\n{promotion.port} is published: kit read {promotion.port}", style="green"))
-
-
-class _BuildReporter(TerminalReporter):
-    """Shows the steps of the build and its success; the command itself names the product and prints a failure."""
-
-    def started(self, products: Sequence[DataProduct]) -> None:
-        """Print nothing."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """Print an outcome that is no failure."""
-        if not outcome.failed:
-            super().finished(outcome)
 
 
 def _print(promotion: "Promotion") -> None:

@@ -1,20 +1,18 @@
 """Commands that show published data: `kit status`, `kit read`, `kit history`, `kit report`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from kit.cli import console as terminal
 from kit.cli.console import console
-from kit.cli.json_rows import json_rows
-from kit.cli.options import VERSIONS, JsonOption, PortArgument
+from kit.cli.options import VERSIONS, JsonOption, PortArgument, load_context
 from kit.core import Config, KitError, counted, database, short
-from kit.jupyter.sql_errors import explain
-from kit.mesh import Context
-from kit.notebooks import open_port
-from kit.storage import Pointer, Snapshot, Store, outdated_inputs, outdated_partitions, statuses
+
+if TYPE_CHECKING:
+    from kit.storage import Pointer, Snapshot
 
 app = typer.Typer()
 
@@ -22,7 +20,9 @@ app = typer.Typer()
 @app.command()
 def status(as_json: JsonOption = False) -> None:
     """Show every port: owner, rows, snapshot, freshness against its SLA, checks."""
-    context = Context.load()
+    from kit.storage import statuses
+
+    context = load_context()
     rows = statuses(context)
     if as_json:
         terminal.print_json([row.to_json() for row in rows])
@@ -47,8 +47,12 @@ def read(
     """
     import duckdb
 
+    from kit.cli.json_rows import json_rows
+    from kit.jupyter.sql_errors import explain
+    from kit.notebooks import open_port
+
     name = port.partition(".")[2]
-    with open_port(Context.load(), port, version) as snapshot, database.connect() as connection:
+    with open_port(load_context(), port, version) as snapshot, database.connect() as connection:
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
         if verify:
             snapshot.check([name])
@@ -77,7 +81,9 @@ def read(
 @app.command()
 def history(port: PortArgument, as_json: JsonOption = False) -> None:
     """List the published snapshots and the rollbacks of a port, newest first."""
-    context = Context.load()
+    from kit.storage import Store
+
+    context = load_context()
     product, _, name = port.partition(".")
     store = Store(context.config.storage)
     snapshots = [snapshot for snapshot in store.history(product) if name in snapshot.manifest["ports"]]
@@ -98,7 +104,9 @@ def history(port: PortArgument, as_json: JsonOption = False) -> None:
         console.print(f"{port} has no published snapshot yet; build it with `kit run {product}`")
 
 
-def _published(config: Config, snapshot: Snapshot, port: str, pointer: Pointer | None) -> dict[str, Any]:
+def _published(config: Config, snapshot: "Snapshot", port: str, pointer: "Pointer | None") -> dict[str, Any]:
+    from kit.storage import outdated_inputs, outdated_partitions
+
     entry = snapshot.port(port)
     current = pointer is not None and snapshot.version == pointer.version
     return {
@@ -139,7 +147,7 @@ def report(
     """Write one self-contained HTML page about the mesh: catalog, contracts, checks, lineage, runs."""
     from kit.catalog import write_report
 
-    context = Context.load()
+    context = load_context()
     with console.status(f"writing about {counted(len(context.mesh.products), 'data product')}"):
         path = write_report(context, output or context.config.storage / "report.html")
     console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")

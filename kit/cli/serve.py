@@ -7,8 +7,8 @@ import typer
 from rich.text import Text
 
 from kit.cli.console import console
+from kit.cli.options import load_context
 from kit.core import Server
-from kit.mesh import Context
 
 app = typer.Typer()
 serve = typer.Typer(help="Serve published ports by other systems.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def postgres(
     """Make tables of a PostgreSQL database of the current snapshots, as far as they have changed."""
     from kit.exchange.postgres import push
 
-    context = Context.load()
+    context = load_context()
     context.mesh.select(ports or [])
     for line in push(context.config, to, ports or ()):
         console.print(Text(line))
@@ -41,7 +41,7 @@ def dev(
     """Run Dagster for the mesh: web UI, schedules and automation, until Ctrl-C."""
     from kit.orchestration.dev_server import dagster
 
-    server = dagster(Context.load().config, port)
+    server = dagster(load_context().config, port)
     console.print("Starting Dagster (code server, web server, daemon) …")
     _serve(server)
 
@@ -54,7 +54,7 @@ def lab(
     """Run JupyterLab for the mesh until Ctrl-C; prints the address when it runs already."""
     from kit.jupyter import lab as jupyterlab
 
-    config = Context.load().config
+    config = load_context().config
     if address := jupyterlab.place(config).address:
         console.print("JupyterLab runs already for this mesh:")
         _print_address(address)

@@ -7,8 +7,7 @@ from rich.text import Text
 
 from kit.cli import console as terminal
 from kit.cli.console import console
-from kit.cli.options import JsonOption, complete_sources
-from kit.mesh import Context
+from kit.cli.options import JsonOption, complete_sources, load_context
 
 app = typer.Typer(help="Look at the sources of products.", no_args_is_help=True)
 
@@ -28,7 +27,7 @@ def check(source: _SourceArgument, as_json: JsonOption = False) -> None:
     """Check that a source can be read, and that its columns are those of its contract; no row is landed."""
     from kit.scaffold import check_source
 
-    checked = check_source(Context.load(), source)
+    checked = check_source(load_context(), source)
     if as_json:
         terminal.print_json({"source": checked.id, "kind": checked.kind, "differences": list(checked.differences)})
     else:
@@ -46,7 +45,7 @@ def discover(source: _SourceArgument, as_json: JsonOption = False) -> None:
     """List what the connector of a source can read: streams with columns, types, key, and columns that may be a cursor."""
     from kit.scaffold import discover_source
 
-    found = discover_source(Context.load(), source)
+    found = discover_source(load_context(), source)
     if as_json:
         terminal.print_json([stream.to_json() for stream in found])
         return
@@ -76,7 +75,7 @@ def preview(
     """Show the first rows of a source as it delivers them, without the values of personal and masked columns."""
     from kit.scaffold import preview_source
 
-    columns, found = preview_source(Context.load(), source, rows)
+    columns, found = preview_source(load_context(), source, rows)
     if as_json:
         terminal.print_json([dict(zip(columns, row, strict=True)) for row in found])
     else:

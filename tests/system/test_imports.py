@@ -61,6 +61,22 @@ def test_looking_is_light(small: SmallMesh, command: list[str]) -> None:
     assert imported(code, small) == "[]"
 
 
+@pytest.mark.parametrize("command", [["--version"], ["--help"], ["run", "--help"]])
+def test_help_loads_the_texts_of_commands_only(small: SmallMesh, command: list[str]) -> None:
+    code = f"import sys; sys.argv[1:] = {command}\nfrom kit.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
+    packages = "sorted({name.split('.')[1] for name in sys.modules if name.startswith('kit.')})"
+    heavy = f"[name for name in {[*HEAVY, 'duckdb', 'polars']} if name in sys.modules]"
+    assert imported(f"{code}print({packages}, {heavy})", small) == "['cli', 'core'] []"
+
+
+def test_a_command_imports_only_the_packages_that_it_needs(small: SmallMesh) -> None:
+    small.publish("shop")
+    code = "import sys; sys.argv[1:] = ['status']\nfrom kit.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
+    packages = "sorted({name.split('.')[1] for name in sys.modules if name.startswith('kit.')})"
+    light = f"[name for name in {[*HEAVY, 'duckdb', 'polars']} if name in sys.modules]"
+    assert imported(f"{code}print({packages}, {light})", small) == "['cli', 'contracts', 'core', 'mesh', 'storage'] []"
+
+
 def test_importing_the_kit_loads_its_foundation_only(small: SmallMesh) -> None:
     loaded = "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('kit.')}))"
     assert imported(f"import sys, kit\n{loaded}", small) == "['core']"
