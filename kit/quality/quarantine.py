@@ -1,12 +1,14 @@
 """Quarantine: rows that violate a rule are set aside, and published beside their table with rule and reason."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kit.contracts import SAMPLES, Check, Column, Contract, Rule, counts
+from kit.contracts import SAMPLES, Check, Column, Contract, Query, Rule, counts
 from kit.core import InvalidFile, database, sandbox
 
 COLUMNS = (
@@ -19,6 +21,11 @@ SET_ASIDE = "rows set aside"
 """The end of the text about a rule that rows were set aside for."""
 
 _TABLE, _ROW = '"kit rows"', '"kit row"'  # no name in a contract has a space
+_MORE = re.compile(
+    r"--|/\*|\b(select|from|union|intersect|except|order|limit|offset|group|having|qualify|window|sample|over)\b", re.IGNORECASE
+)
+"""What makes a query more than a condition for each row."""
+_FILE_ROW = "file_row_number"  # DuckDB's name of the number of a row in a Parquet file, from 0
 _JSON_TYPES = ("boolean", "tinyint", "smallint", "integer", "bigint")  # other values become text, which keeps every digit
 
 
@@ -50,7 +57,7 @@ def set_aside(contract: Contract, file: Path, others: database.Tables, part: Spl
         database.add_views(connection, {**others, "kit file": [file]})
         sound = not contract.schema_problems(database.column_types(connection, "kit file"))
         rules = contract.quarantining if sound else ()
-        connection.execute(f'create view {_TABLE} as select row_number() over () as {_ROW}, * from "kit file"')
+        connection.execute(f"create view {_TABLE} as {_numbered(connection, file)}")
         connection.execute(f"create temp table broken ({_ROW} bigint, rule integer)")
         files = {file, *(path for paths in others.values() for path in paths)}
         sandbox.confine(connection, files, {part.stays.parent, part.aside.parent})
@@ -78,11 +85,53 @@ def set_aside(contract: Contract, file: Path, others: database.Tables, part: Spl
         connection.execute(f"copy ({aside}) to {database.literal(str(part.aside))} (format parquet, compression zstd)")
         if connection.execute("select count(*) from broken").fetchone() == (0,):
             return file
-        rest = f"select * exclude ({_ROW}) from {_TABLE} anti join broken using ({_ROW}) order by {_ROW}"
         temporary = part.stays.with_suffix(".rest")
-        connection.execute(f"copy ({rest}) to {database.literal(str(temporary))} (format parquet, compression zstd)")
+        _write_others(connection, rules, temporary)
     temporary.replace(part.stays)
     return part.stays
+
+
+def _write_others(connection: Any, rules: Sequence[Rule], target: Path) -> None:
+    """Write the rows that violate no rule, in their order: the same rows are the same bytes each time.
+
+    A filter keeps the order, a join does not: rows are sorted only where a rule is more than a condition.
+    """
+    import duckdb
+
+    others = f"select * exclude ({_ROW}) from {_TABLE}"
+    conditions = [condition_of(rule.assertion.violations) for rule in rules if rule.assertion.violations]
+    if None not in conditions:
+        where = " and ".join(f"(({condition}) is not true)" for condition in conditions)
+        kept = f"(select count(*) from {_TABLE}) - (select count(distinct {_ROW}) from broken)"
+        with suppress(duckdb.Error):
+            if _copy(connection, f"{others} where {where}", target) == connection.execute(f"select {kept}").fetchone():
+                return
+    _copy(connection, f"{others} anti join broken using ({_ROW}) order by {_ROW}", target)
+
+
+def _copy(connection: Any, query: str, target: Path) -> Any:
+    """Write the rows of a query, and return their number in a tuple."""
+    return connection.execute(
+        f"copy ({query}) to {database.literal(str(target))} (format parquet, compression zstd)"
+    ).fetchone()
+
+
+def condition_of(query: Query) -> str | None:
+    """Return the condition of a query for all rows that meet it; None for any other query."""
+    first, *rest = query.parts
+    condition = rest[0].strip() if len(rest) == 1 else ""
+    is_plain = (
+        first.strip().lower() == "select * from" and condition.lower().startswith("where ") and not _MORE.search(condition)
+    )
+    return condition[len("where ") :] if is_plain else None
+
+
+def _numbered(connection: Any, file: Path) -> str:
+    """Return SQL for the rows of a file with their numbers, which Parquet knows without counting, so that it can skip some."""
+    if _FILE_ROW in database.column_types(connection, "kit file"):
+        return f'select row_number() over () as {_ROW}, * from "kit file"'
+    rows = f"read_parquet({database.file_literal(file)}, hive_partitioning = false, file_row_number = true)"
+    return f"select {_FILE_ROW} + 1 as {_ROW}, * exclude ({_FILE_ROW}) from {rows}"
 
 
 def checks(contract: Contract, table: str, parts: Sequence[SplitFile]) -> tuple[Check, ...]:

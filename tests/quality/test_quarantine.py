@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 
 from kit.contracts.contract import Contract
+from kit.contracts.rule_query import Query
 from kit.core.errors import InvalidFile
 from kit.quality import quarantine
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
-from kit.quality.quarantine import SplitFile
+from kit.quality.quarantine import SplitFile, condition_of
 from tests.support.small_mesh import SmallMesh, contract, valid, write
 
 ASIDE = {"property": "onFailure", "value": "quarantine"}
@@ -289,3 +290,31 @@ def test_what_was_set_aside_is_no_port(small: SmallMesh) -> None:
         "read 'shop.totals'",
         "shop": "outputPorts.1.contractId: 'to__tals' holds '__', which marks quarantine tables; write one _ instead",
     }
+
+
+def test_only_a_condition_for_each_row_is_filtered_without_sorting() -> None:
+    assert condition_of(Query.rows_where("amount < 0 or amount > 5")) == "amount < 0 or amount > 5"
+    for text in ("a > (select 1)", "a > 1 order by a", "a > 1 -- low", "a in (from other)", "row_number() over () > 1"):
+        assert condition_of(Query.rows_where(text)) is None
+    assert condition_of(Query(("select * from ", " semi join ", " using (id)"))) is None
+
+
+@pytest.mark.parametrize("by", ["a condition", "a key"])
+def test_the_rows_that_stay_are_the_same_bytes_each_time(tmp_path: Path, by: str) -> None:
+    rows = 400_000
+    frame = pl.DataFrame({"id": range(rows)}).with_columns(amount=pl.col("id") % 1000)
+    if by == "a key":
+        frame = frame.with_columns(id=pl.when(pl.col("id") == 7).then(8).otherwise("id"))
+    frame.write_parquet(tmp_path / "things.parquet", row_group_size=20_000)
+    aside = {"customProperties": [ASIDE]}
+    range_ = {"logicalTypeOptions": {"maximum": 998}, **(aside if by == "a condition" else {})}
+    columns = [("id", "bigint", {"unique": True, **(aside if by == "a key" else {})}), ("amount", "bigint", range_)]
+    promise = things(tmp_path, columns)
+    digests = set()
+    for number in range(4):
+        part = SplitFile(tmp_path / f"stays{number}.parquet", tmp_path / f"aside{number}.parquet")
+        quarantine.set_aside(promise, tmp_path / "things.parquet", {}, part)
+        digests.add(part.stays.read_bytes())
+    assert len(digests) == 1
+    kept = pl.read_parquet(part.stays)
+    assert kept.equals(frame.filter(pl.col("amount") <= 998) if by == "a condition" else frame.filter(pl.col("id") != 8))

@@ -1,33 +1,29 @@
-"""The storage of a mesh that is built again and again reaches a size and keeps it."""
-
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-import kit
-from tests.support.small_mesh import SmallMesh
+from kit.core import Config
+from kit.mesh import Context, Mesh
+from kit.storage import Store
+from kit.sync.sync import sync
+from tests.support.growth import ASIDE, measured, write_mesh
 
-
-def size(folder: Path) -> int:
-    """The space that the files of a folder take, in bytes."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+ROWS = 6_000_000
 
 
 @pytest.mark.heavy
-def test_storage_and_descriptors_stop_growing(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    small.replace("pyproject.toml", "[tool.kit]\n", "[tool.kit]\nkeep_runs = 3\nkeep_snapshots = 3\n")
-    monkeypatch.chdir(small.root)
-    sizes, descriptors = [], []
-    for _ in range(12):
-        kit.run("shop", force=True)
-        sizes.append(size(small.config.storage))
-        descriptors.append(len(list(Path("/proc/self/fd").iterdir())))
-    assert max(sizes[6:]) < sizes[5] * 1.02
-    assert max(descriptors[6:]) <= max(descriptors[:6]) + 3  # those that garbage collection has not closed yet
-    assert len(small.store.versions("shop")) == 3
-    assert len(list((small.config.storage / "dagster/history/runs").glob("*-*.db"))) == 3 + 1
-    run = max((small.config.storage / "runs/shop").iterdir())
-    assert {path.suffix for path in (run / "dbt").rglob("*") if path.is_file()} == {".sql"}
-    events = (run / "openlineage.jsonl").stat().st_size
-    assert events < 60_000
-    assert size(run) - events < 40_000
+def test_a_build_of_many_rows_stays_within_its_memory(tmp_path: Path) -> None:
+    write_mesh(tmp_path, ROWS, memory_limit="200MB")
+    config = Config.load(tmp_path, {})
+    sync(Context(config).with_mesh(Mesh.load(config.domains)))
+    usage = measured(tmp_path, "run")
+    snapshot = Store(config.storage).current("growth")
+    assert snapshot is not None
+    assert snapshot.manifest["ports"]["lines"]["rows"] == ROWS - ROWS // ASIDE
+    assert snapshot.manifest["sources"]["sold"]["quarantined"] == ROWS // ASIDE
+    lines = pl.scan_parquet(snapshot.files("lines"))
+    assert lines.select(pl.col("line_id").n_unique()).collect(engine="streaming").item() == ROWS - ROWS // ASIDE
+    assert not [path for path in (config.storage / "spill").rglob("*") if path.is_file()]
+    # 1.1 GB without a limit; half of this is Python with its libraries.
+    assert usage.memory < 900, usage
