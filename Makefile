@@ -28,7 +28,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lab test heavy release fuzz lint bench install clean
+.PHONY: help run dev lab test heavy release fuzz lint bench bench-peers install clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -59,8 +59,10 @@ lint: $(VENV)/.test ## check style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.test ## measure the kit beside plain DuckDB and plain YAML
+bench: $(VENV)/.test ## measure the kit beside plain DuckDB, dbt and, where it is installed, SQLMesh
 	@$(BIN)/python -m tests.bench
+
+bench-peers: $(VENV)/.sqlmesh ## install SQLMesh, beside which `make bench` measures then
 
 install: $(VENV)/.run ## install only
 
@@ -97,8 +99,8 @@ $(VENV)/.judge: tests/judge.txt | $(BIN)/python
 	@$(PIP) --python $(VENV)/judge/bin/python install --no-deps --requirement tests/judge.txt
 	@touch $@
 
-# The judges of what `kit export datahub` and `kit export openmetadata` write; without them their tests are skipped.
-$(VENV)/.datahub $(VENV)/.openmetadata: $(VENV)/.%: tests/%.txt | $(BIN)/python
+# The judges of what `kit export datahub` and `kit export openmetadata` write; without them their tests are skipped. And a peer.
+$(VENV)/.datahub $(VENV)/.openmetadata $(VENV)/.sqlmesh: $(VENV)/.%: tests/%.txt | $(BIN)/python
 	@$(BIN)/python -m venv --without-pip $(VENV)/$*
 	@$(PIP) --python $(VENV)/$*/bin/python install --no-deps --requirement $< && touch $@ || \
-		{ rm -rf $(VENV)/$*; echo "the packages of $< cannot be installed: their tests are skipped" >&2; }
+		{ rm -rf $(VENV)/$*; echo "the packages of $< cannot be installed: what needs them is left out" >&2; }

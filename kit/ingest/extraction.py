@@ -142,10 +142,10 @@ class Extraction:
             self.ask("rows", rows=rows)
 
     def _with_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:
-        """Call a method of a connector; again after a wait when its failure may pass."""
+        """Call a method of a connector; a read whose failure may pass is repeated after a wait, other calls are not."""
         secrets = Secrets({name: value for name in connector.secrets() if len(value := os.environ.get(name, "")) > 0})
         label = f"{self.label} ({connector.kind or type(connector).__name__}{connector.stream and ' '}{connector.stream})"
-        waits = list(connector.retry_seconds)
+        waits = list(connector.retry_seconds) if call == "read" else []
         while True:
             try:
                 self.run(connector.check_declared)

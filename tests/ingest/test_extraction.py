@@ -114,6 +114,19 @@ def test_a_failure_that_may_pass_is_tried_again_from_the_start(tmp_path: Path, c
     )
 
 
+@pytest.mark.parametrize("call", ["check", "discover", "preview"])
+def test_what_a_person_waits_for_is_not_tried_again(tmp_path: Path, call: str) -> None:
+    class Down(Pipe):
+        def discover(self) -> Iterator[Any]:
+            raise ConnectionError("refused")
+
+        check = preview = discover  # type: ignore[assignment]
+
+    connector = Down()
+    connector.retry_seconds = (3600,)  # type: ignore[misc]
+    assert failure(tmp_path, lambda: connector, call=call) == "shop.raw.events (pipe events): ConnectionError: refused"
+
+
 def test_the_error_of_a_connector_is_one_sentence_with_its_stream(tmp_path: Path) -> None:
     assert failure(tmp_path, lambda: Pipe((ValueError("bad\nmore"),))) == "shop.raw.events (pipe events): ValueError: bad"
     assert failure(tmp_path, lambda: Pipe((IngestError("no access"),))) == "shop.raw.events (pipe events): no access"

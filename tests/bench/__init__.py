@@ -1,0 +1,1 @@
+"""`make bench`: the costs of the kit beside those of its peers."""
