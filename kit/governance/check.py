@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from kit.build import check_consumers, check_partition_parameters, safety_findings
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
+from kit.dbt.project import package_folders
 from kit.governance import coupling, expectations, masks, policy, sources
-from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
+from kit.lineage import source_calls
+from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort, Settled
 from kit.notebooks import lint
 from kit.storage import Store
 from kit.sync import check_generated, texts
@@ -18,19 +21,43 @@ NOTEBOOKS = "notebooks"
 
 
 def check_mesh(context: Context) -> list[Finding]:
-    """Run every check that needs no build."""
+    """Run every check that needs no build; a product without findings is checked again after a change."""
+    settled = Settled(context, "check")
+    changed = [product for product in context.mesh.products if product not in settled]
+    unsettled = {product.name for product in changed}
+    own = {product.name: _own(context, product) for product in changed}
+    reads = {product.name: list(coupling.check_coupling(context, product)) for product in changed}
+    generated = list(check_generated(context, unsettled))
+    wrong = {finding.product for finding in generated}
+    for product in changed:
+        if not own[product.name] and not reads[product.name] and product.name not in wrong and _is_closed(product):
+            settled.add(product)
+    settled.save()
     findings = [item.finding for item in context.mesh.broken]
-    trials = ContentCache(context.config.cache / "expectations")
-    for product in context.mesh.products:
-        findings += [*_product(context, product, trials), *_foreign_keys(context.mesh, product)]
-    trials.save()
-    findings += [*policy.check_policy(context.config.policy, context.mesh), *coupling.check_coupling(context)]
+    findings += [*chain(*own.values()), *policy.check_policy(context.config.policy, context.mesh), *chain(*reads.values())]
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
     for path in lint.notebooks(context.config.root / NOTEBOOKS):
         findings += lint.check_notebook(NOTEBOOKS, path)
     findings += check_published_contracts(context)
     findings += [*check_deprecation(context.mesh, context.config.clock()), *check_consumer_contracts(context.mesh)]
-    return findings + list(check_generated(context))
+    return findings + generated
+
+
+def _own(context: Context, product: DataProduct) -> list[Finding]:
+    """Return what is wrong in the files of a product alone, and with its references to columns of others."""
+    trials = ContentCache(context.config.cache / f"expectations-{product.name}")
+    findings = [*_product(context, product, trials), *_foreign_keys(context.mesh, product)]
+    trials.save()
+    return findings
+
+
+def _is_closed(product: DataProduct) -> bool:
+    """Return whether nothing but files of the mesh decides what is wrong in a product.
+
+    The arguments of connectors and the imports of notebooks are compared with installed packages.
+    """
+    is_plain = all(call.kind == "python" for call in source_calls(product.folder).values())
+    return is_plain and not package_folders(product.folder) and not lint.notebooks(product.folder)
 
 
 def check_published_contracts(context: Context) -> Iterator[Finding]:

@@ -16,10 +16,9 @@ _SELF = "kit table"  # the name of ${table} in queries of rules; contracts canno
 _DATABASE_CATALOGS = {"information_schema", "pg_catalog", "system", "temp"}
 
 
-def check_coupling(context: Context) -> Iterator[Finding]:
-    """Find the tables, ports and files that products read without declaring them, and input ports that are never read."""
-    for product in context.mesh.products:
-        yield from dict.fromkeys(_Coupling(context, product).check())
+def check_coupling(context: Context, product: DataProduct) -> Iterator[Finding]:
+    """Find the tables, ports and files that a product reads without declaring them, and input ports that are never read."""
+    yield from dict.fromkeys(_Coupling(context, product).check())
 
 
 class _Coupling:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kit.mesh.partitions import Partitions, in_lookback
     from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
     from kit.mesh.schedule import last_time
+    from kit.mesh.settled import Settled
     from kit.mesh.versions import resolve_version
 
 __getattr__ = lazy_face(__name__)
@@ -41,6 +42,7 @@ __all__ = [
     "OutputPort",
     "Parameter",
     "Partitions",
+    "Settled",
     "Source",
     "assigned_value",
     "assignments",

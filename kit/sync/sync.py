@@ -1,14 +1,15 @@
 """Generated files: `kit sync` writes them, `kit check` compares them with the text that the kit would write."""
 
 import difflib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.contracts import Finding
-from kit.core import Config, KitError, make_folder, resolve_inside, short, write_durably
+from kit.core import Config, ContentCache, KitError, make_folder, resolve_inside, short, write_durably
 from kit.dbt import committed
 from kit.lineage import hide_models, lineage, lineage_svg
 from kit.mesh import Context, DataProduct
@@ -100,13 +101,13 @@ def drifts(context: Context) -> list[str]:
     return list(filter(None, (file.difference() for file in generated_files(context))))
 
 
-def check_generated(context: Context) -> Iterator[Finding]:
+def check_generated(context: Context, names: Collection[str] | None = None) -> Iterator[Finding]:
     """Find the generated files that differ from the text that the kit would write, or that it cannot write.
 
-    Files are compared as bytes. In particular no catalog is opened with Intake, which would run code that a changed
-    catalog names.
+    With `names` those of these products and those about the whole mesh. Files are compared as bytes. In particular no catalog
+    is opened with Intake, which would run code that a changed catalog names.
     """
-    return filter(None, (file.check() for file in generated_files(context)))
+    return filter(None, (file.check() for file in generated_files(context, names)))
 
 
 def check_writable(context: Context) -> list[Finding]:
@@ -116,14 +117,14 @@ def check_writable(context: Context) -> list[Finding]:
     return findings + [finding for file in errors if (finding := file.check())]
 
 
-def generated_files(context: Context) -> Iterator[GeneratedFile]:
-    """Yield every generated file of the mesh."""
-    for file in _files(context):
+def generated_files(context: Context, names: Collection[str] | None = None) -> Iterator[GeneratedFile]:
+    """Yield every generated file of the mesh; with `names` those of these products and those about the whole mesh."""
+    for file in _files(context, names):
         is_folder = file.path.is_dir() and not file.path.is_symlink()
         yield replace(file, text=KitError("is a folder; delete it, then run `kit sync`", file.path)) if is_folder else file
 
 
-def _files(context: Context) -> Iterator[GeneratedFile]:
+def _files(context: Context, names: Collection[str] | None) -> Iterator[GeneratedFile]:
     # Committed files must not depend on the environment of the person who writes them.
     storage = Config.load(context.config.root, {}).storage
     products = [product for product in context.mesh.products if next(texts.check_templates(product), None) is None]
@@ -131,9 +132,10 @@ def _files(context: Context) -> Iterator[GeneratedFile]:
     if not context.mesh.broken and len(products) == len(context.mesh.products):
         text = _catalog(facts, context.config.root, context.config.root, storage)
         yield GeneratedFile(context.config.root / intake.CATALOG, intake.CATALOG, _DESCRIPTORS, text, show_difference=False)
-        text = lineage_svg(hide_models(lineage(context.mesh)), "From raw data to published ports") + "\n"
+        text = _picture(context)
         path = context.config.domains / PICTURE
         yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
+    products = [product for product in products if names is None or product.name in names]
     for product in products:
         text = _catalog({product.name: facts[product.name]}, product.folder, context.config.root, storage)
         path = product.folder / intake.CATALOG
@@ -144,6 +146,18 @@ def _files(context: Context) -> Iterator[GeneratedFile]:
             yield GeneratedFile(path, product.name, "the kit", _refused(product, path) or text, show_difference=False)
         for path, made in files.items():
             yield GeneratedFile(path, product.name, "the contract", _refused(product, path) or made)
+
+
+def _picture(context: Context) -> str:
+    """Return the picture of the mesh; one of the same lineage is not arranged again, which takes longer than all texts."""
+    graph, pictures = hide_models(lineage(context.mesh)), ContentCache(context.config.cache / "picture")
+    key = ContentCache.key(repr(graph))
+    known = pictures.lookup(key)
+    if known is None:
+        known = json.dumps(lineage_svg(graph, "From raw data to published ports") + "\n")
+        pictures.put(key, known)
+        pictures.save()
+    return str(json.loads(known))
 
 
 def _refused(product: DataProduct, path: Path) -> KitError | None:

@@ -13,8 +13,9 @@ from tests.support.small_mesh import FORECAST, SmallMesh, write
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
     context = small.context
+    coupling = (item for product in context.mesh.products for item in check_coupling(context, product))
     safety = [item for product in context.mesh.products for item in safety_findings(context.config, product)]
-    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs([*safety, *check_coupling(context)])]
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs([*safety, *coupling])]
 
 
 def test_a_mesh_that_reads_what_it_declares_is_proved(small: SmallMesh) -> None:

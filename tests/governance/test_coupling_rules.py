@@ -10,7 +10,8 @@ from tests.support.small_mesh import SmallMesh, write
 
 def found(small: SmallMesh) -> list[tuple[str, str]]:
     """The problems, without the folders of their files."""
-    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(check_coupling(small.context))]
+    coupling = (item for product in small.context.mesh.products for item in check_coupling(small.context, product))
+    return [(name, message.rpartition("/domains/")[2]) for name, message in pairs(coupling)]
 
 
 def rule(query: str) -> dict[str, Any]:

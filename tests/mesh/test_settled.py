@@ -1,0 +1,118 @@
+"""What `kit check` remembers of products without findings changes none of its findings."""
+
+import random
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kit.core import Config
+from kit.governance import check_mesh
+from kit.mesh import Context, Settled
+from kit.sync import sync
+from tests.support.findings import pairs
+from tests.support.many import many
+
+PRODUCTS = 6
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("many")
+    many(root, PRODUCTS)
+    sync(context(root))
+    return root
+
+
+def context(root: Path) -> Context:
+    return Context(Config.load(root, {}))
+
+
+def found(root: Path) -> list[tuple[str, str]]:
+    """The findings, without the time in messages of dbt."""
+    return [(product, re.sub(r"\d\d:\d\d:\d\d ", "", text)) for product, text in pairs(check_mesh(context(root)))]
+
+
+def settled(root: Path) -> set[str]:
+    now = context(root)
+    known = Settled(now, "check")
+    return {product.name for product in now.mesh.products if product in known}
+
+
+def replaced(path: str, old: str, new: str) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        file = folder / path
+        file.write_text(file.read_text().replace(old, new))
+
+    return edit
+
+
+EDITS: list[Callable[[Path], None]] = [
+    replaced("models/marts/lines.sql", "order by", "order  by"),
+    replaced("models/marts/lines.sql", "ref", "no_ref"),
+    replaced("models/marts/lines.sql", "select *", "select * from d0000.days; select *"),
+    replaced("models/marts/lines.sql", "raw", "other"),
+    replaced("contracts/lines.odcs.yaml", "pattern", "pattern_"),
+    replaced("contracts/lines.odcs.yaml", "bigint", "integer"),
+    replaced("contracts/lines.odcs.yaml", "1.0.0", "1.1.0"),
+    replaced("sources/events.odcs.yaml", "../../feed", "../d0001"),
+    replaced("product.odps.yaml", "raw.events", "raw.event"),
+    replaced("ingest.py", "return", "import os; return"),
+    lambda folder: (folder / "expectations/lines.json").unlink(missing_ok=True),
+    lambda folder: (folder / "expectations/nothing.json").write_text("{}"),
+    lambda folder: (folder / "README.md").write_text("TODO: all of it"),
+    lambda folder: (folder / "models/outside").symlink_to("/etc/hostname"),
+]
+
+
+def test_a_product_without_findings_is_not_checked_again(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(mesh) == []
+    assert settled(mesh) == {f"d{number:04d}" for number in range(PRODUCTS)}
+    monkeypatch.setattr("kit.governance.check._own", lambda *_: pytest.fail("checked again"))
+    assert found(mesh) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_findings_are_the_same_with_and_without_what_is_remembered(mesh: Path, tmp_path: Path, seed: int) -> None:
+    chance, root = random.Random(seed), tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    found(root)
+    for _ in range(4):
+        for edit in chance.sample(EDITS, chance.randint(1, 2)):
+            folder = root / "domains" / f"d{chance.randrange(PRODUCTS):04d}"
+            if not (folder / "models/outside").is_symlink():
+                edit(folder)
+        warm = found(root)
+        shutil.rmtree(context(root).config.cache)
+        assert warm == found(root)
+        if warm and chance.random() < 0.5:  # the edit is taken back
+            shutil.rmtree(root / "domains")
+            shutil.copytree(mesh / "domains", root / "domains")
+            assert found(root) == []
+
+
+def test_a_changed_contract_of_a_provider_is_a_change_of_its_readers(mesh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    found(root)
+    contract = root / "domains/d0000/contracts/days.odcs.yaml"
+    contract.write_text(contract.read_text().replace("sold_on", "sold_at"))
+    readers = {product.name for product in context(root).mesh.products if any(i.product == "d0000" for i in product.inputs)}
+    assert readers
+    assert not settled(root) & {"d0000"}
+
+
+def test_a_damaged_cache_or_one_that_cannot_be_written_changes_nothing(mesh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    before = found(root)
+    cache = context(root).config.cache
+    for path in cache.glob("settled-*"):
+        path.write_text("damaged")
+    assert found(root) == before
+    shutil.rmtree(cache)
+    cache.write_text("a file in the place of the folder")
+    assert found(root) == before
