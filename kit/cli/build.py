@@ -52,9 +52,6 @@ def run(
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")
     ] = False,
-    no_worker: Annotated[
-        bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")
-    ] = False,
     as_json: JsonOption = False,
     junit_file: JunitOption = None,
 ) -> None:

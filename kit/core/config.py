@@ -56,9 +56,9 @@ class Config:
     `iceberg` every port is an Iceberg table too. For `reader_grace_minutes` after it ceased to be current a snapshot is not
     deleted, for readers without the kit. `postgres_dsn_env` names the environment variable with the address of a database that
     publications are pushed to. `memory_limit` (bytes), `threads` and `spill_folder` are those of DuckDB; None stands for what
-    the machine allows and for a folder in the storage, see `kit.core.resources`.
-    publications are pushed to. `parallel_builds` products are built at the same time at most, None stands for what cores and
-    memory allow. The worker, which has imported what builds need, ends after `worker_idle_minutes` without one.
+    the machine allows and for a folder in the storage, see `kit.core.resources`. `parallel_builds` products are built at the
+    same time at most, None stands for what cores and memory allow. The worker, which has imported what builds need, ends
+    after `worker_idle_minutes` without one.
     """
 
     root: Path

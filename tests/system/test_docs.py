@@ -44,7 +44,7 @@ def unknown_in_command(command: str) -> str | None:
     """The first command, option or target in a line that does not exist."""
     program, *words = shlex.split(command)
     if program == "make":
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return next((word for word in words if word not in targets), None)
     node: Any = KIT
     options = {option for parameter in node.params for option in parameter.opts} | {"--install-completion", "--help"}
