@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 
 from tests.bench import demo, meshes
+from tests.bench.growth import growth
 from tests.bench.measuring import Row, alternate, report
 
-TABLES = ("demo", "edit", "notebook", "partitions", "check", "dagster", "browse")
+TABLES = ("demo", "edit", "notebook", "partitions", "growth", "check", "dagster", "browse")
 
 
 def bench(
@@ -48,6 +49,7 @@ def _rows(name: str, folder: Path) -> tuple[str, Sequence[Row], bool]:
     }
     of_many: dict[str, tuple[str, Callable[[Path], list[Row]], bool]] = {
         "partitions": ("A product with a partition a day", meshes.partitions, False),
+        "growth": ("A product of many rows", growth, False),
         "check": ("Checks of many domains", meshes.checking, True),
         "dagster": ("Dagster's code location", meshes.loading, True),
         "browse": ("The catalog's application", meshes.browsing, True),

@@ -7,12 +7,6 @@ twenty of them; their contracts have about fifty rules, with unique keys and for
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +20,6 @@ ITEMS = 20_000
 SHOPS = ("north", "south", "east", "west")
 ASIDE = 10_000
 """Of so many rows one is set aside."""
-_SECONDS = 0.05
 
 _QUARANTINE = {"property": "onFailure", "value": "quarantine"}
 _LINES: list[tuple[str, str, dict[str, Any]]] = [
@@ -41,15 +34,6 @@ _LINES: list[tuple[str, str, dict[str, Any]]] = [
     ("price", "decimal(10,2)", {"required": True, "logicalTypeOptions": {"minimum": 0, "maximum": 1000}}),
     ("weight", "double", {"logicalTypeOptions": {"minimum": 0}}),
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a command took with all its processes: seconds on the clock, seconds of CPU, megabytes at its peak."""
-
-    wall: float
-    cpu: float
-    memory: float
 
 
 def write_mesh(root: Path, rows: int, **settings: Any) -> None:
@@ -141,36 +125,3 @@ def _write_feed(feed: Path, rows: int) -> None:
             ((hash(i) % 90000)::integer / 100)::decimal(10,2) as price, (i % 977) / 10.0::double as weight
             from range({rows}) t(i)) to '{feed / 'sold.parquet'}' (format parquet, compression zstd)"""
         )  # fmt: skip
-
-
-def measured(root: Path, *arguments: str, **environment: str) -> Usage:
-    """Run the command line over a mesh to its end, and measure all its processes; raises `RuntimeError` when it fails."""
-    started = time.perf_counter()
-    with (root / "output.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kit", *arguments], cwd=root, env={**os.environ, **environment}, stdout=log, stderr=log
-        )
-        peak = 0.0
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            peak = max(peak, _memory(process.pid))
-            time.sleep(_SECONDS)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"kit {' '.join(arguments)} ended with {process.returncode}: {(root / 'output.log').read_text()}")
-    return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak)
-
-
-def _memory(pid: int) -> float:
-    """The megabytes of memory of a process and all below it; a page that several of them share counts once."""
-    total, waiting = 0.0, [pid]
-    while waiting:
-        folder = Path("/proc", str(waiting.pop()))
-        with suppress(OSError):
-            for task in (folder / "task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-            text = (folder / "smaps_rollup").read_text()
-            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
-    return total

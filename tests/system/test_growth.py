@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -7,7 +8,8 @@ from kit.core import Config
 from kit.mesh import Context, Mesh
 from kit.storage import Store
 from kit.sync.sync import sync
-from tests.support.growth import ASIDE, measured, write_mesh
+from tests.bench.measuring import measure
+from tests.support.growth import ASIDE, write_mesh
 
 ROWS = 6_000_000
 
@@ -17,7 +19,7 @@ def test_a_build_of_many_rows_stays_within_its_memory(tmp_path: Path) -> None:
     write_mesh(tmp_path, ROWS, memory_limit="200MB")
     config = Config.load(tmp_path, {})
     sync(Context(config).with_mesh(Mesh.load(config.domains)))
-    usage = measured(tmp_path, "run")
+    usage = measure([sys.executable, "-m", "kit", "run"], tmp_path)
     snapshot = Store(config.storage).current("growth")
     assert snapshot is not None
     assert snapshot.manifest["ports"]["lines"]["rows"] == ROWS - ROWS // ASIDE
