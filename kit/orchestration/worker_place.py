@@ -17,6 +17,8 @@ PREFIXES = (
     "_RJEM_",
 )  # fmt: skip
 """Environment variables that the interpreter and libraries read once: a worker is started with those of its callers."""
+_SET_BY_POLARS = "_RJEM_MALLOC_CONF"
+"""Polars changes it when it is imported: its value at the start of the process counts."""
 _HARD = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 _STATUS = ("Groups", "Cap", "NoNewPrivs", "Seccomp")
 _CGROUPS = "/sys/fs/cgroup"
@@ -59,7 +61,12 @@ def code() -> tuple[object, ...]:
 
 def variables() -> dict[str, str]:
     """Return the environment variables of this process with which its worker is started."""
-    return {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
+    found = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
+    found.pop(_SET_BY_POLARS, None)
+    return found | {
+        name: value for name, _, value in (item.partition("=") for item in _content("/proc/self/environ").split("\0"))
+        if name == _SET_BY_POLARS
+    }  # fmt: skip
 
 
 def _interpreter() -> tuple[object, ...]:

@@ -1,6 +1,8 @@
 """The key of a worker: equal for equal processes of one environment, different after any change that matters."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,14 @@ def test_variables_that_are_read_once_count(monkeypatch: pytest.MonkeyPatch, nam
     monkeypatch.setenv(name, "other")
     assert worker_place.key() != key
     assert worker_place.variables()[name] == "other"
+
+
+def test_what_a_library_sets_when_it_is_imported_does_not_count() -> None:
+    code = (
+        "from kit.orchestration import worker_place; before = worker_place.key(); import polars, dagster, great_expectations; "
+        "from dbt.cli.main import dbtRunner; assert worker_place.key() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_edit_of_the_kit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
