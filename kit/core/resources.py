@@ -98,7 +98,8 @@ def _of_place(_: Path, *variables: tuple[str, str]) -> Resources:
         return Resources.of(Config.load(None, environ), environ)
     except ConfigError:
         found = read_settings({}, environ)
-        return Resources._shared(found.get("memory_limit"), found.get("threads"), found.get("spill_folder"), environ)
+        spill = Path(folder) if (folder := found.get("spill_folder")) else None
+        return Resources._shared(found.get("memory_limit"), found.get("threads"), spill, environ)
 
 
 def _variables() -> list[tuple[str, str]]:

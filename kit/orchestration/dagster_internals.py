@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "SqlEventLogStorageTable", "SqliteEventLogStorage",
-    "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
+    "DAEMON_MODULE", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "SqlEventLogStorageTable",
+    "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
 """`python -m` this module runs the daemon."""
+
+MODULES = ("dagster._core.storage.event_log", "dagster._grpc")
+"""What a run imports beside `dagster`."""
 
 STEP_LOGGER = "dagster._core.execution.plan.active"
 """The logger that reports each failed check as one that blocked nothing."""

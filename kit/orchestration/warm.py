@@ -5,6 +5,8 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
+from kit.orchestration import dagster_internals
+
 _MODEL = "{{{{ config(materialized='{kind}') }}}} select id from {{{{ {source} }}}}\n"
 _PROJECT = {
     "dbt_project.yml": "name: warm\nversion: 1.0.0\nprofile: kit\nmodels: {warm: {+materialized: published}}\n",
@@ -25,7 +27,7 @@ unit_tests:
 
 
 _MODULES = (
-    "dagster._core.storage.event_log", "dagster._grpc", "dbt.adapters.duckdb.environments.local", "dbt.task.build",
+    *dagster_internals.MODULES, "dbt.adapters.duckdb.environments.local", "dbt.task.build",
     "dbt_common.clients.agate_helper", "duckdb_sqlalchemy", "multiprocessing.dummy", "nbformat", "polars", "rich.live",
     "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite", "sqlglot.dialects.duckdb", "sqlglot.generators.duckdb",
     "sqlglot.optimizer.annotate_types", "sqlglot.optimizer.pushdown_projections", "sqlglot.optimizer.qualify",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -102,7 +103,8 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
     while not kernels and time.monotonic() < deadline:
         time.sleep(0.2)
         children = psutil.Process(process.pid).children(recursive=True)
-        kernels = [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
+        with suppress(psutil.NoSuchProcess):
+            kernels = [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -17,6 +17,7 @@ from tests.support.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
     "run",
+    "worker",
     "dev",
     "lab",
     "status",

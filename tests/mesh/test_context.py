@@ -42,7 +42,10 @@ def test_products_are_read_at_the_first_use_and_once(small: SmallMesh, monkeypat
 
 
 def test_only_faces_look_for_the_mesh_and_only_a_context_reads_it() -> None:
-    """All other code receives the context, the settings or the products. `sync` reads the settings without environment."""
+    """All other code receives the context, the settings or the products.
+
+    `sync` reads the settings without environment, and a connection outside of a build the memory that it may use.
+    """
     calls: dict[str, set[str]] = {}
     for path in (ROOT / "kit").rglob("*.py"):
         place = path.relative_to(ROOT / "kit").as_posix()
@@ -50,5 +53,7 @@ def test_only_faces_look_for_the_mesh_and_only_a_context_reads_it() -> None:
             if isinstance(node, ast.Attribute) and node.attr == "load" and isinstance(node.value, ast.Name):
                 calls.setdefault(node.value.id, set()).add(place)
     assert calls["Mesh"] == {"mesh/context.py"}
-    assert calls["Config"] == {"mesh/context.py", "sync/sync.py", "cli/main.py", "notebooks/papermill_default.py"}
+    assert calls["Config"] == {
+        "mesh/context.py", "sync/sync.py", "cli/main.py", "notebooks/papermill_default.py", "core/resources.py",
+    }  # fmt: skip
     assert {place for place in calls["Context"] if place not in FACES and place.partition("/")[0] not in FACES} == set()

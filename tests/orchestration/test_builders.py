@@ -27,8 +27,9 @@ ONE, TWO = Product("one"), Product("two")
 
 @pytest.fixture(autouse=True)
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server imports nothing."""
+    """The server imports nothing, and what libraries of other tests do at the end of this process is left to it."""
     monkeypatch.setattr(module, "_warm_up_once", lambda: None)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)
 
 
 def run(job: Callable[..., Any], *products: Any, limit: int = 2, planned: Any = None) -> list[tuple[str, str, Any]]:

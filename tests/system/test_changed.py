@@ -75,7 +75,7 @@ class Changing:
             "name": "few",
             "type": "library",
             "metric": "rowCount",
-            "mustBeLessThan": 3 + state["least"],
+            "mustBeLessThan": 9 - state["least"],  # a wider promise would break the reader
             "severity": "warning",
         }
         whole = {
@@ -138,10 +138,11 @@ class Changing:
         """Change the state, and the files accordingly."""
         state = self.state
         feed: list[str] = state["feed"]
-        counters = {"edit a port": "totals", "edit upstream": "staging", "edit a test": "test", "describe": "words",
-                    "tighten": "least"}  # fmt: skip
+        counters = {"edit a port": "totals", "edit upstream": "staging", "edit a test": "test", "describe": "words"}
         if step in counters:
             state[counters[step]] = 1 - state[counters[step]]
+        elif step == "tighten":
+            state["least"] += 1
         elif step == "arrive":
             feed.append(f"{len(feed) + 20},tea,4.00")
         elif step == "correct":
