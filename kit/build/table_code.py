@@ -64,7 +64,7 @@ class TableCode:
         """
         return {
             table: digest(common, {name: (self.own.get(name), contents.get(name)) for name in self.closure(table)})
-            for table in {*self.own, *(name for names in self.reads.values() for name in names)}
+            for table in sorted({*self.own, *(name for names in self.reads.values() for name in names)})
         }
 
     def is_volatile(self, table: str) -> bool:

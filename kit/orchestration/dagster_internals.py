@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAEMON_MODULE", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "SqlEventLogStorageTable",
-    "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance", "web_app",
+    "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance",
+    "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
