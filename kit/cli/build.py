@@ -17,7 +17,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import Interruption, NotebookError, UnknownName, counted, ended_after_signal
+from kit.core import Interruption, KitError, NotebookError, UnknownName, counted, ended_after_signal
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -104,19 +104,25 @@ def run(
 @contextmanager
 def _ending_when_interrupted() -> Iterator[None]:
     """End this process within seconds after a signal, whatever the block does then; nothing is published after it."""
+    received: list[int] = []
     with Interruption() as interruption:
         try:
-            with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)):
+            with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)) as received:
                 yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, KitError) as error:
+            # A library may swallow the interrupt, and then fail by what it broke off.
+            if isinstance(error, KitError) and not (interruption.requested or received):
+                raise
             interruption.defer()  # a second Ctrl-C would change the exit code
             errors.print(_INTERRUPTED)
-            if interruption.requested:  # a thread of a library may hold this process up
-                end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
+            # Dagster has handlers of its own during a step, and does not say which signal it was.
+            code = 128 + received[0] if received else interruption.code
+            if interruption.requested or received:  # a thread of a library may hold this process up
+                end = threading.Timer(_END_SECONDS, os._exit, (code,))
                 end.daemon = True
                 end.start()
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            raise typer.Exit(interruption.code) from None
+            raise typer.Exit(code) from None
 
 
 def _values(parameter: Iterable[str]) -> dict[str, list[str]]:

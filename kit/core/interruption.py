@@ -1,7 +1,6 @@
 """Requests to end the work of this process: raised once, never lost, and enforced when code does not notice them."""
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -92,14 +91,16 @@ class SignalHandlers:
 
 
 @contextmanager
-def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = lambda: None) -> Iterator[None]:
+def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
     """End this process if the block still runs some seconds after SIGINT, SIGTERM or SIGHUP, with 128 and its number.
 
     Python handles a signal between two of its own instructions, so code in C can hold it up for ever. `last_words` is called
-    before the end. For processes that belong to the kit; does nothing outside of the main thread.
+    before the end. Yields the numbers of the signals, which are complete after the block, whatever handlers a library sets.
+    For processes that belong to the kit; does nothing outside of the main thread.
     """
+    received: list[int] = []
     if not _in_main_thread():
-        yield
+        yield received
         return
     receiver, sender = os.pipe()
     os.set_blocking(sender, False)
@@ -108,8 +109,7 @@ def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = l
 
     def watch() -> None:
         while not done.is_set():
-            ready, _, _ = select.select([receiver], [], [])
-            received = [number for number in (os.read(receiver, 64) if ready else b"") if number in _SIGNALS]
+            received.extend(number for number in os.read(receiver, 64) if number in _SIGNALS)
             if received and not done.wait(seconds):
                 last_words()
                 sys.stderr.flush()
@@ -118,13 +118,15 @@ def ended_after_signal(seconds: float = 10, last_words: Callable[[], object] = l
     thread = threading.Thread(target=watch, name="ended after a signal", daemon=True)
     thread.start()
     try:
-        yield
+        yield received
     finally:
         done.set()
         signal.set_wakeup_fd(before, warn_on_full_buffer=False)
         os.write(sender, b"\0")  # ends the thread
         thread.join()
         os.close(sender)
+        while late := os.read(receiver, 64):
+            received.extend(number for number in late if number in _SIGNALS)
         os.close(receiver)
 
 

@@ -107,7 +107,7 @@ class ProductAssets:
             f"'{name}' is partitioned; select the partitions to build, or run `kit run {name}` for all that are due"
         )
 
-    def ended_after_signal(self) -> AbstractContextManager[None]:
+    def ended_after_signal(self) -> AbstractContextManager[object]:
         """End a process of Dagster that does not notice an interrupt; the one of a person is left to its command."""
         return nullcontext() if self.attended else ended_after_signal()
 

@@ -21,6 +21,7 @@ def _context() -> Any:
     """Return Great Expectations' in-memory context; imported once per process, since that takes seconds."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an interrupt while a connection is closed is no error
     import great_expectations as gx
     from great_expectations.data_context.types import base
     from sqlalchemy.dialects import registry

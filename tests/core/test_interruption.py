@@ -1,6 +1,7 @@
 """Signals while a process works: raised once, noted for ever, enforced against code that does not notice them."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -141,3 +142,14 @@ def test_without_a_signal_nothing_is_left_of_it() -> None:
 
 def _open_files() -> int:
     return psutil.Process().num_fds()
+
+
+def test_the_signals_are_known_after_the_block_whatever_handlers_a_library_sets() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt), ended_after_signal() as received:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]
