@@ -54,7 +54,7 @@ def light_worker(command: str, variables: Mapping[str, str], idle_seconds: float
     program = [sys.executable, "-c", LIGHT.format(command), "serve", str(idle_seconds)]
     process = subprocess.Popen(program, env=variables, cwd="/", start_new_session=True, preexec_fn=end_with_parent)
     try:
-        wait_for(lambda: any(path.suffix == "" for path in files(variables)))
+        wait_for(lambda: any(path.suffix == "" and path.stat().st_size for path in files(variables)))
         yield process
     finally:
         process.kill()
