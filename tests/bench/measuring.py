@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-_SAMPLED = 0.05
+_SAMPLED = 0.2
 """Seconds between two looks at the memory of a process tree."""
 _BUSY = 0.1
 """The share of the machine used by others from which a measurement counts as made beside other load."""
@@ -75,6 +75,7 @@ def measure(
     `helpers` are processes that work for the command and outlive it: the worker.
     """
     busy, before, started = psutil.cpu_times(), _cpu_of_children(helpers), time.perf_counter()
+    own = time.process_time()
     process = subprocess.Popen(
         command, cwd=folder, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -89,7 +90,8 @@ def measure(
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed with exit code {process.returncode}:\n{errors.decode()[-2000:]}")
     cpu = usage.ru_utime + usage.ru_stime + _cpu_of_children(helpers) - before
-    used = _busy(psutil.cpu_times()) - _busy(busy)
+    # Looking at memory takes time of this process, which is none of others.
+    used = _busy(psutil.cpu_times()) - _busy(busy) - (time.process_time() - own)
     return Cost(wall, cpu, peak.most / 2**20, max(0.0, used - cpu) / (wall * (os.cpu_count() or 1)))
 
 
