@@ -124,7 +124,7 @@ def _limits(group: str) -> list[str]:
 
 def _content(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().strip()
     except OSError:
         return ""
