@@ -110,19 +110,19 @@ def _ending_when_interrupted() -> Iterator[None]:
             with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)) as received:
                 yield
         except (KeyboardInterrupt, KitError) as error:
+            for number in received:  # Dagster has handlers of its own during a step, and does not say which signal it was
+                interruption.note(number)
             # A library may swallow the interrupt, and then fail by what it broke off.
-            if isinstance(error, KitError) and not (interruption.requested or received):
+            if isinstance(error, KitError) and not interruption.requested:
                 raise
             interruption.defer()  # a second Ctrl-C would change the exit code
             errors.print(_INTERRUPTED)
-            # Dagster has handlers of its own during a step, and does not say which signal it was.
-            code = 128 + received[0] if received else interruption.code
-            if interruption.requested or received:  # a thread of a library may hold this process up
-                end = threading.Timer(_END_SECONDS, os._exit, (code,))
+            if interruption.requested:  # a thread of a library may hold this process up
+                end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
                 end.daemon = True
                 end.start()
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            raise typer.Exit(code) from None
+            raise typer.Exit(interruption.code) from None
 
 
 def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
