@@ -76,7 +76,7 @@ def interruptible(connection: "duckdb.DuckDBPyConnection", work: Callable[[], _T
     def run() -> None:
         try:
             done.set_result(work())
-        except BaseException as error:  # noqa: BLE001  raised in the thread that waits
+        except BaseException as error:
             done.set_exception(error)
 
     thread = threading.Thread(target=run, name="query", daemon=True)
