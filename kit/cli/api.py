@@ -28,6 +28,9 @@ def run(
     `wait`, `older_code` and `full_refresh` are the options of `kit run`. Steps are shown while they run, in a notebook below
     the cell. Raises `KitError` when a product fails, after all others are built: no later cell of a notebook runs, and
     readers keep the snapshots they had.
+
+    >>> kit.run("orders", downstream=True)
+    >>> kit.run("demand", parameters={"horizon": 14})
     """
     if RUN_FILE in os.environ:
         raise KitError("a build cannot start another one; declare as input what this notebook reads, and it is built before")

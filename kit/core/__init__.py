@@ -79,11 +79,11 @@ if TYPE_CHECKING:
         port_socket,
     )
     from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
-    from kit.core.secret_texts import secret_texts
+    from kit.core.secret_texts import find_secrets
     from kit.core.secrets import Secrets, each_text
     from kit.core.sql_reads import is_volatile, tables_read
     from kit.core.sqlite import sqlite_damage
-    from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
+    from kit.core.text import PLAIN, counted, did_you_mean, encodable, place, short, table_lines, there_are, visible
     from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
     from kit.core.yaml_editor import appended, with_value
 
@@ -145,6 +145,7 @@ __all__ = [
     "current_commit",
     "database",
     "describe_ending",
+    "did_you_mean",
     "each_text",
     "encodable",
     "end_by_interrupt",
@@ -152,6 +153,7 @@ __all__ = [
     "ended_after_signal",
     "erase_mask_key",
     "exists",
+    "find_secrets",
     "frame_types",
     "git",
     "guarded",
@@ -188,7 +190,6 @@ __all__ = [
     "resources",
     "sandbox",
     "scrubbed_streams",
-    "secret_texts",
     "set_aside",
     "sha256",
     "short",
@@ -197,6 +198,7 @@ __all__ = [
     "sync_path",
     "table_lines",
     "tables_read",
+    "there_are",
     "time_id",
     "to_json",
     "visible",

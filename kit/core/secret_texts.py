@@ -32,7 +32,7 @@ class SecretText(NamedTuple):
     kind: str
 
 
-def secret_texts(texts: Iterable[str], names: Iterable[str]) -> Iterator[list[SecretText]]:
+def find_secrets(texts: Iterable[str], names: Iterable[str]) -> Iterator[list[SecretText]]:
     """Yield for each text its lines that hold a secret.
 
     `names` are patterns for names of secrets, as `*_TOKEN`: a text that is assigned to such a name, in upper or lower case,

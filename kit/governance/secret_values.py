@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kit.contracts import Finding
-from kit.core import MAX_BYTES, Config, KitError, read_json, secret_texts
+from kit.core import MAX_BYTES, Config, KitError, find_secrets, read_json
 
 _SUFFIXES = {".py", ".sql", ".ipynb", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".env", ".sh", ".md", ".txt"}
 _FIX = (
@@ -16,7 +16,7 @@ _FIX = (
 def check_secrets(config: Config, product: str, paths: Iterable[Path]) -> Iterator[Finding]:
     """Find texts that look like secrets, in notebooks with their cell; files that cannot be read hold none."""
     texts = [(path, cell, text) for path in paths for cell, text in _texts(path)]
-    for (path, cell, _), found in zip(texts, secret_texts((text for *_, text in texts), config.secrets), strict=True):
+    for (path, cell, _), found in zip(texts, find_secrets((text for *_, text in texts), config.secrets), strict=True):
         for secret in found:
             message = f"holds a secret: the line {secret.kind}"
             yield Finding(product, path, secret.line, message, _FIX, cell=cell)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
 from kit.contracts import Finding
-from kit.core import Config, KitError, UnknownName, short
+from kit.core import Config, KitError, UnknownName, short, there_are
 from kit.governance import check_mesh, check_secrets
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
@@ -79,9 +79,8 @@ def plan_promotion(
     if path is None or path.suffix != ".ipynb":
         raise KitError(f"'{notebook}' is no notebook; name a file .ipynb")
     if product not in mesh.names:
-        near = difflib.get_close_matches(product, mesh.names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(mesh.names) or 'none'}."
-        raise UnknownName(f"there is no data product '{product}'; {hint} `kit new {product} --from {notebook}` makes it")
+        hint = there_are(product, mesh.names)
+        raise UnknownName(f"there is no data product '{product}'; {hint}. `kit new {product} --from {notebook}` makes it")
     if mesh.product(product).partitions:
         raise KitError(
             f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"

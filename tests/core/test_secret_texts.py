@@ -1,12 +1,12 @@
 import pytest
 
-from kit.core.secret_texts import SecretText, secret_texts
+from kit.core.secret_texts import SecretText, find_secrets
 
 NAMES = ("*_TOKEN", "*_PASSWORD", "*_API_KEY")
 
 
 def found(text: str) -> list[SecretText]:
-    (result,) = secret_texts([text], NAMES)
+    (result,) = find_secrets([text], NAMES)
     return result
 
 
@@ -46,7 +46,7 @@ def test_texts_that_are_none(line: str) -> None:
 
 def test_each_text_has_its_own_lines() -> None:
     texts = ['a_token = "abcd0123"\n\nb_password = "abcd0123"', "", "\n" + 'api_key = "abcd0123"']
-    assert [[secret.line for secret in lines] for lines in secret_texts(texts, NAMES)] == [[1, 3], [], [2]]
+    assert [[secret.line for secret in lines] for lines in find_secrets(texts, NAMES)] == [[1, 3], [], [2]]
 
 
 def test_nothing_is_sent_to_try_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def test_files_and_notebooks_of_a_domain(small: SmallMesh) -> None:
     write_notebook(small.root / "notebooks/explore.ipynb", [SECRET])
     found = [item for item in check_mesh(small.context) if "secret" in item.message]
     assert [(item.product, item.path and item.path.name, item.cell, item.line) for item in found] == [
-        ("plan", "more.ipynb", 2, 2), ("shop", "ingest.py", None, line), ("notebooks", "explore.ipynb", 1, 1),
+        ("shop", "ingest.py", None, line), ("plan", "more.ipynb", 2, 2), ("notebooks", "explore.ipynb", 1, 1),
     ]  # fmt: skip
     assert all('os.environ["API_TOKEN"]' in item.fix and "sk-0123" not in str(item) for item in found)
 

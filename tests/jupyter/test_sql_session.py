@@ -72,8 +72,14 @@ def test_frames_and_values_of_the_notebook(session: SqlSession) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("select amont from shop.totals", "line 1: there is no column 'amont'; did you mean amount?\n    select amont"),
-        ("from shop.totls", " of 'shop' has no port 'totls'; did you mean totals?\n    from shop.totls\n         ^"),
+        (
+            "select amont from shop.totals",
+            "line 1: there is no column 'amont'; did you mean amount? there are: amount, item\n    select amont",
+        ),
+        (
+            "from shop.totls",
+            " of 'shop' has no port 'totls'; did you mean totals? there are: sales, totals\n    from shop.totls\n         ^",
+        ),
         ("from 'shop.totals'", "line 1: 'shop.totals' is one name; write shop.totals without quotes, or"),
         ("from totals", "line 1: there is no port or frame 'totals'; did you mean shop.totals?"),
         ("from shp.totals", "line 1: there is no port 'shp.totals'; did you mean shop.totals or shop.sales?"),

@@ -122,7 +122,7 @@ def test_an_output_with_other_columns_is_refused(plan: SmallMesh) -> None:
 def test_an_output_that_is_no_port_is_refused(plan: SmallMesh) -> None:
     with pytest.raises(UnknownName) as error:
         asset.output("forecasts", FRAME)
-    assert str(error.value) == "'plan' has no notebook port 'forecasts'; there are: forecast"
+    assert str(error.value) == "'plan' has no notebook port 'forecasts'; did you mean forecast? there are: forecast"
 
 
 def test_outside_a_domain_folder_there_are_no_inputs(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,10 +134,16 @@ def test_outside_a_domain_folder_there_are_no_inputs(small: SmallMesh, monkeypat
 
 def test_outside_a_domain_folder_the_output_is_only_shown(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    preview = asset.output("forecast", FRAME)
+    made = asset.output("forecast", FRAME)
+    assert made is not None
+    assert made.verdict() == (
+        "forecast: 2 rows. Nothing was checked: this notebook lies in no domain folder, and plan.forecast is made elsewhere; "
+        "`kit run` builds it"
+    )
+    preview = asset.output("prediction", FRAME)
     assert preview is not None
     assert not preview.passed
-    verdict = "forecast: 2 rows. No product makes this port yet: kit promote NOTEBOOK --product PRODUCT --port forecast"
+    verdict = "prediction: 2 rows. No product makes this port yet: kit promote NOTEBOOK --product PRODUCT --port prediction"
     assert repr(preview).startswith(f"{verdict}\nshape: (2, 2)")
     assert f"<b>{verdict}</b>" in preview._repr_html_()
 

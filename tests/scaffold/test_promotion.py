@@ -74,7 +74,8 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
 @pytest.mark.parametrize(
     ("product", "port", "cells", "says"),
     [
-        ("plans", "a", ["1"], f"there is no data product 'plans'; did you mean plan? `kit new plans --from {PATH}` makes it"),
+        ("plans", "a", ["1"],
+         f"there is no data product 'plans'; did you mean plan? there are: plan, shop. `kit new plans --from {PATH}` makes it"),
         ("x", "a", ["1"], f"there is no data product 'x'; there are: plan, shop. `kit new x --from {PATH}` makes it"),
         ("plan", "forecast", ["1"], "'plan' has a port 'forecast' already; nothing was written"),
         ("plan", "raw", ["1"], "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
