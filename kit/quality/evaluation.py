@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import InvalidFile, database, sandbox
+from kit.quality.configurations import remember_configurations
 from kit.quality.counting import leave_out_values
 from kit.quality.quick_counts import count_quickly
 
@@ -29,9 +30,12 @@ def _context() -> Any:
     base.logger.setLevel(logging.ERROR)  # it sets a level of its own
     leave_out_values()
     count_quickly()
+    remember_configurations()
     registry.register("duckdb.kit", "kit.quality.dialect", "PlainDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    # It writes its configuration as YAML at each change, which nobody reads: it is in memory.
+    context.variables.save = lambda: None
     return context
 
 

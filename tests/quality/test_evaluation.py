@@ -48,3 +48,15 @@ def test_great_expectations_writes_nothing_into_the_output_of_a_command(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert "great_expectations" not in done.stderr
+
+
+def test_a_validation_writes_no_configuration_of_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[object]()
+    monkeypatch.setattr("great_expectations.data_context.types.base.BaseYamlConfig.to_yaml_str", written.append)
+    path = tmp_path / "things.parquet"
+    pl.DataFrame({"id": [1]}).write_parquet(path)
+    with source_of({"things": [path]}) as source:
+        run(
+            batch_of(source, "things"), "things", [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}], "BASIC"
+        )
+    assert written == []
