@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit.core import InvalidFile, database, sandbox
+from kit.core import InvalidFile, database, sandbox, without_collection
 from kit.quality.configurations import remember_configurations
 from kit.quality.counting import leave_out_values
+from kit.quality.late_imports import imported_when_used
 from kit.quality.quick_counts import count_quickly
 
 
@@ -23,7 +24,9 @@ def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an interrupt while a connection is closed is no error
-    import great_expectations as gx
+    # A third of its import is for the charts and the distributions of two or three kinds of expectations.
+    with without_collection(), imported_when_used("altair", "scipy.stats"):
+        import great_expectations as gx
     from great_expectations.data_context.types import base
     from sqlalchemy.dialects import registry
 
