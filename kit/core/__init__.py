@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         write_sum,
     )
     from kit.core.forking import end_process, signal_with_parent
+    from kit.core.garbage import without_collection
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
     from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
     from kit.core.locks import SingleInstance, holder, lock
@@ -205,6 +206,7 @@ __all__ = [
     "why_it_may_pass",
     "why_text_may_pass",
     "with_value",
+    "without_collection",
     "write_durably",
     "write_sum",
     "yaml_writer",
