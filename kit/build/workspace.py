@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.build import masking
-from kit.build.incremental import add_bases, incremental_models, write_grown
+from kit.build.incremental import add_bases, growing_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
@@ -152,8 +152,8 @@ class Workspace:
     ) -> "TransformResult":  # fmt: skip
         """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
 
-        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models begin;
-        without them these make all of their rows.
+        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models
+        and snapshots begin; without them these make all of their rows.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """
@@ -188,7 +188,7 @@ class Workspace:
             finally:
                 self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
             if not only:
-                grown = incremental_models(product)
+                grown = growing_models(product)
                 write_grown(self.database, [grown[name] for name in result.models if name in grown], self.staging)
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result

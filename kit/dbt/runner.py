@@ -18,6 +18,7 @@ from kit.dbt.selection import TESTS, Selected, Selection, check_place
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_TABLES = ("model", "snapshot")
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
@@ -68,7 +69,7 @@ def transform(
             raise TransformError("the option use_tmp_file lets a model overwrite its inputs; remove it")
         if event.info.name == "NodeFinished":
             node = event.data.node_info
-            if node.resource_type == "model" and node.node_status == "success":
+            if node.resource_type in _TABLES and node.node_status == "success":
                 on_model(node.node_name)
             on_node(node.node_name)
 
@@ -112,7 +113,7 @@ def transform(
     if failed:
         details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_reason(node.message))}" for node in failed)
         raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes: {details}")
-    models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
+    models = tuple(node.node.name for node in nodes if node.node.resource_type in _TABLES)
     with work.connect(database, read_only=True) as connection:
         sandbox.confine_as_declared(connection, database)
         checks = [_check(node, connection) for node in nodes if node.node.resource_type in TESTS]
