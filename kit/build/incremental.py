@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kit.contracts import Finding
 from kit.core import database, sandbox
@@ -87,11 +88,10 @@ def _snapshot_problem(model: Model) -> str:
     return ""
 
 
-def add_bases(path: Path, bases: Mapping[str, Iterable[Path]]) -> None:
+def add_bases(connection: Any, bases: Mapping[str, Iterable[Path]]) -> None:
     """Create the table of each growing model with its published rows, in a database that dbt opens next."""
-    with database.connect(path) as connection:
-        for name, files in bases.items():
-            connection.execute(f"create table {database.quoted(name)} as select * from {database.parquet(files)}")
+    for name, files in bases.items():
+        connection.execute(f"create table {database.quoted(name)} as select * from {database.parquet(files)}")
 
 
 def write_grown(path: Path, models: Iterable[Model], staging: Path) -> None:

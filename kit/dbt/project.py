@@ -253,7 +253,8 @@ def read_loosely(path: Path) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Any:
+def template_environment() -> Any:
+    """Return an environment that parses the templates of models and renders nothing."""
     import jinja2
 
     return jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 (nothing is rendered)
@@ -265,7 +266,7 @@ def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
     from jinja2 import nodes
 
     try:
-        tree = _environment().parse(SNAPSHOT.sub("", path.read_text(encoding="utf-8")))
+        tree = template_environment().parse(SNAPSHOT.sub("", path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, jinja2.TemplateSyntaxError):
         return (), {}
     reads: list[str] = []
