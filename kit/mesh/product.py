@@ -381,8 +381,11 @@ class _Reader:
             raise document.error([], "there is no dbt_project.yml beside it for its dbt ports")
 
     def model_folders(self) -> list[str]:
-        """The folders of dbt models, as dbt_project.yml names them."""
-        parts = None
+        """The folders of dbt models and snapshots, as dbt_project.yml names them."""
+        settings: dict[str, Any] = {}
         with suppress(KitError):  # dbt may read what is refused here
-            parts = read_yaml(self.folder / "dbt_project.yml").data.get("model-paths")
-        return [str(part) for part in parts] if isinstance(parts, list) and parts else ["models"]
+            settings = read_yaml(self.folder / "dbt_project.yml").data
+        found = (
+            settings.get(key) or [default] for key, default in (("model-paths", "models"), ("snapshot-paths", "snapshots"))
+        )
+        return [str(part) for parts in found if isinstance(parts, list) for part in parts]
