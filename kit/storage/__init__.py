@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kit.core import lazy_face
 
 if TYPE_CHECKING:
-    from kit.storage import index, intake
+    from kit.storage import index, intake, remains
     from kit.storage.intake import CATALOG
     from kit.storage.mask_keys import current_mask_keys, mask_key_problems
     from kit.storage.partition_inputs import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kit.storage.repair import catalog_version, restore_pointer
     from kit.storage.retention import prune, retain
     from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
-    from kit.storage.snapshot import FORMAT, Pointer, Snapshot
+    from kit.storage.snapshot import FORMAT, Pointer, Pruned, Snapshot
     from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
     from kit.storage.status import (
         PortState,
@@ -60,6 +60,7 @@ __all__ = [
     "PortStatus",
     "PortSummary",
     "ProductSummary",
+    "Pruned",
     "RunRecord",
     "Runs",
     "Snapshot",
@@ -88,6 +89,7 @@ __all__ = [
     "prune",
     "read_current",
     "read_partitions",
+    "remains",
     "restore_pointer",
     "retain",
     "serving_port",
