@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
+    from kit.storage.value_search import Place, find_values
     from kit.storage.verified import check_unchanged
 
 __getattr__ = lazy_face(__name__)
@@ -55,6 +56,7 @@ __all__ = [
     "PartitionInput",
     "PartitionRecord",
     "Pin",
+    "Place",
     "Pointer",
     "PortState",
     "PortStatus",
@@ -70,6 +72,7 @@ __all__ = [
     "check_unchanged",
     "current_mask_keys",
     "current_user",
+    "find_values",
     "format_duration",
     "format_raw_quarantine",
     "format_warnings",
