@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kit.build import Trial
     from kit.governance import Score
     from kit.mesh import Mesh
-    from kit.storage import PortStatus, Pruned
+    from kit.storage import Place, PortStatus, Pruned
 
 # So that all eight traits fit beside a name into 80 columns.
 _SHORT = {
@@ -138,6 +138,22 @@ def print_pruned(result: "Mapping[str, Pruned]", dagster_runs: int, *, dry_run: 
         console.print(f"{name}: {', '.join([counted(len(pruned.deleted), 'snapshot'), *parts])} {verb}{kept}")
     if dagster_runs:
         console.print(f"{counted(dagster_runs, 'run')} of Dagster {verb}")
+
+
+def print_places(places: "Iterable[Place]", root: Path) -> None:
+    """Print one line per place in which values were found, without a value."""
+    for place in places_json(places, root):
+        owner = " ".join(filter(None, [place["product"], place["version"]]))
+        kind, part = f"{place['kind']} of {owner}" if owner else place["kind"], f" ({place['part']})" if place["part"] else ""
+        console.print(f"  {kind}: {place['path']}{part}, {counted(place['rows'], 'row')}")
+
+
+def places_json(places: "Iterable[Place]", root: Path) -> list[dict[str, Any]]:
+    """Return places as JSON values, with paths relative to the mesh where they are in it."""
+    return [
+        {**vars(place), "path": str(place.path.relative_to(root) if place.path.is_relative_to(root) else place.path)}
+        for place in places
+    ]
 
 
 def print_scores(scores: "Sequence[Score]") -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -128,6 +129,20 @@ def forget_product(config: Config, product: str) -> int:
         return 0
     with instance(config) as opened:
         return forget(home(config), opened, product)
+
+
+def forget_values(config: Config, values: Collection[str]) -> list[str]:
+    """Delete what Dagster's history has with one of the values; return why that could not be done."""
+    from kit.orchestration.retention import forget_values as forget
+
+    if not home(config).is_dir() or not values:
+        return []
+    try:
+        with instance(config) as opened:
+            forget(home(config), opened, values)
+    except (KitError, sqlite3.Error) as error:
+        return [f"Dagster's history could not be cleared: {error}"]
+    return []
 
 
 def _moved(settings: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.core import write_durably
+from kit.storage import contains
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -100,6 +101,28 @@ def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     _delete_what_runs_left(home, opened, kept, deleted, len(kept))
     _compact(home, every=True)
     return len(deleted)
+
+
+def forget_values(home: Path, opened: "dg.DagsterInstance", values: Collection[str]) -> None:
+    """Delete all that Dagster's files have with one of the values: runs that name it, events, results of checks, logs."""
+    for record in opened.get_run_records():
+        if contains(repr(record.dagster_run).encode(), values):
+            opened.delete_run(record.dagster_run.run_id)
+    for path in [*home.glob("history/*.db"), *home.glob("history/runs/*.db"), *home.glob("schedules/*.db")]:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
+            database.text_factory = bytes
+            tables = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+            for table in (name.decode() for (name,) in tables):
+                rows = database.execute(f'select rowid, * from "{table}"').fetchall()
+                found = [
+                    row[0] for row in rows if contains(b"\n".join(cell for cell in row if isinstance(cell, bytes)), values)
+                ]
+                database.executemany(f'delete from "{table}" where rowid = ?', [(number,) for number in found])
+            database.commit()
+    for path in (home / "logs").rglob("*"):
+        if path.is_file() and contains(path.read_bytes(), values):
+            path.unlink(missing_ok=True)
+    _compact(home, every=True)
 
 
 def _products(run: "dg.DagsterRun") -> set[str]:

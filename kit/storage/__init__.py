@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
-    from kit.storage.value_search import Place, find_values
+    from kit.storage.value_search import Place, contains, find_values
     from kit.storage.verified import check_unchanged
 
 __getattr__ = lazy_face(__name__)
@@ -70,6 +70,7 @@ __all__ = [
     "Store",
     "catalog_version",
     "check_unchanged",
+    "contains",
     "current_mask_keys",
     "current_user",
     "find_values",

@@ -297,7 +297,7 @@ class Store:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
 
         Those that were current within the time `grace` stay too, for readers that hold no lock. Returns one result per version
-        beyond `keep`; with `dry_run` nothing is changed. Raises `KitError` when `keep` is below 1, and `Damaged` when the current
+        beyond `keep`; with `dry_run` nothing is changed. Raises `KitError` when `keep` is below 1, `Damaged` when the current
         snapshot is, since another one may have to take its place.
         """
         if keep < 1:
@@ -321,19 +321,31 @@ class Store:
                     minutes = counted(round(grace / timedelta(minutes=1)), "minute")
                     result.append(PruneResult(version, f"it was current within the last {minutes}"))
                     continue
-                folder = self.folder(product) / version
-                with (folder / MANIFEST_FILE).open("rb") as manifest:
-                    try:
-                        fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except BlockingIOError:
-                        result.append(PruneResult(version, "it is being read"))
-                        continue
-                    # Renamed first: a version exists completely or not at all.
-                    removed = None if dry_run else folder.rename(folder.with_name(f".pruned-{version}"))
-                if removed:
-                    shutil.rmtree(removed)
-                result.append(PruneResult(version, None))
+                result.append(self._delete(product, version, dry_run=dry_run))
         return result
+
+    def delete(self, product: str, versions: Iterable[str]) -> list[PruneResult]:
+        """Remove these versions, except the current one and those that are being read; returns one result for each."""
+        with self.pointer_lock(product):
+            pointer, known = self.read_pointer(product), self.versions(product)
+            return [
+                PruneResult(version, "it is current") if pointer and version == pointer.version
+                else self._delete(product, version)
+                for version in versions if version in known
+            ]  # fmt: skip
+
+    def _delete(self, product: str, version: str, *, dry_run: bool = False) -> PruneResult:
+        folder = self.folder(product) / version
+        with (folder / MANIFEST_FILE).open("rb") as manifest:
+            try:
+                fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return PruneResult(version, "it is being read")
+            # Renamed first: a version exists completely or not at all.
+            removed = None if dry_run else folder.rename(folder.with_name(f".pruned-{version}"))
+        if removed:
+            shutil.rmtree(removed)
+        return PruneResult(version, None)
 
     def _current_since(self, product: str, versions: list[str], start: datetime) -> set[str]:
         """Return the versions that were current at any time since `start`, as their names and the rollbacks tell."""
