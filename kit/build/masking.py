@@ -61,6 +61,12 @@ def masked_with_other_key(context: Context, products: Sequence[DataProduct]) -> 
     return tuple(name for name, used in keys.items() if name not in built and not used <= present)
 
 
+def tokens(secret: bytes, value: str) -> tuple[str, str]:
+    """Return the texts of the tokens of a value: that of a text column, and that of a bigint column."""
+    text = hmac.digest(secret, value.encode(), "sha256").hex()[:32]
+    return text, str(int(text[:16], 16) >> 1)
+
+
 def write(contract: Contract, source: Path, target: Path, secret: bytes | None) -> None:
     """Write the masked rows of one Parquet file to another one.
 
