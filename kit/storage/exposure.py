@@ -2,15 +2,8 @@
 
 from typing import Any
 
+from kit.contracts import hides_less
 from kit.storage.snapshot import Snapshot
-
-_COVERS = {
-    "drop": ("drop",),
-    "hmac": ("hmac", "inherited", "drop"),
-    "inherited": ("hmac", "inherited", "drop"),
-    "generalise": ("generalise", "hmac", "inherited", "drop"),
-}
-"""The masks that hide no less than a mask."""
 
 
 def exposed(snapshot: Snapshot, newest: Snapshot) -> tuple[str, ...]:
@@ -38,4 +31,4 @@ def _covered(column: str, kind: str, entry: dict[str, Any], today: dict[str, Any
     if mask == kind == "generalise":
         to = today.get("generalised", {}).get(column)
         return bool(entry.get("generalised", {}).get(column, to) == to)
-    return mask in _COVERS[kind]
+    return not hides_less(mask, kind)
