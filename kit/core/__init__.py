@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         port_socket,
     )
     from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
+    from kit.core.secret_texts import secret_texts
     from kit.core.secrets import Secrets, each_text
     from kit.core.sql_reads import is_volatile, tables_read
     from kit.core.sqlite import sqlite_damage
@@ -187,6 +188,7 @@ __all__ = [
     "resources",
     "sandbox",
     "scrubbed_streams",
+    "secret_texts",
     "set_aside",
     "sha256",
     "short",

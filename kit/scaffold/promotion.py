@@ -9,7 +9,7 @@ from typing import Any
 from kit.build import BuildRequest, Outcome, check_due
 from kit.contracts import Finding
 from kit.core import Config, KitError, UnknownName, short
-from kit.governance import check_mesh
+from kit.governance import check_mesh, check_secrets
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
@@ -86,6 +86,8 @@ def plan_promotion(
         raise KitError(
             f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"
         )
+    if secrets := list(check_secrets(context.config, product, [path])):
+        raise KitError("\n  ".join(["nothing was written: the notebook holds secrets", *map(str, secrets)]))
     asset = to_asset_notebook(path, port, frame)
     check_new_port(mesh, f"{product}.{asset.port}")
     with mesh_copy(context.config, product) as copy:

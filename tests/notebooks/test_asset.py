@@ -11,6 +11,7 @@ from kit.core.errors import AuditFailed, KitError, NotPublished, UnknownName
 from kit.notebooks import asset
 from kit.storage import snapshot_lock
 from tests.support.kernels import in_kernel
+from tests.support.limits import HANG
 from tests.support.small_mesh import FORECAST, SmallMesh
 
 
@@ -172,7 +173,7 @@ def test_the_same_notebook_runs_unchanged_by_hand(small: SmallMesh, tmp_path: Pa
     path = small.domains / "plan/notebooks/forecast.ipynb"
     before = path.read_bytes()
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(tmp_path), str(path)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(small.root)}, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(small.root)}, timeout=HANG)
     shown = json.loads((tmp_path / "forecast.ipynb").read_text())["cells"][len(FORECAST)]["outputs"][0]["data"]
     assert "".join(shown["text/plain"]).startswith("plan.forecast: 2 rows, 6 of 6 checks passed. A build would publish it.")
     assert path.read_bytes() == before

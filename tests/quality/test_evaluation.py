@@ -7,6 +7,7 @@ import pytest
 
 from kit.core.errors import InvalidFile
 from kit.quality.evaluation import batch_of, error_of, run, source_of
+from tests.support.limits import HANG
 
 
 def test_expectations_are_evaluated_on_the_files_of_a_table_in_their_order(tmp_path: Path) -> None:
@@ -46,5 +47,5 @@ def test_great_expectations_writes_nothing_into_the_output_of_a_command(tmp_path
         "from kit.quality.evaluation import source_of\n"
         f"with source_of({{'a': [pathlib.Path({str(tmp_path / 'a.parquet')!r})]}}): pass"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG)
     assert "great_expectations" not in done.stderr

@@ -15,6 +15,7 @@ from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
 from tests.support.findings import assert_names
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 EXPLORED = [
@@ -169,7 +170,7 @@ def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMes
     path = mesh.domains / "plan/notebooks/tripled.ipynb"
     before = path.read_bytes()
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(mesh.root), str(path)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(mesh.root)}, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(mesh.root)}, timeout=HANG)
     shown = json.loads((mesh.root / "tripled.ipynb").read_text())["cells"][-1]["outputs"][0]["data"]
     assert "A build would publish it." in "".join(shown["text/plain"]).splitlines()[0]
     assert path.read_bytes() == before
