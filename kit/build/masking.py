@@ -69,6 +69,12 @@ def number(token: str) -> int:
     return int(token[:16], 16) >> 1
 
 
+def tokens(secret: bytes, value: str) -> tuple[str, str]:
+    """Return the texts of the tokens of a value: that of a text column, and that of a bigint column."""
+    text = token(secret, value)
+    return text, str(number(text))
+
+
 def write(contract: Contract, source: Path, target: Path, secret: bytes | None) -> None:
     """Write the masked rows of one Parquet file to another one.
 

@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from kit.core.secret_texts import secret_texts
     from kit.core.secrets import Secrets, each_text
     from kit.core.sql_reads import is_volatile, tables_read
-    from kit.core.sqlite import sqlite_damage
+    from kit.core.sqlite import sqlite_damage, sqlite_rows
     from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
     from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
     from kit.core.yaml_editor import appended, with_value
@@ -194,6 +194,7 @@ __all__ = [
     "short",
     "signal_with_parent",
     "sqlite_damage",
+    "sqlite_rows",
     "sync_path",
     "table_lines",
     "tables_read",

@@ -60,6 +60,11 @@ def find_values(config: Config, values: Collection[str]) -> list[Place]:
     return sorted(places)
 
 
+def contains(text: bytes, values: Collection[str]) -> bool:
+    """Return whether a text has one of the values, between characters that are no word."""
+    return bool(_lines(text, list(values)))
+
+
 def _files(config: Config) -> Iterator[Path]:
     roots = [config.storage, *(config.root / name for name in _REPOSITORY)]
     for folder in {root.resolve(): root for root in roots}.values():
