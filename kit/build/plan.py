@@ -218,7 +218,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     if current and pointer and not request.force and not anew:
         if current.fingerprint == fingerprint:
             status = BuildStatus.UP_TO_DATE
-        elif fingerprint in pointer.rejected:
+        elif fingerprint in pointer.rejected and not store.exposed(current):
             status = BuildStatus.HELD
     planned = BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents, anew=anew)
     if status:
