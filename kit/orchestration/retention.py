@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,25 @@ def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     _delete_what_runs_left(home, opened, kept, deleted, len(kept))
     _compact(home, every=True)
     return len(deleted)
+
+
+def forget_before(home: Path, opened: "dg.DagsterInstance", products: Collection[str], moment: datetime) -> None:
+    """Delete the runs of these products that ended before a moment (UTC, without a zone), and older events without a run."""
+    kept: list[dg.DagsterRun] = []
+    deleted: list[dg.DagsterRun] = []
+    for record in opened.get_run_records():
+        run, end = record.dagster_run, record.end_time
+        is_old = run.is_finished and (end is None or datetime.fromtimestamp(end, UTC).replace(tzinfo=None) < moment)
+        (deleted if is_old and not _products(run).isdisjoint(products) else kept).append(run)
+    for run in deleted:
+        opened.delete_run(run.run_id)
+    with opened.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+        for product in products:
+            own = f"""run_id = '' and asset_key like '["{product}",%'"""
+            connection.exec_driver_sql(f"delete from event_logs where {own} and timestamp < '{moment}'")
+            connection.exec_driver_sql(f"delete from asset_check_executions where {own} and create_timestamp < '{moment}'")
+    _delete_what_runs_left(home, opened, kept, deleted, len(kept) + len(deleted))
+    _compact(home, every=True)
 
 
 def forget_values(home: Path, opened: "dg.DagsterInstance", values: Collection[str]) -> None:
