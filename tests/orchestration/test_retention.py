@@ -133,7 +133,7 @@ def test_a_run_of_this_process_keeps_no_descriptor(small: SmallMesh) -> None:
 
 def test_what_is_older_than_a_moment_goes_with_and_without_a_run(small: SmallMesh) -> None:
     with instance(small.config) as opened:
-        old = run(opened, "shop")
+        run(opened, "shop")
         products = {"shop__sales", "shop"}  # the step of this job is named as its asset, unlike those of the kit
         opened.report_runless_asset_event(dg.AssetMaterialization(["shop", "sales"], description="planted"))
         moment = datetime.now(UTC).replace(tzinfo=None)
