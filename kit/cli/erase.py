@@ -40,13 +40,14 @@ def erase(
         raise typer.BadParameter("write a column and a value, such as customer_id=4711", param_hint="KEY=VALUE")
     for name in product or ():
         context.mesh.product(name)
-    erasure_key, begun = ErasureKey.of(context, column, value, product or ()), erasure.unfinished(context)
-    places, erasure_key = find_places(context, erasure_key)
+    places, erasure_key = find_places(context, ErasureKey.of(context, column, value, product or ()))
+    for text in erasure.unfinished(context):
+        errors.print(Text(text, style="yellow"))
     if not as_json:
         terminal.print_places(places, context.config.root)
         if not erasure_key.searched:
             console.print("the value is too short to be searched in texts: in records, notebooks and Dagster's history")
-    if dry_run or not (places or begun):
+    if dry_run or not (places or erasure.has_begun(context, erasure_key)):
         if as_json:
             terminal.print_json({"found": terminal.places_json(places, context.config.root)})
         elif not places:

@@ -48,8 +48,14 @@ class Erasure:
         return not self.problems and all(place.kind in _REPOSITORY for place in self.left)
 
 
+def has_begun(context: Context, key: ErasureKey) -> bool:
+    """Return whether an erasure of this key has begun and not finished."""
+    digest = _digest(context, key)
+    return any(data["key"] == digest and not data["finished"] for data in _records(context))
+
+
 def unfinished(context: Context) -> list[str]:
-    """Return the erasures that began and did not end, as sentences."""
+    """Return the erasures that have begun and not finished, as sentences."""
     return [
         f"an erasure of {data['column']} of {data['begun'][:16]} has not finished; run it again"
         for data in _records(context) if not data["finished"]
@@ -102,7 +108,7 @@ def erase(
 
 def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tuple[Path, dict[str, Any]]:
     """Write the record of an erasure that begins, or return that of the same one that did not finish."""
-    digest = key_hash(erased_salt(context.config.storage), f"{key.column}={key.value}")
+    digest = _digest(context, key)
     for data in _records(context):
         if data["key"] == digest and not data["finished"]:
             return context.config.storage / FOLDER / f"{data['id']}.json", data
@@ -113,6 +119,10 @@ def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tupl
     make_folder(path.parent)
     write_durably(path, to_json(data))
     return path, data
+
+
+def _digest(context: Context, key: ErasureKey) -> str:
+    return key_hash(erased_salt(context.config.storage), f"{key.column}={key.value}")
 
 
 def _records(context: Context) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Retention of Dagster's history: old runs are deleted with their events and logs, except what Dagster shows of an asset."""
 
+import json
 import shutil
 import sqlite3
 import time
@@ -81,20 +82,24 @@ def retain(
 
 def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     """Delete the assets of a product with all their events, and the runs that built nothing else; returns their number."""
-    runs = [record.dagster_run for record in opened.get_run_records()]
-    deleted = [run for run in runs if _products(run) == {product}]
-    mixed = [run for run in runs if product in _products(run) and run not in deleted]
+    runs, storage = [record.dagster_run for record in opened.get_run_records()], opened.event_log_storage
+    built: dict[str, set[str]] = {run.run_id: set() for run in runs}
+    with storage.index_connection() as connection:  # type: ignore[attr-defined]
+        keys = "select distinct run_id, asset_key from event_logs where asset_key is not null"
+        for run_id, key in connection.exec_driver_sql(keys):
+            built.setdefault(run_id, set()).add(json.loads(key)[0])
+    deleted = [run for run in runs if (built[run.run_id] or _products(run)) == {product}]
+    mixed = [run for run in runs if product in built[run.run_id] | _products(run) and run not in deleted]
     for run in deleted:
         opened.delete_run(run.run_id)
     opened.wipe_assets([key for key in opened.all_asset_keys() if key.path[0] == product])
-    storage: Any = opened.event_log_storage
     own = f"""step_key = 'build_{product}' or asset_key like '["{product}",%'"""
     for run in mixed:
-        with storage.run_connection(run.run_id) as connection:
+        with storage.run_connection(run.run_id) as connection:  # type: ignore[attr-defined]
             connection.exec_driver_sql(f"delete from event_logs where {own}")
         # One file has what all products of a run printed.
         shutil.rmtree(home / "logs" / run.run_id, ignore_errors=True)
-    with storage.index_connection() as connection:
+    with storage.index_connection() as connection:  # type: ignore[attr-defined]
         connection.exec_driver_sql(f"delete from event_logs where {own}")
         for table in ("asset_keys", "asset_check_executions", "asset_event_tags"):
             connection.exec_driver_sql(f"""delete from {table} where asset_key like '["{product}",%'""")

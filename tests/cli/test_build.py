@@ -24,6 +24,28 @@ def test_selection_downstream_and_upstream(small: SmallMesh) -> None:
     assert [(outcome["product"], outcome["status"]) for outcome in outcomes] == [("shop", "up to date"), ("plan", "up to date")]
 
 
+def test_prune_reports_what_it_left_and_removes_a_product_without_a_folder(small: SmallMesh) -> None:
+    for item in ("tea", "cake"):
+        small.snapshot("shop", "sales", {"item": [item], "amount": ["1.50"]})
+    version = small.snapshot("gone", "sales", {"item": ["tea"], "amount": ["1.50"]})
+    left = "not touched, since this repository has no domain of them: gone; `kit prune gone --everything` removes all of them\n"
+    look = small.kit("prune", "--keep", "1", "--dry-run")
+    assert (look.returncode, look.stdout, look.stderr) == (0, "shop: 1 snapshot would be deleted\n", left)
+    (small.domains / "shop/product.odps.yaml").write_text("nonsense: [")
+    with small.store.build_lock("shop"):
+        busy = small.kit("prune", "shop", "--keep", "1")
+    assert (busy.returncode, busy.stderr) == (1, "shop was not pruned: the product is being built\n")
+    done = small.kit("prune", "--keep", "1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "shop: 1 snapshot deleted\n", left)
+    refused = small.kit("prune", "shop", "--everything")
+    assert (refused.returncode, "'shop' has a folder below" in refused.stderr) == (2, True)
+    assert small.kit("prune", "gone", "--everything", "--json").stdout == (
+        f'{{\n "gone": [\n  {{\n   "version": "{version}",\n   "kept_because": null\n  }}\n ]\n}}\n'
+    )
+    assert not small.store.folder("gone").exists()
+    assert small.kit("prune", "gone", "--keep", "1").returncode == 1
+
+
 def test_an_undeclared_parameter_is_refused(small: SmallMesh) -> None:
     small.publish("shop")
     done = small.kit("run", "plan", "-p", "horizon=3")

@@ -71,3 +71,29 @@ def test_what_killed_processes_left_half_written_is_removed(small: SmallMesh) ->
     small.build("shop")
     assert [path for path in left if path.exists()] == []
     assert retain(small.config, "shop") is False
+
+
+def test_a_broken_product_is_pruned_and_a_look_deletes_nothing(small: SmallMesh) -> None:
+    versions = [small.snapshot("shop", "sales", {"item": [item], "amount": ["1.50"]}) for item in ("tea", "cake")]
+    (small.domains / "shop/product.odps.yaml").write_text("nonsense: [")
+    assert [item.name for item in small.mesh.broken] == ["shop"]
+    looked = prune(small.context, keep=1, dry_run=True)["shop"]
+    assert (looked.deleted, len(small.store.versions("shop"))) == (versions[:1], 2)
+    assert prune(small.context, keep=1) == {"shop": looked}
+    assert small.store.versions("shop") == versions[1:]
+
+
+def test_what_a_killed_build_left_goes_with_the_next_prune(small: SmallMesh) -> None:
+    small.snapshot("shop", "sales", {"item": ["tea"], "amount": ["1.50"]})
+    left = [
+        small.store.folder("shop") / ".staging-1/sales/data.parquet",
+        small.config.storage / "runs/shop/1/raw/sales.parquet",
+    ]
+    for path in (*left, small.config.storage / "runs/shop/1/running"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    prune(small.context, keep=5, dry_run=True)
+    assert [path.exists() for path in left] == [True, True]
+    prune(small.context, keep=5)
+    assert [path.exists() for path in left] == [False, False]
+    assert [record.status for record in Runs(small.config.storage).history("shop")] == ["canceled"]
