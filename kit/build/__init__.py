@@ -8,7 +8,7 @@ from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.incremental import growing_models
 from kit.build.listeners import Listener, notify
-from kit.build.masking import masked_with_other_key
+from kit.build.masking import key_problem, masked_with_other_key
 from kit.build.masking import tokens as masking_tokens
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.places import begin_environments, forbidden, ingest_process
@@ -41,6 +41,7 @@ __all__ = [
     "forbidden",
     "growing_models",
     "ingest_process",
+    "key_problem",
     "masked_with_other_key",
     "masking_tokens",
     "notify",

@@ -9,7 +9,7 @@ from kit.contracts import Check, counts, quarantine_table
 from kit.core import __version__, current_commit, database, sha256
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
-from kit.storage import partitions_to_json, port_facts, product_facts, source_facts
+from kit.storage import hidden_since, partitions_to_json, port_facts, product_facts, source_facts
 
 
 def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "tests": plan.reuse.tests,
         "mask_key": inputs.mask_key,
         "hidden": sorted(product.hidden_columns),
+        "hidden_since": hidden_since(product, plan.current, workspace.run_id),
         **partitions_to_json({**plan.kept, **plan.due}),
         **(_declaration(product.partitions) if product.partitions else {}),
         "inputs": {pin.port: pin.to_json() for pin in inputs.pins.values()},

@@ -42,6 +42,16 @@ def key(config: Config, product: DataProduct) -> bytes | None:
     return config.mask_key.encode()
 
 
+def key_problem(config: Config, products: Sequence[DataProduct]) -> str:
+    """Return why tokens of the products cannot be made with the key of this environment; empty when they can."""
+    for product in products:
+        try:
+            key(config, product)
+        except MaskError as error:
+            return str(error).partition("; nothing was published")[0]
+    return ""
+
+
 def fingerprint(secret: bytes) -> str:
     """Return a digest that identifies a key without revealing it."""
     return hmac.digest(secret, b"fingerprint of the key", "sha256").hex()[:16]

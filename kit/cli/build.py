@@ -202,6 +202,10 @@ def prune(
         bool,
         typer.Option("--everything", help="Delete all that the storage and Dagster hold of products without a domain folder."),
     ] = False,
+    personal: Annotated[
+        bool,
+        typer.Option("--personal", help="Delete what is older than the build that first hid a personal or masked column."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -210,6 +214,11 @@ def prune(
     from kit.storage import index, remains
     from kit.storage import prune as prune_products
 
+    if personal:
+        if keep is not None or everything:
+            raise typer.BadParameter("--personal excludes --keep and --everything")
+        _prune_personal(selection or [], dry_run=dry_run)
+        return
     if (keep is None) != everything:
         raise typer.BadParameter("Missing option '--keep'" if keep is None else "--keep and --everything exclude each other")
     context = load_context()
@@ -242,6 +251,29 @@ def prune(
         errors.print(Text(f"not touched, since this repository has no domain of them: {', '.join(others)}; "
                           f"`kit prune {' '.join(others)} --everything` removes all of them", style="yellow"))  # fmt: skip
     if problems:
+        raise typer.Exit(1)
+
+
+def _prune_personal(selection: list[str], *, dry_run: bool) -> None:
+    """Delete what may show values of columns that were classified later; exit with 1 when something stays."""
+    from kit.orchestration.late_removal import remove_shown
+    from kit.storage import shown_before
+
+    context = load_context()
+    names = frozenset(context.mesh.product(name).name for name in selection)
+    if dry_run:
+        found = [(item, "") for item in shown_before(context) if not names or item.product in names]
+    else:
+        found = list(remove_shown(context, names))
+    for item, problem in found:
+        columns = ", ".join(item.columns)
+        if item.since:
+            console.print(f"{item.product}: {item} {'would be' if dry_run else ''} deleted, older than the hiding of {columns}")
+        if problem:
+            errors.print(Text(f"{item.product}: {problem}", style="red"))
+    if not found:
+        console.print("nothing is left from before a column was classified", style="green")
+    if any(problem for _, problem in found):
         raise typer.Exit(1)
 
 

@@ -36,6 +36,7 @@ def check_mesh(context: Context) -> list[Finding]:
     findings = [item.finding for item in context.mesh.broken]
     findings += [*chain(*own.values()), *policy.check_policy(context.config.policy, context.mesh), *chain(*reads.values())]
     findings += [*classification.check_classification(context), *classification.check_weakened(context)]
+    findings += classification.check_late(context)
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
     notebooks = lint.notebooks(context.config.root / NOTEBOOKS)
     findings += chain.from_iterable(lint.check_notebook(NOTEBOOKS, path) for path in notebooks)

@@ -8,7 +8,7 @@ from kit.contracts import CLASSIFICATIONS, Column, Contract, Finding, level, wea
 from kit.core import KitError, Policy, Where, read_yaml
 from kit.lineage import Flow, column_flows, notebook_flows, weaker
 from kit.mesh import RAW, Context, DataProduct, OutputPort
-from kit.storage import Store
+from kit.storage import Store, shown_before
 
 _SENSITIVE = CLASSIFICATIONS.index("confidential")
 _AT: Where = ["schema", 0, "properties"]
@@ -73,6 +73,20 @@ def check_weakened(context: Context) -> Iterator[Finding]:
                     yield Finding(
                         product.name, port.contract.path, None, f"{message}, compared with the published version", APPROVE
                     )
+
+
+def check_late(context: Context) -> Iterator[Finding]:
+    """Find what may still show values of columns that were classified after they were published; builds go on."""
+    for item in shown_before(context):
+        columns = ", ".join(item.columns)
+        if not item.since:
+            message = f"the published snapshot still shows {columns}, which is personal or masked by now"
+            fix = f"`kit run {item.product} --downstream`, then `kit prune --personal`"
+        else:
+            message = f"{item} may show values of {columns}, from before it was personal or masked"
+            first = f"`kit run {' '.join(item.unbuilt)} --force`, then " if item.unbuilt else ""
+            fix = f"{first}`kit prune --personal`"
+        yield Finding(item.product, None, None, message, fix, severity="warning")
 
 
 APPROVE = 'keep it, or approve it with [tool.kit.policy.lowered] "PRODUCT.PORT.COLUMN" = { reason = "why", date = 2026-01-31 }'

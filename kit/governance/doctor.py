@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from kit.build import key_problem
 from kit.contracts import Finding
 from kit.core import Config, KitError, counted, landlock, missing_entry_points, resources, short
 from kit.governance.check import check_mesh
@@ -66,6 +67,8 @@ def _findings(load: Callable[[], Context]) -> Iterator[Finding]:
     except KitError as error:
         yield Finding.from_error("domains", error)
         return
+    if problem := key_problem(config, mesh.products):
+        yield _wrong("masking key", problem, "export KIT_MASK_KEY with the key of this mesh, the same for every product")
     findings = [finding for finding in check_mesh(context) if finding.severity == "error"]
     names = {finding.product for finding in findings}
     healthy = [product.name for product in mesh.products if product.name not in names]

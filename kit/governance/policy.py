@@ -1,7 +1,7 @@
 """The policy of the mesh: rules that the descriptors and contracts of all products must keep."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from kit.contracts import Column, Contract, Finding, is_date_part, is_measure
@@ -21,7 +21,8 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
             error = read_yaml(product.folder / DESCRIPTOR).error(["team"], f"'{product.owner_contact}' is no e-mail address")
             yield Finding.from_error(product.name, error, "write the owner's as username")
         contracts = [(source.contract, _unclassified(source.contract)) for source in product.sources if policy.classified]
-        contracts += [(port.contract, _port(policy, port.contract)) for port in product.ports]
+        tokens = _tokens(mesh, product)
+        contracts += [(port.contract, _port(policy, port.contract, tokens)) for port in product.ports]
         for contract, violations in contracts:
             document = read_yaml(contract.path)
             for where, message, fix in violations:
@@ -68,7 +69,14 @@ def is_unmasked(column: Column) -> bool:
     return column.classification == "personal" and column.mask is None
 
 
-def _port(policy: Policy, contract: Contract) -> Iterator[_Violation]:
+def _tokens(mesh: Mesh, product: DataProduct) -> set[str]:
+    """Return the names of the columns that a product reads masked."""
+    read = [source.contract for source in product.sources]
+    read += [port.contract for port in mesh.ports if port.id in {item.port for item in product.inputs}]
+    return {column.name for contract in read for column in contract.columns if column.mask}
+
+
+def _port(policy: Policy, contract: Contract, tokens: Collection[str] = ()) -> Iterator[_Violation]:
     columns = contract.columns
     empty = [column.name for column in columns if not column.description]
     if len(empty) > (1 - policy.described) * len(columns) + 1e-9:
@@ -87,7 +95,9 @@ def _port(policy: Policy, contract: Contract) -> Iterator[_Violation]:
             yield [*_AT, position, "name"], message, "write 'primaryKey: true' at the columns that identify a row, and not here"
         name = f"{contract.id}.{column.name}"
         if is_unmasked(column) and policy.exemption(name) is None:
-            fix = "mask it with customProperties: [{property: mask, value: hmac}], or let the platform exempt it with a reason"
+            mask = "inherited" if column.name in tokens else "hmac"  # a token of a token joins with nothing
+            how = f"customProperties: [{{property: mask, value: {mask}}}]"
+            fix = f"mask it with {how}, or let the platform exempt it with a reason"
             yield [*_AT, position], f"'{column.name}' is personal and published without a mask", fix
 
 

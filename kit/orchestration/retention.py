@@ -1,11 +1,13 @@
 """Retention of Dagster's history: old runs are deleted with their events and logs, except what Dagster shows of an asset."""
 
+import json
 import shutil
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,20 +82,24 @@ def retain(
 
 def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     """Delete the assets of a product with all their events, and the runs that built nothing else; returns their number."""
-    runs = [record.dagster_run for record in opened.get_run_records()]
-    deleted = [run for run in runs if _products(run) == {product}]
-    mixed = [run for run in runs if product in _products(run) and run not in deleted]
+    runs, storage = [record.dagster_run for record in opened.get_run_records()], opened.event_log_storage
+    built: dict[str, set[str]] = {run.run_id: set() for run in runs}
+    with storage.index_connection() as connection:  # type: ignore[attr-defined]
+        keys = "select distinct run_id, asset_key from event_logs where asset_key is not null"
+        for run_id, key in connection.exec_driver_sql(keys):
+            built.setdefault(run_id, set()).add(json.loads(key)[0])
+    deleted = [run for run in runs if (built[run.run_id] or _products(run)) == {product}]
+    mixed = [run for run in runs if product in built[run.run_id] | _products(run) and run not in deleted]
     for run in deleted:
         opened.delete_run(run.run_id)
     opened.wipe_assets([key for key in opened.all_asset_keys() if key.path[0] == product])
-    storage: Any = opened.event_log_storage
     own = f"""step_key = 'build_{product}' or asset_key like '["{product}",%'"""
     for run in mixed:
-        with storage.run_connection(run.run_id) as connection:
+        with storage.run_connection(run.run_id) as connection:  # type: ignore[attr-defined]
             connection.exec_driver_sql(f"delete from event_logs where {own}")
         # One file has what all products of a run printed.
         shutil.rmtree(home / "logs" / run.run_id, ignore_errors=True)
-    with storage.index_connection() as connection:
+    with storage.index_connection() as connection:  # type: ignore[attr-defined]
         connection.exec_driver_sql(f"delete from event_logs where {own}")
         for table in ("asset_keys", "asset_check_executions", "asset_event_tags"):
             connection.exec_driver_sql(f"""delete from {table} where asset_key like '["{product}",%'""")
@@ -101,6 +107,25 @@ def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     _delete_what_runs_left(home, opened, kept, deleted, len(kept))
     _compact(home, every=True)
     return len(deleted)
+
+
+def forget_before(home: Path, opened: "dg.DagsterInstance", products: Collection[str], moment: datetime) -> None:
+    """Delete the runs of these products that ended before a moment (UTC, without a zone), and older events without a run."""
+    kept: list[dg.DagsterRun] = []
+    deleted: list[dg.DagsterRun] = []
+    for record in opened.get_run_records():
+        run, end = record.dagster_run, record.end_time
+        is_old = run.is_finished and (end is None or datetime.fromtimestamp(end, UTC).replace(tzinfo=None) < moment)
+        (deleted if is_old and not _products(run).isdisjoint(products) else kept).append(run)
+    for run in deleted:
+        opened.delete_run(run.run_id)
+    with opened.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+        for product in products:
+            own = f"""run_id = '' and asset_key like '["{product}",%'"""
+            connection.exec_driver_sql(f"delete from event_logs where {own} and timestamp < '{moment}'")
+            connection.exec_driver_sql(f"delete from asset_check_executions where {own} and create_timestamp < '{moment}'")
+    _delete_what_runs_left(home, opened, kept, deleted, len(kept) + len(deleted))
+    _compact(home, every=True)
 
 
 def forget_values(home: Path, opened: "dg.DagsterInstance", values: Collection[str]) -> None:

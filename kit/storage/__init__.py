@@ -10,6 +10,7 @@ from kit.core import lazy_face
 if TYPE_CHECKING:
     from kit.storage import index, intake, remains
     from kit.storage.intake import CATALOG
+    from kit.storage.late_classification import Remains, hidden_since, shown_before
     from kit.storage.mask_keys import current_mask_keys, mask_key_problems
     from kit.storage.partition_inputs import (
         ABSENT,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kit.storage.pins import Pin, pin_inputs, serving_port
     from kit.storage.plain_sql import read_current
     from kit.storage.repair import catalog_version, restore_pointer
-    from kit.storage.retention import prune, retain
+    from kit.storage.retention import prune, prune_raw, retain
     from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
     from kit.storage.snapshot import FORMAT, Pointer, Pruned, Snapshot
     from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
@@ -63,6 +64,7 @@ __all__ = [
     "PortSummary",
     "ProductSummary",
     "Pruned",
+    "Remains",
     "RunRecord",
     "Runs",
     "Snapshot",
@@ -77,6 +79,7 @@ __all__ = [
     "format_duration",
     "format_raw_quarantine",
     "format_warnings",
+    "hidden_since",
     "hold_until_exit",
     "index",
     "intake",
@@ -91,6 +94,7 @@ __all__ = [
     "port_statuses",
     "product_facts",
     "prune",
+    "prune_raw",
     "read_current",
     "read_partitions",
     "remains",
@@ -98,6 +102,7 @@ __all__ = [
     "retain",
     "serving_port",
     "shared",
+    "shown_before",
     "source_facts",
     "statuses",
     "table_contents",

@@ -64,10 +64,10 @@ def _prune(
     pointer, versions = store.read_pointer(product), [version for version in store.versions(product) if version not in gone]
     kept = {*versions[:runs], *([pointer.version] if pointer else [])}
     removed = Runs(store.storage).prune(product, kept, runs, dry_run=dry_run)
-    return Pruned(result, removed, _prune_raw(store, product, versions, spare, dry_run=dry_run))
+    return Pruned(result, removed, prune_raw(store, product, versions, spare, dry_run=dry_run))
 
 
-def _prune_raw(store: Store, product: str, versions: list[str], spare: int, *, dry_run: bool) -> int:
+def prune_raw(store: Store, product: str, versions: list[str], spare: int, *, dry_run: bool) -> int:
     """Remove raw data that none of these snapshots uses, except the newest `spare` files of each source; return how many."""
     raw, removed = store.storage / "raw" / product, 0
     for source in raw.iterdir() if raw.is_dir() else ():

@@ -23,7 +23,7 @@ def test_a_look_prints_places_without_the_value_and_nothing_goes_without_consent
 
 
 def test_wrong_arguments_are_one_sentence(small: SmallMesh) -> None:
-    assert "write a column and a value, such as customer_id=4711" in small.kit("erase", "sale_id").stderr
+    assert "write a column and a value, such as" in small.kit("erase", "sale_id").stderr
     unknown = small.kit("erase", "sale=1", "--product", "shop")
     assert (unknown.returncode, unknown.stderr) == (
         1, "error: no contract of these products has a column 'sale'; there is: sale_id\n"

@@ -115,3 +115,10 @@ def test_what_the_system_enforces_is_stated(
     monkeypatch.setattr("kit.core.landlock.version", lambda: version)
     (finding,) = (item for item in examine(lambda: Context(small.config)) if item.product == "confinement")
     assert (finding.severity, finding.message) == (severity, says)
+
+
+def test_a_missing_masking_key_is_named(small: SmallMesh) -> None:
+    small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
+    (finding,) = (item for item in examine(lambda: Context(small.config)) if item.product == "masking key")
+    assert finding.severity == "error"
+    assert finding.message == "'shop' masks shop.totals.item, but the environment variable KIT_MASK_KEY is not set"

@@ -116,3 +116,12 @@ def test_an_exemption_of_nothing_is_to_be_deleted(small: SmallMesh) -> None:
         )
     ]
     assert [finding.severity for finding in check_policy(policy, small.mesh)] == ["warning"]  # `kit check` still passes
+
+
+def test_a_column_of_tokens_is_to_be_inherited(small: SmallMesh) -> None:
+    small.mask("shop/contracts/totals.odcs.yaml", item="hmac")
+    forecast(small, ("item", "varchar", {"classification": "personal"}))
+    (message,) = (text for text in found(small, FREE) if "published without a mask" in text)
+    assert message.endswith(
+        "mask it with customProperties: [{property: mask, value: inherited}], or let the platform exempt it with a reason"
+    )

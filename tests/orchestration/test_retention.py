@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from kit.orchestration.instance import executing, hold_run_lock, home, instance, prune_runs
-from kit.orchestration.retention import forget, retain
+from kit.orchestration.retention import forget, forget_before, retain
 from tests.support.small_mesh import SmallMesh
 
 PARTS = dg.StaticPartitionsDefinition(["a", "b"])
@@ -128,6 +129,20 @@ def test_a_run_of_this_process_keeps_no_descriptor(small: SmallMesh) -> None:
             assert len(list(descriptors.iterdir())) == before + 1
     assert len(list(descriptors.iterdir())) == before
     assert list((home(small.config) / "alive").iterdir()) == []
+
+
+def test_what_is_older_than_a_moment_goes_with_and_without_a_run(small: SmallMesh) -> None:
+    with instance(small.config) as opened:
+        run(opened, "shop")
+        products = {"shop__sales", "shop"}  # the step of this job is named as its asset, unlike those of the kit
+        opened.report_runless_asset_event(dg.AssetMaterialization(["shop", "sales"], description="planted"))
+        moment = datetime.now(UTC).replace(tzinfo=None)
+        new = run(opened, "shop")
+        opened.report_runless_asset_event(dg.AssetMaterialization(["shop", "sales"], description="later"))
+        forget_before(home(small.config), opened, products, moment)
+        assert left(opened) == [new]
+    assert {run_id for (run_id,) in rows(small, "select run_id from event_logs")} == {new, ""}
+    assert b"planted" not in (home(small.config) / "history/runs/index.db").read_bytes()
 
 
 def test_nothing_of_a_removed_product_is_left_and_other_products_of_its_runs_stay(small: SmallMesh) -> None:
