@@ -6,7 +6,7 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
-from kit.build.incremental import incremental_models
+from kit.build.incremental import growing_models
 from kit.build.listeners import Listener, notify
 from kit.build.masking import masked_with_other_key
 from kit.build.masking import tokens as masking_tokens
@@ -39,7 +39,7 @@ __all__ = [
     "declared_parameters",
     "expected_checks",
     "forbidden",
-    "incremental_models",
+    "growing_models",
     "ingest_process",
     "masked_with_other_key",
     "masking_tokens",

@@ -49,6 +49,9 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read all rows of sources again, and make all rows of incremental models.")
     ] = False,
+    discard_history: Annotated[
+        bool, typer.Option("--discard-history", help="Begin the history of dbt snapshots anew.")
+    ] = False,
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")
     ] = False,
@@ -78,8 +81,8 @@ def run(
         result = run_selection(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-            wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
-            at_once=True,
+            wait=wait, older_code=older_code, full_refresh=full_refresh, discard_history=discard_history,
+            reporter=reporter(as_json), at_once=True,
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them

@@ -107,7 +107,7 @@ def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None =
 
 
 def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str, folder: Path | None) -> None:
-    name, versions = (current.product, port), sorted(store.versions(current.product))
+    name, versions = (current.product, port), _served(store, current.product)
     table = _load(catalog, name, folder)
     committed = _committed(table) if table else []
     newest = max(committed, default="")
@@ -126,6 +126,11 @@ def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str,
     if folder:
         _sweep(table, folder)
         write_durably(folder / "metadata" / _HINT, Path(table.metadata_location).name.removesuffix(".metadata.json"))
+
+
+def _served(store: Store, product: str) -> list[str]:
+    """Return the versions that readers may see, oldest first."""
+    return sorted(snapshot.version for snapshot in store.history(product) if not store.exposed(snapshot))
 
 
 def _load(catalog: "Catalog", name: tuple[str, str], folder: Path | None) -> "Table | None":

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points
+from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points, there_are
 
 GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
@@ -242,4 +242,4 @@ def connector_class(kind: str) -> type[Connector]:
         return found
     if kind in missing_entry_points(GROUP):
         raise IngestError(f"the connector '{kind}' is not installed, because {OLDER}")
-    raise UnknownName(f"there is no connector '{kind}'; there are: {', '.join(connector_kinds()) or 'none'}")
+    raise UnknownName(f"there is no connector '{kind}'; {there_are(kind, connector_kinds())}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kit.build import incremental_models, notify
+from kit.build import growing_models, notify
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
 from kit.mesh import RAW, Context
@@ -90,7 +90,7 @@ def erase(
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
         chosen = mesh.pick(names, downstream=True).products
-        anew = any(incremental_models(product) for product in chosen)
+        anew = any(growing_models(product) for product in chosen)
         result = run(context, names, downstream=True, force=True, full_refresh=anew, reporter=reporter)
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
         names = [product.name for product in chosen]

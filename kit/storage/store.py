@@ -23,6 +23,7 @@ from kit.core import (
     Damaged,
     InvalidFile,
     KitError,
+    MaskError,
     Newer,
     NotPublished,
     PublishConflict,
@@ -45,6 +46,7 @@ from kit.core import (
     write_durably,
 )
 from kit.storage import intake
+from kit.storage.exposure import exposed
 from kit.storage.runs import Runs
 from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Rollback, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock
@@ -142,18 +144,37 @@ class Store:
     def open(self, product: str, version: str | None = None) -> SnapshotLock:
         """Lock the current snapshot, or the one that a person names, against pruning.
 
-        Raises `NotPublished`, `UnknownName`.
+        Raises `NotPublished`, `UnknownName`, or `MaskError` for one that shows columns which are hidden today.
         """
         version = None if version is None else self.resolve(product, str(version))
         while True:
             snapshot = self.current(product) if version is None else self.snapshot(product, version)
             if snapshot is None:
                 raise NotPublished(f"'{product}' has no published snapshot yet; build it with `kit run {product}`")
+            self.refuse_exposed(snapshot)
             try:
                 return SnapshotLock(snapshot)
             except (FileNotFoundError, BlockingIOError):
                 if version is not None:
                     raise UnknownName(f"snapshot '{version}' of '{product}' has just been pruned") from None
+
+    def exposed(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Return the columns that a snapshot shows and the newest one of its product hides, whichever is current."""
+        for version in self.versions(snapshot.product):
+            if version <= snapshot.version:
+                break
+            with suppress(Damaged, UnknownName):
+                return exposed(snapshot, self.snapshot(snapshot.product, version))
+        return ()
+
+    def refuse_exposed(self, snapshot: Snapshot) -> None:
+        """Raise `MaskError` for a snapshot that shows columns which the newest one hides."""
+        if columns := self.exposed(snapshot):
+            product = snapshot.product
+            raise MaskError(
+                f"snapshot {snapshot.version} of '{product}' shows {', '.join(columns)}, which is masked today; "
+                f"it is not served. Choose a newer one (`kit history` lists them), or build with `kit run {product}`"
+            )
 
     # Writing
 
@@ -266,6 +287,7 @@ class Store:
     def rollback(self, product: str, version: str, *, user: str = "", reason: str = "") -> Snapshot:
         """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
 
+        A snapshot that shows columns which are hidden today is refused.
         `user` and `reason` are kept with the pointer. The fingerprint of the version that was current is recorded as
         rejected, so that a build without `--force` does not publish the same code and inputs again.
         """
@@ -275,6 +297,7 @@ class Store:
             pointer = self.read_pointer(product)
             if pointer and pointer.version == version:
                 raise KitError(f"'{product}' is already at snapshot {version}; `kit history` lists the others")
+            self.refuse_exposed(target)
             for port in target.manifest["ports"]:
                 if problem := target.damage(port):
                     raise Damaged(f"snapshot {version} of '{product}' is damaged: {problem}; choose another one")

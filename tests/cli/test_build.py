@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.builds import dbt_targets
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 
@@ -121,7 +122,7 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
         command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     )
     kernels: list[psutil.Process] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG
     while not kernels and time.monotonic() < deadline:
         time.sleep(0.2)
         children = psutil.Process(process.pid).children(recursive=True)
@@ -129,11 +130,11 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
             kernels = [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert err.strip().endswith("interrupted; readers keep the snapshots they had")
     assert kernels
-    assert psutil.wait_procs(kernels, timeout=10)[1] == []
+    assert psutil.wait_procs(kernels, timeout=HANG)[1] == []
     assert small.build("shop").status == "up to date"
 
 
@@ -146,13 +147,13 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     process = subprocess.Popen(
         command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG
     while not dbt_targets(small.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG)
     finally:
         process.kill()
     assert process.returncode == 130, out + err
