@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ TAG = "contract"
 """Tag of the tests that `kit sync` generates from a contract: builds leave them out, since the audit checks the same rules."""
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXTS = 512
+"""So many files of each kind are parsed once in a process, however often a build reads them."""
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
     "schema", "severity", "store_failures", "store_failures_as", "tags", "test_name", "warn_if", "where",
@@ -232,12 +234,16 @@ def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 
 def read_loosely(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file of dbt; an empty one for a file that dbt refuses."""
+    """Return the mapping in a YAML file of dbt, not to be changed; an empty one for a file that dbt refuses."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
+        return _document(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
-    return _mapping(data)
+
+
+@lru_cache(maxsize=_TEXTS)
+def _document(text: str) -> dict[str, Any]:
+    return _mapping(yaml.load(text, Loader=_Loader))  # noqa: S506 (a safe loader)
 
 
 @cache
@@ -250,12 +256,18 @@ def _environment() -> Any:
 def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the tables that SQL names in `ref` and `source`, in order, and the plain values of its `config`."""
     import jinja2
-    from jinja2 import nodes
 
     try:
-        tree = _environment().parse(path.read_text(encoding="utf-8"))
+        return _template_text(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, jinja2.TemplateSyntaxError):
         return (), {}
+
+
+@lru_cache(maxsize=_TEXTS)
+def _template_text(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    from jinja2 import nodes
+
+    tree = _environment().parse(text)
     reads: list[str] = []
     config: dict[str, Any] = {}
     for call in tree.find_all(nodes.Call):

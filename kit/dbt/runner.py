@@ -18,6 +18,8 @@ from kit.dbt.selection import TESTS, Selected, Selection, check_place
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_NO_ARTIFACTS = "--no-write-json"
+"""dbt's manifest and results are read from what it returns; as files they take as long as its parsing."""
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
@@ -88,7 +90,7 @@ def transform(
     selected = Selected(selection) if selection else None
     with _environment(**settings), _without_contract_tests(), selected.applied() if selected else nullcontext():
         try:
-            arguments = dbt_arguments("build", product, target, partition)
+            arguments = [*dbt_arguments("build", product, target, partition), _NO_ARTIFACTS]
             if only:
                 arguments += ["--select", *(f"+{name}" for name in only), "--exclude-resource-type", "test", "unit_test"]
             arguments += ["--partial-parse-file-path", str(parsed)] if parsed and parsed.is_file() else []
@@ -135,7 +137,7 @@ def manifest(folder: Path, target: Path, *options: str) -> Any:
     _leave_out_needless_work()
     settings = {"KIT_WORK_DATABASE": str(target / "kit_work.duckdb"), "KIT_STAGING": "", "KIT_PORTS": "", "KIT_FILE": ""}
     with _environment(**settings):
-        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit", *options])
+        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit", _NO_ARTIFACTS, *options])
     if not result.success:
         raise TransformError(f"dbt cannot read the project: {_text(result.exception) or 'it gives no reason'}")
     return result.result
