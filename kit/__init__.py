@@ -34,11 +34,15 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+    return sorted(__all__)
 
 
 def promote(notebook: str | None = None) -> "PromoteForm":
-    """Return a form that makes this notebook, or the named one, a port of a data product, as `kit promote` does."""
+    """Return a form that makes this notebook, or the named one, a port of a data product, as `kit promote` does.
+
+    >>> kit.promote()
+    >>> kit.promote("notebooks/baskets.ipynb")
+    """
     from kit.jupyter import promote_form
 
     return promote_form.form(notebook)

@@ -6,8 +6,10 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
+from kit.build.incremental import growing_models
 from kit.build.listeners import Listener, notify
 from kit.build.masking import masked_with_other_key
+from kit.build.masking import tokens as masking_tokens
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.places import begin_environments, forbidden, ingest_process
 from kit.build.plan import BuildPlan, BuildRequest, published_entries
@@ -37,8 +39,10 @@ __all__ = [
     "declared_parameters",
     "expected_checks",
     "forbidden",
+    "growing_models",
     "ingest_process",
     "masked_with_other_key",
+    "masking_tokens",
     "notify",
     "preview_model",
     "preview_models",

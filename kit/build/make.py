@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kit.build.incremental import incremental_models
+from kit.build.incremental import growing_models
 from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
 from kit.build.partition_files import carry_over, partition_file, stray_rows
 from kit.build.places import notebook_places
@@ -84,10 +84,10 @@ def _run_models(workspace: Workspace, product: DataProduct, plan: BuildPlan, key
 
 
 def published_bases(product: DataProduct, plan: BuildPlan) -> dict[str, list[Path]]:
-    """The published files with which incremental models that are built begin; none when all of their rows are made."""
-    current = None if plan.full_refresh else plan.current
-    names = incremental_models(product).keys() & plan.ports.get(None, frozenset())
-    return {name: current.paths(name) for name in sorted(names) if name in current.manifest["ports"]} if current else {}
+    """The published files with which incremental models and snapshots that are built begin, but those made anew."""
+    published = plan.current.manifest["ports"] if plan.current else {}
+    names = (growing_models(product).keys() & plan.ports.get(None, frozenset()) & published.keys()) - plan.anew
+    return {name: plan.current.paths(name) for name in sorted(names)} if plan.current else {}
 
 
 def _run_notebook(

@@ -53,6 +53,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "tables": plan.reuse.tables,
         "tests": plan.reuse.tests,
         "mask_key": inputs.mask_key,
+        "hidden": sorted(product.hidden_columns),
         **partitions_to_json({**plan.kept, **plan.due}),
         **(_declaration(product.partitions) if product.partitions else {}),
         "inputs": {pin.port: pin.to_json() for pin in inputs.pins.values()},
@@ -81,11 +82,14 @@ def _port(connection: Any, port: OutputPort, workspace: Workspace, plan: BuildPl
     rows, newest_value = connection.execute(query).fetchone() or (0, None)
     taken = {"taken_over": plan.reuse.origins[port.name]} if port.name not in plan.built else {}
     own = [check for check in workspace.checks if check.table == port.name]
+    masks = {column.name: column.mask for column in port.contract.columns if column.mask}
+    generalised = {name: mask.to for name, mask in masks.items() if mask.to is not None}
     return {
         "contract_version": str(port.contract.version),
         "rows": rows,
         "newest": str(newest_value) if newest_value is not None else None,
-        "masked": {column.name: column.mask.kind for column in port.contract.columns if column.mask},
+        "masked": {name: mask.kind for name, mask in masks.items()},
+        **({"generalised": generalised} if generalised else {}),
         "checks": counts(own),
         "judged": dict(Counter(_verdict(workspace, check)[1] for check in own)),
         "about": port_facts(port),

@@ -1,5 +1,6 @@
 """Masking before publication: values are replaced as contracts declare, with a key that only the environment contains."""
 
+import hashlib
 import hmac
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SHORTEST_KEY = 16
 """Characters; a shorter key could be found by brute force."""
+_BLOCK = hashlib.sha256().block_size
 
 
 def _contracts(product: DataProduct) -> list[Contract]:
@@ -59,14 +61,10 @@ def masked_with_other_key(context: Context, products: Sequence[DataProduct]) -> 
     return tuple(name for name, used in keys.items() if name not in built and not used <= present)
 
 
-def token(secret: bytes, value: str) -> str:
-    """Return the token of a value, 32 hex digits; it depends on the value's text alone, not on the column's type."""
-    return hmac.digest(secret, value.encode(), "sha256").hex()[:32]
-
-
-def number(token: str) -> int:
-    """Return a token for a bigint column: its first 63 bits."""
-    return int(token[:16], 16) >> 1
+def tokens(secret: bytes, value: str) -> tuple[str, str]:
+    """Return the texts of the tokens of a value: that of a text column, and that of a bigint column."""
+    text = hmac.digest(secret, value.encode(), "sha256").hex()[:32]
+    return text, str(int(text[:16], 16) >> 1)
 
 
 def write(contract: Contract, source: Path, target: Path, secret: bytes | None) -> None:
@@ -77,7 +75,6 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
     """
     import duckdb
 
-    lookups: list[Path] = []
     try:
         with database.connect() as connection:
             database.add_views(connection, {"plain": [source]})
@@ -86,12 +83,10 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
                 name = database.quoted(column.name)
                 value = f"plain.{name}"
                 if column.mask and column.mask.kind == "hmac" and secret:
-                    lookup = target.with_suffix(f".{position}.lookup")
-                    lookups.append(lookup)
-                    _lookup(connection, column, lookup, secret)
-                    table = f"{database.parquet([lookup])} as l{position}"
-                    joins.append(f"left join {table} on l{position}.value = {value}")
-                    value = f"l{position}.token"
+                    tokens = f"tokens{position}"
+                    _make_tokens(connection, column, tokens, secret)
+                    joins.append(f"left join {tokens} on {tokens}.value = {value}")
+                    value = f"{tokens}.token"
                 elif column.mask and column.mask.applies:
                     value = _value(column, value)
                 values.append(f"{value} as {name}")
@@ -108,26 +103,33 @@ def write(contract: Contract, source: Path, target: Path, secret: bytes | None) 
     except MaskError:
         target.unlink(missing_ok=True)
         raise
-    finally:
-        for path in lookups:
-            path.unlink(missing_ok=True)
 
 
-def _lookup(connection: "duckdb.DuckDBPyConnection", column: Column, path: Path, secret: bytes) -> None:
-    """Write each distinct value of a column with its token, for a join; the caller deletes the file."""
-    import polars as pl
+def _make_tokens(connection: "duckdb.DuckDBPyConnection", column: Column, table: str, secret: bytes) -> None:
+    """Make a temporary table of each distinct value of a column with its token, for a join.
 
+    DuckDB computes the tokens, since the values of a large column do not fit into the memory of Python.
+    """
     name = database.quoted(column.name)
-    values = [
-        value for (value,) in connection.execute(f"select distinct {name} from plain where {name} is not null").fetchall()
-    ]
-    tokens: list[str] | list[int] = [token(secret, str(value)) for value in values]
-    if column.type == "bigint":
-        tokens = [number(str(text)) for text in tokens]
-    if len(set(tokens)) < len(tokens):
+    values = f"select distinct {name} as value from plain where {name} is not null"
+    connection.execute(f"create temp table {table} as select value, {_token(column)} as token from ({values})", _pads(secret))
+    if connection.execute(f"select 1 from {table} group by token having count(*) > 1 limit 1").fetchone():
         raise MaskError(f"two values of '{column.name}' have the same token; make the column a varchar")
-    kind = pl.Int64 if column.type == "bigint" else pl.String
-    pl.DataFrame([pl.Series("value", values, kind), pl.Series("token", tokens, kind)]).write_parquet(path)
+
+
+def _token(column: Column) -> str:
+    """Return SQL for the token of a value: HMAC-SHA256 of its text, which does not depend on the column's type.
+
+    It has 32 hex digits; in a bigint column it is the first 63 bits.
+    """
+    digest = "sha256($outer || unhex(sha256($inner || encode(value::varchar))))"
+    return f"(('0x' || left({digest}, 16))::ubigint >> 1)::bigint" if column.type == "bigint" else f"left({digest}, 32)"
+
+
+def _pads(secret: bytes) -> dict[str, bytes]:
+    """Return the two forms of a key with which HMAC-SHA256 begins its digests."""
+    key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+    return {"inner": bytes(byte ^ 0x36 for byte in key), "outer": bytes(byte ^ 0x5C for byte in key)}
 
 
 def _value(column: Column, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,36 @@ def carry_over(product: DataProduct, plan: BuildPlan, staging: Path) -> None:
     """
     with database.connect() as connection:
         for port in product.ports:
-            for key in (*plan.kept, *(key for key, ports in plan.ports.items() if port.name not in ports)):
-                assert plan.current is not None
-                _carry_over(connection, plan.current, port, key, staging)
+            keys = (*plan.kept, *(key for key, ports in plan.ports.items() if port.name not in ports))
+            if plan.current and keys:
+                types = _column_types(connection, plan.current.folder / port.name, keys)
+                for key in keys:
+                    _carry_over(plan.current, port, key, staging, types.get(partition_file(key), {}))
 
 
-def _carry_over(connection: Any, current: Snapshot, port: OutputPort, key: str | None, staging: Path) -> None:
-    product, file, columns = current.product, partition_file(key), {}
+def _column_types(connection: Any, folder: Path, keys: Iterable[str | None]) -> dict[str, dict[str, str]]:
+    """The columns of each partition that is there, by its file: DuckDB is asked once for files whose schemas are the same."""
+    files = [path for key in keys if (path := folder / partition_file(key)).is_file()]
+    if not files:
+        return {}
+    names = ", ".join(database.file_literal(path) for path in files)
+    found: dict[str, list[Any]] = {}
+    schemas = f"select file_name, * exclude (file_name) from parquet_schema([{names}])"
+    for file, *element in connection.execute(schemas).fetchall():
+        found.setdefault(Path(file).name, []).append(element)
+    by_schema: dict[str, dict[str, str]] = {}
+    for path in files:
+        if (schema := repr(found[path.name])) not in by_schema:
+            database.add_views(connection, {"kept": [path]})
+            by_schema[schema] = database.column_types(connection, "kept")
+    return {path.name: by_schema[repr(found[path.name])] for path in files}
+
+
+def _carry_over(current: Snapshot, port: OutputPort, key: str | None, staging: Path, columns: dict[str, str]) -> None:
+    product, file = current.product, partition_file(key)
     what = f"partition {key} of the port '{port.name}'" if key else f"the port '{port.name}'"
     advice = f"build all partitions with `kit run {product}`" if key else f"build it with `kit run {product} --force`"
     old = current.folder / port.name / file
-    if old.is_file():
-        database.add_views(connection, {"kept": [old]})
-        columns = database.column_types(connection, "kept")
     if port.contract.schema_problems(columns):
         raise KitError(f"'{product}': {what} was built with other columns than the contract's now; {advice}")
     link(old, staging / port.name / file)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import masking
-from kit.build.incremental import incremental_models
+from kit.build.incremental import begun_anew, keeps_history
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
@@ -42,8 +42,8 @@ class BuildRequest:
     """Parameters for notebooks, the partitions to build (all when empty), and whether to build even when nothing changed.
 
     `full_refresh` reads all rows of the sources again, also of those that deliver increments, and makes all rows of incremental
-    models. `wait` for another process that
-    builds the product, instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
+    models. `discard_history` begins the history of dbt snapshots anew. `wait` for another process that builds the product,
+    instead of failing. `older_code` permits to replace a snapshot that newer code made. `canceled` returns
     whether the request was withdrawn meanwhile: then nothing is published. `dagster_run` is the id of the Dagster run that
     makes the build, empty without one.
     """
@@ -55,6 +55,7 @@ class BuildRequest:
     wait: bool = False
     older_code: bool = False
     full_refresh: bool = False
+    discard_history: bool = False
     dagster_run: str = field(default="", compare=False)
 
 
@@ -81,8 +82,8 @@ class BuildPlan:
     domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
     carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
     partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition. `ports` are
-    the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`. With
-    `full_refresh` incremental models make all of their rows.
+    the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`. The
+    incremental models and snapshots `anew` do not begin with their published rows.
     """
 
     status: BuildStatus | None
@@ -96,7 +97,7 @@ class BuildPlan:
     contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ports: Mapping[str | None, frozenset[str]] = field(default_factory=dict)
     reuse: Reuse = field(default_factory=Reuse)
-    full_refresh: bool = False
+    anew: frozenset[str] = frozenset()
 
     def taken_from(self, port: str, key: str | None) -> Path | None:
         """The folder of the snapshot from which a port, or one partition of it, is taken over; None when it is built."""
@@ -141,9 +142,8 @@ def gather_inputs(
     if current := _usable(Store(config.storage), product, request):
         try:
             check_unchanged(config, current)
-        except Damaged:
-            if not _replaces_all(request):
-                raise
+        except Damaged as error:
+            _check_replaced(product, request, error)
     if sources is None or not all(source.path.exists() for source in sources.values()):
         sources = land_sources(config, product, progress, full_refresh=request.full_refresh)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
@@ -214,15 +214,13 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     else:
         fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
     status = None
-    anew = incremental_models(product).keys() if request.full_refresh else frozenset[str]()
+    anew = begun_anew(product, full_refresh=request.full_refresh, discard_history=request.discard_history)
     if current and pointer and not request.force and not anew:
         if current.fingerprint == fingerprint:
             status = BuildStatus.UP_TO_DATE
-        elif fingerprint in pointer.rejected:
+        elif fingerprint in pointer.rejected and not store.exposed(current):
             status = BuildStatus.HELD
-    planned = BuildPlan(
-        status, inputs, code, fingerprint, pointer, current, due, kept, contents, full_refresh=request.full_refresh
-    )
+    planned = BuildPlan(status, inputs, code, fingerprint, pointer, current, due, kept, contents, anew=anew)
     if status:
         return planned
     tables = table_code(config, product, files)
@@ -266,15 +264,18 @@ def _usable(store: Store, product: DataProduct, request: BuildRequest) -> Snapsh
     try:
         if current := store.current(product.name):
             current.check(sums=False)
-    except Damaged:
-        if not _replaces_all(request):
-            raise
+    except Damaged as error:
+        _check_replaced(product, request, error)
         return None
     return current
 
 
-def _replaces_all(request: BuildRequest) -> bool:
-    return request.force and not request.partitions
+def _check_replaced(product: DataProduct, request: BuildRequest, error: Damaged) -> None:
+    """Raise the error about a damaged snapshot unless this build replaces all of it, by rows that are not lost with it."""
+    if not request.force or request.partitions:
+        raise error
+    if keeps_history(product) and not request.discard_history:
+        raise Damaged(f"{error}, and `--discard-history`: the history of its dbt snapshots begins anew") from None
 
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:

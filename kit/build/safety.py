@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from kit.build.incremental import incremental_findings
+from kit.build.incremental import growth_findings
 from kit.build.places import forbidden, ingest_places
 from kit.contracts import Finding
 from kit.core import MAX_BYTES, Config, ContentCache, KitError, resolve_inside, sha256
@@ -47,7 +47,7 @@ def _in_folder(product: DataProduct, places: Mapping[Path, str]) -> Iterator[Fin
     yield from _links(product)
     for refused in refusals(product.folder):
         yield Finding(product.name, refused.path, refused.line, refused.message)
-    yield from incremental_findings(product)
+    yield from growth_findings(product)
     yield from ingest_reads(product.name, product.folder, places).faults
     for port in product.ports:
         if port.notebook is not None:

@@ -130,7 +130,12 @@ def _dbt_code(config: Config, product: DataProduct, files: Mapping[str, str], na
     names = {**names, **{name.lower(): name for name in models}}
     statements = _statements(config, product)
     sql = {item.name: item.sql for item in statements or () if item.kind == "model"}
-    entries = {str(item.get("name")): item for data in documents.values() for item in mappings(data.get("models"))}
+    entries = {
+        str(item.get("name")): item
+        for data in documents.values()
+        for kind in ("models", "snapshots")
+        for item in mappings(data.get(kind))
+    }
     own, reads, volatile = {}, {}, set()
     for name, model in models.items():
         raw = files.get(str(model.path.relative_to(product.folder)))
@@ -178,7 +183,12 @@ def _folders(settings: Mapping[str, Any], key: str, default: str) -> list[str]:
 
 def _documents(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every YAML file that describes models, seeds or tests, by its path."""
-    for key, default in (("model-paths", "models"), ("seed-paths", "seeds"), ("test-paths", "tests")):
+    for key, default in (
+        ("model-paths", "models"),
+        ("snapshot-paths", "snapshots"),
+        ("seed-paths", "seeds"),
+        ("test-paths", "tests"),
+    ):
         for part in folder_names(settings, key, default):
             for path in sorted((folder / part).rglob("*")):
                 if path.suffix in _YAML and path.is_file():
@@ -194,7 +204,9 @@ def _shared(
     models = tuple(_folders(settings, "model-paths", "models"))
     described = {
         path: {
-            key: _without(value, _NOT_ROWS) for key, value in data.items() if key not in ("models", "unit_tests", "exposures")
+            key: _without(value, _NOT_ROWS)
+            for key, value in data.items()
+            if key not in ("models", "snapshots", "unit_tests", "exposures")
         }
         for path, data in documents.items()
     }
@@ -242,7 +254,7 @@ def _notebook_code(product: DataProduct, notebook: Path, files: Mapping[str, str
         return digest(sorted(files.items()))
     settings = read_loosely(product.folder / "dbt_project.yml")
     code = ["contracts/", "sources/", "expectations/", "notebooks/", "tests/"]
-    for key, default in (*_DBT_FOLDERS, ("model-paths", "models"), ("test-paths", "tests")):
+    for key, default in (*_DBT_FOLDERS, ("model-paths", "models"), ("snapshot-paths", "snapshots"), ("test-paths", "tests")):
         code += _folders(settings, key, default)
     others = tuple(filter(None, code))
     left_out = {*_DBT_FILES, "ingest.py", "product.odps.yaml"}

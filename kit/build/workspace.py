@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.build import masking
-from kit.build.incremental import add_bases, incremental_models, write_grown
+from kit.build.incremental import add_bases, growing_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
@@ -26,6 +26,7 @@ from kit.quality import AuditTarget, Verdicts, audit_targets, check_tables, quar
 from kit.storage import Pin, Runs, Snapshot, partition_key
 
 if TYPE_CHECKING:
+    from kit.dbt.parsed import ParsedOnce
     from kit.dbt.runner import TransformResult
     from kit.dbt.selection import Selection
 
@@ -61,6 +62,7 @@ class Workspace:
         self.hidden = hidden_names(targets)
         self.database = folder / "kit_work.duckdb"
         self._private: tempfile.TemporaryDirectory[str] | None = None
+        self._once: ParsedOnce | None = None
         self.tables: dict[str, list[Path]] = {}
         self.landed: dict[str, list[Path]] = {}
         self.versions: dict[str, str] = {}
@@ -152,8 +154,8 @@ class Workspace:
     ) -> "TransformResult":  # fmt: skip
         """Run the dbt project over all tables, or the models `only` and what they read; raises `TransformError`.
 
-        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models begin;
-        without them these make all of their rows.
+        With a `selection` only what has changed is run. `bases` are the published rows with which incremental models
+        and snapshots begin; without them these make all of their rows.
 
         Rows to be set aside leave each port as soon as it is made, so that its readers agree with what is published.
         """
@@ -170,7 +172,7 @@ class Workspace:
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
             database.add_views(connection, {name: files for name, files in self.tables.items() if name not in bases})
-        add_bases(self.database, bases)
+            add_bases(connection, bases)
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
         with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:
@@ -183,15 +185,22 @@ class Workspace:
             try:
                 result = transform(
                     product, self.database, inputs, self.staging, Path(target), self.progress.step, set_port_aside, key, only,
-                    parsed, selection,
+                    parsed, selection, self._parsed_once(product) if key else None,
                 )  # fmt: skip
             finally:
                 self._keep_compiled(Path(target, "compiled"), self.folder / "dbt" / (key or ""))
-            if not only:
-                grown = incremental_models(product)
+            if not only and (grown := growing_models(product)):
                 write_grown(self.database, [grown[name] for name in result.models if name in grown], self.staging)
             set_result(f"{counted(len(result.models), 'model')}, {counted(len(result.checks), 'test')}{in_partition(key)}")
         return result
+
+    def _parsed_once(self, product: DataProduct) -> "ParsedOnce | None":
+        """What dbt parsed for another partition; None when it has to parse for each of them."""
+        from kit.dbt.parsed import ParsedOnce, parses_alike
+
+        if self._once is None and parses_alike(product.folder):
+            self._once = ParsedOnce()
+        return self._once
 
     def _shows_secrets(self, product: DataProduct) -> bool:
         """Whether views in the work database, and what dbt parsed, may contain a secret."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.catalog.entry import Entry
-from kit.core import Config, KitError, UnknownName, table_lines
+from kit.core import Config, KitError, UnknownName, did_you_mean, table_lines, there_are
 from kit.drawing import markup
 from kit.mesh import Context
 from kit.storage import PortSummary, ProductSummary, index, port_statuses
@@ -29,6 +29,9 @@ def open_catalog(root: Path | None = None) -> "Catalog":
     """Open the catalog of the mesh that contains `root`, `KIT_ROOT` or the working directory; also named `kit.open`.
 
     Reads the index that builds maintain. A catalog does not change after it is opened.
+
+    >>> cat = kit.open()
+    >>> cat.search("sales").browse()
     """
     context = Context.load(root)
     return Catalog(context.config, index.load(context))
@@ -37,7 +40,8 @@ def open_catalog(root: Path | None = None) -> "Catalog":
 class Catalog:
     """All ports of a mesh, or those that match a search, as of the time when the catalog was opened.
 
-    `list(cat)` returns their names, `cat["orders.daily_sales"]` shows one port, `cat.read("orders.daily_sales")` reads it.
+    `list(cat)` returns their names, `cat["orders.daily_sales"]` or `cat.orders.daily_sales` shows one port,
+    `cat.read("orders.daily_sales")` reads it. A product with the name of a method is found by its text only.
     """
 
     def __init__(self, config: Config, products: Sequence[ProductSummary], searched: str = "") -> None:
@@ -61,6 +65,17 @@ class Catalog:
             if product and item.name == name:
                 return Entry(self.config, port_statuses(self.config, [replace(product, ports=(item,))])[0])
         raise UnknownName(self._unknown(port))
+
+    def __getattr__(self, name: str) -> "CatalogProduct":
+        if name.startswith("_"):  # asked for by IPython and pickle
+            raise AttributeError(name)
+        if name not in self._by_name:
+            raise AttributeError(f"the catalog has no product '{name}'; {there_are(name, self._by_name)}")
+        return CatalogProduct(self, name)
+
+    def __dir__(self) -> list[str]:
+        public = (name for name in super().__dir__() if not name.startswith("_"))
+        return sorted({*public, *(name for name in self._by_name)})
 
     def search(self, text: str) -> "Catalog":
         """Return the ports for which every word of `text` occurs in a name, owner, column, description or tag."""
@@ -158,8 +173,39 @@ class Catalog:
             return f"'{name}' is broken and has no snapshot to read: {product.broken}"
         ports = [other for other in self if other.startswith(f"{name}.")]
         similar = (ports if port == name else []) or get_close_matches(port, list(self), n=3, cutoff=0.6) or ports
-        hint = f"did you mean {' or '.join(similar[:3])}?" if similar else 'find ports with cat.search("words")'
+        hint = did_you_mean(similar) or 'find ports with cat.search("words")'
         return f"the catalog has no port '{port}'; {hint}"
+
+
+class CatalogProduct:
+    """The ports of one product in a catalog, as attributes: `cat.orders.daily_sales` is `cat["orders.daily_sales"]`."""
+
+    def __init__(self, catalog: Catalog, name: str) -> None:
+        self._catalog, self._name = catalog, name
+
+    def __getattr__(self, port: str) -> Entry:
+        if port.startswith("_"):
+            raise AttributeError(port)
+        try:
+            return self._catalog[f"{self._name}.{port}"]
+        except UnknownName as error:
+            raise AttributeError(str(error)) from None
+
+    def __dir__(self) -> list[str]:
+        return [port.partition(".")[2] for port in self]
+
+    def __iter__(self) -> Iterator[str]:
+        return (port for port in self._catalog if port.startswith(f"{self._name}."))
+
+    def __repr__(self) -> str:
+        return repr(self._ports())
+
+    def _repr_html_(self) -> str:
+        return self._ports()._repr_html_()
+
+    def _ports(self) -> Catalog:
+        chosen = [product for product in self._catalog.products if product.name == self._name]
+        return Catalog(self._catalog.config, chosen)
 
 
 def _mentions(port: PortSummary, words: Sequence[str]) -> bool:

@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
-from kit.core import UnknownName, counted
+from kit.core import UnknownName, counted, there_are
 from kit.drawing import GraphNode, Picture, draw_graph
 from kit.lineage import LineageNode, column_lineage, downstream, hide_models, hide_nodes, lineage, notebook_columns, upstream
 from kit.mesh import Context, Mesh
@@ -58,9 +57,7 @@ def draw_column(context: Context, port_id: str, column: str) -> Picture:
     """
     known = [item.name for item in context.mesh.port(port_id).contract.columns]
     if column not in known:
-        similar = get_close_matches(column, known, n=3)
-        hint = f"did you mean {' or '.join(similar)}?" if similar else f"it has: {', '.join(known)}"
-        raise UnknownName(f"'{port_id}' has no column '{column}'; {hint}")
+        raise UnknownName(f"'{port_id}' has no column '{column}'; {there_are(column, known)}")
     own, start = port_id.partition(".")[0], f"{port_id}.{column}"
     products = context.mesh.select([port_id], upstream=True, downstream=True)
     made = column_lineage(context, products)

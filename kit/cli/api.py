@@ -21,20 +21,24 @@ def run(
     wait: bool = False,
     older_code: bool = False,
     full_refresh: bool = False,
+    discard_history: bool = False,
 ) -> RunResult:
     """Build products (or owners of ports), all of them for no name, and publish them if they keep their contracts.
 
     Products that are up to date are skipped, unless forced. `parameters` go, by name, to the notebooks that declare them.
-    `wait`, `older_code` and `full_refresh` are the options of `kit run`. Steps are shown while they run, in a notebook below
-    the cell. Raises `KitError` when a product fails, after all others are built: no later cell of a notebook runs, and
-    readers keep the snapshots they had.
+    `wait`, `older_code`, `full_refresh` and `discard_history` are the options of `kit run`. Steps are shown while they run, in
+    a notebook below the cell. Raises `KitError` when a product fails, after all others are built: no later cell of a notebook
+    runs, and readers keep the snapshots they had.
+
+    >>> kit.run("orders", downstream=True)
+    >>> kit.run("demand", parameters={"horizon": 14})
     """
     if RUN_FILE in os.environ:
         raise KitError("a build cannot start another one; declare as input what this notebook reads, and it is built before")
     result = run_selection(
         Context.load(), selection, upstream=upstream, downstream=downstream, force=force, parameters=parameters,
         partitions=tuple(partitions), wait=wait, older_code=older_code, full_refresh=full_refresh,
-        reporter=_reporter(),
+        discard_history=discard_history, reporter=_reporter(),
     )  # fmt: skip
     if not result.succeeded:
         messages = [outcome.message for outcome in result.failed if not outcome.busy]

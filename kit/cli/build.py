@@ -17,7 +17,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import Interruption, NotebookError, UnknownName, counted, ended_after_signal
+from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -49,6 +49,9 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read all rows of sources again, and make all rows of incremental models.")
     ] = False,
+    discard_history: Annotated[
+        bool, typer.Option("--discard-history", help="Begin the history of dbt snapshots anew.")
+    ] = False,
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Neither use nor start the process that has imported all.")
     ] = False,
@@ -78,8 +81,8 @@ def run(
         result = run_selection(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
-            wait=wait, older_code=older_code, full_refresh=full_refresh, reporter=reporter(as_json),
-            at_once=True,
+            wait=wait, older_code=older_code, full_refresh=full_refresh, discard_history=discard_history,
+            reporter=reporter(as_json), at_once=True,
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
@@ -189,33 +192,56 @@ def rollback(
 
 @app.command()
 def prune(
-    keep: Annotated[int, typer.Option("--keep", help="How many snapshots and runs of each product to keep.", min=1)],
+    selection: Annotated[
+        list[str] | None, typer.Argument(help="Products; all of the mesh without.", autocompletion=complete_products)
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", help="How many snapshots and runs of each product to keep.", min=1)
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--everything", help="Delete all that the storage and Dagster hold of products without a domain folder."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete old snapshots and runs; never the current snapshot nor one that is being read."""
-    from kit.orchestration.instance import prune_runs
-    from kit.storage import prune as prune_mesh
+    from kit.orchestration.instance import forget_product, prune_runs
+    from kit.storage import index, remains
+    from kit.storage import prune as prune_products
 
+    if (keep is None) != everything:
+        raise typer.BadParameter("Missing option '--keep'" if keep is None else "--keep and --everything exclude each other")
     context = load_context()
-    result = prune_mesh(context, keep)
-    for name in (name for name, items in result.items() if any(item.kept_because is None for item in items)):
-        _notify(context, lambda listener, name=name: listener.pruned(context.config, name))  # type: ignore[misc]
-    if as_json:
-        terminal.print_json(
-            {
-                name: [{"version": item.version, "kept_because": item.kept_because} for item in items]
-                for name, items in result.items()
-            }
-        )
+    config, mesh = context.config, context.mesh
+    names = remains.select(config, mesh.names, selection or ())
+    runs = 0
+    if keep is None:
+        if not names:
+            raise typer.BadParameter("name the products whose domain was removed", param_hint="--everything")
+        if present := next((name for name in names if name in mesh.names), None):
+            raise typer.BadParameter(f"'{present}' has a folder below domains; remove that first", param_hint="--everything")
+        result = {name: remains.remove(config, name, dry_run=dry_run) for name in names}
+        if not dry_run:
+            runs = sum(forget_product(config, name) for name in names if not result[name].problem)
+            index.write(context)
     else:
-        for name, items in result.items():
-            deleted = [item for item in items if item.kept_because is None]
-            kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in items if item.kept_because)
-            console.print(f"{name}: {counted(len(deleted), 'snapshot')} deleted{kept}")
-    runs = prune_runs(context.config, keep)
-    if runs and not as_json:
-        console.print(f"{counted(runs, 'run')} of Dagster deleted")
-    if any(item.damaged for items in result.values() for item in items):
+        result = prune_products(context, keep, names, dry_run=dry_run)
+        runs = prune_runs(config, keep, names, dry_run=dry_run)
+    for name, pruned in result.items():
+        if not dry_run and (pruned.deleted or keep is None):
+            _notify(context, lambda listener, name=name: listener.pruned(config, name))  # type: ignore[misc]
+    if as_json:
+        terminal.print_json({name: [vars(item) for item in pruned.snapshots] for name, pruned in result.items()})
+    else:
+        terminal.print_pruned(result, runs, dry_run=dry_run)
+    problems = {name: pruned.problem for name, pruned in result.items() if pruned.problem}
+    for name, problem in problems.items():
+        errors.print(Text(f"{name} was not pruned: {problem}", style="red"))
+    if not names and (others := remains.without_domain(config, mesh.names)):
+        errors.print(Text(f"not touched, since this repository has no domain of them: {', '.join(others)}; "
+                          f"`kit prune {' '.join(others)} --everything` removes all of them", style="yellow"))  # fmt: skip
+    if problems:
         raise typer.Exit(1)
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from kit.core import ScrubbedStream, encodable, to_json, visible
+from kit.core import ScrubbedStream, counted, encodable, to_json, visible
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kit.build import Trial
     from kit.governance import Score
     from kit.mesh import Mesh
-    from kit.storage import PortStatus
+    from kit.storage import Place, PortStatus, Pruned
 
 # So that all eight traits fit beside a name into 80 columns.
 _SHORT = {
@@ -126,6 +126,34 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
         console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
+
+
+def print_pruned(result: "Mapping[str, Pruned]", dagster_runs: int, *, dry_run: bool) -> None:
+    """Print one line per product with what was, or with `dry_run` would be, deleted of it."""
+    verb = "would be deleted" if dry_run else "deleted"
+    for name, pruned in result.items():
+        more = {"run": pruned.runs, "raw file": pruned.raw_files}
+        parts = [f"{counted(number, thing)}" for thing, number in more.items() if number]
+        kept = "".join(f"; kept {item.version}, {item.kept_because}" for item in pruned.snapshots if item.kept_because)
+        console.print(f"{name}: {', '.join([counted(len(pruned.deleted), 'snapshot'), *parts])} {verb}{kept}")
+    if dagster_runs:
+        console.print(f"{counted(dagster_runs, 'run')} of Dagster {verb}")
+
+
+def print_places(places: "Iterable[Place]", root: Path) -> None:
+    """Print one line per place in which values were found, without a value."""
+    for place in places_json(places, root):
+        owner = " ".join(filter(None, [place["product"], place["version"]]))
+        kind, part = f"{place['kind']} of {owner}" if owner else place["kind"], f" ({place['part']})" if place["part"] else ""
+        console.print(f"  {kind}: {place['path']}{part}, {counted(place['rows'], 'row')}")
+
+
+def places_json(places: "Iterable[Place]", root: Path) -> list[dict[str, Any]]:
+    """Return places as JSON values, with paths relative to the mesh where they are in it."""
+    return [
+        {**vars(place), "path": str(place.path.relative_to(root) if place.path.is_relative_to(root) else place.path)}
+        for place in places
+    ]
 
 
 def print_scores(scores: "Sequence[Score]") -> None:

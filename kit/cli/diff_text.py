@@ -18,9 +18,13 @@ _NOTHING = "No contract has changed."
 def lines(products: Sequence[ProductDiff]) -> Iterator[Text]:
     """Yield the diff for a terminal, problems last."""
     ports = [port for product in products for port in product.ports]
-    if not ports:
+    if not products:
         yield Text(_NOTHING)
     width = max((len(change.where) for port in ports for change in (*port.changes, *port.needs)), default=0)
+    for product in products:
+        for change in product.changes:
+            yield Text(product.product, style="bold")
+            yield Text.assemble("  ", (f"{change.verdict:<7}", _STYLES[change.verdict]), f" {change.where}  {change.text}")
     for port in ports:
         yield Text(f"{port.port}  {_versions(port)}", style="bold")
         for change in (*port.changes, *port.needs):
@@ -50,6 +54,8 @@ def _markdown(products: Sequence[ProductDiff]) -> Iterator[str]:
     yield f"**{_verdict(products)}**"
     yield ""
     yield from [f"- {_plain(problem)}" for product in products for problem in product.problems]
+    for product in products:
+        yield from (f"- `{product.product}`: {_plain(f'{change.where} {change.text}')}" for change in product.changes)
     for port in (port for product in products for port in product.ports):
         yield from ("", f"#### `{port.port}` {_versions(port)}", "")
         changes = (*port.changes, *port.needs)

@@ -30,8 +30,9 @@ def json_rows(connection: "duckdb.DuckDBPyConnection", query: str, limit: int | 
     columns = [f"c{position}" for position in range(len(names))]
     values = [_value(kind, column) for kind, column in zip(relation.types, columns, strict=True)]
     cut = "" if limit is None else f" limit {limit}"
-    result = connection.execute(f"select {', '.join(values)} from (\n{query}\n) as t({', '.join(columns)}){cut}")
-    while rows := result.fetchmany(_AT_ONCE):
+    select = f"select {', '.join(values)} from (\n{query}\n) as t({', '.join(columns)}){cut}"
+    result = database.interruptible(connection, lambda: connection.execute(select))
+    while rows := database.interruptible(connection, lambda: result.fetchmany(_AT_ONCE)):
         yield from (_line(names, row) for row in rows)
 
 

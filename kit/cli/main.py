@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from kit.cli import build, check, contract, export, new, notebook, promote, read, serve, source, worker
+from kit.cli import build, check, contract, erase, export, new, notebook, promote, read, serve, source, worker
 from kit.cli.console import console, errors
 from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (new.app, promote.app, build.app, read.app, check.app, serve.app):
+for group in (new.app, promote.app, build.app, erase.app, read.app, check.app, serve.app):
     app.add_typer(group)
 app.add_typer(contract.app, name="contract")
 app.add_typer(export.app, name="export")

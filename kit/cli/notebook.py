@@ -11,7 +11,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console
 from kit.cli.options import JsonOption, complete_products, load_context
-from kit.core import Config, KitError, UnknownName, short
+from kit.core import Config, KitError, UnknownName, short, there_are
 
 if TYPE_CHECKING:
     from kit.notebooks import Difference, Executed
@@ -36,8 +36,8 @@ def parameters(
     product = load_context().mesh.product(name)
     notebooks = {item.name: item.notebook for item in product.ports if item.notebook and port in ("", item.name)}
     if not notebooks:
-        known = ", ".join(item.id for item in product.ports if item.notebook) or "none"
-        raise UnknownName(f"'{target}' is made by no notebook; ports of '{name}' that are: {known}")
+        known = there_are(target, (item.id for item in product.ports if item.notebook))
+        raise UnknownName(f"'{target}' is made by no notebook; {known}")
     listed = [(f"{name}.{port_name}", item) for port_name, path in notebooks.items() for item in declared(path).values()]
     if as_json:
         terminal.print_json([{"port": port_id, **item.to_json()} for port_id, item in listed])

@@ -67,7 +67,8 @@ def read(
                 return
             limit = limit or 20
             relation = connection.sql(f"select * from (\n{query}\n)")
-            rows = relation.limit(limit + 1).fetchall()  # the last one only shows that there are more
+            beginning = relation.limit(limit + 1)  # the last one only shows that there are more
+            rows = database.interruptible(connection, beginning.fetchall)
         except (duckdb.Error, AttributeError) as error:
             snapshot.check([name])
             unknown = f"it reads no table but {names[0]}, as in: select * from {names[0]}; there is no '{{}}'"

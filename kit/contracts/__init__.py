@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kit.contracts.loader import DocumentReader
     from kit.contracts.masks import is_whole
     from kit.contracts.on_failure import quarantine_table
+    from kit.contracts.protection import hides_less, level, weakened
     from kit.contracts.quality_rules import quality_items, written_query
     from kit.contracts.raw_places import declared_places, place_of, reads_property
     from kit.contracts.rule_kinds import QUERY, QUERY_ARGUMENT, ROW_COUNT, Assertion, columns_of
@@ -67,12 +68,14 @@ __all__ = [
     "document_changes",
     "explain",
     "foreign_key_checks",
+    "hides_less",
     "is_date_part",
     "is_identifier",
     "is_measure",
     "is_signed",
     "is_text",
     "is_whole",
+    "level",
     "merged",
     "place_of",
     "quality_items",
@@ -80,5 +83,6 @@ __all__ = [
     "reads_property",
     "required_bump",
     "value_problem",
+    "weakened",
     "written_query",
 ]

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         write_sum,
     )
     from kit.core.forking import end_process, signal_with_parent
+    from kit.core.garbage import without_collection
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
     from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
     from kit.core.locks import SingleInstance, holder, lock
@@ -79,10 +80,11 @@ if TYPE_CHECKING:
         port_socket,
     )
     from kit.core.scrubbing import CUT, ScrubbedPipe, ScrubbedStream, StandardError, scrubbed_streams
+    from kit.core.secret_texts import find_secrets
     from kit.core.secrets import Secrets, each_text
     from kit.core.sql_reads import is_volatile, tables_read
-    from kit.core.sqlite import sqlite_damage
-    from kit.core.text import PLAIN, counted, encodable, place, short, table_lines, visible
+    from kit.core.sqlite import sqlite_damage, sqlite_rows
+    from kit.core.text import PLAIN, counted, did_you_mean, encodable, place, short, table_lines, there_are, visible
     from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
     from kit.core.yaml_editor import appended, with_value
 
@@ -144,6 +146,7 @@ __all__ = [
     "current_commit",
     "database",
     "describe_ending",
+    "did_you_mean",
     "each_text",
     "encodable",
     "end_by_interrupt",
@@ -151,6 +154,7 @@ __all__ = [
     "ended_after_signal",
     "erase_mask_key",
     "exists",
+    "find_secrets",
     "frame_types",
     "git",
     "guarded",
@@ -193,15 +197,18 @@ __all__ = [
     "short",
     "signal_with_parent",
     "sqlite_damage",
+    "sqlite_rows",
     "sync_path",
     "table_lines",
     "tables_read",
+    "there_are",
     "time_id",
     "to_json",
     "visible",
     "why_it_may_pass",
     "why_text_may_pass",
     "with_value",
+    "without_collection",
     "write_durably",
     "write_sum",
     "yaml_writer",

@@ -2,11 +2,12 @@
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kit.core import resources
 from kit.core.errors import KitError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_T = TypeVar("_T")
+_INTERRUPTED_AGAIN = 0.05  # seconds
 _TYPES = {
     "bool": "boolean", "int8": "bigint", "long": "bigint", "int": "integer", "int4": "integer", "short": "smallint",
     "int2": "smallint", "real": "float", "float4": "float", "float8": "double", "text": "varchar", "string": "varchar",
@@ -53,8 +56,39 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Itera
     connection = opened(path, read_only=read_only)
     try:
         yield connection
+    except BaseException:
+        connection.interrupt()  # closing waits for the threads of a query
+        raise
     finally:
         connection.close()
+
+
+def interruptible(connection: "duckdb.DuckDBPyConnection", work: Callable[[], _T]) -> _T:
+    """Return the result of work on a connection; an interrupt ends its query at once and raises `KeyboardInterrupt`.
+
+    DuckDB looks for signals only between some steps of a query, and never while another library reads its rows. Therefore
+    the work runs in a thread of its own, and this one waits for it.
+    """
+    from concurrent.futures import Future
+
+    done: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="query", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        while thread.is_alive():
+            connection.interrupt()  # again, for work that had not begun its query
+            thread.join(_INTERRUPTED_AGAIN)
+        raise
+    return done.result()
 
 
 def load_extension(connection: "duckdb.DuckDBPyConnection", name: str, extra: str) -> None:

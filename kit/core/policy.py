@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,13 +22,22 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
+class Exemption:
+    """The decision of a person to exempt something: why, and the day of the decision."""
+
+    reason: str
+    date: date
+
+
+@dataclass(frozen=True)
 class Policy:
     """The rules of a mesh; a mesh without the table has none.
 
     `described` is the minimum share of a port's columns with a description, from 0 to 1. `service_levels` are required in
     every contract. `names` are patterns by kind of name; other names are proposed to be changed. `other_names` gives the
     reason why ports `PRODUCT.PORT` and columns `PRODUCT.PORT.COLUMN`, with `*` for any text, keep theirs, `unmasked` the
-    reason why personal columns are published without a mask.
+    reason why personal columns are published without a mask, `lowered` reason and date of columns that are classified lower
+    than what they are made from.
     """
 
     owner_email: bool = True
@@ -38,6 +48,7 @@ class Policy:
     names: Mapping[str, str] = field(default_factory=lambda: dict(_NAMES))
     other_names: Mapping[str, str] = field(default_factory=dict)
     unmasked: Mapping[str, str] = field(default_factory=dict)
+    lowered: Mapping[str, "Exemption"] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, table: Any) -> "Policy":
@@ -54,12 +65,16 @@ class Policy:
         """Return the pattern that exempts the personal column `PRODUCT.PORT.COLUMN` from masking, or None."""
         return _matching(self.unmasked, column)
 
+    def lowered_by(self, column: str) -> str | None:
+        """Return the pattern that lets the column `PRODUCT.PORT.COLUMN` be classified lower than its origin, or None."""
+        return _matching(self.lowered, column)
+
     def name_exemption(self, name: str) -> str | None:
         """Return the pattern that lets the port `PRODUCT.PORT` or the column `PRODUCT.PORT.COLUMN` keep its name, or None."""
         return _matching(self.other_names, name)
 
 
-def _matching(patterns: Mapping[str, str], name: str) -> str | None:
+def _matching(patterns: Mapping[str, object], name: str) -> str | None:
     return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
 
 
@@ -102,6 +117,18 @@ def _reasons(name: str, value: Any) -> dict[str, str]:
     return reasons
 
 
+def _decisions(name: str, value: Any) -> dict[str, Exemption]:
+    allowed = '"PRODUCT.PORT.COLUMN" = { reason = "why", date = 2026-01-31 }'
+    if not isinstance(value, dict):
+        raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a table of {allowed}")
+    for pattern, item in value.items():
+        given = item if isinstance(item, dict) else {}
+        reason, day = given.get("reason"), given.get("date")
+        if {*given} != {"reason", "date"} or not isinstance(reason, str) or not reason.strip() or type(day) is not date:
+            raise ConfigError(f"{_TABLE} {name} has {item!r} for '{pattern}'; write {allowed}")
+    return {pattern: Exemption(**item) for pattern, item in value.items()}
+
+
 def _texts(name: str, value: Any, content: str) -> dict[str, str]:
     if not isinstance(value, dict) or any(not isinstance(text, str) for text in value.values()):
         raise ConfigError(f"{_TABLE} {name} is {value!r}; it must be a table of {content}")
@@ -117,4 +144,5 @@ _SETTINGS: dict[str, Callable[[str, Any], Any]] = {
     "names": _patterns,
     "other_names": _reasons,
     "unmasked": _reasons,
+    "lowered": _decisions,
 }

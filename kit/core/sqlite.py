@@ -4,6 +4,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from kit.core.errors import Unreadable
 
@@ -36,3 +37,14 @@ def sqlite_damage(path: Path, table: str, seconds: float = 1) -> str:
         raise Unreadable(f"cannot be read: {error.strerror}", path) from None
     except sqlite3.Error as error:
         return "is damaged" if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED else ""
+
+
+def sqlite_rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query over an SQLite file; none when there is no file, or it has not what the query reads."""
+    if not path.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.Error:
+        return []

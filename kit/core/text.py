@@ -2,12 +2,14 @@
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 PLAIN = "kit.plain"
 """The error handler for encodings that lack a character: `...` for `…`, `->` for `→`, else its escape."""
 
+_LISTED = 20
+_ALIKE = 0.8  # less, and ports of one product are all alike
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _ASCII = {
     "…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "·": "-", "×": "x", "’": "'", "“": '"', "”": '"', "│": "|",  # noqa: RUF001
@@ -35,6 +37,24 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
     table = [header, *rows]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def there_are(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the names like it, and those that there are, at most 20."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = [item for item in names if item.rpartition(".")[2] == name] or get_close_matches(
+        name.lower(), names, n=3, cutoff=_ALIKE
+    )
+    listed = ", ".join(names[:_LISTED]) or "none"
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"{did_you_mean(near)} there are: {listed}{more}".lstrip()
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """Return the question for at most three names that are like an unknown one; empty for none."""
+    return f"did you mean {' or '.join(near[:3])}?" if near else ""
 
 
 def counted(number: int, noun: str) -> str:

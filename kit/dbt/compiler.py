@@ -94,7 +94,7 @@ def _compile(
     nodes = list(manifest["nodes"].values())
     relations = {node["relation_name"]: work.quoted(node["name"]) for node in nodes if node.get("relation_name")}
     for node in nodes:
-        if node["resource_type"] not in ("model", "test", "operation") or node.get("test_metadata"):
+        if node["resource_type"] not in ("model", "snapshot", "test", "operation") or node.get("test_metadata"):
             continue
         path = product.folder / node["original_file_path"]
         code = node.get("compiled_code") or node.get("raw_code") or ""
@@ -103,7 +103,8 @@ def _compile(
         if node["resource_type"] == "operation":
             yield _hook(project, node["name"], path, code)
         else:
-            yield CompiledStatement(node["name"], node["resource_type"], path, project.short_names(code))
+            kind = node["resource_type"].replace("snapshot", "model")
+            yield CompiledStatement(node["name"], kind, path, project.short_names(code))
         for text in (text for key in sorted(HOOKS) for text in hook_texts(node["config"].get(key))):
             yield _hook(project, node["name"], path, text)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -15,6 +16,9 @@ from kit.core import mappings
 TAG = "contract"
 """Tag of the tests that `kit sync` generates from a contract: builds leave them out, since the audit checks the same rules."""
 
+SNAPSHOT = re.compile(r"\{%-?\s*snapshot\s+(\w+)\s*-?%\}|\{%-?\s*endsnapshot\s*-?%\}")
+"""The begin, with its name, or the end of a dbt snapshot: the lines between are a template like that of a model."""
+
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXTS = 512
 """So many files of each kind are parsed once in a process, however often a build reads them."""
@@ -26,7 +30,7 @@ _NOT_ARGUMENTS = {
 
 @dataclass(frozen=True)
 class Model:
-    """A dbt model or seed. `reads` are names as SQL knows them: `MODEL`, `raw.SOURCE` or `PRODUCT.PORT`.
+    """A dbt model, snapshot or seed. `reads` are names as SQL knows them: `MODEL`, `raw.SOURCE` or `PRODUCT.PORT`.
 
     `settings` are those of its configuration that are plain values.
     """
@@ -41,6 +45,11 @@ class Model:
     def is_incremental(self) -> bool:
         """Whether it adds to the rows that its table has already."""
         return self.settings.get("materialized") == "incremental"
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is a dbt snapshot, which keeps each version of a row of its query."""
+        return self.settings.get("materialized") == "snapshot"
 
 
 @dataclass(frozen=True)
@@ -83,24 +92,27 @@ def _read(folder: Path) -> Project:
         return Project((), ())
     model_folders = [folder / part for part in folder_names(settings, "model-paths", "models")]
     seed_folders = [folder / part for part in folder_names(settings, "seed-paths", "seeds")]
+    snapshot_folders = [folder / part for part in folder_names(settings, "snapshot-paths", "snapshots")]
     documents = [
         (place, read_loosely(path))
-        for top in (*model_folders, *seed_folders)
+        for top in (*model_folders, *seed_folders, *snapshot_folders)
         for path, place in files_below(top)
         if path.suffix in (".yml", ".yaml")
     ]
     tables = source_tables(data for _, data in documents)
-    nodes: dict[str, list[Model]] = {"models": [], "seeds": []}
+    nodes: dict[str, list[Model]] = {"models": [], "seeds": [], "snapshots": []}
+    kinds = (("models", model_folders, ".sql"), ("seeds", seed_folders, ".csv"), ("snapshots", snapshot_folders, ".sql"))
     tests: list[ProjectTest] = []
-    for kind, tops, suffix in (("models", model_folders, ".sql"), ("seeds", seed_folders, ".csv")):
+    for kind, tops, suffix in kinds:
         entries = {str(item.get("name")): (place, item) for place, data in documents for item in mappings(data.get(kind))}
         for path, place in (file for top in tops for file in files_below(top) if file[0].suffix == suffix):
             yaml_place, entry = entries.get(path.stem, (None, {}))
-            reads, config = _template(path) if kind == "models" else ((), {})
+            reads, config = _template(path) if suffix == ".sql" else ((), {})
             reads = tuple(dict.fromkeys(".".join(tables.get(name, (name,))) for name in reads))
             levels = [_settings(settings, kind, (*place, path.stem)), _mapping(entry.get("config")), config]
             if _enabled(*levels):
                 merged = {str(key).removeprefix("+"): value for level in levels for key, value in level.items()}
+                merged |= {"materialized": "snapshot"} if kind == "snapshots" else {}
                 nodes[kind].append(Model(path.stem, path, str(entry.get("description") or ""), reads, merged))
                 if yaml_place is not None:
                     tests += _generic_tests(entry, path.stem, _settings(settings, "data_tests", yaml_place))
@@ -117,7 +129,7 @@ def _read(folder: Path) -> Project:
                 tests.append(ProjectTest(name, str(unit.get("model")), "error", description))
     for path, place in singular_tests(folder, settings):
         tests += _singular_test(path, _settings(settings, "data_tests", (*place, path.stem)))
-    return Project((*nodes["seeds"], *nodes["models"]), tuple(tests))
+    return Project((*nodes["seeds"], *nodes["models"], *nodes["snapshots"]), tuple(tests))
 
 
 def source_tables(documents: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
@@ -247,7 +259,8 @@ def _document(text: str) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Any:
+def template_environment() -> Any:
+    """Return an environment that parses the templates of models and renders nothing."""
     import jinja2
 
     return jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 (nothing is rendered)
@@ -258,7 +271,7 @@ def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
     import jinja2
 
     try:
-        return _template_text(path.read_text(encoding="utf-8"))
+        return _template_text(SNAPSHOT.sub("", path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, jinja2.TemplateSyntaxError):
         return (), {}
 
@@ -267,7 +280,7 @@ def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
 def _template_text(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     from jinja2 import nodes
 
-    tree = _environment().parse(text)
+    tree = template_environment().parse(text)
     reads: list[str] = []
     config: dict[str, Any] = {}
     for call in tree.find_all(nodes.Call):

@@ -11,16 +11,13 @@ import yaml
 
 from kit.core import compose_yaml, read_text, short
 from kit.dbt.committed import is_kit_folder
-from kit.dbt.project import TAG, files_below, folder_names, package_folders, read_loosely
+from kit.dbt.project import SNAPSHOT, TAG, files_below, folder_names, package_folders, read_loosely
 
 _PATHS = (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots"), ("test-paths", "tests"),
           ("macro-paths", "macros"), ("analysis-paths", "analyses"))  # fmt: skip
 _OTHER_PATHS = (("docs-paths", "docs"), ("asset-paths", "assets"), ("packages-install-path", "dbt_packages"))
 _MATERIALIZATIONS = ("view", "table", "ephemeral", "published", "incremental", "seed", "test", "unit")
-_SNAPSHOT = (
-    "a dbt snapshot would begin its history anew in each build; the kit keeps every published version, and an incremental "
-    "model keeps rows: delete it"
-)
+_SNAPSHOT = "a dbt snapshot is a port of a product, in a file of its own: {% snapshot NAME %} in snapshots/NAME.sql"
 _REASONS = {
     "incremental": "an incremental model is a port of a product, with config(materialized='incremental', …) in its SQL",
     "snapshot": _SNAPSHOT,
@@ -29,7 +26,6 @@ _REASONS = {
 }
 _PYTHON = "a model in Python could read anything; write it in SQL, or make the port with a notebook"
 _TAGGED = f"the tag '{TAG}' marks tests that a build leaves out, since the audit has them; choose another tag"
-_SNAPSHOT_BLOCK = re.compile(r"\{%-?\s*snapshot\b")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MATERIALIZED = ("materialized", "+materialized")
 
@@ -49,7 +45,8 @@ class Refusal:
 def refusals(folder: Path, *, may_grow: bool = True) -> Iterator[Refusal]:
     """Yield all that is refused in the dbt project in a folder and its installed packages; nothing if there is none.
 
-    Incremental models are those of a product, and refused in a project that is none yet, for which `may_grow` is False.
+    Incremental models and snapshots are those of a product, and refused in a project that is none yet, for which `may_grow`
+    is False.
     """
     yield from _in_project(folder, is_own=may_grow)
     for package in package_folders(folder):
@@ -75,11 +72,10 @@ def _in_project(folder: Path, *, is_own: bool) -> Iterator[Refusal]:
             top = folder / part
             for path, _ in files_below(top):
                 if path.suffix in (".yml", ".yaml"):
-                    yield from _in_yaml(path, describes=True)
-                elif path.suffix == ".sql" and key == "snapshot-paths":
-                    yield Refusal(path, None, _SNAPSHOT)
+                    yield from _in_yaml(path, describes=True, may_grow=is_own)
                 elif path.suffix == ".sql":
-                    is_tagged = key in ("model-paths", "test-paths")
+                    is_tagged = key in ("model-paths", "snapshot-paths", "test-paths")
+                    yield from _snapshots_in(path, is_place=is_own and key == "snapshot-paths")
                     yield from _in_sql(path, is_tagged=is_tagged, may_grow=is_own and key == "model-paths")
                 elif path.suffix == ".py" and key == "model-paths":
                     yield Refusal(path, None, _PYTHON)
@@ -89,16 +85,37 @@ def _is_outside(folder: Path, part: str) -> bool:
     return not (folder / part).resolve().is_relative_to(folder.resolve())
 
 
-def _in_yaml(path: Path, *, describes: bool) -> Iterator[Refusal]:
-    """Yield what a YAML file configures; one that `describes` nodes may also define snapshots."""
+def _snapshots_in(path: Path, *, is_place: bool) -> Iterator[Refusal]:
+    """Yield the snapshots in a template that are not the one of its file; a file that `is_place` for one must have it."""
+    text = _without_comments(path)
+    found = [match for match in SNAPSHOT.finditer(text) if match[1]]
+    if is_place and [match[1] for match in found] != [path.stem]:
+        yield Refusal(
+            path, None, f"the file has to contain the dbt snapshot '{path.stem}', {{% snapshot {path.stem} %}}, alone"
+        )
+    elif not is_place:
+        yield from (Refusal(path, text.count("\n", 0, match.start()) + 1, _SNAPSHOT) for match in found)
+
+
+def _without_comments(path: Path) -> str:
+    return _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), read_text(path))
+
+
+def _in_yaml(path: Path, *, describes: bool, may_grow: bool = False) -> Iterator[Refusal]:
+    """Yield what a YAML file configures; one that `describes` nodes may define snapshots, which is refused.
+
+    Where models `may_grow` it may describe snapshots of other files.
+    """
     try:
         root = compose_yaml(read_text(path))
     except (ValueError, RecursionError, yaml.YAMLError):
         return  # dbt refuses it
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         if describes and key.value == "snapshots" and getattr(value, "value", None):
-            yield Refusal(path, key.start_mark.line + 1, _SNAPSHOT)
-        elif key.value in ("models", "seeds"):
+            entries = [item for item in value.value if isinstance(item, yaml.MappingNode)]
+            if not may_grow or any(name.value == "relation" for item in entries for name, _ in item.value):
+                yield Refusal(path, key.start_mark.line + 1, _SNAPSHOT)
+        elif key.value in ("models", "seeds", "snapshots"):
             yield from _settings(path, value)
 
 
@@ -123,18 +140,15 @@ def _texts(node: Any) -> list[str]:
 
 
 def _in_sql(path: Path, *, is_tagged: bool, may_grow: bool) -> Iterator[Refusal]:
-    """Yield the snapshots and the calls of `config` in a template.
+    """Yield what calls of `config` in a template set and must not.
 
     `is_tagged` for files whose nodes have tags, `may_grow` for those of models that may be incremental.
     """
     import jinja2
     from jinja2 import nodes
 
-    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), read_text(path))
-    for match in _SNAPSHOT_BLOCK.finditer(text):
-        yield Refusal(path, text.count("\n", 0, match.start()) + 1, _SNAPSHOT)
     try:
-        tree = _environment().parse(text)
+        tree = _environment().parse(_without_comments(path))
     except (RecursionError, jinja2.TemplateSyntaxError):
         return
     for call in tree.find_all(nodes.Call):

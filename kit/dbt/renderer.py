@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.core import Config, Secrets, TransformError, read_text
 from kit.core import database as work
-from kit.dbt.project import Project, files_below, folder_names, read_loosely, singular_tests, source_tables
+from kit.dbt.project import SNAPSHOT, Project, files_below, folder_names, read_loosely, singular_tests, source_tables
 from kit.dbt.templates import DbtValue, Templates
 from kit.mesh import DataProduct
 
@@ -56,7 +56,8 @@ class RenderedProject:
         self.environment = Secrets.from_environment(config).replaced_in()
         self.settings = read_loosely(product.folder / "dbt_project.yml")
         self.hooks: list[tuple[Path, Any]] = []
-        folders = [product.folder / part for part in folder_names(self.settings, "model-paths", "models")]
+        kinds = (("model-paths", "models"), ("snapshot-paths", "snapshots"))
+        folders = [product.folder / part for kind in kinds for part in folder_names(self.settings, *kind)]
         self.described = {path: read_loosely(path) for top in folders for path, _ in files_below(top) if path.suffix in _YAML}
         self.sources = source_tables(self.described.values())
         self.models = {model.name: model.path for model in Project.read(product.folder).models}
@@ -96,7 +97,7 @@ class RenderedProject:
 
     def _render(self, path: Path, names: Mapping[str, Any]) -> str:
         self.path = path
-        return self.short_names(self.templates.render(read_text(path).strip(), **names))
+        return self.short_names(self.templates.render(SNAPSHOT.sub("", read_text(path)).strip(), **names))
 
     def _check(self) -> None:
         """Refuse a project whose files alone do not determine the SQL that dbt writes."""

@@ -13,6 +13,7 @@ from kit.contracts import SAMPLES, Check
 from kit.core import TransformError, counted, machine_problem, make_folder, sandbox, short, write_durably
 from kit.core import database as work
 from kit.dbt.committed import check_macros
+from kit.dbt.parsed import ParsedOnce
 from kit.dbt.project import TAG, Project, is_contract_test, package_folders
 from kit.dbt.selection import TESTS, Selected, Selection, check_place
 from kit.mesh import DataProduct
@@ -20,6 +21,7 @@ from kit.mesh import DataProduct
 _PROFILES = Path(__file__).parent
 _NO_ARTIFACTS = "--no-write-json"
 """dbt's manifest and results are read from what it returns; as files they take as long as its parsing."""
+_TABLES = ("model", "snapshot")
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
 
@@ -45,15 +47,17 @@ def transform(
     only: Sequence[str] = (),
     parsed: Path | None = None,
     selection: Selection | None = None,
+    once: ParsedOnce | None = None,
 ) -> TransformResult:
     """Build the models of a product: marts as Parquet below `staging`, all others in `database`.
 
     Models read `inputs` (the files behind the views of the database) and their own seeds, and write only below `staging`.
-    dbt keeps compiled SQL, manifest and results in the folder `target`. With a `partition`, only that one is built; models
+    dbt keeps compiled SQL in the folder `target`. With a `partition`, only that one is built; models
     get its key as the variable `partition`. With `only`, these models are built with those they read, without tests and
     contracts, and each of them may be written below `staging`, whether it is a port or not. `parsed` is the file in which dbt
     keeps what it parsed, from one build to the next; it reads files of the project again that have changed since. With a
-    `selection`, only what has changed is built and tested, and the results of other tests are those of before.
+    `selection`, only what has changed is built and tested, and the results of other tests are those of before. Runs that share
+    `once` parse the project once.
     `on_node` is called with the name of each finished node; `on_model` with that of each built model, before others read
     it: an error it raises fails the model. Failed tests are returned as checks. Raises `TransformError` for a failed model
     and for a project that dbt cannot parse, `InvalidFile` for macros of another kit.
@@ -70,9 +74,12 @@ def transform(
             raise TransformError("the option use_tmp_file lets a model overwrite its inputs; remove it")
         if event.info.name == "NodeFinished":
             node = event.data.node_info
-            if node.resource_type == "model" and node.node_status == "success":
+            if node.resource_type in _TABLES and node.node_status == "success":
                 on_model(node.node_name)
             on_node(node.node_name)
+
+    def parse() -> Any:
+        return dbtRunner().invoke(dbt_arguments("parse", product, target, partition)).result
 
     check_macros(product.folder)
     made = Project.read(product.folder).models if only else [port for port in product.ports if port.notebook is None]
@@ -90,11 +97,12 @@ def transform(
     selected = Selected(selection) if selection else None
     with _environment(**settings), _without_contract_tests(), selected.applied() if selected else nullcontext():
         try:
-            arguments = [*dbt_arguments("build", product, target, partition), _NO_ARTIFACTS]
+            arguments = dbt_arguments("build", product, target, partition)
             if only:
                 arguments += ["--select", *(f"+{name}" for name in only), "--exclude-resource-type", "test", "unit_test"]
             arguments += ["--partial-parse-file-path", str(parsed)] if parsed and parsed.is_file() else []
-            result = dbtRunner(callbacks=[listen]).invoke(arguments)
+            # Nobody reads the files of the manifest, which dbt writes twice.
+            result = dbtRunner(once and once.manifest(parse), callbacks=[listen]).invoke([*arguments, _NO_ARTIFACTS])
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
@@ -114,10 +122,8 @@ def transform(
     if failed:
         details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_reason(node.message))}" for node in failed)
         raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes: {details}")
-    models = tuple(node.node.name for node in nodes if node.node.resource_type == "model")
-    with work.connect(database, read_only=True) as connection:
-        sandbox.confine_as_declared(connection, database)
-        checks = [_check(node, connection) for node in nodes if node.node.resource_type in TESTS]
+    models = tuple(node.node.name for node in nodes if node.node.resource_type in _TABLES)
+    checks = _checks([node for node in nodes if node.node.resource_type in TESTS], database)
     ran = {node.node.unique_id for node in nodes}
     earlier = (
         frozenset(check_place(test) for uid, test in selected.tests.items() if uid not in ran) if selected else frozenset()
@@ -192,6 +198,14 @@ def _seeds(product: DataProduct) -> list[Path]:
 def _fingerprint(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
+
+
+def _checks(nodes: Sequence[Any], database: Path) -> list[Check]:
+    if not nodes:
+        return []
+    with work.connect(database, read_only=True) as connection:
+        sandbox.confine_as_declared(connection, database)
+        return [_check(node, connection) for node in nodes]
 
 
 def _check(node: Any, connection: Any) -> Check:

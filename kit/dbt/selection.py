@@ -16,8 +16,8 @@ TESTS = ("test", "unit_test")
 class Selection:
     """What has changed since a build whose tables and results of tests are there.
 
-    `changed` are the models, seeds and sources (`SCHEMA.TABLE`) whose rows may differ, `there` models whose tables are in the
-    database already, `known` the results of tests by table and name that hold where nothing they read has changed.
+    `changed` are the models, snapshots, seeds and sources (`SCHEMA.TABLE`) whose rows may differ, `there` models whose tables
+    are in the database already, `known` the results of tests by table and name that hold where nothing they read has changed.
     """
 
     changed: Set[str]
@@ -67,7 +67,7 @@ class Selected:
                 need(parent)
 
         for uid in selected - self.tests.keys():
-            if nodes[uid].name in self.selection.changed or nodes[uid].resource_type not in ("model", "seed"):
+            if nodes[uid].name in self.selection.changed or nodes[uid].resource_type not in ("model", "seed", "snapshot"):
                 need(uid)
         concerned = {check_place(test) for uid, test in self.tests.items() if self._concerns(manifest, nodes, uid, test)}
         for uid, test in self.tests.items():

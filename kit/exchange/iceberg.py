@@ -76,11 +76,17 @@ def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None =
     """Commit to the tables of a product what was published since their last commit; return the tables' names.
 
     Snapshots that were deleted are deleted from the tables' history. With `folder` the tables lie below it, and those of
-    ports that the product no longer has are dropped; without it, at the place that the catalog chooses. Raises `KitError`
-    for ports that cannot be Iceberg tables, after all others are up to date.
+    ports that the product no longer has are dropped, all when it is not published any more; without it, at the place that the
+    catalog chooses. Raises `KitError` for ports that cannot be Iceberg tables, after all others are up to date.
     """
     current = store.current(product)
     if current is None:
+        if folder and catalog.namespace_exists(product):
+            for name in catalog.list_tables(product):
+                catalog.drop_table(name)
+            catalog.drop_namespace(product)
+        if folder:
+            shutil.rmtree(folder / product, ignore_errors=True)
         return []
     catalog.create_namespace_if_not_exists(product)
     ports = [port for port, entry in current.manifest["ports"].items() if "quarantine_of" not in entry]
@@ -101,7 +107,7 @@ def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None =
 
 
 def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str, folder: Path | None) -> None:
-    name, versions = (current.product, port), sorted(store.versions(current.product))
+    name, versions = (current.product, port), _served(store, current.product)
     table = _load(catalog, name, folder)
     committed = _committed(table) if table else []
     newest = max(committed, default="")
@@ -120,6 +126,11 @@ def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str,
     if folder:
         _sweep(table, folder)
         write_durably(folder / "metadata" / _HINT, Path(table.metadata_location).name.removesuffix(".metadata.json"))
+
+
+def _served(store: Store, product: str) -> list[str]:
+    """Return the versions that readers may see, oldest first."""
+    return sorted(snapshot.version for snapshot in store.history(product) if not store.exposed(snapshot))
 
 
 def _load(catalog: "Catalog", name: tuple[str, str], folder: Path | None) -> "Table | None":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kit.governance.check import check_mesh
     from kit.governance.doctor import examine
     from kit.governance.scorecard import TRAITS, Score, scores
+    from kit.governance.secret_values import check_secrets
     from kit.governance.verification import Verification
 
 __getattr__ = lazy_face(__name__)
@@ -25,6 +26,7 @@ __all__ = [
     "Score",
     "Verification",
     "check_mesh",
+    "check_secrets",
     "diff",
     "examine",
     "repair",

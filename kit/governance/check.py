@@ -9,7 +9,7 @@ from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
 from kit.dbt.project import package_folders
-from kit.governance import coupling, expectations, masks, policy, sources
+from kit.governance import classification, coupling, expectations, masks, owners, policy, secret_values, sources
 from kit.lineage import source_calls
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort, Settled
 from kit.notebooks import lint
@@ -35,9 +35,11 @@ def check_mesh(context: Context) -> list[Finding]:
     settled.save()
     findings = [item.finding for item in context.mesh.broken]
     findings += [*chain(*own.values()), *policy.check_policy(context.config.policy, context.mesh), *chain(*reads.values())]
+    findings += [*classification.check_classification(context), *classification.check_weakened(context)]
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
-    for path in lint.notebooks(context.config.root / NOTEBOOKS):
-        findings += lint.check_notebook(NOTEBOOKS, path)
+    notebooks = lint.notebooks(context.config.root / NOTEBOOKS)
+    findings += chain.from_iterable(lint.check_notebook(NOTEBOOKS, path) for path in notebooks)
+    findings += secret_values.check_secrets(context.config, NOTEBOOKS, notebooks)
     findings += check_published_contracts(context)
     findings += [*check_deprecation(context.mesh, context.config.clock()), *check_consumer_contracts(context.mesh)]
     return findings + generated
@@ -117,6 +119,8 @@ def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None)
 
 def _product(context: Context, product: DataProduct, trials: ContentCache) -> Iterator[Finding]:
     yield from safety_findings(context.config, product)
+    yield from owners.check_owners(product)
+    yield from secret_values.check_secrets(context.config, product.name, secret_values.text_files(product.folder))
     yield from sources.check_sources(product)
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)

@@ -19,10 +19,13 @@ from kit.contracts import (
     required_bump,
 )
 from kit.core import Config, KitError, mappings, read_yaml
+from kit.governance.classification import APPROVE, unapproved
+from kit.governance.policy import relaxations
 from kit.lineage import affected_columns, column_use
-from kit.mesh import DESCRIPTOR, Context, Mesh, folders, resolve_version
+from kit.mesh import DESCRIPTOR, Context, Mesh, folders, owner_in, resolve_version
 
 _SUFFIX = ".odcs.yaml"
+PYPROJECT = "pyproject.toml"
 _BREAKING = ("major", "review")
 _NEED_CHANGES = {"major": "needs less: ", "minor": "needs more: "}
 
@@ -93,11 +96,15 @@ class PortDiff:
 
 @dataclass(frozen=True)
 class ProductDiff:
-    """A product with ports that changed; its own version must follow the most severe of their changes."""
+    """A product with ports or an owner that changed; its own version must follow the most severe change of a port.
+
+    `changes` are those of its descriptor, which need no version. One named `pyproject.toml` is the policy of the mesh.
+    """
 
     product: str
     ports: tuple[PortDiff, ...]
     problem: str = ""
+    changes: tuple[ContractChange, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -107,11 +114,13 @@ class ProductDiff:
     @property
     def reviews(self) -> int:
         """The number of changes that need the judgement of a person."""
-        return sum(change.verdict == "review" for port in self.ports for change in port.changes)
+        changes = (*self.changes, *(change for port in self.ports for change in port.changes))
+        return sum(change.verdict == "review" for change in changes)
 
     def to_json(self) -> dict[str, Any]:
         """The changes as JSON values."""
-        return {"product": self.product, "problem": self.problem, "ports": [port.to_json() for port in self.ports]}
+        changes = {"changes": [_change_to_json(change) for change in self.changes]} if self.changes else {}
+        return {"product": self.product, "problem": self.problem, "ports": [port.to_json() for port in self.ports], **changes}
 
 
 def _to_text(version: Version | None) -> str | None:
@@ -150,8 +159,21 @@ class _Comparison:
                     port = replace(port, possible_consumers=self.mesh.possible_readers(name))
                 if port.changes or port.needs or port.problem or port.old != port.new:
                     changed.setdefault(name.partition(".")[0], []).append(port)
-        for product, ports in changed.items():
-            yield ProductDiff(product, tuple(ports), self.version_problem(product, ports))
+        if relaxed := relaxations(self.old.policy, self.new.policy):
+            yield ProductDiff(PYPROJECT, (), f"the policy asks for less: {'; '.join(relaxed)}")
+        owners = self.owner_changes()
+        for product in sorted({*changed, *owners}):
+            ports = changed.get(product, [])
+            yield ProductDiff(product, tuple(ports), self.version_problem(product, ports), owners.get(product, ()))
+
+    def owner_changes(self) -> dict[str, tuple[ContractChange, ...]]:
+        """Return the changes of owners by product, of those that both revisions contain."""
+        changes: dict[str, tuple[ContractChange, ...]] = {}
+        for name in sorted({key.partition(".")[0] for key in (*self.before, *self.after)}):
+            old, new = (owner_in(_descriptor(config, name)) for config in (self.old, self.new))
+            if old and new and old != new:
+                changes[name] = (ContractChange("owner", f"{old} → {new}", "review"),)
+        return changes
 
     def port(self, name: str) -> PortDiff:
         """Return the changes of a port, whose contract exists in one of the revisions."""
@@ -174,10 +196,10 @@ class _Comparison:
             return PortDiff(name, None, new.version, (change,), ())
         changes = (*compare(old, new), *document_changes(read_yaml(old.path).data, read_yaml(path).data))
         port = PortDiff(name, version, new.version, changes, tuple(self.consumers(name, name, old, new, changes)))
-        if port.required is None or new.version >= port.required:
-            return port
-        problem = f"{name} is version {new.version}, after {version}; its changes need {port.required} or higher"
-        return replace(port, problem=problem)
+        problems = [f"{name}: {text}; {APPROVE}" for text in unapproved(self.new.policy, name, old, new)]
+        if port.required is not None and new.version < port.required:
+            problems.insert(0, f"{name} is version {new.version}, after {version}; its changes need {port.required} or higher")
+        return replace(port, problem="; ".join(problems))
 
     def added(self, name: str, new: Contract) -> PortDiff:
         """Return the changes of a port that is new; it may keep an old version of another port."""

@@ -16,6 +16,7 @@ from kit.core import Config, KitError, counted, landlock, missing_entry_points, 
 from kit.governance.check import check_mesh
 from kit.governance.verification import Verification
 from kit.mesh import Context
+from kit.storage import remains
 
 _MINIMUM_FREE_GB = 2
 _SAMPLE_SECONDS = 2
@@ -153,8 +154,10 @@ def _confinement() -> Finding:
 
 def _published(context: Context, known: Collection[str]) -> Iterator[Finding]:
     """Yield what is wrong with the storage, of which only a sample is compared with checksums, except the messages `known`."""
-    if others := _foreign(context):
-        yield _well("other products", f"{', '.join(others)}: published here, but no domain of this repository; left alone")
+    if others := remains.without_domain(context.config, context.mesh.names):
+        seen = f"{', '.join(others)}: in the storage, but no domain of this repository; left alone"
+        advice = f"if no other repository publishes here, `kit prune {' '.join(others)} --everything` removes all of this"
+        yield replace(_well("other products", seen), fix=advice)
     verification = Verification(context.config, time.monotonic() + _SAMPLE_SECONDS)
     for name in random.sample(context.mesh.names, len(context.mesh.names)):
         verification.product(name)
@@ -165,12 +168,3 @@ def _published(context: Context, known: Collection[str]) -> Iterator[Finding]:
         if finding.message in known:
             continue
         yield replace(finding, product=f"data of {finding.product}") if finding.product in context.mesh.names else finding
-
-
-def _foreign(context: Context) -> list[str]:
-    """Return the products in the storage that this mesh has no domain for: of another repository, renamed, or removed."""
-    try:
-        names = sorted(folder.name for folder in (context.config.storage / "products").iterdir() if folder.is_dir())
-    except OSError:
-        return []
-    return [name for name in names if name not in context.mesh.names]

@@ -42,6 +42,22 @@ def check_policy(policy: Policy | None, mesh: Mesh) -> Iterator[Finding]:
                 yield Finding("pyproject.toml", None, None, message, "delete it when no product needs it", severity="warning")
 
 
+def relaxations(old: Policy | None, new: Policy | None) -> list[str]:
+    """Return how a policy asks for less than the old one, where no entry `policy.SETTING` of `lowered` approves it."""
+    if old is None:
+        return []
+    if new is None:
+        return ["[tool.kit.policy] is gone; keep it, and relax single settings with a reason and a date"]
+    relaxed = {
+        **{name: getattr(old, name) and not getattr(new, name) for name in ("owner_email", "classified", "keys")},
+        "described": new.described < old.described,
+        "service_levels": not {*old.service_levels} <= {*new.service_levels},
+    }
+    names = [name for name, is_less in relaxed.items() if is_less and not new.lowered_by(f"policy.{name}")]
+    fix = 'approve it with [tool.kit.policy.lowered] "policy.{}" = {{ reason = "why", date = 2026-01-31 }}'
+    return [f"'{name}' is relaxed; {fix.format(name)}" for name in names]
+
+
 def has_email(product: DataProduct) -> bool:
     """Return whether the contact of the owner is an e-mail address."""
     return _EMAIL.fullmatch(product.owner_contact) is not None

@@ -2,10 +2,9 @@
 
 import inspect
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from kit.contracts import Finding
-from kit.core import KitError
+from kit.core import KitError, there_are
 from kit.ingest import Connector, connector_class, declaration_problems, without_key
 from kit.lineage import COMPUTED, SourceCall, source_calls
 from kit.mesh import DataProduct, Source
@@ -58,9 +57,7 @@ def _wrong_arguments(kind: type[Connector], call: SourceCall) -> Iterator[tuple[
     if any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
         return
     for name in (name for name in call.named if name not in parameters):
-        near = get_close_matches(name, parameters, 1)
-        hint = f"write {near[0]}" if near else f"there are: {', '.join(parameters)}"
-        yield name, f"{call.kind} has no option '{name}'; {hint}"
+        yield name, f"{call.kind} has no option '{name}'; {there_are(name, parameters)}"
     taken = [name for name, item in parameters.items() if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
     if len(call.positional) > len(taken):
         yield "", f"{call.kind} takes {len(taken) or 'no'} arguments without a name; write {', '.join(parameters)} with theirs"

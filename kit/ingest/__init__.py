@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
+    from kit.ingest.erased import erase_keys, key_hash
+    from kit.ingest.erased import salt_of as erased_salt
     from kit.ingest.increment import declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
     from kit.ingest.landing import LandedSource, delivered_file, land, stream_differences
@@ -55,8 +57,11 @@ __all__ = [
     "connector_kinds",
     "declaration_problems",
     "delivered_file",
+    "erase_keys",
+    "erased_salt",
     "identifier",
     "is_raw_file",
+    "key_hash",
     "land",
     "package_file",
     "stream_differences",

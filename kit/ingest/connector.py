@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points, points_of
+from kit.core import (
+    OLDER,
+    IngestError,
+    KitError,
+    UnknownName,
+    load_entry_point,
+    missing_entry_points,
+    points_of,
+    there_are,
+)  # fmt: skip
 
 GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
@@ -241,4 +250,4 @@ def connector_class(kind: str) -> type[Connector]:
         return found
     if kind in missing_entry_points(GROUP):
         raise IngestError(f"the connector '{kind}' is not installed, because {OLDER}")
-    raise UnknownName(f"there is no connector '{kind}'; there are: {', '.join(connector_kinds()) or 'none'}")
+    raise UnknownName(f"there is no connector '{kind}'; {there_are(kind, connector_kinds())}")

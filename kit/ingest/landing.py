@@ -12,6 +12,7 @@ from typing import Any
 
 from kit.core import IngestError, SourceChanged, database, has_sum, set_aside, sha256, sync_path, write_sum
 from kit.ingest.connector import Origin
+from kit.ingest.erased import ErasedKeys
 from kit.ingest.increment import LastRead, check_declared, column_differences, combine, record, without_key
 from kit.ingest.process import IngestProcess, Returned
 from kit.ingest.typed_reader import FileSchema, convert
@@ -75,6 +76,7 @@ class _Landing:
         self.folder = raw / process.product.name / source.name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
+        self.erased = ErasedKeys.load(raw.parent, f"{process.product.name}.{source.name}")
 
     def land(self) -> LandedSource:
         """Read the source, all of it or what is new since one of the manifest entries, and put its data into place."""
@@ -89,6 +91,7 @@ class _Landing:
         if not returned.facts:
             (path,) = map(Path, returned.paths)
             convert(f"{self.label}: the frame", self.schema, path, self.temporary)
+            self._erase(self.temporary)
             return self._landed(returned, self._made())
         return self._batches(returned, last)
 
@@ -102,7 +105,7 @@ class _Landing:
         (name,), delivered = returned.paths, returned.delivered
         path = _file(self.label, self.process.product.folder, name)
         self.process.check_readable(self.label, path, self.source.name)
-        stamp, content = _stamp(path), sha256(path)
+        stamp, content = _stamp(path), self.erased.digest(sha256(path))
         # A file that the function itself has written is as new as the call, whatever it contains. The clock of a file
         # system may be a little behind.
         if delivered is None and path.stat().st_mtime < asked - 2:
@@ -115,6 +118,7 @@ class _Landing:
             if _stamp(path) != stamp:
                 problem = f"{path.name} changed while it was read; give it its name once it is complete"
                 raise SourceChanged(f"{self.label}: {problem}")
+            self._erase(self.temporary)
             rows = self._put(target)
         origins = () if self.process.is_temporary(path) else (Origin("file", str(path.resolve())),)
         return LandedSource(self.source.name, target.stem, target, rows, delivered or _modified(target), origins=origins)
@@ -130,7 +134,8 @@ class _Landing:
             convert(f"{self.label}: its rows", self.schema, path, target)
             path.unlink()
         new = combine(typed, self.temporary, self.contract, self.schema, facts, last)
-        target = last.path if new is None and last else self._made()
+        merged = last.path if new is None and last else self.temporary
+        target = self._made() if self._erase(merged) or merged == self.temporary else merged
         kept = record(self.contract, facts, last)
         return self._landed(returned, target, kept if kept is None else {**kept, "new_rows": new or 0})
 
@@ -139,6 +144,14 @@ class _Landing:
         delivered, kind = returned.delivered or _modified(target), str(returned.facts.get("kind", ""))
         origins = tuple(Origin(**origin) for origin in (returned.facts.get("stream") or {}).get("origins", ()))
         return LandedSource(self.source.name, target.stem, target, rows, delivered, kind, kept, origins)
+
+    def _erase(self, file: Path) -> int:
+        """Make the temporary file one with the rows of `file` that were not erased; return how many are missing."""
+        rest = self.folder / f".{os.getpid()}-rest.parquet"
+        rows = self.erased.remove_rows(file, rest)
+        if rows:
+            rest.replace(self.temporary)
+        return rows
 
     def _target(self, content: str) -> Path:
         """The place of content with this checksum; another contract reads the same bytes in another way."""

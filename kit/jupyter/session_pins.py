@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from kit.core import Config, KitError, UnknownName
+from kit.core import Config, KitError, UnknownName, did_you_mean, there_are
 from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks import Inputs, serving_table
 from kit.storage import ProductSummary, Snapshot, SnapshotLock, Store, index
@@ -54,13 +54,12 @@ class SessionPins:
         if dot and product in self._held:
             snapshot = self._held[product].snapshot
             known = sorted(snapshot.manifest["ports"])
-            near = get_close_matches(port, known, n=2)
-            return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {_suggest(near) or _enumerate(known)}"
+            return f"snapshot {snapshot.version} of '{product}' has no port '{port}'; {there_are(port, known)}"
         if dot and product in (summary.name for summary in self._all_summaries()):
             return f"'{product}' has no published snapshot yet; build it with `kit run {product}`"
         ports = [f"{summary.name}.{item.name}" for summary in self.summaries() for item in summary.ports]
         near = [item for item in ports if item.partition(".")[2] == name] or get_close_matches(name, ports, n=3)
-        hint = _suggest(near) or "kit.open() lists all ports"
+        hint = did_you_mean(near) or "kit.open() lists all ports"
         return f"there is no {'port' if dot else 'port or frame'} '{name}'; {hint}"
 
     def list(self) -> list[PinnedSnapshot]:
@@ -71,9 +70,7 @@ class SessionPins:
         """Pin a product to its current (or the named) snapshot, without a name all products; raises `KitError`."""
         names = [summary.name for summary in self.summaries()]
         if product is not None and self._store.read_pointer(product) is None:
-            raise UnknownName(
-                f"no product '{product}' is published; {_suggest(get_close_matches(product, names)) or _enumerate(names)}"
-            )
+            raise UnknownName(f"no product '{product}' is published; {there_are(product, names)}")
         for name in names if product is None else [product]:
             self._move(name, version)
 
@@ -148,11 +145,3 @@ class BuildPins:
 
     def close(self) -> None:
         """Do nothing: the build releases its inputs."""
-
-
-def _suggest(names: Sequence[str]) -> str:
-    return f"did you mean {' or '.join(names[:3])}?" if names else ""
-
-
-def _enumerate(names: Sequence[str]) -> str:
-    return f"there are: {', '.join(names) or 'none'}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import takewhile
 
-from kit.core import SqlError
+from kit.core import SqlError, did_you_mean, there_are
 
 _TABLE = re.compile(r'Table with name "?([^"\s]+?)"? does not exist')
 _COLUMN = re.compile(r'(?:Referenced column "([^"]+)" not found|does not have a column named "([^"]+)")')
@@ -34,8 +34,7 @@ def explain(
     elif column := _COLUMN.search(text):
         name = column[1] or column[2]
         known = sorted(set(columns))
-        hint = _suggest(get_close_matches(name.lower(), known, n=3)) or f"; there are: {', '.join(known) or 'none'}"
-        problem = f"there is no column '{name}'{hint}"
+        problem = f"there is no column '{name}'; {there_are(name, known)}"
     elif path := _OUTSIDE.search(text):
         problem = f"'{path[1]}' is out of reach: a query reads ports, and frames of the notebook; read the file into a frame"
     elif details.get("error_subtype") == "SYNTAX_ERROR":
@@ -80,8 +79,4 @@ def _syntax(text: str, query: str, position: int | None) -> str:
     similar = [
         match for word in words if word not in _KEYWORDS for match in get_close_matches(word, _KEYWORDS, n=1, cutoff=0.75)
     ]
-    return f"syntax error at '{near_text[1]}'{_suggest(similar[:1])}"
-
-
-def _suggest(similar: list[str]) -> str:
-    return f"; did you mean {' or '.join(similar)}?" if similar else ""
+    return "; ".join(filter(None, (f"syntax error at '{near_text[1]}'", did_you_mean(similar[:1]))))

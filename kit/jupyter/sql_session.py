@@ -57,8 +57,8 @@ class SqlSession:
                     self.pins.check()
                 details = _error_json(connection, query, values, error)
                 raise explain(details, query, row, _columns(connection), self.pins.describe_unknown) from None
-            except RuntimeError as error:  # DuckDB's form of a KeyboardInterrupt
-                raise SqlError(str(error)) from None
+            except KeyboardInterrupt:
+                raise SqlError("the query was interrupted") from None
 
     def _values(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the `$name` parameters; raises `SqlError` unless the text is one query that only reads."""
@@ -111,7 +111,7 @@ def _frame(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[
             raise SqlError(
                 f"the column '{name}' is of type {unsupported[0].lower()}, which no frame can hold; cast it, as to varchar"
             )
-    return pl.DataFrame(relation)
+    return database.interruptible(connection, lambda: pl.DataFrame(relation))
 
 
 def _error_json(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[str, Any], error: Exception) -> str:

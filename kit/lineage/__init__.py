@@ -9,7 +9,7 @@ from kit.core import lazy_face
 from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
 
 if TYPE_CHECKING:
-    from kit.lineage.columns import column_lineage, column_use
+    from kit.lineage.columns import Flow, column_flows, column_lineage, column_use
     from kit.lineage.consumers import affected_columns
     from kit.lineage.graph import (
         LineageNode,
@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from kit.lineage.product_sql import sql_references
     from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
+    from kit.lineage.python_columns import notebook_flows
     from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
+    from kit.lineage.sql_columns import weaker
 
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
     "COMPUTED",
+    "Flow",
     "LineageNode",
     "SourceCall",
     "SqlReader",
     "SqlWord",
     "affected_columns",
+    "column_flows",
     "column_lineage",
     "column_use",
     "downstream",
@@ -45,6 +49,7 @@ __all__ = [
     "lineage_svg",
     "names_in",
     "notebook_columns",
+    "notebook_flows",
     "notebook_reads",
     "product_nodes",
     "read_sql",
@@ -53,4 +58,5 @@ __all__ = [
     "sql_references",
     "sql_words",
     "upstream",
+    "weaker",
 ]

@@ -1,21 +1,35 @@
 """Lineage of columns, and the columns of each port that its consumers use."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from kit.contracts import foreign_key_checks
 from kit.core import KitError
 from kit.lineage.product_sql import column_references
 from kit.lineage.python import notebook_columns
+from kit.lineage.sql_columns import How
 from kit.mesh import Context, DataProduct
 
 
+class Flow(NamedTuple):
+    """A column that another one is directly made from, and how."""
+
+    origin: str
+    how: How
+
+
 def column_lineage(context: Context, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[str, ...]]:
-    """The columns that each column of a dbt model is directly made from; none for a constant or a count of rows.
+    """The columns that each column of a dbt model is directly made from, see `column_flows`."""
+    return {name: tuple(flow.origin for flow in flows) for name, flows in column_flows(context, products).items()}
+
+
+def column_flows(context: Context, products: Iterable[DataProduct] | None = None) -> dict[str, tuple[Flow, ...]]:
+    """The columns that each column of a dbt model is directly made from, and how; none for a constant or a count of rows.
 
     Ids are `PRODUCT.TABLE.COLUMN`, where the table of raw data is `raw.SOURCE`. Columns of notebook ports, and of models
     whose columns cannot be resolved, are left out. `products` limits whose models are read.
     """
-    lineage: dict[str, tuple[str, ...]] = {}
+    lineage: dict[str, tuple[Flow, ...]] = {}
     for product in context.mesh.products if products is None else products:
         ports = {item.name: item.port for item in product.inputs}
         try:
@@ -26,7 +40,8 @@ def column_lineage(context: Context, products: Iterable[DataProduct] | None = No
             if text.kind == "model" and read.columns is not None:
                 for column, origins in read.columns.origins.items():
                     ids = [f"{ports.get(table) or f'{product.name}.{table}'}.{origin}" for table, origin in origins]
-                    lineage[f"{product.name}.{text.name}.{column}"] = tuple(ids)
+                    flows = zip(ids, read.columns.how[column], strict=True)
+                    lineage[f"{product.name}.{text.name}.{column}"] = tuple(Flow(*flow) for flow in flows)
     return lineage
 
 

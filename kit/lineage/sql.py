@@ -22,6 +22,7 @@ _LEAD_OUT = re.compile(
     r"(duckdb|pragma|sqlite|postgres|mysql|ducklake|iceberg|delta|parquet|enable|disable|force|truncate)_\w+"
 )
 _CHANGES = {"Create", "Insert", "Update", "Delete", "Drop", "Alter", "Merge", "TruncateTable"}
+_FORM = "2"  # of cached results
 _WORD = re.compile(r"[^\W\d][\w ]*")  # `GROUP BY` is one token
 _NO_NAME = re.compile(r"[./\\*?\[:]")
 
@@ -110,7 +111,7 @@ class SqlReader:
     def read(self, sql: str, *, may_change: bool = False, columns: TableColumns | None = None) -> SqlReferences:
         """As `read_sql`."""
         known = json.dumps(columns and {table: list(names) for table, names in columns.items()}, sort_keys=True)
-        key = ContentCache.key(sql, str(may_change), known)
+        key = ContentCache.key(sql, str(may_change), known, _FORM)
         text = self._cache.lookup(key)
         if text is None:
             references = read_sql(sql, may_change=may_change, columns=columns)
@@ -128,6 +129,7 @@ def _from_json(text: str) -> SqlReferences:
     columns = data["columns"] and ColumnReferences(
         {name: tuple((table, column) for table, column in origins) for name, origins in data["columns"]["origins"].items()},
         frozenset((table, column) for table, column in data["columns"]["used"]),
+        {name: tuple(ways) for name, ways in data["columns"]["how"].items()},
     )
     return SqlReferences(tuple(data["tables"]), tuple(data["faults"]), data["parsed"], columns)
 

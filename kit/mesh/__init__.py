@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kit.mesh.context import Context
     from kit.mesh.mesh import Broken, Mesh, folders
     from kit.mesh.partitions import Partitions, in_lookback
-    from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem
+    from kit.mesh.product import DESCRIPTOR, RAW, DataProduct, InputPort, OutputPort, Source, name_problem, owner_in
     from kit.mesh.schedule import last_time
     from kit.mesh.settled import Settled
     from kit.mesh.versions import resolve_version
@@ -52,6 +52,7 @@ __all__ = [
     "in_lookback",
     "last_time",
     "name_problem",
+    "owner_in",
     "parameters",
     "plain_value",
     "refuse_secrets",

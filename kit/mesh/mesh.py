@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from kit.contracts import ConsumerContract, DocumentReader, Finding
-from kit.core import KitError, MeshError, UnknownName, Where, read_yaml, short
+from kit.core import KitError, MeshError, UnknownName, Where, read_yaml, short, there_are
 from kit.mesh import versions
 from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
 
@@ -100,17 +100,17 @@ class Mesh:
         for item in self.broken:
             if item.name == name:
                 raise MeshError(f"the data product '{name}' is broken: {item.finding}")
-        raise UnknownName(f"there is no data product '{name}'; there are: {_list(self.names)}")
+        raise UnknownName(f"there is no data product '{name}'; {there_are(name, self.names)}")
 
     def port(self, port: str) -> OutputPort:
         """Return the port `PRODUCT.PORT`; raises `UnknownName` or `MeshError`."""
         product, dot, name = port.partition(".")
         if not dot:
-            raise UnknownName(f"'{port}' is not PRODUCT.PORT; there are: {_list(p.id for p in self.ports)}")
+            raise UnknownName(f"'{port}' is not PRODUCT.PORT; {there_are(port, sorted(p.id for p in self.ports))}")
         provider = self.product(product)
         output = provider.port(name)
         if output is None:
-            raise UnknownName(f"'{product}' has no port '{name}'; there are: {_list(p.id for p in provider.ports)}")
+            raise UnknownName(f"'{product}' has no port '{name}'; {there_are(port, sorted(p.id for p in provider.ports))}")
         return output
 
     @property
@@ -218,8 +218,8 @@ def _break_unmet(healthy: dict[str, DataProduct], broken: dict[str, Broken]) -> 
             offered = provider.port(port.port.partition(".")[2]) if provider else None
             serving = serving_port(port, provider) if provider else None
             if offered is None:
-                known = _list(p.id for other in healthy.values() for p in other.ports if other is not product)
-                problem = f"no product offers '{port.port}'; there are: {known}"
+                known = (p.id for other in healthy.values() for p in other.ports if other is not product)
+                problem = f"no product offers '{port.port}'; {there_are(port.port, sorted(known))}"
             elif serving is None:
                 problem = f"'{port.port}' is declared in version {port.version}, but {offered.contract.version} is offered"
             elif serving != port.port and serving in (other.port for other in product.inputs):
@@ -250,7 +250,3 @@ def _broken(product: DataProduct, problem: str, item: InputPort | None = None) -
     names = [entry["name"] for entry in document.data["inputPorts"]]
     where: Where = ["inputPorts", names.index(item.port)] if item else ["inputPorts"]
     return Broken.from_error(product.folder, document.error(where, problem))
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"

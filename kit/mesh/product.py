@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.contracts import FOLDER as NEEDS
 from kit.contracts import ConsumerContract, Contract, DocumentReader, Version, custom_property, foreign_key_checks
-from kit.core import IDENTIFIER, Document, InvalidFile, KitError, Where, read_yaml, resolve_inside, sha256, short
+from kit.core import IDENTIFIER, Document, InvalidFile, KitError, Where, mappings, read_yaml, resolve_inside, sha256, short
 from kit.mesh import versions
 from kit.mesh.partitions import Partitions
 from kit.mesh.schedule import is_cron
@@ -145,6 +145,12 @@ class DataProduct:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def owner_in(descriptor: Mapping[str, Any]) -> str:
+    """Return name and contact of the owner in a descriptor that may be wrong; empty without one."""
+    owner = next((member for member in mappings(descriptor.get("team")) if member.get("role") == "owner"), {})
+    return f"{owner.get('name') or owner['username']} ({owner['username']})" if owner.get("username") else ""
+
+
 def name_problem(name: str) -> str | None:
     """Return why a text cannot name a data product; None when it can."""
     if IDENTIFIER.fullmatch(name) and name not in _RESERVED:
@@ -171,9 +177,13 @@ class _Reader:
             other = self.folder.parent / str(name) / DESCRIPTOR
             taken = f"; '{name}' is already the product in {short(other.parent)}" if other.is_file() else ""
             raise document.error(["name"], f"'{name}' must be the folder's name, '{folder_name}'{taken}")
-        owner = next((member for member in data["team"] if member.get("role") == "owner"), None)
-        if owner is None:
+        owners = [position for position, member in enumerate(data["team"]) if member.get("role") == "owner"]
+        if not owners:
             raise document.error(["team"], "no member has 'role: owner'; name the owner of the product")
+        if len(owners) > 1:
+            problem = "a second owner; a product has one, who answers for it: give the other member another role"
+            raise document.error(["team", owners[1], "role"], problem)
+        owner = data["team"][owners[0]]
         inputs, sources = self.inputs(document)
         entries = data["outputPorts"] if self.with_ports else ()
         ports = tuple(self.port(document, i, item, inputs) for i, item in enumerate(entries))
@@ -381,8 +391,11 @@ class _Reader:
             raise document.error([], "there is no dbt_project.yml beside it for its dbt ports")
 
     def model_folders(self) -> list[str]:
-        """The folders of dbt models, as dbt_project.yml names them."""
-        parts = None
+        """The folders of dbt models and snapshots, as dbt_project.yml names them."""
+        settings: dict[str, Any] = {}
         with suppress(KitError):  # dbt may read what is refused here
-            parts = read_yaml(self.folder / "dbt_project.yml").data.get("model-paths")
-        return [str(part) for part in parts] if isinstance(parts, list) and parts else ["models"]
+            settings = read_yaml(self.folder / "dbt_project.yml").data
+        found = (
+            settings.get(key) or [default] for key, default in (("model-paths", "models"), ("snapshot-paths", "snapshots"))
+        )
+        return [str(part) for parts in found if isinstance(parts, list) for part in parts]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended
+from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended, there_are
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
@@ -42,8 +42,9 @@ class Inputs:
 
     def _files(self, port: str) -> list[Path]:
         if port not in self.files:
-            known = ", ".join(sorted(self.files)) or "none"
-            raise UnknownName(f"'{port}' is no declared input; there are: {known}. Declare it in {DESCRIPTOR}")
+            raise UnknownName(
+                f"'{port}' is no declared input; {there_are(port, sorted(self.files))}. Declare it in {DESCRIPTOR}"
+            )
         return list(self.files[port])
 
     def scan(self, port: str) -> "pl.LazyFrame":
@@ -69,11 +70,15 @@ def leased(frame: "pl.LazyFrame", leases: Sequence[SnapshotLock]) -> "pl.LazyFra
 
 @dataclass(frozen=True)
 class Preview:
-    """The result of `output` by hand: the table, and its checks if it has a contract. Nothing was published."""
+    """The result of `output` by hand: the table, and its checks if it has a contract. Nothing was published.
+
+    `made` names the ports of that name which products make, where the notebook lies in no domain folder.
+    """
 
     port: str
     frame: "pl.DataFrame"
     checks: tuple[Check, ...] | None
+    made: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -91,6 +96,11 @@ class Preview:
 
     def verdict(self) -> str:
         """Say whether a build would publish this table."""
+        if self.made:
+            return (
+                f"{self.port}: {self.frame.height:,} rows. Nothing was checked: this notebook lies in no domain folder, and "
+                f"{' and '.join(self.made)} is made elsewhere; `kit run` builds it"
+            )
         if self.checks is None:
             return (
                 f"{self.port}: {self.frame.height:,} rows. No product makes this port yet: "
@@ -105,6 +115,8 @@ def inputs() -> Inputs:
     """Return the inputs of the calling notebook: those that its build pinned or, by hand, the current snapshots.
 
     Raises `KitError` outside a domain folder and `NotPublished` for an input that has no snapshot yet.
+
+    >>> sales = kit.inputs().read("orders.daily_sales")
     """
     run = current_run()
     if run is not None:
@@ -122,6 +134,8 @@ def output(port: str, frame: Any) -> Preview | None:
     outside a domain folder it is only shown. Raises `KitError` when columns or types differ from those of the contract, and
     where an index, names or values of the frame would be lost; `AuditFailed` for rows that break the contract where nobody
     sees the verdict, as under papermill.
+
+    >>> kit.output("baskets_by_day", frame)
     """
     table = as_table(frame)
     run = current_run()
@@ -137,12 +151,13 @@ def output(port: str, frame: Any) -> Preview | None:
     context = Context.load()
     config = context.config
     if _own_folder(config) is None:
-        return Preview(port, table, None)
+        made = (item.id for item in context.mesh.ports if item.name == port)
+        return Preview(port, table, None, tuple(made))
     product = _own_product(context)
     declared = product.port(port)
     if declared is None or declared.notebook is None:
-        known = ", ".join(p.name for p in product.ports if p.notebook) or "none"
-        raise UnknownName(f"'{product.name}' has no notebook port '{port}'; there are: {known}")
+        known = there_are(port, (item.name for item in product.ports if item.notebook))
+        raise UnknownName(f"'{product.name}' has no notebook port '{port}'; {known}")
     last = Store(config.storage).current(product.name)
     with tempfile.TemporaryDirectory() as folder:
         split = quarantine.SplitFile(Path(folder, "data.parquet"), Path(folder, "aside.parquet"))

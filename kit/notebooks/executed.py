@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, InvalidFile, KitError, UnknownName, read_json, short
+from kit.core import Config, InvalidFile, KitError, UnknownName, did_you_mean, read_json, short
 from kit.mesh import assignments, tagged
 from kit.notebooks.notebook_run import run_of_copy
 from kit.storage import Runs
@@ -114,10 +114,10 @@ def copies(config: Config, run: str) -> dict[str, Path]:
     folders = runs.with_notebooks()
     folder = folders.get(run) or folders.get(_run_of_snapshot(config, run))
     if folder is None:
-        near = get_close_matches(run, folders, n=1)
+        near = did_you_mean(get_close_matches(run, folders, n=1))
         last = ", ".join(list(folders)[:_EXAMPLES]) or "none yet"
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownName(f"no run or snapshot '{run}' has executed notebooks.{hint} The last runs that have: {last}")
+        hint = " ".join(filter(None, (near, f"the last runs that have: {last}")))
+        raise UnknownName(f"no run or snapshot '{run}' has executed notebooks; {hint}")
     return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
 
 

@@ -20,6 +20,9 @@ def read(port: str, version: str | None = None, config: Config | None = None, *,
     `config` names another mesh than the one the working directory lies in. In a build it is the pinned input of that name.
     Raises `UnknownName` for a port or version that does not exist, `NotPublished` before the first build, and `Damaged` for
     files that have not the size they were published with; with `verify` their content is compared too.
+
+    >>> kit.read("orders.daily_sales")
+    >>> kit.read("orders.daily_sales", version="2024-03-01")
     """
     if RUN_FILE in os.environ:
         return frame_types.scan(files(port, version)).collect()
@@ -34,6 +37,8 @@ def scan(port: str, version: str | None = None, config: Config | None = None) ->
     """Return a port as a polars LazyFrame, see `read`.
 
     Its snapshot is not pruned while the frame, or one derived from it, lives.
+
+    >>> kit.scan("orders.order_lines").filter(pl.col("quantity") > 1).collect()
     """
     if RUN_FILE in os.environ:
         return frame_types.scan(files(port, version))

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,8 +59,8 @@ def home(config: Config) -> Path:
 
 
 @contextmanager
-def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
-    """Open Dagster's instance after creating its home, ending the runs of dead processes and deleting old ones."""
+def instance(config: Config, *, tended: bool = True) -> "Iterator[dg.DagsterInstance]":
+    """Open Dagster's instance after creating its home; unless not `tended`, end runs of dead processes, delete old ones."""
     from kit.orchestration import dagster_internals
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -80,8 +81,9 @@ def instance(config: Config) -> "Iterator[dg.DagsterInstance]":
                 write_durably(settings, now)
             opened = dagster_internals.open_instance(folder)
     with opened:
-        with usable(config):
-            tend(config, opened)
+        if tended:
+            with usable(config):
+                tend(config, opened)
         yield opened
 
 
@@ -113,14 +115,41 @@ def tend(config: Config, opened: "dg.DagsterInstance") -> None:
     retain(home(config), opened, config.keep_runs)
 
 
-def prune_runs(config: Config, keep: int) -> int:
-    """Delete all runs of Dagster but the newest `keep` of each product and those it still needs; returns their number."""
+def prune_runs(config: Config, keep: int, products: Collection[str] = (), *, dry_run: bool = False) -> int:
+    """Delete all runs of Dagster but the newest `keep` of each product and those it still needs; returns their number.
+
+    With `products` only the runs that build no other ones; with `dry_run` nothing is deleted.
+    """
     from kit.orchestration.retention import retain
 
     if not home(config).is_dir():
         return 0
+    with instance(config, tended=not dry_run) as opened:
+        return retain(home(config), opened, keep, thorough=True, products=products, dry_run=dry_run)
+
+
+def forget_product(config: Config, product: str) -> int:
+    """Delete the assets of a product from Dagster's history, with its runs; returns the number of deleted runs."""
+    from kit.orchestration.retention import forget
+
+    if not home(config).is_dir():
+        return 0
     with instance(config) as opened:
-        return retain(home(config), opened, keep, thorough=True)
+        return forget(home(config), opened, product)
+
+
+def forget_values(config: Config, values: Collection[str]) -> list[str]:
+    """Delete what Dagster's history has with one of the values; return why that could not be done."""
+    from kit.orchestration.retention import forget_values as forget
+
+    if not home(config).is_dir() or not values:
+        return []
+    try:
+        with instance(config) as opened:
+            forget(home(config), opened, values)
+    except (KitError, sqlite3.Error) as error:
+        return [f"Dagster's history could not be cleared: {error}"]
+    return []
 
 
 def _moved(settings: str, folder: Path) -> str:

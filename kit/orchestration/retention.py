@@ -4,12 +4,13 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.core import write_durably
+from kit.storage import contains
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -41,12 +42,16 @@ _RUNLESS = (
 )
 
 
-def retain(home: Path, opened: "dg.DagsterInstance", keep: int, *, thorough: bool = False) -> int:
+def retain(
+    home: Path, opened: "dg.DagsterInstance", keep: int, *,
+    thorough: bool = False, products: Collection[str] = (), dry_run: bool = False,
+) -> int:  # fmt: skip
     """Delete the runs that are not among the newest `keep` of any product; returns their number.
 
-    Runs stay that have not ended, and those of the newest materialization of an asset or partition and of the newest
-    evaluation of a check. Unless `thorough`, nothing is done until a tenth more runs were added, and at most fifty are
-    deleted at once: the rest follows the next time.
+    Runs stay that have not ended, those of the newest materialization of an asset or partition and of the newest
+    evaluation of a check, and with `products` those that build any other one. Unless `thorough`, nothing is done until a tenth
+    more runs were added, and at most fifty are deleted at once: the rest follows the next time. With `dry_run` nothing is
+    deleted.
     """
     state = home / _STATE
     left = int(state.read_text()) if state.is_file() else 0
@@ -56,18 +61,68 @@ def retain(home: Path, opened: "dg.DagsterInstance", keep: int, *, thorough: boo
     shown, seen = _shown(opened), Counter[str]()
     old: list[dg.DagsterRun] = []
     for run in runs:  # newest first
-        products = _products(run)
-        seen.update(products)
-        if run.is_finished and run.run_id not in shown and all(seen[product] > keep for product in products):
+        built = _products(run)
+        seen.update(built)
+        asked = not products or built <= set(products)
+        if asked and run.is_finished and run.run_id not in shown and all(seen[product] > keep for product in built):
             old.append(run)
+    if dry_run:
+        return len(old)
     deleted = old if thorough else old[-_AT_ONCE:]
     for run in deleted:
         opened.delete_run(run.run_id)
     kept = [run for run in runs if run not in deleted]
     _delete_what_runs_left(home, opened, kept, deleted, keep)
-    _compact(home)
+    _compact(home, every=thorough)
     write_durably(state, str(len(kept)))
     return len(deleted)
+
+
+def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
+    """Delete the assets of a product with all their events, and the runs that built nothing else; returns their number."""
+    runs = [record.dagster_run for record in opened.get_run_records()]
+    deleted = [run for run in runs if _products(run) == {product}]
+    mixed = [run for run in runs if product in _products(run) and run not in deleted]
+    for run in deleted:
+        opened.delete_run(run.run_id)
+    opened.wipe_assets([key for key in opened.all_asset_keys() if key.path[0] == product])
+    storage: Any = opened.event_log_storage
+    own = f"""step_key = 'build_{product}' or asset_key like '["{product}",%'"""
+    for run in mixed:
+        with storage.run_connection(run.run_id) as connection:
+            connection.exec_driver_sql(f"delete from event_logs where {own}")
+        # One file has what all products of a run printed.
+        shutil.rmtree(home / "logs" / run.run_id, ignore_errors=True)
+    with storage.index_connection() as connection:
+        connection.exec_driver_sql(f"delete from event_logs where {own}")
+        for table in ("asset_keys", "asset_check_executions", "asset_event_tags"):
+            connection.exec_driver_sql(f"""delete from {table} where asset_key like '["{product}",%'""")
+    kept = [run for run in runs if run not in deleted]
+    _delete_what_runs_left(home, opened, kept, deleted, len(kept))
+    _compact(home, every=True)
+    return len(deleted)
+
+
+def forget_values(home: Path, opened: "dg.DagsterInstance", values: Collection[str]) -> None:
+    """Delete all that Dagster's files have with one of the values: runs that name it, events, results of checks, logs."""
+    for record in opened.get_run_records():
+        if contains(repr(record.dagster_run).encode(), values):
+            opened.delete_run(record.dagster_run.run_id)
+    for path in [*home.glob("history/*.db"), *home.glob("history/runs/*.db"), *home.glob("schedules/*.db")]:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
+            database.text_factory = bytes
+            tables = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+            for table in (name.decode() for (name,) in tables):
+                rows = database.execute(f'select rowid, * from "{table}"').fetchall()
+                found = [
+                    row[0] for row in rows if contains(b"\n".join(cell for cell in row if isinstance(cell, bytes)), values)
+                ]
+                database.executemany(f'delete from "{table}" where rowid = ?', [(number,) for number in found])
+            database.commit()
+    for path in (home / "logs").rglob("*"):
+        if path.is_file() and contains(path.read_bytes(), values):
+            path.unlink(missing_ok=True)
+    _compact(home, every=True)
 
 
 def _products(run: "dg.DagsterRun") -> set[str]:
@@ -115,16 +170,19 @@ def _snapshots(run: "dg.DagsterRun") -> set[str]:
     return {name for name in (run.job_snapshot_id, run.execution_plan_snapshot_id) if name}
 
 
-def _compact(home: Path) -> None:
-    """Give the space of deleted rows back where it is more than half of a database; SQLite itself keeps it."""
+def _compact(home: Path, *, every: bool = False) -> None:
+    """Give the space of deleted rows back where it is more than half of a database; SQLite itself keeps it.
+
+    With `every` that of all databases, so that no file contains deleted values.
+    """
     for path in [*home.glob("history/*.db"), *home.glob("history/runs/*.db"), *home.glob("schedules/*.db")]:
-        if path.stat().st_size < _WORTH_BYTES:
+        if path.stat().st_size < _WORTH_BYTES and not every:
             continue
         # A database in use is left for the next time.
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as database:
             free, pages, size = (
                 database.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_count", "page_size")
             )
-            if free * 2 > pages and free * size > _WORTH_BYTES:
+            if every or (free * 2 > pages and free * size > _WORTH_BYTES):
                 database.execute("vacuum")
                 database.execute("pragma wal_checkpoint(truncate)")

@@ -115,6 +115,7 @@ def run(
     wait: bool = False,
     older_code: bool = False,
     full_refresh: bool = False,
+    discard_history: bool = False,
     reporter: RunReporter | None = None,
     at_once: bool = False,
 ) -> RunResult:
@@ -123,7 +124,8 @@ def run(
     Products that are up to date are skipped, unless forced. Under a new masking key the other products with tokens are built
     too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
-    this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again.
+    this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again,
+    `discard_history` begins the history of dbt snapshots anew.
     With `at_once` independent products are built at the same time, in processes that are forked from this one.
     A failed build is part of the result and stops no other, and so is a domain that cannot be read. Raises `UnknownName`,
     `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
@@ -136,7 +138,8 @@ def run(
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])
         requests = {name: BuildRequest() for name in joined} | requests
-    options: dict[str, Any] = {"wait": wait, "older_code": older_code, "full_refresh": full_refresh}
+    options: dict[str, Any] = {"wait": wait, "older_code": older_code}
+    options |= {"full_refresh": full_refresh, "discard_history": discard_history}
     requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(

@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kit.core import InvalidFile, database, sandbox
+from kit.core import InvalidFile, database, sandbox, without_collection
+from kit.quality.configurations import remember_configurations
 from kit.quality.counting import leave_out_values
+from kit.quality.late_imports import imported_when_used
 from kit.quality.quick_counts import count_quickly
 
 
@@ -22,16 +24,21 @@ def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an interrupt while a connection is closed is no error
-    import great_expectations as gx
+    # A third of its import is for the charts and the distributions of two or three kinds of expectations.
+    with without_collection(), imported_when_used("altair", "scipy.stats"):
+        import great_expectations as gx
     from great_expectations.data_context.types import base
     from sqlalchemy.dialects import registry
 
     base.logger.setLevel(logging.ERROR)  # it sets a level of its own
     leave_out_values()
     count_quickly()
+    remember_configurations()
     registry.register("duckdb.kit", "kit.quality.dialect", "PlainDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    # It writes its configuration as YAML at each change, which nobody reads: it is in memory.
+    context.variables.save = lambda: None
     return context
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.contracts import TODO, CsvFormat, csv_keys, reads_property
-from kit.core import KitError, UnknownName, parse_yaml, yaml_writer
+from kit.core import KitError, UnknownName, parse_yaml, there_are, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
 from kit.mesh import RAW, Context, DataProduct, Mesh, OutputPort, Source
 from kit.scaffold import templates
@@ -227,8 +227,8 @@ def raw_source(product: DataProduct, id: str) -> Source:  # noqa: A002
     for source in product.sources:
         if f"{product.name}.{RAW}.{source.name}" == id:
             return source
-    names = ", ".join(f"{product.name}.{RAW}.{source.name}" for source in product.sources) or "none"
-    raise UnknownName(f"'{id}' is no source of '{product.name}'; there are: {names}")
+    known = (f"{product.name}.{RAW}.{source.name}" for source in product.sources)
+    raise UnknownName(f"'{id}' is no source of '{product.name}'; {there_are(id, known)}")
 
 
 def files_from_ports(mesh: Mesh, product: str, port: str, providers: list[OutputPort]) -> PortFiles:

@@ -8,8 +8,8 @@ from typing import Any
 
 from kit.build import BuildRequest, Outcome, check_due
 from kit.contracts import Finding
-from kit.core import Config, KitError, UnknownName, short
-from kit.governance import check_mesh
+from kit.core import Config, KitError, UnknownName, short, there_are
+from kit.governance import check_mesh, check_secrets
 from kit.mesh import Context, Mesh, Parameter, parameters
 from kit.scaffold.asset_notebook import AssetNotebook, to_asset_notebook
 from kit.scaffold.changes import FileChange, apply_changes
@@ -79,13 +79,14 @@ def plan_promotion(
     if path is None or path.suffix != ".ipynb":
         raise KitError(f"'{notebook}' is no notebook; name a file .ipynb")
     if product not in mesh.names:
-        near = difflib.get_close_matches(product, mesh.names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(mesh.names) or 'none'}."
-        raise UnknownName(f"there is no data product '{product}'; {hint} `kit new {product} --from {notebook}` makes it")
+        hint = there_are(product, mesh.names)
+        raise UnknownName(f"there is no data product '{product}'; {hint}. `kit new {product} --from {notebook}` makes it")
     if mesh.product(product).partitions:
         raise KitError(
             f"'{product}' is cut into partitions; a contract drafted from one would not hold for all: write it by hand"
         )
+    if secrets := list(check_secrets(context.config, product, [path])):
+        raise KitError("\n  ".join(["nothing was written: the notebook holds secrets", *map(str, secrets)]))
     asset = to_asset_notebook(path, port, frame)
     check_new_port(mesh, f"{product}.{asset.port}")
     with mesh_copy(context.config, product) as copy:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kit.core import lazy_face
 
 if TYPE_CHECKING:
-    from kit.storage import index, intake
+    from kit.storage import index, intake, remains
     from kit.storage.intake import CATALOG
     from kit.storage.mask_keys import current_mask_keys, mask_key_problems
     from kit.storage.partition_inputs import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kit.storage.repair import catalog_version, restore_pointer
     from kit.storage.retention import prune, retain
     from kit.storage.runs import NOTHING_TO_DO, RECORD, BuildStatus, RunRecord, Runs, current_user
-    from kit.storage.snapshot import FORMAT, Pointer, Snapshot
+    from kit.storage.snapshot import FORMAT, Pointer, Pruned, Snapshot
     from kit.storage.snapshot_lock import SnapshotLock, hold_until_exit, shared
     from kit.storage.status import (
         PortState,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
+    from kit.storage.value_search import Place, contains, find_values
     from kit.storage.verified import check_unchanged
 
 __getattr__ = lazy_face(__name__)
@@ -55,11 +56,13 @@ __all__ = [
     "PartitionInput",
     "PartitionRecord",
     "Pin",
+    "Place",
     "Pointer",
     "PortState",
     "PortStatus",
     "PortSummary",
     "ProductSummary",
+    "Pruned",
     "RunRecord",
     "Runs",
     "Snapshot",
@@ -67,8 +70,10 @@ __all__ = [
     "Store",
     "catalog_version",
     "check_unchanged",
+    "contains",
     "current_mask_keys",
     "current_user",
+    "find_values",
     "format_duration",
     "format_raw_quarantine",
     "format_warnings",
@@ -88,6 +93,7 @@ __all__ = [
     "prune",
     "read_current",
     "read_partitions",
+    "remains",
     "restore_pointer",
     "retain",
     "serving_port",

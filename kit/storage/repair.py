@@ -25,6 +25,7 @@ def restore_pointer(store: Store, product: str, user: str = "") -> str | None:
         except (Damaged, UnknownName):
             pass
         whole = [snapshot for snapshot in store.history(product) if not any(map(snapshot.damage, snapshot.manifest["ports"]))]
+        whole = [snapshot for snapshot in whole if not store.exposed(snapshot)]
         if not whole:
             raise Damaged(f"no snapshot of '{product}' is whole; build one with `kit run {product} --force`")
         served = catalog_version(store, product)

@@ -206,10 +206,11 @@ class Runs:
         folders = (path for path in self.root.glob("*/*/notebooks") if any(path.glob("*.ipynb")))
         return {path.parent.name: path for path in sorted(folders, key=lambda path: path.parent.name, reverse=True)}
 
-    def prune(self, product: str, versions: Collection[str], newest: int) -> None:
+    def prune(self, product: str, versions: Collection[str], newest: int, *, dry_run: bool = False) -> int:
         """Remove the run folders of a product except the `newest`, those that published one of `versions`, and the last
-        one of each status, from which `kit status` and the freshness follow.
+        one of each status, from which `kit status` and the freshness follow. Returns how many were removed.
         """
+        removed = 0
         for run_id in self.ids(product)[newest:]:
             record = None
             with suppress(InvalidFile):
@@ -219,4 +220,16 @@ class Runs:
                 published = record.status == BuildStatus.PUBLISHED and record.version in versions
                 if published or (last and last.run_id == run_id):
                     continue
-            shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
+            removed += 1
+            if not dry_run:
+                shutil.rmtree(self.folder(product, run_id), ignore_errors=True)
+        return removed
+
+    def empty_killed(self, product: str) -> None:
+        """Remove all that killed builds left in their folders, except the mark by which `history` knows them."""
+        for run_id in self.ids(product):
+            folder = self.folder(product, run_id)
+            if not exists(folder / RECORD) and self._killed(product, run_id):
+                for path in folder.iterdir():
+                    if path.name != _RUNNING:
+                        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -175,11 +175,25 @@ class Pointer:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """One old version that `Store.prune` considered; `kept_because` is None when it was removed.
-
-    `damaged` marks one that is kept because the product cannot be pruned before its current snapshot or pointer is repaired.
-    """
+    """One old version that `Store.prune` considered; `kept_because` is None when it was removed."""
 
     version: str
     kept_because: str | None
-    damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted of one product: snapshots, and how many folders of runs and files of raw data.
+
+    `problem` is the reason why nothing could be deleted; `snapshots` are then those that would have been considered.
+    """
+
+    snapshots: tuple[PruneResult, ...] = ()
+    runs: int = 0
+    raw_files: int = 0
+    problem: str = ""
+
+    @property
+    def deleted(self) -> list[str]:
+        """The versions that were deleted."""
+        return [item.version for item in self.snapshots if item.kept_because is None]

@@ -23,6 +23,7 @@ from kit.core import (
     Damaged,
     InvalidFile,
     KitError,
+    MaskError,
     Newer,
     NotPublished,
     PublishConflict,
@@ -45,6 +46,7 @@ from kit.core import (
     write_durably,
 )
 from kit.storage import intake
+from kit.storage.exposure import exposed
 from kit.storage.runs import Runs
 from kit.storage.snapshot import MANIFEST_FILE, Pointer, PruneResult, Rollback, Snapshot
 from kit.storage.snapshot_lock import SnapshotLock
@@ -142,18 +144,37 @@ class Store:
     def open(self, product: str, version: str | None = None) -> SnapshotLock:
         """Lock the current snapshot, or the one that a person names, against pruning.
 
-        Raises `NotPublished`, `UnknownName`.
+        Raises `NotPublished`, `UnknownName`, or `MaskError` for one that shows columns which are hidden today.
         """
         version = None if version is None else self.resolve(product, str(version))
         while True:
             snapshot = self.current(product) if version is None else self.snapshot(product, version)
             if snapshot is None:
                 raise NotPublished(f"'{product}' has no published snapshot yet; build it with `kit run {product}`")
+            self.refuse_exposed(snapshot)
             try:
                 return SnapshotLock(snapshot)
             except (FileNotFoundError, BlockingIOError):
                 if version is not None:
                     raise UnknownName(f"snapshot '{version}' of '{product}' has just been pruned") from None
+
+    def exposed(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Return the columns that a snapshot shows and the newest one of its product hides, whichever is current."""
+        for version in self.versions(snapshot.product):
+            if version <= snapshot.version:
+                break
+            with suppress(Damaged, UnknownName):
+                return exposed(snapshot, self.snapshot(snapshot.product, version))
+        return ()
+
+    def refuse_exposed(self, snapshot: Snapshot) -> None:
+        """Raise `MaskError` for a snapshot that shows columns which the newest one hides."""
+        if columns := self.exposed(snapshot):
+            product = snapshot.product
+            raise MaskError(
+                f"snapshot {snapshot.version} of '{product}' shows {', '.join(columns)}, which is masked today; "
+                f"it is not served. Choose a newer one (`kit history` lists them), or build with `kit run {product}`"
+            )
 
     # Writing
 
@@ -193,14 +214,20 @@ class Store:
         The caller holds `build_lock`. Each run has a folder of its own: where somebody deletes the file of the lock, two runs
         build at the same time, and neither touches what the other one stages.
         """
-        staging, runs = self.folder(product) / f"{_STAGING}{run_id}", Runs(self.storage)
-        with self.pointer_lock(product):  # under which a run that is alive publishes
-            for leftover in self.folder(product).glob(f"{_STAGING}*"):
-                if leftover == staging or not runs.is_running(product, leftover.name.removeprefix(_STAGING)):
-                    shutil.rmtree(leftover, ignore_errors=True)
+        staging = self.folder(product) / f"{_STAGING}{run_id}"
+        self.remove_unfinished(product, run_id)
         for port in ports:
             (staging / port).mkdir(parents=True)
         return staging
+
+    def remove_unfinished(self, product: str, run_id: str = "") -> None:
+        """Remove the staged files of killed builds, and of the run `run_id`; the caller holds `build_lock`."""
+        runs = Runs(self.storage)
+        with self.pointer_lock(product):  # under which a run that is alive publishes
+            for leftover in self.folder(product).glob(f"{_STAGING}*"):
+                staged_by = leftover.name.removeprefix(_STAGING)
+                if staged_by == run_id or not runs.is_running(product, staged_by):
+                    shutil.rmtree(leftover, ignore_errors=True)
 
     def publish(
         self,
@@ -260,6 +287,7 @@ class Store:
     def rollback(self, product: str, version: str, *, user: str = "", reason: str = "") -> Snapshot:
         """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
 
+        A snapshot that shows columns which are hidden today is refused.
         `user` and `reason` are kept with the pointer. The fingerprint of the version that was current is recorded as
         rejected, so that a build without `--force` does not publish the same code and inputs again.
         """
@@ -269,6 +297,7 @@ class Store:
             pointer = self.read_pointer(product)
             if pointer and pointer.version == version:
                 raise KitError(f"'{product}' is already at snapshot {version}; `kit history` lists the others")
+            self.refuse_exposed(target)
             for port in target.manifest["ports"]:
                 if problem := target.damage(port):
                     raise Damaged(f"snapshot {version} of '{product}' is damaged: {problem}; choose another one")
@@ -287,20 +316,21 @@ class Store:
             remove_unfinished(self.folder(product))
             self._repair_catalog(product)
 
-    def prune(self, product: str, keep: int, grace: timedelta = timedelta()) -> list[PruneResult]:
+    def prune(self, product: str, keep: int, grace: timedelta = timedelta(), *, dry_run: bool = False) -> list[PruneResult]:
         """Remove versions beyond the newest `keep`, except the current one and those that are being read.
 
         Those that were current within the time `grace` stay too, for readers that hold no lock. Returns one result per version
-        beyond `keep`. Raises `KitError` when `keep` is below 1, and `Damaged` when the current snapshot is, since another one
-        may have to take its place.
+        beyond `keep`; with `dry_run` nothing is changed. Raises `KitError` when `keep` is below 1, `Damaged` when the current
+        snapshot is, since another one may have to take its place.
         """
         if keep < 1:
             raise KitError(f"cannot keep {keep} snapshots; keep at least 1")
         result = []
         with self.pointer_lock(product):
-            for leftover in self.folder(product).glob(".pruned-*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            self._repair_catalog(product)
+            if not dry_run:
+                for leftover in self.folder(product).glob(".pruned-*"):
+                    shutil.rmtree(leftover, ignore_errors=True)
+                self._repair_catalog(product)
             current = self.current(product)
             if current:
                 current.check(sums=False)
@@ -314,18 +344,31 @@ class Store:
                     minutes = counted(round(grace / timedelta(minutes=1)), "minute")
                     result.append(PruneResult(version, f"it was current within the last {minutes}"))
                     continue
-                folder = self.folder(product) / version
-                with (folder / MANIFEST_FILE).open("rb") as manifest:
-                    try:
-                        fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except BlockingIOError:
-                        result.append(PruneResult(version, "it is being read"))
-                        continue
-                    # Renamed first: a version exists completely or not at all.
-                    removed = folder.rename(folder.with_name(f".pruned-{version}"))
-                shutil.rmtree(removed)
-                result.append(PruneResult(version, None))
+                result.append(self._delete(product, version, dry_run=dry_run))
         return result
+
+    def delete(self, product: str, versions: Iterable[str]) -> list[PruneResult]:
+        """Remove these versions, except the current one and those that are being read; returns one result for each."""
+        with self.pointer_lock(product):
+            pointer, known = self.read_pointer(product), self.versions(product)
+            return [
+                PruneResult(version, "it is current") if pointer and version == pointer.version
+                else self._delete(product, version)
+                for version in versions if version in known
+            ]  # fmt: skip
+
+    def _delete(self, product: str, version: str, *, dry_run: bool = False) -> PruneResult:
+        folder = self.folder(product) / version
+        with (folder / MANIFEST_FILE).open("rb") as manifest:
+            try:
+                fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return PruneResult(version, "it is being read")
+            # Renamed first: a version exists completely or not at all.
+            removed = None if dry_run else folder.rename(folder.with_name(f".pruned-{version}"))
+        if removed:
+            shutil.rmtree(removed)
+        return PruneResult(version, None)
 
     def _current_since(self, product: str, versions: list[str], start: datetime) -> set[str]:
         """Return the versions that were current at any time since `start`, as their names and the rollbacks tell."""

@@ -11,7 +11,7 @@ import yaml
 
 from kit.contracts import TABLE, Column, Rule
 from kit.core import KitError, mappings, parse_yaml, read_text, yaml_writer
-from kit.dbt.project import TAG, files_below, folder_names, read_loosely
+from kit.dbt.project import TAG, Project, files_below, folder_names, read_loosely
 from kit.lineage import names_in, read_sql
 from kit.mesh import DataProduct, OutputPort
 from kit.sync.markers import BEGIN, END, lines_of, marked
@@ -25,27 +25,31 @@ _LONGEST_NAME = 80
 def files(product: DataProduct) -> Iterator[tuple[Path, str | KitError]]:
     """Yield the YAML file beside each dbt model that is a port, with its text or the error that prevents it."""
     settings = read_loosely(product.folder / "dbt_project.yml")
-    below = [path for part in folder_names(settings, "model-paths", "models") for path, _ in files_below(product.folder / part)]
+    kinds = (("model-paths", "models"), ("snapshot-paths", "snapshots"))
+    parts = [part for kind in kinds for part in folder_names(settings, *kind)]
+    below = [path for part in parts for path, _ in files_below(product.folder / part)]
     models = {path.stem: path for path in below if path.suffix == ".sql"}
+    snapshots = {model.name for model in Project.read(product.folder).models if model.is_snapshot}
     others = [path for path in below if path.suffix in (".yml", ".yaml")]
     for port in product.ports:
         if port.notebook is None and port.name in models:
             path = models[port.name].with_suffix(".yml")
             try:
-                _check_single_entry(port.name, path, others)
-                yield path, placed(path, port.name, block(product, port))
+                kind = "snapshots" if port.name in snapshots else "models"
+                _check_single_entry(port.name, kind, path, others)
+                yield path, placed(path, port.name, block(product, port, kind), kind)
             except KitError as error:
                 yield path, error
 
 
-def _check_single_entry(name: str, path: Path, others: Sequence[Path]) -> None:
+def _check_single_entry(name: str, kind: str, path: Path, others: Sequence[Path]) -> None:
     for other in others:
-        if other != path and any(item.get("name") == name for item in mappings(read_loosely(other).get("models"))):
-            raise KitError(f"describes the model '{name}', which {path.name} does; delete its entry there", other)
+        if other != path and any(item.get("name") == name for item in mappings(read_loosely(other).get(kind))):
+            raise KitError(f"describes '{name}', which {path.name} does; delete its entry there", other)
 
 
-def placed(path: Path, name: str, generated: Sequence[str]) -> str:
-    """Return the text of a dbt YAML file with the generated entry of a model in its place; raises `KitError`.
+def placed(path: Path, name: str, generated: Sequence[str], kind: str = "models") -> str:
+    """Return the text of a dbt YAML file with the generated entry of a model or snapshot in its place; raises `KitError`.
 
     An entry written by hand is replaced if it holds no more than a name and a description.
     """
@@ -53,33 +57,33 @@ def placed(path: Path, name: str, generated: Sequence[str]) -> str:
         raise KitError("is a link; put a file in its place", path)
     lines = lines_of(read_text(path)) if path.exists() else []
     try:
-        place = marked(lines) or _place(lines, name)
+        place = marked(lines) or _place(lines, name, kind)
     except KitError as error:
         raise KitError(error.problem, path, error.line, error.field) from None
-    head = [] if place else ["models:\n"]
+    head = [] if place else [f"{kind}:\n"]
     first, last = place or (0, 0)
     rest = lines[last:] if place else [*(["\n"] if lines else []), *lines]
     text = "".join([*lines[:first], *head, *(f"{line}\n" for line in generated), *rest])
-    entries = [item for item in mappings(parse_yaml(path, text).data.get("models")) if item.get("name") == name]
+    entries = [item for item in mappings(parse_yaml(path, text).data.get(kind)) if item.get("name") == name]
     if len(entries) != 1:
         raise KitError(f"describes '{name}' {len(entries)} times; keep only the entry between the markers", path)
     return text
 
 
-def _place(lines: list[str], name: str) -> tuple[int, int] | None:
-    """Return the lines of the entry that a person wrote for a model, or the place for one; None in a file without models."""
+def _place(lines: list[str], name: str, kind: str) -> tuple[int, int] | None:
+    """Return the lines of the entry that a person wrote for a model, or the place for one; None in a file without its kind."""
     root = yaml.compose("".join(lines), Loader=yaml.SafeLoader)
     top = root.value if isinstance(root, yaml.MappingNode) else []
-    models = next((value for key, value in top if key.value == "models"), None)
+    models = next((value for key, value in top if key.value == kind), None)
     if models is None:
         return None
-    advice = "write `models:` in block style, with an entry `- name: …` per line, indented by two"
+    advice = f"write `{kind}:` in block style, with an entry `- name: …` per line, indented by two"
     if not isinstance(models, yaml.SequenceNode) or models.flow_style or models.start_mark.column != 2:
-        raise KitError(f"its models cannot be separated; {advice}")
+        raise KitError(f"its {kind} cannot be separated; {advice}")
     start = int(models.start_mark.line)
     for item in models.value:
         if not isinstance(item, yaml.MappingNode) or item.flow_style:
-            raise KitError(f"its models cannot be separated; {advice}")
+            raise KitError(f"its {kind} cannot be separated; {advice}")
         keys = {key.value: value.value for key, value in item.value}
         if keys.get("name") == name:
             if more := sorted(keys.keys() - {"name", "description"}):
@@ -92,8 +96,8 @@ def _place(lines: list[str], name: str) -> tuple[int, int] | None:
     return start, start
 
 
-def block(product: DataProduct, port: OutputPort) -> list[str]:
-    """Return the generated lines: one entry of the list `models`, open at its end for more tests and keys."""
+def block(product: DataProduct, port: OutputPort, kind: str = "models") -> list[str]:
+    """Return the generated lines: one entry of the list of models or snapshots, open at its end for more tests and keys."""
     contract = port.contract
     tests: dict[str | None, list[_Test]] = {}
     names: set[str] = set()
@@ -114,7 +118,7 @@ def block(product: DataProduct, port: OutputPort) -> list[str]:
         *(f"  # only in expectations/{port.name}.json: {' '.join(name.split())}" for name in left),
         f"  - name: {yaml_writer.inline(port.name)}",
         f"    description: {yaml_writer.inline(contract.description)}",
-        "    config: {contract: {enforced: true}}",
+        *(["    config: {contract: {enforced: true}}"] if kind == "models" else []),  # dbt has none for snapshots
         "    columns:",
         *(line for column in contract.columns for line in _column(column, tests.get(column.name, []))),
         "    data_tests:",

@@ -1,10 +1,12 @@
 """Incremental models begin with the rows that readers see."""
 
+import json
 from typing import Any
 
 import pytest
 
-from kit.build.incremental import incremental_findings
+from kit.build.incremental import growth_findings
+from kit.sync.sync import sync
 from tests.build.test_reuse import built, current, manifest
 from tests.support.small_mesh import SALES, SmallMesh, write
 
@@ -67,8 +69,40 @@ def test_rows_with_a_known_key_are_replaced(small: SmallMesh, strategy: str) -> 
     assert amounts(small) == {**first, 1: "99.00"}
 
 
+@pytest.mark.slow
+def test_a_new_column(small: SmallMesh) -> None:
+    grow(small, incremental_strategy="append")
+    small.publish("shop")
+    small.feed_rows([*SALES, "31,tea,3.00,2024-01-09"])
+    file = small.domains / "shop/contracts/sales.odcs.yaml"
+    data = json.loads(file.read_text())
+    data["schema"][0]["properties"].append(
+        {**data["schema"][0]["properties"][1], "name": "taxed", "required": False, "quality": []}
+    )
+    file.write_text(json.dumps(data))
+    small.replace(MODEL, "sold_on from", "sold_on, 'yes'::varchar as taxed from")
+    sync(small.context)
+    before = current(small).version
+    failed = small.build("shop")
+    assert failed.status == "failed"
+    assert "source and target schemas on this incremental model are out of sync" in failed.message
+    assert current(small).version == before
+    small.replace(MODEL, "on_schema_change='fail'", "on_schema_change='append_new_columns'")
+    built(small)
+    # Rows from before have no value in it.
+    assert taxed(small) == {None: 30, "yes": 1}
+    built(small, full_refresh=True)
+    assert taxed(small) == {"yes": 31}
+
+
+def taxed(small: SmallMesh) -> dict[str | None, int]:
+    import polars as pl
+
+    return dict(pl.read_parquet(current(small).paths("sales"))["taxed"].value_counts().rows())
+
+
 def problems(small: SmallMesh) -> list[str]:
-    return [finding.message for finding in incremental_findings(small.product("shop"))]
+    return [finding.message for finding in growth_findings(small.product("shop"))]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +115,9 @@ def problems(small: SmallMesh) -> list[str]:
             {"incremental_strategy": "microbatch"},
             "the incremental strategy 'microbatch' is not supported; write one of append,",
         ),
+        ({"on_schema_change": "append_new_columns"}, ""),
+        ({"on_schema_change": "ignore"}, "on_schema_change is 'ignore', by which the columns could differ"),
+        ({"on_schema_change": "sync_all_columns"}, "on_schema_change is 'sync_all_columns', by which the columns could"),
     ],
 )
 def test_strategies(small: SmallMesh, config: dict[str, Any], problem: str) -> None:

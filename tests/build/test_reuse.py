@@ -156,7 +156,11 @@ def test_a_port_that_masks_is_always_made(small: SmallMesh) -> None:
 
 
 @pytest.mark.slow
-def test_of_each_partition_only_the_port_whose_code_changed_is_built(small: SmallMesh) -> None:
+def test_of_each_partition_only_the_port_whose_code_changed_is_built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbt.parser.manifest import ManifestLoader
+
+    parses, parse = [], ManifestLoader.get_full_manifest
+    monkeypatch.setattr(ManifestLoader, "get_full_manifest", lambda *args, **more: parses.append(1) or parse(*args, **more))
     small.partitioned_shop()
     built(small)
     first, sales = manifest(small), [path.stat().st_ino for path in current(small).paths("sales")]
@@ -170,7 +174,11 @@ def test_of_each_partition_only_the_port_whose_code_changed_is_built(small: Smal
     assert [name for name, entry in second["ports"].items() if "taken_over" in entry] == ["sales"]
     assert judged_in(second, second["run_id"]) == {("totals", "contract")}
     assert places(second) == places(first)
-    # Other data makes all ports of a partition anew.
+    # Two builds of two partitions, each of which parsed the project once.
+    assert len(parses) == 2
+    # Other data makes all ports of a partition anew; where a macro reads the key, dbt parses for each of them.
     small.feed_rows([*SALES, "31,tea,3.00,2024-01-09"])
+    write(small.domains / "shop/macros/key.sql", "{% macro key() %}{{ var('partition') }}{% endmacro %}")
     built(small)
+    assert len(parses) == 4
     assert ["taken_over" in entry for entry in manifest(small)["ports"].values()] == [False, False]

@@ -37,6 +37,21 @@ def test_it_lists_every_port_also_of_what_was_never_built(mesh: SmallMesh) -> No
     assert {cat[name].status.describe() for name in cat} == {"never built"}
 
 
+def test_ports_are_attributes_of_their_product(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    cat = kit.open()
+    assert cat.shop.sales.id == "shop.sales"
+    assert (dir(cat.shop), list(cat.shop)) == (["sales", "totals"], ["shop.sales", "shop.totals"])
+    assert {"plan", "shop", "search", "read"} <= set(dir(cat))
+    assert not [name for name in dir(cat) if name.startswith("_")]
+    assert "shop" in repr(cat.shop)
+    assert "plan" not in repr(cat.shop)
+    with pytest.raises(AttributeError, match=r"no product 'shp'; did you mean shop\? there are: plan, shop"):
+        cat.shp  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no port 'shop.sale'; did you mean shop.sales"):
+        cat.shop.sale  # noqa: B018
+
+
 def test_it_reads_as_polars_duckdb_and_pandas(mesh: SmallMesh) -> None:
     mesh.publish("shop")
     cat = kit.open()

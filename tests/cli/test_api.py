@@ -11,6 +11,7 @@ from kit.jupyter import progress as cell_progress
 from kit.notebooks.notebook_run import RUN_FILE
 from kit.orchestration import executor
 from kit.storage import index
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -115,7 +116,7 @@ def test_it_works_in_a_kernel(small: SmallMesh) -> None:
     small.publish("shop")
     cell = nbformat.v4.new_code_cell("import kit\nkit.run('shop')")
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(small.root)}}).execute()
+    NotebookClient(notebook, timeout=HANG, resources={"metadata": {"path": str(small.root)}}).execute()
     steps, table = notebook.cells[0].outputs
     assert (steps.output_type, table.output_type) == ("display_data", "execute_result")
     assert [line.split()[:2] for line in steps.data["text/plain"].splitlines()] == [["shop", "ingest"]]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.builds import dbt_targets
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 
@@ -21,6 +22,28 @@ def test_selection_downstream_and_upstream(small: SmallMesh) -> None:
     assert [outcome["product"] for outcome in outcomes] == ["shop", "plan"]
     outcomes = json.loads(small.kit("run", "shop", "--downstream", "--json").stdout)
     assert [(outcome["product"], outcome["status"]) for outcome in outcomes] == [("shop", "up to date"), ("plan", "up to date")]
+
+
+def test_prune_reports_what_it_left_and_removes_a_product_without_a_folder(small: SmallMesh) -> None:
+    for item in ("tea", "cake"):
+        small.snapshot("shop", "sales", {"item": [item], "amount": ["1.50"]})
+    version = small.snapshot("gone", "sales", {"item": ["tea"], "amount": ["1.50"]})
+    left = "not touched, since this repository has no domain of them: gone; `kit prune gone --everything` removes all of them\n"
+    look = small.kit("prune", "--keep", "1", "--dry-run")
+    assert (look.returncode, look.stdout, look.stderr) == (0, "shop: 1 snapshot would be deleted\n", left)
+    (small.domains / "shop/product.odps.yaml").write_text("nonsense: [")
+    with small.store.build_lock("shop"):
+        busy = small.kit("prune", "shop", "--keep", "1")
+    assert (busy.returncode, busy.stderr) == (1, "shop was not pruned: the product is being built\n")
+    done = small.kit("prune", "--keep", "1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "shop: 1 snapshot deleted\n", left)
+    refused = small.kit("prune", "shop", "--everything")
+    assert (refused.returncode, "'shop' has a folder below domains; remove that first" in refused.stderr) == (2, True)
+    assert small.kit("prune", "gone", "--everything", "--json").stdout == (
+        f'{{\n "gone": [\n  {{\n   "version": "{version}",\n   "kept_because": null\n  }}\n ]\n}}\n'
+    )
+    assert not small.store.folder("gone").exists()
+    assert small.kit("prune", "gone", "--keep", "1").returncode == 1
 
 
 def test_an_undeclared_parameter_is_refused(small: SmallMesh) -> None:
@@ -99,7 +122,7 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
         command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     )
     kernels: list[psutil.Process] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG
     while not kernels and time.monotonic() < deadline:
         time.sleep(0.2)
         children = psutil.Process(process.pid).children(recursive=True)
@@ -107,11 +130,11 @@ def test_an_interrupted_build_exits_130_and_the_next_one_works(small: SmallMesh)
             kernels = [child for child in children if "kernel_program.py" in " ".join(child.cmdline())]
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert err.strip().endswith("interrupted; readers keep the snapshots they had")
     assert kernels
-    assert psutil.wait_procs(kernels, timeout=10)[1] == []
+    assert psutil.wait_procs(kernels, timeout=HANG)[1] == []
     assert small.build("shop").status == "up to date"
 
 
@@ -124,13 +147,13 @@ def test_an_interrupt_during_dbt_stops_the_run(small: SmallMesh) -> None:
     process = subprocess.Popen(
         command, cwd=small.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG
     while not dbt_targets(small.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG)
     finally:
         process.kill()
     assert process.returncode == 130, out + err

@@ -26,6 +26,7 @@ COMMANDS = [
     "history",
     "rollback",
     "prune",
+    "erase",
     "read",
     "doctor",
     "report",
@@ -150,8 +151,8 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
 
     pruned = small.kit("prune", "--keep", "1")
     assert pruned.stdout.splitlines() == [
-        f"shop: 0 snapshots deleted; kept {history[1]['version']}, it is current",
-        "plan: 1 snapshot deleted",
+        f"shop: 0 snapshots, 1 raw file deleted; kept {history[1]['version']}, it is current",
+        "plan: 1 snapshot, 1 run deleted",
         "3 runs of Dagster deleted",
     ]
 

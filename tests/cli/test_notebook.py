@@ -12,7 +12,7 @@ from tests.support.small_mesh import FORECAST, SmallMesh, notebook, write
 
 FIRST, SECOND = "20240110T080000Z-000001", "20240110T090000Z-000002"
 
-LAST = f"The last runs that have: {SECOND}, {FIRST}"
+LAST = f"the last runs that have: {SECOND}, {FIRST}"
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ def test_a_run_is_found_by_its_id_its_snapshot_or_a_path(mesh: SmallMesh) -> Non
     [
         (FIRST, "sales", f"'{FIRST}' has no notebook 'sales'; say which with --port: forecast"),
         ("x.ipynb", None, "there is no file 'x.ipynb'; give a notebook, the id of a run or a snapshot"),
-        ("x", None, f"no run or snapshot 'x' has executed notebooks. {LAST}"),
+        ("x", None, f"no run or snapshot 'x' has executed notebooks; {LAST}"),
         (
             FIRST[:-1], None,
-            f"no run or snapshot '{FIRST[:-1]}' has executed notebooks. Did you mean {FIRST}? {LAST}",
+            f"no run or snapshot '{FIRST[:-1]}' has executed notebooks; did you mean {FIRST}? {LAST}",
         ),
     ],
 )  # fmt: skip
@@ -82,7 +82,7 @@ def test_parameters_are_listed_with_type_default_and_meaning(mesh: SmallMesh) ->
     ]
     with pytest.raises(UnknownName) as error:
         say("parameters", "shop.sales")
-    assert str(error.value) == "'shop.sales' is made by no notebook; ports of 'shop' that are: none"
+    assert str(error.value) == "'shop.sales' is made by no notebook; there are: none"
 
 
 def test_two_runs_are_compared(mesh: SmallMesh) -> None:

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from tests.support.limits import HANG
+
 PROGRAM = """
     import atexit, os, sys, threading, time
     from kit.core.forking import end_process
@@ -42,7 +44,7 @@ def test_it_ends_like_a_program(statement: str, code: int, error: str | None) ->
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM).format(statement)], env=buffered, capture_output=True, text=True,
-        timeout=30,
+        timeout=HANG,
     )  # fmt: skip
     assert done.returncode == code
     if error is not None:

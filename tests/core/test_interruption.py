@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
+from tests.support.limits import HANG
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -124,7 +125,7 @@ def test_a_process_that_goes_on_is_ended(limit: str, clean_up: str, code: int, s
     assert process.stdout.readline() == "ready\n"
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=HANG)
     assert (process.returncode, out.splitlines()) == (code, said)
     assert time.monotonic() - started < 15
 

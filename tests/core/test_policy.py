@@ -1,4 +1,5 @@
 import re
+from datetime import date
 
 import pytest
 
@@ -28,7 +29,12 @@ def test_every_setting_can_be_given() -> None:
     [
         (3, "[tool.kit.policy] is 3; it must be a table of settings"),
         ({"owner": True}, "[tool.kit.policy] has no setting 'owner'; there are: owner_email, described, classified, keys, "
-         "service_levels, names, other_names, unmasked"),
+         "service_levels, names, other_names, unmasked, "
+         "lowered"),
+        ({"lowered": {"*.id": "because"}}, "lowered has 'because' for '*.id'; write \"PRODUCT.PORT.COLUMN\" = "
+         "{ reason = \"why\", date = 2026-01-31 }"),
+        ({"lowered": {"*.id": {"reason": " ", "date": date(2026, 1, 31)}}}, "lowered has "),
+        ({"lowered": {"*.id": {"reason": "because", "date": "today"}}}, "lowered has "),
         ({"keys": "yes"}, "keys is 'yes'; it must be true or false"),
         ({"described": 80}, "described is 80; it must be a share from 0 to 1"),
         ({"service_levels": ["speed"]}, "service_levels is ['speed']; it must be a list of: latency, frequency, retention"),

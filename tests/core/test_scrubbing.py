@@ -10,6 +10,7 @@ import pytest
 
 from kit.core.scrubbing import CUT, ScrubbedPipe, Scrubber, scrubbed_streams
 from kit.core.secrets import Secrets
+from tests.support.limits import HANG
 
 VALUE = "hunter2/hunter2'x"
 SECRETS = Secrets({"API_TOKEN": VALUE, "LONG_TOKEN": "hunter2/and more"})
@@ -46,7 +47,7 @@ def test_children_print_without_secrets_and_without_waiting_for_their_children(t
         pipe = ScrubbedPipe(SECRETS, file.write, 1000)
         child = subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, start_new_session=True)
         child.wait(20)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG
         while log.read_text().count("[API_TOKEN]") < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         started = time.monotonic()
@@ -63,7 +64,7 @@ def test_a_child_goes_on_when_its_output_cannot_be_written() -> None:
         raise OSError(28, "No space left on device")
 
     pipe = ScrubbedPipe(SECRETS, full, 10_000_000)
-    assert subprocess.run([sys.executable, "-c", "print('x' * 1_000_000)"], stdout=pipe, timeout=20).returncode == 0
+    assert subprocess.run([sys.executable, "-c", "print('x' * 1_000_000)"], stdout=pipe, timeout=HANG).returncode == 0
     pipe.close()
 
 

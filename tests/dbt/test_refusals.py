@@ -6,10 +6,8 @@ from kit.dbt.refusals import refusals
 from tests.support.small_mesh import SmallMesh, write
 
 PROJECT = "name: shop\nmodels:\n  shop:\n    marts:\n      +materialized: {}\n"
-NO_HISTORY = (
-    "a dbt snapshot would begin its history anew in each build; the kit keeps every published version, and an incremental "
-    "model keeps rows: delete it"
-)
+HISTORY = "a dbt snapshot is a port of a product, in a file of its own: {% snapshot NAME %} in snapshots/NAME.sql"
+ALONE = "the file has to contain the dbt snapshot 'a', {% snapshot a %}, alone"
 COMPUTED = "an incremental model is a port of a product, with config(materialized='incremental', …) in its SQL"
 TAGGED = "the tag 'contract' marks tests that a build leaves out, since the audit has them; choose another tag"
 TESTS = "    data_tests: [{b: {config: {tags: contract}}}]\n"
@@ -31,6 +29,14 @@ def test_what_a_build_does_as_dbt_is_accepted(tmp_path: Path, monkeypatch: pytes
     assert found(tmp_path, monkeypatch, dbt_project_yml=PROJECT.format(value), models__a_yml=entry, models__a_sql=hooks) == []
 
 
+def test_snapshots_are_those_of_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = "snapshots:\n  - {name: a, description: One row per version}\n"
+    files = {"snapshots__a_sql": "{% snapshot a %} select 1 {% endsnapshot %}", "snapshots__a_yml": described}
+    assert found(tmp_path, monkeypatch, **files) == []
+    messages = [refused.message for refused in refusals(tmp_path, may_grow=False)]
+    assert messages == [HISTORY, HISTORY]
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
@@ -48,11 +54,11 @@ def test_what_a_build_does_as_dbt_is_accepted(tmp_path: Path, monkeypatch: pytes
          "models/a.sql:1: an external model writes files of its own; write published for a port, table for any other model"),
         ({"models__a_sql": "{{ config(materialized='delta') }} select 1"},
          "models/a.sql:1: 'delta' is no materialization of the kit; write view, table, ephemeral, published or incremental"),
-        ({"snapshots__a_sql": "{% snapshot a %} select 1 {% endsnapshot %}"}, f"snapshots/a.sql: {NO_HISTORY}"),
+        ({"snapshots__a_sql": "{% snapshot b %} select 1 {% endsnapshot %}"}, f"snapshots/a.sql: {ALONE}"),
+        ({"snapshots__a_sql": "select 1"}, f"snapshots/a.sql: {ALONE}"),
         ({"models__a_sql": "{# {% snapshot b %} #}\n{% snapshot a %} select 1 {% endsnapshot %}"},
-         f"models/a.sql:2: {NO_HISTORY}"),
-        ({"snapshots__a_yml": "snapshots:\n  - name: a\n    relation: ref('b')\n"}, f"snapshots/a.yml:1: {NO_HISTORY}"),
-        ({"models__a_yml": "models: []\nsnapshots:\n  - name: a\n"}, f"models/a.yml:2: {NO_HISTORY}"),
+         f"models/a.sql:2: {HISTORY}"),
+        ({"snapshots__a_yml": "snapshots:\n  - name: a\n    relation: ref('b')\n"}, f"snapshots/a.yml:1: {HISTORY}"),
         ({"models__a_sql": "{{ config(tags=['contract']) }} select 1"}, f"models/a.sql:1: {TAGGED}"),
         ({"models__a_yml": f"models:\n  - name: a\n    config: {{tags: [contract]}}\n{TESTS}"},
          f"models/a.yml:3: {TAGGED}"),

@@ -12,6 +12,7 @@ from kit.core.files import to_json
 from kit.exchange.datahub import datahub_records
 from tests.conftest import ROOT
 from tests.support.edit import edited
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 JUDGE = ROOT / ".venv/datahub/bin/datahub"
@@ -27,7 +28,7 @@ def check(records: list[dict[str, Any]], folder: Path) -> "subprocess.CompletedP
     file.write_text(to_json(records))
     environ = {**os.environ, "DATAHUB_TELEMETRY_ENABLED": "false", "HOME": str(folder)}
     command = [str(JUDGE), "check", "metadata-file", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=HANG, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_all_records_are_valid(records: list[dict[str, Any]], tmp_path: Path) ->
     kinds = {item["aspectName"] for item in records}
     assert {"deprecation", "globalTags", "dataContractProperties", "datasetProfile", "assertionRunEvent"} <= kinds
     urns = json.dumps(sorted({item["entityUrn"] for item in records}))
-    subprocess.run([JUDGE.with_name("python"), "-c", URNS], input=urns, text=True, timeout=60, check=True)
+    subprocess.run([JUDGE.with_name("python"), "-c", URNS], input=urns, text=True, timeout=HANG, check=True)
 
 
 @pytest.mark.parametrize(

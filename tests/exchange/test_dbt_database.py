@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.support.limits import HANG
 from tests.support.plain_dbt import plain_dbt, published_files
 from tests.support.small_mesh import SALES, SmallMesh, write
 
@@ -78,7 +79,7 @@ def test_the_database_is_opened_only_when_columns_change(small: SmallMesh) -> No
             f"dbt_database: {small.config.storage}/dbt/shop.duckdb has older sources: another program has it open; close it, "
             "then run `kit run shop --force`"
         )
-        person.communicate("\n", timeout=20)
+        person.communicate("\n", timeout=HANG)
     assert small.build("shop", force=True).message == ""
     assert rows(small, "shop", "select count(*) from raw.sales") == [(29,)]
 

@@ -21,7 +21,7 @@ from kit.core import database
 from kit.core.errors import KitError
 from kit.exchange import iceberg
 from kit.exchange.iceberg import SNAPSHOT, IcebergTables, export_iceberg
-from kit.storage import prune
+from kit.storage import prune, remains
 from kit.sync.sync import sync
 from tests.conftest import ROOT
 from tests.support.ending import end_with_parent
@@ -266,6 +266,10 @@ def test_history_goes_with_pruned_snapshots_and_leaves_no_file(small: SmallMesh)
     assert versions(table(small, "totals")) == [last]
     assert len(list(folder.glob("*.avro"))) < before
     assert by_duckdb(small, "totals") == published(small, "totals").rows()
+    remains.remove(small.config, "shop")
+    IcebergTables().pruned(small.config, "shop")
+    assert not (small.config.storage / "iceberg/shop").exists()
+    assert list((small.config.storage / "iceberg").glob("*/*/metadata")) == []
 
 
 def test_what_an_export_missed_is_caught_up_by_the_next(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from kit.core.errors import KitError
 from kit.exchange import mesh_database
 from kit.storage.store import Store
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.published import publish_tables
 from tests.support.small_mesh import SALES, SmallMesh
 
@@ -255,7 +256,7 @@ for number in range(int(sys.argv[2])):
 def test_publications_at_the_same_time_lose_no_view(small: SmallMesh) -> None:
     processes = [python(small, PUBLISHER, product, "6") for product in ("one", "two", "three")]
     for process in processes:
-        process.communicate(timeout=120)
+        process.communicate(timeout=HANG)
     assert [process.returncode for process in processes] == [0, 0, 0]
     storage = small.config.storage
     assert tables(storage) == [f"{product}.{port}" for product in ("one", "three", "two") for port in "ab"]
@@ -293,7 +294,7 @@ def polled(small: SmallMesh) -> Iterator[list[int]]:
     reader = python(small, READER, str(small.config.storage))
     yield result
     (small.config.storage / "stop").touch()
-    output, _ = reader.communicate(timeout=60)
+    output, _ = reader.communicate(timeout=HANG)
     assert reader.returncode == 0
     result += map(int, output.split())
 

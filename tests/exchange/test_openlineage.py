@@ -18,6 +18,7 @@ from kit.exchange.openlineage import SECONDS, OpenLineage
 from kit.exchange.openlineage_spool import EventFile
 from kit.storage.runs import BuildStatus, RunRecord, Runs
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.lineage_events import all_facets, faults
 from tests.support.receiver import Receiver, receiving
 from tests.support.small_mesh import SALES, SmallMesh
@@ -286,7 +287,7 @@ def test_a_process_that_is_killed_while_it_builds(small: SmallMesh) -> None:
         "context = Context.load()\nbuild(context.config, context.mesh.product('shop'), progress=Progress(step=die))\n"
     )
     small.write_suites("shop")
-    done = subprocess.run([sys.executable, "-c", code], cwd=small.root, timeout=120, preexec_fn=end_with_parent, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=small.root, timeout=HANG, preexec_fn=end_with_parent, check=False)
     assert done.returncode == -signal.SIGKILL
     (killed,) = Runs(small.config.storage).ids("shop")
     assert {kind for kind, _ in kinds(events(small, "shop", killed))} == {"START"}

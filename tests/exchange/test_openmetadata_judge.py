@@ -13,6 +13,7 @@ from kit.exchange.openmetadata import openmetadata_calls
 from kit.exchange.openmetadata_export import _ID
 from tests.conftest import ROOT
 from tests.support.edit import edited
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 JUDGE = ROOT / ".venv/openmetadata/bin/python"
@@ -27,7 +28,7 @@ Request = tuple[str, Any]
 
 def faults(requests: list[Request]) -> list[str]:
     command = [str(JUDGE), str(ROOT / "tests/support/openmetadata_models.py")]
-    done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 

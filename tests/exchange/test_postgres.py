@@ -12,6 +12,7 @@ import pytest
 from kit.core.errors import KitError
 from kit.exchange.postgres import push
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.postgres import PostgresServer, postgres  # noqa: F401  a fixture
 from tests.support.published import publish_tables
 from tests.support.small_mesh import SALES, SmallMesh
@@ -171,7 +172,7 @@ def test_pushes_at_the_same_time_wait_for_each_other(small: SmallMesh, served: P
     processes = [
         subprocess.Popen([sys.executable, str(program)], cwd=small.root, stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    printed = [process.communicate(timeout=120)[0].strip() for process in processes]
+    printed = [process.communicate(timeout=HANG)[0].strip() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert sorted(printed) == ["0", "0", "0", "2"]
     assert served.sql("select count(*) from shop.numbers") == "20000"

@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kit.contracts.compatibility import ContractChange
 from kit.contracts.contract import Version
 from kit.core.config import Config
+from kit.core.policy import Exemption, Policy
 from kit.governance.diff import Consumer, diff
 from tests.support.small_mesh import SmallMesh
 
@@ -164,3 +166,48 @@ def test_words_are_a_patch_and_the_unknown_is_for_a_person(small: SmallMesh, the
         ContractChange("file", "price.priceAmount changed", "review"),
     )
     assert (found.problems, found.reviews) == ((), 1)
+
+
+def _classify(small: SmallMesh, classification: str, version: str = "1.0.1") -> None:
+    versions(small, version, version)
+    edit(small, TOTALS, lambda data: columns(data)[0].update(classification=classification))
+
+
+def test_weaker_protection_needs_an_approval_of_the_policy(small: SmallMesh, tmp_path_factory: pytest.TempPathFactory) -> None:
+    _classify(small, "personal", "1.0.0")
+    root = tmp_path_factory.mktemp("then")
+    shutil.copytree(small.domains, root / "domains")
+    then = replace(small.config, root=root)
+    _classify(small, "public")
+    (found,) = diff(then, small.config)
+    assert [text.partition(";")[0] for text in found.problems] == [
+        "shop.totals: 'item' is protected less: classification personal → public"
+    ]
+    approval = {"shop.totals.item": Exemption("names of products", date(2026, 1, 31))}
+    (found,) = diff(then, replace(small.config, policy=Policy(lowered=approval)))
+    assert found.problems == ()
+    assert found.reviews == 1
+
+
+def test_a_policy_that_is_deleted_or_relaxed_is_a_problem(small: SmallMesh) -> None:
+    def problems(new: Policy | None) -> list[str]:
+        products = diff(replace(small.config, policy=Policy()), replace(small.config, policy=new))
+        return [text for product in products for text in product.problems]
+
+    assert problems(Policy(described=1.0)) == []
+    assert problems(None) == [
+        "the policy asks for less: [tool.kit.policy] is gone; keep it, and relax single settings with a reason and a date"
+    ]
+    (text,) = problems(Policy(classified=False))
+    assert text.startswith("the policy asks for less: 'classified' is relaxed; approve it with [tool.kit.policy.lowered] ")
+    approval = {"policy.classified": Exemption("a trial", date(2026, 1, 31))}
+    assert problems(Policy(classified=False, lowered=approval)) == []
+
+
+def test_another_owner_is_a_change_to_review(small: SmallMesh, then: Config) -> None:
+    member = {"username": "new@example.com", "name": "New", "role": "owner"}
+    edit(small, "domains/shop/product.odps.yaml", lambda data: data.update(team=[member]))
+    (found,) = diff(then, small.config)
+    assert (found.product, found.ports, found.problems, found.reviews) == ("shop", (), (), 1)
+    assert found.changes[0].where == "owner"
+    assert found.changes[0].text.endswith("→ New (new@example.com)")

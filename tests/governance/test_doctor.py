@@ -74,7 +74,8 @@ def test_products_of_another_repository_in_the_same_storage_are_left_alone(small
     findings = {finding.product: finding for finding in examine(lambda: Context(small.config))}
     other = findings["other products"]
     assert (other.severity, other.message, other.fix) == (
-        "info", "plan: published here, but no domain of this repository; left alone", ""
+        "info", "plan: in the storage, but no domain of this repository; left alone",
+        "if no other repository publishes here, `kit prune plan --everything` removes all of this",
     )  # fmt: skip
     assert not [text for finding in findings.values() for text in (finding.message, finding.fix) if "delete" in text]
     assert list(repair(Context(small.config))) == []

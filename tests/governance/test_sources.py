@@ -30,10 +30,14 @@ def problems(small: SmallMesh, function: str, columns: list[tuple[str, str, dict
 @pytest.mark.parametrize(
     ("function", "problem"),
     [
-        ("):\n    return postgress(table='a')", "5: there is no connector 'postgress'; there are: airbyte, postgres, rest"),
+        (
+            "):\n    return postgress(table='a')",
+            "5: there is no connector 'postgress'; did you mean postgres? there are: airbyte, postgres, rest",
+        ),
         (
             "):\n    return postgres(\n        dsn_env='SHOP_DSN', table='a',\n        cursr='Changed At')",
-            "7: postgres has no option 'cursr'; write cursor",
+            "7: postgres has no option 'cursr'; did you mean cursor? there are: dsn_env, table, query, cursor, "
+            "deleted, as_text, lookback, timeout_seconds",
         ),
         (
             "):\n    return rest('api.yaml', stream='orders', x=1)",

@@ -11,6 +11,7 @@ from kit.core.errors import IngestError
 from kit.core.files import has_sum
 from kit.ingest import typed_reader
 from kit.ingest.connector import Origin
+from kit.ingest.erased import erase_keys
 from kit.ingest.landing import LandedSource
 from kit.ingest.typed_reader import FileSchema
 from tests.support.landing import land_source
@@ -427,3 +428,21 @@ def test_a_file_is_the_origin_of_its_source_unless_the_function_has_made_it(shop
     made = "import pathlib, tempfile\ndef feed():\n    path = pathlib.Path(tempfile.mkdtemp(), 'x.csv')\n"
     landed = ingest(shop, f"{made}    path.write_text({HEADER + ROW!r})\n    return path\n")
     assert landed.origins == ()
+
+
+TWO = (
+    "polars.DataFrame({'code': ['007', '008'], 'amount': ['1.50', '1.50'], 'number': [12, 12], 'share': [0.25, 0.25],"
+    " 'day': [datetime.date(2024, 1, 31)] * 2})"
+)
+
+
+@pytest.mark.parametrize("body", ["return 'feed.csv'", f"return {TWO}", f"yield {TWO}"])
+def test_rows_of_erased_keys_do_not_land_again(shop: SmallMesh, body: str) -> None:
+    (shop.domains / "shop/feed.csv").write_text(HEADER + ROW + ROW.replace("007", "008", 1))
+    code = f"import datetime, polars\ndef feed():\n    {body}\n"
+    before = ingest(shop, code)
+    erase_keys(shop.root, {"shop.feed": {"code": ["008"]}})
+    after = ingest(shop, code)
+    assert (before.rows, after.rows, [row[0] for row in text_rows(after)]) == (2, 1, ["007"])
+    assert (after.digest != before.digest, ingest(shop, code)) == (True, after)
+    assert [path.name for path in after.path.parent.iterdir() if path.name.startswith(".")] == []

@@ -16,6 +16,7 @@ from kit.ingest.postgres import Postgres, _tables_of
 from kit.sync.sync import sync
 from tests.support.contracts import contract
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.postgres import PASSWORD, PostgresServer
 from tests.support.products import descriptor, write_dbt_project
 from tests.support.small_mesh import SmallMesh
@@ -404,7 +405,7 @@ def test_a_server_that_restarts_is_asked_again(
     shown: list[str] = []
 
     def start_after_the_first_attempt() -> None:
-        until = time.monotonic() + 60
+        until = time.monotonic() + HANG
         while "tried again" not in "".join(shown) and time.monotonic() < until:
             shown.append(capfd.readouterr().err)
             time.sleep(0.1)

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from kit.core.errors import KitError
 from kit.jupyter import lab
 from tests.support.lab import SECONDS, LabPage, needs_browser, running_lab
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 
@@ -71,7 +72,7 @@ def test_settings_of_the_user_neither_weaken_it_nor_change(small: SmallMesh, tmp
         assert again.stdout.split() == ["JupyterLab", "runs", "already", "for", "this", "mesh:", running.address]
         family = psutil.Process(running.process.pid).children(recursive=True)
         running.process.send_signal(signal.SIGTERM)
-        out, err = running.process.communicate(timeout=60)
+        out, err = running.process.communicate(timeout=HANG)
         assert (running.process.returncode, out.strip().endswith("stopped"), err) == (0, True, "")
         assert [process for process in family if process.is_running()] == []
     after = {path: path.read_bytes() for path in user.rglob("*") if path.is_file()}
@@ -79,7 +80,7 @@ def test_settings_of_the_user_neither_weaken_it_nor_change(small: SmallMesh, tmp
 
 
 def asked(address: str, headers: dict[str, str]) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=30) as response:
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=HANG) as response:
         return json.load(response)
 
 

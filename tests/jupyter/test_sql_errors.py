@@ -22,7 +22,8 @@ def said(text: str, position: int | None = None, **more: Any) -> str:
         (
             said('Referenced column "amont" not found in FROM clause!', 7),
             "select amont from shop.totals",
-            "line 2: there is no column 'amont'; did you mean amount?\n    select amont from shop.totals\n           ^",
+            "line 2: there is no column 'amont'; did you mean amount? there are: amount, item\n"
+            "    select amont from shop.totals\n           ^",
         ),
         (
             said('Values list "t" does not have a column named "zzz"', 7),

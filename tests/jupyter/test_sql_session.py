@@ -1,4 +1,8 @@
 import datetime
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -68,8 +72,14 @@ def test_frames_and_values_of_the_notebook(session: SqlSession) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("select amont from shop.totals", "line 1: there is no column 'amont'; did you mean amount?\n    select amont"),
-        ("from shop.totls", " of 'shop' has no port 'totls'; did you mean totals?\n    from shop.totls\n         ^"),
+        (
+            "select amont from shop.totals",
+            "line 1: there is no column 'amont'; did you mean amount? there are: amount, item\n    select amont",
+        ),
+        (
+            "from shop.totls",
+            " of 'shop' has no port 'totls'; did you mean totals? there are: sales, totals\n    from shop.totls\n         ^",
+        ),
         ("from 'shop.totals'", "line 1: 'shop.totals' is one name; write shop.totals without quotes, or"),
         ("from totals", "line 1: there is no port or frame 'totals'; did you mean shop.totals?"),
         ("from shp.totals", "line 1: there is no port 'shp.totals'; did you mean shop.totals or shop.sales?"),
@@ -110,3 +120,16 @@ def test_a_session_outside_a_domain_reads_published_ports(small: SmallMesh, monk
     session = SqlSession.open(Context.load)
     with closing(session.pins):
         assert rows(session, "select count(*) from shop.sales") == [(30,)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupted_query_ends_at_once(session: SqlSession, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setenv("KIT_THREADS", str(threads))
+    query = "select a.i from range(1000000) a(i), range(1000000) b(i) where hash(a.i * b.i) % 1000000000000 = 3"
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(SqlError, match="the query was interrupted"):
+        session.query(query, {})
+    assert time.monotonic() - begun < 10  # all of it takes hours
+    assert rows(session, "select count(*) from shop.totals") == [(2,)]

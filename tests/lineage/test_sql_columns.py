@@ -74,3 +74,25 @@ def test_columns_are_followed_to_the_tables_a_query_reads() -> None:
 def test_a_union_takes_its_columns_by_position() -> None:
     sql = f"select item as thing {SALES} union all select color from raw.items"
     assert origins(sql) == {"thing": (("shop.sales", "item"), ("raw.items", "color"))}
+
+
+@pytest.mark.parametrize(
+    ("expression", "how"),
+    [
+        ("item", "copy"), ("trim(item::varchar)", "copy"), ("upper(item)", "value"), ("max(item)", "value"),
+        ("count(distinct item)", "summary"), ("item is not null", "summary"), ("coalesce(count(item), 0)", "summary"),
+        ("string_agg(item)", "value"), ("case when item = 'tea' then 1 end", "value"),
+    ],
+)  # fmt: skip
+def test_how_a_column_is_made_from_another_one(expression: str, how: str) -> None:
+    columns = read_sql(f"select {expression} as made {SALES}", columns=TABLES).columns
+    assert columns is not None
+    assert columns.how == {"made": (how,)}
+
+
+def test_a_way_over_several_queries_keeps_what_each_of_them_keeps() -> None:
+    inner = f"select item, upper(item) as big, count(item) as n {SALES} group by all"
+    sql = f"with s as ({inner}) select item, big, n + 1 as m from s"
+    columns = read_sql(sql, columns=TABLES).columns
+    assert columns is not None
+    assert columns.how == {"item": ("copy",), "big": ("value",), "m": ("summary",)}

@@ -198,10 +198,10 @@ def test_products_and_ports_are_found_by_name(small: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("port", "problem"),
     [
-        ("totals", "'totals' is not PRODUCT.PORT; there are: plan.forecast, shop.sales, shop.totals"),
+        ("totals", "'totals' is not PRODUCT.PORT; did you mean shop.totals? there are: plan.forecast, shop.sales, shop.totals"),
         ("shop.", "'shop' has no port ''; there are: shop.sales, shop.totals"),
-        ("shop.total", "'shop' has no port 'total'; there are: shop.sales, shop.totals"),
-        ("shops.totals", "there is no data product 'shops'; there are: plan, shop"),
+        ("shop.total", "'shop' has no port 'total'; did you mean shop.totals? there are: shop.sales, shop.totals"),
+        ("shops.totals", "there is no data product 'shops'; did you mean shop? there are: plan, shop"),
     ],
 )
 def test_an_unknown_port_lists_what_there_is(small: SmallMesh, port: str, problem: str) -> None:

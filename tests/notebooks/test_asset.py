@@ -11,6 +11,7 @@ from kit.core.errors import AuditFailed, KitError, NotPublished, UnknownName
 from kit.notebooks import asset
 from kit.storage import snapshot_lock
 from tests.support.kernels import in_kernel
+from tests.support.limits import HANG
 from tests.support.small_mesh import FORECAST, SmallMesh
 
 
@@ -121,7 +122,7 @@ def test_an_output_with_other_columns_is_refused(plan: SmallMesh) -> None:
 def test_an_output_that_is_no_port_is_refused(plan: SmallMesh) -> None:
     with pytest.raises(UnknownName) as error:
         asset.output("forecasts", FRAME)
-    assert str(error.value) == "'plan' has no notebook port 'forecasts'; there are: forecast"
+    assert str(error.value) == "'plan' has no notebook port 'forecasts'; did you mean forecast? there are: forecast"
 
 
 def test_outside_a_domain_folder_there_are_no_inputs(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +134,16 @@ def test_outside_a_domain_folder_there_are_no_inputs(small: SmallMesh, monkeypat
 
 def test_outside_a_domain_folder_the_output_is_only_shown(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(small.root)
-    preview = asset.output("forecast", FRAME)
+    made = asset.output("forecast", FRAME)
+    assert made is not None
+    assert made.verdict() == (
+        "forecast: 2 rows. Nothing was checked: this notebook lies in no domain folder, and plan.forecast is made elsewhere; "
+        "`kit run` builds it"
+    )
+    preview = asset.output("prediction", FRAME)
     assert preview is not None
     assert not preview.passed
-    verdict = "forecast: 2 rows. No product makes this port yet: kit promote NOTEBOOK --product PRODUCT --port forecast"
+    verdict = "prediction: 2 rows. No product makes this port yet: kit promote NOTEBOOK --product PRODUCT --port prediction"
     assert repr(preview).startswith(f"{verdict}\nshape: (2, 2)")
     assert f"<b>{verdict}</b>" in preview._repr_html_()
 
@@ -172,7 +179,7 @@ def test_the_same_notebook_runs_unchanged_by_hand(small: SmallMesh, tmp_path: Pa
     path = small.domains / "plan/notebooks/forecast.ipynb"
     before = path.read_bytes()
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(tmp_path), str(path)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(small.root)}, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(small.root)}, timeout=HANG)
     shown = json.loads((tmp_path / "forecast.ipynb").read_text())["cells"][len(FORECAST)]["outputs"][0]["data"]
     assert "".join(shown["text/plain"]).startswith("plan.forecast: 2 rows, 6 of 6 checks passed. A build would publish it.")
     assert path.read_bytes() == before

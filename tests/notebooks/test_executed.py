@@ -95,12 +95,12 @@ def test_copies_are_found_by_run_by_snapshot_and_by_path(config: Config) -> None
 def test_what_has_no_copies_is_told_with_what_has(config: Config) -> None:
     with pytest.raises(UnknownName) as error:
         copies(config, "r1")
-    assert str(error.value) == "no run or snapshot 'r1' has executed notebooks. The last runs that have: none yet"
+    assert str(error.value) == "no run or snapshot 'r1' has executed notebooks; the last runs that have: none yet"
     executed(config, "plan", "20240110T080000Z", "forecast")
     write(config.storage / "products/plan/v7/manifest.json", "{")
-    with pytest.raises(UnknownName, match=r"^no run or snapshot 'v7' has executed notebooks\. The last runs that have: 2024"):
+    with pytest.raises(UnknownName, match=r"^no run or snapshot 'v7' has executed notebooks; the last runs that have: 2024"):
         copies(config, "v7")
-    with pytest.raises(UnknownName, match=r"Did you mean 20240110T080000Z\? "):
+    with pytest.raises(UnknownName, match=r"did you mean 20240110T080000Z\? "):
         copies(config, "20240110T080001Z")
     with pytest.raises(UnknownName, match=r"^there is no file 'gone\.ipynb'; give a notebook, the id of a run or a snapshot"):
         copies(config, "gone.ipynb")

@@ -9,6 +9,7 @@ import psutil
 from kit.core import Places, Secrets
 from kit.notebooks.kernel_pool import KernelPool
 from kit.notebooks.notebook_run import RUN_FILE, NotebookRun
+from tests.support.limits import HANG
 
 KILLED = """
 import os, signal, sys
@@ -57,4 +58,4 @@ def test_a_kernel_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     assert done.returncode == -9
     (pid,) = map(int, done.stdout.split())
     with contextlib.suppress(psutil.NoSuchProcess):
-        assert psutil.wait_procs([psutil.Process(pid)], timeout=10)[1] == []
+        assert psutil.wait_procs([psutil.Process(pid)], timeout=HANG)[1] == []

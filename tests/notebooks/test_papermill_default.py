@@ -14,6 +14,7 @@ import pytest
 from kit.notebooks import papermill_default
 from kit.notebooks.papermill_default import MeshEngine
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.notebooks import notebook
 from tests.support.small_mesh import FORECAST, SmallMesh
 
@@ -74,7 +75,7 @@ def test_a_parameter_that_a_build_refuses_is_refused_before_a_kernel_starts(
 @pytest.mark.slow
 def test_on_the_command_line_it_is_one_line_and_an_exit_code(small: SmallMesh, asset: Path) -> None:
     command = [sys.executable, "-m", "papermill", "domains/plan/notebooks/forecast.ipynb", "out.ipynb", "-p", "factor", "high"]
-    done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 1
     *_, last = done.stderr.splitlines()
     assert last == "Error: domains/plan/notebooks/forecast.ipynb: the parameter 'factor' is 'high'; it must be of type float"

@@ -14,6 +14,7 @@ from kit.core import resources
 from kit.core.errors import KitError
 from kit.orchestration import builders as module
 from kit.orchestration.builders import Builders, builds_at_once, died
+from tests.support.limits import HANG
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def test_all_are_interrupted_when_the_block_ends() -> None:
         while len(processes) < 2:
             processes += [psutil.Process(event.values[0]) for event in builders.events()]
         raise KeyboardInterrupt
-    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert psutil.wait_procs(processes, timeout=HANG)[1] == []
     assert time.monotonic() - started < 20
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.workers import client, environment, light_worker
 
 REPORT = r"""
@@ -61,7 +62,7 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def run(variables: dict[str, str], folder: Path, **options: Any) -> tuple[int, dict[str, Any], str]:
-    done = subprocess.run(client(REPORT, "x", "--y=ä"), env=variables, cwd=folder, capture_output=True, timeout=60, **options)
+    done = subprocess.run(client(REPORT, "x", "--y=ä"), env=variables, cwd=folder, capture_output=True, timeout=HANG, **options)
     return done.returncode, json.loads(done.stdout or b"{}"), done.stderr.decode()
 
 
@@ -96,7 +97,7 @@ def test_a_command_in_a_terminal_finds_no_difference(variables: dict[str, str], 
             here, there = pty.openpty()
             process = subprocess.Popen(client(REPORT), env=way, cwd=tmp_path, stdin=there, stdout=there, stderr=subprocess.PIPE)
             os.write(here, b"typed\n")
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=HANG)
             report = json.loads(os.read(here, 1 << 16).decode().partition("typed\r\n")[2])
             os.close(here)
             os.close(there)
@@ -111,7 +112,7 @@ def test_a_command_without_a_standard_stream_goes_without(variables: dict[str, s
     with light_worker(REPORT, variables):
         done = subprocess.run(
             ["sh", "-c", 'exec "$@" 0<&-', "sh", *client("def command(): print(sys.stdin)")], env=variables, cwd=tmp_path,
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=HANG,
         )  # fmt: skip
     assert done.stdout == "None\n"
 
@@ -122,6 +123,6 @@ def test_a_working_folder_that_is_gone_is_taken_over(variables: dict[str, str], 
     with light_worker(command, variables):
         done = subprocess.run(
             ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *client(command)], env=variables, cwd=tmp_path / "gone",
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=HANG,
         )  # fmt: skip
     assert done.stdout == f"{tmp_path}/gone (deleted) True\n"

@@ -16,6 +16,7 @@ from kit.core.processes import listens
 from kit.orchestration.dev_server import place
 from kit.orchestration.instance import instance
 from tests.support.dev_server import DevServer, dev_server
+from tests.support.limits import HANG
 from tests.support.orchestration import declare
 from tests.support.plan import write_plan
 from tests.support.small_mesh import SmallMesh
@@ -72,10 +73,10 @@ def test_the_daemon_builds_missing_products_and_all_processes_end_together(small
         family = server.family()
         assert len(family) >= 7  # itself, code server and its worker, web server, daemon, run, kernel
         server.process.send_signal(signal.SIGTERM)
-        out, err = server.process.communicate(timeout=90)
+        out, err = server.process.communicate(timeout=HANG)
         assert (server.process.returncode, err) == (0, "")
         assert out.rstrip().endswith("stopped")
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=HANG)
         assert [process for process in family if process.is_running()] == []
     assert not listens(socket.AF_INET, ("127.0.0.1", int(server.address.rpartition(":")[2])))
 
@@ -101,7 +102,7 @@ def test_after_everything_was_killed_no_run_and_no_slot_stays_taken(small: Small
     leave_plan_alone(small)
     with dev_server(small.root) as server:
         again = server.launch("plan.forecast")
-        server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=60)
+        server.wait_for(lambda: server.status(again) == "SUCCESS", seconds=HANG)
 
 
 def test_a_second_instance_is_refused(small_dev: tuple[SmallMesh, DevServer]) -> None:
@@ -147,7 +148,7 @@ def answer(
     given = {"host": host, "origin": origin, "content-type": kind}
     request = urllib.request.Request(f"{server.address}{path}", body, {name: value for name, value in given.items() if value})
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=HANG) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -168,7 +169,7 @@ def test_ten_new_homes_are_opened_by_all_servers_at_once(tmp_path: Path) -> None
                 found = server.query(beats)["instance"]["daemonHealth"]["allDaemonStatuses"]
                 return all(daemon["healthy"] for daemon in found if daemon["required"])
 
-            server.wait_for(beating, seconds=120)
+            server.wait_for(beating, seconds=HANG)
         logs = root / "state" / "dagster" / "dev"
         return [line for path in sorted(logs.glob("*.log")) for line in path.read_text().splitlines()]
 

@@ -23,6 +23,7 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from kit.orchestration.event_log import _OPEN, PooledSqliteEventLog
+from tests.support.limits import HANG
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_two_processes_write_at_once(log: PooledSqliteEventLog, tmp_path: Path) 
     log.store_event(entry("run", 0))
     command = [sys.executable, "-c", WRITE, str(tmp_path / "pooled")]
     writers = [subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [(writer.communicate(timeout=120)[1], writer.returncode) for writer in writers] == [("", 0), ("", 0)]
+    assert [(writer.communicate(timeout=HANG)[1], writer.returncode) for writer in writers] == [("", 0), ("", 0)]
     written = [record.user_message for _, record in seen(log, "run")]
     assert sorted(written) == sorted(["event 0", *(f"event {number}" for number in range(200) for _ in range(2))])
 

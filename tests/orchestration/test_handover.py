@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from kit.core import confinement
+from tests.support.limits import HANG
 from tests.support.workers import WHERE, client, environment, files, light_worker, wait_for
 
 SLEEPS = """
@@ -33,7 +34,7 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def executed_by(variables: dict[str, str], *arguments: str) -> str:
     """Return `worker` or `itself`; nothing else is printed."""
-    done = subprocess.run(client(WHERE, *arguments), env=variables, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(client(WHERE, *arguments), env=variables, capture_output=True, text=True, timeout=HANG, check=True)
     assert done.stderr == ""
     return done.stdout.strip()
 
@@ -49,9 +50,9 @@ def test_a_command_ends_as_without_worker(variables: dict[str, str], body: str, 
     command = f"def command():\n    import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n    {body}"
     with light_worker(command, variables) as worker:
         for way in (variables, variables | {"KIT_WORKER": "off"}):
-            assert subprocess.run(client(command), env=way, stderr=subprocess.DEVNULL, timeout=60).returncode == code
+            assert subprocess.run(client(command), env=way, stderr=subprocess.DEVNULL, timeout=HANG).returncode == code
         assert worker.poll() is None  # it survives the death of a build
-        assert subprocess.run(client(command), env=variables, stderr=subprocess.DEVNULL, timeout=60).returncode == code
+        assert subprocess.run(client(command), env=variables, stderr=subprocess.DEVNULL, timeout=HANG).returncode == code
 
 
 def sleeping(variables: dict[str, str]) -> "tuple[subprocess.Popen[str], psutil.Process]":
@@ -71,11 +72,11 @@ def test_signals_go_to_the_process_that_executes(variables: dict[str, str]) -> N
         process.send_signal(signal.SIGCONT)
         wait_for(lambda: child.status() != psutil.STATUS_STOPPED)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[0] == "interrupted\n"
+        assert process.communicate(timeout=HANG)[0] == "interrupted\n"
         assert process.returncode == 130
         process, child = sleeping(variables)
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANG)
         assert process.returncode == -signal.SIGHUP
 
 
@@ -96,7 +97,7 @@ def test_a_command_ends_with_its_worker_and_says_so(variables: dict[str, str]) -
         assert process.stdout is not None
         process.stdout.readline()
         worker.kill()
-        assert process.communicate(timeout=30)[1] == (
+        assert process.communicate(timeout=HANG)[1] == (
             "error: the worker process was ended, and this run with it; run again, or with --no-worker\n"
         )
         assert process.returncode == 1
@@ -106,10 +107,10 @@ def test_commands_at_once(variables: dict[str, str]) -> None:
     with light_worker(SLEEPS, variables):
         (first, _), (second, _) = sleeping(variables), sleeping(variables)
         first.send_signal(signal.SIGINT)
-        assert first.communicate(timeout=30)[0] == "interrupted\n"
+        assert first.communicate(timeout=HANG)[0] == "interrupted\n"
         assert second.poll() is None
         second.send_signal(signal.SIGINT)
-        assert second.communicate(timeout=30)[0] == "interrupted\n"
+        assert second.communicate(timeout=HANG)[0] == "interrupted\n"
 
 
 def test_the_worker_may_be_switched_off(variables: dict[str, str]) -> None:
@@ -194,7 +195,7 @@ def test_the_key_for_masking_is_hidden_in_the_client_too(variables: dict[str, st
         wait_for(lambda: is_hidden(process.pid))
         assert is_hidden(child.pid)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANG)
 
 
 def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import kit.orchestration.instance as module
 from kit.core import Config, resources
 from kit.orchestration.instance import hold_run_lock, home, instance, sweep
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 OPEN = "from kit.core import Config; from kit.orchestration.instance import instance\nwith instance(Config.load()) as opened: "
@@ -36,7 +37,7 @@ def python(small: SmallMesh, code: str) -> "subprocess.Popen[str]":
 
 def test_many_processes_may_open_a_new_home_together(small: SmallMesh) -> None:
     opening = [python(small, OPEN + "print(opened.get_runs_count())") for _ in range(6)]
-    assert [(process.communicate(timeout=120)[0], process.returncode) for process in opening] == [("0\n", 0)] * 6
+    assert [(process.communicate(timeout=HANG)[0], process.returncode) for process in opening] == [("0\n", 0)] * 6
 
 
 def test_the_settings_are_written_once_and_then_the_teams(small: SmallMesh) -> None:

@@ -13,6 +13,7 @@ from kit.orchestration.reservations import Reservations
 from kit.storage.store import Store
 from tests.support.ending import end_with_parent
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 
@@ -83,7 +84,7 @@ def test_of_two_runs_at_once_the_second_says_so_or_waits_and_the_first_succeeds(
     )
     time.sleep(2)
     (small.domains / "shop/go").touch()
-    results = [(process.communicate(timeout=120), process.returncode) for process in (first, third)]
+    results = [(process.communicate(timeout=HANG), process.returncode) for process in (first, third)]
     assert [(err, code) for (_, err), code in results] == [("", 0), ("", 0)]
     assert "plan         wait       for another run" in results[1][0][0]
     assert "published" not in results[1][0][0]

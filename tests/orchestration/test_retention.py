@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from kit.orchestration.instance import executing, hold_run_lock, home, instance, prune_runs
-from kit.orchestration.retention import retain
+from kit.orchestration.retention import forget, retain
 from tests.support.small_mesh import SmallMesh
 
 PARTS = dg.StaticPartitionsDefinition(["a", "b"])
@@ -128,3 +128,23 @@ def test_a_run_of_this_process_keeps_no_descriptor(small: SmallMesh) -> None:
             assert len(list(descriptors.iterdir())) == before + 1
     assert len(list(descriptors.iterdir())) == before
     assert list((home(small.config) / "alive").iterdir()) == []
+
+
+def test_nothing_of_a_removed_product_is_left_and_other_products_of_its_runs_stay(small: SmallMesh) -> None:
+    with instance(small.config) as opened:
+        run(opened, "shop")
+        both = dg.materialize([sales, takings], instance=opened, partition_key="a", raise_on_error=False).run_id
+        assert forget(home(small.config), opened, "shop") == 1
+        assert (left(opened), opened.all_asset_keys()) == ([both], [dg.AssetKey(["days", "takings"])])
+        assert opened.get_materialized_partitions(dg.AssetKey(["days", "takings"])) == {"a"}
+    assert rows(small, "select count(*) from asset_check_executions") == [(0,)]
+    assert rows(small, """select count(*) from event_logs where asset_key like '["shop"%'""") == [(0,)]
+
+
+def test_a_look_deletes_no_run(small: SmallMesh) -> None:
+    with instance(small.config) as opened:
+        shop = [run(opened, "shop") for _ in range(3)]
+    assert prune_runs(small.config, 1, dry_run=True) == 2
+    assert prune_runs(small.config, 1, ["days"]) == 0
+    with instance(small.config) as opened:
+        assert left(opened) == shop

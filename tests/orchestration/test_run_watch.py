@@ -17,6 +17,7 @@ from kit.storage.runs import Runs
 from tests.support.builds import dbt_targets
 from tests.support.dev_server import DevServer, dev_server
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.orchestration import declare
 from tests.support.plan import FORECAST
 from tests.support.small_mesh import SmallMesh
@@ -168,7 +169,7 @@ def test_a_run_whose_process_is_killed_is_canceled(mesh: tuple[SmallMesh, DevSer
     server.wait_for(begun.exists)
     (worker,) = workers(server)
     os.kill(worker.pid, number)
-    server.wait_for(lambda: server.status(run_id) == "CANCELED", seconds=40)
+    server.wait_for(lambda: server.status(run_id) == "CANCELED", seconds=HANG)
     with instance(small.config) as opened:
         assert opened.event_log_storage.get_concurrency_info("shop").active_run_ids == set()
     assert small.store.read_pointer("shop") == before

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from kit.orchestration import worker_place
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 from tests.support.workers import ROOT, WHERE, client, environment, files, light_worker, wait_for
 
@@ -30,7 +31,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     yield found
     processes = [psutil.Process(int(path.read_text())) for path in files(found) if path.suffix == ".lock"]
     kit(found, ROOT, "worker", "stop")
-    assert psutil.wait_procs(processes, timeout=30)[1] == []
+    assert psutil.wait_procs(processes, timeout=HANG)[1] == []
     assert files(found) == []
 
 
@@ -166,5 +167,5 @@ def test_a_stopped_worker_lets_its_commands_end(tmp_path: Path) -> None:
         worker.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         assert subprocess.run(client(WHERE), env=own, capture_output=True, text=True).stdout == "itself\n"
-        assert process.communicate(timeout=30)[0] == "whole\n"
+        assert process.communicate(timeout=HANG)[0] == "whole\n"
         assert worker.wait(30) == 0

@@ -7,6 +7,7 @@ import pytest
 
 from kit.core.errors import InvalidFile
 from kit.quality.evaluation import batch_of, error_of, run, source_of
+from tests.support.limits import HANG
 
 
 def test_expectations_are_evaluated_on_the_files_of_a_table_in_their_order(tmp_path: Path) -> None:
@@ -46,5 +47,37 @@ def test_great_expectations_writes_nothing_into_the_output_of_a_command(tmp_path
         "from kit.quality.evaluation import source_of\n"
         f"with source_of({{'a': [pathlib.Path({str(tmp_path / 'a.parquet')!r})]}}): pass"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG)
     assert "great_expectations" not in done.stderr
+
+
+def test_a_validation_writes_no_configuration_of_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[object]()
+    monkeypatch.setattr("great_expectations.data_context.types.base.BaseYamlConfig.to_yaml_str", written.append)
+    path = tmp_path / "things.parquet"
+    pl.DataFrame({"id": [1]}).write_parquet(path)
+    with source_of({"things": [path]}) as source:
+        run(
+            batch_of(source, "things"), "things", [{"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}], "BASIC"
+        )
+    assert written == []
+
+
+def test_the_judge_comes_without_what_few_expectations_use(tmp_path: Path) -> None:
+    path = tmp_path / "things.parquet"
+    pl.DataFrame({"kind": ["a", "b", "b", "b"]}).write_parquet(path)
+    code = f"""
+import sys
+from pathlib import Path
+from kit.quality.evaluation import batch_of, load_judge, run, source_of
+load_judge()
+print([name for name in sys.modules if name in ("altair", "scipy.stats")])
+shares = {{"values": ["a", "b"], "weights": [0.25, 0.75]}}
+item = {{"column": "kind", "partition_object": shares, "threshold": 0.01}}
+with source_of({{"things": [Path({str(path)!r})]}}) as source:
+    items = [{{"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": item}}]
+    (result,) = run(batch_of(source, "things"), "things", items, "BASIC")
+print(result["success"], result["result"]["observed_value"])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["[]", "True 0.0"]

@@ -15,6 +15,7 @@ from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
 from tests.support.findings import assert_names
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh, notebook, write
 
 EXPLORED = [
@@ -73,7 +74,8 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
 @pytest.mark.parametrize(
     ("product", "port", "cells", "says"),
     [
-        ("plans", "a", ["1"], f"there is no data product 'plans'; did you mean plan? `kit new plans --from {PATH}` makes it"),
+        ("plans", "a", ["1"],
+         f"there is no data product 'plans'; did you mean plan? there are: plan, shop. `kit new plans --from {PATH}` makes it"),
         ("x", "a", ["1"], f"there is no data product 'x'; there are: plan, shop. `kit new x --from {PATH}` makes it"),
         ("plan", "forecast", ["1"], "'plan' has a port 'forecast' already; nothing was written"),
         ("plan", "raw", ["1"], "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
@@ -169,7 +171,7 @@ def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMes
     path = mesh.domains / "plan/notebooks/tripled.ipynb"
     before = path.read_bytes()
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", str(mesh.root), str(path)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(mesh.root)}, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KIT_ROOT": str(mesh.root)}, timeout=HANG)
     shown = json.loads((mesh.root / "tripled.ipynb").read_text())["cells"][-1]["outputs"][0]["data"]
     assert "A build would publish it." in "".join(shown["text/plain"]).splitlines()[0]
     assert path.read_bytes() == before

@@ -12,6 +12,7 @@ from kit.core.config import Config
 from kit.mesh.context import Context
 from kit.storage import index
 from kit.storage.summary import ProductSummary
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 
@@ -196,7 +197,7 @@ LOOK = """
 def test_finding_one_of_a_thousand_products_opens_one_file(small: SmallMesh) -> None:
     config = thousand(small)
     command = [sys.executable, "-c", textwrap.dedent(LOOK)]
-    done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, check=True, timeout=HANG)
     opened, count, found = json.loads(done.stdout)
     assert set(opened) == {str(config.storage / "index.json"), str(small.root / "pyproject.toml")}
     assert count == 2004

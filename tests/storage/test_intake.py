@@ -19,6 +19,7 @@ from kit.storage.index import write
 from kit.storage.intake import mesh_catalog, snapshot_catalog
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 WITHOUT_KIT = """
@@ -43,7 +44,7 @@ WITHOUT_KIT = """
 
 def plain_intake(catalog: Path, cwd: Path) -> Any:
     command = [sys.executable, "-c", textwrap.dedent(WITHOUT_KIT), str(catalog)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, env=without_kit())
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=HANG, check=False, env=without_kit())
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -142,7 +143,7 @@ CATALOGS = {"catalog.yaml": "", "domains/shop/catalog.yaml": "../../", "state/ca
 def generations(root: Path) -> set[int]:
     """Return what Intake reads with each reader, from each folder, by relative and absolute paths: two rows of one value."""
     command = [sys.executable, "-c", textwrap.dedent(READERS), str(root), *CATALOGS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=without_kit())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False, env=without_kit())
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert len(found) == 3 * len(CATALOGS) * 2 * 4
@@ -216,7 +217,7 @@ def test_an_intake_reader_never_sees_a_mixture_while_others_publish(tmp_path: Pa
         parent = publish(store, generation, parent).version
         pause.wait(0.02)
     stop.touch()
-    out, _ = reader.communicate(timeout=60)
+    out, _ = reader.communicate(timeout=HANG)
     reads, generations, torn, ordered = json.loads(out)
     assert torn == []
     assert ordered

@@ -3,6 +3,7 @@ import pytest
 from kit.core.errors import KitError
 from kit.storage.retention import prune, retain
 from kit.storage.runs import Runs
+from kit.storage.snapshot import Pruned
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
 
@@ -24,7 +25,9 @@ def test_the_setting_keeps_snapshots_with_their_raw_data_for_readers(small: Smal
     small.publish("shop")
     small.feed_rows(SALES[:-1])
     small.publish("shop")
-    assert [item.kept_because for item in prune(small.context, keep=1)["shop"]] == ["it was current within the last 15 minutes"]
+    assert [item.kept_because for item in prune(small.context, keep=1)["shop"].snapshots] == [
+        "it was current within the last 15 minutes"
+    ]
     raw = small.config.storage / "raw/shop/sales"
     assert (len(small.store.versions("shop")), len(list(raw.glob("*.parquet")))) == (2, 2)
 
@@ -34,13 +37,13 @@ def test_prune_leaves_a_product_at_work_alone(small: SmallMesh) -> None:
     small.publish("shop", force=True)
     with small.store.build_lock("shop"):
         result = prune(small.context, keep=1)
-    assert [item.kept_because for item in result["shop"]] == ["the product is being built"]
+    assert [item.kept_because for item in result["shop"].snapshots] == ["the product is being built"]
 
 
 def test_prune_passes_over_products_without_snapshots_and_refuses_to_keep_none(small: SmallMesh) -> None:
     assert prune(small.context, keep=1) == {}
     small.publish("shop")
-    assert prune(small.context, keep=1) == {"shop": []}
+    assert prune(small.context, keep=1) == {"shop": Pruned()}
     with pytest.raises(KitError, match="cannot keep 0 snapshots; keep at least 1"):
         prune(small.context, keep=0)
 
@@ -68,3 +71,29 @@ def test_what_killed_processes_left_half_written_is_removed(small: SmallMesh) ->
     small.build("shop")
     assert [path for path in left if path.exists()] == []
     assert retain(small.config, "shop") is False
+
+
+def test_a_broken_product_is_pruned_and_a_look_deletes_nothing(small: SmallMesh) -> None:
+    versions = [small.snapshot("shop", "sales", {"item": [item], "amount": ["1.50"]}) for item in ("tea", "cake")]
+    (small.domains / "shop/product.odps.yaml").write_text("nonsense: [")
+    assert [item.name for item in small.mesh.broken] == ["shop"]
+    looked = prune(small.context, keep=1, dry_run=True)["shop"]
+    assert (looked.deleted, len(small.store.versions("shop"))) == (versions[:1], 2)
+    assert prune(small.context, keep=1) == {"shop": looked}
+    assert small.store.versions("shop") == versions[1:]
+
+
+def test_what_a_killed_build_left_goes_with_the_next_prune(small: SmallMesh) -> None:
+    small.snapshot("shop", "sales", {"item": ["tea"], "amount": ["1.50"]})
+    left = [
+        small.store.folder("shop") / ".staging-1/sales/data.parquet",
+        small.config.storage / "runs/shop/1/raw/sales.parquet",
+    ]
+    for path in (*left, small.config.storage / "runs/shop/1/running"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    prune(small.context, keep=5, dry_run=True)
+    assert [path.exists() for path in left] == [True, True]
+    prune(small.context, keep=5)
+    assert [path.exists() for path in left] == [False, False]
+    assert [record.status for record in Runs(small.config.storage).history("shop")] == ["canceled"]

@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from tests.support.limits import HANG
+
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
@@ -32,4 +34,4 @@ def encrypt_key(folder: Path, name: str, target: str, password: str) -> None:
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, timeout=60, check=True)
+    subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, timeout=HANG, check=True)

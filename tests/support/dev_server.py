@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from tests.support.limits import HANG
 from tests.support.serving import family, serving
 
 
@@ -28,7 +29,7 @@ class DevServer:
         """Return the data of a GraphQL query; fails for an answer with errors."""
         body = json.dumps({"query": text, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.address}{self.graphql}", body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=HANG) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
@@ -68,7 +69,7 @@ class DevServer:
         answer = self.query(query + "{ eventType } } } } }", id=run_id)
         return [str(event["eventType"]) for event in answer["logsForRun"]["events"]]
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = HANG) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.process.communicate()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 
 _ROOT = Path(__file__).parents[2]
 
@@ -57,7 +58,7 @@ def _end_with_test() -> None:
     die()
 
 
-def forked(function: Callable[..., object], *arguments: Any, seconds: float = 120) -> int:
+def forked(function: Callable[..., object], *arguments: Any, seconds: float = HANG) -> int:
     """Call a function in a process of its own and return the exit code, negative for the signal that ended it.
 
     The process has the environment variables of the first such call.

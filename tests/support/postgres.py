@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limits import HANG
+
 PASSWORD = "s3cret-of-the-test/1%"
 """The password of the user of the tests; it has characters that URLs escape."""
 
@@ -36,7 +38,7 @@ class PostgresServer:
         done = subprocess.run(
             [_program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "kit", "-d", database, "-v", "ON_ERROR_STOP=1",
              "-qAtX", *arguments],
-            env={**os.environ, "PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=False, timeout=120,
+            env={**os.environ, "PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=False, timeout=HANG,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -126,7 +128,7 @@ def _as_account(command: Sequence[str]) -> None:
     user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     done = subprocess.run(
         [str(_program(command[0])), *command[1:]], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False, timeout=120, **user,
+        stderr=subprocess.STDOUT, text=True, check=False, timeout=HANG, **user,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 
 
 def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -37,7 +38,7 @@ def serving(root: Path, *command: str, **environment: str) -> "Iterator[tuple[su
             members = family(process)
             process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=60)
+            process.communicate(timeout=HANG)
         finally:
             for member in members:
                 if member.is_running():

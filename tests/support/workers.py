@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +67,7 @@ def files(variables: Mapping[str, str]) -> list[Path]:
     return sorted(Path(variables["XDG_RUNTIME_DIR"], "data-mesh-kit").glob("*"))
 
 
-def wait_for(condition, seconds: float = 60) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition, seconds: float = HANG) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not after {seconds} seconds"

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from kit.catalog.browser import TABS
 from tests.support.files import write
 from tests.support.lab import SECONDS, LabPage, needs_browser
+from tests.support.limits import HANG
 from tests.support.notebooks import notebook
 
 SAYS = {
@@ -109,7 +110,7 @@ def test_run_elsewhere_and_not_trusted_a_notebook_shows_tables_and_pictures(open
     cells = ["import kit\ncat = kit.open()\ncat", "cat.lineage()", 'cat.quality("shop.sales")', "cat.browse()"]
     executed = nbformat.from_dict(notebook(cells))  # type: ignore[no-untyped-call]
     given = {**os.environ, "KIT_ROOT": str(root), "KIT_STORAGE": str(root / ".mesh")}
-    NotebookClient(executed, timeout=120, kernel_name="python3", store_widget_state=False).execute(env=given)
+    NotebookClient(executed, timeout=HANG, kernel_name="python3", store_widget_state=False).execute(env=given)
     nbformat.write(executed, root / "browse.ipynb")  # type: ignore[no-untyped-call]
     opened.open("browse.ipynb")
     assert (

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.support.lab import SECONDS, LabPage, RunningLab, needs_browser
+from tests.support.limits import HANG
 
 pytestmark = [pytest.mark.slow, needs_browser]
 
@@ -105,7 +106,7 @@ def test_only_who_is_logged_in_on_a_page_of_lab_gets_through(dagster: str, lab: 
 def answer(address: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
     """Status and beginning of the answer."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=30) as response:
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=HANG) as response:
             return response.status, response.read().decode()[:18]
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()[:18]

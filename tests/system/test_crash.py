@@ -18,6 +18,7 @@ from kit.storage.runs import Runs
 from kit.storage.store import Store
 from tests.support.ending import end_with_parent
 from tests.support.forked import build_until, die, forked
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 PORTS = ["a", "b", "c"]
@@ -92,7 +93,7 @@ def readers(storage: Path, stop: Path, count: int = 2) -> Iterator[list[dict[str
     finally:
         stop.touch()
         for process in processes:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=HANG)
             reports.append(json.loads(out))
 
 
@@ -193,7 +194,7 @@ def test_two_builds_of_one_product_started_at_once(small: SmallMesh) -> None:
         )
         for _ in range(2)
     ]
-    outcomes = [json.loads(process.communicate(timeout=120)[0])[0] for process in processes]
+    outcomes = [json.loads(process.communicate(timeout=HANG)[0])[0] for process in processes]
     assert "published" in {outcome["status"] for outcome in outcomes}
     for outcome in outcomes:
         assert outcome["status"] == "published" or outcome["message"].startswith("'shop' is being built by process ")

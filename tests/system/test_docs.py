@@ -20,6 +20,7 @@ from kit.cli.main import app
 from kit.contracts.contract import Contract
 from kit.core import database
 from tests.conftest import ROOT
+from tests.support.limits import HANG
 from tests.system.test_imports import ORDER, imports
 
 DOCUMENTS = [
@@ -137,7 +138,7 @@ def test_the_instructions_for_a_new_domain_work(published: Path, tmp_path: Path)
     shutil.copytree(published, tmp_path / ".mesh", copy_function=os.link)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euc", block], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        ["bash", "-euc", block], cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False,
         env={**os.environ, "PATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,7 @@ import pytest
 
 from kit.storage.store import Store
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 from tests.support.workers import environment
 
@@ -47,7 +48,7 @@ def test_a_signal_ends_a_build_at_any_moment(small: SmallMesh, tmp_path: Path, o
             ended, before = process.poll() is not None, Store(small.config.storage).read_pointer("shop")
             process.send_signal(sent)
             at = time.monotonic()
-            out, said = process.communicate(timeout=60)
+            out, said = process.communicate(timeout=HANG)
             seconds = time.monotonic() - at
             case = (number, sent.name, seconds, process.returncode, said)
             assert seconds < SECONDS, case

@@ -13,6 +13,7 @@ import pytest
 from tests.support.dev_server import dev_server
 from tests.support.ending import end_with_parent
 from tests.support.files import write
+from tests.support.limits import HANG
 from tests.support.orchestration import declare
 from tests.support.small_mesh import SmallMesh
 
@@ -36,7 +37,7 @@ def begun(small: SmallMesh, process: "subprocess.Popen[str]") -> psutil.Process:
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """The processes that still run after some seconds."""
-    return psutil.wait_procs(processes, timeout=15)[1]
+    return psutil.wait_procs(processes, timeout=HANG)[1]
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.dev_server import DevServer
 from tests.support.ending import end_with_parent
+from tests.support.limits import HANG
 from tests.support.serving import family
 from tests.support.small_mesh import SmallMesh, write
 
@@ -95,8 +96,8 @@ def test_dagster_dev_serves_the_mesh_and_ends_without_leaving_processes(small: S
         assert small.build("plan").status == "up to date"
         processes = family(process)
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=90)
-        psutil.wait_procs(processes, timeout=60)  # Dagster's servers notice within 20 seconds that it has ended
+        process.wait(timeout=HANG)
+        psutil.wait_procs(processes, timeout=HANG)  # Dagster's servers notice within 20 seconds that it has ended
         assert [item for item in processes if item.is_running()] == []
     finally:
         for item in processes or family(process):

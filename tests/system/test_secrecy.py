@@ -12,6 +12,7 @@ import pytest
 
 from kit.sync.sync import sync
 from tests.support.builds import dbt_targets
+from tests.support.limits import HANG
 from tests.support.small_mesh import FORECAST, SALES, SmallMesh, write
 
 TOKEN = "hunter2/hunter2'ä"
@@ -99,7 +100,7 @@ def test_a_build_that_is_killed_leaves_neither(shop: SmallMesh) -> None:
     environment = {**os.environ, "MY_TOKEN": TOKEN}
     with Path(os.devnull).open("wb") as nothing:
         process = subprocess.Popen([sys.executable, "-m", "kit", "run", "shop"], cwd=shop.root, env=environment, stdout=nothing)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + HANG
     while not dbt_targets(shop.config.storage, "shop") and time.monotonic() < deadline:
         time.sleep(0.1)
     targets = dbt_targets(shop.config.storage, "shop")

@@ -12,6 +12,7 @@ import pytest
 from kit.core import Config
 from kit.orchestration.instance import home, instance
 from tests.conftest import ROOT
+from tests.support.limits import HANG
 
 MESHES = sorted((ROOT / "tests/system/meshes").glob("*.tar.gz"))
 
@@ -35,7 +36,7 @@ def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def kit(mesh: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "kit", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=mesh, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=mesh, env=environment, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -24,6 +24,11 @@
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
+{#- The moments of a snapshot, in UTC whatever the time zone of the machine is. -#}
+{% macro duckdb__snapshot_get_time() -%}
+(now() at time zone 'UTC')
+{%- endmacro %}
+
 {#- Generic tests for the rules of contracts; `kit sync` writes the calls. A row that a test returns violates the rule. -#}
 
 {% test in_range(model, column_name, min=none, max=none) %}

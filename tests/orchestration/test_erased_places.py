@@ -1,0 +1,66 @@
+"""The key of a person is followed by name, lineage and token."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kit.build import masking_tokens
+from kit.core.config import Config
+from kit.core.errors import MaskError, UnknownName
+from kit.mesh import Context
+from kit.orchestration.erased_places import ErasureKey, find_places, key_texts
+from tests.support.small_mesh import SmallMesh
+
+SECRET = "a key for tests only"
+
+
+def context(small: SmallMesh, **environment: str) -> Context:
+    return Context(Config.load(small.root, environment)).with_mesh(small.mesh)
+
+
+def test_a_key_follows_columns_of_other_names(small: SmallMesh) -> None:
+    small.replace("domains/shop/models/marts/totals.sql", "select item,", "select item as item,")
+    columns = ErasureKey.of(context(small), "sale_id", "4711").columns
+    assert (columns["shop.raw.sales"], columns["shop.sales"], columns["shop.sales__quarantine"]) == (({"sale_id"},) * 3)
+    assert "shop.totals" not in columns
+    assert {"shop.raw.sales", "shop.totals", "plan.forecast"} <= ErasureKey.of(context(small), "item", "tea").columns.keys()
+
+
+def test_rows_with_the_token_of_a_key_are_found_without_the_value(small: SmallMesh) -> None:
+    small.mask("shop/contracts/sales.odcs.yaml", sale_id="hmac")
+    with pytest.raises(MaskError, match=r"shop\.sales\.sale_id has tokens of 'sale_id', which only KIT_MASK_KEY can find"):
+        ErasureKey.of(context(small), "sale_id", "4711")
+    number = int(masking_tokens(SECRET.encode(), "4711")[1])
+    small.snapshot("shop", "sales", {"item": ["tea", "tea"], "amount": ["1.50", "2.50"]})
+    (path,) = Path(small.store.folder("shop")).glob("*/sales/data.parquet")
+    path.chmod(0o644)
+    pl.DataFrame({"sale_id": [number, 4712], "item": ["tea", "cake"]}).write_parquet(path)
+    here = context(small, KIT_MASK_KEY=SECRET)
+    places, _ = find_places(here, ErasureKey.of(here, "sale_id", "4711"))
+    assert [(place.kind, place.part, place.rows) for place in places if place.path == path] == [("port", "sale_id", 1)]
+
+
+def test_the_other_hidden_values_of_a_person_are_searched_too(small: SmallMesh) -> None:
+    small.personal_items()
+    raw = small.config.storage / "raw/shop/sales/1.parquet"
+    raw.parent.mkdir(parents=True)
+    pl.DataFrame({"sale_id": [4711, 4712, 4713], "item": ["Mary Smith", "both", "both"]}).write_parquet(raw)
+    record = small.config.storage / "runs/shop/1/record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"message": "Mary Smith failed"}')
+    here = context(small)
+    places, key = find_places(here, ErasureKey.of(here, "sale_id", "4711"))
+    assert [(place.kind, place.path) for place in places] == [("raw data", raw), ("run record", record)]
+    assert key.others == {"Mary Smith"}
+
+
+def test_a_column_that_no_contract_has_is_refused_with_a_near_one(small: SmallMesh) -> None:
+    with pytest.raises(UnknownName, match="no contract has a column 'sale'; there is: sale_id"):
+        ErasureKey.of(context(small), "sale", "1")
+
+
+def test_a_value_is_written_as_each_type_writes_it(small: SmallMesh) -> None:
+    key = ErasureKey("id", "0042", {}, frozenset({"0042"}))
+    types = {"a": "bigint", "b": "varchar", "c": "decimal(8,2)", "d": "date"}
+    assert key_texts(key, types) == {"a": {"42"}, "b": {"0042"}, "c": {"42.00"}}
