@@ -1,10 +1,18 @@
 """Listeners: what follows the builds and publications of a mesh, such as the exports to other systems."""
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 
 from kit.build.plan import BuildPlan, BuildRequest
-from kit.core import OLDER, Config, KitError, Secrets, load_entry_point, machine_problem, missing_entry_points
+from kit.core import (
+    OLDER,
+    Config,
+    KitError,
+    Secrets,
+    load_entry_point,
+    machine_problem,
+    missing_entry_points,
+    points_of,
+)
 from kit.mesh import DataProduct
 from kit.storage import RunRecord
 
@@ -35,7 +43,7 @@ class Listener:
 
 def notify(config: Config, event: Callable[[Listener], None]) -> Iterator[str]:
     """Call every listener with `event`; yield one line for each that failed, without the values of secrets."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(points_of(GROUP), key=lambda point: point.name):
         try:
             event(load_entry_point(point)())
         except Exception as error:

@@ -17,7 +17,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import Interruption, KitError, NotebookError, UnknownName, ended_after_signal
+from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -112,11 +112,11 @@ def _ending_when_interrupted() -> Iterator[None]:
         try:
             with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)) as received:
                 yield
-        except (KeyboardInterrupt, KitError) as error:
+        except (KeyboardInterrupt, Exception) as error:
             for number in received:  # Dagster has handlers of its own during a step, and does not say which signal it was
                 interruption.note(number)
-            # A library may swallow the interrupt, and then fail by what it broke off.
-            if isinstance(error, KitError) and not interruption.requested:
+            # A library may swallow the interrupt, and then fail by what it broke off: an import, a build.
+            if isinstance(error, Exception) and not interruption.requested:
                 raise
             interruption.defer()  # a second Ctrl-C would change the exit code
             errors.print(_INTERRUPTED)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit.core.config import Config
     from kit.core.confinement import Places
     from kit.core.database import KNOWN_TYPES, literal, normal_type
-    from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points
+    from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points, points_of
     from kit.core.errors import (
         AuditFailed,
         Busy,
@@ -180,6 +180,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "points_of",
     "port_socket",
     "read_json",
     "read_record",

@@ -53,7 +53,7 @@ Tables = Mapping[str, Iterable[Path]]
 @contextmanager
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
     """DuckDB connection that is closed at the end and never downloads extensions."""
-    connection = _open(path, read_only=read_only)
+    connection = opened(path, read_only=read_only)
     try:
         yield connection
     except BaseException:
@@ -113,7 +113,7 @@ def load_extension(connection: "duckdb.DuckDBPyConnection", name: str, extra: st
 
 def relation(files: Iterable[Path], connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
     """Return Parquet files as a relation of the given connection, or of a new one."""
-    return (connection or _open()).sql(f"select * from {parquet(files)}")
+    return (connection or opened()).sql(f"select * from {parquet(files)}")
 
 
 def limit(connection: Any) -> None:
@@ -122,7 +122,8 @@ def limit(connection: Any) -> None:
         connection.execute(f"set {name} = {literal(value)}")
 
 
-def _open(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb.DuckDBPyConnection":
+def opened(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb.DuckDBPyConnection":
+    """Return a connection as that of `connect`, for the caller to close."""
     import duckdb
 
     config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}

@@ -1,9 +1,11 @@
 """Entry points: what they name, and those of the kit that an older environment lacks."""
 
+import sys
 import tomllib
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, lru_cache
+from importlib import metadata
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,17 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 """The file that declares the entry points, beside the kit in a clone."""
 
 OLDER = "the environment is older than the files of the kit; run `make install`"
+
+
+def points_of(group: str) -> EntryPoints:
+    """Return the entry points of a group; read again when a package was installed or removed."""
+    places = tuple((str(place), place.stat().st_mtime_ns) for place in map(Path, sys.path) if place.is_dir())
+    return _read(group, places)
+
+
+@lru_cache(maxsize=8)
+def _read(group: str, places: tuple[tuple[str, int], ...]) -> EntryPoints:
+    return metadata.entry_points(group=group)
 
 
 def load_entry_point(point: EntryPoint) -> Any:
@@ -26,7 +39,7 @@ def load_entry_point(point: EntryPoint) -> Any:
 
 def missing_entry_points(group: str, project: Path = PROJECT) -> list[str]:
     """Return the names in a group that the files of the kit declare and the environment lacks, as after a `git pull`."""
-    return sorted(set(_declared(project).get(group, {})) - {point.name for point in entry_points(group=group)})
+    return sorted(set(_declared(project).get(group, {})) - {point.name for point in points_of(group)})
 
 
 @cache

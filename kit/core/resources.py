@@ -20,6 +20,7 @@ from kit.core.errors import ConfigError
 BUILDS_AT_ONCE = "KIT_BUILDS_AT_ONCE"
 """The environment variable with the number of builds that share the memory; without it there is one."""
 
+_BUILD_BYTES = 2_000_000_000
 _SHARE = 0.6  # of the memory of the machine: the rest is for Python, kernels and the file system
 _LEAST = 100_000_000  # bytes: DuckDB cannot join or sort within less
 _UNLIMITED = 1 << 60  # version 1 of cgroups writes a number near the largest one where there is no limit
@@ -62,6 +63,11 @@ class Resources:
         """Return the settings of a new DuckDB connection. Its spill folder is its own: SQL in a sandbox may read it."""
         folder = spill_folder(self) / f"{_process()}-{next(_connections)}"
         return {"memory_limit": f"{self.memory}B", "threads": self.threads, "temp_directory": str(folder)}
+
+
+def builds_at_once(setting: int | None) -> int:
+    """Return how many builds run at the same time: the setting, or what cores and memory of this machine allow."""
+    return setting or max(1, min(machine_threads(), machine_memory() // _BUILD_BYTES))
 
 
 _limited: list[Resources] = []

@@ -4,9 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit.core import database
+
+if TYPE_CHECKING:
+    import duckdb
 
 _VOLATILE = re.compile(
     r"\b(current_date|current_time|current_timestamp|current_localtime|current_localtimestamp|localtime|localtimestamp)\b|"
@@ -29,7 +32,7 @@ def tables_read(sql: str) -> frozenset[str] | None:
 
     None for a query that may read any table: one that DuckDB cannot parse as a `select`, or that computes the name of a table.
     """
-    with database.connect() as connection:
+    with _parser().cursor() as connection:
         (text,) = connection.execute(f"select json_serialize_sql({database.literal(sql)})").fetchone() or ("{}",)
     tree = json.loads(text)
     nodes = list(_nodes(tree))
@@ -37,6 +40,12 @@ def tables_read(sql: str) -> frozenset[str] | None:
         return None
     tables = ((str(node.get("schema_name") or ""), str(node["table_name"])) for node in nodes if node.get("table_name"))
     return frozenset((table if schema in ("", "main") else f"{schema}.{table}").lower() for schema, table in tables)
+
+
+@cache
+def _parser() -> "duckdb.DuckDBPyConnection":
+    """Return an empty database for all queries of this process: to open one takes longer than to parse a hundred."""
+    return database.opened()
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

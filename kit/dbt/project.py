@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ SNAPSHOT = re.compile(r"\{%-?\s*snapshot\s+(\w+)\s*-?%\}|\{%-?\s*endsnapshot\s*-
 """The begin, with its name, or the end of a dbt snapshot: the lines between are a template like that of a model."""
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXTS = 512
+"""So many files of each kind are parsed once in a process, however often a build reads them."""
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
     "schema", "severity", "store_failures", "store_failures_as", "tags", "test_name", "warn_if", "where",
@@ -244,12 +246,16 @@ def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 
 def read_loosely(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file of dbt; an empty one for a file that dbt refuses."""
+    """Return the mapping in a YAML file of dbt, not to be changed; an empty one for a file that dbt refuses."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
+        return _document(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
-    return _mapping(data)
+
+
+@lru_cache(maxsize=_TEXTS)
+def _document(text: str) -> dict[str, Any]:
+    return _mapping(yaml.load(text, Loader=_Loader))  # noqa: S506 (a safe loader)
 
 
 @cache
@@ -263,12 +269,18 @@ def template_environment() -> Any:
 def _template(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the tables that SQL names in `ref` and `source`, in order, and the plain values of its `config`."""
     import jinja2
-    from jinja2 import nodes
 
     try:
-        tree = template_environment().parse(SNAPSHOT.sub("", path.read_text(encoding="utf-8")))
+        return _template_text(SNAPSHOT.sub("", path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, jinja2.TemplateSyntaxError):
         return (), {}
+
+
+@lru_cache(maxsize=_TEXTS)
+def _template_text(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    from jinja2 import nodes
+
+    tree = template_environment().parse(text)
     reads: list[str] = []
     config: dict[str, Any] = {}
     for call in tree.find_all(nodes.Call):

@@ -19,6 +19,8 @@ from kit.dbt.selection import TESTS, Selected, Selection, check_place
 from kit.mesh import DataProduct
 
 _PROFILES = Path(__file__).parent
+_NO_ARTIFACTS = "--no-write-json"
+"""dbt's manifest and results are read from what it returns; as files they take as long as its parsing."""
 _TABLES = ("model", "snapshot")
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
@@ -100,7 +102,7 @@ def transform(
                 arguments += ["--select", *(f"+{name}" for name in only), "--exclude-resource-type", "test", "unit_test"]
             arguments += ["--partial-parse-file-path", str(parsed)] if parsed and parsed.is_file() else []
             # Nobody reads the files of the manifest, which dbt writes twice.
-            result = dbtRunner(once and once.manifest(parse), callbacks=[listen]).invoke([*arguments, "--no-write-json"])
+            result = dbtRunner(once and once.manifest(parse), callbacks=[listen]).invoke([*arguments, _NO_ARTIFACTS])
         finally:
             # Without this the file stays locked and the next project inherits this one's connection.
             DuckDBConnectionManager.close_all_connections()
@@ -141,7 +143,7 @@ def manifest(folder: Path, target: Path, *options: str) -> Any:
     _leave_out_needless_work()
     settings = {"KIT_WORK_DATABASE": str(target / "kit_work.duckdb"), "KIT_STAGING": "", "KIT_PORTS": "", "KIT_FILE": ""}
     with _environment(**settings):
-        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit", *options])
+        result = dbtRunner().invoke([*_arguments("parse", folder, target), "--profile", "kit", _NO_ARTIFACTS, *options])
     if not result.success:
         raise TransformError(f"dbt cannot read the project: {_text(result.exception) or 'it gives no reason'}")
     return result.result

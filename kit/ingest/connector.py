@@ -5,11 +5,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kit.core import OLDER, IngestError, KitError, UnknownName, load_entry_point, missing_entry_points, there_are
+from kit.core import (
+    OLDER,
+    IngestError,
+    KitError,
+    UnknownName,
+    load_entry_point,
+    missing_entry_points,
+    points_of,
+    there_are,
+)  # fmt: skip
 
 GROUP = "kit.connectors"
 """The entry points that name connectors: the name is the `kind`, the value a subclass of `Connector`."""
@@ -227,12 +235,12 @@ class Connector:
 
 def connector_kinds() -> list[str]:
     """Return the kinds of connectors that are installed, with those of the kit that an older environment lacks."""
-    return sorted({*(point.name for point in entry_points(group=GROUP)), *missing_entry_points(GROUP)})
+    return sorted({*(point.name for point in points_of(GROUP)), *missing_entry_points(GROUP)})
 
 
 def connector_class(kind: str) -> type[Connector]:
     """Return the connector of a kind; raises `UnknownName` for one that is not installed, `IngestError` for a broken one."""
-    for point in entry_points(group=GROUP, name=kind):
+    for point in (point for point in points_of(GROUP) if point.name == kind):
         try:
             found = load_entry_point(point)
         except KitError as error:

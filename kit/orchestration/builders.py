@@ -21,8 +21,6 @@ _END_SECONDS = 0.8  # before the process of the run ends, which waits for its bu
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code of a build that was interrupted."""
 
-_BUILD_BYTES = 2_000_000_000
-
 Send = Callable[..., None]
 Job = Callable[[str, BuildPlan | None, Send], object]
 """Builds the product of a name, and sends what is to be known of it: `Builders.events` yields that."""
@@ -131,11 +129,7 @@ class Builders:
 
 def builds_at_once(setting: int | None, products: Sequence[DataProduct]) -> int:
     """Return how many builds of these products run at the same time: as many as the setting, or cores and memory, allow."""
-    return min(setting or _machine_allows(), len(products))
-
-
-def _machine_allows() -> int:
-    return max(1, min(resources.machine_threads(), resources.machine_memory() // _BUILD_BYTES))
+    return min(resources.builds_at_once(setting), len(products))
 
 
 def died(product: DataProduct, code: int, seconds: float) -> Outcome:

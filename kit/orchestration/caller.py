@@ -43,6 +43,7 @@ def state(program: str, numbers: Sequence[int], blocked: Sequence[int]) -> bytes
             "arguments": sys.argv,
             "package": getattr(main, "__package__", None),
             "path": sys.path,
+            "bytecode": not sys.dont_write_bytecode,
             "variables": dict(os.environ),
             "numbers": list(numbers),
             "umask": umask,
@@ -72,6 +73,7 @@ def assume(state: bytes, files: Sequence[int]) -> str:
     os.environ.update(caller["variables"])
     time.tzset()
     sys.argv, sys.path[:] = caller["arguments"], caller["path"]
+    sys.dont_write_bytecode = not caller["bytecode"]
     sys.modules["__main__"].__package__ = caller["package"]
     _open_streams()
     _set_signals(set(caller["ignored"]), caller["blocked"])

@@ -29,7 +29,14 @@ __all__ = [
 DAEMON_MODULE = "dagster._daemon"
 """`python -m` this module runs the daemon."""
 
-MODULES = ("dagster._core.storage.event_log", "dagster._grpc")
+MODULES = (
+    "dagster._core.definitions.external_asset", "dagster._core.definitions.repository_definition.repository_data_builder",
+    "dagster._core.execution.execute_in_process", "dagster._core.instance.factory", "dagster._core.instance.runs.run_domain",
+    "dagster._core.scheduler", "dagster._core.secrets.env_file", "dagster._core.storage.event_log",
+    "dagster._core.storage.legacy_storage", "dagster._core.storage.local_compute_log_manager", "dagster._core.storage.root",
+    "dagster._core.storage.runs", "dagster._core.storage.schedules", "dagster._core.system_config.composite_descent",
+    "dagster._core.types.primitive_mapping", "dagster._core.types.transform_typing", "dagster._grpc",
+)  # fmt: skip
 """What a run imports beside `dagster`."""
 
 STEP_LOGGER = "dagster._core.execution.plan.active"
@@ -45,7 +52,7 @@ local_artifact_storage: {module: dagster._core.storage.root, class: LocalArtifac
 compute_logs: {module: dagster._core.storage.local_compute_log_manager, class: LocalComputeLogManager, config: {base_dir: logs}}
 concurrency:
   pools: {default_limit: 1, granularity: op}
-  runs: {max_concurrent_runs: 4}
+  runs: {max_concurrent_runs: 4}  # as the setting parallel_builds
 freshness: {enabled: true}
 run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 10, free_slots_after_run_end_seconds: 5}
 retention:

@@ -18,6 +18,7 @@ from kit.core import (
     listens,
     need_resources,
     port_socket,
+    resources,
     to_json,
 )
 from kit.orchestration.instance import LOCATION, home, instance, tend
@@ -53,7 +54,10 @@ class Dagster(Server):
     """
 
     def __init__(self, config: Config, bound: socket.socket, code_socket: Path, tend: Callable[[], object]) -> None:
-        environment = {"DAGSTER_HOME": str(home(config)), "DAGSTER_DISABLE_TELEMETRY": "1"}
+        at_once = str(resources.builds_at_once(config.parallel_builds))  # the runs, which share the memory
+        environment = {
+            "DAGSTER_HOME": str(home(config)), "DAGSTER_DISABLE_TELEMETRY": "1", resources.BUILDS_AT_ONCE: at_once,
+        }  # fmt: skip
         super().__init__(f"http://{HOST}:{bound.getsockname()[1]}", Processes(config, place(config).folder, environment))
         self._tend = tend
         self._tended = time.monotonic()

@@ -22,6 +22,7 @@ from kit.core import (
     make_folder,
     read_yaml,
     remove_unfinished,
+    resources,
     short,
     write_durably,
 )  # fmt: skip
@@ -43,6 +44,9 @@ WEB_ROOT = "/dagster"
 
 NOTEBOOK_PAGE = f"{WEB_ROOT}/notebook"
 """Path of the page that shows an executed notebook."""
+
+_RUNS = re.compile(r"max_concurrent_runs: (?:\d+\}  # as the setting parallel_builds|4\})$", re.MULTILINE)
+"""The line of Dagster's settings that follows the setting `parallel_builds`; one without this comment is the team's."""
 
 _STARTING = timedelta(seconds=40)
 _LOCKS = "alive"
@@ -70,7 +74,10 @@ def instance(config: Config, *, tended: bool = True) -> "Iterator[dg.DagsterInst
             write_durably(settings, _placed(dagster_internals.SETTINGS, Path(), folder))
         with usable(config):
             text = settings.read_text(encoding="utf-8")
-            if (now := _moved(text.replace(_OLD_EVENT_LOG, _EVENT_LOG), folder)) != text:
+            now = _moved(text.replace(_OLD_EVENT_LOG, _EVENT_LOG), folder)
+            at_once = resources.builds_at_once(config.parallel_builds)
+            now = _RUNS.sub(f"max_concurrent_runs: {at_once}}}  # as the setting parallel_builds", now)
+            if now != text:
                 write_durably(settings, now)
             opened = dagster_internals.open_instance(folder)
     with opened:

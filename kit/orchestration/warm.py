@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -28,14 +29,19 @@ unit_tests:
 
 _MODULES = (
     *dagster_internals.MODULES, "dbt.adapters.duckdb.environments.local", "dbt.task.build",
-    "dbt_common.clients.agate_helper", "duckdb_sqlalchemy", "multiprocessing.dummy", "nbformat", "polars", "rich.live",
-    "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite", "sqlglot.dialects.duckdb", "sqlglot.generators.duckdb",
-    "sqlglot.optimizer.annotate_types", "sqlglot.optimizer.pushdown_projections", "sqlglot.optimizer.qualify",
-    "sqlglot.parsers.duckdb", "typer", "kit.dbt.plugin", "kit.exchange.dbt_database", "kit.exchange.iceberg",
-    "kit.exchange.mesh_database", "kit.exchange.openlineage", "kit.exchange.postgres", "kit.notebooks.kernel",
-    "kit.orchestration.definitions", "kit.orchestration.event_log", "kit.orchestration.run",
+    "dbt_common.clients.agate_helper", "duckdb_sqlalchemy.alembic_impl", "multiprocessing.dummy", "nbformat", "polars",
+    "rich.live", "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite", "sqlglot.dialects.duckdb",
+    "sqlglot.generators.duckdb", "sqlglot.optimizer.annotate_types", "sqlglot.optimizer.pushdown_projections",
+    "sqlglot.optimizer.qualify", "sqlglot.parsers.duckdb", "typer", "kit.dbt.plugin", "kit.exchange.dbt_database",
+    "kit.exchange.iceberg", "kit.exchange.mesh_database", "kit.exchange.openlineage", "kit.exchange.postgres",
+    "kit.notebooks.kernel", "kit.orchestration.definitions", "kit.orchestration.event_log", "kit.orchestration.run",
 )  # fmt: skip
 """What a build imports beside what these import. Not `kit.cli`: its consoles ask at import what the output is."""
+
+_OPTIONAL = (
+    "pyarrow.dataset", "pyarrow.parquet", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow", "upath.implementations.local",
+)  # fmt: skip
+"""What a build imports where it is installed."""
 
 
 def warm_up() -> None:
@@ -52,6 +58,9 @@ def warm_up() -> None:
     load_judge()
     for name in _MODULES:
         import_module(name)
+    for name in _OPTIONAL:
+        with suppress(ImportError):
+            import_module(name)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "warm")
         for name, text in {**_PROJECT, f"macros/{MACROS}": macros()}.items():

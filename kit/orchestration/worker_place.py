@@ -17,6 +17,8 @@ PREFIXES = (
     "_RJEM_",
 )  # fmt: skip
 """Environment variables that the interpreter and libraries read once: a worker is started with those of its callers."""
+_HARMLESS = ("PYTHONBREAKPOINT", "PYTHONDONTWRITEBYTECODE", "PYTHONHISTFILE", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP")
+"""Variables of the interpreter that change no result; a fork takes over from its caller whether it writes compiled code."""
 _SET_BY_POLARS = "_RJEM_MALLOC_CONF"
 """Polars changes it when it is imported: its value at the start of the process counts."""
 _HARD = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
@@ -62,7 +64,8 @@ def code() -> tuple[object, ...]:
 def variables() -> dict[str, str]:
     """Return the environment variables of this process with which its worker is started."""
     found = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
-    found.pop(_SET_BY_POLARS, None)
+    for name in (_SET_BY_POLARS, *_HARMLESS):
+        found.pop(name, None)
     return found | {
         name: value for name, _, value in (item.partition("=") for item in _content("/proc/self/environ").split("\0"))
         if name == _SET_BY_POLARS
@@ -70,7 +73,8 @@ def variables() -> dict[str, str]:
 
 
 def _interpreter() -> tuple[object, ...]:
-    return sys.executable, sys.version, sys.prefix, sys.base_prefix, sys.flags, sys.warnoptions, sorted(sys._xoptions.items())
+    flags = [value for name, value in zip(sys.flags.__match_args__, sys.flags, strict=True) if name != "dont_write_bytecode"]
+    return sys.executable, sys.version, sys.prefix, sys.base_prefix, flags, sys.warnoptions, sorted(sys._xoptions.items())
 
 
 def _files(place: str) -> Iterator[tuple[str, int, int]]:

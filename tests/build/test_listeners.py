@@ -46,7 +46,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def register(*names: str) -> None:
         points = [EntryPoint(name, f"{__name__}:{name}", listeners.GROUP) for name in names]
-        monkeypatch.setattr(listeners, "entry_points", lambda group: points if group == listeners.GROUP else [])
+        monkeypatch.setattr(listeners, "points_of", lambda group: points if group == listeners.GROUP else [])
 
     Recorder.heard = []
     return register

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -237,3 +238,20 @@ def test_a_terminal_without_unicode_gets_every_output(small: SmallMesh, environm
     assert "Traceback" not in shown
     assert "\\xc4nne" in shown
     assert "no data product 'n\\xf6'" in shown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_while_modules_are_imported_ends_with_a_sentence(number: int, code: int) -> None:
+    program = (
+        "import os, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'kit.cli.console':\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.argv = ['kit', 'run', '--no-worker']\n"
+        "from kit.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", "interrupted\n")

@@ -1,10 +1,11 @@
 import tomllib
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
-from kit.core.entry_points import load_entry_point, missing_entry_points
+from kit.core.entry_points import load_entry_point, missing_entry_points, points_of
 from kit.core.errors import KitError
 from tests.conftest import ROOT
 
@@ -24,6 +25,21 @@ def test_this_environment_has_all_of_them() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     assert all(declared[group] for group in GROUPS)
     assert [missing_entry_points(group) for group in GROUPS] == [[], []]
+
+
+def test_the_environment_is_searched_again_only_after_a_package_was_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    searched: list[str] = []
+    search = metadata.entry_points
+    monkeypatch.setattr(metadata, "entry_points", lambda group: searched.append(group) or search(group=group))
+    assert not {point.name for _ in range(3) for point in points_of(GROUPS[0])} & {"soap"}
+    assert searched == [GROUPS[0]]
+    (tmp_path / "soap-1.dist-info").mkdir()
+    (tmp_path / "soap-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: soap\nVersion: 1\n")
+    (tmp_path / "soap-1.dist-info" / "entry_points.txt").write_text(f"[{GROUPS[0]}]\nsoap = soap:Soap\n")
+    assert "soap" in {point.name for point in points_of(GROUPS[0])}
 
 
 @pytest.mark.parametrize(

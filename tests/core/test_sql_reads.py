@@ -1,5 +1,6 @@
 import pytest
 
+from kit.core import database
 from kit.core.sql_reads import is_volatile, tables_read
 
 
@@ -30,3 +31,12 @@ def test_results_that_depend_on_the_time(sql: str) -> None:
 @pytest.mark.parametrize("sql", ["select now, age from random", "select sum(uuid) from today"])
 def test_columns_of_such_names(sql: str) -> None:
     assert not is_volatile(sql)
+
+
+def test_queries_are_parsed_by_one_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    original = database.opened
+    monkeypatch.setattr(database, "opened", lambda *arguments, **options: opened.append(1) or original(*arguments, **options))
+    for number in range(20):
+        assert tables_read(f"from t{number} where {id(opened)} > 0") == {f"t{number}"}
+    assert len(opened) <= 1

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kit.dbt.project import TAG, Project, ProjectTest
 from kit.dbt.project import test_name as generic_name
@@ -257,3 +258,19 @@ def test_no_folder_is_an_empty_project(tmp_path: Path) -> None:
 )
 def test_how_a_generic_test_is_called(kind: str, column: str | None, arguments: dict[Any, Any], name: str) -> None:
     assert generic_name(kind, column, arguments) == name
+
+
+def test_a_file_is_parsed_again_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    load = yaml.load
+    monkeypatch.setattr(yaml, "load", lambda text, Loader: texts.append(text) or load(text, Loader=Loader))
+    write(tmp_path / "dbt_project.yml", "name: twice\nversion: 1.0.0\n")
+    write(tmp_path / "models/a.sql", "select 1 as id\n")
+    write(tmp_path / "models/a.yml", f"models: [{{name: a, description: '{tmp_path}'}}]\n")
+    first = Project.read(tmp_path)
+    read = len(texts)
+    assert read >= 1
+    assert Project.read(tmp_path) == first
+    assert len(texts) == read
+    write(tmp_path / "models/a.yml", "models: [{name: a, description: other}]\n")
+    assert [model.description for model in Project.read(tmp_path).models] == ["other"]

@@ -73,6 +73,8 @@ def test_marts_are_staged_and_tests_become_checks(bench: Bench) -> None:
     nodes: list[str] = []
     models: list[str] = []
     result = bench.transform(on_node=nodes.append, on_model=models.append)
+    written = {path.name for path in (bench.staging.parent / "dbt").iterdir()}
+    assert not written & {"manifest.json", "run_results.json", "semantic_manifest.json"}, "nobody reads them"
     assert sorted(result.models) == ["sales", "stg_teas", "totals"]
     assert bench.staged() == ["sales/data.parquet", "totals/data.parquet"]
     assert [row[0] for row in bench.rows("stg_teas")] == [1, 3]

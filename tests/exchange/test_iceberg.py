@@ -357,7 +357,7 @@ def test_a_catalog_that_is_not_configured_is_one_sentence(small: SmallMesh) -> N
 
 
 def test_the_listener_is_found_by_its_entry_point() -> None:
-    assert {point.name: point.value for point in listeners.entry_points(group=listeners.GROUP)}["iceberg"] == (
+    assert {point.name: point.value for point in listeners.points_of(listeners.GROUP)}["iceberg"] == (
         "kit.exchange.iceberg:IcebergTables"
     )
 

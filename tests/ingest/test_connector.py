@@ -50,8 +50,7 @@ def test_the_name_of_an_environment_is_that_of_one_folder(name: str) -> None:
 def test_an_unknown_kind_is_refused_with_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("pipe", "tests.ingest.test_connector:Pipe", "kit.connectors")]
     points.append(EntryPoint("none", "json:dumps", "kit.connectors"))
-    found = lambda group, name=None: [point for point in points if name in (None, point.name)]  # noqa: E731
-    monkeypatch.setattr("kit.ingest.connector.entry_points", found)
+    monkeypatch.setattr("kit.ingest.connector.points_of", lambda group: points)
     assert connector_class("pipe").__name__ == "Pipe"
     with pytest.raises(UnknownName, match="there is no connector 'sap'; there are: none, pipe"):
         connector_class("sap")

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from kit.core import resources
 from kit.core.errors import KitError
 from kit.orchestration import builders as module
 from kit.orchestration.builders import Builders, builds_at_once, died
@@ -122,6 +123,7 @@ def test_a_process_that_died_is_a_failure_of_its_product() -> None:
 
 
 def test_as_many_at_once_as_the_setting_or_the_machine_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_machine_allows", lambda: 4)
+    monkeypatch.setattr(resources, "machine_threads", lambda: 4)
+    monkeypatch.setattr(resources, "machine_memory", lambda: 64_000_000_000)
     found = [builds_at_once(setting, [ONE] * number) for setting, number in ((None, 9), (None, 2), (2, 9), (8, 9))]
     assert found == [4, 2, 2, 8]

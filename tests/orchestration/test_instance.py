@@ -1,6 +1,7 @@
 """Dagster's home: opened by many at once, and cleared of what killed processes leave behind."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import dagster as dg
 import pytest
 
 import kit.orchestration.instance as module
+from kit.core import Config, resources
 from kit.orchestration.instance import hold_run_lock, home, instance, sweep
 from tests.support.ending import end_with_parent
 from tests.support.limits import HANG
@@ -47,6 +49,23 @@ def test_the_settings_are_written_once_and_then_the_teams(small: SmallMesh) -> N
     settings.write_text(settings.read_text().replace("default_limit: 1", "default_limit: 3"))
     with instance(small.config) as opened:
         assert opened.get_concurrency_config().pool_config.default_pool_limit == 3
+
+
+def test_as_many_runs_at_once_as_products_of_a_command(small: SmallMesh) -> None:
+    def runs(config: Config) -> int | None:
+        with instance(config) as opened:
+            queue = opened.get_concurrency_config().run_queue_config
+            return queue.max_concurrent_runs if queue else None
+
+    config = replace(small.config, parallel_builds=3)
+    assert runs(config) == 3
+    assert runs(replace(config, parallel_builds=7)) == 7
+    assert runs(replace(config, parallel_builds=None)) == resources.builds_at_once(None)
+    settings = home(config) / "dagster.yaml"
+    settings.write_text(re.sub(r"runs: \{.*", "runs: {max_concurrent_runs: 4}", settings.read_text()))
+    assert runs(config) == 3, "the default of an earlier kit"
+    settings.write_text(re.sub(r"runs: \{.*", "runs: {max_concurrent_runs: 5}", settings.read_text()))
+    assert runs(config) == 5, "the number of the team"
 
 
 @pytest.mark.parametrize("is_of_an_earlier_kit", [False, True])

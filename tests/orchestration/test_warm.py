@@ -31,6 +31,17 @@ print(json.dumps([opened, *json.loads(open(reader).read())]))
 def test_a_build_in_a_forked_process_imports_nothing_large(small: SmallMesh) -> None:
     opened, status, message, more = json.loads(python(REPORT, small.root))
     assert (status, message) == ("published", "")
-    large = ("dagster.", "dbt.", "great_expectations.", "kit.", "polars.", "scipy.", "sqlglot.", "pandas.")
+    large = (
+        "dagster.",
+        "dbt.",
+        "great_expectations.",
+        "kit.",
+        "polars.",
+        "scipy.",
+        "sqlglot.",
+        "pandas.",
+        "pyiceberg.",
+        "upath.",
+    )
     assert [name for name in more if name.startswith(large) and not name.endswith("__about__")] == []
     assert [path for path in opened if path.endswith((".duckdb", ".db", ".parquet")) or str(small.root) in path] == []

@@ -17,6 +17,17 @@ def test_the_key_stays_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) ->
     assert worker_place.key() == key
 
 
+def test_variables_that_change_no_result_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "from kit.orchestration import worker_place; print(worker_place.key())"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/tmp/none", "PYTHONSTARTUP": "x.py"}
+    keys = {
+        subprocess.run([sys.executable, "-c", code], env=variables, check=True, capture_output=True, text=True).stdout
+        for variables in (environment, environment | more)
+    }
+    assert len(keys) == 1
+
+
 @pytest.mark.parametrize("name", ["PYTHONPATH", "LC_ALL", "HOME", "LD_PRELOAD", "POLARS_MAX_THREADS"])
 def test_variables_that_are_read_once_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     key = worker_place.key()
