@@ -49,8 +49,9 @@ def ingest_process(config: Config, product: DataProduct, declared: Mapping[Path,
     # An environment may be made while the process runs: the folder above it is allowed, which must exist before.
     (config.storage / CONNECTORS).mkdir(parents=True, exist_ok=True)
     return IngestProcess(
-        product, places, Secrets.from_environment(config), config.notebook_output_mb, Environments(config.storage / CONNECTORS)
-    )
+        product, places, Secrets.from_environment(config), config.notebook_output_mb, Environments(config.storage / CONNECTORS),
+        config.source_timeout_seconds,
+    )  # fmt: skip
 
 
 def begin_environments(config: Config, products: Iterable[DataProduct]) -> set[str]:

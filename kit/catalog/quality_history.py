@@ -117,7 +117,7 @@ def tables_of_ports(config: Config, product: str) -> dict[str, frozenset[str]]:
     """
     folder = config.domains / product
     try:
-        loaded = DataProduct.load(folder, DocumentReader(config.cache))
+        loaded = DataProduct.load(folder, DocumentReader(config.cache, product))
         graph = {node.id: node for node in product_nodes(loaded, Project.read(folder))}
     except KitError:
         snapshot = Store(config.storage).current(product)

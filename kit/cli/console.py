@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.table import Table
@@ -160,21 +161,40 @@ def print_scores(scores: "Sequence[Score]") -> None:
     """Print the score card in per cent, and the cheapest improvement of each product."""
     from kit.governance import TRAITS
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("in %", no_wrap=True)
-    for trait in TRAITS:
-        table.add_column(_SHORT.get(trait, trait), justify="right", no_wrap=True)
+    head = ["in %", *(_SHORT.get(trait, trait) for trait in TRAITS)]
+    rows: list[list[Text]] = []
     for score in scores:
         shares = [score.share(trait) for trait in TRAITS]
         # Rounded down: 100 means that nothing is left to do.
         cells = ["n/a" if share is None else str(int(share * 100)) for share in shares]
         styles = ["dim" if share is None else "green" if share == 1 else "yellow" for share in shares]
-        table.add_row(score.product, *map(Text, cells, styles))
+        rows.append([Text(score.product), *map(Text, cells, styles)])
     console.print()
-    console.print(table)
+    _print_columns(head, rows)
     for score in scores:
         if fact := score.cheapest:
             console.print(Text(f"{score.product}: easiest improvement: {fact.fix} ({fact.trait}: {fact.text})", "dim"))
+
+
+def _print_columns(head: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    """Print texts and, to their right, numbers; as a table of Rich, which takes a millisecond a row, where they do not fit."""
+    widths = [max(cell_len(str(cell)) for cell in column) for column in zip(head, *rows, strict=True)]
+    if sum(widths) + 2 * len(head) > console.width or not all(str(row[0]).isascii() for row in rows):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for number, name in enumerate(head):
+            table.add_column(name, justify="right" if number else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    lines = []
+    for row in ([Text(name, "bold") for name in head], *rows):
+        first, *numbers = row
+        line = [(f"{first!s:<{widths[0]}}", first.style)]
+        for width, cell in zip(widths[1:], numbers, strict=True):
+            line += [(f"  {'':<{width - len(cell)}}", ""), (str(cell), cell.style)]
+        lines.append(Text.assemble(*line))
+    console.print(Text("\n").join(lines))
 
 
 def print_next(mesh: "Mesh", failed: Sequence[str]) -> None:

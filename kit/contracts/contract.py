@@ -1,7 +1,7 @@
 """Data contracts in ODCS, read into immutable values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,8 @@ from kit.contracts.standard import check_fields
 from kit.core import IDENTIFIER, Document, Where, mappings
 
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
+DESCRIBED, GRAIN = ("usage", "limitations"), "grain"
+"""Texts of a contract about its table as a whole."""
 TODO = "TODO: "
 """Begins a text or classification that a person still has to write; `kit check` refuses it."""
 
@@ -80,7 +82,8 @@ class Contract:
     `end_of_life` is the last day of a deprecated contract; `major_of` the port of the same product whose older major
     version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
     quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
-    `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from.
+    `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from. `described`
+    are the parts among `DESCRIBED` that a person has described.
     """
 
     path: Path
@@ -101,6 +104,7 @@ class Contract:
     max_row_loss: float | None = None
     csv: CsvFormat = field(default_factory=CsvFormat)
     reads: tuple[str, ...] = ()
+    described: tuple[str, ...] = ()
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
@@ -199,7 +203,14 @@ class _Reader:
             max_row_loss=max_row_loss(self.document),
             csv=CsvFormat.from_document(self.document),
             reads=declared_places(self.document, is_raw=self.is_raw),
+            described=tuple(self.described(table)),
         )
+
+    def described(self, table: dict[str, Any]) -> Iterator[str]:
+        texts = self.data.get("description")
+        yield from (part for part in DESCRIBED if isinstance(texts, dict) and texts.get(part))
+        if table.get("dataGranularityDescription"):
+            yield GRAIN
 
     def identifier(self, where: Where, value: object) -> str:
         if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):

@@ -88,13 +88,13 @@ def _declared(schema: dict[str, Any], whole: dict[str, Any]) -> set[str]:
 
 
 class DocumentReader:
-    """Reads the documents of a mesh. The folder `cache` saves time and never changes the result.
+    """Reads the documents of a product. The folder `cache` saves time and never changes the result.
 
     The cache has valid files only, by content: an invalid file is validated each time.
     """
 
-    def __init__(self, cache: Path | None = None) -> None:
-        self._cache = ContentCache(cache / "documents" if cache else None)
+    def __init__(self, cache: Path | None = None, product: str = "") -> None:
+        self._cache = ContentCache(cache / f"documents-{product}" if cache else None)
 
     def read(self, path: Path, standard: Standard, before: Callable[[Document], None] = lambda document: None) -> Document:
         """Return a file that is valid by the standard; raises `InvalidFile` with file, line and field.

@@ -62,7 +62,7 @@ def _error(connection: "duckdb.DuckDBPyConnection", pattern: str) -> tuple[str, 
     import duckdb
 
     try:
-        connection.execute("select regexp_matches('', ?)", [pattern])
+        connection.execute(f"select regexp_matches('', {database.literal(pattern)})")  # parameters import pandas
     except duckdb.Error as error:
         reason, _, construct = str(error).partition(": ")[2].partition(": ")
         return reason, construct or "\\"

@@ -11,7 +11,7 @@ from kit.core.version import __version__
 
 if TYPE_CHECKING:
     from kit.core import confinement, database, frame_types, git, landlock, resources, sandbox, yaml_writer
-    from kit.core.cache import ContentCache
+    from kit.core.cache import ContentCache, ValueCache
     from kit.core.config import Config
     from kit.core.confinement import Places
     from kit.core.database import KNOWN_TYPES, literal, normal_type
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         write_durably,
         write_sum,
     )
+    from kit.core.folder_digests import FolderDigests
     from kit.core.forking import end_process, signal_with_parent
     from kit.core.garbage import without_collection
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
@@ -107,6 +108,7 @@ __all__ = [
     "ContentCache",
     "Damaged",
     "Document",
+    "FolderDigests",
     "IngestError",
     "Interruption",
     "InvalidFile",
@@ -135,6 +137,7 @@ __all__ = [
     "TransformError",
     "UnknownName",
     "Unreadable",
+    "ValueCache",
     "Where",
     "__version__",
     "appended",

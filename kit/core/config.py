@@ -24,6 +24,7 @@ _SETTINGS: dict[str, type] = {
     "storage": str,
     "as_of": date,
     "cell_timeout_seconds": int,
+    "source_timeout_seconds": int,
     "notebook_output_mb": int,
     "keep_runs": int,
     "keep_snapshots": int,
@@ -58,7 +59,7 @@ class Config:
     publications are pushed to. `memory_limit` (bytes), `threads` and `spill_folder` are those of DuckDB; None stands for what
     the machine allows and for a folder in the storage, see `kit.core.resources`. `parallel_builds` products are built at the
     same time at most, None stands for what cores and memory allow. The worker, which has imported what builds need, ends
-    after `worker_idle_minutes` without one.
+    after `worker_idle_minutes` without one. A source may be read for `source_timeout_seconds`.
     """
 
     root: Path
@@ -77,6 +78,7 @@ class Config:
     memory_limit: int | None = None
     threads: int | None = None
     spill_folder: Path | None = None
+    source_timeout_seconds: int = 3600
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 

@@ -59,7 +59,7 @@ def _tables(config: Config, product: DataProduct) -> dict[str, dict[str, str]]:
         _, _, name = item.port.partition(".")
         path = config.domains / item.product / "contracts" / f"{name}.odcs.yaml"
         with suppress(KitError):
-            contracts[item.name] = Contract.load(path, DocumentReader(config.cache))
+            contracts[item.name] = Contract.load(path, DocumentReader(config.cache, item.product))
     return {table: {column.name: column.type for column in contract.columns} for table, contract in contracts.items()}
 
 

@@ -24,13 +24,11 @@ def check_mesh(context: Context) -> list[Finding]:
     """Run every check that needs no build; a product without findings is checked again after a change."""
     settled = Settled(context, "check")
     changed = [product for product in context.mesh.products if product not in settled]
-    unsettled = {product.name for product in changed}
     own = {product.name: _own(context, product) for product in changed}
     reads = {product.name: list(coupling.check_coupling(context, product)) for product in changed}
-    generated = list(check_generated(context, unsettled))
-    wrong = {finding.product for finding in generated}
+    generated = list(check_generated(context))
     for product in changed:
-        if not own[product.name] and not reads[product.name] and product.name not in wrong and _is_closed(product):
+        if not own[product.name] and not reads[product.name] and _is_closed(product):
             settled.add(product)
     settled.save()
     findings = [item.finding for item in context.mesh.broken]

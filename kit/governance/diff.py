@@ -146,7 +146,6 @@ def diff(old: Config, new: Config) -> tuple[ProductDiff, ...]:
 class _Comparison:
     def __init__(self, old: Config, new: Config) -> None:
         self.old, self.new = old, new
-        self.documents = DocumentReader(new.cache)
         self.before, self.after = ({".".join(key): path for key, path in _files(c, "contracts")} for c in (old, new))
 
     def products(self) -> Iterator[ProductDiff]:
@@ -186,7 +185,7 @@ class _Comparison:
             problem = f"{name} is gone, but still read by {readers}; keep it until they have moved" if readers else ""
             return PortDiff(name, version, None, removed, consumers, problem)
         try:
-            new = Contract.load(path, self.documents)
+            new = self.load(path)
         except KitError as error:
             return PortDiff(name, version, None, (), (), str(error))
         if name not in self.before:
@@ -268,8 +267,12 @@ class _Comparison:
     def contract(self, path: Path | None) -> Contract | None:
         """Return the contract in a file; None without one, and for one that is not valid and so promises nothing."""
         with suppress(KitError):
-            return Contract.load(path, self.documents) if path else None
+            return self.load(path) if path else None
         return None
+
+    def load(self, path: Path) -> Contract:
+        """Return the contract in a file of a domain; raises `InvalidFile`."""
+        return Contract.load(path, DocumentReader(self.new.cache, path.parents[1].name))
 
     def old_contract(self, port: str) -> Contract | None:
         return self.contract(self.before.get(port))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.contracts import CLASSIFICATIONS
-from kit.core import KitError, database, mappings, read_yaml, short
+from kit.contracts import CLASSIFICATIONS, DESCRIBED, GRAIN, Contract
+from kit.core import KitError, database, read_yaml, short
 from kit.governance.policy import has_email, is_unmasked
-from kit.mesh import DESCRIPTOR, Context, DataProduct, OutputPort
+from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort
 from kit.storage import CATALOG, PortState, PortStatus, Snapshot, Store, statuses
 
 TRAITS = ("discoverable", "addressable", "understandable", "trustworthy", "accessible", "interoperable", "valuable", "secure")
@@ -68,6 +68,7 @@ def scores(context: Context) -> list[Score]:
     """Return the score of every product in build order, then the scores of broken products, which have a single fact."""
     catalog = _catalog_entries(context.config.root / CATALOG)
     states = {(row.product.name, row.port.name): row for row in statuses(context)}
+    others = _Others(context.mesh)
     cards = []
     for product in context.mesh.products:
         try:
@@ -76,11 +77,29 @@ def scores(context: Context) -> list[Score]:
             snapshot = None
         facts = list(_product_facts(product, catalog))
         for port in product.ports:
-            facts += _contract_facts(context, product, port)
+            facts += _contract_facts(context, product, port, others)
             facts += _snapshot_facts(product, port, states[product.name, port.name], snapshot)
         cards.append(Score(product.name, tuple(facts)))
     broken = context.mesh.broken
     return cards + [Score(item.name, (Fact("interoperable", _VALID, False, str(item.finding)),)) for item in broken]
+
+
+class _Others:
+    """What the ports of all products have in common with those of one: columns, and readers; `read` are the ports with one."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.read = {item.port for product in mesh.products for item in product.inputs}
+        self._with_ports = {product.name for product in mesh.products if product.ports}
+        self._owners: dict[tuple[str, str], set[str]] = {}
+        for product in mesh.products:
+            for column in (column for port in product.ports for column in port.contract.columns):
+                self._owners.setdefault((column.name, column.type), set()).add(product.name)
+
+    def join(self, product: str, contract: Contract) -> bool | None:
+        """Return whether another product has a column of the same name and type; None where no other has a port."""
+        if not self._with_ports - {product}:
+            return None
+        return any(self._owners[column.name, column.type] - {product} for column in contract.columns)
 
 
 def _product_facts(product: DataProduct, catalog: set[str]) -> Iterator[Fact]:
@@ -96,33 +115,27 @@ def _product_facts(product: DataProduct, catalog: set[str]) -> Iterator[Fact]:
     yield Fact("interoperable", _VALID, True, "")
 
 
-def _contract_facts(context: Context, product: DataProduct, port: OutputPort) -> Iterator[Fact]:
+def _contract_facts(context: Context, product: DataProduct, port: OutputPort, others: "_Others") -> Iterator[Fact]:
     """Yield the facts about a port that its contract and the other products show."""
     contract, columns, file = port.contract, port.contract.columns, short(port.contract.path)
-    data = read_yaml(contract.path).data
-    description = data.get("description")
-    has_grain = any(table.get("dataGranularityDescription") for table in mappings(data.get("schema")))
     described = all(column.description for column in columns)
     yield Fact("understandable", f"{port.name}: every column has a description", described, f"describe all in {file}", _LINES)
-    yield Fact(
-        "understandable", f"{port.name}: its grain is described", has_grain, f"write dataGranularityDescription in {file}"
-    )
-    for part in ("usage", "limitations"):
-        is_described = isinstance(description, dict) and bool(description.get(part))
+    fix = f"write dataGranularityDescription in {file}"
+    yield Fact("understandable", f"{port.name}: its grain is described", GRAIN in contract.described, fix)
+    for part in DESCRIBED:
+        is_described = part in contract.described
         yield Fact("understandable", f"{port.name}: {part} described", is_described, f"write description.{part} in {file}")
     has_frequency = contract.sla.frequency is not None
     yield Fact("trustworthy", f"{port.name}: has a frequency", has_frequency, f"write the SLA frequency in {file}")
     yield Fact("trustworthy", f"{port.name}: has rules", bool(contract.rules), f"write quality rules in {file}", _LINES)
     yield Fact("interoperable", f"{port.name}: has a key", bool(contract.key), f"mark its key in {file}")
-    others = [other for other in context.mesh.ports if other.id.partition(".")[0] != product.name]
-    known = {(column.name, column.type) for other in others for column in other.contract.columns}
-    joins = any((column.name, column.type) in known for column in columns) if others else None
+    joins = others.join(product.name, contract)
     fix = f"use the names and types of other products for the same columns in {file}"
     yield Fact("interoperable", f"{port.name}: shares a column with another product", joins, fix, _OTHERS)
     portable = not any(column.type.endswith("]") or column.type in _DUCKDB_TYPES for column in columns)
     yield Fact("interoperable", f"{port.name}: every engine knows its types", portable, f"choose plain types in {file}")
     read_by_product = any(port.id == read.port for other in product.ports for read in other.reads)
-    is_read: bool | None = read_by_product or bool(context.mesh.readers(port.id))
+    is_read: bool | None = read_by_product or port.id in others.read
     if not is_read and context.mesh.possible_readers(port.id):
         is_read = None  # a broken product may read it
     yield Fact(

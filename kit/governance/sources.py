@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from kit.contracts import Finding
 from kit.core import KitError, there_are
 from kit.ingest import Connector, connector_class, declaration_problems, without_key
-from kit.lineage import COMPUTED, SourceCall, source_calls
+from kit.lineage import COMPUTED, SourceCall, missing_functions, source_calls
 from kit.mesh import DataProduct, Source
 
 
 def check_sources(product: DataProduct) -> Iterator[Finding]:
-    """Find connectors that do not exist, wrong arguments of them, and increments that do not fit the contract of the source."""
-    calls = source_calls(product.folder)
+    """Find sources without a function, connectors that do not exist, wrong arguments, and increments unlike the contract."""
+    calls, path = source_calls(product.folder), product.folder / "ingest.py"
+    for name in missing_functions(product.folder, (source.name for source in product.sources)):
+        advice = "write one that returns a path, a frame, an iterator or a connector"
+        yield Finding(product.name, path, None, f"has no function '{name}', which the source of that name needs", advice)
     for source in product.sources:
         if call := calls.get(source.name):
             for name, problem in _problems(product, source, call):
                 line = call.lines.get(name, call.line)
-                yield Finding(product.name, product.folder / "ingest.py", line, f"{source.name}(): {problem}")
+                yield Finding(product.name, path, line, f"{source.name}(): {problem}")
 
 
 def _problems(product: DataProduct, source: Source, call: SourceCall) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class IngestProcess:
     end. What it prints goes to standard error without `secrets`, at most `output_mb` megabytes. An interrupt that ends the
     block is passed on to it, so that it can clean up.
     `environments` makes those that connectors need, in this process, which is not confined; `rows` hears of the rows of a
-    source that were read so far.
+    source that were read so far. A call may take `timeout_seconds`, without the time in which an environment is made.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class IngestProcess:
         secrets: Secrets,
         output_mb: int,
         environments: Environments,
+        timeout_seconds: float,
     ) -> None:
         self.product = product
         self.places = places
         self.rows: Callable[[str, int], None] = lambda source, rows: None
         self._environments = environments
         self._named = NamedFiles(product.folder)
+        self._timeout = timeout_seconds
         self._secrets = secrets
         self._output_limit = output_mb * 1_000_000
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True)
@@ -132,15 +135,18 @@ class IngestProcess:
         """Send a request and return its answer; questions of the process that come before it are answered."""
         process = self._process or self._start()
         refusal: KitError | None = None
+        until = time.monotonic() + self._timeout
         self._send(request)
-        while "ask" in (message := self._receive(process, source)):
+        while "ask" in (message := self._receive(process, source, until)):
             if message["ask"] == "rows":
                 self.rows(source, message["rows"])
                 continue
             try:
                 reply = ""
                 if message["ask"] == "environment":
+                    began = time.monotonic()
                     reply = str(self._environments.make(Environment(message["name"], tuple(message["packages"]))))
+                    until += time.monotonic() - began
                 else:
                     check(message)
                 self._send({"reply": reply})
@@ -185,9 +191,18 @@ class IngestProcess:
             )  # fmt: skip
         return self._process
 
-    def _receive(self, process: subprocess.Popen[bytes], name: str) -> Mapping[str, Any]:
+    def _receive(self, process: subprocess.Popen[bytes], name: str, until: float) -> Mapping[str, Any]:
         """The next line from the process; a child of it may hold the socket open, so that its end is looked for as well."""
         while b"\n" not in self._received:
+            if time.monotonic() > until:
+                self._process = None  # the next call starts another one
+                process.send_signal(END_AT_ONCE)
+                self._end(process, interrupted=False)
+                raise IngestError(
+                    f"{name}() ran longer than {self._timeout:g} s and was stopped; raise source_timeout_seconds in [tool.kit] "
+                    "if it needs more",
+                    self.product.folder / "ingest.py",
+                )
             ended = process.poll() is not None
             if select.select([self._channel], [], [], 0 if ended else _LOOK_SECONDS)[0]:
                 part = self._channel.recv(1 << 16)

@@ -79,7 +79,15 @@ def _providers_first(nodes: Iterable[LineageNode]) -> list[LineageNode]:
 
 def lineage(mesh: Mesh) -> dict[str, LineageNode]:
     """Every node of the mesh by id, providers before consumers."""
-    return {node.id: node for product in mesh.products for node in product_nodes(product, Project.read(product.folder))}
+    return {node.id: node for product in mesh.products for node in _remembered_nodes(mesh, product)}
+
+
+def _remembered_nodes(mesh: Mesh, product: DataProduct) -> tuple[LineageNode, ...]:
+    def nodes() -> tuple[LineageNode, ...]:
+        return product_nodes(product, Project.read(product.folder))
+
+    ports = [(item.name, item.port) for item in (*product.inputs, *(read for port in product.ports for read in port.reads))]
+    return mesh.contents.remembered("lineage", product.folder, nodes, repr(ports))
 
 
 def upstream(graph: dict[str, LineageNode], start: Iterable[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from kit.lineage.python_names import NameTable
 
 _CONNECTOR = re.compile(r"kit\.ingest\.connectors\.(\w+)")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_BINDS_NAMES = ("globals", "locals", "vars", "setattr", "exec", "sys")
+"""What code can bind names with that it does not write as such."""
 COMPUTED = object()
 """The value of an argument that is not constant in the code."""
 
@@ -54,10 +56,8 @@ def source_calls(folder: Path) -> dict[str, SourceCall]:
 
     Other sources are left out, and all of them when the file cannot be read: landing reports it.
     """
-    path = folder / "ingest.py"
-    try:
-        tree = ast.parse(read_text(path)) if path.is_file() else ast.Module([], [])
-    except (KitError, SyntaxError, ValueError):
+    tree = _parsed(folder)
+    if tree is None:
         return {}
     names = NameTable({}, frozenset())
     for node in ast.walk(tree):
@@ -65,6 +65,32 @@ def source_calls(folder: Path) -> dict[str, SourceCall]:
     constants = _constants(tree)
     found = {node.name: _call(node, names, constants) for node in tree.body if isinstance(node, ast.FunctionDef)}
     return {name: call for name, call in found.items() if call}
+
+
+def missing_functions(folder: Path, sources: Iterable[str]) -> list[str]:
+    """Return the sources for which `ingest.py` has no function; none where that is known only when its code runs."""
+    tree = _parsed(folder)
+    bound: set[str] = set()
+    for node in ast.walk(tree or ast.Module([], [])):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                bound.add(name)
+            case ast.Name(id=name):
+                bound.update(("*",) if name in _BINDS_NAMES else ())
+            case ast.alias(name=name, asname=other):
+                bound.add(other or name.partition(".")[0])
+    return [] if tree is None or "*" in bound else [source for source in sources if source not in bound]
+
+
+def _parsed(folder: Path) -> ast.Module | None:
+    """Return the code of `ingest.py`; None where it cannot be read, which landing reports."""
+    path = folder / "ingest.py"
+    try:
+        return ast.parse(read_text(path)) if path.is_file() else ast.Module([], [])
+    except (KitError, SyntaxError, ValueError):
+        return None
 
 
 def _call(function: ast.FunctionDef, names: NameTable, constants: Mapping[str, Any]) -> SourceCall | None:

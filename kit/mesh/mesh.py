@@ -3,13 +3,15 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from kit.contracts import ConsumerContract, DocumentReader, Finding
 from kit.core import KitError, MeshError, UnknownName, Where, read_yaml, short, there_are
 from kit.mesh import versions
+from kit.mesh.contents import Contents
 from kit.mesh.product import DESCRIPTOR, DataProduct, InputPort, OutputPort
 
 
@@ -64,33 +66,37 @@ class Broken:
 
 @dataclass(frozen=True)
 class Mesh:
-    """The valid products, providers before consumers, and the broken ones."""
+    """The valid products, providers before consumers, and the broken ones.
+
+    `contents` are those of the folders that they were read from.
+    """
 
     products: tuple[DataProduct, ...]
     broken: tuple[Broken, ...]
+    contents: Contents = field(default_factory=Contents, compare=False, repr=False)
 
     @classmethod
     def load(cls, domains: Path, cache: Path | None = None) -> "Mesh":
         """Read every folder of `domains`; an error in one product makes only that product broken.
 
-        Validated files are cached in the folder `cache`, if one is given. Raises `MeshError` when there is no folder
+        Valid products are remembered in the folder `cache`, if one is given. Raises `MeshError` when there is no folder
         `domains`.
         """
-        documents = DocumentReader(cache)
+        contents = Contents(cache)
         healthy: dict[str, DataProduct] = {}
         broken: dict[str, Broken] = {}
         for folder in folders(domains):
             try:
-                healthy[folder.name] = DataProduct.load(folder, documents)
+                healthy[folder.name] = contents.remembered("products", folder, partial(_load, folder, cache))
             except (KitError, OSError) as error:
                 broken[folder.name] = Broken.from_error(folder, error)
-        documents.save()
+        contents.save()
         _break_unmet(healthy, broken)
         _break_cycles(healthy, broken)
         healthy = attach_needs({name: resolve_inputs(product, healthy) for name, product in healthy.items()})
         order = TopologicalSorter(_providers(healthy)).static_order()
         products = tuple(healthy[name] for name in order if name in healthy)
-        return cls(products, tuple(broken[name] for name in sorted(broken)))
+        return cls(products, tuple(broken[name] for name in sorted(broken)), contents)
 
     def product(self, name: str) -> DataProduct:
         """Return a product by name; raises `UnknownName`, or `MeshError` with the reason when it is broken."""
@@ -113,7 +119,7 @@ class Mesh:
             raise UnknownName(f"'{product}' has no port '{name}'; {there_are(port, sorted(p.id for p in provider.ports))}")
         return output
 
-    @property
+    @cached_property
     def ports(self) -> tuple[OutputPort, ...]:
         """All ports of the valid products."""
         return tuple(port for product in self.products for port in product.ports)
@@ -163,7 +169,7 @@ class Mesh:
             self._reach(chosen, up=False) if downstream else set()
         )
         products = tuple(product for product in self.products if product.name in chosen)
-        return Mesh(products, tuple(item for item in self.broken if item.name in chosen))
+        return replace(self, products=products, broken=tuple(item for item in self.broken if item.name in chosen))
 
     def _find(self, name: str) -> DataProduct | OutputPort:
         return self.port(name) if "." in name else self.product(name)
@@ -180,6 +186,14 @@ class Mesh:
                 reached.add(name)
                 todo.append(name)
         return reached
+
+
+def _load(folder: Path, cache: Path | None) -> DataProduct:
+    documents = DocumentReader(cache, folder.name)
+    try:
+        return DataProduct.load(folder, documents)
+    finally:
+        documents.save()
 
 
 def folders(domains: Path) -> list[Path]:

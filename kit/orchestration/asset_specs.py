@@ -1,13 +1,16 @@
 """The assets of one data product as Dagster shows them: owners, columns, inputs, conditions."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
+from kit.build import ExpectedCheck, expected_checks
 from kit.contracts import Contract
-from kit.lineage import LineageNode, source_kinds
+from kit.dbt.project import Project
+from kit.lineage import LineageNode, product_nodes, source_kinds
 from kit.mesh import Context, DataProduct
 from kit.orchestration import automation
 from kit.orchestration.dagster_internals import is_valid_email
@@ -24,14 +27,39 @@ def asset_key(node: str) -> dg.AssetKey:
     return dg.AssetKey(node.split("."))
 
 
+@dataclass(frozen=True)
+class ProductFacts:
+    """What the files of a product say of it: its tables, the checks of a build, the digest of its code, kinds of sources."""
+
+    nodes: tuple[LineageNode, ...]
+    checks: tuple[ExpectedCheck, ...]
+    code: str
+    source_kinds: dict[str, str]
+
+    @classmethod
+    def of(cls, context: Context, product: DataProduct) -> "ProductFacts":
+        """Return the facts of a product, which are remembered until a file of it changes; raises `InvalidFile`."""
+
+        def read() -> ProductFacts:
+            project = Project.read(product.folder)
+            checks = expected_checks(product, project, context.config.clock())
+            return cls(product_nodes(product, project), checks, product.code_digest(), source_kinds(product.folder))
+
+        others = [
+            (item.name, item.port) for item in (*product.inputs, *(read for port in product.ports for read in port.reads))
+        ]
+        needs = [port.needs for port in product.ports if port.needs]
+        return context.mesh.contents.remembered("assets", product.folder, read, repr(others), repr(needs))
+
+
 class AssetSpecs:
     """The definitions of the assets of one product."""
 
-    def __init__(self, context: Context, product: DataProduct) -> None:
+    def __init__(self, context: Context, product: DataProduct, facts: ProductFacts) -> None:
         mesh = context.mesh
         self.product = product
-        self.code_version = product.code_digest()[:12]
-        self.source_kinds = source_kinds(product.folder)
+        self.code_version = facts.code[:12]
+        self.source_kinds = facts.source_kinds
         self.partitions = automation.partitions(context.config, product)
         self.providers = {other.name: other.partitions for other in mesh.products if other is not product and other.partitions}
         self.stubs = tuple(asset_key(item.port) for item in product.inputs if item.product in (b.name for b in mesh.broken))

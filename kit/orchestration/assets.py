@@ -9,15 +9,13 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from kit.build import BuildRequest, Outcome, expected_checks, published_checks
+from kit.build import BuildRequest, Outcome, published_checks
 from kit.contracts import Check
 from kit.core import KitError, ended_after_signal
-from kit.dbt.project import Project
-from kit.lineage import product_nodes, source_calls
 from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
-from kit.orchestration.asset_specs import AssetSpecs, asset_key
+from kit.orchestration.asset_specs import AssetSpecs, ProductFacts, asset_key
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
 from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Runs, Snapshot, outdated_partitions
@@ -38,15 +36,15 @@ class ProductAssets:
     """One data product: the one step that builds it, and the many assets and checks that come out of it."""
 
     def __init__(self, context: Context, product: DataProduct, attended: bool, builder: Builder) -> None:
-        self.config = config = context.config
+        self.config = context.config
         self.product = product
         self.attended = attended
         self.builder = builder
-        project = Project.read(product.folder)
-        self.nodes = {asset_key(node.id): node for node in product_nodes(product, project)}
-        self.specs = AssetSpecs(context, product)
+        facts = ProductFacts.of(context, product)
+        self.nodes = {asset_key(node.id): node for node in facts.nodes}
+        self.specs = AssetSpecs(context, product, facts)
         self.partitions = self.specs.partitions
-        self.checks = AssetChecks(product, expected_checks(product, project, config.clock()), self.nodes)
+        self.checks = AssetChecks(product, facts.checks, self.nodes)
 
     def assets(self) -> dg.AssetsDefinition:
         """Return the step with all its assets and checks."""
@@ -61,7 +59,7 @@ class ProductAssets:
             pool=None if self.attended else product.name,
             config_schema=run_config.schema(product),
             # While the environments of its connectors are made, the others are built.
-            op_tags={"dagster/priority": "-1"} if source_calls(product.folder) else {},
+            op_tags={"dagster/priority": "-1"} if self.specs.source_kinds else {},
             backfill_policy=dg.BackfillPolicy.single_run() if self.partitions else None,
         )  # fmt: skip
         def step(context: dg.AssetExecutionContext) -> Iterator[Report]:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from kit.contracts import Finding
 from kit.core import Config, ContentCache, KitError, make_folder, resolve_inside, short, write_durably
 from kit.dbt import committed
 from kit.lineage import hide_models, lineage, lineage_svg
-from kit.mesh import Context, DataProduct
+from kit.mesh import Context, DataProduct, Settled
 from kit.quality import suite
 from kit.storage import intake, product_facts
 from kit.sync import dbt_yaml, readme, texts
 from kit.sync.markers import has_conflict
 
 PICTURE = "lineage.svg"
+SETTLED = "generated"
+"""The name under which products are remembered whose generated files are current."""
 HEADER = "# Written by `kit sync` for plain Intake. Do not edit: `kit check` compares it.\n"
 
 _DESCRIPTORS = "product.odps.yaml and pyproject.toml"
@@ -83,7 +85,7 @@ def sync(context: Context) -> list[Path]:
     broken one, the files about the whole mesh are not written either.
     """
     written = []
-    for file in generated_files(context):
+    for file in generated_files(context, changed=True):
         if isinstance(file.text, str) and not file.is_current:
             make_folder(file.path.parent)
             write_durably(file.path, file.text)
@@ -98,36 +100,43 @@ def wanted(context: Context) -> dict[Path, str]:
 
 def drifts(context: Context) -> list[str]:
     """Return the changes that `kit sync` would make, as a unified diff for each file."""
-    return list(filter(None, (file.difference() for file in generated_files(context))))
+    return list(filter(None, (file.difference() for file in generated_files(context, changed=True))))
 
 
-def check_generated(context: Context, names: Collection[str] | None = None) -> Iterator[Finding]:
+def check_generated(context: Context) -> Iterator[Finding]:
     """Find the generated files that differ from the text that the kit would write, or that it cannot write.
 
-    With `names` those of these products and those about the whole mesh. Files are compared as bytes. In particular no catalog
-    is opened with Intake, which would run code that a changed catalog names.
+    Files are compared as bytes. In particular no catalog is opened with Intake, which would run code that a changed catalog
+    names.
     """
-    return filter(None, (file.check() for file in generated_files(context, names)))
+    return filter(None, (file.check() for file in generated_files(context, changed=True)))
 
 
 def check_writable(context: Context) -> list[Finding]:
     """Find the texts and files that keep generated files from being written."""
-    findings = [finding for product in context.mesh.products for finding in texts.check_templates(product)]
-    errors = (file for file in generated_files(context) if isinstance(file.text, KitError))
+    settled = Settled(context, SETTLED)
+    changed = (product for product in context.mesh.products if product not in settled)
+    findings = [finding for product in changed for finding in texts.check_templates(product)]
+    errors = (file for file in generated_files(context, changed=True) if isinstance(file.text, KitError))
     return findings + [finding for file in errors if (finding := file.check())]
 
 
-def generated_files(context: Context, names: Collection[str] | None = None) -> Iterator[GeneratedFile]:
-    """Yield every generated file of the mesh; with `names` those of these products and those about the whole mesh."""
-    for file in _files(context, names):
+def generated_files(context: Context, *, changed: bool = False) -> Iterator[GeneratedFile]:
+    """Yield every generated file of the mesh; those that may have `changed` without products in which all files are current."""
+    for file in _files(context, changed):
         is_folder = file.path.is_dir() and not file.path.is_symlink()
         yield replace(file, text=KitError("is a folder; delete it, then run `kit sync`", file.path)) if is_folder else file
 
 
-def _files(context: Context, names: Collection[str] | None) -> Iterator[GeneratedFile]:
+def _files(context: Context, changed: bool) -> Iterator[GeneratedFile]:
     # Committed files must not depend on the environment of the person who writes them.
     storage = Config.load(context.config.root, {}).storage
-    products = [product for product in context.mesh.products if next(texts.check_templates(product), None) is None]
+    settled = Settled(context, SETTLED)
+    current = {product.name for product in context.mesh.products if product in settled}
+    products = [
+        product for product in context.mesh.products
+        if product.name in current or next(texts.check_templates(product), None) is None
+    ]  # fmt: skip
     facts = {product.name: _facts(product) for product in products}
     if not context.mesh.broken and len(products) == len(context.mesh.products):
         text = _catalog(facts, context.config.root, context.config.root, storage)
@@ -135,17 +144,27 @@ def _files(context: Context, names: Collection[str] | None) -> Iterator[Generate
         text = _picture(context)
         path = context.config.domains / PICTURE
         yield GeneratedFile(path, PICTURE, "the lineage of the products", text, show_difference=False)
-    products = [product for product in products if names is None or product.name in names]
-    for product in products:
+    for product in (product for product in products if not changed or product.name not in current):
         text = _catalog({product.name: facts[product.name]}, product.folder, context.config.root, storage)
-        path = product.folder / intake.CATALOG
-        yield GeneratedFile(path, product.name, _DESCRIPTORS, text, show_difference=False)
-    for product in products:
-        files = {**dict(dbt_yaml.files(product)), **suite.files(product), **dict([readme.file(product)])}
-        for path, text in committed.files(product.folder, context.config.root, storage).items():
-            yield GeneratedFile(path, product.name, "the kit", _refused(product, path) or text, show_difference=False)
-        for path, made in files.items():
-            yield GeneratedFile(path, product.name, "the contract", _refused(product, path) or made)
+        files = list(_product_files(product, text, context.config.root, storage))
+        if all(file.is_current for file in files):
+            settled.add(product)
+        yield from files
+    settled.save()
+
+
+def _product_files(product: DataProduct, catalog: str, root: Path, storage: Path) -> Iterator[GeneratedFile]:
+    path = product.folder / intake.CATALOG
+    yield GeneratedFile(path, product.name, _DESCRIPTORS, catalog, show_difference=False)
+    for path, text in committed.files(product.folder, root, storage).items():
+        yield GeneratedFile(path, product.name, "the kit", _refused(product, path) or text, show_difference=False)
+    files: dict[Path, str | KitError] = {
+        **dict(dbt_yaml.files(product)),
+        **suite.files(product),
+        **dict([readme.file(product)]),
+    }
+    for path, made in files.items():
+        yield GeneratedFile(path, product.name, "the contract", _refused(product, path) or made)
 
 
 def _picture(context: Context) -> str:

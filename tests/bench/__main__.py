@@ -17,7 +17,7 @@ from tests.bench import demo, meshes
 from tests.bench.growth import growth
 from tests.bench.measuring import Row, alternate, report
 
-TABLES = ("demo", "edit", "notebook", "partitions", "growth", "check", "dagster", "browse")
+TABLES = ("demo", "edit", "notebook", "partitions", "growth", "check", "dagster", "report", "browse")
 
 
 def bench(
@@ -52,6 +52,7 @@ def _rows(name: str, folder: Path) -> tuple[str, Sequence[Row], bool]:
         "growth": ("A product of many rows", growth, False),
         "check": ("Checks of many domains", meshes.checking, True),
         "dagster": ("Dagster's code location", meshes.loading, True),
+        "report": ("The report", meshes.reporting, True),
         "browse": ("The catalog's application", meshes.browsing, True),
     }
     if name in of_demo:

@@ -68,6 +68,18 @@ def loading(folder: Path) -> list[Row]:
     ]
 
 
+def reporting(folder: Path) -> list[Row]:
+    """The rows of the report of the demo and of 300 domains, one changed."""
+    root = folder / "report"
+    many(root, 300)
+    edits, report = count(1), ["report", "--output", str(folder / "report.html")]
+    return [
+        Row("import kit", partial(measure, [sys.executable, "-c", "import kit"])),
+        Row("kit report of the demo", partial(measure, [*_KIT, *report])),
+        Row("kit report of 300 domains, one changed", partial(_changed, root, " ".join(report), edits)),
+    ]
+
+
 def browsing(folder: Path) -> list[Row]:
     """The rows of showing the catalog's application, its index being there."""
     many(folder / "browse", 1_000)

@@ -128,3 +128,23 @@ def test_kit_check_has_the_findings(small: SmallMesh) -> None:
     found = [item for item in json.loads(done.stdout)["problems"] if item["path"].endswith("shop/ingest.py")]
     assert [(item["line"], item["message"]) for item in found] == [(5, "sales(): postgres lacks dsn_env=…")]
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("def sale():\n    return 'a.csv'\n", True),
+        ("import os\nsales_ = 1\n", True),
+        ("def other():\n    sales()\n", True),
+        ("from feeds import *\n", False),
+        ("from feeds import read as sales\n", False),
+        ("try:\n    sales = lambda: 'a'\nexcept ValueError:\n    pass\n", False),
+        ("globals()['sa' + 'les'] = lambda: 'a.csv'\n", False),
+        ("if True:\n    def sales():\n        return 'a.csv'\n", False),
+        ("def sales(:\n", False),
+    ],
+)
+def test_a_source_without_a_function_is_found(small: SmallMesh, code: str, found: bool) -> None:
+    write(small.domains / "shop/ingest.py", code)
+    findings = [finding.message for finding in check_sources(small.product("shop"))]
+    assert findings == ["has no function 'sales', which the source of that name needs"] * found

@@ -212,3 +212,12 @@ def sales():
 """
     call(small, body)
     assert capsys.readouterr() == ("", "\x1b[31mred\x1b[0m \\x1b[2J 10 %\r20 % ä\n[API_TOKEN]\n[API_TOKEN]\n")
+
+
+def test_a_source_without_an_end_is_stopped_by_the_setting(small: SmallMesh) -> None:
+    small.replace("pyproject.toml", "[tool.kit]", "[tool.kit]\nsource_timeout_seconds = 2")
+    endless = "import time\n\n\ndef sales():\n    while True:\n        time.sleep(0.01)\n        yield {'a': 1}\n"
+    assert problem(small, endless) == (
+        "domains/shop/ingest.py: sales() ran longer than 2 s and was stopped; raise source_timeout_seconds in [tool.kit] if it "
+        "needs more"
+    )

@@ -1,5 +1,6 @@
 """What `kit check` remembers of products without findings changes none of its findings."""
 
+import json
 import random
 import re
 import shutil
@@ -94,15 +95,30 @@ def test_findings_are_the_same_with_and_without_what_is_remembered(mesh: Path, t
             assert found(root) == []
 
 
-def test_a_changed_contract_of_a_provider_is_a_change_of_its_readers(mesh: Path, tmp_path: Path) -> None:
+def test_a_changed_contract_of_a_provider_is_a_change_of_its_readers_alone(mesh: Path, tmp_path: Path) -> None:
     root = tmp_path / "mesh"
     shutil.copytree(mesh, root)
     found(root)
-    contract = root / "domains/d0000/contracts/days.odcs.yaml"
-    contract.write_text(contract.read_text().replace("sold_on", "sold_at"))
-    readers = {product.name for product in context(root).mesh.products if any(i.product == "d0000" for i in product.inputs)}
-    assert readers
-    assert not settled(root) & {"d0000"}
+    everything = settled(root)
+    contract = root / "domains/d0000/contracts/lines.odcs.yaml"
+    contract.write_text(contract.read_text().replace("item [0-9]", "item [1-9]"))
+    readers = {item.name for item in context(root).mesh.readers("d0000.lines")}
+    assert readers == {"d0001"}
+    assert settled(root) == everything - {"d0000", "d0001"}
+
+
+def test_a_new_version_of_a_port_is_a_change_of_its_readers_alone(mesh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    found(root)
+    everything = settled(root)
+    replaced("contracts/lines.odcs.yaml", '"version": "1.0.0"', '"version": "1.1.0"')(root / "domains/d0000")
+    descriptor = root / "domains/d0000/product.odps.yaml"
+    product = json.loads(descriptor.read_text())
+    next(port for port in product["outputPorts"] if port["name"] == "lines")["version"] = "1.1.0"
+    descriptor.write_text(json.dumps(product))
+    assert not context(root).mesh.broken
+    assert settled(root) == everything - {"d0000", "d0001"}
 
 
 def test_a_damaged_cache_or_one_that_cannot_be_written_changes_nothing(mesh: Path, tmp_path: Path) -> None:
