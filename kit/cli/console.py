@@ -96,7 +96,7 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks, then deprecations and failures."""
-    from kit.storage import PortState, format_raw_quarantine, format_warnings
+    from kit.storage import PortState, format_raw, format_warnings
 
     styles = {PortState.FRESH: "green", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow"}
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -123,7 +123,7 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
             console.print(Text(f"{row.product.name}.{row.port.name}: {text}", "yellow"))
     for text in format_warnings(rows):
         console.print(Text(text, "yellow"))
-    for text in format_raw_quarantine(rows):
+    for text in format_raw(rows):
         console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))

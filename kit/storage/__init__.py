@@ -35,10 +35,11 @@ if TYPE_CHECKING:
         PortState,
         PortStatus,
         format_duration,
-        format_raw_quarantine,
+        format_raw,
         format_warnings,
         port_statuses,
         statuses,
+        tally,
     )
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
@@ -77,7 +78,7 @@ __all__ = [
     "current_user",
     "find_values",
     "format_duration",
-    "format_raw_quarantine",
+    "format_raw",
     "format_warnings",
     "hidden_since",
     "hold_until_exit",
@@ -106,4 +107,5 @@ __all__ = [
     "source_facts",
     "statuses",
     "table_contents",
+    "tally",
 ]

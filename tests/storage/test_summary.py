@@ -65,6 +65,7 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
         version=version,
         confirmed_at=published.confirmed_at,
         delivered=published.delivered,
+        raw_checks={"passed": 11},
     )
     assert published.ports[0].content != published.ports[1].content
     assert list(published.delivered) == ["sales"]
