@@ -118,13 +118,12 @@ def _ending_when_interrupted() -> Iterator[None]:
             # A library may swallow the interrupt, and then fail by what it broke off: an import, a build.
             if isinstance(error, Exception) and not interruption.requested:
                 raise
-            interruption.defer()  # a second Ctrl-C would change the exit code
+            interruption.ignore()
             errors.print(_INTERRUPTED)
             if interruption.requested:  # a thread of a library may hold this process up
                 end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
                 end.daemon = True
                 end.start()
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise typer.Exit(interruption.code) from None
 
 
