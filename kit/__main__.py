@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_USUAL: "dict[int, signal._HANDLER]" = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 _SIGNALLED = 128
 _INTERRUPTED = _SIGNALLED + signal.SIGINT
 _SENTENCE = "interrupted\n"

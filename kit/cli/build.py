@@ -4,7 +4,6 @@ Each imports what it calls, as in all modules of commands: every command loads t
 """
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
