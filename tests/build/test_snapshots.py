@@ -104,8 +104,8 @@ def test_a_forced_build_replaces_what_is_damaged_and_goes_on_with_whole_historie
     outputs = {"prices": "dbt", "offers": "dbt"}
     write(prices.folder / "product.odps.yaml", descriptor("shop", inputs=["raw.prices"], outputs=outputs))
     write(prices.folder / "contracts/offers.odcs.yaml", contract("shop.offers", "offers", COLUMNS))
-    query = "select * from {{ source('raw', 'prices') }}"
-    write(prices.folder / "models/offers.sql", f"{{{{ config(materialized='incremental', on_schema_change='fail') }}}}\n{query}\n")
+    settings = "{{ config(materialized='incremental', on_schema_change='fail') }}"
+    write(prices.folder / "models/offers.sql", f"{settings}\nselect * from {{{{ source('raw', 'prices') }}}}\n")
     sync(small.context)
     built(small)
     (file,) = current(small).paths("offers")
