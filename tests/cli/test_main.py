@@ -160,8 +160,12 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["run", "shops"], 1, "error: there is no data product 'shops'; there are: plan, shop"),
-        (["run", "shop.total"], 1, "error: 'shop' has no port 'total'; there are: shop.sales, shop.totals"),
+        (["run", "shops"], 1, "error: there is no data product 'shops'; did you mean shop? there are: plan, shop"),
+        (
+            ["run", "shop.total"],
+            1,
+            "error: 'shop' has no port 'total'; did you mean shop.totals? there are: shop.sales, shop.totals",
+        ),
         (["read", "plan.forecast"], 1, "error: 'plan' has no published snapshot yet; build it with `kit run plan`"),
         (["history", "plan.nothing"], 1, "error: 'plan' has no port 'nothing'; there are: plan.forecast"),
         (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; write a version or its beginning"),
