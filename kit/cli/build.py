@@ -266,7 +266,8 @@ def _prune_personal(selection: list[str], *, dry_run: bool) -> None:
     for item, problem in found:
         columns = ", ".join(item.columns)
         if item.since:
-            console.print(f"{item.product}: {item} {'would be' if dry_run else ''} deleted, older than the hiding of {columns}")
+            verb = "would be deleted" if dry_run else "not all deleted" if problem else "deleted"
+            console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))
     if not found:
