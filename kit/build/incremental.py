@@ -7,6 +7,7 @@ from typing import Any
 from kit.contracts import Finding
 from kit.core import database, sandbox
 from kit.dbt.project import Model, Project
+from kit.ingest import ErasedKeys, erased_history
 from kit.mesh import DataProduct, OutputPort
 
 _STRATEGIES = ("append", "merge", "delete+insert")
@@ -88,10 +89,18 @@ def _snapshot_problem(model: Model) -> str:
     return ""
 
 
-def add_bases(connection: Any, bases: Mapping[str, Iterable[Path]]) -> None:
-    """Create the table of each growing model with its published rows, in a database that dbt opens next."""
+def add_bases(connection: Any, product: DataProduct, bases: Mapping[str, Iterable[Path]], storage: Path) -> None:
+    """Create the table of each growing model with its published rows, in a database that dbt opens next.
+
+    The rows of a history that were erased are left out.
+    """
+    kept = histories(product) if bases else frozenset()
     for name, files in bases.items():
-        connection.execute(f"create table {database.quoted(name)} as select * from {database.parquet(files)}")
+        table = database.quoted(name)
+        connection.execute(f"create table {table} as select * from {database.parquet(files)}")
+        if name in kept:
+            erased = ErasedKeys.load(storage, erased_history(f"{product.name}.{name}"))
+            connection.execute(f"delete from {table} where {erased.condition(database.column_types(connection, name))}")
 
 
 def write_grown(path: Path, models: Iterable[Model], staging: Path) -> None:

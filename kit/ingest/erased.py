@@ -1,4 +1,4 @@
-"""The list of erased keys: rows that no source may land again, known by salted hashes of their keys alone."""
+"""The list of erased keys: rows that neither a source nor a history may bring again, known by salted hashes of keys alone."""
 
 import hashlib
 import secrets
@@ -13,7 +13,7 @@ FILE = "erased.json"
 
 @dataclass(frozen=True)
 class ErasedKeys:
-    """The erased keys of one source: hashes of the text of a key, by column.
+    """The erased keys of one source, or history of a dbt snapshot: hashes of the text of a key, by column.
 
     Whoever has the list can find a key by trying all; no key can be read from it.
     """
@@ -23,13 +23,21 @@ class ErasedKeys:
 
     @classmethod
     def load(cls, storage: Path, source: str) -> "ErasedKeys":
-        """Return the erased keys of a source, `PRODUCT.SOURCE`; raises `InvalidFile` for a damaged list."""
+        """Return the erased keys of a source, `PRODUCT.SOURCE`, or of a `history`; raises `InvalidFile` for a damaged list."""
         salt, sources = _read(storage)
         return cls(salt, sources.get(source, {}))
 
     def digest(self, content: str) -> str:
         """Return the digest of content without the erased rows; that of `content` where nothing was erased."""
         return hashlib.sha256(f"{content} {to_json(self.hashes)}".encode()).hexdigest() if self.hashes else content
+
+    def condition(self, columns: Collection[str]) -> str:
+        """Return SQL for whether a row of a table with these columns was erased."""
+        tests = []
+        for name in sorted(self.hashes.keys() & set(columns)):
+            listed = ", ".join(map(database.literal, self.hashes[name]))
+            tests.append(f"sha256({database.literal(self.salt)} || {database.quoted(name)}::varchar) in ({listed})")
+        return f"coalesce({' or '.join(tests) or 'false'}, false)"
 
     def remove_rows(self, file: Path, target: Path) -> int:
         """Write a Parquet file without its erased rows to `target`, unless it has none; return how many it has."""
@@ -38,11 +46,7 @@ class ErasedKeys:
         with database.connect() as connection:
             database.add_views(connection, {"landed": [file]})
             types = database.column_types(connection, "landed")
-            tests = []
-            for name in self.hashes.keys() & types.keys():
-                listed = ", ".join(map(database.literal, self.hashes[name]))
-                tests.append(f"sha256({database.literal(self.salt)} || {database.quoted(name)}::varchar) in ({listed})")
-            erased = f"coalesce({' or '.join(tests) or 'false'}, false)"
+            erased = self.condition(types)
             (rows,) = connection.execute(f"select count(*) from landed where {erased}").fetchone() or (0,)
             if rows:
                 query = f"select * from landed where not {erased}"
@@ -50,8 +54,13 @@ class ErasedKeys:
         return int(rows)
 
 
+def history(port: str) -> str:
+    """Return the name in the list of the rows with which a dbt snapshot, the port `PRODUCT.PORT`, begins."""
+    return f"{port} (history)"
+
+
 def erase_keys(storage: Path, keys: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
-    """Add the texts of keys, by `PRODUCT.SOURCE` and column, to the list; they are stored as salted hashes only."""
+    """Add the texts of keys, by `PRODUCT.SOURCE` or `history` and column, to the list, as salted hashes only."""
     with lock(storage / f".{FILE}.lock", wait=True):
         salt, sources = _read(storage)
         salt = salt or secrets.token_hex(16)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kit.build import growing_models, notify
+from kit.build import growing_models, histories, notify
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
-from kit.ingest import erase_keys, erased_salt, key_hash
+from kit.ingest import erase_keys, erased_history, erased_salt, key_hash
 from kit.mesh import RAW, Context
 from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts
 from kit.orchestration.instance import forget_values
@@ -68,9 +68,9 @@ def erase(
 ) -> Erasure:  # fmt: skip
     """Remove the rows of a key, which `find_places` has found, and return what a search at the end still finds.
 
-    The sources no longer land the rows, all products that have them and those that read these are built and published again,
-    and then everything older that has them is deleted. Readers see whole snapshots all the time. Whenever this is killed, the
-    same call finishes it. Raises `KitError` when nothing could begin.
+    The sources no longer land the rows, dbt snapshots go on without them, all products that have them and those that read
+    these are built and published again, and then everything older that has them is deleted. Readers see whole snapshots all
+    the time. Whenever this is killed, the same call finishes it. Raises `KitError` when nothing could begin.
     """
     config, mesh = context.config, context.mesh
     sources = {
@@ -80,6 +80,7 @@ def erase(
         })
         for product in mesh.products for source in product.sources
     }  # fmt: skip
+    sources |= _histories(context, key)
     erase_keys(config.storage, {source: columns for source, columns in sources.items() if columns})
     step("listed")
     affected = {place.product for place in places if place.kind in ROWS}
@@ -104,6 +105,20 @@ def erase(
                                    "not_reached": UNREACHED}))  # fmt: skip
     step("recorded")
     return erasure
+
+
+def _histories(context: Context, key: ErasureKey) -> dict[str, dict[str, set[str]]]:
+    """Return the texts of a key, or its tokens, by column in the dbt snapshots, whose rows no build makes anew."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for product in context.mesh.products:
+        kept = histories(product)
+        for port in (port for port in product.ports if port.name in kept):
+            types = {
+                column.name: column.type for column in port.contract.columns if column.name in key.columns.get(port.id, ())
+            }
+            texts = key_texts(key, types)
+            found[erased_history(port.id)] = {name: {*key.forms, *texts.get(name, ())} for name in types}
+    return found
 
 
 def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tuple[Path, dict[str, Any]]:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from kit.build.incremental import growth_findings
+from kit.orchestration import erasure
+from kit.orchestration.erased_places import ErasureKey, find_places
+from kit.orchestration.run import RunResult
 from kit.sync.sync import sync
 from tests.build.test_reuse import built, current, manifest
 from tests.support.contracts import contract
@@ -118,6 +121,20 @@ def test_a_forced_build_replaces_what_is_damaged_and_goes_on_with_whole_historie
     built(small, force=True)
     assert prices.history() == [("cake", "2.00", True), ("tea", "1.00", False), ("tea", "1.10", True)]
     assert manifest(small)["ports"]["offers"]["rows"] == 1  # made anew: the damaged rows are no beginning
+
+
+@pytest.mark.slow
+def test_an_erased_row_leaves_a_history_and_the_others_stay(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = Prices(small, strategy="timestamp", updated_at="changed_at")
+    built(small)
+    prices.offer({"tea": ("1.10", "2024-01-02"), "cake": ("2.00", "2024-01-01")})
+    run = RunResult((built(small),))
+    context = small.context
+    monkeypatch.setattr(erasure, "run", lambda *_, **options: built(small, force=True, full_refresh=True) and run)
+    places, key = find_places(context, ErasureKey.of(context, "item", "cake"))
+    done = erasure.erase(context, key, places)
+    assert prices.history() == [("tea", "1.00", False), ("tea", "1.10", True)]
+    assert [place for place in done.left if place.kind == "port"] == []
 
 
 @pytest.mark.slow
