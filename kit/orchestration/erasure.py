@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import growing_models, notify
+from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
 from kit.mesh import RAW, Context
@@ -73,14 +74,8 @@ def erase(
     same call finishes it. Raises `KitError` when nothing could begin.
     """
     config, mesh = context.config, context.mesh
-    sources = {
-        f"{product.name}.{source.name}": key_texts(key, {
-            column.name: column.type for column in source.contract.columns
-            if column.name in key.columns.get(f"{product.name}.{RAW}.{source.name}", ())
-        })
-        for product in mesh.products for source in product.sources
-    }  # fmt: skip
-    erase_keys(config.storage, {source: columns for source, columns in sources.items() if columns})
+    tables = {table: key_texts(key, contract, key.columns.get(table, ())) for table, contract in _kept_tables(context)}
+    erase_keys(config.storage, {table: columns for table, columns in tables.items() if columns})
     step("listed")
     affected = {place.product for place in places if place.kind in ROWS}
     record, begun = _begin(context, key, affected)
@@ -89,14 +84,13 @@ def erase(
     problems = []
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
-        chosen = mesh.pick(names, downstream=True).products
-        anew = any(growing_models(product) for product in chosen)
-        result = run(context, names, downstream=True, force=True, full_refresh=anew, reporter=reporter)
+        result = run(context, names, downstream=True, force=True, reporter=reporter)
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
-        names = [product.name for product in chosen]
+        names = [product.name for product in mesh.pick(names, downstream=True).products]
     step("built")
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
+    problems += _grown(context, left)
     erasure = Erasure(record, tuple(left), tuple(problems))
     about = [{"kind": place.kind, "product": place.product, "version": place.version, "part": place.part} for place in left]
     finished = datetime.now(UTC).isoformat() if erasure.complete else None
@@ -104,6 +98,28 @@ def erase(
                                    "not_reached": UNREACHED}))  # fmt: skip
     step("recorded")
     return erasure
+
+
+def _kept_tables(context: Context) -> Iterator[tuple[str, Contract]]:
+    """Yield the tables whose rows later builds begin with: those of sources, incremental models and dbt snapshots."""
+    for product in context.mesh.products:
+        yield from ((f"{product.name}.{RAW}.{source.name}", source.contract) for source in product.sources)
+        yield from ((port.id, port.contract) for name in growing_models(product) if (port := product.port(name)))
+
+
+def _grown(context: Context, left: Collection[Place]) -> Iterator[str]:
+    """Yield the ports that are still found because their models begin with the published rows."""
+    store = Store(context.config.storage)
+    found = {(place.product, place.version, place.path.parent.name) for place in left if place.kind == "port"}
+    for product in context.mesh.products:
+        pointer = store.read_pointer(product.name)
+        for name, model in growing_models(product).items():
+            if pointer and (product.name, pointer.version, name) in found:
+                option = "--discard-history" if model.is_snapshot else "--full-refresh"
+                yield (
+                    f"{product.name}.{name} begins with its published rows, which have values without the key; "
+                    f"make it anew with `kit run {product.name} {option}`"
+                )
 
 
 def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tuple[Path, dict[str, Any]]:
