@@ -1,7 +1,7 @@
 """Erasure: removes the rows of one person from all that the mesh holds, by building it anew without them."""
 
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from kit.build import growing_models, notify
 from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
-from kit.mesh import RAW, Context
+from kit.mesh import RAW, Context, DataProduct, in_lookback
 from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts
 from kit.orchestration.instance import forget_values
 from kit.orchestration.run import RunReporter, run
@@ -84,9 +84,10 @@ def erase(
     problems = []
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
-        result = run(context, names, downstream=True, force=True, reporter=reporter)
+        chosen = mesh.pick(names, downstream=True).products
+        result = run(context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter)
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
-        names = [product.name for product in mesh.pick(names, downstream=True).products]
+        names = [product.name for product in chosen]
     step("built")
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
@@ -101,10 +102,22 @@ def erase(
 
 
 def _kept_tables(context: Context) -> Iterator[tuple[str, Contract]]:
-    """Yield the tables whose rows later builds begin with: those of sources, incremental models and dbt snapshots."""
+    """Yield the tables of which later builds take rows over: of sources, partitions, incremental models and dbt snapshots."""
     for product in context.mesh.products:
         yield from ((f"{product.name}.{RAW}.{source.name}", source.contract) for source in product.sources)
-        yield from ((port.id, port.contract) for name in growing_models(product) if (port := product.port(name)))
+        growing = growing_models(product)
+        yield from ((port.id, port.contract) for port in product.ports if product.partitions or port.name in growing)
+
+
+def _rebuilt(context: Context, products: Iterable[DataProduct]) -> dict[str, tuple[str, ...]]:
+    """Return the partitions that are built of the products whose older ones keep rows that no source may have any more."""
+    keys, clock = {}, context.config.clock()
+    for product in products:
+        if product.partitions and product.partitions.lookback is not None:
+            known = product.partitions.all(clock)
+            recent = tuple(key for key in known if in_lookback(key, product.partitions.lookback, clock))
+            keys[product.name] = recent or known[-1:]
+    return keys
 
 
 def _grown(context: Context, left: Collection[Place]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from kit.orchestration.erased_places import ErasureKey, find_places
 from kit.orchestration.instance import home, instance
 from kit.orchestration.run import RunResult
 from kit.storage.runs import Runs
+from tests.support.days import write_days
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
 
@@ -123,3 +124,11 @@ def test_no_page_of_dagsters_databases_keeps_a_deleted_value(small: SmallMesh) -
         assert connection.execute("select count(*) from event_logs").fetchall() == [(1,)]
     left = [path for path in home(small.config).rglob("*") if path.is_file() and b"person-4711" in path.read_bytes()]
     assert left == []
+
+
+def test_old_days_whose_rows_no_source_may_have_any_more_are_not_built_anew(small: SmallMesh) -> None:
+    write_days(small.domains / "days", start="2024-01-04", lookback=2)
+    (days,) = [product for product in small.mesh.products if product.name == "days"]
+    assert erasure._rebuilt(small.context, [days, small.product("shop")]) == {"days": ("2024-01-08", "2024-01-09")}
+    kept = {table for table, _ in erasure._kept_tables(small.context)}
+    assert kept == {"shop.raw.sales", "days.takings"}
