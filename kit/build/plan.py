@@ -33,6 +33,7 @@ from kit.storage import (
     check_unchanged,
     pin_inputs,
     port_contents,
+    published_masks,
     read_partitions,
     table_contents,
 )
@@ -339,9 +340,9 @@ def _record(
 
 def _shown(product: DataProduct, current: Snapshot) -> Iterator[str]:
     """Yield the columns that the contracts mask now, and the current snapshot less."""
-    for port in product.ports:
-        masks = current.manifest["ports"].get(port.name, {}).get("masked")
-        for column in port.contract.columns if masks is not None else ():
+    for port in (port for port in product.ports if port.name in current.manifest["ports"]):
+        masks = published_masks(current, port.name)
+        for column in port.contract.columns:
             if column.mask and hides_less(masks.get(column.name), column.mask.kind):
                 yield f"{port.name}.{column.name}"
 

@@ -92,6 +92,7 @@ def erase(
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
     problems += _grown(context, left)
+    problems += _not_built(context, left)
     erasure = Erasure(record, tuple(left), tuple(problems))
     about = [{"kind": place.kind, "product": place.product, "version": place.version, "part": place.part} for place in left]
     finished = datetime.now(UTC).isoformat() if erasure.complete else None
@@ -133,6 +134,16 @@ def _grown(context: Context, left: Collection[Place]) -> Iterator[str]:
                     f"{product.name}.{name} begins with its published rows, which have values without the key; "
                     f"make it anew with `kit run {product.name} {option}`"
                 )
+
+
+def _not_built(context: Context, left: Collection[Place]) -> Iterator[str]:
+    """Yield why rows are left in products that were not built."""
+    names, broken = {product.name for product in context.mesh.products}, {item.name for item in context.mesh.broken}
+    for name in sorted({place.product for place in left if place.kind in ROWS} - names):
+        if name in broken:
+            yield f"{name} cannot be built until its files are corrected; `kit check` names them"
+        else:
+            yield f"{name} has no folder below domains; `kit prune {name} --everything` deletes all of it"
 
 
 def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tuple[Path, dict[str, Any]]:
@@ -178,7 +189,10 @@ def _delete(context: Context, key: ErasureKey, products: Collection[str], step: 
     shutil.rmtree(config.cache, ignore_errors=True)
     for place in places:
         if place.kind in ("run record", "executed notebook", "file of a run"):
-            shutil.rmtree(runs.folder(place.product, place.version), ignore_errors=True)
+            if place.version:
+                shutil.rmtree(runs.folder(place.product, place.version), ignore_errors=True)
+            else:  # a file beside the folders of runs
+                place.path.unlink(missing_ok=True)
     step("runs deleted")
     yield from forget_values(config, key.searched)
     step("history deleted")
