@@ -34,9 +34,28 @@ def test_wrong_arguments_are_one_sentence(small: SmallMesh) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "value", ["\udcff\udcfe tea", "te\0a", "(tea|[", "'; drop", "tea\\", "\t tea #&~", "a" * 70_000, "%_*"]
+)
+def test_whatever_the_value_is_there_is_no_traceback(small: SmallMesh, value: str) -> None:
+    (small.config.storage / "report.html").parent.mkdir(parents=True, exist_ok=True)
+    (small.config.storage / "report.html").write_text("<td>tea</td>")
+    raw = small.config.storage / "raw/shop/sales/1.parquet"
+    raw.parent.mkdir(parents=True)
+    pl.DataFrame({"sale_id": [1], "item": ["tea"]}).write_parquet(raw)
+    done = small.kit("erase", f"item={value}", "--dry-run")
+    if "\udcff" not in value:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("no row with this item was found\n")
+    else:
+        assert (done.returncode, "the value is no text in UTF-8" in done.stderr) == (2, True)
+
+
 def erase_from_input(small: SmallMesh, value: str, *options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "kit", "erase", "item=-", *options]
-    return subprocess.run(command, cwd=small.root, input=value, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=small.root, input=value, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )
 
 
 @pytest.mark.slow
@@ -49,7 +68,8 @@ def test_a_value_from_standard_input_is_erased_from_a_history_whose_other_rows_s
     assert [row[0] for row in prices.history()] == ["cake-of-mary", "tea", "tea"]
     empty = erase_from_input(small, "\n", "--dry-run")
     assert (empty.returncode, "write a column and a value" in empty.stderr) == (2, True)
-    done = erase_from_input(small, "cake-of-mary\n", "--yes")
+    assert "no text in UTF-8" in erase_from_input(small, "\udcff\n", "--dry-run").stderr
+    done = erase_from_input(small, "cake-of-mary\r\n", "--yes")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "a search of the whole storage finds nothing any more" in done.stdout
     assert prices.history() == [("tea", "1.00", False), ("tea", "1.10", True)]
