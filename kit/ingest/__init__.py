@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kit.ingest.delivery import Delivery
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
-    from kit.ingest.erased import erase_keys, key_hash
+    from kit.ingest.erased import ErasedKeys, erase_keys, key_hash
     from kit.ingest.erased import salt_of as erased_salt
     from kit.ingest.increment import declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
@@ -45,6 +45,7 @@ __all__ = [
     "Delivery",
     "Environment",
     "Environments",
+    "ErasedKeys",
     "IngestProcess",
     "LandedSource",
     "Origin",

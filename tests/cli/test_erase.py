@@ -1,7 +1,11 @@
 import json
+import subprocess
+import sys
 
 import polars as pl
+import pytest
 
+from tests.build.test_snapshots import Prices
 from tests.support.small_mesh import SmallMesh
 
 
@@ -28,3 +32,46 @@ def test_wrong_arguments_are_one_sentence(small: SmallMesh) -> None:
     assert (unknown.returncode, unknown.stderr) == (
         1, "error: no contract of these products has a column 'sale'; there is: sale_id\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value", ["\udcff\udcfe tea", "te\0a", "(tea|[", "'; drop", "tea\\", "\t tea #&~", "a" * 70_000, "%_*"]
+)
+def test_whatever_the_value_is_there_is_no_traceback(small: SmallMesh, value: str) -> None:
+    (small.config.storage / "report.html").parent.mkdir(parents=True, exist_ok=True)
+    (small.config.storage / "report.html").write_text("<td>tea</td>")
+    raw = small.config.storage / "raw/shop/sales/1.parquet"
+    raw.parent.mkdir(parents=True)
+    pl.DataFrame({"sale_id": [1], "item": ["tea"]}).write_parquet(raw)
+    done = small.kit("erase", f"item={value}", "--dry-run")
+    if "\udcff" not in value:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("no row with this item was found\n")
+    else:
+        assert (done.returncode, "the value is no text in UTF-8" in done.stderr) == (2, True)
+
+
+def erase_from_input(small: SmallMesh, value: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "kit", "erase", "item=-", *options]
+    return subprocess.run(
+        command, cwd=small.root, input=value, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )
+
+
+@pytest.mark.slow
+def test_a_value_from_standard_input_is_erased_from_a_history_whose_other_rows_stay(small: SmallMesh) -> None:
+    prices = Prices(small, strategy="timestamp", updated_at="changed_at", hard_deletes="invalidate")
+    prices.offer({"tea": ("1.00", "2024-01-01"), "cake-of-mary": ("2.00", "2024-01-01")})
+    small.publish("shop")
+    prices.offer({"tea": ("1.10", "2024-01-02")})  # the source has neither of the old rows
+    assert small.build("shop").status == "published"
+    assert [row[0] for row in prices.history()] == ["cake-of-mary", "tea", "tea"]
+    empty = erase_from_input(small, "\n", "--dry-run")
+    assert (empty.returncode, "write a column and a value" in empty.stderr) == (2, True)
+    assert "no text in UTF-8" in erase_from_input(small, "\udcff\n", "--dry-run").stderr
+    done = erase_from_input(small, "cake-of-mary\r\n", "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "a search of the whole storage finds nothing any more" in done.stdout
+    assert prices.history() == [("tea", "1.00", False), ("tea", "1.10", True)]
+    files = [path for path in small.config.storage.rglob("*") if path.is_file()]
+    assert [path for path in files if b"cake-of-mary" in path.read_bytes()] == []
