@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
     from kit.storage.value_search import Place, contains, find_values
-    from kit.storage.verified import check_unchanged
+    from kit.storage.verified import check_unchanged, damaged_ports
 
 __getattr__ = lazy_face(__name__)
 
@@ -77,6 +77,7 @@ __all__ = [
     "contains",
     "current_mask_keys",
     "current_user",
+    "damaged_ports",
     "find_values",
     "format_duration",
     "format_raw",
