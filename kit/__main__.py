@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 
+_USUAL: "dict[int, signal._HANDLER]" = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 _SIGNALLED = 128
+_INTERRUPTED = _SIGNALLED + signal.SIGINT
 _SENTENCE = "interrupted\n"
 
 
@@ -23,17 +25,28 @@ def execute() -> None:
     from kit.cli.main import main
 
     try:
-        if signal.getsignal(signal.SIGINT) is _end:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, usual in _USUAL.items():
+            if signal.getsignal(number) is _end:
+                signal.signal(number, usual)
         main()
     except KeyboardInterrupt:
+        _ignore_interrupts()
         sys.stderr.write(_SENTENCE)
-        raise SystemExit(_SIGNALLED + signal.SIGINT) from None
+        raise SystemExit(_INTERRUPTED) from None
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _ignore_interrupts()
+        raise
+
+
+def _ignore_interrupts() -> None:
+    """Let another Ctrl-C not change the exit code of this process, which ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_at_once() -> None:
     """End this process when it is interrupted: it has begun nothing yet, and a module that is imported may swallow an error."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _USUAL:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
 

@@ -28,9 +28,9 @@ def begun_anew(product: DataProduct, *, full_refresh: bool, discard_history: boo
     return frozenset(model.name for model in models if (discard_history if model.is_snapshot else full_refresh))
 
 
-def keeps_history(product: DataProduct) -> bool:
-    """Return whether a product has a snapshot, whose rows no build can make again."""
-    return any(model.is_snapshot for model in growing_models(product).values())
+def histories(product: DataProduct) -> frozenset[str]:
+    """Return the names of the snapshots of a product, whose rows no build can make again."""
+    return frozenset(model.name for model in growing_models(product).values() if model.is_snapshot)
 
 
 def growth_findings(product: DataProduct) -> Iterator[Finding]:

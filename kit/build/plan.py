@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import masking
-from kit.build.incremental import begun_anew, keeps_history
+from kit.build.incremental import begun_anew, growing_models, histories
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
@@ -31,6 +31,7 @@ from kit.storage import (
     Snapshot,
     Store,
     check_unchanged,
+    damaged_ports,
     pin_inputs,
     port_contents,
     published_masks,
@@ -141,11 +142,8 @@ def gather_inputs(
     pins = pin_inputs(Store(config.storage), product, held)
     for snapshot in {pin.snapshot.product: pin.snapshot for pin in pins.values()}.values():
         check_unchanged(config, snapshot)
-    if current := _usable(Store(config.storage), product, request):
-        try:
-            check_unchanged(config, current)
-        except Damaged as error:
-            _check_replaced(product, request, error)
+    if (current := _usable(config, product, request)) and not request.force:
+        check_unchanged(config, current)
     if sources is None or not all(source.path.exists() for source in sources.values()):
         sources = land_sources(config, product, progress, full_refresh=request.full_refresh)
     return BuildInputs(pins, sources, parameters, partitions, masking.fingerprint(secret) if secret else None)
@@ -191,7 +189,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     """
     store = Store(config.storage)
     pointer = store.read_pointer(product.name)
-    current = _usable(store, product, request)
+    current = _usable(config, product, request)
     files = product.code_files()
     code = product.code_digest(files)
     parts = _parts(inputs, code)
@@ -222,6 +220,8 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
         fingerprint = _digest({**parts, "needs": _needs(product)}, inputs.parameters)
     status = None
     anew = begun_anew(product, full_refresh=request.full_refresh, discard_history=request.discard_history)
+    if current and request.force:
+        anew |= growing_models(product).keys() & damaged_ports(config, current)
     if current and pointer and not request.force and not anew:
         if current.fingerprint == fingerprint:
             status = BuildStatus.UP_TO_DATE
@@ -266,23 +266,26 @@ def _fingerprints(inputs: BuildInputs, code: TableCode) -> dict[str, str]:
     return code.fingerprints({**inputs.parameters, **pins, **landed}, common_code(inputs.mask_key))
 
 
-def _usable(store: Store, product: DataProduct, request: BuildRequest) -> Snapshot | None:
-    """The current snapshot; None when it is damaged and this build replaces all of it. Raises `Damaged` for other builds."""
+def _usable(config: Config, product: DataProduct, request: BuildRequest) -> Snapshot | None:
+    """The current snapshot; None when it is damaged and this build replaces all of it. Raises `Damaged` for other builds.
+
+    One with whole dbt snapshots, whose rows no build can make again, is still where their history goes on.
+    """
+    current = None
     try:
-        if current := store.current(product.name):
-            current.check(sums=False)
+        if current := Store(config.storage).current(product.name):
+            if request.force:
+                check_unchanged(config, current)
+            else:
+                current.check(sums=False)
     except Damaged as error:
-        _check_replaced(product, request, error)
-        return None
+        if not request.force or request.partitions:
+            raise
+        kept = frozenset[str]() if request.discard_history else histories(product)
+        if kept and (current is None or kept & damaged_ports(config, current)):
+            raise Damaged(f"{error}, and `--discard-history`: the history of its dbt snapshots begins anew") from None
+        return current if kept else None
     return current
-
-
-def _check_replaced(product: DataProduct, request: BuildRequest, error: Damaged) -> None:
-    """Raise the error about a damaged snapshot unless this build replaces all of it, by rows that are not lost with it."""
-    if not request.force or request.partitions:
-        raise error
-    if keeps_history(product) and not request.discard_history:
-        raise Damaged(f"{error}, and `--discard-history`: the history of its dbt snapshots begins anew") from None
 
 
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:

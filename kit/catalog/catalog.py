@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kit.catalog.entry import Entry
 from kit.core import Config, KitError, UnknownName, did_you_mean, table_lines, there_are
@@ -101,9 +101,9 @@ class Catalog:
         """Return a port as a DuckDB relation; relations can be joined when they have the same `connection`."""
         return self[port].to_duckdb(connection)
 
-    def to_pandas(self, port: str) -> Any:
-        """Read a port as a pandas DataFrame; raises `KitError` where pandas is not installed."""
-        return self[port].to_pandas()
+    def to_pandas(self, port: str, decimals: Literal["exact", "float"] = "exact") -> Any:
+        """Read a port as a pandas DataFrame, see `Entry.to_pandas`; raises `KitError` where pandas is not installed."""
+        return self[port].to_pandas(decimals)
 
     def browse(self, text: str = "") -> "Browser":
         """Open an application in the notebook to filter, select and inspect ports; `text` is the first filter.

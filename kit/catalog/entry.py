@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kit.core import Config, KitError, database, table_lines
 from kit.drawing import markup
@@ -53,14 +53,22 @@ class Entry:
         """Return the current snapshot as a DuckDB relation; relations can be joined when they have the same `connection`."""
         return database.relation(reading.files(self.id, None, self.config), connection)
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self, decimals: Literal["exact", "float"] = "exact") -> Any:
         """Read the current snapshot as a pandas DataFrame; raises `KitError` where pandas is not installed.
 
-        Dates are datetime64[ms], decimals `Decimal`: what `.to_pandas()` of polars makes of every frame of the kit.
+        Dates are datetime64[ms], decimals `Decimal`: what `.to_pandas()` of polars makes of every frame of the kit. Sums of
+        these are exact, but `describe()` leaves them out, and charts cannot draw them; `decimals="float"` makes floats.
         """
+        if decimals not in ("exact", "float"):
+            raise KitError(f"decimals='{decimals}' is not known; write 'exact' or 'float'")
         if missing := [name for name in ("pandas", "pyarrow") if find_spec(name) is None]:
             raise KitError(f"{' and '.join(missing)} is not installed; run `pip install {' '.join(missing)}`, or use read()")
-        return self.read().to_pandas()
+        frame = self.read()
+        if decimals == "float":
+            import polars.selectors as cs
+
+            frame = frame.cast({cs.decimal(): float})
+        return frame.to_pandas()
 
     def lineage(self, column: str | None = None) -> "Picture":
         """Draw the lineage of the port, or of one of its columns."""

@@ -17,7 +17,7 @@ from kit.lineage import column_use, lineage
 from kit.mesh import RAW, Context, DataProduct, OutputPort
 from kit.notebooks import POLICY
 from kit.quality import audit_targets
-from kit.storage import PortState, PortStatus, RunRecord, Runs, format_duration, statuses
+from kit.storage import PortStatus, RunRecord, Runs, format_duration, statuses, tally
 
 _RUNS = 10
 
@@ -106,7 +106,7 @@ def render_report(context: Context) -> str:
     return environment.get_template("report.html").render(
         policy=POLICY, style=Path(__file__).with_name("report.css").read_text(encoding="utf-8"), now=datetime.now(UTC),
         config=config, version=__version__, commit=current_commit(config.root), traits=TRAITS, rows=rows, sections=products,
-        broken=mesh.broken, scores=[section.score for section in products], tally=_tally(rows),
+        broken=mesh.broken, scores=[section.score for section in products], tally=tally(rows),
         lineage=lineage_diagram.draw_mesh(mesh), quality=quality_grid.draw_mesh(config, ports),
     )  # fmt: skip
 
@@ -169,17 +169,3 @@ def _message(record: RunRecord, has_personal_columns: bool) -> str:
     if has_personal_columns and record.failed:
         return f"failed with a message that may quote personal data; see run {record.run_id}"
     return record.message.partition("\n")[0]
-
-
-def _tally(rows: Sequence[PortStatus]) -> dict[str, int]:
-    ports = [row for row in rows if row.port.name]
-    return {
-        "data products": len({row.product.name for row in rows}),
-        "ports": len(ports),
-        "rows published": sum(row.port.rows or 0 for row in ports),
-        "checks passed": sum(row.port.passed for row in ports),
-        "checks that warn": sum(row.port.warned for row in ports),
-        "checks failed": sum(row.port.failed for row in ports),
-        "ports not fresh": sum(row.state != PortState.FRESH for row in ports),
-        "rows quarantined": sum(row.port.quarantined or 0 for row in ports),
-    }

@@ -4,7 +4,6 @@ Each imports what it calls, as in all modules of commands: every command loads t
 """
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -118,13 +117,12 @@ def _ending_when_interrupted() -> Iterator[None]:
             # A library may swallow the interrupt, and then fail by what it broke off: an import, a build.
             if isinstance(error, Exception) and not interruption.requested:
                 raise
-            interruption.defer()  # a second Ctrl-C would change the exit code
+            interruption.ignore()
             errors.print(_INTERRUPTED)
             if interruption.requested:  # a thread of a library may hold this process up
                 end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
                 end.daemon = True
                 end.start()
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise typer.Exit(interruption.code) from None
 
 
@@ -268,8 +266,9 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
     if as_json:
         terminal.print_json([{**vars(item), "problem": problem} for item, problem in found])
     for item, problem in found:
-        if f"{item}" and not as_json:
-            verb, columns = "would be deleted" if dry_run else "deleted", ", ".join(item.columns)
+        columns = ", ".join(item.columns)
+        if item.since and not as_json:
+            verb = "would be deleted" if dry_run else "not all deleted" if problem else "deleted"
             console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))

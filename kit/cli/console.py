@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +33,9 @@ _SHORT = {
     "accessible": "access", "interoperable": "interop", "valuable": "value",
 }  # fmt: skip
 _SHORT_TEXT = 20
+_LEAST_NEEDED = ("snapshot", "owner", "rows")
+"""Columns of the status, those first that a narrow terminal does without."""
+_ANY_WIDTH = 10_000
 
 _NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -96,37 +99,46 @@ def print_trials(trials: "Sequence[Trial]") -> None:
 
 def print_status(rows: "Sequence[PortStatus]") -> None:
     """Print every port with its owner, rows, snapshot, freshness and checks, then deprecations and failures."""
-    from kit.storage import PortState, format_raw_quarantine, format_warnings
+    from kit.storage import format_raw, format_warnings
 
-    styles = {PortState.FRESH: "green", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow"}
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, options in (
-        ("product", {"no_wrap": True}), ("port", {"no_wrap": True}), ("owner", {}), ("rows", {"justify": "right"}),
-        ("snapshot", {"no_wrap": True}), ("freshness / SLA", {}), ("checks", {"no_wrap": True}),
-    ):  # fmt: skip
-        table.add_column(name, **options)
-    for row in rows:
-        freshness = Text(row.describe_freshness(), style=styles.get(row.state, "red"))
-        table.add_row(
-            row.product.name,
-            row.port.name,
-            console.shown(row.product.owner),
-            f"{row.port.rows:,}" if row.port.rows is not None else "",
-            row.version or "",
-            freshness,
-            Text(row.describe_checks(), style="red" if row.port.failed else "yellow" if row.port.warned else ""),
-        )
-    console.print(table)
+    console.print(_status_table(rows))
     for row in rows:
         if text := row.describe_deprecation():
             text += "" if row.readers or row.possible_readers else ", read by no product"
             console.print(Text(f"{row.product.name}.{row.port.name}: {text}", "yellow"))
     for text in format_warnings(rows):
         console.print(Text(text, "yellow"))
-    for text in format_raw_quarantine(rows):
+    for text in format_raw(rows):
         console.print(Text(text, "yellow"))
     for note in dict.fromkeys(f"{row.product.name}: {row.note}" for row in rows if row.note):
         console.print(Text(note, style="red"))
+
+
+def _status_table(rows: "Sequence[PortStatus]") -> Table:
+    """Return the table of the ports; in a narrow terminal without the columns that matter least there."""
+    from kit.storage import PortState
+
+    styles = {PortState.FRESH: "green", PortState.LATE: "yellow", PortState.UNPUBLISHED: "yellow"}
+    columns: dict[str, tuple[dict[str, Any], Callable[[PortStatus], str | Text]]] = {
+        "product": ({"no_wrap": True}, lambda row: row.product.name),
+        "port": ({"no_wrap": True}, lambda row: row.port.name),
+        "owner": ({}, lambda row: console.shown(row.product.owner)),
+        "rows": ({"justify": "right"}, lambda row: f"{row.port.rows:,}" if row.port.rows is not None else ""),
+        "snapshot": ({"no_wrap": True}, lambda row: row.version or ""),
+        "freshness / SLA": ({}, lambda row: Text(row.describe_freshness(), style=styles.get(row.state, "red"))),
+        "checks": ({}, lambda row: Text(
+            row.describe_checks(), style="red" if row.port.failed else "yellow" if row.port.warned else "")),
+    }  # fmt: skip
+    for dropped in (*_LEAST_NEEDED, ""):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name, (options, _) in columns.items():
+            table.add_column(name, **options)
+        for row in rows:
+            table.add_row(*(cell(row) for _, cell in columns.values()))
+        if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width:
+            break
+        columns.pop(dropped, None)
+    return table
 
 
 def print_pruned(result: "Mapping[str, Pruned]", dagster_runs: int, *, dry_run: bool) -> None:

@@ -1,6 +1,9 @@
 """Commands that show published data: `kit status`, `kit read`, `kit history`, `kit report`."""
 
+import shutil
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +15,8 @@ from kit.cli.options import VERSIONS, JsonOption, PortArgument, load_context
 from kit.core import Config, KitError, counted, database, short
 
 if TYPE_CHECKING:
+    import duckdb
+
     from kit.storage import Pointer, Snapshot
 
 app = typer.Typer()
@@ -37,9 +42,11 @@ def read(
     version: Annotated[str | None, typer.Option("--version", help=f"Another snapshot: {VERSIONS}.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the files with their checksums first.")] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Number of rows to print; by default 20, with --json all.", min=1)
+        int | None, typer.Option("--limit", help="Number of rows to print; by default 20, as JSON, CSV or Parquet all.", min=1)
     ] = None,
     as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+    as_parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet to standard output, as in > FILE.")] = False,
 ) -> None:
     """Print rows of a published port, or of a query on it.
 
@@ -51,6 +58,10 @@ def read(
     from kit.jupyter.sql_errors import explain
     from kit.notebooks import open_port
 
+    if as_json + as_csv + as_parquet > 1:
+        raise KitError("--json, --csv and --parquet are three forms; choose one")
+    if as_parquet and sys.stdout.isatty():
+        raise KitError("Parquet is no text for a terminal; write it to a file: kit read … --parquet > FILE")
     name = port.partition(".")[2]
     with open_port(load_context(), port, version) as snapshot, database.connect() as connection:
         names = [name] if "." in name else [name, port]  # quarantined rows of raw data have no second name
@@ -65,6 +76,10 @@ def read(
             if as_json:
                 terminal.print_json_rows(json_rows(connection, query, limit))
                 return
+            if as_csv or as_parquet:
+                cut = "" if limit is None else f" limit {limit}"
+                _write_rows(connection, f"from (\n{query}\n){cut}", "csv" if as_csv else "parquet")
+                return
             limit = limit or 20
             relation = connection.sql(f"select * from (\n{query}\n)")
             beginning = relation.limit(limit + 1)  # the last one only shows that there are more
@@ -77,6 +92,17 @@ def read(
     terminal.print_rows(relation.columns, rows[:limit])
     more = f", first {limit} rows" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
+
+
+def _write_rows(connection: "duckdb.DuckDBPyConnection", query: str, form: str) -> None:
+    """Write the rows of a query to standard output: through a file, since they may not fit into memory."""
+    options = "format csv, header" if form == "csv" else "format parquet, compression zstd"
+    with TemporaryDirectory(prefix="kit-") as folder:
+        path = Path(folder, "rows")
+        copy = f"copy (\n{query}\n) to {database.literal(str(path))} ({options})"
+        database.interruptible(connection, lambda: connection.execute(copy))
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 @app.command()

@@ -78,7 +78,7 @@ class Config:
     memory_limit: int | None = None
     threads: int | None = None
     spill_folder: Path | None = None
-    source_timeout_seconds: int = 3600
+    source_timeout_seconds: int = 86_400
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
 

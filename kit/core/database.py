@@ -133,10 +133,11 @@ def opened(path: Path | str = ":memory:", *, read_only: bool = False) -> "duckdb
 def add_views(connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:
     """Create a view for each table over its Parquet files."""
     for name, files in tables.items():
-        schema, dot, _ = name.partition(".")
+        schema, dot, table = name.partition(".")
         if dot:
-            connection.execute(f"create schema if not exists {quoted(schema)}")
-        connection.execute(f"create or replace view {quoted(name)} as select * from {parquet(files)}")
+            connection.execute(f"create schema if not exists {identifier(schema)}")
+        view = f"{identifier(schema)}.{identifier(table)}" if dot else identifier(name)
+        connection.execute(f"create or replace view {view} as select * from {parquet(files)}")
 
 
 def add_tables(connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Mapping[str, str]]) -> None:

@@ -47,6 +47,16 @@ class Interruption:
         if self._before:
             sys.unraisablehook = self._report
 
+    def ignore(self) -> None:
+        """Ignore signals from now on, and after the block too, since this process ends: another one changes no exit code.
+
+        Python gives a signal whose handler is its own its default meaning before it ends, but not one that is ignored.
+        """
+        self._deferred = True
+        self._before = dict.fromkeys(self._before, signal.SIG_IGN)
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
     def defer(self) -> None:
         """Raise nothing from now on: a signal is only noted in `requested`."""
         self._deferred = True

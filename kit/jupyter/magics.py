@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from kit.core import KitError
 from kit.jupyter.completion import complete
 from kit.jupyter.session_pins import PinnedSnapshot
-from kit.jupyter.sql_session import SqlSession, frame_columns
+from kit.jupyter.sql_session import SqlSession, frame_columns, sql_tables
 from kit.mesh import Context
 from kit.notebooks import sql_cells
 
@@ -103,9 +103,7 @@ class MeshMagics(Magics):
             summaries = self.session.pins.summaries()
         except KitError:
             summaries = []
-        tables = {
-            f"{item.name}.{port.name}": [column.name for column in port.columns] for item in summaries for port in item.ports
-        }
+        tables = {name: columns for item in summaries for name, columns in sql_tables(item).items()}
         return tables | {name: columns for name, columns in frame_columns(self._names).items() if not name.startswith("_")}
 
 

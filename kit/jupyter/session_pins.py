@@ -46,6 +46,10 @@ class SessionPins:
         """Return the summaries of all published products."""
         return [summary for summary in self._all_summaries() if summary.version]
 
+    def input_names(self) -> Sequence[str]:
+        """Return nothing: outside of a build ports are no declared inputs."""
+        return ()
+
     def describe_unknown(self, name: str) -> str:
         """Return the message for a name in a query that is no port."""
         product, dot, port = name.partition(".")
@@ -122,6 +126,10 @@ class BuildPins:
     def summaries(self) -> list[ProductSummary]:
         """Return nothing: a build completes no names."""
         return []
+
+    def input_names(self) -> Sequence[str]:
+        """Return the declared inputs."""
+        return sorted(self._inputs.files)
 
     def describe_unknown(self, name: str) -> str:
         """Return the message for a name in a query that is no declared input."""

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from kit.contracts import quarantine_table
 from kit.core import KitError, SqlError, database, sandbox
 from kit.jupyter.session_pins import BuildPins, SessionPins
 from kit.jupyter.sql_errors import explain
 from kit.lineage import sql_words
-from kit.mesh import Context
+from kit.mesh import RAW, Context
 from kit.notebooks import RUN_FILE, asset
+from kit.quality import quarantine
+from kit.storage import ProductSummary
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 _READING = ("SELECT", "EXPLAIN")
 _NO_READING = ("show", "pragma")  # which DuckDB takes for one
+_SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 _IN_NO_FRAME = re.compile(r"\b(INTERVAL|UNION)\b")
 
 
@@ -38,12 +42,16 @@ class SqlSession:
     def query(self, query: str, names: Mapping[str, Any], row: int | None = 1) -> "pl.DataFrame":
         """Return the rows of one query, which begins in line `row` of its cell; None for a cell of one line.
 
-        Tables are ports `product.port` and the frames among the variables `names`; other variables are `$name`. Raises
-        `SqlError` for text that is no query, or fails, `KitError` for a snapshot that cannot be read.
+        Tables are ports `product.port`, quarantined rows `product.port__quarantine` and `product."raw.source__quarantine"`,
+        and the frames among the variables `names`; other variables are `$name`. `show tables` lists the first two. Columns
+        that no frame can hold, intervals and unions, are texts. Raises `SqlError` for text that is no query, or fails,
+        `KitError` for a snapshot that cannot be read.
         """
         import duckdb
 
         query = query.rstrip()
+        if _SHOW_TABLES.fullmatch(query):
+            return self._tables()
         with database.connect() as connection:
             connection.execute("set errors_as_json = true")
             connection.execute("set enable_progress_bar = false")  # it would be a widget, which no saved notebook shows
@@ -59,6 +67,15 @@ class SqlSession:
                 raise explain(details, query, row, _columns(connection), self.pins.describe_unknown) from None
             except KeyboardInterrupt:
                 raise SqlError("the query was interrupted") from None
+
+    def _tables(self) -> "pl.DataFrame":
+        import polars as pl
+
+        rows = [
+            (name, ", ".join(columns)) for summary in self.pins.summaries() for name, columns in sql_tables(summary).items()
+        ]
+        rows += [(name, "") for name in self.pins.input_names()]
+        return pl.DataFrame(rows, schema={"table": pl.String, "columns": pl.String}, orient="row")
 
     def _values(self, connection: "duckdb.DuckDBPyConnection", query: str, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the `$name` parameters; raises `SqlError` unless the text is one query that only reads."""
@@ -90,6 +107,9 @@ class SqlSession:
             port = ".".join((product, *rest)).lower()
             if rest and (files := self.pins.files(port)) is not None:
                 tables[port] = files
+        for word in words:
+            if word.parts[1:2] == (RAW,) and len(word.parts) > 2 and self.pins.files(str(word).lower()) is not None:
+                raise SqlError(f"'{word}' has three parts; write {word.parts[0]}.\"{'.'.join(word.parts[1:])}\"")
         database.add_views(connection, tables)
         for name in dict.fromkeys(part for word in words for part in word.parts):
             if _is_frame(names.get(name)):
@@ -104,13 +124,13 @@ def _frame(connection: "duckdb.DuckDBPyConnection", query: str, values: Mapping[
     import polars as pl
 
     relation = connection.sql(query, params=dict(values) or None)
+    columns = []
     for name, kind in zip(relation.columns, map(str, relation.types), strict=True):
         if relation.columns.count(name) > 1:
             raise SqlError(f"two columns of the result are called '{name}'; name one of them with `as`")
-        if unsupported := _IN_NO_FRAME.search(kind):
-            raise SqlError(
-                f"the column '{name}' is of type {unsupported[0].lower()}, which no frame can hold; cast it, as to varchar"
-            )
+        column = database.identifier(name)
+        columns.append(f"{column}::varchar as {column}" if _IN_NO_FRAME.search(kind) else column)
+    relation = relation.project(", ".join(columns)) if any("::varchar" in column for column in columns) else relation
     return database.interruptible(connection, lambda: pl.DataFrame(relation))
 
 
@@ -128,6 +148,14 @@ def _error_json(connection: "duckdb.DuckDBPyConnection", query: str, values: Map
 
 def _columns(connection: "duckdb.DuckDBPyConnection") -> list[str]:
     return [name for (name,) in connection.execute("select column_name from duckdb_columns() where not internal").fetchall()]
+
+
+def sql_tables(summary: ProductSummary) -> dict[str, list[str]]:
+    """Return the names in SQL of the ports and the quarantined rows of a product, each with its columns."""
+    tables = {f"{summary.name}.{port.name}": [column.name for column in port.columns] for port in summary.ports}
+    aside = [f"{quarantine_table(port.name)}" for port in summary.ports if port.quarantined is not None]
+    aside += [database.identifier(quarantine_table(table)) for table in summary.set_aside]
+    return tables | {f"{summary.name}.{name}": [column for column, *_ in quarantine.COLUMNS] for name in aside}
 
 
 def frame_columns(names: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -24,17 +24,21 @@ class Contents:
         self._keys: dict[Path, str | None] = {}
 
     def key(self, folder: Path) -> str | None:
-        """Return a text that differs whenever a file of the folder, or an installed package, does.
-
-        None where more than its files decides how the folder is read: it has links, or paths of dbt that lead out of it.
-        """
+        """Return a text that differs whenever a file of the folder, or an installed package, does; None with links in it."""
         if folder not in self._keys:
             digest = self._digests.of(folder) if self._digests else None
             self._keys[folder] = ContentCache.key(str(folder), digest, *_installed()) if digest else None
         return self._keys[folder]
 
+    def decides(self, folder: Path) -> bool:
+        """Return whether what was read of a folder since its key was asked for is read for every such key.
+
+        That is not so when it was touched meanwhile, or when dbt reads files outside of it.
+        """
+        return self.key(folder) is not None and self.is_still(folder) and not _leads_out(folder)
+
     def is_still(self, folder: Path) -> bool:
-        """Return whether the folder has the content of its key."""
+        """Return whether nothing in a folder was touched since it was first asked for."""
         return self._digests is not None and self._digests.is_still(folder)
 
     def remembered(self, kind: str, folder: Path, compute: Callable[[], Value], *more: str) -> Value:
@@ -50,7 +54,7 @@ class Contents:
         value: Value | None = known.lookup(folder.name, key)
         if value is None:
             value = compute()
-            if self.is_still(folder) and not _leads_out(folder):
+            if self.decides(folder):
                 known.put(folder.name, key, value)
         return value
 

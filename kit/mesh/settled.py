@@ -34,7 +34,11 @@ class Settled:
     def add(self, product: DataProduct) -> None:
         """Remember a product in which the check has found nothing, in the content that it had before the check."""
         key = self._key(product)
-        if key is not None and self._contents.is_still(product.folder):
+        if (
+            key is not None
+            and self._contents.decides(product.folder)
+            and all(map(self._contents.is_still, self._others(product)))
+        ):
             self._cache.put(key, product.name)
 
     def save(self) -> None:
@@ -46,6 +50,11 @@ class Settled:
             own = self._contents.key(product.folder)
             self._keys[product.name] = ContentCache.key(self._shared, own, *self._content(product)) if own else None
         return self._keys[product.name]
+
+    def _others(self, product: DataProduct) -> set[Path]:
+        """Return the folders of the products with whose contracts, as the mesh has read them, a product is compared."""
+        names = {item.product for item in product.inputs} | {need.consumer for port in product.ports for need in port.needs}
+        return {self._providers[name].folder for name in names & self._providers.keys()}
 
     def _content(self, product: DataProduct) -> Iterator[str]:
         """Yield the ports that serve the inputs of a product, and the contracts of both sides."""

@@ -16,7 +16,7 @@ from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
 from kit.orchestration.asset_specs import AssetSpecs, ProductFacts, asset_key
-from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE
+from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, home
 from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Runs, Snapshot, outdated_partitions
 
@@ -68,6 +68,11 @@ class ProductAssets:
                 return
             if wait_over := _waiting.pop(self.product.name, None):
                 wait_over()
+            if context.instance.is_ephemeral:
+                context.log.warning(
+                    f"this run will be in no history, because DAGSTER_HOME is not set: set it to {home(self.config)}, where "
+                    f"`kit dev` shows it, or run `kit run {product.name}`"
+                )
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)

@@ -93,7 +93,7 @@ def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     for run in deleted:
         opened.delete_run(run.run_id)
     opened.wipe_assets([key for key in opened.all_asset_keys() if key.path[0] == product])
-    own = f"""step_key = 'build_{product}' or asset_key like '["{product}",%'"""
+    own = f"step_key = 'build_{product}' or {_is_of(product)}"
     for run in mixed:
         with storage.run_connection(run.run_id) as connection:  # type: ignore[attr-defined]
             connection.exec_driver_sql(f"delete from event_logs where {own}")
@@ -102,7 +102,7 @@ def forget(home: Path, opened: "dg.DagsterInstance", product: str) -> int:
     with storage.index_connection() as connection:  # type: ignore[attr-defined]
         connection.exec_driver_sql(f"delete from event_logs where {own}")
         for table in ("asset_keys", "asset_check_executions", "asset_event_tags"):
-            connection.exec_driver_sql(f"""delete from {table} where asset_key like '["{product}",%'""")
+            connection.exec_driver_sql(f"delete from {table} where {_is_of(product)}")
     kept = [run for run in runs if run not in deleted]
     _delete_what_runs_left(home, opened, kept, deleted, len(kept))
     _compact(home, every=True)
@@ -121,11 +121,17 @@ def forget_before(home: Path, opened: "dg.DagsterInstance", products: Collection
         opened.delete_run(run.run_id)
     with opened.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
         for product in products:
-            own = f"""run_id = '' and asset_key like '["{product}",%'"""
+            own = f"run_id = '' and {_is_of(product)}"
             connection.exec_driver_sql(f"delete from event_logs where {own} and timestamp < '{moment}'")
             connection.exec_driver_sql(f"delete from asset_check_executions where {own} and create_timestamp < '{moment}'")
     _delete_what_runs_left(home, opened, kept, deleted, len(kept) + len(deleted))
     _compact(home, every=True)
+
+
+def _is_of(product: str) -> str:
+    """Return the condition for assets of a product; in a pattern of `like` the `_` of its name would be any character."""
+    start = f'["{product}",'
+    return f"substr(asset_key, 1, {len(start)}) = '{start}'"
 
 
 def forget_values(home: Path, opened: "dg.DagsterInstance", values: Collection[str]) -> None:

@@ -36,15 +36,16 @@ if TYPE_CHECKING:
         PortState,
         PortStatus,
         format_duration,
-        format_raw_quarantine,
+        format_raw,
         format_warnings,
         port_statuses,
         statuses,
+        tally,
     )
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
     from kit.storage.value_search import Place, contains, find_values
-    from kit.storage.verified import check_unchanged
+    from kit.storage.verified import check_unchanged, damaged_ports
 
 __getattr__ = lazy_face(__name__)
 
@@ -76,9 +77,10 @@ __all__ = [
     "contains",
     "current_mask_keys",
     "current_user",
+    "damaged_ports",
     "find_values",
     "format_duration",
-    "format_raw_quarantine",
+    "format_raw",
     "format_warnings",
     "hidden_since",
     "hold_until_exit",
@@ -108,4 +110,5 @@ __all__ = [
     "source_facts",
     "statuses",
     "table_contents",
+    "tally",
 ]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from kit.contracts import Sla, quarantine_table
-from kit.core import Config, KitError
+from kit.core import Config, KitError, counted
 from kit.mesh import Context, Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
@@ -85,6 +85,7 @@ class PortStatus:
             "checks": {"passed": port.passed, "failed": port.failed, "warned": port.warned},
             "quarantined": port.quarantined,
             "raw_quarantined": dict(self.product.set_aside),
+            "raw_checks": dict(self.product.raw_checks),
             "note": self.note,
             "end_of_life": str(port.end_of_life) if port.end_of_life else None,
             "readers": list(self.readers),
@@ -194,15 +195,44 @@ def format_warnings(rows: Iterable[PortStatus]) -> list[str]:
     return lines + [f"{name}: {text}; run `kit run {name}`" for name, text in outdated.items()]
 
 
-def format_raw_quarantine(rows: Iterable[PortStatus]) -> list[str]:
-    """Return a line for each raw table with quarantined rows: their number and the command that reads them."""
-    products = {row.product.name: row.product for row in rows}
-    return [
-        f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
-        for name, product in products.items()
-        for table, count in product.set_aside.items()
-        if count
-    ]
+def tally(rows: Iterable[PortStatus]) -> dict[str, int]:
+    """Return the numbers of a mesh by their names: of its ports, and of all checks and quarantined rows, raw data included."""
+    rows = list(rows)
+    ports = [row for row in rows if row.port.name]
+    raw = {row.product.name: row.product for row in rows}.values()
+    checks = {
+        kind: sum(getattr(row.port, kind) for row in ports) + sum(product.raw_checks.get(kind, 0) for product in raw)
+        for kind in ("passed", "warned", "failed")
+    }
+    return {
+        "data products": len(raw),
+        "ports": len(ports),
+        "rows published": sum(row.port.rows or 0 for row in ports),
+        "checks passed": checks["passed"],
+        "checks that warn": checks["warned"],
+        "checks failed": checks["failed"],
+        "ports not fresh": sum(row.state != PortState.FRESH for row in ports),
+        "rows quarantined": sum(row.port.quarantined or 0 for row in ports)
+        + sum(count for product in raw for count in product.set_aside.values()),
+    }
+
+
+def format_raw(rows: Iterable[PortStatus]) -> list[str]:
+    """Return a line for each product whose raw data has checks that warn or fail, and for each raw table with quarantined rows.
+
+    The latter has the number of rows and the command that reads them.
+    """
+    lines = []
+    for name, product in {row.product.name: row.product for row in rows}.items():
+        numbers = [(product.raw_checks.get(kind, 0), kind) for kind in ("failed", "warned")]
+        if found := [f"{counted(number, 'check')} of raw data {kind}" for number, kind in numbers if number]:
+            lines.append(f"{name}: {' and '.join(found)}; kit.open().browse() shows them")
+        lines += [
+            f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
+            for table, count in product.set_aside.items()
+            if count
+        ]
+    return lines
 
 
 def format_duration(duration: timedelta) -> str:

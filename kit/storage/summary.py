@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from kit.contracts import Sla
+from kit.contracts import Check, Sla, counts
 from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, Source, parameters
 from kit.storage.partition_inputs import whole_content
@@ -58,13 +58,15 @@ class ProductSummary:
     reason why its last build failed or was canceled, or the damage.
 
     `version` is the snapshot that readers see, None before the first. `set_aside` are the numbers of quarantined rows by
-    raw table, for tables whose contract quarantines. `confirmed_at` is the time (UTC) when a build last published the
-    snapshot or found it up to date. `rolled_back` is by whom, when and why it was made current again, empty otherwise.
-    `partitions` is the number of partitions of the snapshot, of which changed inputs make the newest `lookback` days due, all
-    without it. `inputs` are the ports that it was made from, each with its content; that of a partitioned product differs by
-    partition and is empty. `delivered` are the times (UTC) when the data of its sources was delivered. `confirmation.across`
-    adds `unconfirmed`, the providers that do not answer, `delivered_at`, the oldest delivery of what the product was made
-    from, and `outdated_inputs`, the ports that have another content now than it was made from.
+    raw table, for tables whose contract quarantines, `raw_checks` the numbers of passed and warned checks of raw tables in
+    the snapshot, and of failed ones in the last build if that published nothing. `confirmed_at` is the time (UTC) when a
+    build last published the snapshot or found it up to date. `rolled_back` is by whom, when and why it was made current
+    again, empty otherwise. `partitions` is the number of partitions of the snapshot, of which changed inputs make the
+    newest `lookback` days due, all without it. `inputs` are the ports that it was made from, each with its content; that of
+    a partitioned product differs by partition and is empty. `delivered` are the times (UTC) when the data of its sources
+    was delivered. `confirmation.across` adds `unconfirmed`, the providers that do not answer, `delivered_at`, the oldest
+    delivery of what the product was made from, and `outdated_inputs`, the ports that have another content now than it was
+    made from.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ProductSummary:
     broken: str = ""
     damaged: str = ""
     set_aside: Mapping[str, int] = field(default_factory=dict)
+    raw_checks: Mapping[str, int] = field(default_factory=dict)
     rolled_back: str = ""
     partitions: int = 0
     lookback: int | None = None
@@ -134,6 +137,7 @@ class ProductSummary:
             damaged=damaged,
             broken=str(product.finding) if isinstance(product, Broken) else "",
             set_aside=_raw_quarantined(snapshot) if snapshot else {},
+            raw_checks=_raw_checks(snapshot, last),
             partitions=len(snapshot.manifest.get("partitions", ())) if snapshot else 0,
             inputs=_inputs(snapshot) if snapshot else {},
             delivered=_delivered(snapshot, confirming) if snapshot else {},
@@ -245,6 +249,15 @@ def _inputs(snapshot: Snapshot) -> dict[str, str]:
 def _raw_quarantined(snapshot: Snapshot) -> dict[str, int]:
     sources: dict[str, dict[str, Any]] = snapshot.manifest["sources"]
     return {f"{RAW}.{name}": source["quarantined"] for name, source in sources.items() if "quarantined" in source}
+
+
+def _raw_checks(snapshot: Snapshot | None, last: RunRecord | None) -> dict[str, int]:
+    """Return the numbers of passed, failed and warned checks of raw tables, without those that are 0."""
+    made = map(Check.from_json, snapshot.manifest["checks"]) if snapshot else ()
+    numbers = counts(check for check in made if check.table.startswith(f"{RAW}."))
+    failing = last.checks if last and last.failed else ()
+    numbers["failed"] = sum(check.blocks and check.table.startswith(f"{RAW}.") for check in failing)
+    return {kind: number for kind, number in numbers.items() if number}
 
 
 def _confirming(snapshot: Snapshot, runs: Runs, pointer: Pointer | None) -> RunRecord | None:

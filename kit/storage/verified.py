@@ -1,5 +1,7 @@
 """Comparison of published files with their checksums, once for each state of a file."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kit.core import Config, ContentCache, sha256
@@ -8,6 +10,18 @@ from kit.storage.snapshot import Snapshot
 
 def check_unchanged(config: Config, snapshot: Snapshot) -> None:
     """Raise `Damaged` when a file of a snapshot is not as published; a file is read again only when it was touched."""
+    with _comparison(config, snapshot) as is_sound:
+        snapshot.check(is_sound=is_sound)
+
+
+def damaged_ports(config: Config, snapshot: Snapshot) -> frozenset[str]:
+    """Return the ports of a snapshot with a file that is not as published."""
+    with _comparison(config, snapshot) as is_sound:
+        return frozenset(port for port in snapshot.manifest["ports"] if snapshot.damage(port, is_sound=is_sound))
+
+
+@contextmanager
+def _comparison(config: Config, snapshot: Snapshot) -> Iterator[Callable[[Path, str], bool]]:
     cache = ContentCache(config.cache / f"verified-{snapshot.product}")
 
     def is_sound(path: Path, digest: str) -> bool:
@@ -20,5 +34,5 @@ def check_unchanged(config: Config, snapshot: Snapshot) -> None:
             cache.put(key, path.name)
         return True
 
-    snapshot.check(is_sound=is_sound)
+    yield is_sound
     cache.save()

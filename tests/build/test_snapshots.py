@@ -99,6 +99,28 @@ def test_a_history_grows_with_what_is_published(small: SmallMesh) -> None:
 
 
 @pytest.mark.slow
+def test_a_forced_build_replaces_what_is_damaged_and_goes_on_with_whole_histories(small: SmallMesh) -> None:
+    prices = Prices(small, strategy="timestamp", updated_at="changed_at")
+    outputs = {"prices": "dbt", "offers": "dbt"}
+    write(prices.folder / "product.odps.yaml", descriptor("shop", inputs=["raw.prices"], outputs=outputs))
+    write(prices.folder / "contracts/offers.odcs.yaml", contract("shop.offers", "offers", COLUMNS))
+    settings = "{{ config(materialized='incremental', on_schema_change='fail') }}"
+    write(prices.folder / "models/offers.sql", f"{settings}\nselect * from {{{{ source('raw', 'prices') }}}}\n")
+    sync(small.context)
+    built(small)
+    (file,) = current(small).paths("offers")
+    content = bytearray(file.read_bytes())
+    content[20] ^= 1  # the same size
+    file.chmod(0o644)
+    file.write_bytes(content)
+    prices.offer({"tea": ("1.10", "2024-01-02")})
+    assert small.build("shop").message.partition("; ")[0].endswith("has changed since it was published")
+    built(small, force=True)
+    assert prices.history() == [("cake", "2.00", True), ("tea", "1.00", False), ("tea", "1.10", True)]
+    assert manifest(small)["ports"]["offers"]["rows"] == 1  # made anew: the damaged rows are no beginning
+
+
+@pytest.mark.slow
 def test_rows_are_compared_by_their_values(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     more = [("dbt_is_deleted", "varchar", {})]

@@ -98,7 +98,7 @@ def test_what_dbt_parsed_is_kept_unless_it_has_the_value_of_a_variable(
     kept: list[Path | None] = []
 
     def transform(*arguments: Any) -> TransformResult:
-        kept.append(arguments[-2])
+        kept.append(arguments[9])
         return TransformResult((), ())
 
     monkeypatch.setattr("kit.dbt.runner.transform", transform)

@@ -37,6 +37,18 @@ def test_it_lists_every_port_also_of_what_was_never_built(mesh: SmallMesh) -> No
     assert {cat[name].status.describe() for name in cat} == {"never built"}
 
 
+def test_decimals_become_floats_for_pandas_on_request(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    sales = kit.open()["shop.sales"]
+    assert "amount" not in sales.to_pandas().describe().columns
+    floats = sales.to_pandas(decimals="float")
+    assert floats["amount"].dtype == "float64"
+    assert floats.describe().loc["max", "amount"] == float(max(sales.to_pandas()["amount"]))
+    assert kit.open().to_pandas("shop.sales", "float").equals(floats)
+    with pytest.raises(KitError, match=r"^decimals='money' is not known; write 'exact' or 'float'$"):
+        sales.to_pandas(decimals="money")  # type: ignore[arg-type]
+
+
 def test_ports_are_attributes_of_their_product(mesh: SmallMesh) -> None:
     mesh.publish("shop")
     cat = kit.open()

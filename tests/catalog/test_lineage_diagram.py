@@ -129,7 +129,7 @@ def test_a_product_is_shown_with_its_neighbours(small: SmallMesh) -> None:
 
 @pytest.mark.parametrize(
     ("column", "message"),
-    [("amont", "'shop.totals' has no column 'amont'; did you mean amount?"), ("zzz", "it has: item, amount")],
+    [("amont", "'shop.totals' has no column 'amont'; did you mean amount?"), ("zzz", "there are: item, amount")],
 )
 def test_an_unknown_column(small: SmallMesh, column: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):

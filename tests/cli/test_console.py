@@ -3,11 +3,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from rich.text import Text
 
-from kit.cli.console import console, direct_output, errors, print_json, print_json_rows, print_next, print_rows
+from kit.cli.console import console, direct_output, errors, print_json, print_json_rows, print_next, print_rows, print_status
+from kit.storage.status import PortState, PortStatus
+from kit.storage.summary import PortSummary, ProductSummary
 from tests.support.small_mesh import SmallMesh
 
 REDIRECTED = """
@@ -105,3 +108,21 @@ def test_an_encoding_without_a_character_gets_another_one(encoding: str) -> None
     assert done.stderr.decode(encoding) == "-> ...\n"
     assert json.loads("".join(rest[:3])) == {"ä": "茶 🍵"}
     assert json.loads("".join(rest[3:])) == [{"ä": "→"}]
+
+
+def test_a_narrow_status_has_name_freshness_and_checks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = PortSummary("daily_sales", rows=7397, passed=39)
+    product = ProductSummary("orders", owner="Ruth Calder", ports=(port,), version="20261130T063739Z-791412")
+    row = PortStatus(product, port, PortState.FRESH, age=timedelta(hours=13))
+
+    def header(width: int) -> list[str]:
+        monkeypatch.setattr(console, "width", width)
+        print_status([row])
+        return capsys.readouterr().out.splitlines()[0].split()
+
+    freshness = ["freshness", "/", "SLA", "checks"]
+    assert header(120) == ["product", "port", "owner", "rows", "snapshot", *freshness]
+    assert header(80) == ["product", "port", "owner", "rows", *freshness]
+    assert header(60) == ["product", "port", "rows", *freshness]

@@ -160,8 +160,12 @@ def test_a_whole_working_day(small: SmallMesh) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["run", "shops"], 1, "error: there is no data product 'shops'; there are: plan, shop"),
-        (["run", "shop.total"], 1, "error: 'shop' has no port 'total'; there are: shop.sales, shop.totals"),
+        (["run", "shops"], 1, "error: there is no data product 'shops'; did you mean shop? there are: plan, shop"),
+        (
+            ["run", "shop.total"],
+            1,
+            "error: 'shop' has no port 'total'; did you mean shop.totals? there are: shop.sales, shop.totals",
+        ),
         (["read", "plan.forecast"], 1, "error: 'plan' has no published snapshot yet; build it with `kit run plan`"),
         (["history", "plan.nothing"], 1, "error: 'plan' has no port 'nothing'; there are: plan.forecast"),
         (["rollback", "plan", "x"], 1, "error: 'plan' has no snapshot 'x'; write a version or its beginning"),
@@ -255,3 +259,36 @@ def test_an_interrupt_while_modules_are_imported_ends_with_a_sentence(number: in
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("block", ["build._ending_when_interrupted()", "suppress()"])
+def test_a_second_signal_while_an_interrupted_command_ends_changes_no_exit_code(block: str, number: int) -> None:
+    if block == "suppress()" and number != signal.SIGINT:
+        pytest.skip("commands that build nothing end at once")
+    program = (
+        "import atexit, os, signal, sys, typer\n"
+        "from contextlib import suppress\n"
+        "from kit import __main__ as program\n"
+        "from kit.cli import build, main\n"
+        "def signalled():\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "class Late:\n"
+        "    def __del__(self, signalled=signalled):\n"
+        "        signalled()\n"
+        "def command():\n"
+        f"    with {block}:\n"
+        "        signalled()\n"
+        "        signal.pause()\n"
+        "main.main = lambda: typer.run(command)\n"
+        "sys.argv = ['kit']\n"
+        "atexit.register(signalled)\n"
+        "late = Late()\n"
+        "try:\n"
+        "    program.execute()\n"
+        "finally:\n"
+        "    signalled()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    sentence = "interrupted; readers keep the snapshots they had\n" if "build" in block else ""
+    assert (ended.returncode, ended.stderr.removesuffix("interrupted\n")) == (128 + number, sentence)

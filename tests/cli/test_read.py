@@ -1,4 +1,10 @@
+import io
 import json
+import os
+import subprocess
+import sys
+
+import polars as pl
 
 from tests.support.small_mesh import SmallMesh
 
@@ -37,6 +43,26 @@ def test_json_has_all_rows_unless_a_limit_is_asked_for(small: SmallMesh) -> None
     assert len(json.loads(small.kit("read", "shop.sales", "--json", "--limit", "7").stdout)) == 7
     assert json.loads(small.kit("read", "shop.sales", "--json", "--sql", "select 1 where false").stdout) == []
     assert small.kit("read", "shop.sales").stdout.splitlines()[-1].endswith(", first 20 rows")
+
+
+def test_csv_and_parquet_have_all_rows_for_pipes(small: SmallMesh) -> None:
+    small.publish("shop")
+    lines = small.kit("read", "shop.sales", "--csv", check=True).stdout.splitlines()
+    assert (len(lines), lines[0]) == (31, "sale_id,item,amount,sold_on")
+    few = small.kit(
+        "read", "shop.sales", "--csv", "--limit", "1", "--sql", "select sale_id from sales order by 1 -- first", check=True
+    )
+    assert few.stdout == "sale_id\n1\n"
+    command = [sys.executable, "-m", "kit", "read", "shop.sales", "--parquet"]
+    done = subprocess.run(
+        command, cwd=small.root, env={**os.environ, "KIT_ROOT": str(small.root)}, capture_output=True, check=True
+    )
+    assert pl.read_parquet(io.BytesIO(done.stdout)).height == 30
+    wrong = small.kit("read", "shop.sales", "--csv", "--json")
+    assert (wrong.returncode, wrong.stderr) == (1, "error: --json, --csv and --parquet are three forms; choose one\n")
+    failing = small.kit("read", "shop.sales", "--csv", "--sql", "select amont from sales")
+    assert (failing.returncode, failing.stdout) == (1, "")
+    assert "did you mean amount?" in failing.stderr
 
 
 def test_json_of_a_query_that_fails_is_one_message(small: SmallMesh) -> None:

@@ -75,10 +75,32 @@ def test_a_file_that_has_just_changed_is_read_again(folder: Path) -> None:
     assert not (folder.parent / "known").exists()
 
 
-def test_where_times_do_not_show_a_change_all_is_read(folder: Path, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_digests, "_mounts", lambda: (("/", "ext4"), (str(folder.parent), "nfs4")))
-    digest(folder)
-    assert not (folder.parent / "known").exists()
+LOCAL = "23 1 8:1 / {} rw - xfs /dev/sdb rw"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "is_remembered"),
+    [
+        ([LOCAL], True),
+        ([LOCAL.replace("xfs", "nfs4")], False),
+        ([LOCAL, LOCAL.replace("xfs", "cifs")], False),  # the later one is above
+        ([LOCAL.replace("xfs", "cifs"), LOCAL], True),
+        ([], True),
+    ],
+)
+def test_where_times_do_not_show_a_change_all_is_read(
+    folder: Path, quiet: None, monkeypatch: pytest.MonkeyPatch, mounts: list[str], is_remembered: bool
+) -> None:
+    share = folder.parent / "a share"
+    share.mkdir()
+    (folder.parent / "mounts").write_text(
+        "".join(f"{line}\n" for line in ["22 0 8:0 / / rw - ext4 /dev/sda rw", *mounts]).format(
+            *[str(share).replace(" ", "\\040")] * len(mounts)
+        )
+    )
+    monkeypatch.setattr(folder_digests, "_MOUNTS", folder.parent / "mounts")
+    digest(folder.rename(share / "domain"))
+    assert (share / "known").exists() == is_remembered
 
 
 def test_a_folder_with_links_or_that_is_not_there_has_no_digest(folder: Path) -> None:
@@ -94,3 +116,6 @@ def test_a_digest_is_that_of_the_first_look(folder: Path) -> None:
     (folder / "a.yaml").write_text("name: b")
     assert digests.of(folder) == before
     assert not digests.is_still(folder)
+    (folder / "a.yaml").write_text("name: a")  # what was read meanwhile may be of the edit
+    assert not digests.is_still(folder)
+    assert FolderDigests(None).of(folder) == before

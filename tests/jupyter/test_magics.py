@@ -51,7 +51,8 @@ def test_pins_are_shown_and_moved(shell: InteractiveShell, small: SmallMesh) -> 
     [
         (
             "%%sql\nselect amont\nfrom shop.totals",
-            "SqlError: line 2: there is no column 'amont'; did you mean amount?\n    select amont\n           ^",
+            "SqlError: line 2: there is no column 'amont'; did you mean amount? there are: amount, item\n"
+            "    select amont\n           ^",
         ),
         ("x = 1\ny = %sql selct 1", "SqlError: syntax error at 'selct'; did you mean select?\n    selct 1\n    ^"),
         ("%mesh pn", "KitError: '%mesh pn' is not understood; write %mesh, %mesh pin [PRODUCT [VERSION]] or "),

@@ -107,6 +107,28 @@ def test_a_changed_contract_of_a_provider_is_a_change_of_its_readers_alone(mesh:
     assert settled(root) == everything - {"d0000", "d0001"}
 
 
+def test_a_product_is_not_remembered_by_a_contract_that_changed_after_the_mesh_was_read(mesh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    read = context(root)
+    read.mesh  # noqa: B018
+    replaced("contracts/lines.odcs.yaml", "item [0-9]", "item [1-9]")(root / "domains/d0000")
+    check_mesh(read)
+    assert settled(root) == {"d0002", "d0003", "d0004", "d0005"}
+
+
+def test_models_outside_of_the_folder_are_looked_for_each_time(mesh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    shutil.copytree(mesh, root)
+    path = root / "domains/d0000/dbt_project.yml"
+    path.write_text(path.read_text() + '\ntest-paths: ["../../shared"]\n')
+    for name in ("check", "generated"):
+        known = Settled(context(root), name)
+        known.add(context(root).mesh.product("d0000"))
+        known.save()
+        assert context(root).mesh.product("d0000") not in Settled(context(root), name)
+
+
 def test_a_new_version_of_a_port_is_a_change_of_its_readers_alone(mesh: Path, tmp_path: Path) -> None:
     root = tmp_path / "mesh"
     shutil.copytree(mesh, root)

@@ -46,6 +46,13 @@ def test_asking_for_one_port_publishes_and_reports_them_all(small: SmallMesh, in
     assert {e.asset_key.to_user_string() for e in done.get_asset_materialization_events()} == SHOP
 
 
+def test_a_run_that_no_history_keeps_says_so(small: SmallMesh, instance: dg.DagsterInstance) -> None:
+    done = run(small, instance, lambda product, request: published(product), "shop.totals")
+    (warning,) = [entry.user_message for entry in instance.all_logs(done.run_id) if "no history" in entry.user_message]
+    assert str(small.config.dagster_home) in warning
+    assert warning.endswith("or run `kit run shop`")
+
+
 def test_a_product_that_is_up_to_date_is_confirmed(small: SmallMesh, instance: dg.DagsterInstance) -> None:
     done = run(small, instance, lambda product, request: published(product, status=BuildStatus.UP_TO_DATE), "shop.totals")
     assert done.success

@@ -149,6 +149,10 @@ def test_nothing_of_a_removed_product_is_left_and_other_products_of_its_runs_sta
     with instance(small.config) as opened:
         run(opened, "shop")
         both = dg.materialize([sales, takings], instance=opened, partition_key="a", raise_on_error=False).run_id
+        before = rows(small, "select * from event_logs")
+        forget(home(small.config), opened, "sho_")
+        forget_before(home(small.config), opened, ["sho_"], datetime.max)
+        assert rows(small, "select * from event_logs") == before
         assert forget(home(small.config), opened, "shop") == 1
         assert (left(opened), opened.all_asset_keys()) == ([both], [dg.AssetKey(["days", "takings"])])
         assert opened.get_materialized_partitions(dg.AssetKey(["days", "takings"])) == {"a"}

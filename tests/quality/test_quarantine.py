@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from kit.contracts.contract import Contract
 from kit.contracts.rule_query import Query
-from kit.core.errors import InvalidFile
+from kit.core.errors import InvalidFile, SqlError
+from kit.jupyter.session_pins import SessionPins
+from kit.jupyter.sql_session import SqlSession
 from kit.quality import quarantine
 from kit.quality.audit import audit
 from kit.quality.audit_target import AuditTarget
@@ -249,6 +252,13 @@ def test_a_build_sets_aside_raw_rows_and_rows_of_a_port(small: SmallMesh) -> Non
     }  # fmt: skip
     status = json.loads(small.kit("status", "--json").stdout)[0]
     assert (status["quarantined"], status["raw_quarantined"]) == (1, {"raw.sales": 1})
+    session = SqlSession(SessionPins(small.config))
+    with closing(session.pins):
+        assert session.query("select rule from shop.sales__quarantine", {}).height == 1
+        assert session.query('select row_number from shop."raw.sales__quarantine"', {}).rows() == [(31,)]
+        assert 'shop."raw.sales__quarantine"' in session.query("show tables", {})["table"].to_list()
+        with pytest.raises(SqlError, match=r'has three parts; write shop\."raw\.sales__quarantine"'):
+            session.query("from shop.raw.sales__quarantine", {})
     assert "sales__quarantine" not in (small.store.folder("shop") / "catalog.yaml").read_text()
 
     # Too many: the readers keep what they have.

@@ -39,6 +39,7 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
         "broken": "",
         "damaged": "",
         "set_aside": {},
+        "raw_checks": {"passed": 11},
         "rolled_back": "",
         "partitions": 0,
         "lookback": None,

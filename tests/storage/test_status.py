@@ -7,7 +7,7 @@ import pytest
 from kit.contracts.service_levels import Sla
 from kit.core.config import Config
 from kit.storage import index, status
-from kit.storage.status import PortStatus, format_duration, format_raw_quarantine, port_statuses, statuses
+from kit.storage.status import PortStatus, format_duration, format_raw, port_statuses, statuses, tally
 from kit.storage.summary import PortSummary, ProductSummary
 from tests.support.small_mesh import SmallMesh
 
@@ -111,6 +111,7 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "possible_readers": [],
         "quarantined": None,
         "raw_quarantined": {},
+        "raw_checks": {},
         "rolled_back": "",
         "unconfirmed": [],
         "delivered": {},
@@ -123,12 +124,28 @@ def test_as_json_ages_and_levels_are_hours() -> None:
 def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
     ports = (PortSummary("sales", rows=1), PortSummary("totals", rows=1))
     cards = [
-        ProductSummary("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0}),
+        ProductSummary("shop", ports=ports, version="v1", set_aside={"raw.sales": 1200, "raw.items": 0},
+                       raw_checks={"passed": 5, "failed": 1, "warned": 2}),
+        ProductSummary("plan"),
+    ]  # fmt: skip
+    assert format_raw(port_statuses(CONFIG, cards)) == [
+        "shop: 1 check of raw data failed and 2 checks of raw data warned; kit.open().browse() shows them",
+        "shop: 1,200 rows of raw.sales quarantined; see `kit read shop.raw.sales__quarantine`",
+    ]
+
+
+def test_the_numbers_of_a_mesh_have_raw_data_once() -> None:
+    ports = (PortSummary("sales", rows=10, passed=3, warned=1, quarantined=4), PortSummary("totals", rows=1, failed=1))
+    raw = {"passed": 5, "failed": 1, "warned": 2}
+    cards = [
+        ProductSummary("shop", ports=ports, version="v1", set_aside={"raw.sales": 6}, raw_checks=raw),
         ProductSummary("plan"),
     ]
-    assert format_raw_quarantine(port_statuses(CONFIG, cards)) == [
-        "shop: 1,200 rows of raw.sales quarantined; see `kit read shop.raw.sales__quarantine`"
-    ]
+    numbers = tally(port_statuses(CONFIG, cards))
+    assert {name: numbers[name] for name in numbers if name != "ports not fresh"} == {
+        "data products": 2, "ports": 2, "rows published": 11, "checks passed": 8, "checks that warn": 3, "checks failed": 2,
+        "rows quarantined": 10,
+    }  # fmt: skip
 
 
 def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:

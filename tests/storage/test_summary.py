@@ -65,6 +65,7 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
         version=version,
         confirmed_at=published.confirmed_at,
         delivered=published.delivered,
+        raw_checks={"passed": 11},
     )
     assert published.ports[0].content != published.ports[1].content
     assert list(published.delivered) == ["sales"]
@@ -78,7 +79,8 @@ def test_a_build_a_failure_and_a_break_are_told_on_it(small: SmallMesh) -> None:
     assert small.build("shop").status == "failed"
     failed = card(small)
     assert failed.note == "last build failed: 'shop': 3 checks failed, nothing was published"
-    assert replace(failed, note="") == confirmed  # what was confirmed stays so
+    assert failed.raw_checks == {"passed": 11, "failed": 3}
+    assert replace(failed, note="", raw_checks=confirmed.raw_checks) == confirmed  # what was confirmed stays so
 
     unreadable = Broken.from_error(small.domains / "shop", KitError("cannot be read"))
     broken = ProductSummary.from_product(small.config, unreadable)
