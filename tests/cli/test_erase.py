@@ -1,12 +1,15 @@
 import json
+import shutil
 import subprocess
 import sys
 
 import polars as pl
 import pytest
 
+from kit.sync.sync import sync
 from tests.build.test_snapshots import Prices
-from tests.support.small_mesh import SmallMesh
+from tests.support.days import write_days
+from tests.support.small_mesh import SALES, SmallMesh
 
 
 def test_a_look_prints_places_without_the_value_and_nothing_goes_without_consent(small: SmallMesh) -> None:
@@ -75,3 +78,27 @@ def test_a_value_from_standard_input_is_erased_from_a_history_whose_other_rows_s
     assert prices.history() == [("tea", "1.00", False), ("tea", "1.10", True)]
     files = [path for path in small.config.storage.rglob("*") if path.is_file()]
     assert [path for path in files if b"cake-of-mary" in path.read_bytes()] == []
+
+
+@pytest.mark.heavy
+def test_days_that_no_source_has_any_more_stay_without_the_erased_rows(small: SmallMesh) -> None:
+    shutil.rmtree(small.domains / "plan")
+    small.replace("domains/shop/contracts/totals.odcs.yaml", '"name": "totals add up"', '"severity": "warning", "name": "sum"')
+    write_days(small.domains / "days", start="2024-01-02", lookback=2)
+    sync(small.context)
+    small.publish("shop")
+    small.publish("days")
+
+    def days() -> list[str]:
+        snapshot = small.store.current("days")
+        assert snapshot
+        return sorted(pl.read_parquet(snapshot.paths("takings"))["sold_on"].cast(str).to_list())
+
+    before = days()
+    small.feed_rows([row for row in SALES if not row.endswith("2024-01-05")])
+    done = small.kit("erase", "sold_on=2024-01-04", "--yes")
+    left = done.stdout.partition("still found:\n")[2].partition("not reached:")[0].splitlines()
+    assert len(left) == 2, done.stdout + done.stderr
+    assert all(line.startswith("  manifest of days") for line in left)  # a day names a partition; a person does not
+    assert {"2024-01-04", "2024-01-05"} <= set(before)
+    assert days() == [day for day in before if day != "2024-01-04"]
