@@ -6,7 +6,7 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.expected_checks import ExpectedCheck, expected_checks
-from kit.build.incremental import growing_models, histories
+from kit.build.incremental import growing_models
 from kit.build.listeners import Listener, notify
 from kit.build.masking import key_problem, masked_with_other_key
 from kit.build.masking import tokens as masking_tokens
@@ -40,7 +40,6 @@ __all__ = [
     "expected_checks",
     "forbidden",
     "growing_models",
-    "histories",
     "ingest_process",
     "key_problem",
     "masked_with_other_key",

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kit.contracts import Finding
-from kit.core import database, sandbox
+from kit.core import Config, database, sandbox
 from kit.dbt.project import Model, Project
-from kit.ingest import ErasedKeys, erased_history
+from kit.ingest import ErasedKeys
 from kit.mesh import DataProduct, OutputPort
 
 _STRATEGIES = ("append", "merge", "delete+insert")
@@ -89,18 +89,14 @@ def _snapshot_problem(model: Model) -> str:
     return ""
 
 
-def add_bases(connection: Any, product: DataProduct, bases: Mapping[str, Iterable[Path]], storage: Path) -> None:
-    """Create the table of each growing model with its published rows, in a database that dbt opens next.
-
-    The rows of a history that were erased are left out.
-    """
-    kept = histories(product) if bases else frozenset()
+def add_bases(connection: Any, config: Config, product: str, bases: Mapping[str, Iterable[Path]]) -> None:
+    """Create the table of each growing model with its published rows but the erased ones, in a database that dbt opens next."""
     for name, files in bases.items():
-        table = database.quoted(name)
-        connection.execute(f"create table {table} as select * from {database.parquet(files)}")
-        if name in kept:
-            erased = ErasedKeys.load(storage, erased_history(f"{product.name}.{name}"))
-            connection.execute(f"delete from {table} where {erased.condition(database.column_types(connection, name))}")
+        rows, erased = f"select * from {database.parquet(files)}", ErasedKeys.load(config.storage, f"{product}.{name}")
+        if erased.hashes:
+            columns = [column for column, *_ in connection.execute(f"describe {rows}").fetchall()]
+            rows += f" where not {erased.condition(columns)}"
+        connection.execute(f"create table {database.quoted(name)} as {rows}")
 
 
 def write_grown(path: Path, models: Iterable[Model], staging: Path) -> None:

@@ -53,7 +53,7 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
                     elif plan.current:
                         workspace.keep_executed(_execution(port, key), plan.current.manifest["run_id"])
                     workspace.check_rows_set_aside(port, key, plan.taken_from(port.name, key))
-    carry_over(product, plan, workspace.staging)
+    carry_over(workspace.config, product, plan, workspace.staging)
     for port in product.ports:
         files = sorted((workspace.staging / port.name).glob("*.parquet"))
         workspace.tables[port.name] = workspace.tables[port.id] = files

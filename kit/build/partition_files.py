@@ -8,7 +8,8 @@ from typing import Any
 
 from kit.build.plan import BuildPlan
 from kit.contracts import Check, quarantine_table
-from kit.core import KitError, database
+from kit.core import Config, KitError, database
+from kit.ingest import ErasedKeys
 from kit.mesh import DataProduct, OutputPort
 from kit.storage import Snapshot
 
@@ -24,18 +25,20 @@ def partition_rule(product: DataProduct) -> str:
     return f"every row lies in the partition of its {product.partitions.column}"
 
 
-def carry_over(product: DataProduct, plan: BuildPlan, staging: Path) -> None:
+def carry_over(config: Config, product: DataProduct, plan: BuildPlan, staging: Path) -> None:
     """Link the files that are taken over into `staging`: kept partitions, and the ports that are not built.
 
-    Raises `KitError` for one that was built for another contract. The plan found all of them to have their published sizes.
+    Rows that were erased are left out. Raises `KitError` for a file that was built for another contract. The plan found all of
+    them to have their published sizes.
     """
     with database.connect() as connection:
         for port in product.ports:
             keys = (*plan.kept, *(key for key, ports in plan.ports.items() if port.name not in ports))
             if plan.current and keys:
                 types = _column_types(connection, plan.current.folder / port.name, keys)
+                erased = ErasedKeys.load(config.storage, port.id)
                 for key in keys:
-                    _carry_over(plan.current, port, key, staging, types.get(partition_file(key), {}))
+                    _carry_over(plan.current, port, key, staging, types.get(partition_file(key), {}), erased)
 
 
 def _column_types(connection: Any, folder: Path, keys: Iterable[str | None]) -> dict[str, dict[str, str]]:
@@ -56,19 +59,27 @@ def _column_types(connection: Any, folder: Path, keys: Iterable[str | None]) -> 
     return {path.name: by_schema[repr(found[path.name])] for path in files}
 
 
-def _carry_over(current: Snapshot, port: OutputPort, key: str | None, staging: Path, columns: dict[str, str]) -> None:
+def _carry_over(
+    current: Snapshot, port: OutputPort, key: str | None, staging: Path, columns: dict[str, str], erased: ErasedKeys
+) -> None:
     product, file = current.product, partition_file(key)
     what = f"partition {key} of the port '{port.name}'" if key else f"the port '{port.name}'"
     advice = f"build all partitions with `kit run {product}`" if key else f"build it with `kit run {product} --force`"
     old = current.folder / port.name / file
     if port.contract.schema_problems(columns):
         raise KitError(f"'{product}': {what} was built with other columns than the contract's now; {advice}")
-    link(old, staging / port.name / file)
+    _without(erased, old, staging / port.name / file)
     if port.contract.quarantining:
         aside = current.folder / quarantine_table(port.name) / file
         if not aside.is_file():
             raise KitError(f"'{product}': {what} was built before its contract set rows aside; {advice}")
-        link(aside, staging / quarantine_table(port.name) / file)
+        _without(erased, aside, staging / quarantine_table(port.name) / file)
+
+
+def _without(erased: ErasedKeys, old: Path, new: Path) -> None:
+    new.unlink(missing_ok=True)
+    if not erased.remove_rows(old, new):
+        link(old, new)
 
 
 def link(old: Path, new: Path) -> None:

@@ -16,6 +16,7 @@ from kit.build.progress import Progress
 from kit.build.reuse import Reuse, common_code, port_code, ports_to_build, reuse, reuse_of_partitions
 from kit.build.safety import check_safety
 from kit.build.table_code import TableCode, table_code
+from kit.contracts import hides_less
 from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, counted, sha256
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
@@ -33,6 +34,7 @@ from kit.storage import (
     damaged_ports,
     pin_inputs,
     port_contents,
+    published_masks,
     read_partitions,
     table_contents,
 )
@@ -206,6 +208,11 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
                 f"'{product.name}': the masking key is not that of the published partitions, whose tokens would no longer join "
                 f"with those of {', '.join(due)}; build all of them with `kit run {product.name}`"
             )
+        if kept and current and (shown := list(_shown(product, current))):
+            raise MaskError(
+                f"'{product.name}': the other partitions were published with {', '.join(shown)} in clear, which is masked now; "
+                f"build all of them with `kit run {product.name}`"
+            )
         fingerprints = {key: record.fingerprint for key, record in {**kept, **due}.items()}
         whole = {"partitions": fingerprints, "needs": _needs(product)}
         fingerprint = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
@@ -332,6 +339,15 @@ def _record(
     fingerprint = _digest({**parts, **rows}, with_partition(product, inputs.parameters, key), key)
     rest = {name: part for name, part in parts.items() if name not in rows}
     return PartitionRecord(fingerprint, _digest(rest, inputs.parameters), {**pins, **sources})
+
+
+def _shown(product: DataProduct, current: Snapshot) -> Iterator[str]:
+    """Yield the columns that the contracts mask now, and the current snapshot less."""
+    for port in (port for port in product.ports if port.name in current.manifest["ports"]):
+        masks = published_masks(current, port.name)
+        for column in port.contract.columns:
+            if column.mask and hides_less(masks.get(column.name), column.mask.kind):
+                yield f"{port.name}.{column.name}"
 
 
 def _is_due(

@@ -172,7 +172,7 @@ class Workspace:
         self.database.unlink(missing_ok=True)
         with database.connect(self.database) as connection:
             database.add_views(connection, {name: files for name, files in self.tables.items() if name not in bases})
-            add_bases(connection, product, bases, self.config.storage)
+            add_bases(connection, self.config, product.name, bases)
         self.progress.step("work database ready")
         # dbt writes secrets and values of queries into its files; a build that is killed leaves them outside of the storage.
         with self.progress.timed(self.product, "dbt") as set_result, self._temporary() as target:

@@ -74,7 +74,9 @@ def _executed_notebook(view: PortView, snapshot: Snapshot) -> Path:
 
 
 def _render_executed(view: PortView, version: str) -> Html:
-    snapshot = Store(view.config.storage).snapshot(view.entry.product.name, version)
+    store = Store(view.config.storage)
+    snapshot = store.snapshot(view.entry.product.name, version)
+    store.refuse_exposed(snapshot)
     title = f"The executed notebook of snapshot {version}"
     back = markup.paragraph(markup.joined((f"{title}. ", markup.pick_button("Back to all snapshots", ""))))
     return markup.joined((back, markup.iframe(notebook_html(_executed_notebook(view, snapshot)), title)))

@@ -215,7 +215,7 @@ def prune(
     if personal:
         if keep is not None or everything:
             raise typer.BadParameter("--personal excludes --keep and --everything")
-        _prune_personal(selection or [], dry_run=dry_run)
+        _prune_personal(selection or [], dry_run=dry_run, as_json=as_json)
         return
     if (keep is None) != everything:
         raise typer.BadParameter("Missing option '--keep'" if keep is None else "--keep and --everything exclude each other")
@@ -252,25 +252,27 @@ def prune(
         raise typer.Exit(1)
 
 
-def _prune_personal(selection: list[str], *, dry_run: bool) -> None:
+def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> None:
     """Delete what may show values of columns that were classified later; exit with 1 when something stays."""
-    from kit.orchestration.late_removal import remove_shown
+    from kit.orchestration.late_removal import remove_shown, unhidden
     from kit.storage import shown_before
 
     context = load_context()
     names = frozenset(context.mesh.product(name).name for name in selection)
     if dry_run:
-        found = [(item, "") for item in shown_before(context) if not names or item.product in names]
+        found = [(item, unhidden(item)) for item in shown_before(context) if not names or item.product in names]
     else:
         found = list(remove_shown(context, names))
+    if as_json:
+        terminal.print_json([{**vars(item), "problem": problem} for item, problem in found])
     for item, problem in found:
         columns = ", ".join(item.columns)
-        if item.since:
+        if item.since and not as_json:
             verb = "would be deleted" if dry_run else "not all deleted" if problem else "deleted"
             console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))
-    if not found:
+    if not found and not as_json:
         console.print("nothing is left from before a column was classified", style="green")
     if any(problem for _, problem in found):
         raise typer.Exit(1)

@@ -35,9 +35,11 @@ def erase(
 
     context = load_context()
     column, equals, value = key.partition("=")
-    value = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    value = _from_input() if value == "-" else value
     if not equals or not column or not value:
         raise typer.BadParameter("write a column and a value, such as customer_id=4711", param_hint="KEY=VALUE")
+    if not value.isascii() and value != value.encode(errors="ignore").decode():
+        raise typer.BadParameter("the value is no text in UTF-8, which all published texts are", param_hint="KEY=VALUE")
     for name in product or ():
         context.mesh.product(name)
     places, erasure_key = find_places(context, ErasureKey.of(context, column, value, product or ()))
@@ -79,3 +81,9 @@ def erase(
     if not done.complete:
         errors.print(Text("the erasure has not finished; run it again after this is corrected", style="red"))
         raise typer.Exit(1)
+
+
+def _from_input() -> str:
+    """Return the first line of standard input, without its end; bytes that are no UTF-8 become surrogates, as in arguments."""
+    line = sys.stdin.buffer.readline() if sys.stdin else b""
+    return line.decode(errors="surrogateescape").rstrip("\r\n")

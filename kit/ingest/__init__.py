@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kit.ingest.environments import FOLDER as CONNECTORS
     from kit.ingest.environments import Environments
     from kit.ingest.erased import ErasedKeys, erase_keys, key_hash
-    from kit.ingest.erased import history as erased_history
     from kit.ingest.erased import salt_of as erased_salt
     from kit.ingest.increment import declaration_problems, without_key
     from kit.ingest.inference import RawFile, identifier
@@ -60,7 +59,6 @@ __all__ = [
     "declaration_problems",
     "delivered_file",
     "erase_keys",
-    "erased_history",
     "erased_salt",
     "identifier",
     "is_raw_file",

@@ -76,7 +76,7 @@ class _Landing:
         self.folder = raw / process.product.name / source.name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.temporary = self.folder / f".{os.getpid()}.parquet"
-        self.erased = ErasedKeys.load(raw.parent, f"{process.product.name}.{source.name}")
+        self.erased = ErasedKeys.load(raw.parent, self.label)
 
     def land(self) -> LandedSource:
         """Read the source, all of it or what is new since one of the manifest entries, and put its data into place."""

@@ -2,21 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.build import masking_tokens
-from kit.contracts import Contract, quarantine_table
+from kit.contracts import Contract, is_whole, quarantine_table
 from kit.core import Config, MaskError, UnknownName, database
 from kit.lineage import column_lineage
 from kit.mesh import RAW, Context
 from kit.storage import Place, find_values
 
+if TYPE_CHECKING:
+    import duckdb
+
 ROWS = ("raw data", "port", "quarantine", "unfinished build")
 """The kinds of places that hold rows, which a build makes anew without those that were erased."""
 
+_SEARCHED = "searched"
 _DISTINCT = 5
 """Characters; a shorter value is part of too many others for a search of texts."""
 
@@ -25,7 +30,8 @@ _DISTINCT = 5
 class ErasureKey:
     """The key of one person: the text of its value, all forms of it, and the columns that hold it, by `PRODUCT.TABLE`.
 
-    `forms` are the value and its tokens; `others` are other values of the person in hidden columns.
+    `forms` are the value and its tokens; `others` are other values of the person in hidden columns. `products` are
+    those it was asked for, empty for all.
     """
 
     column: str
@@ -33,6 +39,7 @@ class ErasureKey:
     columns: Mapping[str, frozenset[str]]
     forms: frozenset[str]
     others: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, context: Context, column: str, value: str, products: Collection[str] = ()) -> "ErasureKey":
@@ -47,7 +54,16 @@ class ErasureKey:
             raise MaskError(
                 f"{hidden[0]} has tokens of '{column}', which only KIT_MASK_KEY can find; set it to the key of this mesh"
             )
-        return cls(column, value, found, frozenset({value, *(masking_tokens(secret.encode(), value) if hidden else ())}))
+        types = {
+            item.type
+            for table, contract in _contracts(context)
+            for item in contract.columns
+            if item.name in found.get(table, ())
+        }
+        forms = {value, *_typed(value, filter(is_whole, types))}
+        for text in {value, *_typed(value, types)} if hidden else ():
+            forms |= {*masking_tokens(secret.encode(), text)}
+        return cls(column, value, found, frozenset(forms), products=frozenset(products))
 
     @property
     def searched(self) -> frozenset[str]:
@@ -59,13 +75,23 @@ def find_places(context: Context, key: ErasureKey) -> tuple[list[Place], Erasure
     """Return all places with rows of a key or with values of it, and the key with the person's other hidden values."""
     config, found, others = context.config, list[Place](), set[str]()
     hidden = {product.name: product.hidden_columns for product in context.mesh.products}
+    declared = {name for table, _ in _contracts(context) for name in (table, quarantine_table(table))}
+    tables = []
     for path, kind, product, version, table in _tables(config):
-        with suppress(OSError):
-            columns = key.columns.get(f"{product}.{table}", frozenset({key.column}))
-            part, rows, values = _rows(path, columns, key, hidden.get(product, frozenset()))
-            others |= values
-            if rows:
-                found.append(Place(kind, product, version, path, part, rows))
+        # A table without a contract, as of a product whose folder is gone, has the key in a column of its name.
+        is_asked = f"{product}.{table}" not in declared and (not key.products or product in key.products)
+        columns = key.columns.get(f"{product}.{table}", frozenset({key.column} if is_asked else ()))
+        with suppress(OSError), _Rows.of(path, columns, key) as rows:
+            number, names = rows.count(), hidden.get(product, frozenset())
+            if number:
+                found.append(Place(kind, product, version, path, ", ".join(rows.keys), number))
+                others |= rows.texts(names)
+            if rows.keys:
+                tables.append((path, columns, names))
+    others = {text for text in others if len(text) >= _DISTINCT and not text.isdigit()}
+    for path, columns, names in tables if others else ():
+        with suppress(OSError), _Rows.of(path, columns, key) as rows:
+            others -= rows.texts(names, of_others=others)
     key = replace(key, others=key.others | others)
     known = {place.path for place in found}
     numbers = {text for text in key.searched if text.isdigit()}  # in tables they may count something else
@@ -76,16 +102,28 @@ def find_places(context: Context, key: ErasureKey) -> tuple[list[Place], Erasure
     return sorted(found), key
 
 
-def key_texts(key: ErasureKey, types: Mapping[str, str]) -> dict[str, set[str]]:
-    """Return the texts of a key in columns of these types, by column; those of a type that cannot hold it are left out."""
-    texts: dict[str, set[str]] = {}
+def key_texts(key: ErasureKey, contract: Contract, columns: Collection[str]) -> dict[str, set[str]]:
+    """Return the texts of a key in columns of a contract, with its tokens; columns that can hold none are left out."""
+    texts = {
+        column.name: _typed(key.value, (column.type,)) | (key.forms if column.mask else frozenset())
+        for column in contract.columns if column.name in columns
+    }  # fmt: skip
+    return {name: found for name, found in texts.items() if found}
+
+
+def _typed(value: str, types: Iterable[str]) -> set[str]:
+    """Return the texts of a value in columns of these types, as `42` for `0042` in one of numbers."""
     with database.connect() as connection:
-        for column, kind in types.items():
-            query = f"select try_cast({database.literal(key.value)} as {kind})::varchar"
-            (text,) = connection.execute(query).fetchone() or (None,)
-            if text is not None:
-                texts[column] = {str(text)}
-    return texts
+        casts = ", ".join(_cast(value, kind) for kind in ("varchar", *types))
+        _, *texts = connection.execute(f"select {casts}").fetchone() or ("",)
+        return {str(text) for text in texts if text is not None}
+
+
+def _cast(value: str, kind: str) -> str:
+    """Return SQL for the text of a value in a column of a type; null for one that the type does not hold, or would round."""
+    plain = database.literal(value)
+    text, number = f"try_cast({plain} as {kind})::varchar", f"try_cast({plain} as double)"
+    return f"case when {number} is null or {number} = try_cast({text} as double) then {text} end"
 
 
 def _columns(context: Context, name: str, products: Collection[str]) -> dict[str, frozenset[str]]:
@@ -142,29 +180,45 @@ def _tables(config: Config) -> Iterator[tuple[Path, str, str, str, str]]:
         yield path, kind, product, version, table
 
 
-def _rows(path: Path, columns: Iterable[str], key: ErasureKey, hidden: Collection[str]) -> tuple[str, int, set[str]]:
-    """Return the key columns of a file, its rows with the key, and the hidden texts that only these rows have."""
-    import duckdb
+class _Rows:
+    """The rows of a Parquet file that have a key in one of the columns `keys`, and all others; none of an unfinished file."""
 
-    try:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", columns: Collection[str], key: ErasureKey) -> None:
+        self._connection = connection
+        self._types = database.column_types(connection, _SEARCHED)
+        self.keys = sorted(set(columns) & self._types.keys())
+        texts, tests = ", ".join(map(database.literal, sorted(key.forms))), ["false"]
+        for name in self.keys:
+            cell = f"{database.identifier(name)}::varchar"
+            tests.append(f"coalesce({cell} in ({texts}) or {cell} = {_cast(key.value, self._types[name])}, false)")
+        self._matches = f"({' or '.join(tests)})"
+
+    @classmethod
+    @contextmanager
+    def of(cls, path: Path, columns: Collection[str], key: ErasureKey) -> Iterator["_Rows"]:
+        """Open a file."""
+        import duckdb
+
         with database.connect() as connection:
-            database.add_views(connection, {"searched": [path]})
-            types = database.column_types(connection, "searched")
-            names = sorted(set(columns) & types.keys())
-            tests = []
-            for name in names:
-                texts = ", ".join(map(database.literal, sorted(key.forms)))
-                cell = f"{database.quoted(name)}::varchar"
-                tests.append(
-                    f"{cell} in ({texts}) or {cell} = try_cast({database.literal(key.value)} as {types[name]})::varchar"
-                )
-            matches = f"coalesce({' or '.join(tests) or 'false'}, false)"
-            (rows,) = connection.execute(f"select count(*) from searched where {matches}").fetchone() or (0,)
-            values = set()
-            for name in types.keys() & set(hidden) if rows else ():
-                cell = f"{database.quoted(name)}::varchar"
-                query = f"select {cell} from searched where {matches} except select {cell} from searched where not {matches}"
-                values |= {str(value) for (value,) in connection.execute(query).fetchall() if value is not None}
-            return ", ".join(names), int(rows), {value for value in values if not value.isdigit()}
-    except duckdb.Error:  # a file that is not complete
-        return "", 0, set()
+            try:
+                database.add_views(connection, {_SEARCHED: [path]})
+            except duckdb.Error:  # it is not complete
+                connection.execute(f"create table {_SEARCHED} (nothing integer)")
+            with suppress(duckdb.Error):  # it is damaged, and nobody can read it
+                yield cls(connection, columns, key)
+
+    def count(self) -> int:
+        """Return how many rows have the key."""
+        (rows,) = self._connection.execute(f"select count(*) from {_SEARCHED} where {self._matches}").fetchone() or (0,)
+        return int(rows)
+
+    def texts(self, columns: Collection[str], of_others: Collection[str] = ()) -> set[str]:
+        """Return the texts of some columns in the rows with the key, or those among `of_others` in the other rows."""
+        found = set()
+        for name in sorted(self._types.keys() & set(columns)):
+            cell = f"{database.identifier(name)}::varchar"
+            listed = ", ".join(map(database.literal, sorted(of_others)))
+            condition = f"not {self._matches} and {cell} in ({listed})" if of_others else self._matches
+            rows = self._connection.execute(f"select distinct {cell} from {_SEARCHED} where {condition}").fetchall()
+            found |= {str(text) for (text,) in rows if text is not None}
+        return found

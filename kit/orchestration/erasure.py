@@ -1,17 +1,18 @@
 """Erasure: removes the rows of one person from all that the mesh holds, by building it anew without them."""
 
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kit.build import growing_models, histories, notify
+from kit.build import growing_models, notify
+from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
-from kit.ingest import erase_keys, erased_history, erased_salt, key_hash
-from kit.mesh import RAW, Context
+from kit.ingest import erase_keys, erased_salt, key_hash
+from kit.mesh import RAW, Context, DataProduct, in_lookback
 from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts
 from kit.orchestration.instance import forget_values
 from kit.orchestration.run import RunReporter, run
@@ -68,20 +69,13 @@ def erase(
 ) -> Erasure:  # fmt: skip
     """Remove the rows of a key, which `find_places` has found, and return what a search at the end still finds.
 
-    The sources no longer land the rows, dbt snapshots go on without them, all products that have them and those that read
-    these are built and published again, and then everything older that has them is deleted. Readers see whole snapshots all
-    the time. Whenever this is killed, the same call finishes it. Raises `KitError` when nothing could begin.
+    The sources no longer land the rows, all products that have them and those that read these are built and published again,
+    and then everything older that has them is deleted. Readers see whole snapshots all the time. Whenever this is killed, the
+    same call finishes it. Raises `KitError` when nothing could begin.
     """
     config, mesh = context.config, context.mesh
-    sources = {
-        f"{product.name}.{source.name}": key_texts(key, {
-            column.name: column.type for column in source.contract.columns
-            if column.name in key.columns.get(f"{product.name}.{RAW}.{source.name}", ())
-        })
-        for product in mesh.products for source in product.sources
-    }  # fmt: skip
-    sources |= _histories(context, key)
-    erase_keys(config.storage, {source: columns for source, columns in sources.items() if columns})
+    tables = {table: key_texts(key, contract, key.columns.get(table, ())) for table, contract in _kept_tables(context)}
+    erase_keys(config.storage, {table: columns for table, columns in tables.items() if columns})
     step("listed")
     affected = {place.product for place in places if place.kind in ROWS}
     record, begun = _begin(context, key, affected)
@@ -91,13 +85,14 @@ def erase(
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
         chosen = mesh.pick(names, downstream=True).products
-        anew = any(growing_models(product) for product in chosen)
-        result = run(context, names, downstream=True, force=True, full_refresh=anew, reporter=reporter)
+        result = run(context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter)
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
         names = [product.name for product in chosen]
     step("built")
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
+    problems += _grown(context, left)
+    problems += _not_built(context, left)
     erasure = Erasure(record, tuple(left), tuple(problems))
     about = [{"kind": place.kind, "product": place.product, "version": place.version, "part": place.part} for place in left]
     finished = datetime.now(UTC).isoformat() if erasure.complete else None
@@ -107,18 +102,48 @@ def erase(
     return erasure
 
 
-def _histories(context: Context, key: ErasureKey) -> dict[str, dict[str, set[str]]]:
-    """Return the texts of a key, or its tokens, by column in the dbt snapshots, whose rows no build makes anew."""
-    found: dict[str, dict[str, set[str]]] = {}
+def _kept_tables(context: Context) -> Iterator[tuple[str, Contract]]:
+    """Yield the tables of which later builds take rows over: of sources, partitions, incremental models and dbt snapshots."""
     for product in context.mesh.products:
-        kept = histories(product)
-        for port in (port for port in product.ports if port.name in kept):
-            types = {
-                column.name: column.type for column in port.contract.columns if column.name in key.columns.get(port.id, ())
-            }
-            texts = key_texts(key, types)
-            found[erased_history(port.id)] = {name: {*key.forms, *texts.get(name, ())} for name in types}
-    return found
+        yield from ((f"{product.name}.{RAW}.{source.name}", source.contract) for source in product.sources)
+        growing = growing_models(product)
+        yield from ((port.id, port.contract) for port in product.ports if product.partitions or port.name in growing)
+
+
+def _rebuilt(context: Context, products: Iterable[DataProduct]) -> dict[str, tuple[str, ...]]:
+    """Return the partitions that are built of the products whose older ones keep rows that no source may have any more."""
+    keys, clock = {}, context.config.clock()
+    for product in products:
+        if product.partitions and product.partitions.lookback is not None:
+            known = product.partitions.all(clock)
+            recent = tuple(key for key in known if in_lookback(key, product.partitions.lookback, clock))
+            keys[product.name] = recent or known[-1:]
+    return keys
+
+
+def _grown(context: Context, left: Collection[Place]) -> Iterator[str]:
+    """Yield the ports that are still found because their models begin with the published rows."""
+    store = Store(context.config.storage)
+    found = {(place.product, place.version, place.path.parent.name) for place in left if place.kind == "port"}
+    for product in context.mesh.products:
+        pointer = store.read_pointer(product.name)
+        for name, model in growing_models(product).items():
+            if pointer and (product.name, pointer.version, name) in found:
+                option = "--discard-history" if model.is_snapshot else "--full-refresh"
+                yield (
+                    f"{product.name}.{name} begins with its published rows, which have values without the key; "
+                    f"make it anew with `kit run {product.name} {option}`"
+                )
+
+
+def _not_built(context: Context, left: Collection[Place]) -> Iterator[str]:
+    """Yield why rows are left in products that were not built."""
+    names, broken = {product.name for product in context.mesh.products}, {item.name for item in context.mesh.broken}
+    for name in sorted({place.product for place in left if place.kind in ROWS} - names):
+        if name in broken:
+            yield f"{name} cannot be built until its files are corrected; `kit check` names them"
+        else:
+            yield f"{name} has no folder below domains; `kit prune {name} --everything` deletes all of it"
 
 
 def _begin(context: Context, key: ErasureKey, products: Collection[str]) -> tuple[Path, dict[str, Any]]:
@@ -164,7 +189,10 @@ def _delete(context: Context, key: ErasureKey, products: Collection[str], step: 
     shutil.rmtree(config.cache, ignore_errors=True)
     for place in places:
         if place.kind in ("run record", "executed notebook", "file of a run"):
-            shutil.rmtree(runs.folder(place.product, place.version), ignore_errors=True)
+            if place.version:
+                shutil.rmtree(runs.folder(place.product, place.version), ignore_errors=True)
+            else:  # a file beside the folders of runs
+                place.path.unlink(missing_ok=True)
     step("runs deleted")
     yield from forget_values(config, key.searched)
     step("history deleted")

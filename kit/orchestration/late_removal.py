@@ -25,8 +25,8 @@ def remove_shown(context: Context, selection: frozenset[str] = frozenset()) -> I
     for found in list(shown_before(context)):
         if selection and found.product not in selection:
             continue
-        if not found.since:
-            yield found, f"no snapshot hides {', '.join(found.columns)} yet: build it with `kit run {found.product}`"
+        if problem := unhidden(found):
+            yield found, problem
             continue
         problems = []
         try:
@@ -46,6 +46,11 @@ def remove_shown(context: Context, selection: frozenset[str] = frozenset()) -> I
         problems += _forget(context, found)
         problems += [f"build {name} once, whose last run is older" for name in found.unbuilt]
         yield found, "; ".join(problems)
+
+
+def unhidden(found: Remains) -> str:
+    """Return why nothing can be removed as long as no snapshot hides the columns; empty when one does."""
+    return "" if found.since else f"no snapshot hides {', '.join(found.columns)} yet: build it with `kit run {found.product}`"
 
 
 def _forget(context: Context, found: Remains) -> list[str]:

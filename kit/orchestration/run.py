@@ -111,7 +111,7 @@ def run(
     downstream: bool = False,
     force: bool = False,
     parameters: Mapping[str, Any] | None = None,
-    partitions: Sequence[str] = (),
+    partitions: Sequence[str] | Mapping[str, Sequence[str]] = (),
     wait: bool = False,
     older_code: bool = False,
     full_refresh: bool = False,
@@ -122,7 +122,8 @@ def run(
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
 
     Products that are up to date are skipped, unless forced. Under a new masking key the other products with tokens are built
-    too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. A product that
+    too, so that masked columns still join. `parameters` go, by name, to the notebooks that declare them. `partitions` are
+    built of all products that have any, or are given by product. A product that
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
     this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again,
     `discard_history` begins the history of dbt snapshots anew.
@@ -133,7 +134,10 @@ def run(
     config, mesh, reporter = context.config, context.mesh, reporter or RunReporter()
     chosen = mesh.pick(selection, upstream=upstream, downstream=downstream)
     products = chosen.products
-    requests = build_requests(config, products, parameters or {}, tuple(partitions), force)
+    by_product = partitions if isinstance(partitions, Mapping) else {}
+    requests = build_requests(config, products, parameters or {}, () if by_product else tuple(partitions), force)
+    requests = {name: replace(request, partitions=tuple(by_product.get(name, request.partitions)))
+                for name, request in requests.items()}  # fmt: skip
     if joined := masked_with_other_key(context, products):
         reporter.joined(joined)
         products = mesh.select([*(product.name for product in products), *joined])

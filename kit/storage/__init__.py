@@ -9,6 +9,7 @@ from kit.core import lazy_face
 
 if TYPE_CHECKING:
     from kit.storage import index, intake, remains
+    from kit.storage.exposure import published_masks
     from kit.storage.intake import CATALOG
     from kit.storage.late_classification import Remains, hidden_since, shown_before
     from kit.storage.mask_keys import current_mask_keys, mask_key_problems
@@ -97,6 +98,7 @@ __all__ = [
     "product_facts",
     "prune",
     "prune_raw",
+    "published_masks",
     "read_current",
     "read_partitions",
     "remains",

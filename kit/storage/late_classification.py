@@ -6,9 +6,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit.contracts import Contract
 from kit.core import Config, KitError, counted
 from kit.mesh import Context, DataProduct
+from kit.storage.exposure import hidden_columns
 from kit.storage.runs import Runs
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
@@ -49,7 +49,7 @@ def hidden_since(product: DataProduct, parent: Snapshot | None, run_id: str) -> 
     if parent is None:
         return dict.fromkeys(sorted(product.hidden_columns), "")
     known = parent.manifest.get("hidden_since")
-    before: Mapping[str, str] = dict.fromkeys(_declared(parent), "") if known is None else known
+    before: Mapping[str, str] = dict.fromkeys(hidden_columns(parent), "") if known is None else known
     return {name: before.get(name, run_id) for name in sorted(product.hidden_columns)}
 
 
@@ -78,16 +78,6 @@ def shown_before(context: Context) -> Iterator[Remains]:
         events = _has_events(context.config, found)
         if snapshots or old or unbuilt or events:
             yield Remains(**{**vars(found), "events": events})
-
-
-def _declared(snapshot: Snapshot) -> set[str]:
-    """Return the columns that the contracts of a snapshot of an earlier kit hide."""
-    names: set[str] = set()
-    for port in snapshot.manifest["ports"]:
-        with suppress(KitError):
-            path = snapshot.contract(port)
-            names |= {column.name for column in Contract.load(path).hidden_columns} if path else set()
-    return names
 
 
 def _downstream(context: Context, product: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Planning reads only, and runs once for a build."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -141,6 +142,21 @@ def test_changed_inputs_make_only_days_within_the_lookback_due(days: SmallMesh) 
 
 def test_changed_code_makes_all_days_due(days: SmallMesh) -> None:
     days.replace("domains/days/models/takings.sql", "group by sold_on", "group by 1")
+    assert len(plan_days(days).due) == 6
+
+
+def test_kept_days_do_not_show_what_is_masked_now(days: SmallMesh) -> None:
+    pointer = days.store.read_pointer("days")
+    assert pointer
+    path = days.store.folder("days") / pointer.version / "manifest.json"
+    data = json.loads(path.read_text())
+    data["ports"]["takings"]["masked"] = {}
+    path.chmod(0o644)
+    path.write_text(json.dumps(data))
+    assert list(plan_days(days, "2024-01-05").due) == ["2024-01-05"]
+    days.mask("days/contracts/takings.odcs.yaml", amount="inherited")
+    with pytest.raises(MaskError, match=r"other partitions were published with takings\.amount in clear, which is masked now"):
+        plan_days(days, "2024-01-05")
     assert len(plan_days(days).due) == 6
 
 

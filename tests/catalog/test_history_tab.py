@@ -4,8 +4,9 @@ import subprocess
 import pytest
 
 from kit.catalog import history_tab
-from kit.core.errors import NotPublished
+from kit.core.errors import MaskError, NotPublished
 from kit.storage.runs import Runs
+from kit.storage.store import Store
 from tests.catalog.conftest import EVIL
 from tests.support.small_mesh import SmallMesh
 from tests.support.tab_page import Page, port_view, render
@@ -39,7 +40,7 @@ def test_the_history_knows_who_changed_the_contract(shop: SmallMesh) -> None:
     assert render(history_tab.render_history, shop).rows[-1][1:3] == ["Ann Other", f"Promise sales {EVIL}"]
 
 
-def test_an_executed_notebook_is_a_page_of_its_own(shop: SmallMesh) -> None:
+def test_an_executed_notebook_is_a_page_of_its_own(shop: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     product = shop.store
     run = Runs(shop.config.storage)
     snapshot = product.current("shop")
@@ -51,3 +52,6 @@ def test_an_executed_notebook_is_a_page_of_its_own(shop: SmallMesh) -> None:
     page = history_tab.render_history(port_view(shop, picked=snapshot.version))
     assert "<iframe sandbox srcdoc='&lt;!DOCTYPE html&gt;" in page
     assert Page(page).buttons == [""]
+    monkeypatch.setattr(Store, "exposed", lambda *_: ("sales.item",))
+    with pytest.raises(MaskError, match=r"shows sales\.item, which is masked today; it is not served"):
+        history_tab.render_history(port_view(shop, picked=snapshot.version))

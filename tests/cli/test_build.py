@@ -39,6 +39,8 @@ def test_prune_reports_what_it_left_and_removes_a_product_without_a_folder(small
     assert (done.returncode, done.stdout, done.stderr) == (0, "shop: 1 snapshot deleted\n", left)
     refused = small.kit("prune", "shop", "--everything")
     assert (refused.returncode, "'shop' has a folder below" in refused.stderr) == (2, True)
+    assert small.kit("prune", "gone", "--everything", "--dry-run").stdout == "gone: 1 snapshot would be deleted\n"
+    assert small.store.folder("gone").exists()
     assert small.kit("prune", "gone", "--everything", "--json").stdout == (
         f'{{\n "gone": [\n  {{\n   "version": "{version}",\n   "kept_because": null\n  }}\n ]\n}}\n'
     )

@@ -25,5 +25,5 @@ def test_rows_of_erased_keys_are_left_out_and_no_value_is_in_the_list(tmp_path: 
 
 def test_nothing_lands_with_a_damaged_list(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("{")
-    with pytest.raises(InvalidFile, match="the list of erased keys cannot be used, so nothing is landed"):
+    with pytest.raises(InvalidFile, match="the list of erased keys cannot be used, so nothing is built"):
         ErasedKeys.load(tmp_path, "shop.people")

@@ -29,6 +29,7 @@ def test_columns_are_resolved_through_own_models_in_any_order(small: SmallMesh) 
     assert resolved["a_first"] == ColumnReferences(
         {"item": (("totals", "item"),), "amount": (("totals", "amount"),)},
         frozenset({("totals", "item"), ("totals", "amount")}),
+        {"item": ("copy",), "amount": ("copy",)},
     )
     assert resolved["none"] is not None
     assert resolved["none"].used == {("a_first", "item"), ("a_first", "amount")}

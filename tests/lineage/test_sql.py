@@ -112,7 +112,9 @@ def test_columns_are_resolved_where_those_of_the_tables_are_given() -> None:
         ("shop.sales",),
         (),
         columns=ColumnReferences(
-            {"name": (("shop.sales", "item"),)}, frozenset({("shop.sales", "item"), ("shop.sales", "amount")})
+            {"name": (("shop.sales", "item"),)},
+            frozenset({("shop.sales", "item"), ("shop.sales", "amount")}),
+            {"name": ("value",)},
         ),
     )
     assert read_sql("select * from nowhere", columns=TABLES).columns is None

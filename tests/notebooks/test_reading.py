@@ -91,9 +91,13 @@ def test_a_broken_product_still_serves_its_last_snapshot(mesh: SmallMesh) -> Non
     ("port", "kind", "message"),
     [
         ("shop.totals", NotPublished, "'shop' has no published snapshot yet; build it with `kit run shop`"),
-        ("shop.total", UnknownName, "'shop' has no port 'total'; there are: shop.sales, shop.totals"),
-        ("shops.totals", UnknownName, "there is no data product 'shops'; there are: plan, shop"),
-        ("totals", UnknownName, "'totals' is not PRODUCT.PORT; there are: plan.forecast, shop.sales, shop.totals"),
+        ("shop.total", UnknownName, "'shop' has no port 'total'; did you mean shop.totals? there are: shop.sales, shop.totals"),
+        ("shops.totals", UnknownName, "there is no data product 'shops'; did you mean shop? there are: plan, shop"),
+        (
+            "totals",
+            UnknownName,
+            "'totals' is not PRODUCT.PORT; did you mean shop.totals? there are: plan.forecast, shop.sales, shop.totals",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said(mesh: SmallMesh, port: str, kind: type[Exception], message: str) -> None:

@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 
 from kit.build import masking_tokens
+from kit.contracts import Contract
 from kit.core.config import Config
 from kit.core.errors import MaskError, UnknownName
 from kit.mesh import Context
 from kit.orchestration.erased_places import ErasureKey, find_places, key_texts
-from tests.support.small_mesh import SmallMesh
+from tests.support.small_mesh import SmallMesh, contract, write
 
 SECRET = "a key for tests only"
 
@@ -60,7 +61,40 @@ def test_a_column_that_no_contract_has_is_refused_with_a_near_one(small: SmallMe
         ErasureKey.of(context(small), "sale", "1")
 
 
-def test_a_value_is_written_as_each_type_writes_it(small: SmallMesh) -> None:
-    key = ErasureKey("id", "0042", {}, frozenset({"0042"}))
+def test_a_value_is_written_as_each_type_writes_it_and_never_rounded(tmp_path: Path) -> None:
     types = {"a": "bigint", "b": "varchar", "c": "decimal(8,2)", "d": "date"}
-    assert key_texts(key, types) == {"a": {"42"}, "b": {"0042"}, "c": {"42.00"}}
+    write(tmp_path / "a.odcs.yaml", contract("a.b", "b", [(name, kind, {}) for name, kind in types.items()]))
+    read = Contract.load(tmp_path / "a.odcs.yaml")
+    assert key_texts(ErasureKey("a", "0042", {}, frozenset()), read, "abcd") == {"a": {"42"}, "b": {"0042"}, "c": {"42.00"}}
+    assert key_texts(ErasureKey("a", "4.7", {}, frozenset()), read, "abcd") == {"b": {"4.7"}, "c": {"4.70"}}
+
+
+def test_the_token_of_a_number_is_found_however_the_number_is_written(small: SmallMesh) -> None:
+    small.mask("shop/contracts/sales.odcs.yaml", sale_id="hmac")
+    key = ErasureKey.of(context(small, KIT_MASK_KEY=SECRET), "sale_id", "004711")
+    assert {"004711", "4711", *masking_tokens(SECRET.encode(), "4711")} <= key.forms
+
+
+def test_columns_of_products_that_are_not_asked_for_are_left_alone(small: SmallMesh) -> None:
+    file = small.domains / "plan/contracts/forecast.odcs.yaml"
+    file.write_text(file.read_text().replace('"item"', '"sale_id"'))
+    for name in ("shop/sales", "plan/forecast"):
+        table = small.config.storage / "products" / name.replace("/", "/20240101T000000Z-000001/") / "data.parquet"
+        table.parent.mkdir(parents=True)
+        pl.DataFrame({"sale_id": [4711]}).write_parquet(table)
+    here = context(small)
+    places, _ = find_places(here, ErasureKey.of(here, "sale_id", "4711", ["shop"]))
+    assert [place.product for place in places] == ["shop"]
+    places, _ = find_places(here, ErasureKey.of(here, "sale_id", "4711"))
+    assert [place.product for place in places] == ["plan", "shop"]
+
+
+def test_a_value_that_other_rows_have_too_is_not_searched(small: SmallMesh) -> None:
+    small.personal_items()
+    for name, rows in (("1", {"sale_id": [4711], "item": ["Germany"]}), ("2", {"sale_id": [4712], "item": ["Germany"]})):
+        raw = small.config.storage / f"raw/shop/sales/{name}.parquet"
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(rows).write_parquet(raw)
+    here = context(small)
+    places, key = find_places(here, ErasureKey.of(here, "sale_id", "4711"))
+    assert ([place.path.name for place in places], key.others) == (["1.parquet"], frozenset())

@@ -16,7 +16,9 @@ from kit.orchestration import erasure
 from kit.orchestration.erased_places import ErasureKey, find_places
 from kit.orchestration.instance import home, instance
 from kit.orchestration.run import RunResult
+from kit.storage import Place
 from kit.storage.runs import Runs
+from tests.support.days import write_days
 from tests.support.shop import SALES
 from tests.support.small_mesh import SmallMesh
 
@@ -123,3 +125,32 @@ def test_no_page_of_dagsters_databases_keeps_a_deleted_value(small: SmallMesh) -
         assert connection.execute("select count(*) from event_logs").fetchall() == [(1,)]
     left = [path for path in home(small.config).rglob("*") if path.is_file() and b"person-4711" in path.read_bytes()]
     assert left == []
+
+
+def test_old_days_whose_rows_no_source_may_have_any_more_are_not_built_anew(small: SmallMesh) -> None:
+    write_days(small.domains / "days", start="2024-01-04", lookback=2)
+    (days,) = [product for product in small.mesh.products if product.name == "days"]
+    assert erasure._rebuilt(small.context, [days, small.product("shop")]) == {"days": ("2024-01-08", "2024-01-09")}
+    kept = {table for table, _ in erasure._kept_tables(small.context)}
+    assert kept == {"shop.raw.sales", "days.takings"}
+
+
+def test_why_a_product_was_not_built_is_named(small: SmallMesh) -> None:
+    (small.domains / "plan/product.odps.yaml").write_text("nonsense: [")
+    left = [Place("port", name, "v1", Path("a.parquet"), "sale_id", 1) for name in ("gone", "plan", "shop")]
+    assert list(erasure._not_built(small.context, left)) == [
+        "gone has no folder below domains; `kit prune gone --everything` deletes all of it",
+        "plan cannot be built until its files are corrected; `kit check` names them",
+    ]
+
+
+def test_a_model_that_begins_with_rows_without_the_key_is_named(small: SmallMesh) -> None:
+    model = small.domains / "shop/models/marts/sales.sql"
+    model.write_text("{{ config(materialized='incremental', incremental_strategy='append') }}\n" + model.read_text())
+    version = small.snapshot("shop", "sales", {"item": ["tea"], "amount": ["1.50"]})
+    path = small.store.folder("shop") / version / "sales/data.parquet"
+    left = [Place("port", "shop", version, path, "item", 1), Place("port", "shop", "older", path, "item", 1)]
+    assert list(erasure._grown(small.context, left)) == [
+        "shop.sales begins with its published rows, which have values without the key; "
+        "make it anew with `kit run shop --full-refresh`"
+    ]

@@ -10,7 +10,6 @@ import pytest
 from kit.build.build import build
 from kit.core.errors import MaskError
 from kit.governance.classification import check_late
-from kit.orchestration.late_removal import remove_shown
 from kit.storage.late_classification import shown_before
 from kit.storage.value_search import find_values
 from tests.support.findings import pairs
@@ -63,8 +62,11 @@ def test_late_classification_reaches_the_whole_storage(late: SmallMesh) -> None:
         "shop", "the published snapshot still shows item, which is personal or masked by now; "
         "`kit run shop --downstream`, then `kit prune --personal`",
     )  # fmt: skip
-    [(_, problem)] = remove_shown(late.context)
-    assert problem == "no snapshot hides item yet: build it with `kit run shop`"
+    for options in ((), ("--dry-run",)):
+        early = late.kit("prune", "--personal", *options)
+        assert (early.returncode, early.stdout, early.stderr) == (
+            1, "", "shop: no snapshot hides item yet: build it with `kit run shop`\n"
+        )  # fmt: skip
 
     late.write_suites("shop")
     outcome = build(replace(late.config, mask_key=KEY), late.product("shop"))
@@ -75,8 +77,15 @@ def test_late_classification_reaches_the_whole_storage(late: SmallMesh) -> None:
     assert message == (
         "1 snapshot, 1 run may show values of item, from before it was personal or masked; `kit prune --personal`"
     )
-    [(_, problem)] = remove_shown(late.context)
-    assert problem == ""
+    look = late.kit("prune", "shop", "--personal", "--dry-run")
+    assert (look.returncode, look.stdout, look.stderr) == (
+        0, "shop: 1 snapshot, 1 run would be deleted, older than the hiding of item\n", ""
+    )  # fmt: skip
+    assert len(late.store.versions("shop")) == 2
+    (removed,) = json.loads(late.kit("prune", "--personal", "--json", check=True).stdout)
+    assert (removed["product"], removed["columns"], removed["snapshots"], removed["problem"]) == ("shop", ["item"], [first], "")
+    again = late.kit("prune", "--personal")
+    assert (again.returncode, again.stdout) == (0, "nothing is left from before a column was classified\n")
     assert _left(late) == set()
     assert list(shown_before(late.context)) == []
     assert late.store.versions("shop") == [outcome.version]

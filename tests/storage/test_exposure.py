@@ -11,6 +11,8 @@ from kit.storage.exposure import exposed
 from kit.storage.repair import restore_pointer
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import POINTER_FILE, Store
+from tests.support.contracts import contract, mask
+from tests.support.files import write
 
 _COLUMNS = [["id", "bigint", ""], ["email", "varchar", ""]]
 
@@ -63,6 +65,23 @@ def test_rows_set_aside_with_a_column_that_is_hidden_today_are_shown() -> None:
     assert exposed(_snapshot(people=_entry({}), people__quarantine=aside, hidden=[]), newest) == ("people__quarantine",)
     assert exposed(_snapshot(people=_entry({}), people__quarantine={**aside, "rows": 0}, hidden=[]), newest) == ()
     assert exposed(_snapshot(people=_entry({}), people__quarantine=aside, hidden=["email"]), newest) == ()
+
+
+def test_what_an_earlier_kit_hid_is_told_by_the_contracts_of_its_snapshots(tmp_path: Path) -> None:
+    """It wrote down neither the hidden columns nor the masks that are inherited."""
+
+    def old(hides: bool) -> Snapshot:
+        more = {"classification": "personal"} if hides else {}
+        folder = tmp_path / f"{hides}"
+        write(folder / "contracts/people.odcs.yaml", contract("shop.people", "people", [("email", "varchar", more)]))
+        if hides:
+            mask(folder / "contracts/people.odcs.yaml", email="inherited")
+        ports = {"people": _entry({}), "people__quarantine": {"quarantine_of": "people", "rows": 1}}
+        return Snapshot("shop", "1", folder, {"ports": ports})
+
+    newest = _snapshot(people=_entry({"email": "inherited"}), hidden=["email"])
+    assert exposed(old(hides=True), newest) == ()
+    assert exposed(old(hides=False), newest) == ("people.email", "people__quarantine")
 
 
 def test_no_way_leads_to_a_snapshot_that_shows_a_masked_column(tmp_path: Path) -> None:
