@@ -214,5 +214,7 @@ def test_a_port_of_a_raw_source_has_its_columns_and_reads_its_staging_model(mesh
     found = made(mesh, "shop", None, "shop.raw.sales")
     assert found.output is not None and found.output["name"] == "sales"
     assert "from {{ ref('stg_sales') }}" in str(found.files["models/marts/sales.sql"])
-    with pytest.raises(UnknownName, match=r"'shop.raw.sails' is no source of 'shop'; there are: shop.raw.sales"):
+    with pytest.raises(
+        UnknownName, match=r"'shop.raw.sails' is no source of 'shop'; did you mean shop.raw.sales\? there are: shop.raw.sales"
+    ):
         made(mesh, "shop", None, "shop.raw.sails")
