@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -22,8 +23,18 @@ _PROFILES = Path(__file__).parent
 _NO_ARTIFACTS = "--no-write-json"
 """dbt's manifest and results are read from what it returns; as files they take as long as its parsing."""
 _TABLES = ("model", "snapshot")
+_LEAKED = "ignore:resource_tracker:UserWarning"
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
 _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
+
+
+def quiet_locks() -> None:
+    """Let a lock of dbt that an interrupt leaves half made be cleaned up without a warning on standard error.
+
+    Another process of Python does so after the end of this one; it gets the options for warnings of this one.
+    """
+    if _LEAKED not in sys.warnoptions:
+        sys.warnoptions.append(_LEAKED)
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def transform(
     from dbt.cli.main import dbtRunner
     from dbt.constants import PARTIAL_PARSE_FILE_NAME
 
+    quiet_locks()
     _leave_out_needless_work()
 
     def listen(event: Any) -> None:
@@ -140,6 +152,7 @@ def manifest(folder: Path, target: Path, *options: str) -> Any:
     """
     from dbt.cli.main import dbtRunner
 
+    quiet_locks()
     _leave_out_needless_work()
     settings = {"KIT_WORK_DATABASE": str(target / "kit_work.duckdb"), "KIT_STAGING": "", "KIT_PORTS": "", "KIT_FILE": ""}
     with _environment(**settings):

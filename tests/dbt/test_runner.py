@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from kit.contracts.check import Check
 from kit.core import database
 from kit.core.errors import TransformError
 from kit.dbt.runner import TransformResult, dbt_arguments, transform
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh, write
 
 
@@ -264,3 +267,12 @@ def test_dbt_reads_no_source_of_its_callers(bench: Bench, monkeypatch: pytest.Mo
     """It would, twice a build, for the name of a module in a message: a second of CPU among many modules."""
     monkeypatch.setattr("inspect.stack", lambda *_: pytest.fail("the stack was read"))
     assert bench.transform().models
+
+
+@pytest.mark.parametrize(("quiet", "said"), [("quiet_locks()", False), ("", True)])
+def test_locks_that_an_interrupt_leaves_are_no_warning(quiet: str, said: bool) -> None:
+    code = f"import multiprocessing, os\nfrom kit.dbt.runner import quiet_locks\n{quiet}\n"
+    code += "lock = multiprocessing.get_context('spawn').RLock()\nos._exit(0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG)
+    assert ("leaked semaphore" in done.stderr) is said
+    assert said or not done.stderr
