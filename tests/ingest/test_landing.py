@@ -441,7 +441,7 @@ def test_rows_of_erased_keys_do_not_land_again(shop: SmallMesh, body: str) -> No
     (shop.domains / "shop/feed.csv").write_text(HEADER + ROW + ROW.replace("007", "008", 1))
     code = f"import datetime, polars\ndef feed():\n    {body}\n"
     before = ingest(shop, code)
-    erase_keys(shop.root, {"shop.feed": {"code": ["008"]}})
+    erase_keys(shop.root, {"shop.raw.feed": {"code": ["008"]}})
     after = ingest(shop, code)
     assert (before.rows, after.rows, [row[0] for row in text_rows(after)]) == (2, 1, ["007"])
     assert (after.digest != before.digest, ingest(shop, code)) == (True, after)
