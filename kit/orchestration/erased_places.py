@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kit.build import masking_tokens
 from kit.contracts import Contract, is_whole, quarantine_table
 from kit.core import Config, MaskError, UnknownName, database
-from kit.lineage import column_lineage
+from kit.lineage import column_flows
 from kit.mesh import RAW, Context
 from kit.storage import Place, find_values
 
@@ -45,7 +45,7 @@ class ErasureKey:
     def of(cls, context: Context, column: str, value: str, products: Collection[str] = ()) -> "ErasureKey":
         """Return the key of the rows in which a column of the mesh, or of some `products`, has a value.
 
-        Columns of other names count where they are made from one such column alone, or are all that one is made from. Raises
+        Columns of other names count where they are copies of one such column, or one such column is a copy of them. Raises
         `UnknownName` for a column that no contract has, `MaskError` when the key that made tokens of it is missing.
         """
         found = _columns(context, column, products)
@@ -139,10 +139,10 @@ def _columns(context: Context, name: str, products: Collection[str]) -> dict[str
         hint = f"; there is: {near[0]}" if near else ""
         raise UnknownName(f"no contract{' of these products' if products else ''} has a column '{name}'{hint}")
     near_by = defaultdict[str, set[str]](set)
-    for column, origins in column_lineage(context).items():
-        if len(origins) == 1:
-            near_by[column].add(origins[0])
-            near_by[origins[0]].add(column)
+    for column, flows in column_flows(context).items():
+        if [flow.how for flow in flows] == ["copy"]:  # a count of keys may be equal to a key
+            near_by[column].add(flows[0].origin)
+            near_by[flows[0].origin].add(column)
     reached, waiting = set(start), list(start)
     while waiting:
         new = near_by[waiting.pop()] - reached

@@ -28,6 +28,13 @@ def test_a_key_follows_columns_of_other_names(small: SmallMesh) -> None:
     assert {"shop.raw.sales", "shop.totals", "plan.forecast"} <= ErasureKey.of(context(small), "item", "tea").columns.keys()
 
 
+def test_a_count_of_keys_is_no_key(small: SmallMesh) -> None:
+    small.replace("domains/shop/models/marts/totals.sql", "sum(amount)", "count(distinct sale_id)")
+    columns = ErasureKey.of(context(small), "sale_id", "2").columns
+    assert columns["shop.sales"] == {"sale_id"}
+    assert "shop.totals" not in columns
+
+
 def test_rows_with_the_token_of_a_key_are_found_without_the_value(small: SmallMesh) -> None:
     small.mask("shop/contracts/sales.odcs.yaml", sale_id="hmac")
     with pytest.raises(MaskError, match=r"shop\.sales\.sale_id has tokens of 'sale_id', which only KIT_MASK_KEY can find"):
