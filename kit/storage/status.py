@@ -226,7 +226,7 @@ def format_raw(rows: Iterable[PortStatus]) -> list[str]:
     for name, product in {row.product.name: row.product for row in rows}.items():
         numbers = [(product.raw_checks.get(kind, 0), kind) for kind in ("failed", "warned")]
         if found := [f"{counted(number, 'check')} of raw data {kind}" for number, kind in numbers if number]:
-            lines.append(f"{name}: {' and '.join(found)}; kit.open().browse() shows them")
+            lines.append(f"{name}: {' and '.join(found)}; see kit.open().browse()")
         lines += [
             f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
             for table, count in product.set_aside.items()

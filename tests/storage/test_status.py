@@ -129,7 +129,7 @@ def test_raw_rows_set_aside_are_told_once_for_a_product() -> None:
         ProductSummary("plan"),
     ]  # fmt: skip
     assert format_raw(port_statuses(CONFIG, cards)) == [
-        "shop: 1 check of raw data failed and 2 checks of raw data warned; kit.open().browse() shows them",
+        "shop: 1 check of raw data failed and 2 checks of raw data warned; see kit.open().browse()",
         "shop: 1,200 rows of raw.sales quarantined; see `kit read shop.raw.sales__quarantine`",
     ]
 
