@@ -14,6 +14,8 @@ import typer.main
 from kit.cli.main import app, main
 from kit.core.version import __version__
 from kit.storage.runs import current_user
+from tests.support.ending import heed_hangups
+from tests.support.limits import HANG
 from tests.support.small_mesh import SALES, SmallMesh
 
 COMMANDS = [
@@ -289,6 +291,8 @@ def test_a_second_signal_while_an_interrupted_command_ends_changes_no_exit_code(
         "finally:\n"
         "    signalled()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, preexec_fn=heed_hangups, timeout=HANG
+    )
     sentence = "interrupted; readers keep the snapshots they had\n" if "build" in block else ""
     assert (ended.returncode, ended.stderr.removesuffix("interrupted\n")) == (128 + number, sentence)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from kit.core import confinement
+from tests.support.ending import heed_hangups
 from tests.support.limits import HANG
 from tests.support.workers import WHERE, client, environment, files, light_worker, wait_for
 
@@ -55,14 +56,9 @@ def test_a_command_ends_as_without_worker(variables: dict[str, str], body: str, 
         assert subprocess.run(client(command), env=variables, stderr=subprocess.DEVNULL, timeout=HANG).returncode == code
 
 
-def heeding_hangups() -> None:
-    """Let a process heed SIGHUP, which `nohup` before the tests makes it ignore."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 def sleeping(variables: dict[str, str]) -> "tuple[subprocess.Popen[str], psutil.Process]":
     """Start a command that sleeps; return it and the process that executes it."""
-    process = subprocess.Popen(client(SLEEPS), env=variables, stdout=subprocess.PIPE, text=True, preexec_fn=heeding_hangups)
+    process = subprocess.Popen(client(SLEEPS), env=variables, stdout=subprocess.PIPE, text=True, preexec_fn=heed_hangups)
     assert process.stdout is not None
     child = psutil.Process(int(process.stdout.readline()))
     assert child.pid != process.pid
