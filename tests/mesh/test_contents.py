@@ -13,6 +13,7 @@ from kit.lineage import lineage
 from kit.mesh import Mesh, contents
 from kit.mesh.contents import Contents
 from kit.mesh.product import DataProduct
+from tests.support.files import replaced
 from tests.support.many import many
 
 PRODUCTS = 6
@@ -28,10 +29,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def load(root: Path, cache: Path | None = None) -> Mesh:
     time.sleep(0.03)  # in which the clock of the file system moves on
     return Mesh.load(root / "domains", cache)
-
-
-def replaced(path: str, old: str, new: str) -> Callable[[Path], object]:
-    return lambda folder: (folder / path).write_text((folder / path).read_text().replace(old, new))
 
 
 EDITS: list[Callable[[Path], object]] = [

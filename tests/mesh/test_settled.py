@@ -13,6 +13,7 @@ from kit.core import Config
 from kit.governance import check_mesh
 from kit.mesh import Context, Settled
 from kit.sync import sync
+from tests.support.files import replaced
 from tests.support.findings import pairs
 from tests.support.many import many
 
@@ -40,14 +41,6 @@ def settled(root: Path) -> set[str]:
     now = context(root)
     known = Settled(now, "check")
     return {product.name for product in now.mesh.products if product in known}
-
-
-def replaced(path: str, old: str, new: str) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        file = folder / path
-        file.write_text(file.read_text().replace(old, new))
-
-    return edit
 
 
 EDITS: list[Callable[[Path], None]] = [

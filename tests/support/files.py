@@ -1,5 +1,6 @@
 """Writing and changing files of a mesh."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -13,3 +14,13 @@ def replace(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text, f"{old!r} is not in {path}"
     path.write_text(text.replace(old, new))
+
+
+def replaced(path: str, old: str, new: str) -> Callable[[Path], None]:
+    """Return an edit of a folder: a text is replaced in the file at `path` below it, where the file still has it."""
+
+    def edit(folder: Path) -> None:
+        file = folder / path
+        file.write_text(file.read_text().replace(old, new))
+
+    return edit
