@@ -153,7 +153,7 @@ def _columns(connection: "duckdb.DuckDBPyConnection") -> list[str]:
 def sql_tables(summary: ProductSummary) -> dict[str, list[str]]:
     """Return the names in SQL of the ports and the quarantined rows of a product, each with its columns."""
     tables = {f"{summary.name}.{port.name}": [column.name for column in port.columns] for port in summary.ports}
-    aside = [f"{quarantine_table(port.name)}" for port in summary.ports if port.quarantined is not None]
+    aside = [quarantine_table(port.name) for port in summary.ports if port.quarantined is not None]
     aside += [database.identifier(quarantine_table(table)) for table in summary.set_aside]
     return tables | {f"{summary.name}.{name}": [column for column, *_ in quarantine.COLUMNS] for name in aside}
 
