@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,14 @@ _CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )
 def quiet_locks() -> None:
     """Let a lock of dbt that an interrupt leaves half made be cleaned up without a warning on standard error.
 
-    Another process of Python does so after the end of this one; it gets the options for warnings of this one.
+    Another process of Python does so after the end of this one. It gets the options for warnings that this one has when it is
+    started: now, and this process keeps its own, by which its worker is found.
     """
-    if _LEAKED not in sys.warnoptions:
-        sys.warnoptions.append(_LEAKED)
+    sys.warnoptions.append(_LEAKED)
+    try:
+        ensure_running()
+    finally:
+        sys.warnoptions.remove(_LEAKED)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from tests.support.workers import python
 
 REPORT = """
 import json, os, sys
+from kit.orchestration import worker_place
 from kit.orchestration.warm import warm_up
+key = worker_place.key()
 warm_up()
 modules = set(sys.modules)
 opened = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
@@ -20,7 +22,8 @@ if not os.fork():
     from kit.mesh.mesh import Mesh
     config = Config.load()
     outcome = build(config, Mesh.load(config.domains).product("shop"))
-    os.write(writer, json.dumps([outcome.status, outcome.message, sorted(set(sys.modules) - modules)]).encode())
+    more = sorted(set(sys.modules) - modules)
+    os.write(writer, json.dumps([outcome.status, outcome.message, worker_place.key() == key, more]).encode())
     os._exit(0)
 os.close(writer)
 print(json.dumps([opened, *json.loads(open(reader).read())]))
@@ -29,8 +32,9 @@ print(json.dumps([opened, *json.loads(open(reader).read())]))
 
 @pytest.mark.slow
 def test_a_build_in_a_forked_process_imports_nothing_large(small: SmallMesh) -> None:
-    opened, status, message, more = json.loads(python(REPORT, small.root))
+    opened, status, message, same_worker, more = json.loads(python(REPORT, small.root))
     assert (status, message) == ("published", "")
+    assert same_worker
     large = (
         "dagster.",
         "dbt.",

@@ -35,6 +35,9 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     assert files(found) == []
 
 
+READY = re.compile(r"process \d+\n")
+
+
 def kit(variables: dict[str, str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*KIT, *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
 
@@ -42,10 +45,15 @@ def kit(variables: dict[str, str], folder: Path, *arguments: str) -> "subprocess
 @pytest.fixture
 def worker(variables: dict[str, str]) -> psutil.Process:
     """The worker, which accepts commands."""
-    started = kit(variables, ROOT, "worker", "start")
-    assert started.returncode == 0, started.stderr
-    wait_for(lambda: len(files(variables)) == 3, 120)
-    return psutil.Process(int(next(path for path in files(variables) if path.suffix == ".lock").read_text()))
+    answers: list[str] = []
+
+    def accepts() -> bool:
+        """Start it, again where it ended because a file of the kit changed meanwhile."""
+        answers.append(kit(variables, ROOT, "worker", "start").stdout)
+        return READY.fullmatch(answers[-1]) is not None
+
+    wait_for(accepts)
+    return psutil.Process(int(answers[-1].split()[1]))
 
 
 MOVING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+Z-]+|\d{8}T\d{6}Z-\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -86,6 +94,7 @@ def test_a_build_is_the_same_with_and_without(variables: dict[str, str], worker:
     assert len(records_) > 4
     assert [code for code, *_ in itself] == [0, 0, 1, 1]
     assert worker.is_running()
+    assert [path.read_text() for path in files(variables) if path.suffix == ".lock"] == [str(worker.pid)]
 
 
 def _words(text: str) -> list[list[str]]:
