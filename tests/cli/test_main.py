@@ -291,13 +291,6 @@ def test_ctrl_c_at_any_moment_is_one_sentence(place: str, small: SmallMesh) -> N
     assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
 
 
-@pytest.mark.parametrize("command", [["run"], ["erase"], ["notebook", "diff"], ["source", "check"], []])
-def test_flags_and_lists_have_no_types_of_python_in_help(command: list[str], small: SmallMesh) -> None:
-    shown = small.kit(*command, "--help").stdout
-    assert "--help" in shown
-    assert [word for word in ("<bool>", "<list[", "<str>") if word in shown] == []
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("block", ["build._ending_when_interrupted()", "suppress()"])
 def test_a_second_signal_while_an_interrupted_command_ends_changes_no_exit_code(block: str, number: int) -> None:
