@@ -117,7 +117,7 @@ def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str,
         with ExitStack() as stack:
             if version != current.version:
                 stack.enter_context(suppress(Damaged, UnknownName))  # it is no history that anybody could read
-            snapshot = store.snapshot(current.product, version)
+            snapshot = current if version == current.version else store.snapshot(current.product, version)
             table = _commit(catalog, table, snapshot, port, folder)
     if table is None or _committed(table)[-1] != current.version:  # after a rollback
         table = _commit(catalog, table, current, port, folder)
