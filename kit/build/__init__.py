@@ -5,9 +5,11 @@ A product and a request go in; an `Outcome` with checks and snapshot comes out.
 
 from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
+from kit.build.data_code import data_code
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.incremental import growing_models
 from kit.build.listeners import Listener, notify
+from kit.build.masking import fingerprint as mask_key_fingerprint
 from kit.build.masking import key_problem, masked_with_other_key
 from kit.build.masking import tokens as masking_tokens
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
@@ -36,12 +38,14 @@ __all__ = [
     "check_consumers",
     "check_due",
     "check_partition_parameters",
+    "data_code",
     "declared_parameters",
     "expected_checks",
     "forbidden",
     "growing_models",
     "ingest_process",
     "key_problem",
+    "mask_key_fingerprint",
     "masked_with_other_key",
     "masking_tokens",
     "notify",

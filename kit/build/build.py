@@ -1,5 +1,6 @@
 """A build: gather inputs, plan, make, publish, record. The one way to a published snapshot."""
 
+import json
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +20,38 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
+from kit.core import (
+    Busy,
+    Config,
+    Interruption,
+    KitError,
+    Secrets,
+    current_commit,
+    is_failure,
+    machine_problem,
+    relation_of_commits,
+    why_it_may_pass,
+)
 from kit.dbt.committed import sources_folder
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
-from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
+from kit.storage import (
+    NOTHING_TO_DO,
+    BuildStatus,
+    RunRecord,
+    Runs,
+    Snapshot,
+    Store,
+    current_user,
+    facts_of,
+    index,
+    retain,
+    with_facts,
+)
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 BUILT_MEANWHILE = "built by another run meanwhile"
+_DESCRIBED = "no data was built; readers see the new texts of descriptor and contracts"
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
 
@@ -80,7 +105,8 @@ def build(
 ) -> Outcome:
     """Build one product and publish it when no check blocks.
 
-    Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced. `planned`
+    No data is made when code, contracts, inputs and parameters are those of the current snapshot, unless forced; its readers
+    then see the texts of today. `planned`
     is a plan made just before for the same request; it is used unless something has moved since. A failure is recorded and
     returned, never raised: readers keep the last good snapshot. A build that did not begin because another process builds
     the product leaves no record. SIGINT, SIGTERM and SIGHUP, and a request that is canceled, end it before it publishes
@@ -246,9 +272,12 @@ class _Run:
     ) -> Outcome:
         """Record the build where people look for it, whatever arrives meanwhile, and return its outcome."""
         self.interruption.defer()
+        described = False
         if planned and status in NOTHING_TO_DO:
             meanwhile = BUILT_MEANWHILE if self.waited else ""
             snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else meanwhile
+            if status == BuildStatus.UP_TO_DATE and snapshot and (described := self._describe(snapshot)):
+                message = "\n".join(filter(None, [message, _DESCRIBED]))
         checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
         record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
@@ -265,7 +294,7 @@ class _Run:
         except Exception as error:
             self.notices.append(f"the record of this run could not be written: {machine_problem(error) or error}")
         self.progress.step("recorded")
-        if status == BuildStatus.PUBLISHED:
+        if status == BuildStatus.PUBLISHED or described:
             self._notify(lambda listener: listener.moved(self.config, self.product.name))
         if status not in NOTHING_TO_DO:
             self._notify(lambda listener: listener.finished(self.config, self.product, record, planned))
@@ -276,6 +305,22 @@ class _Run:
             self.product.name, status, seconds, snapshot, message, checks, may_pass, notebooks, partitions,
             self.interruption.requested,
         )  # fmt: skip
+
+    def _describe(self, snapshot: Snapshot) -> bool:
+        """Give readers the facts of descriptor and contracts if they are newer than the snapshot; return whether they are."""
+        facts = json.loads(json.dumps(facts_of(self.product)))
+        if with_facts(snapshot.manifest, facts) == snapshot.manifest:
+            return False
+        store = Store(self.config.storage)
+        pointer, here = store.read_pointer(self.product.name), current_commit(self.config.root)
+        known = (pointer.facts_commit if pointer else None) or snapshot.manifest.get("git_commit")
+        if here and known and relation_of_commits(self.config.root, *(c.partition("-")[0] for c in (here, known))) == "older":
+            return False  # of a clone that is behind
+        try:
+            return store.describe(snapshot, facts, here)
+        except (KitError, OSError) as error:
+            self.notices.append(f"readers see older texts of its contracts: {machine_problem(error) or error}")
+            return False
 
     def _notify(self, event: Callable[[Listener], None]) -> None:
         """Call the listeners; one that fails is a line of the outcome."""

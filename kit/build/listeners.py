@@ -35,7 +35,7 @@ class Listener:
         """A build that had something to do has ended, well or not; without `plan` it failed before it was planned."""
 
     def moved(self, config: Config, product: str) -> None:
-        """The pointer of a product was moved: by a publication, a rollback or a repair."""
+        """The pointer of a product was replaced: by a publication, a rollback, a repair, or for new texts of its contracts."""
 
     def pruned(self, config: Config, product: str) -> None:
         """Snapshots of a product were deleted; its current one is as it was."""

@@ -108,7 +108,7 @@ class Browser:
         """List the ports that match the filter; the selected port stays selected, and a single match is selected."""
         matches = self._catalog.search(self._filter.value)
         self._listed = matches.port_entries()
-        self._count.value = f"{len(matches):,} of {len(self._catalog):,} ports"
+        self._count.value = f"{len(matches):,} of {counted(len(self._catalog), 'port')}"
         self._hints = markup.joined(map(markup.paragraph, _summary(self._listed) if self._listed else matches.hints()))
         ids = [entry.id for entry in self._listed]
         self._list.unobserve(self._select, "index")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from kit.core import Config, KitError, database, table_lines
+from kit.core import Config, KitError, counted, database, table_lines
 from kit.drawing import markup
 from kit.mesh import Context
 from kit.notebooks import reading
@@ -102,7 +102,9 @@ class Entry:
             "freshness": self.status.describe(),
             "checks": self.status.describe_checks(),
             "rows": self.format_rows(),
-            "quarantined": "" if quarantined is None else f'{quarantined:,} rows, see kit.read("{self.id}__quarantine")',
+            "quarantined": ""
+            if quarantined is None
+            else f'{counted(quarantined, "row")}, see kit.read("{self.id}__quarantine")',
             "snapshot": self.status.version or "",
             "contract": self.port.contract_version or "",
             "parameters": ", ".join(self.port.parameters),

@@ -105,8 +105,8 @@ _STYLE = """
   background: var(--jp-layout-color1, transparent); border: 1px solid var(--jp-border-color1, #8888); border-radius: 3px;
 }
 .kit-pane [data-pick] {
-  padding: 0; font: inherit; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
-  background: none; border: 0; text-decoration: underline;
+  padding: 0; font: inherit; color: var(--jp-content-link-color, color-mix(in srgb, #2f77c8 70%, currentcolor));
+  cursor: pointer; background: none; border: 0; text-decoration: underline;
 }
 .kit-button:hover { background: var(--jp-layout-color3, #8882); }
 """

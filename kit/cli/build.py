@@ -254,6 +254,7 @@ def prune(
 
 def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> None:
     """Delete what may show values of columns that were classified later; exit with 1 when something stays."""
+    from kit.governance import check_value_lists
     from kit.orchestration.late_removal import remove_shown, unhidden
     from kit.storage import shown_before
 
@@ -263,6 +264,7 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
         found = [(item, unhidden(item)) for item in shown_before(context) if not names or item.product in names]
     else:
         found = list(remove_shown(context, names))
+    lists = [item for item in check_value_lists(context) if not names or item.product in names]
     if as_json:
         terminal.print_json([{**vars(item), "problem": problem} for item, problem in found])
     for item, problem in found:
@@ -272,7 +274,9 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
             console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))
-    if not found and not as_json:
+    for item in lists:
+        errors.print(Text(f"{item.product}: not edited: {item}", style="yellow"))
+    if not found and not lists and not as_json:
         console.print("nothing is left from before a column was classified", style="green")
     if any(problem for _, problem in found):
         raise typer.Exit(1)

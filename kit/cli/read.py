@@ -90,7 +90,7 @@ def read(
             explained = explain(str(error), f"select * from (\n{query}\n)", None, columns, unknown.format)
             raise KitError(f"the query failed: {explained}") from None
     terminal.print_rows(relation.columns, rows[:limit])
-    more = f", first {limit} rows" if len(rows) > limit else ""
+    more = f", first {counted(limit, 'row')}" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
 
 

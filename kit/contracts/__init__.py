@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kit.contracts.rule_query import TABLE, Query
     from kit.contracts.rules import Rule
     from kit.contracts.service_levels import PROPERTY, Sla
+    from kit.contracts.texts import promised_version, without_texts
 
 __getattr__ = lazy_face(__name__)
 
@@ -80,11 +81,13 @@ __all__ = [
     "level",
     "merged",
     "place_of",
+    "promised_version",
     "quality_items",
     "quarantine_table",
     "reads_property",
     "required_bump",
     "value_problem",
     "weakened",
+    "without_texts",
     "written_query",
 ]

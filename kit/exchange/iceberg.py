@@ -16,6 +16,7 @@ from kit.storage import Snapshot, Store
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
 
 FOLDER = "iceberg"
@@ -116,10 +117,13 @@ def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str,
         with ExitStack() as stack:
             if version != current.version:
                 stack.enter_context(suppress(Damaged, UnknownName))  # it is no history that anybody could read
-            snapshot = store.snapshot(current.product, version)
+            snapshot = current if version == current.version else store.snapshot(current.product, version)
             table = _commit(catalog, table, snapshot, port, folder)
     if table is None or _committed(table)[-1] != current.version:  # after a rollback
         table = _commit(catalog, table, current, port, folder)
+    elif not missing:  # its texts may be newer
+        _describe(table, current, port)
+        table = catalog.load_table(name)
     if gone := [item.snapshot_id for item in table.snapshots() if _version(item) not in versions]:
         table.maintenance.expire_snapshots().by_ids(gone).commit()
         table = catalog.load_table(name)
@@ -149,23 +153,20 @@ def _load(catalog: "Catalog", name: tuple[str, str], folder: Path | None) -> "Ta
 
 def _commit(catalog: "Catalog", table: "Table | None", snapshot: Snapshot, port: str, folder: Path | None) -> "Table":
     """Replace all files of a table by those of a snapshot, in one commit; the table is made when there is none."""
-    name, path = (snapshot.product, port), snapshot.contract(port)
-    contract = Contract.load(path) if path else None
-    files = snapshot.files(port)
-    schema = iceberg_schema(files[0], contract)
+    name, files = (snapshot.product, port), snapshot.files(port)
+    schema = iceberg_schema(files[0], _contract(snapshot, port))
     if table and not continues(list(table.schemas().values()), schema):
         catalog.drop_table(name)
         table = None
     replaced = [task.file for task in table.scan().plan_files()] if table else []
-    properties = _PROPERTIES | _about(snapshot, contract)
+    properties = _PROPERTIES | _about(snapshot, port)
     transaction: Transaction
     if table is None:
         place = _uri(folder) if folder else None
         transaction = catalog.create_table_transaction(name, schema, place, properties=properties)
     else:
         transaction = table.transaction()
-        if str(table.schema()) != str(schema) or table.schema().identifier_field_names() != schema.identifier_field_names():
-            evolve(transaction, schema)
+        _evolve(transaction, table, schema)
         transaction.set_properties(properties)
     mapping = transaction.table_metadata.name_mapping() or transaction.table_metadata.schema().name_mapping
     transaction.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
@@ -209,9 +210,34 @@ def _data_file(metadata: Any, path: Path) -> "DataFile":
     )  # fmt: skip
 
 
-def _about(snapshot: Snapshot, contract: Contract | None) -> dict[str, str]:
-    owner = snapshot.manifest.get("about", {}).get("owner", "")
-    return {"comment": contract.description if contract else "", "owner": owner}
+def _describe(table: "Table", snapshot: Snapshot, port: str) -> None:
+    """Commit the texts of a snapshot to a table that has its files, if they differ."""
+    schema, about = iceberg_schema(snapshot.files(port)[0], _contract(snapshot, port)), _about(snapshot, port)
+    if str(table.schema()) != str(schema) or not about.items() <= table.properties.items():
+        with table.transaction() as transaction:
+            _evolve(transaction, table, schema)
+            transaction.set_properties(about)
+
+
+def _evolve(transaction: "Transaction", table: "Table", schema: "Schema") -> None:
+    if str(table.schema()) != str(schema) or table.schema().identifier_field_names() != schema.identifier_field_names():
+        evolve(transaction, schema)
+
+
+def _contract(snapshot: Snapshot, port: str) -> Contract | None:
+    """The contract of a port as it was published, with the descriptions of today; None in a snapshot of an earlier kit."""
+    path = snapshot.contract(port)
+    if path is None:
+        return None
+    contract = Contract.load(path)
+    texts = {column: text for column, _, text in snapshot.port(port)["about"]["columns"]}
+    return replace(contract, columns=tuple(replace(item, description=texts[item.name]) for item in contract.columns))
+
+
+def _about(snapshot: Snapshot, port: str) -> dict[str, str]:
+    """The description of a port and the owner of its product; early snapshots contain none."""
+    owner, facts = snapshot.manifest.get("about", {}).get("owner", ""), snapshot.port(port).get("about", {})
+    return {"comment": facts.get("description", ""), "owner": owner}
 
 
 def _committed(table: "Table") -> list[str]:

@@ -9,7 +9,7 @@ from kit.contracts import FOLDER as NEEDS
 from kit.contracts import Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
 from kit.dbt.project import package_folders
-from kit.governance import classification, coupling, expectations, masks, owners, policy, secret_values, sources
+from kit.governance import classification, coupling, expectations, masks, owners, policy, secret_values, sources, value_lists
 from kit.lineage import source_calls
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort, Settled
 from kit.notebooks import lint
@@ -34,7 +34,7 @@ def check_mesh(context: Context) -> list[Finding]:
     findings = [item.finding for item in context.mesh.broken]
     findings += [*chain(*own.values()), *policy.check_policy(context.config.policy, context.mesh), *chain(*reads.values())]
     findings += [*classification.check_classification(context), *classification.check_weakened(context)]
-    findings += classification.check_late(context)
+    findings += [*classification.check_late(context), *value_lists.check_value_lists(context)]
     findings += [*masks.check_masks(context), *masks.check_keys(context)]
     notebooks = lint.notebooks(context.config.root / NOTEBOOKS)
     findings += chain.from_iterable(lint.check_notebook(NOTEBOOKS, path) for path in notebooks)

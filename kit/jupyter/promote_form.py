@@ -19,7 +19,8 @@ from kit.orchestration.run import run
 if TYPE_CHECKING:
     from kit.scaffold import Promotion
 
-_COLOURS = {"+": markup.GOOD, "-": markup.BAD, "@": markup.QUIET}
+_COLOURS = {"+": markup.text_colour(markup.GOOD), "-": markup.text_colour(markup.BAD), "@": markup.text_colour(markup.QUIET)}
+_PLAIN = "color:inherit"
 _DIFF_STYLE = "max-height:440px;overflow:auto;line-height:1.35"
 
 
@@ -116,7 +117,7 @@ def promotion_html(promotion: "Promotion", outcome: Outcome | None) -> Html:
     facts = {"notebook": short(promotion.place), "reads": ", ".join(promotion.reads), "parameters": ", ".join(parameters)}
     points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion.open_points]
     parts = [
-        _toned(result, markup.GOOD if published else "inherit"),
+        _toned(result, markup.GOOD if published else ""),
         markup.fact_table({name: text or "none" for name, text in facts.items()}),
         markup.heading("Changes"),
         diff_html(promotion.diff()),
@@ -135,8 +136,8 @@ def diff_html(lines: Iterable[str]) -> Html:
     shown = []
     for line in lines:
         weight = ";font-weight:bold" if line.startswith(("---", "+++")) else ""
-        colour = "inherit" if weight else _COLOURS.get(line[:1], "inherit")
-        shown.append(Html(f"<span style='color:{colour}{weight}'>{markup.html(line)}</span>"))
+        colour = _PLAIN if weight else _COLOURS.get(line[:1], _PLAIN)
+        shown.append(Html(f"<span style='{colour}{weight}'>{markup.html(line)}</span>"))
     return Html(f"<pre style='{_DIFF_STYLE}'>{markup.joined(shown, chr(10))}</pre>")
 
 
@@ -145,4 +146,5 @@ def _lines(lines: Iterable[str]) -> Html:
 
 
 def _toned(text: str, colour: str) -> Html:
-    return Html(f"<pre style='color:{colour};white-space:pre-wrap'><b>{markup.html(text)}</b></pre>")
+    style = markup.text_colour(colour) if colour else _PLAIN
+    return Html(f"<pre style='{style};white-space:pre-wrap'><b>{markup.html(text)}</b></pre>")

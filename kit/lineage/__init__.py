@@ -6,7 +6,7 @@ A mesh goes in; graphs of tables and columns come out, and everything that a tex
 from typing import TYPE_CHECKING
 
 from kit.core import lazy_face
-from kit.lineage.source_kinds import COMPUTED, SourceCall, missing_functions, source_calls, source_kinds
+from kit.lineage.source_kinds import SourceCall, missing_functions, source_calls, source_kinds
 
 if TYPE_CHECKING:
     from kit.lineage.columns import Flow, column_flows, column_lineage, column_use
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
-    "COMPUTED",
     "Flow",
     "LineageNode",
     "SourceCall",

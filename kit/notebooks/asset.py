@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended, there_are
+from kit.core import (
+    AuditFailed,
+    Config,
+    KitError,
+    UnknownName,
+    calling_notebook,
+    counted,
+    database,
+    frame_types,
+    is_attended,
+    there_are,
+)
+from kit.drawing import markup
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
@@ -91,24 +103,25 @@ class Preview:
     def _repr_html_(self) -> str:
         checks = self.checks or ()
         failed = f"<pre>{escape(explain(checks))}</pre>" if not all(check.passed for check in checks) else ""
-        color = "inherit" if self.checks is None else "#1a7f37" if self.passed else "#b42318"
-        return f"<p style='color:{color}'><b>{escape(self.verdict())}</b></p>{failed}{self.frame._repr_html_()}"
+        style = "" if self.checks is None else markup.text_colour(markup.GOOD if self.passed else markup.BAD)
+        return f"<p style='{style}'><b>{escape(self.verdict())}</b></p>{failed}{self.frame._repr_html_()}"
 
     def verdict(self) -> str:
         """Say whether a build would publish this table."""
+        rows = counted(self.frame.height, "row")
         if self.made:
             return (
-                f"{self.port}: {self.frame.height:,} rows. Nothing was checked: this notebook lies in no domain folder, and "
-                f"{' and '.join(self.made)} is made elsewhere; `kit run` builds it"
+                f"{self.port}: {rows}. Nothing was checked: this notebook lies in no domain folder, "
+                f"and {' and '.join(self.made)} is made elsewhere; `kit run` builds it"
             )
         if self.checks is None:
             return (
-                f"{self.port}: {self.frame.height:,} rows. No product makes this port yet: "
+                f"{self.port}: {rows}. No product makes this port yet: "
                 f"kit promote NOTEBOOK --product PRODUCT --port {self.port}"
             )
         passed = sum(check.passed for check in self.checks)
         verdict = "A build would publish it." if self.passed else "A build would refuse it."
-        return f"{self.port}: {self.frame.height:,} rows, {passed} of {len(self.checks)} checks passed. {verdict}"
+        return f"{self.port}: {rows}, {passed} of {counted(len(self.checks), 'check')} passed. {verdict}"
 
 
 def inputs() -> Inputs:

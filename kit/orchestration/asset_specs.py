@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from kit.build import ExpectedCheck, expected_checks
+from kit.build import ExpectedCheck, data_code, expected_checks
 from kit.contracts import Contract
 from kit.dbt.project import Project
 from kit.lineage import LineageNode, product_nodes, source_kinds
@@ -43,7 +43,9 @@ class ProductFacts:
         def read() -> ProductFacts:
             project = Project.read(product.folder)
             checks = expected_checks(product, project, context.config.clock())
-            return cls(product_nodes(product, project), checks, product.code_digest(), source_kinds(product.folder))
+            return cls(
+                product_nodes(product, project), checks, data_code(context.config, product), source_kinds(product.folder)
+            )
 
         others = [
             (item.name, item.port) for item in (*product.inputs, *(read for port in product.ports for read in port.reads))

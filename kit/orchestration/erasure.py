@@ -13,7 +13,7 @@ from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
 from kit.mesh import RAW, Context, DataProduct, in_lookback
-from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts
+from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts, unsearched
 from kit.orchestration.instance import forget_values
 from kit.orchestration.run import RunReporter, run
 from kit.storage import Place, Runs, Store, current_user
@@ -92,7 +92,7 @@ def erase(
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
     problems += _grown(context, left)
-    problems += _not_built(context, left)
+    problems += [*_not_built(context, left), *unsearched(context, key)]
     erasure = Erasure(record, tuple(left), tuple(problems))
     about = [{"kind": place.kind, "product": place.product, "version": place.version, "part": place.part} for place in left]
     finished = datetime.now(UTC).isoformat() if erasure.complete else None

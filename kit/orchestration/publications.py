@@ -58,7 +58,7 @@ def _unreported(
         return
     known = {key: record.asset_entry for key, record in records.items() if key in assets.nodes}
     shown = {key: _snapshot(entry.last_materialization) for key, entry in known.items()}
-    snapshot = store.snapshot(name, pointer.version)
+    snapshot = store.snapshot(name, pointer.version).described(pointer.facts)
     metadata = assets.metadata(snapshot, pointer.by)
     # A model is no part of the manifest: one that Dagster never saw may be newer than the snapshot.
     metadata = {key: entries for key, entries in metadata.items() if shown.get(key) or not known or assets.in_manifest(key)}

@@ -9,6 +9,7 @@ from kit.lineage import external_reads, notebook_reads
 from kit.mesh import Context
 from kit.scaffold.asset_notebook import AssetNotebook
 from kit.scaffold.contract_draft import draft
+from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
 
 
@@ -28,7 +29,7 @@ def files_from_notebook(context: Context, product: str, asset: AssetNotebook, pa
     place.write_text(asset.text, encoding="utf-8")
     try:
         with preview_notebook(context.config, product, place, asset.port, [provider.id for provider in providers]) as staged:
-            contract = draft([staged], f"{product}.{asset.port}")
+            contract = draft([staged], f"{product}.{asset.port}", hidden=hidden_names(context.config.domains))
     except NotebookError as error:
         error.path = path if error.path == place else error.path
         if error.exception == NotATable.__name__:

@@ -1,7 +1,7 @@
 """The files of a new port that is made from a raw file, from another port, or from ports that a notebook reads."""
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -16,6 +16,7 @@ from kit.scaffold import templates
 from kit.scaffold.asset_notebook import to_asset_notebook
 from kit.scaffold.connector_source import connector_of
 from kit.scaffold.contract_draft import draft
+from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.notebook_source import files_from_notebook
 from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
 
@@ -41,7 +42,7 @@ def files_from_origin(
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
         return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    return _files_from_raw(product, port, raw_file(path, csv))
+    return _files_from_raw(product, port, raw_file(path, csv), hidden_names(context.config.domains))
 
 
 def origin_file(origin: str) -> Path | None:
@@ -66,13 +67,18 @@ def origin_file(origin: str) -> Path | None:
     return None
 
 
-def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], *, staged: bool) -> PortFiles:
-    """The files of a new raw source made from a raw file. With `staged` dbt knows it, and a staging model reads it."""
+def files_of_source(
+    domains: Path, product: str, source: str, origin: str, csv: Sequence[str], *, staged: bool
+) -> PortFiles:  # fmt: skip
+    """The files of a new raw source made from a raw file. With `staged` dbt knows it, and a staging model reads it.
+
+    Values of columns that a contract below `domains` hides are written nowhere.
+    """
     path = origin_file(origin)
     if path is None or path.suffix == ".ipynb":
         raise KitError(f"'{origin}' is no raw file; a source is made from one of {', '.join(SUFFIXES)}")
     raw = raw_file(path, csv)
-    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
+    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}", hidden_names(domains)), staged=staged)
 
 
 def raw_file(path: Path, csv: Sequence[str], declared: CsvFormat | None = None) -> RawFile:
@@ -99,12 +105,13 @@ class TypedContract:
         return {item["name"]: item["physicalType"] for item in self.properties}
 
 
-def typed_contract(raw: RawFile, id: str) -> TypedContract:  # noqa: A002
-    """Draft the contract of a raw file."""
+def typed_contract(raw: RawFile, id: str, hidden: Collection[str]) -> TypedContract:  # noqa: A002
+    """Draft the contract of a raw file, without values of the columns `hidden`."""
+    known = {name for name, raw_name in raw.names.items() if {name, raw_name}.intersection(hidden)}
     with TemporaryDirectory(prefix="kit-") as folder:
         typed = Path(folder) / "typed.parquet"
         questions = raw.write(typed)
-        contract = draft([typed], id)
+        contract = draft([typed], id, hidden=known)
     return TypedContract(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
 
 
@@ -135,13 +142,13 @@ def source_name(name: str) -> str:
     return f"{name}_data" if keyword.iskeyword(name) else name
 
 
-def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
+def _files_from_raw(product: str, port: str | None, raw: RawFile, hidden: Collection[str]) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
     name = identifier(raw.path.name.partition(".")[0])
     port, source = port or name, source_name(name)
     check_port_name(port)
     check_port_name(source)
-    typed = typed_contract(raw, f"{product}.{port}")
+    typed = typed_contract(raw, f"{product}.{port}", hidden)
     keys = [item for item in typed.properties if item.get("primaryKey")]
     key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
     files = _source(product, source, raw, typed)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from kit.contracts import Sla, quarantine_table
-from kit.core import Config, KitError, counted
+from kit.core import Config, KitError, counted, plural
 from kit.mesh import Context, Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
@@ -110,7 +110,7 @@ class PortStatus:
         if self.data_age is not None and (self.port.sla.latency or self.product.delivered):
             parts.append(f"data {_age_of_limit(self.data_age, self.port.sla.latency)}")
         if self.outdated:
-            parts.append(f"{len(self.outdated)} of {self.product.partitions} partitions outdated")
+            parts.append(f"{len(self.outdated)} of {counted(self.product.partitions, 'partition')} outdated")
         # Non-breaking spaces, so that a narrow table breaks the line between the parts.
         return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
@@ -144,7 +144,7 @@ class PortStatus:
         if self.version is None and not self.port.failed:
             return ""
         parts = [f"{count} {kind}" for kind, count in counts if count or kind == "passed"]
-        parts += [f"{self.port.quarantined:,} rows quarantined"] if self.port.quarantined else []
+        parts += [f"{counted(self.port.quarantined, 'row')} quarantined"] if self.port.quarantined else []
         return ", ".join(parts)
 
     def _describe_state(self) -> str:
@@ -204,17 +204,18 @@ def tally(rows: Iterable[PortStatus]) -> dict[str, int]:
         kind: sum(getattr(row.port, kind) for row in ports) + sum(product.raw_checks.get(kind, 0) for product in raw)
         for kind in ("passed", "warned", "failed")
     }
-    return {
-        "data products": len(raw),
-        "ports": len(ports),
-        "rows published": sum(row.port.rows or 0 for row in ports),
-        "checks passed": checks["passed"],
-        "checks that warn": checks["warned"],
-        "checks failed": checks["failed"],
-        "ports not fresh": sum(row.state != PortState.FRESH for row in ports),
-        "rows quarantined": sum(row.port.quarantined or 0 for row in ports)
-        + sum(count for product in raw for count in product.set_aside.values()),
-    }
+    aside = sum(row.port.quarantined or 0 for row in ports)
+    numbers = (
+        ("data product", "", len(raw)),
+        ("port", "", len(ports)),
+        ("row", " published", sum(row.port.rows or 0 for row in ports)),
+        ("check", " passed", checks["passed"]),
+        ("check", " with a warning", checks["warned"]),
+        ("check", " failed", checks["failed"]),
+        ("port", " not fresh", sum(row.state != PortState.FRESH for row in ports)),
+        ("row", " quarantined", aside + sum(count for product in raw for count in product.set_aside.values())),
+    )
+    return {f"{plural(number, noun)}{what}": number for noun, what, number in numbers}
 
 
 def format_raw(rows: Iterable[PortStatus]) -> list[str]:
@@ -228,7 +229,7 @@ def format_raw(rows: Iterable[PortStatus]) -> list[str]:
         if found := [f"{counted(number, 'check')} of raw data {kind}" for number, kind in numbers if number]:
             lines.append(f"{name}: {' and '.join(found)}; see kit.open().browse()")
         lines += [
-            f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
+            f"{name}: {counted(count, 'row')} of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
             for table, count in product.set_aside.items()
             if count
         ]

@@ -11,8 +11,9 @@ snapshot it found.
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -85,10 +86,13 @@ class Store:
         return None
 
     def current(self, product: str) -> Snapshot | None:
-        """Return the snapshot that readers see now, or None; raises `Damaged` when pointer or manifest are unusable."""
+        """Return the snapshot that readers see now, or None; raises `Damaged` when pointer or manifest are unusable.
+
+        Its facts of descriptor and contracts are the newest that a build found.
+        """
         while pointer := self.read_pointer(product):
             try:
-                return self.snapshot(product, pointer.version)
+                return self.snapshot(product, pointer.version).described(pointer.facts)
             except UnknownName:
                 # Between the two reads the pointer may have moved and its old version may have been pruned.
                 if self.read_pointer(product) == pointer:
@@ -310,6 +314,18 @@ class Store:
             self.write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
 
+    def describe(self, snapshot: Snapshot, facts: Mapping[str, Any], commit: str | None) -> bool:
+        """Give readers of the current snapshot other facts of descriptor and contracts; return whether it is still current.
+
+        `commit` is the commit of these files. Files, version and manifest of the snapshot stay as they are.
+        """
+        with self.pointer_lock(snapshot.product):
+            pointer = self.read_pointer(snapshot.product)
+            if pointer is None or pointer.version != snapshot.version:
+                return False
+            self._write_pointer(snapshot.described(facts), replace(pointer, facts=facts, facts_commit=commit))
+        return True
+
     def repair_catalog(self, product: str) -> None:
         """Rewrite the product's Intake catalog where a process was killed after it wrote the pointer; remove what it left."""
         with self.pointer_lock(product):
@@ -385,23 +401,23 @@ class Store:
         step: StepCallback = ignore_step,
     ) -> None:  # fmt: skip
         """Make a snapshot the current one; the caller holds `pointer_lock`."""
+        pointer = Pointer(snapshot.version, datetime.now(UTC), by, tuple(rejected), tuple(rollbacks))
+        self._write_pointer(snapshot, pointer, step)
+
+    def _write_pointer(self, snapshot: Snapshot, pointer: Pointer, step: StepCallback = ignore_step) -> None:
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
             for name, entry in manifest["ports"].items()
         }
-        pointer = {
+        data = {
             "product": snapshot.product,
-            "version": snapshot.version,
-            "moved_at": datetime.now(UTC).isoformat(),
-            "by": by,
-            "rejected": rejected,
-            "rollbacks": [move.to_json() for move in rollbacks],
+            **pointer.to_json(),
             "run_id": manifest["run_id"],
             "inputs": manifest["inputs"],
             "ports": ports,
         }
-        write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
+        write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(data), step)
         # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
         with suppress(OSError):  # a full disk: the snapshot is published, and the next build writes its catalog
             self._write_catalog(snapshot, step)

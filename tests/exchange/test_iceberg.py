@@ -74,6 +74,18 @@ def published(small: SmallMesh, port: str, version: str | None = None) -> pl.Dat
     return pl.read_parquet(small.store.snapshot("shop", name).files(port)).sort(pl.all())
 
 
+def test_new_texts_reach_the_tables_without_a_publication(small: SmallMesh) -> None:
+    publish(small)
+    before = versions(table(small, "totals"))
+    small.replace("domains/shop/product.odps.yaml", "shop owner", "Ada")
+    small.replace("domains/shop/contracts/totals.odcs.yaml", "the item", "what is sold")
+    sync(small.context)
+    assert small.build("shop").status == "up to date"
+    read = table(small, "totals")
+    assert (read.properties["owner"], read.schema().find_field("item").doc) == ("Ada", "what is sold")
+    assert versions(read) == before
+
+
 def test_each_port_is_a_table_with_the_types_comments_and_key_of_its_contract(small: SmallMesh) -> None:
     publish(small)
     with opened(small) as catalog:

@@ -8,6 +8,7 @@ import kit
 from kit.build.build import Outcome
 from kit.contracts.finding import Finding
 from kit.core.errors import KitError
+from kit.drawing import markup
 from kit.jupyter.current_notebook import CurrentNotebook
 from kit.jupyter.promote_form import PromoteForm, promotion_html
 from kit.mesh.context import Context
@@ -58,7 +59,8 @@ def test_a_promotion_is_shown_with_its_changes_in_colours(tmp_path: Path, monkey
     html = promotion_html(promotion, None)
     assert "<b>Nothing was written yet.</b>" in html
     assert "<span style='color:inherit;font-weight:bold'>--- &lt;a&gt;.yaml</span>\n" in html
-    assert "<span style='color:#d73a49'>-old</span>\n<span style='color:#278a45'>+new</span>" in html
+    red, green = markup.text_colour(markup.BAD), markup.text_colour(markup.GOOD)
+    assert f"<span style='{red}'>-old</span>\n<span style='{green}'>+new</span>" in html
     assert "<td style='vertical-align:top;text-align:left'>days: int = 7</td>" in html
     assert "catalog.yaml  +1 -0" in html
     assert "<li>a.yaml:9: TODO</li>" in html

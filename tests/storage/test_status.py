@@ -143,8 +143,8 @@ def test_the_numbers_of_a_mesh_have_raw_data_once() -> None:
     ]
     numbers = tally(port_statuses(CONFIG, cards))
     assert {name: numbers[name] for name in numbers if name != "ports not fresh"} == {
-        "data products": 2, "ports": 2, "rows published": 11, "checks passed": 8, "checks that warn": 3, "checks failed": 2,
-        "rows quarantined": 10,
+        "data products": 2, "ports": 2, "rows published": 11, "checks passed": 8, "checks with a warning": 3,
+        "checks failed": 2, "rows quarantined": 10,
     }  # fmt: skip
 
 
