@@ -10,6 +10,12 @@ from kit.mesh import DataProduct, Parameter
 
 _TYPES: dict[str, Any] = {"int": dg.Int, "float": dg.Float, "str": dg.String, "bool": dg.Bool, "list": dg.Array(dg.Any)}
 
+OF_BROKEN = {
+    "force": dg.Field(bool, is_required=False), "full_refresh": dg.Field(bool, is_required=False),
+    "parameters": dg.Field(dict, is_required=False),
+}  # fmt: skip
+"""The config schema of a product in error: what a run may have been started with."""
+
 
 def schema(product: DataProduct) -> dict[str, dg.Field]:
     """Return the config schema of a product's step; a build reports a notebook that cannot be read."""
