@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from kit.core import HOST, InvalidFile, UnknownName
+from kit.core import HOST, InvalidFile, MaskError, UnknownName
 from kit.mesh import Context
 from kit.notebooks import notebook_html
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
+from kit.storage import Store
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,10 +31,10 @@ class NotebookApp:
 
     def __init__(self, app: App, storage: Path) -> None:
         self.app = app
-        self.runs = (storage / "runs").resolve()
+        self.runs, self.store = (storage / "runs").resolve(), Store(storage)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request; a file that cannot be shown is status 404 with the reason."""
+        """Answer a request; a file that cannot be shown is status 404 or 403 with the reason."""
         if scope["type"] != "http" or scope["path"] != NOTEBOOK_PAGE:
             await self.app(scope, receive, send)
             return
@@ -41,17 +42,22 @@ class NotebookApp:
         status, kind = 200, "text/html"
         try:
             text = await asyncio.to_thread(self.page, path)
-        except (UnknownName, InvalidFile) as error:
-            status, kind, text = 404, "text/plain", f"{error}\n"
+        except (UnknownName, InvalidFile, MaskError) as error:
+            status, kind, text = 403 if isinstance(error, MaskError) else 404, "text/plain", f"{error}\n"
         headers = [(b"content-type", f"{kind}; charset=utf-8".encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})
 
     def page(self, path: str) -> str:
-        """Return the page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for a broken one."""
+        """Return the page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for a broken one.
+
+        One that may show columns which are hidden today raises `MaskError`.
+        """
         file = Path(path.replace("\0", "")).resolve()
         if not file.is_relative_to(self.runs) or file.suffix != ".ipynb" or not file.is_file():
             raise UnknownName("no executed notebook of this mesh; its run may have been pruned")
+        product, run_id, *_ = file.relative_to(self.runs).parts
+        self.store.refuse_exposed_run(product, run_id)
         return notebook_html(file)
 
 
