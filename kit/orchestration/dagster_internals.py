@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
     "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
-    "is_valid_email", "metadata_of_start", "open_instance", "recorded_as", "web_app", "with_metadata_of_start",
+    "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "recorded_as", "web_app",
+    "with_metadata_of_start",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -42,6 +43,9 @@ MODULES = (
     "dagster._core.types.primitive_mapping", "dagster._core.types.transform_typing", "dagster._grpc",
 )  # fmt: skip
 """What a run imports beside `dagster`."""
+
+MISSING_OUTPUTS = "did not yield or return expected outputs"
+"""The words by which Dagster lists, after each step, the checks that were no outputs."""
 
 STEP_LOGGER = "dagster._core.execution.plan.active"
 """The logger that reports each failed check as one that blocked nothing."""
@@ -198,6 +202,11 @@ def metadata_of_start() -> Mapping[str, str]:
 
     loading = DefinitionsLoadContext.get() if DefinitionsLoadContext.is_set() else None
     return loading.reconstruction_metadata if loading and loading.load_type == DefinitionsLoadType.RECONSTRUCTION else {}
+
+
+def leave_out_missing_checks(log: dg.DagsterLogManager) -> None:
+    """Leave out of a step's log the list of all checks that it reports as evaluations, and not as outputs."""
+    log.addFilter(lambda record: MISSING_OUTPUTS not in record.getMessage())
 
 
 def is_launched(run: dg.DagsterRun) -> bool:

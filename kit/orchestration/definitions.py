@@ -76,8 +76,18 @@ def _definitions(context: Context, builder: Builder | None, selected: Sequence[D
         assets += _read_ports(context, products)
     outdated = automation.outdated_sensor(config, [product.product for product in products])
     sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
-    result = dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
+    console = _console("CRITICAL" if attended else "WARNING")
+    result = dg.Definitions(
+        assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor, loggers={"console": console}
+    )
     return result if selected is not None else with_metadata_of_start(result, {**known, **dict(map(_names, products))})
+
+
+def _console(level: str) -> dg.LoggerDefinition:
+    """Return the logger of a run's standard error, which is a log of `kit dev`: the history has all events of a run anyway."""
+    original = dg.colored_console_logger.logger_fn
+    fields = {"log_level": dg.Field(str, default_value=level), "name": dg.Field(str, default_value="dagster")}
+    return dg.LoggerDefinition(original, config_schema=fields, description="Warnings and errors on standard error.")
 
 
 def _names(assets: ProductAssets) -> tuple[str, str]:

@@ -267,14 +267,13 @@ def _run(
         return
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = asset_job(mesh_definitions, assets)
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(context.config) as opened:
         for partitions in _partition_tags(context.config, products[0], requests[products[0].name]):
             run_id = str(uuid4())
             try:
                 with executing(context.config, run_id), recorded_as(opened, job.name, assets, LOCATION):
                     done = job.execute_in_process(
-                        run_config=quiet, instance=opened, tags={**tags, **partitions}, raise_on_error=False, run_id=run_id
+                        instance=opened, tags={**tags, **partitions}, raise_on_error=False, run_id=run_id
                     )
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 interrupted = True

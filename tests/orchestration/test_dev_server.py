@@ -204,9 +204,11 @@ def test_a_second_instance_is_refused(small_dev: tuple[SmallMesh, DevServer]) ->
     small, server = small_dev
     second = small.kit("dev")
     assert second.returncode == 1
-    assert second.stderr == (
-        f"error: Dagster runs already for this mesh at {server.address} (process {server.process.pid}); stop it first\n"
+    assert second.stderr.startswith(
+        f"error: Dagster runs already for this mesh at {server.address} "
+        f"(process {server.process.pid} of {getpass.getuser()} since "
     )
+    assert second.stderr.endswith(f", started in {small.root}); stop it first\n")
     assert place(small.config).address == server.address
 
 
