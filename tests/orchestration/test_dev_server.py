@@ -68,6 +68,33 @@ def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(
     assert manifest is not None
     assert manifest.manifest["parameters"] == {"forecast": {"factor": 3.0}}
     assert small.kit("run", "-p", "factor=3.0", check=True).stdout.count("up to date") == 2
+    log = server.query(
+        """query Log($id: ID!) { logsForRun(runId: $id) { ... on EventConnection {
+             events { ... on MessageEvent { message } } } } }""",
+        id=run_id,
+    )
+    messages = [event["message"] for event in log["logsForRun"]["events"]]
+    assert [text for text in messages if "did not yield" in text] == []
+    assert (small.config.storage / "dagster/dev/code.log").read_text() == ""  # the history has all events
+    shown = server.query(
+        """query Launchpad($selector: PipelineSelector!) { runConfigSchemaOrError(selector: $selector) {
+             ... on RunConfigSchema { rootDefaultYaml } } }""",
+        selector={
+            "pipelineName": "__ASSET_JOB", "repositoryName": "__repository__", "repositoryLocationName": "mesh",
+            "assetSelection": [{"path": ["plan", "forecast"]}],
+        },
+    )["runConfigSchemaOrError"]["rootDefaultYaml"]  # fmt: skip
+    assert "force: false" in shown
+    assert "factor: 2.0" in shown
+    lineage = server.query(
+        """{ assetNodeOrError(assetKey: {path: ["shop", "totals"]}) { ... on AssetNode { assetMaterializations(limit: 1) {
+             metadataEntries { ... on TableColumnLineageMetadataEntry {
+               lineage { columnName columnDeps { columnName assetKey { path } } } } } } } } }"""
+    )["assetNodeOrError"]["assetMaterializations"][0]["metadataEntries"]
+    (columns,) = (entry["lineage"] for entry in lineage if entry)
+    assert {item["columnName"]: item["columnDeps"] for item in columns} == {
+        name: [{"columnName": name, "assetKey": {"path": ["shop", "sales"]}}] for name in ("item", "amount")
+    }
 
 
 def test_a_run_of_a_command_is_shown_like_those_of_the_web_ui(small_dev: tuple[SmallMesh, DevServer]) -> None:
