@@ -9,6 +9,7 @@ from kit.mesh import Context
 from kit.notebooks import RUN_FILE
 from kit.orchestration.run import RunReporter, RunResult
 from kit.orchestration.run import run as run_selection
+from kit.orchestration.run_origin import RunOrigin
 
 
 def run(
@@ -39,6 +40,7 @@ def run(
         Context.load(), selection, upstream=upstream, downstream=downstream, force=force, parameters=parameters,
         partitions=tuple(partitions), wait=wait, older_code=older_code, full_refresh=full_refresh,
         discard_history=discard_history, reporter=_reporter(),
+        origin=RunOrigin("Python", f"kit.run({', '.join(map(repr, selection))})"),
     )  # fmt: skip
     if not result.succeeded:
         messages = [outcome.message for outcome in result.failed if not outcome.busy]

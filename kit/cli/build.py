@@ -16,7 +16,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal
+from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal, interrupt_reason
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _END_SECONDS = 1
-_INTERRUPTED = "interrupted; readers keep the snapshots they had"
 
 
 @app.command()
@@ -69,6 +68,7 @@ def run(
     with _ending_when_interrupted():
         from kit.cli.reporter import reporter
         from kit.orchestration.run import run as run_selection
+        from kit.orchestration.run_origin import RunOrigin
         from kit.storage import statuses
 
         context = load_context()
@@ -81,7 +81,7 @@ def run(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
             wait=wait, older_code=older_code, full_refresh=full_refresh, discard_history=discard_history,
-            reporter=reporter(as_json), at_once=True,
+            reporter=reporter(as_json), at_once=True, origin=RunOrigin.from_command_line(),
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
@@ -109,7 +109,7 @@ def _ending_when_interrupted() -> Iterator[None]:
     received: list[int] = []
     with Interruption() as interruption:
         try:
-            with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)) as received:
+            with terminal.direct_output(), ended_after_signal(_END_SECONDS, _print_interrupted) as received:
                 yield
         except (KeyboardInterrupt, Exception) as error:
             for number in received:  # Dagster has handlers of its own during a step, and does not say which signal it was
@@ -118,12 +118,16 @@ def _ending_when_interrupted() -> Iterator[None]:
             if isinstance(error, Exception) and not interruption.requested:
                 raise
             interruption.ignore()
-            errors.print(_INTERRUPTED)
+            _print_interrupted(str(error) if isinstance(error, KeyboardInterrupt) else "")
             if interruption.requested:  # a thread of a library may hold this process up
                 end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
                 end.daemon = True
                 end.start()
             raise typer.Exit(interruption.code) from None
+
+
+def _print_interrupted(reason: str = "") -> None:
+    errors.print(f"{reason or interrupt_reason() or 'interrupted'}; readers keep the snapshots they had")
 
 
 def _values(parameter: Iterable[str]) -> dict[str, list[str]]:

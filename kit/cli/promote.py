@@ -40,6 +40,7 @@ def promote(
     """
     from kit.cli.reporter import PromotionReporter
     from kit.orchestration.run import RunReporter, run
+    from kit.orchestration.run_origin import RunOrigin
     from kit.scaffold import plan_promotion
     from kit.scaffold import promote as write_and_build
 
@@ -49,7 +50,8 @@ def promote(
     def build(context: "Context", product: str) -> "Outcome":
         report(f"builds {product}")
         with terminal.direct_output():
-            return run(context, [product], reporter=RunReporter() if as_json else PromotionReporter()).outcomes[0]
+            shown = RunReporter() if as_json else PromotionReporter()
+            return run(context, [product], reporter=shown, origin=RunOrigin.from_command_line()).outcomes[0]
 
     context = load_context()
     try:

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from kit.core.forking import end_process, signal_with_parent
     from kit.core.garbage import without_collection
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
-    from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
+    from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal, interrupt, interrupt_reason
     from kit.core.locks import SingleInstance, holder, lock
     from kit.core.machine import machine_problem, need_resources
     from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden, take_keys
@@ -168,6 +168,8 @@ __all__ = [
     "has_sum",
     "holder",
     "ignore_step",
+    "interrupt",
+    "interrupt_reason",
     "is_attended",
     "is_failure",
     "is_volatile",

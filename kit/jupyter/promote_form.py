@@ -15,6 +15,7 @@ from kit.ingest import identifier
 from kit.jupyter.current_notebook import CurrentNotebook
 from kit.mesh import Context
 from kit.orchestration.run import run
+from kit.orchestration.run_origin import RunOrigin
 
 if TYPE_CHECKING:
     from kit.scaffold import Promotion
@@ -93,7 +94,7 @@ class PromoteForm:
 
         def build(context: Context, product: str) -> Outcome:
             report_step(f"builds {product}")
-            return run(context, [product]).outcomes[0]
+            return run(context, [product], origin=RunOrigin("JupyterLab", f"promotion of {path.name}")).outcomes[0]
 
         port, frame = self._port.value.strip() or None, self._frame.value.strip() or None
         promotion = plan_promotion(Context(self._config), str(path), self._product.value, port, frame, report_step)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.build import BuildPlan, Outcome, Progress
-from kit.core import KitError, describe_ending, end_process, ended_after_signal, resources, signal_with_parent
+from kit.core import KitError, describe_ending, end_process, ended_after_signal, interrupt_reason, resources, signal_with_parent
 from kit.mesh import DataProduct
 from kit.storage import BuildStatus
 
@@ -181,16 +181,18 @@ def _build(job: Job, name: str, results: int, plan: int) -> None:
     """Execute one build in this process, and send what it reports."""
     signal_with_parent(signal.SIGTERM)
     os.setsid()
-    with connections.Connection(results, readable=False) as connection, ended_after_signal(_END_SECONDS):
+    with connections.Connection(results, readable=False) as connection, ExitStack() as stack:
         with os.fdopen(plan, "rb") as file:
             planned = pickle.load(file)  # noqa: S301  from the process that this one was forked from
 
         def send(*event: Any) -> None:
             connection.send(event)
 
+        stack.enter_context(ended_after_signal(_END_SECONDS, lambda: send("interrupted", interrupt_reason())))
         try:
             job(name, planned, send)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
+            send("interrupted", f"{interruption}")
             raise SystemExit(INTERRUPTED) from None
         except KitError as error:
             send("error", error)

@@ -5,25 +5,30 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME as SINGLETON_REPOSITORY
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.utils import is_valid_email
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.launcher import LaunchRunContext
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-    "DAEMON_MODULE", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "SqlEventLogStorageTable",
-    "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_valid_email", "open_instance",
-    "web_app",
+    "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
+    "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
+    "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "recorded_as", "web_app",
+    "with_metadata_of_start",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -39,10 +44,17 @@ MODULES = (
 )  # fmt: skip
 """What a run imports beside `dagster`."""
 
+MISSING_OUTPUTS = "did not yield or return expected outputs"
+"""The words by which Dagster lists, after each step, the checks that were no outputs."""
+
 STEP_LOGGER = "dagster._core.execution.plan.active"
 """The logger that reports each failed check as one that blocked nothing."""
 
-SETTINGS = """\
+LAUNCHER = "run_launcher: {module: kit.orchestration.run_launcher, class: MeshRunLauncher}\n"
+"""The line of the settings that makes Dagster end the runs of commands too."""
+
+SETTINGS = (
+    """\
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_storage: {module: dagster._core.storage.runs, class: SqliteRunStorage, config: {base_dir: history}}
@@ -59,6 +71,8 @@ retention:
   schedule: {purge_after_days: 30}
   sensor: {purge_after_days: 7}
 """
+    + LAUNCHER
+)
 """`dagster.yaml` of a new home."""
 
 
@@ -153,6 +167,51 @@ def asset_job(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.
     """Return the job that materializes some assets, without their checks as steps of their own."""
     everything = definitions.resolve_implicit_global_asset_job_def()
     return everything.get_subset(asset_selection=set(assets), asset_check_selection=frozenset())
+
+
+@contextmanager
+def recorded_as(instance: dg.DagsterInstance, job: str, assets: Iterable[dg.AssetKey], location: str) -> Iterator[None]:
+    """Record the runs that begin in the block with their assets, as those of a job of a code location.
+
+    Dagster records neither of a run in this process, and its pages show only runs that have them.
+    """
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY)
+    known = {"asset_selection": frozenset(assets), "asset_check_selection": frozenset(),
+             "remote_job_origin": RemoteJobOrigin(repository, job)}  # fmt: skip
+    domain = instance.run_domain
+    original = domain.create_run
+    domain.create_run = lambda **given: original(**given | known)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        domain.create_run = original  # type: ignore[method-assign]
+
+
+def with_metadata_of_start(definitions: dg.Definitions, metadata: Mapping[str, str]) -> dg.Definitions:
+    """Return definitions whose metadata the process of each run gets that is started with them, see `metadata_of_start`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return definitions.with_reconstruction_metadata(metadata)
+
+
+def metadata_of_start() -> Mapping[str, str]:
+    """Return the metadata of the definitions with which the run of this process was started; empty in other processes."""
+    from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
+
+    loading = DefinitionsLoadContext.get() if DefinitionsLoadContext.is_set() else None
+    return loading.reconstruction_metadata if loading and loading.load_type == DefinitionsLoadType.RECONSTRUCTION else {}
+
+
+def leave_out_missing_checks(log: dg.DagsterLogManager) -> None:
+    """Leave out of a step's log the list of all checks that it reports as evaluations, and not as outputs."""
+    log.addFilter(lambda record: MISSING_OUTPUTS not in record.getMessage())
+
+
+def is_launched(run: dg.DagsterRun) -> bool:
+    """Return whether a code server executes a run."""
+    return GRPC_INFO_TAG in run.tags
 
 
 @contextmanager

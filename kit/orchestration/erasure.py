@@ -16,6 +16,7 @@ from kit.mesh import RAW, Context, DataProduct, in_lookback
 from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts, unsearched
 from kit.orchestration.instance import forget_values
 from kit.orchestration.run import RunReporter, run
+from kit.orchestration.run_origin import RunOrigin
 from kit.storage import Place, Runs, Store, current_user
 
 FOLDER = "erasures"
@@ -85,7 +86,10 @@ def erase(
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
         chosen = mesh.pick(names, downstream=True).products
-        result = run(context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter)
+        result = run(
+            context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter,
+            origin=RunOrigin("terminal", "kit erase"),  # without the value
+        )  # fmt: skip
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
         names = [product.name for product in chosen]
     step("built")

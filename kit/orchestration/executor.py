@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from uuid import uuid4
 
 from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, begin_environments, build, check_due, refused
-from kit.core import Config, KitError, machine_problem, need_resources
+from kit.core import Config, KitError, interrupt_reason, machine_problem, need_resources
 from kit.mesh import Context, DataProduct
 from kit.orchestration.builders import INTERRUPTED, Builders, Event, Send, builds_at_once, died, progress_of
 from kit.orchestration.reservations import Reservations
@@ -22,6 +23,7 @@ def execute(
     watch: Watch,
     report: Callable[[Outcome], None],
     warn: Callable[[str], None],
+    tags: Mapping[str, str] = MappingProxyType({}),
     *,
     at_once: bool = False,
 ) -> list[Outcome]:
@@ -30,17 +32,18 @@ def execute(
     That forks this process, which must not have worked with DuckDB, dbt or polars yet.
 
     Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
-    called with each outcome as soon as the build ends, `warn` with the reason why Dagster did not record a build. A product
+    called with each outcome as soon as the build ends, `warn` with the reason why Dagster did not record a build; its runs
+    get the `tags`. A product
     that fails stops no other: its consumers are built from its last snapshot. Raises `KitError` when Dagster itself fails,
     `KeyboardInterrupt` when it is interrupted.
     """
     limit = builds_at_once(context.config.parallel_builds, products) if at_once else 1
-    job = _Job(context, requests)
+    job = _Job(context, requests, tags)
     with (
         Builders(limit, job).serving() if limit > 1 else nullcontext() as builders,
         Reservations(Store(context.config.storage)) as reserved,
     ):
-        builds = _Builds(context, requests, watch, report, warn, reserved, builders)
+        builds = _Builds(context, requests, watch, report, warn, tags, reserved, builders)
         builds.waiting = begin_environments(context.config, products)
         if any(request.wait for request in requests.values()):
             with watch() as progress:
@@ -68,11 +71,12 @@ class _Builds:
         watch: Watch,
         report: Callable[[Outcome], None],
         warn: Callable[[str], None],
+        tags: Mapping[str, str],
         reserved: Reservations,
         builders: Builders | None,
     ) -> None:
         self.context, self.requests, self.watch, self.report, self.warn = context, requests, watch, report, warn
-        self.reserved, self.builders = reserved, builders
+        self.tags, self.reserved, self.builders = tags, reserved, builders
         self.outcomes: dict[str, Outcome] = {}
         self.busy: set[str] = set()
         self.later: set[str] = set()
@@ -90,7 +94,7 @@ class _Builds:
         if self.builders and len(due) > 1:
             self._build_at_once(due, self.builders)
         while due := self._left(due):
-            _run(self.context, _wave(due), self.requests, self._build, self._refuse, self.warn)
+            _run(self.context, _wave(due), self.requests, self._build, self._refuse, self.warn, self.tags)
             if self._left(due) == due:
                 raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
         return [product for product in products if product.name in self.later]
@@ -146,6 +150,8 @@ class _Builds:
             self.warn(*event.values)
         elif event.name == "error":
             raise event.values[0]
+        elif event.name == "interrupted":
+            raise KeyboardInterrupt(*event.values)
         elif event.name == "outcome":
             if self._done(event.values[0]).interrupted:
                 raise KeyboardInterrupt
@@ -188,6 +194,7 @@ class _Job:
 
     context: Context
     requests: Mapping[str, BuildRequest]
+    tags: Mapping[str, str]
 
     def __call__(self, name: str, planned: BuildPlan | None, send: Send) -> None:
         config, product = self.context.config, self.context.mesh.product(name)
@@ -201,7 +208,7 @@ class _Job:
         def refuse(product: DataProduct, reason: str) -> None:
             send("outcome", refused(config, product, self.requests[product.name], reason))
 
-        _run(self.context, [product], self.requests, builder, refuse, lambda text: send("warn", text))
+        _run(self.context, [product], self.requests, builder, refuse, lambda text: send("warn", text), self.tags)
 
 
 def _wave(due: Sequence[DataProduct]) -> list[DataProduct]:
@@ -219,13 +226,14 @@ def _run(
     builder: Callable[[DataProduct, BuildRequest], Outcome],
     refuse: Callable[[DataProduct, str], None],
     warn: Callable[[str], None],
+    tags: Mapping[str, str],
 ) -> None:
     import dagster as dg
 
     from kit.orchestration.assets import PREFIX
-    from kit.orchestration.dagster_internals import asset_job
+    from kit.orchestration.dagster_internals import asset_job, recorded_as
     from kit.orchestration.definitions import REASON, definitions
-    from kit.orchestration.instance import executing, instance
+    from kit.orchestration.instance import LOCATION, executing, instance
 
     need_resources()
     outcomes: dict[str, Outcome] = {}
@@ -259,27 +267,26 @@ def _run(
         return
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = asset_job(mesh_definitions, assets)
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with instance(context.config) as opened:
-        for tags in _tags(context.config, products[0], requests[products[0].name]):
+        for partitions in _partition_tags(context.config, products[0], requests[products[0].name]):
             run_id = str(uuid4())
             try:
-                with executing(context.config, run_id):
+                with executing(context.config, run_id), recorded_as(opened, job.name, assets, LOCATION):
                     done = job.execute_in_process(
-                        run_config=quiet, instance=opened, tags=tags, raise_on_error=False, run_id=run_id
+                        instance=opened, tags={**tags, **partitions}, raise_on_error=False, run_id=run_id
                     )
-            except dg.DagsterExecutionInterruptedError:
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 interrupted = True
             except Exception as problem:
                 reason = machine_problem(problem) or f"{problem}".partition("\n")[0]
                 if interrupted:
-                    raise KeyboardInterrupt from problem
+                    raise KeyboardInterrupt(interrupt_reason()) from problem
                 if not outcomes:
                     raise KitError(f"Dagster could not begin the build: {reason}") from problem
                 warn(f"Dagster could not record the build of {', '.join(outcomes)}: {reason}")
                 return
             if interrupted:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(interrupt_reason())
             for event in done.get_step_failure_events():
                 outcome = outcomes.get(str(event.step_key).removeprefix(PREFIX))
                 if outcome and not outcome.failed:
@@ -290,12 +297,12 @@ def _run(
                 return  # the outcome of the next range would replace the failure
 
 
-def _tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
+def _partition_tags(config: Config, product: DataProduct, request: BuildRequest) -> list[dict[str, str]]:
     """The tags of each run that is needed: one run for every range of consecutive partitions."""
-    from kit.orchestration.automation import range_tags
+    from kit.orchestration.automation import partition_tags
 
     if not product.partitions:
         return [{}]
     known = product.partitions.all(config.clock())
     ranges = product.partitions.ranges(set(request.partitions or known), config.clock())
-    return [range_tags(first, last) for first, last in ranges] or [{}]  # without any, the build fails with the reason
+    return [partition_tags(first, last) for first, last in ranges] or [{}]  # without any, the build fails with the reason

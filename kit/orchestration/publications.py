@@ -73,9 +73,9 @@ def _unreported(
         partitions = _changed(store, snapshot, next(iter(filter(None, shown.values())), None))
         _forget_others(snapshot, known, instance)
     for key, entries in metadata.items():
-        tags = {"dagster/data_version": str(entries.pop("content"))}
+        tags = {"dagster/data_version": str(entries["content"])}
         for partition in partitions:
-            yield dg.AssetMaterialization(key, metadata=entries, tags=tags, partition=partition)
+            yield dg.AssetMaterialization(key, metadata=assets.shown(key, entries), tags=tags, partition=partition)
     yield from assets.checks.evaluations(map(Check.from_json, snapshot.manifest["checks"]))
 
 

@@ -180,6 +180,27 @@ class Store:
                 f"it is not served. Choose a newer one (`kit history` lists them), or build with `kit run {product}`"
             )
 
+    def refuse_exposed_run(self, product: str, run_id: str) -> None:
+        """Raise `MaskError` for a run whose executed notebooks may show columns that are hidden today.
+
+        They show what its snapshot and those that it read show; those of a run without one show what was not hidden then.
+        """
+        snapshots = self.history(product)
+        made = next((snapshot for snapshot in snapshots if snapshot.manifest["run_id"] == run_id), None)
+        if made is None:
+            names = {product, *(port.partition(".")[0] for snapshot in snapshots[:1] for port in snapshot.manifest["inputs"])}
+            for name in sorted(names):
+                since = {column: run for newest in self.history(name)[:1]
+                         for column, run in newest.manifest.get("hidden_since", {}).items() if run > run_id}  # fmt: skip
+                if since:
+                    raise MaskError(f"run {run_id} of '{product}' is older than the masks of {', '.join(since)} in '{name}'; "
+                                    "its notebooks are not served")  # fmt: skip
+            return
+        self.refuse_exposed(made)
+        for port, pin in made.manifest["inputs"].items():
+            with suppress(UnknownName, Damaged):
+                self.refuse_exposed(self.snapshot(port.partition(".")[0], pin["version"]))
+
     # Writing
 
     def pointer_lock(self, product: str) -> AbstractContextManager[bool]:

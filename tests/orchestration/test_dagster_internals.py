@@ -30,7 +30,14 @@ NAMES = [
     # the instance of a home (open_instance, cancel_run)
     f"{INSTANCE}.from_config", f"{INSTANCE}.event_log_storage", f"{INSTANCE}.get_runs_count",
     f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_canceled", f"{INSTANCE}.report_run_canceling",
-    f"{INSTANCE}.optimize_for_webserver",
+    f"{INSTANCE}.optimize_for_webserver", f"{INSTANCE}.run_domain",
+    # what a run knows of the definitions it was started with (metadata_of_start)
+    "dagster:Definitions.with_reconstruction_metadata",
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.reconstruction_metadata",
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadType.RECONSTRUCTION",
+    # the origin of a run in this process (recorded_as), the launcher of runs (run_launcher)
+    "dagster._core.remote_origin:RegisteredCodeLocationOrigin", "dagster._core.launcher:LaunchRunContext.dagster_run",
+    "dagster:DefaultRunLauncher.terminate", "dagster:DefaultRunLauncher.launch_run",
     # a job without planned checks (asset_job), and the failures it reports (executor)
     "dagster:Definitions.resolve_implicit_global_asset_job_def", "dagster:JobDefinition.get_subset",
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
@@ -64,6 +71,9 @@ PARAMETERS = {
         "workspace_process_context", "path_prefix", "kwargs",
     ),
     "dagster:JobDefinition.get_subset": ("asset_selection", "asset_check_selection"),
+    "dagster._core.instance.runs.run_domain:RunDomain.create_run": (
+        "asset_selection", "asset_check_selection", "remote_job_origin",
+    ),
     f"{INSTANCE}.optimize_for_webserver": ("statement_timeout", "pool_recycle", "max_overflow"),
 }  # fmt: skip
 """Parameters that the kit passes, by name."""
@@ -104,7 +114,7 @@ def test_the_event_log_keeps_its_lock_and_its_initialized_files(tmp_path: Path) 
 def test_the_settings_name_classes_of_dagster() -> None:
     settings = yaml.safe_load(dagster_internals.SETTINGS)
     places = {f"{item['module']}:{item['class']}" for item in settings.values() if "class" in item}
-    assert len(places) == 5
+    assert len(places) == 6
     for place in places:
         find(place)
 
