@@ -6,12 +6,14 @@ from html import escape
 
 from kit.drawing.picture import Picture
 
-# Each at least 4 to 1 on white and on the black of JupyterLab's dark theme.
+# Of pictures and, mixed with the colour of the text around, of words: then each has a contrast of at least 4.5 to 1 in
+# JupyterLab's light and dark theme, which no one colour has in both.
 GOOD, DOUBTFUL, BAD, QUIET = "#278a45", "#ae6b00", "#d73a49", "#767f8a"
 
+_SHARE = 65
 _STATE_COLOURS = {
     **dict.fromkeys(("fresh", "passed"), GOOD),
-    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated"), DOUBTFUL),
+    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated", "draft", "proposed", "retired"), DOUBTFUL),
     **dict.fromkeys(("broken", "failed", "last build failed", "never published"), BAD),
     **dict.fromkeys(("never built", "held"), QUIET),
 }
@@ -93,7 +95,12 @@ def colour_states(text: str) -> Html:
 
 
 def _coloured(word: str) -> str:
-    return f"<span style='color:{_STATE_COLOURS[word]};font-weight:600'>{word}</span>"
+    return f"<span style='{toned(_STATE_COLOURS[word])};font-weight:600'>{word}</span>"
+
+
+def toned(colour: str) -> str:
+    """Return the CSS of text in a colour, darker on light themes and lighter on dark ones."""
+    return f"color:{colour};color:color-mix(in srgb,{colour} {_SHARE}%,currentcolor)"  # the first for old browsers
 
 
 def table(

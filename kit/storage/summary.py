@@ -1,11 +1,11 @@
 """Summaries of data products: contract facts, snapshot and last build, from records alone, without reading data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from kit.contracts import Check, Sla, counts
+from kit.contracts import Check, Contract, Sla, counts
 from kit.core import Config, KitError, NotebookError
 from kit.mesh import RAW, Broken, DataProduct, OutputPort, Source, parameters
 from kit.storage.partition_inputs import whole_content
@@ -17,11 +17,14 @@ _LEVELS = ("latency", "frequency", "retention")
 
 
 class ColumnSummary(NamedTuple):
-    """One column: `type` is a DuckDB type in lower case."""
+    """One column: `type` is a DuckDB type in lower case, `mask` the one by which its values are published; empty without."""
 
     name: str
     type: str
     description: str
+    is_key: bool = False
+    classification: str = ""
+    mask: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,9 @@ class PortSummary:
 
     `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
     `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
-    the last day of a deprecated port. `parameters` are those of its notebook, as text. `content` is the digest of its rows
-    and contract version, by which readers know whether they were made from it; empty when it is not published. `taken_over` is
-    the snapshot whose build made its rows, empty for that of this snapshot.
+    the last day of a deprecated port, `status` that of its contract. `parameters` are those of its notebook, as text. `content`
+    is the digest of its rows and contract version, by which readers know whether they were made from it; empty when it is not
+    published. `taken_over` is the snapshot whose build made its rows, empty for that of this snapshot.
     """
 
     name: str
@@ -50,6 +53,7 @@ class PortSummary:
     parameters: tuple[str, ...] = ()
     content: str = ""
     taken_over: str = ""
+    status: str = "active"
 
 
 @dataclass(frozen=True)
@@ -192,10 +196,29 @@ def port_facts(port: OutputPort) -> dict[str, Any]:
     return {
         "description": port.description,
         "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
+        **_protection_facts(port.contract),
+        "status": port.contract.status,
         "sla": _sla_to_json(port.contract.sla),
         **({"end_of_life": str(end)} if end else {}),
         **({"parameters": list(values)} if (values := _parameters(port)) else {}),
     }
+
+
+def _protection_facts(contract: Contract) -> dict[str, Any]:
+    """Return key, classifications and masks of the columns, beside the list that readers without the kit know."""
+    facts = {
+        "key": list(contract.key),
+        "classifications": {column.name: column.classification for column in contract.columns if column.classification},
+        "masks": {column.name: str(column.mask) for column in contract.columns if column.mask},
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _columns(facts: Mapping[str, Any]) -> Iterator[ColumnSummary]:
+    classifications, masks = facts.get("classifications", {}), facts.get("masks", {})
+    for name, kind, description in facts.get("columns", ()):
+        is_key = name in facts.get("key", ())
+        yield ColumnSummary(name, kind, description, is_key, classifications.get(name, ""), masks.get(name, ""))
 
 
 def source_facts(product: DataProduct, source: Source) -> dict[str, Any]:
@@ -220,10 +243,11 @@ def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | No
     promised = PortSummary(
         name=name,
         description=facts.get("description", ""),
-        columns=tuple(ColumnSummary(*column) for column in facts.get("columns", ())),
+        columns=tuple(_columns(facts)),
         sla=_sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
         end_of_life=_day(facts.get("end_of_life")),
+        status=facts.get("status", "active"),
         parameters=tuple(facts.get("parameters", ())),
     )
     if published is None:
