@@ -3,6 +3,7 @@
 Importing it is light: a public name is imported when it is first used, and so are polars, dbt and the other libraries.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,18 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     magics.load(shell)
 
 
+def _draw_charts() -> None:
+    """Show Altair's charts in this kernel as pictures, if this is a kernel."""
+    asked = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    if asked and (shell := asked()) is not None:
+        import_module("kit.jupyter.charts").draw_charts(shell)
+
+
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """`%unload_ext kit`: removes it."""
     from kit.jupyter import magics
 
     magics.unload(shell)
+
+
+_draw_charts()
