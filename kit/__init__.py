@@ -4,6 +4,8 @@ Importing it is light: a public name is imported when it is first used, and so a
 """
 
 # `kit` imports this first: what is imported here can be interrupted with a traceback, before `__main__` prevents that.
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -58,8 +60,20 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
     magics.load(shell)
 
 
+def _draw_charts() -> None:
+    """Show Altair's charts in this kernel as pictures, if this is a kernel."""
+    asked = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    if asked and (shell := asked()) is not None:
+        from kit.jupyter import charts
+
+        charts.draw_charts(shell)
+
+
 def unload_ipython_extension(shell: "InteractiveShell") -> None:
     """`%unload_ext kit`: removes it."""
     from kit.jupyter import magics
 
     magics.unload(shell)
+
+
+_draw_charts()

@@ -206,7 +206,10 @@ class CatalogProduct:
 
 
 def _mentions(port: PortSummary, words: Sequence[str]) -> bool:
-    text = "\n".join((port.name, port.description, *(part for column in port.columns for part in column))).lower()
+    columns = (
+        part for column in port.columns for part in (column.name, column.type, column.description, column.classification)
+    )
+    text = "\n".join((port.name, port.description, *columns)).lower()
     return all(word in text for word in words)
 
 

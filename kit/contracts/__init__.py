@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit.contracts.column_type import value_problem
     from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
     from kit.contracts.consumer_contract import FOLDER, ConsumerContract
-    from kit.contracts.contract import CLASSIFICATIONS, DESCRIBED, GRAIN, TODO, Column, Contract, Version
+    from kit.contracts.contract import CLASSIFICATIONS, DESCRIBED, GRAIN, NOT_OFFERED, TODO, Column, Contract, Version
     from kit.contracts.csv_format import CsvFormat, csv_keys
     from kit.contracts.custom_properties import custom_property
     from kit.contracts.expectation_queries import BadArgument
@@ -39,6 +39,7 @@ __all__ = [
     "DESCRIBED",
     "FOLDER",
     "GRAIN",
+    "NOT_OFFERED",
     "PROPERTY",
     "QUERY",
     "QUERY_ARGUMENT",

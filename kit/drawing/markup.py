@@ -8,12 +8,12 @@ from kit.drawing.picture import Picture
 
 # Colours of shapes. No colour has a contrast of 4.5 to 1, which texts need, both on white and on the black of a dark theme.
 GOOD, DOUBTFUL, BAD, QUIET = "#278a45", "#ae6b00", "#d73a49", "#767f8a"
-COLOURED = 70
+COLOURED = 65
 """The share of its colour, in per cent, that a text in colour has."""
 
 _STATE_COLOURS = {
     **dict.fromkeys(("fresh", "passed"), GOOD),
-    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated"), DOUBTFUL),
+    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated", "draft", "proposed", "retired"), DOUBTFUL),
     **dict.fromkeys(("broken", "failed", "last build failed", "never published"), BAD),
     **dict.fromkeys(("never built", "held"), QUIET),
 }

@@ -1,18 +1,19 @@
 """`kit check`: all checks of the domain folders that need no build."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
 from kit.build import check_consumers, check_partition_parameters, safety_findings
 from kit.contracts import FOLDER as NEEDS
-from kit.contracts import Finding, foreign_key_checks
+from kit.contracts import NOT_OFFERED, Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
 from kit.dbt.project import package_folders
 from kit.governance import classification, coupling, expectations, masks, owners, policy, secret_values, sources, value_lists
 from kit.lineage import source_calls
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort, Settled
-from kit.notebooks import lint
+from kit.notebooks import Declared, lint
 from kit.storage import Store
 from kit.sync import check_generated, texts
 
@@ -40,7 +41,8 @@ def check_mesh(context: Context) -> list[Finding]:
     findings += chain.from_iterable(lint.check_notebook(NOTEBOOKS, path) for path in notebooks)
     findings += secret_values.check_secrets(context.config, NOTEBOOKS, notebooks)
     findings += check_published_contracts(context)
-    findings += [*check_deprecation(context.mesh, context.config.clock()), *check_consumer_contracts(context.mesh)]
+    findings += [*check_offers(context.mesh), *check_deprecation(context.mesh, context.config.clock())]
+    findings += check_consumer_contracts(context.mesh)
     return findings + generated
 
 
@@ -82,6 +84,26 @@ def check_consumer_contracts(mesh: Mesh) -> Iterator[Finding]:
                     yield Finding(product.name, port.contract.path, None, message, fix)
 
 
+def check_offers(mesh: Mesh) -> Iterator[Finding]:
+    """Find the products that read a port which is not offered to them, and drafts in which nothing is left to be written.
+
+    Builds go on.
+    """
+    for product in mesh.products:
+        for port in product.ports:
+            status = port.contract.status
+            if port.contract.is_offered:
+                continue
+            if status == "draft" and not any(texts.unfinished(product, port.contract.path)):
+                message = "a draft in which nothing is left to be written; other products cannot read it yet"
+                error = read_yaml(port.contract.path).error(["status"], message)
+                yield replace(Finding.from_error(product.name, error, "write 'status: active'"), severity="warning")
+            for reader in mesh.readers(port.id):
+                asked = f"ask {product.owner} ({product.owner_contact}) to finish its contract and write 'status: active' there"
+                fix = "stop reading it" if status == "retired" else asked
+                yield _read(reader, port, f"is {status}, {NOT_OFFERED[status]}", fix)
+
+
 def check_deprecation(mesh: Mesh, clock: datetime) -> Iterator[Finding]:
     """Find the ports whose last day is before `clock`, and the products that still read them. Builds go on."""
     for product in mesh.products:
@@ -107,12 +129,17 @@ def _ended(product: DataProduct, port: OutputPort, readers: tuple[DataProduct, .
 
 
 def _still_read(reader: DataProduct, port: OutputPort, newer: OutputPort | None) -> Finding:
+    fix = f"move to {newer.id} {newer.contract.version}" if newer else "stop reading it"
+    return _read(reader, port, f"ended on {port.contract.end_of_life}", fix)
+
+
+def _read(reader: DataProduct, port: OutputPort, problem: str, fix: str) -> Finding:
+    """The finding about an input of a product, served by a port that it should not read."""
     item = next(item for item in reader.inputs if item.port == port.id)
     document = read_yaml(reader.folder / DESCRIPTOR)
     names = [entry.get("name") for entry in document.data["inputPorts"]]
-    fix = f"move to {newer.id} {newer.contract.version}" if newer else "stop reading it"
     subject = f"'{item.name}' {item.version} is served by '{port.id}', which" if item.name != item.port else f"'{port.id}'"
-    message = f"{subject} ended on {port.contract.end_of_life}"
+    message = f"{subject} {problem}"
     return Finding.from_error(reader.name, document.error(["inputPorts", names.index(item.name)], message), fix)
 
 
@@ -124,7 +151,7 @@ def _product(context: Context, product: DataProduct, trials: ContentCache) -> It
     yield from texts.check_templates(product)
     yield from texts.check_unfinished(product)
     yield from expectations.check_expectations(context, product, trials)
-    yield from _notebooks(product)
+    yield from _notebooks(context, product)
     try:
         yield from check_partition_parameters(product)
     except KitError as error:
@@ -151,7 +178,12 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
             yield Finding.from_error(product.name, error)
 
 
-def _notebooks(product: DataProduct) -> Iterator[Finding]:
+def _notebooks(context: Context, product: DataProduct) -> Iterator[Finding]:
     made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
-    for path in sorted({*made, *lint.notebooks(product.folder)}):
-        yield from lint.check_notebook(product.name, path, made.get(path))
+    if paths := sorted({*made, *lint.notebooks(product.folder)}):
+        declared = Declared.from_root(context.config.root)
+        for path in paths:
+            yield from lint.check_notebook(product.name, path, made.get(path), declared)
+        for folder in sorted({path.parent for path in made}):
+            for path in sorted(folder.glob("*.py")):
+                yield from lint.check_module(product.name, path, declared)

@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from kit.notebooks.notebook_run import MADE, RUN_FILE, NotebookRun
     from kit.notebooks.page import POLICY, notebook_html
     from kit.notebooks.reading import open_port, read, scan
+    from kit.notebooks.requirements import INSTALL, Declared, installed_by
     from kit.notebooks.sql_cells import SqlText
 
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
     "HELP",
+    "INSTALL",
     "KERNEL",
     "MADE",
     "POLICY",
     "RUN_FILE",
     "CodeCell",
+    "Declared",
     "Difference",
     "Executed",
     "Inputs",
@@ -45,6 +48,7 @@ __all__ = [
     "differences",
     "execute",
     "inputs",
+    "installed_by",
     "lines",
     "lint",
     "notebook_html",

@@ -22,7 +22,7 @@ from kit.core import (
     there_are,
 )
 from kit.drawing import markup
-from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
+from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
@@ -171,19 +171,30 @@ def output(port: str, frame: Any) -> Preview | None:
     if declared is None or declared.notebook is None:
         known = there_are(port, (item.name for item in product.ports if item.notebook))
         raise UnknownName(f"'{product.name}' has no notebook port '{port}'; {known}")
+    preview = preview_of(config, product, declared, table)
+    if not preview.passed and not is_attended():
+        raise AuditFailed(f"{preview.verdict()}\n{explain(preview.checks or ())}")
+    return preview
+
+
+def preview_of(config: Config, product: DataProduct, port: OutputPort, frame: Any, *, suites: bool = True) -> Preview:
+    """Check a frame as the build of a port would, on current inputs, and return the verdict; nothing is published.
+
+    Without `suites` the rules of its contract count only, and not those that its team or consumers add. Raises `KitError`
+    when columns or types differ from those of the contract.
+    """
+    table = as_table(frame)
     last = Store(config.storage).current(product.name)
+    target = AuditTarget.from_port(port) if suites else AuditTarget(port.name, port.contract)
     with tempfile.TemporaryDirectory() as folder:
         split = quarantine.SplitFile(Path(folder, "data.parquet"), Path(folder, "aside.parquet"))
-        _write(table, declared.contract, split.stays)
+        _write(table, port.contract, split.stays)
         current = _current_inputs(config, product)
-        tables = {**current.files, port: [split.stays]}
-        quarantine.set_aside(declared.contract, split.stays, tables, split)
+        tables = {**current.files, port.name: [split.stays]}
+        quarantine.set_aside(port.contract, split.stays, tables, split)
         manifest = last.manifest if last else None
-        checks = check_tables([AuditTarget.from_port(declared)], tables, {port: [split]}, config.clock(), manifest)
-    preview = Preview(declared.id, table, tuple(merged(checks)))
-    if not preview.passed and not is_attended():
-        raise AuditFailed(f"{preview.verdict()}\n{explain(checks)}")
-    return preview
+        checks = check_tables([target], tables, {port.name: [split]}, config.clock(), manifest)
+    return Preview(port.id, table, tuple(merged(checks)))
 
 
 def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:

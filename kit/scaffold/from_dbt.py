@@ -24,7 +24,7 @@ from kit.scaffold.mesh_copy import MeshCopy
 from kit.scaffold.port_files import (
     PortFiles,
     add_files,
-    check_acyclic,
+    check_input,
     input_entries,
     output_entry,
     write,
@@ -126,7 +126,7 @@ class _Takeover:
                 self._add(source, files, RAW, name)
             else:
                 port = self.mesh.port(origin)
-                check_acyclic(self.mesh, self.product, port)
+                check_input(self.mesh, self.product, port)
                 schema, _, table = port.id.partition(".")
                 self._add(source, PortFiles(inputs=input_entries(self.product, [port]), has_dbt=False), schema, table)
         if missing:

@@ -13,12 +13,12 @@ from kit.core import KitError, UnknownName, parse_yaml, there_are, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
 from kit.mesh import RAW, Context, DataProduct, Mesh, OutputPort, Source
 from kit.scaffold import templates
-from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.asset_notebook import origin_name, to_asset_notebook
 from kit.scaffold.connector_source import connector_of
 from kit.scaffold.contract_draft import draft
 from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.notebook_source import files_from_notebook
-from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
+from kit.scaffold.port_files import PortFiles, check_input, check_port_name, input_entries, output_entry
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
@@ -41,7 +41,8 @@ def files_from_origin(
         check_port_name(port or provider.name)
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
-        return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
+        asset = to_asset_notebook(path, port, origin=origin_name(path, context.config.root))
+        return files_from_notebook(context, product, asset, path, folder)
     return _files_from_raw(product, port, raw_file(path, csv), hidden_names(context.config.domains))
 
 
@@ -196,7 +197,7 @@ def _files_from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) 
         raise KitError(
             f"'{provider.id}' is made by a notebook, which runs after dbt; write `kit new notebook {product}.{port}`"
         )
-    check_acyclic(mesh, product, provider)
+    check_input(mesh, product, provider)
     contract = provider.contract
     relation = f"ref('{provider.name}')" if is_own else f"source('{provider_product}', '{provider.name}')"
     columns = {column.name: column.type for column in contract.columns}
@@ -241,7 +242,7 @@ def raw_source(product: DataProduct, id: str) -> Source:  # noqa: A002
 def files_from_ports(mesh: Mesh, product: str, port: str, providers: list[OutputPort]) -> PortFiles:
     """A notebook that reads ports and outputs the first of them."""
     for provider in providers:
-        check_acyclic(mesh, product, provider)
+        check_input(mesh, product, provider)
     return PortFiles(
         output=output_entry(product, port, "notebook", providers),
         inputs=input_entries(product, providers),

@@ -52,10 +52,22 @@ def port_facts(port: OutputPort) -> dict[str, Any]:
     return {
         "description": port.description,
         "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
+        **_protection_facts(port.contract),
+        "status": port.contract.status,
         "sla": sla_to_json(port.contract.sla),
         **({"end_of_life": str(end)} if end else {}),
         **({"parameters": list(values)} if (values := _parameters(port)) else {}),
     }
+
+
+def _protection_facts(contract: Contract) -> dict[str, Any]:
+    """Return key, classifications and masks of the columns, beside the list that readers without the kit know."""
+    facts = {
+        "key": list(contract.key),
+        "classifications": {column.name: column.classification for column in contract.columns if column.classification},
+        "masks": {column.name: str(column.mask) for column in contract.columns if column.mask},
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def source_facts(product: DataProduct, source: Source) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Summaries of data products: contract facts, snapshot and last build, from records alone, without reading data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -16,11 +16,14 @@ from kit.storage.store import Store
 
 
 class ColumnSummary(NamedTuple):
-    """One column: `type` is a DuckDB type in lower case."""
+    """One column: `type` is a DuckDB type in lower case, `mask` the one by which its values are published; empty without."""
 
     name: str
     type: str
     description: str
+    is_key: bool = False
+    classification: str = ""
+    mask: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class PortSummary:
 
     `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
     `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
-    the last day of a deprecated port. `parameters` are those of its notebook, as text. `content` is the digest of its rows
-    and contract version, by which readers know whether they were made from it; empty when it is not published. `taken_over` is
-    the snapshot whose build made its rows, empty for that of this snapshot.
+    the last day of a deprecated port, `status` that of its contract. `parameters` are those of its notebook, as text. `content`
+    is the digest of its rows and contract version, by which readers know whether they were made from it; empty when it is not
+    published. `taken_over` is the snapshot whose build made its rows, empty for that of this snapshot.
     """
 
     name: str
@@ -49,6 +52,7 @@ class PortSummary:
     parameters: tuple[str, ...] = ()
     content: str = ""
     taken_over: str = ""
+    status: str = "active"
 
 
 @dataclass(frozen=True)
@@ -173,15 +177,23 @@ class ProductSummary:
         return cls(**{**data, "ports": ports, **times, **names})
 
 
+def _columns(facts: Mapping[str, Any]) -> Iterator[ColumnSummary]:
+    classifications, masks = facts.get("classifications", {}), facts.get("masks", {})
+    for name, kind, description in facts.get("columns", ()):
+        is_key = name in facts.get("key", ())
+        yield ColumnSummary(name, kind, description, is_key, classifications.get(name, ""), masks.get(name, ""))
+
+
 def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | None, last: RunRecord | None) -> PortSummary:
     failing = last.checks if last and last.failed else ()
     promised = PortSummary(
         name=name,
         description=facts.get("description", ""),
-        columns=tuple(ColumnSummary(*column) for column in facts.get("columns", ())),
+        columns=tuple(_columns(facts)),
         sla=sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
         end_of_life=_day(facts.get("end_of_life")),
+        status=facts.get("status", "active"),
         parameters=tuple(facts.get("parameters", ())),
     )
     if published is None:

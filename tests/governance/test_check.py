@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.governance.check import check_consumer_contracts, check_deprecation, check_mesh
+from kit.governance.check import check_consumer_contracts, check_deprecation, check_mesh, check_offers
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -86,6 +86,35 @@ def test_after_its_last_day_provider_and_readers_are_told(small: SmallMesh) -> N
             "on 2024-03-31; move to shop.totals 2.0.0",
         ),
     ]
+
+
+def test_a_draft_is_offered_to_no_other_product(small: SmallMesh) -> None:
+    contract = "domains/shop/contracts/totals.odcs.yaml"
+    assert pairs(check_offers(small.mesh)) == []
+    small.replace(contract, '"status": "active"', '"status": "draft"')
+    small.replace(contract, "One row per totals.", "TODO: One row per …")
+    reader = (
+        "plan",
+        "domains/plan/product.odps.yaml:12: inputPorts.0: 'shop.totals' is draft, not yet offered to other products; ask shop "
+        "owner (o@example.com) to finish its contract and write 'status: active' there",
+    )
+    assert pairs(check_offers(small.mesh)) == [reader]
+    small.replace(contract, "TODO: One row per …", "One row per item.")
+    left, told = check_offers(small.mesh)
+    assert (left.severity, told.severity) == ("warning", "error")
+    assert str(left) == (
+        "domains/shop/contracts/totals.odcs.yaml:6: status: a draft in which nothing is left to be written; other products "
+        "cannot read it yet; write 'status: active'"
+    )
+    small.replace(contract, '"status": "draft"', '"status": "active"')
+    assert pairs(check_offers(small.mesh)) == []
+
+
+def test_what_is_retired_is_to_be_read_no_more(small: SmallMesh) -> None:
+    small.replace("domains/shop/contracts/totals.odcs.yaml", '"status": "active"', '"status": "retired"')
+    ((product, message),) = pairs(check_offers(small.mesh))
+    assert product == "plan"
+    assert message.endswith("'shop.totals' is retired, no longer offered to other products; stop reading it")
 
 
 def test_what_nobody_reads_is_to_be_deleted(small: SmallMesh) -> None:

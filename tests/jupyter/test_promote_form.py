@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,12 @@ def test_a_promotion_is_shown_with_its_changes_in_colours(tmp_path: Path, monkey
     assert "<li>a.yaml:9: TODO</li>" in html
     published = promotion_html(promotion, Outcome("plan", "published", 1.0, snapshot=Snapshot("plan", "2024", tmp_path, {})))
     assert "plan.a is published, snapshot 2024: kit.read(&quot;plan.a&quot;)" in published
+    assert "it is a draft" not in published
+    draft = replace(promotion, is_draft=True)
+    told = "it is a draft, not yet offered to other products: replace each TODO in contracts/a.odcs.yaml, and write"
+    assert told in promotion_html(draft, Outcome("plan", "published", 1.0, snapshot=Snapshot("plan", "2024", tmp_path, {})))
+    again = promotion_html(replace(promotion, changes=()), None)
+    assert "The notebook has not changed since plan.a was made of it. Nothing was written." in again
 
 
 @pytest.mark.slow
