@@ -19,11 +19,22 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
+from kit.core import Busy, Config, Interruption, KitError, Secrets, is_failure, machine_problem, why_it_may_pass
 from kit.dbt.committed import sources_folder
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
-from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
+from kit.storage import (
+    NOTHING_TO_DO,
+    BuildStatus,
+    RunRecord,
+    Runs,
+    Snapshot,
+    Store,
+    current_user,
+    index,
+    note_published,
+    retain,
+)
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 BUILT_MEANWHILE = "built by another run meanwhile"
@@ -142,6 +153,7 @@ class _Run:
         self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
         self.notices: list[str] = []
+        self.listeners: dict[str, Listener] = {}
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
@@ -181,11 +193,11 @@ class _Run:
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
-                hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
-                check_consumers(Context(self.config), self.product, planned.current)
-                self.notices = list(
-                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
+                hint = check_code_age(
+                    self.config, self.product, planned, lambda: self.workspace.commit, allow_older=self.request.older_code
                 )
+                check_consumers(Context(self.config), self.product, planned.current)
+                self._notify(lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
@@ -255,7 +267,7 @@ class _Run:
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
             message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
-            git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+            git_commit=None if status in NOTHING_TO_DO else self.workspace.commit,
             delivered=planned.delivered if planned else {}, dagster_run=self.request.dagster_run,
         )  # fmt: skip
         message = record.message
@@ -279,7 +291,7 @@ class _Run:
 
     def _notify(self, event: Callable[[Listener], None]) -> None:
         """Call the listeners; one that fails is a line of the outcome."""
-        self.notices += notify(self.config, event)
+        self.notices += notify(self.config, event, self.listeners)
 
     def _publish(self, planned: BuildPlan, mark: Path) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
@@ -292,6 +304,8 @@ class _Run:
                 last_check=lambda: self._last_check(mark),
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
+        with suppress(OSError):  # the next build compares the files
+            note_published(self.config, snapshot)
         if product.has_dbt:
             try:
                 self.workspace.keep_sources(sources_folder(self.config.storage, product.name))

@@ -6,7 +6,7 @@ from typing import Any
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import __version__, current_commit, database, sha256
+from kit.core import __version__, database, sha256
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
 from kit.storage import hidden_since, partitions_to_json, port_facts, product_facts, source_facts
@@ -47,7 +47,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "about": product_facts(product),
         "product_version": str(product.version),
         "kit_version": __version__,
-        "git_commit": current_commit(workspace.config.root),
+        "git_commit": workspace.commit,
         "code": plan.code,
         "fingerprint": plan.fingerprint,
         "tables": plan.reuse.tables,
