@@ -3,7 +3,7 @@
 A product and a request go in; an `Outcome` with checks and snapshot comes out.
 """
 
-from kit.build.build import BUILT_MEANWHILE, Outcome, build, check_due, refused
+from kit.build.build import BUILT_MEANWHILE, DueCheck, Outcome, build, check_due, refused
 from kit.build.consumers import check_consumers
 from kit.build.data_code import data_code
 from kit.build.expected_checks import ExpectedCheck, expected_checks
@@ -27,6 +27,7 @@ __all__ = [
     "HIDDEN",
     "BuildPlan",
     "BuildRequest",
+    "DueCheck",
     "ExpectedCheck",
     "Listener",
     "Outcome",

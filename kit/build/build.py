@@ -45,6 +45,7 @@ from kit.storage import (
     current_user,
     facts_of,
     index,
+    note_published,
     retain,
     with_facts,
 )
@@ -168,6 +169,7 @@ class _Run:
         self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
         self.notices: list[str] = []
+        self.listeners: dict[str, Listener] = {}
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
@@ -207,11 +209,11 @@ class _Run:
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
-                hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
-                check_consumers(Context(self.config), self.product, planned.current)
-                self.notices = list(
-                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
+                hint = check_code_age(
+                    self.config, self.product, planned, lambda: self.workspace.commit, allow_older=self.request.older_code
                 )
+                check_consumers(Context(self.config), self.product, planned.current)
+                self._notify(lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
@@ -284,7 +286,7 @@ class _Run:
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
             message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
-            git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+            git_commit=None if status in NOTHING_TO_DO else self.workspace.commit,
             delivered=planned.delivered if planned else {}, dagster_run=self.request.dagster_run,
         )  # fmt: skip
         message = record.message
@@ -324,7 +326,7 @@ class _Run:
 
     def _notify(self, event: Callable[[Listener], None]) -> None:
         """Call the listeners; one that fails is a line of the outcome."""
-        self.notices += notify(self.config, event)
+        self.notices += notify(self.config, event, self.listeners)
 
     def _publish(self, planned: BuildPlan, mark: Path) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
@@ -337,6 +339,8 @@ class _Run:
                 last_check=lambda: self._last_check(mark),
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
+        with suppress(OSError):  # the next build compares the files
+            note_published(self.config, snapshot)
         if product.has_dbt:
             try:
                 self.workspace.keep_sources(sources_folder(self.config.storage, product.name))

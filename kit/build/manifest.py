@@ -6,7 +6,7 @@ from typing import Any
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import __version__, current_commit, database, sha256
+from kit.core import __version__, database, sha256
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
 from kit.storage import facts_of, hidden_since, partitions_to_json, with_facts
@@ -43,7 +43,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
     made = {
         "run_id": workspace.run_id,
         "kit_version": __version__,
-        "git_commit": current_commit(workspace.config.root),
+        "git_commit": workspace.commit,
         "code": plan.code,
         "fingerprint": plan.fingerprint,
         "tables": plan.reuse.tables,

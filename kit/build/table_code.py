@@ -13,7 +13,7 @@ from kit.core import Config, TransformError, is_volatile, mappings, read_json, t
 from kit.dbt.committed import macros_path
 from kit.dbt.descriptions import without_descriptions
 from kit.dbt.project import Project, folder_names, is_contract_test, read_loosely, source_tables, yaml_documents
-from kit.dbt.renderer import CompiledStatement, RenderedProject
+from kit.dbt.renderer import CompiledStatement, rendered
 from kit.mesh import RAW, DataProduct
 
 _DBT_FILES = {"dbt_project.yml", "packages.yml", "package-lock.yml", "dependencies.yml", "selectors.yml", ".dbtignore"}
@@ -167,10 +167,10 @@ def _dbt_code(config: Config, product: DataProduct, files: Mapping[str, str], na
     )
 
 
-def _statements(config: Config, product: DataProduct) -> list[CompiledStatement] | None:
+def _statements(config: Config, product: DataProduct) -> tuple[CompiledStatement, ...] | None:
     """The SQL that dbt will run; None where the kit cannot know it, or a hook may change any table."""
     try:
-        statements = list(RenderedProject(config, product).statements())
+        statements = rendered(config, product)
     except TransformError:
         return None
     return None if any(item.kind == "hook" for item in statements) else statements

@@ -17,7 +17,20 @@ from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
 from kit.build.redaction import hidden_names, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox, sha256
+from kit.core import (
+    CUT,
+    AuditFailed,
+    Config,
+    ContentCache,
+    Secrets,
+    counted,
+    current_commit,
+    database,
+    each_text,
+    make_folder,
+    sandbox,
+    sha256,
+)
 from kit.dbt.committed import PROFILES, macros_path, sources_folder
 from kit.ingest import LandedSource
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
@@ -70,6 +83,11 @@ class Workspace:
         self.checks: list[Check] = []
         self.verdicts = Verdicts(run_id=run_id)
         self.notebooks: dict[str, str] = {}
+
+    @cached_property
+    def commit(self) -> str | None:
+        """The commit of the code of this build, the same in all that it writes; see `current_commit`."""
+        return current_commit(self.config.root)
 
     # Inputs
 

@@ -5,6 +5,10 @@
 
 import asyncio
 import os
+import shutil
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -27,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
     "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
-    "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "recorded_as", "web_app",
-    "with_metadata_of_start",
+    "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "read_migrations", "recorded_as",
+    "web_app", "with_metadata_of_start",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -92,6 +96,7 @@ def __getattr__(name: str) -> Any:
 def open_instance(folder: Path) -> dg.DagsterInstance:
     """Open the instance of a home and create or migrate its databases, which else happens at the first use of each."""
     _remember_migrations()
+    _mirror_without_watchers()
     # Dagster then passes the planned events of a run, and the partitions of an asset, to the event log together.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     instance = dg.DagsterInstance.from_config(str(folder))
@@ -99,6 +104,19 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     instance.get_runs_count()
     instance.all_instigator_state()
     return instance
+
+
+def read_migrations() -> None:
+    """Read the migrations of the databases of a home, for all that this process opens, or a process that is forked from it."""
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+    from dagster._core.storage.sql import get_alembic_config
+
+    _remember_migrations()
+    for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+        ScriptDirectory.from_config(get_alembic_config(module.__file__)).as_revision_number("head")
 
 
 def _remember_migrations() -> None:
@@ -118,6 +136,31 @@ def _remember_migrations() -> None:
         return read[place]
 
     ScriptDirectory.from_config = classmethod(from_config)  # type: ignore[assignment, method-assign]
+
+
+def _mirror_without_watchers() -> None:
+    """Let the two processes that mirror the output of a step end with this one by themselves, where `tail` can do so.
+
+    Dagster starts another interpreter for each of them, which looks every second whether this process is still there.
+    """
+    program = shutil.which("tail")
+    if sys.platform == "linux" and program and Path(program).resolve().name != "busybox":
+        from dagster._core.execution import compute_logs
+
+        compute_logs.execute_posix_tail = _tail
+
+
+@contextmanager
+def _tail(path: str, stream: Any) -> Iterator[tuple[int, None]]:
+    from dagster._core.execution.compute_logs import _clean_up_subprocess, _fileno
+
+    command = ["tail", "-F", "-c", "+0", f"--pid={os.getpid()}", path]
+    process = subprocess.Popen(command, stdout=stream if _fileno(stream) else None)
+    try:
+        yield process.pid, None
+    finally:
+        time.sleep(float(os.environ.get("DAGSTER_COMPUTE_LOG_TAIL_WAIT_AFTER_FINISH", "0")))
+        _clean_up_subprocess(process)
 
 
 def cancel_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:

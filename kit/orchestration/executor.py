@@ -6,7 +6,18 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from uuid import uuid4
 
-from kit.build import BUILT_MEANWHILE, BuildPlan, BuildRequest, Outcome, Progress, begin_environments, build, check_due, refused
+from kit.build import (
+    BUILT_MEANWHILE,
+    BuildPlan,
+    BuildRequest,
+    DueCheck,
+    Outcome,
+    Progress,
+    begin_environments,
+    build,
+    check_due,
+    refused,
+)
 from kit.core import Config, KitError, interrupt_reason, machine_problem, need_resources
 from kit.mesh import Context, DataProduct
 from kit.orchestration.builders import INTERRUPTED, Builders, Event, Send, builds_at_once, died, progress_of
@@ -29,6 +40,8 @@ def execute(
 ) -> list[Outcome]:
     """Build products, given in build order: each after its providers, and with `at_once` several at the same time.
 
+    Then the sources of products that read none of the others are landed at the same time, too, before the first build.
+
     That forks this process, which must not have worked with DuckDB, dbt or polars yet.
 
     Dagster is started only for products that have something to do. `watch` returns the listener of each build, `report` is
@@ -39,8 +52,10 @@ def execute(
     """
     limit = builds_at_once(context.config.parallel_builds, products) if at_once else 1
     job = _Job(context, requests, tags)
+    if limit > 1 and any(product.sources for product in products):
+        import duckdb  # noqa: F401  for the checks, which are forked from a process without it else
     with (
-        Builders(limit, job).serving() if limit > 1 else nullcontext() as builders,
+        Builders(limit, job, job.check).serving() if limit > 1 else nullcontext() as builders,
         Reservations(Store(context.config.storage)) as reserved,
     ):
         builds = _Builds(context, requests, watch, report, warn, tags, reserved, builders)
@@ -81,23 +96,42 @@ class _Builds:
         self.busy: set[str] = set()
         self.later: set[str] = set()
         self.plans: dict[str, BuildPlan | None] = {}
+        self.checks: dict[str, DueCheck] = {}
         self.last = False
         self.waiting: set[str] = set()
 
     def attempt(self, products: Sequence[DataProduct], *, last: bool) -> list[DataProduct]:
         """Build products; returns those that another run builds, with the ones that read them."""
-        self.last, self.later, self.plans = last, set(), {}
+        self.last, self.later, self.plans, self.checks = last, set(), {}, {}
         due: list[DataProduct] = []
-        for product in products:
+        for number, product in enumerate(products):
+            if self.builders and product.sources and product.name not in self.checks:
+                self._check_at_once(products[number:], due, self.builders)
             if self._left([product]) and self._is_due(product, due):
                 due.append(product)
         if self.builders and len(due) > 1:
-            self._build_at_once(due, self.builders)
+            builders, plans = self.builders, self.plans
+            self._at_once(due, builders, lambda product: builders.start(product, plans.get(product.name)))
         while due := self._left(due):
             _run(self.context, _wave(due), self.requests, self._build, self._refuse, self.warn, self.tags)
             if self._left(due) == due:
                 raise KitError(f"Dagster could not build {', '.join(product.name for product in due)}; `kit dev` shows its run")
         return [product for product in products if product.name in self.later]
+
+    def _check_at_once(self, products: Sequence[DataProduct], due: Sequence[DataProduct], builders: Builders) -> None:
+        """Land the sources of several products at the same time: of those that read nothing which is asked or built now."""
+        open_names = {product.name for product in (*products, *due)}
+        ready = [
+            product
+            for product in self._left(products)
+            if product.sources
+            and not self.requests[product.name].force
+            and product.name not in self.waiting
+            and open_names.isdisjoint(item.product for item in product.inputs)
+            and not self.reserved.take(product.name)
+        ]
+        if len(ready) > 1:
+            self._at_once(ready, builders, builders.check)
 
     def _is_due(self, product: DataProduct, due: Sequence[DataProduct]) -> bool:
         """Return whether Dagster has to build a product; the outcome of one with nothing to do is added."""
@@ -111,8 +145,10 @@ class _Builds:
             or any(item.product == other.name for item in product.inputs for other in due)
         ):
             return True
-        with self.watch() as progress:
-            checked = check_due(self.context.config, product, request, progress)
+        checked = self.checks.pop(product.name, None)
+        if checked is None:
+            with self.watch() as progress:
+                checked = check_due(self.context.config, product, request, progress)
         if checked.outcome is None:
             self.plans[product.name] = checked.plan
             return True
@@ -123,8 +159,8 @@ class _Builds:
             raise KeyboardInterrupt
         return False
 
-    def _build_at_once(self, due: Sequence[DataProduct], builders: Builders) -> None:
-        """Build products at the same time, each as soon as all of its providers among them have ended."""
+    def _at_once(self, due: Sequence[DataProduct], builders: Builders, start: Callable[[DataProduct], None]) -> None:
+        """Start the work on products at the same time, each as soon as all of its providers among them have ended."""
         waiting, listeners = list(due), dict[str, Progress]()
         with ExitStack() as stack:
             closing: dict[str, ExitStack] = {}
@@ -134,7 +170,7 @@ class _Builds:
                     if not builders.is_full and unfinished.isdisjoint(item.product for item in product.inputs):
                         closing[product.name] = stack.enter_context(ExitStack())
                         listeners[product.name] = closing[product.name].enter_context(self.watch())
-                        builders.start(product, self.plans.get(product.name))
+                        start(product)
                         waiting.remove(product)
                 for event in builders.events():
                     if event.name == "ended":
@@ -152,6 +188,8 @@ class _Builds:
             raise event.values[0]
         elif event.name == "interrupted":
             raise KeyboardInterrupt(*event.values)
+        elif event.name == "checked":
+            (self.checks[event.product.name],) = event.values
         elif event.name == "outcome":
             if self._done(event.values[0]).interrupted:
                 raise KeyboardInterrupt
@@ -195,6 +233,11 @@ class _Job:
     context: Context
     requests: Mapping[str, BuildRequest]
     tags: Mapping[str, str]
+
+    def check(self, name: str, send: Send) -> None:
+        """Send whether a product is due."""
+        product = self.context.mesh.product(name)
+        send("checked", check_due(self.context.config, product, self.requests[name], progress_of(send)))
 
     def __call__(self, name: str, planned: BuildPlan | None, send: Send) -> None:
         config, product = self.context.config, self.context.mesh.product(name)

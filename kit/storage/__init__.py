@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from kit.storage.store import Store
     from kit.storage.summary import PortSummary, ProductSummary
     from kit.storage.value_search import Place, contains, find_values
-    from kit.storage.verified import check_unchanged, damaged_ports
+    from kit.storage.verified import check_unchanged, damaged_ports, note_published
 
 __getattr__ = lazy_face(__name__)
 
@@ -90,6 +90,7 @@ __all__ = [
     "index",
     "intake",
     "mask_key_problems",
+    "note_published",
     "outdated_inputs",
     "outdated_partitions",
     "partition_key",

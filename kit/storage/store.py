@@ -271,6 +271,7 @@ class Store:
         under the pointer's lock, as the last thing before readers can see the snapshot: what it raises prevents that.
         """
         step("publish begun")
+        kept = self._files(product, parent)
         created = datetime.now(UTC)
         version = time_id(created)
         for port, entry in manifest["ports"].items():
@@ -279,10 +280,10 @@ class Store:
                 raise KitError(
                     f"the build of '{product}' left no file for '{port}'; nothing was published. Run `kit run {product}` again."
                 )
-            for path in (*files, staging / port):
+            for path in (*(path for path in files if _place(path) not in kept), staging / port):
                 sync_path(path)
             step(f"{port} synced")
-            entry["files"] = {path.name: sha256(path) for path in files}
+            entry["files"] = {path.name: kept.get(_place(path)) or sha256(path) for path in files}
             entry["bytes"] = sum(path.stat().st_size for path in files)
             step(f"{port} hashed")
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
@@ -308,6 +309,19 @@ class Store:
             self.write_pointer(snapshot, "publish", [], pointer.rollbacks if pointer else (), step)
             step("pointer durable")
         return snapshot
+
+    def _files(self, product: str, version: str | None) -> dict[tuple[int, int], str]:
+        """The digests of the files of a snapshot by their places on the disk; its build compared them, and they are durable."""
+        with suppress(UnknownName, InvalidFile, Damaged, OSError):
+            if version:
+                snapshot = self.snapshot(product, version)
+                ports = snapshot.manifest["ports"].items()
+                return {
+                    _place(snapshot.folder / port / name): digest
+                    for port, entry in ports
+                    for name, digest in entry["files"].items()
+                }
+        return {}
 
     def rollback(self, product: str, version: str, *, user: str = "", reason: str = "") -> Snapshot:
         """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
@@ -457,6 +471,12 @@ class Store:
             write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
         (folder / "local.yaml").unlink(missing_ok=True)
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """What is the same for all links of a file, and no other file."""
+    state = path.stat()
+    return state.st_dev, state.st_ino
 
 
 def _make_read_only(folder: Path) -> None:

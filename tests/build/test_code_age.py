@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from kit.build.build import build
 from kit.build.code_age import OlderCode, check_code_age
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.core.config import Config
+from kit.core.git import current_commit
 from kit.storage.snapshot import Snapshot
 from tests.support.repository import commit_all, git
 from tests.support.small_mesh import SmallMesh
@@ -27,7 +29,8 @@ def planned(commit: str | None, code: str | None = "other") -> BuildPlan:
 
 
 def hint(small: SmallMesh, plan: BuildPlan, *, allow_older: bool = False) -> str:
-    return check_code_age(small.config, small.product("shop"), plan, allow_older=allow_older)
+    commit = partial(current_commit, small.root)
+    return check_code_age(small.config, small.product("shop"), plan, commit, allow_older=allow_older)
 
 
 def test_older_code_does_not_replace_newer_code(repository: SmallMesh) -> None:

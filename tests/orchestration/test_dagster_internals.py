@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -23,6 +24,7 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from kit.orchestration import dagster_internals
 from kit.orchestration.instance import instance
 from tests.conftest import ROOT
+from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 INSTANCE = "dagster:DagsterInstance"
@@ -58,7 +60,11 @@ NAMES = [
         )
     ),
     # migrations that are read once (open_instance)
-    "alembic.script:ScriptDirectory.from_config",
+    "alembic.script:ScriptDirectory.from_config", "alembic.script:ScriptDirectory.as_revision_number",
+    "dagster._core.storage.sql:get_alembic_config",
+    # the mirrors of a step's output (open_instance)
+    "dagster._core.execution.compute_logs:execute_posix_tail", "dagster._core.execution.compute_logs:_clean_up_subprocess",
+    "dagster._core.execution.compute_logs:_fileno",
     # the web server (web_app)
     "dagster._core.workspace.context:WorkspaceProcessContext", "dagster._core.workspace.load_target:GrpcServerTarget",
     "dagster_webserver.app:create_app_from_workspace_process_context",
@@ -194,3 +200,35 @@ def test_no_other_module_names_an_internal_of_dagster() -> None:
         if any(text in path.read_text() for text in ("dagster._", "dagster_webserver.", "dagster_graphql"))
     ]
     assert users == ["kit/orchestration/dagster_internals.py"]
+
+
+MIRRORED = """
+import sys, time
+from pathlib import Path
+from dagster._core.execution import compute_logs
+from kit.orchestration import dagster_internals
+import psutil
+dagster_internals._mirror_without_watchers()
+with compute_logs.mirror_stream_to_file(sys.stdout, sys.argv[1]):
+    print("made by a step", flush=True)
+    children = psutil.Process().children()
+    print(*(child.pid for child in children), *(child.name() for child in children), file=sys.stderr, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_mirror_of_a_steps_output_is_one_process_that_ends_with_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    command = [sys.executable, "-c", MIRRORED, str(file)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stderr
+    assert process.stdout.readline() == "made by a step\n"
+    number, name = process.stderr.readline().split()
+    mirror = psutil.Process(int(number))
+    process.kill()
+    process.wait()
+    assert name == "tail"
+    assert psutil.wait_procs([mirror], timeout=HANG)[1] == []
+    assert file.read_text() == "made by a step\n"
+    process.stdout.close()
+    process.stderr.close()
