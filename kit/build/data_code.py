@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.build.table_code import digest, folders_below, reads_other_files
+from kit.build.table_code import TEXT_FILES, digest, folders_below, may_open
 from kit.contracts import promised_version, without_texts
 from kit.core import Config, ContentCache, KitError, read_json, read_yaml
 from kit.dbt.descriptions import without_descriptions
@@ -21,7 +21,7 @@ def data_code(config: Config, product: DataProduct, files: Mapping[str, str] | N
     unless a notebook may open these files.
     """
     files = product.code_files() if files is None else files
-    if any(port.notebook and reads_other_files(product, port.notebook, files) for port in product.ports):
+    if any(port.notebook and may_open(TEXT_FILES, product, port.notebook, files) for port in product.ports):
         return digest(sorted(files.items()))
     docs = {path for path in _described(product, files) if path.endswith(".md")}  # `docs` blocks of dbt: texts as a whole
     readers, cache = _readers(product, files), ContentCache(config.cache / f"texts-{product.name}")

@@ -26,6 +26,10 @@ _OTHER_FILES = re.compile(
     r"\b(glob|rglob|iterdir|listdir|scandir|walk)\b"
 )
 """Text of Python that may open the code of other tables."""
+TEXT_FILES = re.compile(
+    r"\.ya?ml\b|\.json\b|\.md\b|\b(contracts|sources|expectations)\b|\b(glob|rglob|iterdir|listdir|scandir|walk)\b"
+)
+"""Text of Python that may open files with texts: descriptor, contracts, suites, YAML of dbt."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ def _text(path: Path) -> str:
 def _notebook_code(product: DataProduct, notebook: Path, files: Mapping[str, str]) -> str:
     """A digest of a notebook with the files that it can read, those that hold the code of other tables left out."""
     own, modules = str(notebook.relative_to(product.folder)), _modules(files)
-    if reads_other_files(product, notebook, files):
+    if may_open(_OTHER_FILES, product, notebook, files):
         return digest(sorted(files.items()))
     settings = read_loosely(product.folder / "dbt_project.yml")
     code = ["contracts/", "sources/", "expectations/", "notebooks/", "tests/"]
@@ -239,10 +243,10 @@ def _notebook_code(product: DataProduct, notebook: Path, files: Mapping[str, str
     return digest({path: files.get(path) for path in read | beside})
 
 
-def reads_other_files(product: DataProduct, notebook: Path, files: Iterable[str]) -> bool:
-    """Return whether a notebook, with the modules beside it, may open any file of its folder."""
+def may_open(pattern: re.Pattern[str], product: DataProduct, notebook: Path, files: Iterable[str]) -> bool:
+    """Return whether the code of a notebook, or of a module beside it, has a text that matches a pattern."""
     texts = [*_cells(notebook), *(_text(product.folder / path) for path in _modules(files))]
-    return any(map(_OTHER_FILES.search, texts))
+    return any(map(pattern.search, texts))
 
 
 def _modules(files: Iterable[str]) -> list[str]:

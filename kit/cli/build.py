@@ -268,7 +268,7 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
         found = [(item, unhidden(item)) for item in shown_before(context) if not names or item.product in names]
     else:
         found = list(remove_shown(context, names))
-    lists = [item for item in check_value_lists(context) if not names or item.product in names]
+    lists = [finding for finding in check_value_lists(context) if not names or finding.product in names]
     if as_json:
         terminal.print_json([{**vars(item), "problem": problem} for item, problem in found])
     for item, problem in found:
@@ -278,8 +278,8 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
             console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))
-    for item in lists:
-        errors.print(Text(f"{item.product}: not edited: {item}", style="yellow"))
+    for finding in lists:
+        errors.print(Text(f"{finding.product}: not edited: {finding}", style="yellow"))
     if not found and not lists and not as_json:
         console.print("nothing is left from before a column was classified", style="green")
     if any(problem for _, problem in found):

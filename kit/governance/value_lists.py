@@ -47,9 +47,8 @@ def check_value_lists(context: Context) -> Iterator[Finding]:
                 dbt[kind] = table
                 yield from _of_contract(product, table)
         for port in product.ports:
-            table = dbt.get(port.id)
-            if table and port.extra_suite:
-                yield from _of_suite(product, table, port.extra_suite)
+            if port.extra_suite and port.id in dbt:
+                yield from _of_suite(product, dbt[port.id], port.extra_suite)
         for need in product.needs:
             with suppress(KitError):  # the provider is broken
                 provider, contract = context.mesh.product(need.port.partition(".")[0]), context.mesh.port(need.port).contract
