@@ -11,7 +11,7 @@ from kit.contracts import Check
 from kit.mesh import DataProduct
 from kit.orchestration.asset_specs import asset_key
 
-_LENGTH = 60
+_LENGTH = 70
 _QUERY = "unexpected rows expectation"  # its rule has no other name than its SQL
 _RESULT = ": its query gives"
 _COLUMNS = re.compile(r"\bcolumn\w*=(\[[^\]]*\]|[^,]+)")

@@ -32,7 +32,7 @@ __all__ = [
     "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
     "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
     "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "read_migrations", "recorded_as",
-    "web_app", "with_metadata_of_start",
+    "set_console_level", "web_app", "with_metadata_of_start",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -250,6 +250,14 @@ def metadata_of_start() -> Mapping[str, str]:
 def leave_out_missing_checks(log: dg.DagsterLogManager) -> None:
     """Leave out of a step's log the list of all checks that it reports as evaluations, and not as outputs."""
     log.addFilter(lambda record: MISSING_OUTPUTS not in record.getMessage())
+
+
+def set_console_level(level: str) -> None:
+    """Let runs of this process write only records of a level to standard error; each event is one, mostly of level DEBUG."""
+    from dagster._core.execution import context_creation_job
+
+    config = {"name": "dagster", "log_level": level}
+    context_creation_job.default_system_loggers = lambda instance: [(dg.colored_console_logger, config)]
 
 
 def is_launched(run: dg.DagsterRun) -> bool:

@@ -19,6 +19,7 @@ from kit.orchestration.dagster_internals import (
     STEP_LOGGER,
     end_runs_when_interrupted,
     metadata_of_start,
+    set_console_level,
     with_metadata_of_start,
 )
 
@@ -33,6 +34,7 @@ REASON = "error"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
+    set_console_level("WARNING")  # the history has all events
     erase_mask_key()  # the processes of runs, which this one starts, need it in their environment
     context = Context.load()
     try:
@@ -76,18 +78,8 @@ def _definitions(context: Context, builder: Builder | None, selected: Sequence[D
         assets += _read_ports(context, products)
     outdated = automation.outdated_sensor(config, [product.product for product in products])
     sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
-    console = _console("CRITICAL" if attended else "WARNING")
-    result = dg.Definitions(
-        assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor, loggers={"console": console}
-    )
+    result = dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
     return result if selected is not None else with_metadata_of_start(result, {**known, **dict(map(_names, products))})
-
-
-def _console(level: str) -> dg.LoggerDefinition:
-    """Return the logger of a run's standard error, which is a log of `kit dev`: the history has all events of a run anyway."""
-    original = dg.colored_console_logger.logger_fn
-    fields = {"log_level": dg.Field(str, default_value=level), "name": dg.Field(str, default_value="dagster")}
-    return dg.LoggerDefinition(original, config_schema=fields, description="Warnings and errors on standard error.")
 
 
 def _names(assets: ProductAssets) -> tuple[str, str]:

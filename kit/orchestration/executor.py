@@ -274,7 +274,7 @@ def _run(
     import dagster as dg
 
     from kit.orchestration.assets import PREFIX
-    from kit.orchestration.dagster_internals import asset_job, recorded_as
+    from kit.orchestration.dagster_internals import asset_job, recorded_as, set_console_level
     from kit.orchestration.definitions import REASON, definitions
     from kit.orchestration.instance import LOCATION, executing, instance
 
@@ -310,6 +310,7 @@ def _run(
         return
     # A build reports its checks itself; if Dagster planned each of them, the run would take twice as long.
     job = asset_job(mesh_definitions, assets)
+    set_console_level("CRITICAL")
     with instance(context.config) as opened:
         for partitions in _partition_tags(context.config, products[0], requests[products[0].name]):
             run_id = str(uuid4())

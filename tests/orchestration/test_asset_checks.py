@@ -39,7 +39,7 @@ def test_every_rule_and_test_is_a_check_of_its_asset(small: SmallMesh) -> None:
         ("item: relationships {\"to\": \"ref('stg')\"}", "dbt", "", "item_relationships"),
         ("item is required", "contract", "", "item_is_required"),
         ("household_id, coupon_upc, campaign_id, redemption_date together are unique", "contract", "",
-         "household_id_coupon_upc_campaign_id_redemption_date_together"),
+         "household_id_coupon_upc_campaign_id_redemption_date_together_are"),
         ("…", "contract", "", "check"),
     ],
 )  # fmt: skip

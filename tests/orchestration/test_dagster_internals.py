@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,8 @@ NAMES = [
     "dagster:Definitions.with_reconstruction_metadata",
     "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.reconstruction_metadata",
     "dagster._core.definitions.definitions_load_context:DefinitionsLoadType.RECONSTRUCTION",
+    # what runs write to standard error (set_console_level), and in the log of a step (leave_out_missing_checks)
+    "dagster._core.execution.context_creation_job:default_system_loggers", "dagster:DagsterLogManager",
     # the origin of a run in this process (recorded_as), the launcher of runs (run_launcher)
     "dagster._core.remote_origin:RegisteredCodeLocationOrigin", "dagster._core.launcher:LaunchRunContext.dagster_run",
     "dagster:DefaultRunLauncher.terminate", "dagster:DefaultRunLauncher.launch_run",
@@ -174,6 +177,12 @@ def test_an_interrupt_ends_the_wait_for_a_retry_and_for_a_pool(small: SmallMesh)
             assert run is not None
             assert run.status == dg.DagsterRunStatus.CANCELED, asset.key
             assert time.monotonic() - started < 30
+
+
+def test_dagster_lists_missing_outputs_in_the_words_that_are_left_out() -> None:
+    module = import_module("dagster._core.execution.plan.compute")
+    text = re.sub(r'"\s+f?"', "", inspect.getsource(module))
+    assert dagster_internals.MISSING_OUTPUTS in text
 
 
 def test_the_logger_of_steps_exists() -> None:

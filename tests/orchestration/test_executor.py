@@ -142,6 +142,12 @@ def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monke
     assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
 
 
+def test_a_run_prints_no_events(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    Builds(monkeypatch)
+    assert run(small) == [("shop", "published"), ("plan", "published")]
+    assert "dagster" not in "".join(capfd.readouterr())
+
+
 def test_with_nothing_to_do_there_is_no_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(monkeypatch, settled=("shop", "plan"))
     assert run(small) == [("shop", "up to date"), ("plan", "up to date")]
