@@ -41,9 +41,10 @@ class OpenLineage(Listener):
             return
         end_killed(config, product.name, record.run_id)
         file = EventFile(config, product.name, record.run_id)
-        builder = self._events or BuildEvents(
-            Context(config), product, record.run_id, namespace(), record.git_commit, record.dagster_run
-        )
+        builder = self._events
+        if builder is None or builder.run_id != record.run_id:
+            commit, run = record.git_commit, record.dagster_run
+            builder = BuildEvents(Context(config), product, record.run_id, namespace(), commit, run)
         if record.status == BuildStatus.PUBLISHED and record.version:
             snapshot = Store(config.storage).snapshot(product.name, record.version)
             events = builder.published(record.finished_at, snapshot)
