@@ -14,17 +14,22 @@ if TYPE_CHECKING:
 
     from kit.catalog import open_catalog as open  # noqa: A004  kit.open reads well, and nobody imports * from here
     from kit.cli.api import run
-    from kit.core import __version__
+    from kit.core import ModelError, __version__
     from kit.jupyter.promote_form import PromoteForm
-    from kit.notebooks import Inputs, Preview, inputs, output, read, scan
+    from kit.language_models import Answer
+    from kit.notebooks import Inputs, Model, Preview, inputs, model, output, read, scan
 
 _MODULES = {
     "Inputs": "kit.notebooks", "Preview": "kit.notebooks", "inputs": "kit.notebooks", "output": "kit.notebooks",
-    "read": "kit.notebooks", "scan": "kit.notebooks", "open": "kit.catalog", "run": "kit.cli.api",
+    "read": "kit.notebooks", "scan": "kit.notebooks", "model": "kit.notebooks", "Model": "kit.notebooks",
+    "Answer": "kit.language_models", "ModelError": "kit.core", "open": "kit.catalog", "run": "kit.cli.api",
     "__version__": "kit.core",
 }  # fmt: skip
 
-__all__ = ["Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "run", "scan"]
+__all__ = [
+    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "promote", "read",
+    "run", "scan",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> "Any":

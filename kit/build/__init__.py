@@ -12,6 +12,7 @@ from kit.build.listeners import Listener, notify
 from kit.build.masking import fingerprint as mask_key_fingerprint
 from kit.build.masking import key_problem, masked_with_other_key
 from kit.build.masking import tokens as masking_tokens
+from kit.build.model_use import asked_models, model_questions
 from kit.build.notebook_ports import check_partition_parameters, declared_parameters
 from kit.build.places import begin_environments, forbidden, ingest_process
 from kit.build.plan import BuildPlan, BuildRequest, published_entries
@@ -34,6 +35,7 @@ __all__ = [
     "PreviewedModel",
     "Progress",
     "Trial",
+    "asked_models",
     "begin_environments",
     "build",
     "check_consumers",
@@ -49,6 +51,7 @@ __all__ = [
     "mask_key_fingerprint",
     "masked_with_other_key",
     "masking_tokens",
+    "model_questions",
     "notify",
     "preview_model",
     "preview_models",

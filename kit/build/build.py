@@ -288,6 +288,7 @@ class _Run:
             parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
             git_commit=None if status in NOTHING_TO_DO else self.workspace.commit,
             delivered=planned.delivered if planned else {}, dagster_run=self.request.dagster_run,
+            models=self.workspace.model_counts,
         )  # fmt: skip
         message = record.message
         try:

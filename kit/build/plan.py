@@ -11,6 +11,7 @@ from typing import Any
 from kit.build import masking
 from kit.build.data_code import data_code, need_code
 from kit.build.incremental import begun_anew, growing_models, histories
+from kit.build.model_use import model_code
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
@@ -193,7 +194,7 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     current = _usable(config, product, request)
     files = product.code_files()
     code = data_code(config, product, files)
-    parts = _parts(inputs, code)
+    parts = _parts(inputs, code) | ({"models": asked} if (asked := model_code(config, product)) else {})
     due: dict[str, PartitionRecord] = {}
     kept: dict[str, PartitionRecord] = {}
     contents: dict[str, Mapping[str, str]] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kit.build.model_use import model_code
 from kit.contracts import Contract
 from kit.core import Config, TransformError, is_volatile, mappings, read_json, tables_read
 from kit.dbt.committed import macros_path
@@ -87,9 +88,12 @@ def table_code(config: Config, product: DataProduct, files: Mapping[str, str]) -
     names |= {port.id.lower(): port.name for port in product.ports}
     dbt = _dbt_code(config, product, files, names) if product.has_dbt else TableCode({})
     own, reads, volatile = dict(dbt.own), dict(dbt.reads), set(dbt.volatile)
+    models = model_code(config, product)
     for port in product.ports:
         if port.notebook is not None:
             own[port.name] = _notebook_code(product, port.notebook, files)
+            if port.name in models:
+                own[port.name] = digest(own[port.name], models[port.name])
             inputs = (item.name for item in port.reads)
             reads[port.name] = frozenset(names.get(name.lower(), name) for name in inputs)
     for table, contract in tables.items():

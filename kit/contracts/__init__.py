@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kit.contracts.finding import Finding
     from kit.contracts.loader import DocumentReader
     from kit.contracts.masks import is_whole
+    from kit.contracts.model_endpoints import MODEL_ENDPOINTS, ModelEndpoints
     from kit.contracts.on_failure import quarantine_table
     from kit.contracts.protection import hides_less, level, weakened
     from kit.contracts.quality_rules import quality_items, written_query
@@ -39,6 +40,7 @@ __all__ = [
     "DESCRIBED",
     "FOLDER",
     "GRAIN",
+    "MODEL_ENDPOINTS",
     "NOT_OFFERED",
     "PROPERTY",
     "QUERY",
@@ -57,6 +59,7 @@ __all__ = [
     "CsvFormat",
     "DocumentReader",
     "Finding",
+    "ModelEndpoints",
     "Query",
     "Rule",
     "Sla",

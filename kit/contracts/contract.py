@@ -12,6 +12,7 @@ from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
+from kit.contracts.model_endpoints import ModelEndpoints
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.quality_rules import QualityReader
 from kit.contracts.raw_places import declared_places
@@ -90,7 +91,8 @@ class Contract:
     version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
     quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
     `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from. `described`
-    are the parts among `DESCRIBED` that a person has described. `status` is one of `STATUSES`.
+    are the parts among `DESCRIBED` that a person has described. `status` is one of `STATUSES`. `model_endpoints` are those that
+    rows may be sent to.
     """
 
     path: Path
@@ -113,6 +115,7 @@ class Contract:
     reads: tuple[str, ...] = ()
     described: tuple[str, ...] = ()
     status: str = "active"
+    model_endpoints: ModelEndpoints = field(default_factory=ModelEndpoints)
 
     @property
     def is_offered(self) -> bool:
@@ -221,6 +224,7 @@ class _Reader:
             reads=declared_places(self.document, is_raw=self.is_raw),
             described=tuple(self.described(table)),
             status=status,
+            model_endpoints=ModelEndpoints.from_document(self.document, is_raw=self.is_raw),
         )
 
     def described(self, table: dict[str, Any]) -> Iterator[str]:

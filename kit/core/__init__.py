@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         KitError,
         MaskError,
         MeshError,
+        ModelError,
         Newer,
         NotATable,
         NotebookError,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from kit.core.locks import SingleInstance, holder, lock
     from kit.core.machine import machine_problem, need_resources
     from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden, take_keys
+    from kit.core.model_settings import ModelSettings
     from kit.core.passing import why_it_may_pass, why_text_may_pass
     from kit.core.policy import Policy
     from kit.core.postgres_address import PostgresAddress
@@ -117,6 +119,8 @@ __all__ = [
     "KitError",
     "MaskError",
     "MeshError",
+    "ModelError",
+    "ModelSettings",
     "Newer",
     "NotATable",
     "NotPublished",

@@ -10,7 +10,18 @@ from kit.contracts import FOLDER as NEEDS
 from kit.contracts import NOT_OFFERED, Finding, foreign_key_checks
 from kit.core import ContentCache, KitError, read_yaml, short
 from kit.dbt.project import package_folders
-from kit.governance import classification, coupling, expectations, masks, owners, policy, secret_values, sources, value_lists
+from kit.governance import (
+    classification,
+    coupling,
+    expectations,
+    masks,
+    model_egress,
+    owners,
+    policy,
+    secret_values,
+    sources,
+    value_lists,
+)
 from kit.lineage import source_calls
 from kit.mesh import DESCRIPTOR, Context, DataProduct, Mesh, OutputPort, Settled
 from kit.notebooks import Declared, lint
@@ -50,6 +61,7 @@ def _own(context: Context, product: DataProduct) -> list[Finding]:
     """Return what is wrong in the files of a product alone, and with its references to columns of others."""
     trials = ContentCache(context.config.cache / f"expectations-{product.name}")
     findings = [*_product(context, product, trials), *_foreign_keys(context.mesh, product)]
+    findings += model_egress.check_models(context, product)
     trials.save()
     return findings
 

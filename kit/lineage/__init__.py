@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kit.lineage.product_sql import sql_references
     from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
     from kit.lineage.python_columns import notebook_flows
+    from kit.lineage.python_reader import InputRead
     from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
     from kit.lineage.sql_columns import weaker
 
@@ -31,6 +32,7 @@ __getattr__ = lazy_face(__name__)
 
 __all__ = [
     "Flow",
+    "InputRead",
     "LineageNode",
     "SourceCall",
     "SqlReader",

@@ -24,6 +24,7 @@ from kit.core import (
 from kit.drawing import markup
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
 from kit.notebooks.notebook_run import current_run
+from kit.notebooks.ports_read import note_read
 from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
 from kit.storage import Snapshot, SnapshotLock, Store, hold_until_exit, serving_port, shared
@@ -57,6 +58,7 @@ class Inputs:
             raise UnknownName(
                 f"'{port}' is no declared input; {there_are(port, sorted(self.files))}. Declare it in {DESCRIPTOR}"
             )
+        note_read(port)
         return list(self.files[port])
 
     def scan(self, port: str) -> "pl.LazyFrame":

@@ -12,6 +12,7 @@ from kit.build import growing_models, notify
 from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
+from kit.language_models import FOLDER as ANSWERS
 from kit.mesh import RAW, Context, DataProduct, in_lookback
 from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts, unsearched
 from kit.orchestration.instance import forget_values
@@ -220,6 +221,6 @@ def _delete(context: Context, key: ErasureKey, products: Collection[str], step: 
             if current is None or current.manifest["sources"].get(place.version, {}).get("digest") != path.stem:
                 path.unlink(missing_ok=True)
                 path.with_suffix(".sha256").unlink(missing_ok=True)
-        elif place.kind in _DERIVED or _SET_ASIDE in place.kind:
+        elif place.kind in (*_DERIVED, ANSWERS) or _SET_ASIDE in place.kind:
             path.unlink(missing_ok=True)
     step("raw data deleted")

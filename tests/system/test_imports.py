@@ -15,8 +15,8 @@ from tests.support.small_mesh import SmallMesh
 
 KIT = ROOT / "kit"
 ORDER = [
-    "core", "drawing", "contracts", "mesh", "storage", "ingest", "dbt", "quality", "notebooks", "lineage", "build", "sync",
-    "governance", "scaffold", "exchange", "orchestration", "catalog", "jupyter", "cli",
+    "core", "drawing", "contracts", "mesh", "storage", "ingest", "dbt", "quality", "language_models", "notebooks", "lineage",
+    "build", "sync", "governance", "scaffold", "exchange", "orchestration", "catalog", "jupyter", "cli",
 ]  # fmt: skip
 """A package imports only packages before it."""
 FACELESS = {"dbt", "exchange", "orchestration", "jupyter", "cli"}
