@@ -5,6 +5,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 
 from typing import TYPE_CHECKING
 
+from kit.core import cgroups
 from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.face import lazy_face
 from kit.core.version import __version__
@@ -149,6 +150,7 @@ __all__ = [
     "appended",
     "branch_of",
     "calling_notebook",
+    "cgroups",
     "compose_yaml",
     "confinement",
     "constant",

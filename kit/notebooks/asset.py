@@ -21,7 +21,6 @@ from kit.core import (
     is_attended,
     there_are,
 )
-from kit.drawing import markup
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.ports_read import note_read
@@ -103,6 +102,8 @@ class Preview:
         return "\n".join(filter(None, (self.verdict(), explain(self.checks or ()), str(self.frame))))
 
     def _repr_html_(self) -> str:
+        from kit.drawing import markup
+
         checks = self.checks or ()
         failed = f"<pre>{escape(explain(checks))}</pre>" if not all(check.passed for check in checks) else ""
         style = "" if self.checks is None else markup.text_colour(markup.GOOD if self.passed else markup.BAD)

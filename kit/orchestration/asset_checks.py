@@ -73,10 +73,10 @@ def _name(check: ExpectedCheck) -> str:
         text = " ".join((words, *_COLUMNS.findall(arguments)))
     elif check.origin == "dbt":
         text = text.partition(" {")[0]
-    words = [word for word in re.split(r"[^a-z0-9]+", text.partition(_RESULT)[0].lower()) if word]
-    while len(words) > 1 and len("_".join(words)) > _LENGTH:
-        words.pop()
-    return "_".join(words)[:_LENGTH] or "check"
+    parts = [word for word in re.split(r"[^a-z0-9]+", text.partition(_RESULT)[0].lower()) if word]
+    while len(parts) > 1 and len("_".join(parts)) > _LENGTH:
+        parts.pop()
+    return "_".join(parts)[:_LENGTH] or "check"
 
 
 def _check_spec(key: dg.AssetKey, name: str, expected: ExpectedCheck) -> dg.AssetCheckSpec:

@@ -155,12 +155,12 @@ def _tail(path: str, stream: Any) -> Iterator[tuple[int, None]]:
     from dagster._core.execution.compute_logs import _clean_up_subprocess, _fileno
 
     command = ["tail", "-F", "-c", "+0", f"--pid={os.getpid()}", path]
-    process = subprocess.Popen(command, stdout=stream if _fileno(stream) else None)
+    process = subprocess.Popen(command, stdout=stream if _fileno(stream) else None)  # type: ignore[no-untyped-call]
     try:
         yield process.pid, None
     finally:
         time.sleep(float(os.environ.get("DAGSTER_COMPUTE_LOG_TAIL_WAIT_AFTER_FINISH", "0")))
-        _clean_up_subprocess(process)
+        _clean_up_subprocess(process)  # type: ignore[no-untyped-call]
 
 
 def cancel_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
@@ -257,7 +257,9 @@ def set_console_level(level: str) -> None:
     from dagster._core.execution import context_creation_job
 
     config = {"name": "dagster", "log_level": level}
-    context_creation_job.default_system_loggers = lambda instance: [(dg.colored_console_logger, config)]
+    context_creation_job.default_system_loggers = lambda instance: [  # type: ignore[attr-defined]
+        (dg.colored_console_logger, config)
+    ]
 
 
 def is_launched(run: dg.DagsterRun) -> bool:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from kit.core.cgroups import GROUPS, OWN, content, hierarchies
+from kit.core import cgroups
 
 VARIABLES = ("HOME", "LANG", "LANGUAGE", "TZDIR")
 PREFIXES = (
@@ -68,7 +68,7 @@ def variables() -> dict[str, str]:
     for name in (_SET_BY_POLARS, *_HARMLESS):
         found.pop(name, None)
     return found | {
-        name: value for name, _, value in (item.partition("=") for item in content("/proc/self/environ").split("\0"))
+        name: value for name, _, value in (item.partition("=") for item in cgroups.content("/proc/self/environ").split("\0"))
         if name == _SET_BY_POLARS
     }  # fmt: skip
 
@@ -103,12 +103,12 @@ def _process() -> tuple[object, ...]:
     spaces = [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
     root, hard = os.stat("/"), [resource.getrlimit(limit)[1] for limit in _HARD]
     ids = os.getresuid(), os.getresgid(), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
-    return rights, content("/proc/self/oom_score_adj"), spaces, (root.st_dev, root.st_ino), hard, ids, list(_limited())
+    return rights, cgroups.content("/proc/self/oom_score_adj"), spaces, (root.st_dev, root.st_ino), hard, ids, list(_limited())
 
 
-def _limited(groups: str = GROUPS, own: str = OWN) -> Iterator[tuple[str, ...]]:
+def _limited(groups: str = cgroups.GROUPS, own: str = cgroups.OWN) -> Iterator[tuple[str, ...]]:
     """Yield the control groups of this process that limit it more than all others, with their limits."""
-    for hierarchy in hierarchies(groups, own):
+    for hierarchy in cgroups.hierarchies(groups, own):
         if not hierarchy.is_known:
             yield (hierarchy.line,)  # its limits are not known: only a process of the same group counts as equal
             continue

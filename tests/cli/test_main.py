@@ -269,7 +269,7 @@ def test_the_package_is_imported_before_anything_that_an_interrupt_could_break_o
     assert done.stdout == f"{{'kit'}}\n{__version__}\n"
 
 
-@pytest.mark.parametrize("place", ["kit.core", "kit.cli.main", "kit.mesh", "kit.storage.store", "polars", "kit.lineage"])
+@pytest.mark.parametrize("place", ["kit.core", "kit.cli.main", "kit.mesh", "kit.storage.store", "duckdb", "kit.lineage"])
 def test_ctrl_c_at_any_moment_is_one_sentence(place: str, small: SmallMesh) -> None:
     program = (
         "import os, signal, sys\n"
@@ -278,11 +278,11 @@ def test_ctrl_c_at_any_moment_is_one_sentence(place: str, small: SmallMesh) -> N
         f"        if name == {place!r}:\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupting())\n"
-        "sys.argv = ['kit', 'read', 'shop.sales'] if 'polars' in sys.argv else ['kit', 'check']\n"
+        "sys.argv = ['kit', 'read', 'shop.sales'] if 'duckdb' in sys.argv else ['kit', 'check']\n"
         "from kit.__main__ import main\n"
         "main()\n"
     )
-    if place == "polars":
+    if place == "duckdb":
         small.publish("shop")
     environment = {**os.environ, "KIT_WORKER": "off"}
     ended = subprocess.run(

@@ -83,7 +83,8 @@ def test_comments_of_a_draft_are_named_and_new_drafts_have_none(small: SmallMesh
     assert line in check_mesh(small.context)
     # A draft of today has no values of the column, neither of this contract nor of another one.
     assert "mail" in hidden_names(small.domains)
-    new_port(small.context, "shop.friends", str(small.root / "people.csv"))
+    (small.root / "people.csv").rename(small.root / "friends.csv")
+    new_port(small.context, "shop.friends", str(small.root / "friends.csv"))
     drafted = (small.root / SHOP / "contracts/friends.odcs.yaml").read_text()
     assert "m0@example.com" not in drafted
     assert "# Nothing is proposed from its values: a contract of the mesh hides this column." in drafted
