@@ -159,6 +159,7 @@ def died(product: DataProduct, code: int, seconds: float) -> Outcome:
 def _serve(channel: socket.socket, job: Job, check: Check, limit: int) -> NoReturn:
     """Fork a process for each message that names a product; interrupt them all, or answer how one ended, on other messages."""
     signal_with_parent(signal.SIGKILL)
+    signal.set_wakeup_fd(-1)  # the signals of builds are none of the run's
     os.setsid()  # Ctrl-C in a terminal is for the process of the run, which passes it on
     os.environ[resources.BUILDS_AT_ONCE] = str(limit)
     processes: dict[str, int] = {}

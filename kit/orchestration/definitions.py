@@ -4,7 +4,7 @@ import gc
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,7 +14,7 @@ from kit.core import KitError, erase_mask_key, without_collection
 from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import automation, publications, run_config
 from kit.orchestration.asset_specs import asset_key
-from kit.orchestration.assets import PREFIX, Builder, ProductAssets
+from kit.orchestration.assets import PREFIX, Builder, ProductAssets, Report
 from kit.orchestration.dagster_internals import (
     STEP_LOGGER,
     end_runs_when_interrupted,
@@ -119,7 +119,11 @@ def _broken(item: Broken, known: list[tuple[list[str], list[str]]]) -> dg.Assets
         can_subset=True,
         config_schema=run_config.OF_BROKEN,
     )
-    def broken() -> None:
-        raise dg.Failure(str(item.finding), allow_retries=False)
+    def broken() -> Iterator[Report]:
+        yield from _fail(item)  # only a generator may have many outputs and no type of each
 
     return broken
+
+
+def _fail(item: Broken) -> Iterator[Report]:
+    raise dg.Failure(str(item.finding), allow_retries=False)

@@ -99,6 +99,7 @@ class _Builds:
         self.checks: dict[str, DueCheck] = {}
         self.last = False
         self.waiting: set[str] = set()
+        self.interruption = ""
 
     def attempt(self, products: Sequence[DataProduct], *, last: bool) -> list[DataProduct]:
         """Build products; returns those that another run builds, with the ones that read them."""
@@ -187,16 +188,20 @@ class _Builds:
         elif event.name == "error":
             raise event.values[0]
         elif event.name == "interrupted":
+<<<<<<< HEAD
             raise KeyboardInterrupt(*event.values)
         elif event.name == "checked":
             (self.checks[event.product.name],) = event.values
+=======
+            self.interruption = event.values[0]  # its process is about to end
+>>>>>>> ui
         elif event.name == "outcome":
             if self._done(event.values[0]).interrupted:
                 raise KeyboardInterrupt
         elif self._left([event.product]):
             code, seconds = event.values
             if code == INTERRUPTED:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(self.interruption)
             if code < 0:
                 self._done(died(event.product, code, seconds))
 
