@@ -188,13 +188,9 @@ class _Builds:
         elif event.name == "error":
             raise event.values[0]
         elif event.name == "interrupted":
-<<<<<<< HEAD
-            raise KeyboardInterrupt(*event.values)
+            self.interruption = event.values[0]  # its process is about to end
         elif event.name == "checked":
             (self.checks[event.product.name],) = event.values
-=======
-            self.interruption = event.values[0]  # its process is about to end
->>>>>>> ui
         elif event.name == "outcome":
             if self._done(event.values[0]).interrupted:
                 raise KeyboardInterrupt
