@@ -10,9 +10,8 @@ from kit.core import lazy_face
 if TYPE_CHECKING:
     from kit.language_models.answer import FOLDER, Answer, Question
     from kit.language_models.egress import SentPort, refusal
-    from kit.language_models.models import Egress, Models, settings_of
-    from kit.language_models.usage import ModelUsage
+    from kit.language_models.models import Models
 
 __getattr__ = lazy_face(__name__)
 
-__all__ = ["FOLDER", "Answer", "Egress", "ModelUsage", "Models", "Question", "SentPort", "refusal", "settings_of"]
+__all__ = ["FOLDER", "Answer", "Models", "Question", "SentPort", "refusal"]

@@ -63,8 +63,8 @@ class Question:
         cls, prompt: str | Sequence[Mapping[str, str]], system: str, key: str, context: Sequence[str], max_tokens: int | None
     ) -> "Question":
         """Return the question of a prompt, or of a whole list of messages; raises `ModelError` for anything else."""
-        given = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        messages = [{"role": "system", "content": system}, *given] if system else given
+        given: list[Mapping[str, str]] = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        messages: list[Mapping[str, str]] = [{"role": "system", "content": system}, *given] if system else given
         for message in messages:
             fits = isinstance(message, Mapping) and message.keys() == {"role", "content"} and message["role"] in _ROLES
             if not fits or not isinstance(message["content"], str):

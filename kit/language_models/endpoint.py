@@ -109,7 +109,7 @@ def _part(data: Any, *steps: str | int) -> Any:
     """Return the value at a place of a JSON value; None when there is none."""
     for step in steps:
         fits = isinstance(data, Mapping) if isinstance(step, str) else isinstance(data, list) and len(data) > step
-        data = (data.get(step) if isinstance(data, Mapping) else data[step]) if fits else None  # type: ignore[index]
+        data = (data.get(step) if isinstance(data, Mapping) else data[step]) if fits else None
     return data
 
 

@@ -56,7 +56,9 @@ def test_every_way_to_read_counts(small: SmallMesh, server: ModelServer, way: st
     elif way == "sql":
         from kit.jupyter.session_pins import SessionPins
 
-        SessionPins(small.config).files("shop.totals")
+        pins = SessionPins(small.config)
+        pins.files("shop.totals")
+        pins.close()
     else:
         ports_read.note_read("shop.totals__quarantine")
     with pytest.raises(ModelError, match=r"'shop\.totals(__quarantine)?' (has no contract that|does not allow)|does not allow"):
