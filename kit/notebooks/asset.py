@@ -22,6 +22,7 @@ from kit.core import (
     there_are,
 )
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
+from kit.notebooks.notebook_run import current_run
 from kit.notebooks.ports_read import note_read
 from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
