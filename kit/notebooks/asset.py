@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
 from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended, there_are
-from kit.drawing import markup
 from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
 from kit.notebooks.notebook_run import current_run
 from kit.notebooks.table import as_table
@@ -90,6 +89,8 @@ class Preview:
         return "\n".join(filter(None, (self.verdict(), explain(self.checks or ()), str(self.frame))))
 
     def _repr_html_(self) -> str:
+        from kit.drawing import markup
+
         checks = self.checks or ()
         failed = f"<pre>{escape(explain(checks))}</pre>" if not all(check.passed for check in checks) else ""
         style = "" if self.checks is None else markup.toned(markup.GOOD if self.passed else markup.BAD)
