@@ -21,9 +21,9 @@ from kit.core import ScrubbedStream, counted, encodable, to_json, visible
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
+    from rich.status import Status
 
     from kit.build import Trial
-    from kit.cli.spinner import Spinner
     from kit.governance import Score
     from kit.mesh import Mesh
     from kit.storage import Place, PortStatus, Pruned
@@ -67,7 +67,7 @@ class _Errors(_Console):
                 spinner.start()
 
 
-spinning: "list[Spinner]" = []
+spinning: "list[Status]" = []
 """The spinners that are shown."""
 _is_terminal = sys.stdout.isatty()
 console = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)

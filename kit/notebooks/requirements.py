@@ -17,8 +17,9 @@ INSTALL = re.compile(r"\s*[%!]\s*(?:(?:uv\s+)?pip3?|python3?\s+-m\s+pip|conda|ma
 """A line of a cell that installs packages: `%pip install prophet`, `!pip install prophet`."""
 
 _KIT = "data-mesh-kit"
-_WITH_VALUE = {"-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t", "--target", "-p",
-               "--python", "--channel", "--prefix", "-n", "--name"}  # fmt: skip
+_WITH_VALUE = re.compile(
+    r"-[cifptn]|--(constraint|(extra-)?index.url|find.links|target|platform|python|channel|prefix|name|python-version)"
+)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
 
 
@@ -31,7 +32,7 @@ def installed_by(line: str) -> tuple[str, ...]:
         words = iter((match[1] if match else "").split())
     found = []
     for word in words:
-        if word in _WITH_VALUE:
+        if _WITH_VALUE.fullmatch(word):
             next(words, None)
         elif not word.startswith("-"):
             found.append(word)

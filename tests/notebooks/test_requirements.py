@@ -12,7 +12,7 @@ from tests.support.files import write
     [
         ("%pip install prophet", ("prophet",)),
         ("!pip install -q 'prophet==1.1' polars[all]  # for the forecast", ("prophet==1.1", "polars[all]")),
-        ("  %pip install --index-url https://example.com/simple -U prophet", ("prophet",)),
+        ("  %pip install -i https://example.com/simple --constraint pins.txt -U prophet", ("prophet",)),
         ("!python3 -m pip install -r requirements.txt", ("requirements.txt",)),
         ("%conda install -n base prophet", ("prophet",)),
         ("!uv pip install prophet", ("prophet",)),
