@@ -152,15 +152,16 @@ def _mirror_without_watchers() -> None:
 
 @contextmanager
 def _tail(path: str, stream: Any) -> Iterator[tuple[int, None]]:
-    from dagster._core.execution.compute_logs import _clean_up_subprocess, _fileno
+    from dagster._core.execution import compute_logs
 
+    library: Any = compute_logs  # without types
     command = ["tail", "-F", "-c", "+0", f"--pid={os.getpid()}", path]
-    process = subprocess.Popen(command, stdout=stream if _fileno(stream) else None)  # type: ignore[no-untyped-call]
+    process = subprocess.Popen(command, stdout=stream if library._fileno(stream) else None)
     try:
         yield process.pid, None
     finally:
         time.sleep(float(os.environ.get("DAGSTER_COMPUTE_LOG_TAIL_WAIT_AFTER_FINISH", "0")))
-        _clean_up_subprocess(process)  # type: ignore[no-untyped-call]
+        library._clean_up_subprocess(process)
 
 
 def cancel_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
