@@ -178,7 +178,7 @@ def test_a_project_with_files_elsewhere_is_rendered_each_time(small: SmallMesh, 
 
 
 def test_why_only_dbt_can_render_a_project_is_found_once(small: SmallMesh, renderings: list[str]) -> None:
-    small.replace("domains/shop/dbt_project.yml", "+materialized: view", "+materialized: ephemeral")
+    small.replace("domains/shop/dbt_project.yml", "+materialized: published", "+materialized: ephemeral")
     for _ in range(2):
         with pytest.raises(TransformError, match="an ephemeral model"):
             rendered(small.config, small.product("shop"))
