@@ -28,7 +28,7 @@ class MeshRunLauncher(dg.DefaultRunLauncher):
         instance = self._instance
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished or is_launched(run):
-            return bool(super().terminate(run_id))
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         if is_executed(Path(instance.root_directory), run_id):
             instance.report_run_canceling(run, "Its command was asked to end.")
         else:
