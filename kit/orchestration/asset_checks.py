@@ -69,8 +69,8 @@ def _name(check: ExpectedCheck) -> str:
     if text.startswith(_QUERY):
         text = check.description.partition(". ")[0] or _QUERY
     elif check.origin == "suite":
-        words, _, arguments = text.partition(": ")
-        text = " ".join((words, *_COLUMNS.findall(arguments)))
+        kind, _, arguments = text.partition(": ")
+        text = " ".join((kind, *_COLUMNS.findall(arguments)))
     elif check.origin == "dbt":
         text = text.partition(" {")[0]
     parts = [word for word in re.split(r"[^a-z0-9]+", text.partition(_RESULT)[0].lower()) if word]

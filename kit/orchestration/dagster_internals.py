@@ -5,11 +5,14 @@
 
 import asyncio
 import os
+<<<<<<< HEAD
 import shutil
 import subprocess
 import sys
 import time
 import warnings
+=======
+>>>>>>> ui
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
@@ -29,10 +32,34 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
+<<<<<<< HEAD
     "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
     "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
     "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "read_migrations", "recorded_as",
     "set_console_level", "web_app", "with_metadata_of_start",
+=======
+    "DAEMON_MODULE",
+    "LAUNCHER",
+    "MODULES",
+    "SETTINGS",
+    "STEP_LOGGER",
+    "AssetCheckExecutionsTable",
+    "LaunchRunContext",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
+    "asset_job",
+    "cancel_run",
+    "end_runs_when_interrupted",
+    "is_launched",
+    "is_valid_email",
+    "keep_metadata_of_start",
+    "leave_out_missing_checks",
+    "metadata_of_start",
+    "open_instance",
+    "recorded_as",
+    "set_console_level",
+    "web_app",
+>>>>>>> ui
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -233,11 +260,12 @@ def recorded_as(instance: dg.DagsterInstance, job: str, assets: Iterable[dg.Asse
         domain.create_run = original  # type: ignore[method-assign]
 
 
-def with_metadata_of_start(definitions: dg.Definitions, metadata: Mapping[str, str]) -> dg.Definitions:
-    """Return definitions whose metadata the process of each run gets that is started with them, see `metadata_of_start`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        return definitions.with_reconstruction_metadata(metadata)
+def keep_metadata_of_start(metadata: Mapping[str, str]) -> None:
+    """Keep metadata for the process of each run that is started with the definitions now loaded, see `metadata_of_start`."""
+    from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
+
+    for name, text in metadata.items() if DefinitionsLoadContext.is_set() else ():
+        DefinitionsLoadContext.get().add_to_pending_reconstruction_metadata(name, text)
 
 
 def metadata_of_start() -> Mapping[str, str]:
@@ -258,9 +286,13 @@ def set_console_level(level: str) -> None:
     from dagster._core.execution import context_creation_job
 
     config = {"name": "dagster", "log_level": level}
+<<<<<<< HEAD
     context_creation_job.default_system_loggers = lambda instance: [  # type: ignore[attr-defined]
         (dg.colored_console_logger, config)
     ]
+=======
+    vars(context_creation_job)["default_system_loggers"] = lambda instance: [(dg.colored_console_logger, config)]
+>>>>>>> ui
 
 
 def is_launched(run: dg.DagsterRun) -> bool:

@@ -18,9 +18,9 @@ from kit.orchestration.assets import PREFIX, Builder, ProductAssets, Report
 from kit.orchestration.dagster_internals import (
     STEP_LOGGER,
     end_runs_when_interrupted,
+    keep_metadata_of_start,
     metadata_of_start,
     set_console_level,
-    with_metadata_of_start,
 )
 
 # The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
@@ -78,8 +78,9 @@ def _definitions(context: Context, builder: Builder | None, selected: Sequence[D
         assets += _read_ports(context, products)
     outdated = automation.outdated_sensor(config, [product.product for product in products])
     sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
-    result = dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
-    return result if selected is not None else with_metadata_of_start(result, {**known, **dict(map(_names, products))})
+    if selected is None:
+        keep_metadata_of_start({**known, **dict(map(_names, products))})
+    return dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
 
 
 def _names(assets: ProductAssets) -> tuple[str, str]:

@@ -35,7 +35,7 @@ NAMES = [
     f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_canceled", f"{INSTANCE}.report_run_canceling",
     f"{INSTANCE}.optimize_for_webserver", f"{INSTANCE}.run_domain",
     # what a run knows of the definitions it was started with (metadata_of_start)
-    "dagster:Definitions.with_reconstruction_metadata",
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.add_to_pending_reconstruction_metadata",
     "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.reconstruction_metadata",
     "dagster._core.definitions.definitions_load_context:DefinitionsLoadType.RECONSTRUCTION",
     # what runs write to standard error (set_console_level), and in the log of a step (leave_out_missing_checks)
