@@ -5,14 +5,10 @@
 
 import asyncio
 import os
-<<<<<<< HEAD
 import shutil
 import subprocess
 import sys
 import time
-import warnings
-=======
->>>>>>> ui
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import wraps
@@ -32,34 +28,10 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 __all__ = [
-<<<<<<< HEAD
     "DAEMON_MODULE", "LAUNCHER", "MODULES", "SETTINGS", "STEP_LOGGER", "AssetCheckExecutionsTable", "LaunchRunContext",
     "SqlEventLogStorageTable", "SqliteEventLogStorage", "asset_job", "cancel_run", "end_runs_when_interrupted", "is_launched",
-    "is_valid_email", "leave_out_missing_checks", "metadata_of_start", "open_instance", "read_migrations", "recorded_as",
-    "set_console_level", "web_app", "with_metadata_of_start",
-=======
-    "DAEMON_MODULE",
-    "LAUNCHER",
-    "MODULES",
-    "SETTINGS",
-    "STEP_LOGGER",
-    "AssetCheckExecutionsTable",
-    "LaunchRunContext",
-    "SqlEventLogStorageTable",
-    "SqliteEventLogStorage",
-    "asset_job",
-    "cancel_run",
-    "end_runs_when_interrupted",
-    "is_launched",
-    "is_valid_email",
-    "keep_metadata_of_start",
-    "leave_out_missing_checks",
-    "metadata_of_start",
-    "open_instance",
-    "recorded_as",
-    "set_console_level",
-    "web_app",
->>>>>>> ui
+    "is_valid_email", "keep_metadata_of_start", "leave_out_missing_checks", "metadata_of_start", "open_instance",
+    "read_migrations", "recorded_as", "set_console_level", "web_app",
 ]  # fmt: skip
 
 DAEMON_MODULE = "dagster._daemon"
@@ -286,13 +258,7 @@ def set_console_level(level: str) -> None:
     from dagster._core.execution import context_creation_job
 
     config = {"name": "dagster", "log_level": level}
-<<<<<<< HEAD
-    context_creation_job.default_system_loggers = lambda instance: [  # type: ignore[attr-defined]
-        (dg.colored_console_logger, config)
-    ]
-=======
     vars(context_creation_job)["default_system_loggers"] = lambda instance: [(dg.colored_console_logger, config)]
->>>>>>> ui
 
 
 def is_launched(run: dg.DagsterRun) -> bool:
