@@ -218,11 +218,15 @@ def _execute(work: Callable[[Send], object], results: int) -> None:
         def send(*event: Any) -> None:
             connection.send(event)
 
-        stack.enter_context(ended_after_signal(_END_SECONDS, lambda: send("interrupted", interrupt_reason())))
+        def interrupted(reason: str = "") -> None:
+            if reason := reason or interrupt_reason():
+                send("interrupted", reason)
+
+        stack.enter_context(ended_after_signal(_END_SECONDS, interrupted))
         try:
             work(send)
         except KeyboardInterrupt as interruption:
-            send("interrupted", f"{interruption}")
+            interrupted(f"{interruption}")
             raise SystemExit(INTERRUPTED) from None
         except KitError as error:
             send("error", error)
