@@ -35,9 +35,6 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     assert files(found) == []
 
 
-READY = re.compile(r"process \d+\n")
-
-
 def kit(variables: dict[str, str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*KIT, *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
 
@@ -45,15 +42,10 @@ def kit(variables: dict[str, str], folder: Path, *arguments: str) -> "subprocess
 @pytest.fixture
 def worker(variables: dict[str, str]) -> psutil.Process:
     """The worker, which accepts commands."""
-    answers: list[str] = []
-
-    def accepts() -> bool:
-        """Start it, again where it ended because a file of the kit changed meanwhile."""
-        answers.append(kit(variables, ROOT, "worker", "start").stdout)
-        return READY.fullmatch(answers[-1]) is not None
-
-    wait_for(accepts)
-    return psutil.Process(int(answers[-1].split()[1]))
+    started = kit(variables, ROOT, "worker", "start")
+    assert started.returncode == 0, started.stderr
+    wait_for(lambda: len(files(variables)) == 3, 120)
+    return psutil.Process(int(next(path for path in files(variables) if path.suffix == ".lock").read_text()))
 
 
 MOVING = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+Z-]+|\d{8}T\d{6}Z-\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
