@@ -79,7 +79,8 @@ class Interruption:
         """Send the signal again whose exception Python could not raise, as in a callback of a weak reference."""
         if self.requested and isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._swallowed = True
-            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+            # The same one: when the block has ended meanwhile, the process ends by the signal that it was sent.
+            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), self.code - _SIGNALLED)).start()
         else:
             self._report(unraisable)
 

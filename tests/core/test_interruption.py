@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
+from tests.support.ending import heed_hangups
 from tests.support.limits import HANG
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -99,6 +100,29 @@ def test_an_interrupt_that_a_callback_swallows_is_raised_again(capsys: pytest.Ca
         time.sleep(5)
     assert interruption.code == 143
     assert capsys.readouterr().err == ""
+
+
+LEAVES = """
+    import signal, sys, time, weakref
+    from kit.core.interruption import Interruption
+    class Item:
+        pass
+    item = Item()
+    reference = weakref.ref(item, lambda _: signal.raise_signal(int(sys.argv[1])))
+    try:
+        with Interruption():
+            del item
+    except KeyboardInterrupt:
+        sys.exit("it was raised in the block")
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_a_process_ends_by_the_signal_that_a_callback_swallowed_at_the_end_of_the_block(number: signal.Signals) -> None:
+    program = [sys.executable, "-c", textwrap.dedent(LEAVES), str(int(number))]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=HANG, preexec_fn=heed_hangups)
+    assert (done.returncode, "in the block" in done.stderr) == (-number, False)
 
 
 SWALLOWS = """
