@@ -69,9 +69,10 @@ def _own(context: Context, product: DataProduct) -> list[Finding]:
 def _is_closed(product: DataProduct) -> bool:
     """Return whether nothing but files of the mesh decides what is wrong in a product.
 
-    The arguments of connectors and the imports of notebooks are compared with installed packages.
+    The arguments of connectors and the imports of notebooks and of `ingest.py` are compared with installed packages.
     """
     is_plain = all(call.kind == "python" for call in source_calls(product.folder).values())
+    is_plain = is_plain and not lint.imports_packages(product.folder / "ingest.py")
     return is_plain and not package_folders(product.folder) and not lint.notebooks(product.folder)
 
 
@@ -192,10 +193,13 @@ def _foreign_keys(mesh: Mesh, product: DataProduct) -> Iterator[Finding]:
 
 def _notebooks(context: Context, product: DataProduct) -> Iterator[Finding]:
     made = {port.notebook: port.name for port in product.ports if port.notebook is not None}
-    if paths := sorted({*made, *lint.notebooks(product.folder)}):
+    paths = sorted({*made, *lint.notebooks(product.folder)})
+    modules = [path for folder in sorted({path.parent for path in made}) for path in sorted(folder.glob("*.py"))]
+    if lint.imports_packages(product.folder / "ingest.py"):
+        modules.insert(0, product.folder / "ingest.py")
+    if paths or modules:
         declared = Declared.from_root(context.config.root)
         for path in paths:
             yield from lint.check_notebook(product.name, path, made.get(path), declared)
-        for folder in sorted({path.parent for path in made}):
-            for path in sorted(folder.glob("*.py")):
-                yield from lint.check_module(product.name, path, declared)
+        for path in modules:
+            yield from lint.check_module(product.name, path, declared)

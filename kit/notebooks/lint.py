@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,13 +108,21 @@ def _parameters(
 
 
 def check_module(product: str, path: Path, declared: Declared) -> Iterator[Finding]:
-    """Find imports of packages that are not installed or not declared in a module beside the notebooks of ports."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError):
-        return  # a build names it
-    for line, message, fix in _imports(tree, path.parent, declared):
+    """Find imports of packages that are not installed or not declared in `ingest.py` or in a module beside notebooks."""
+    for line, message, fix in _imports(_module(path), path.parent, declared):
         yield Finding(product, path, line, message, fix)
+
+
+def imports_packages(path: Path) -> bool:
+    """Return whether a module imports anything but the standard library and the kit; False when there is none."""
+    return any(_top_level(node).keys() - sys.stdlib_module_names - {"kit"} for node in ast.walk(_module(path)))
+
+
+def _module(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):  # a build names it
+        return ast.Module([], [])
 
 
 def missing_packages(path: Path) -> Iterator[Finding]:
@@ -134,9 +143,7 @@ def _imports(tree: ast.Module, beside: Path, declared: Declared | None = None) -
     for node in ast.walk(tree):
         if id(node) in optional:
             continue
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-        for module in dict.fromkeys(name.partition(".")[0] for name in names):
+        for module in _top_level(node):
             if (beside / f"{module}.py").is_file() or (beside / module).is_dir():
                 continue
             if not _is_installed(module):
@@ -145,6 +152,13 @@ def _imports(tree: ast.Module, beside: Path, declared: Declared | None = None) -
             elif declared and (package := declared.missing(module)):
                 message = f"imports '{module}', which pyproject.toml does not declare"
                 yield getattr(node, "lineno", 1), message, f"add '{package}' to its dependencies"
+
+
+def _top_level(node: ast.AST) -> dict[str, None]:
+    """Return the top-level modules that a node imports, in their order."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+    return dict.fromkeys(name.partition(".")[0] for name in names)
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:

@@ -98,7 +98,7 @@ def test_code_that_this_clone_has_not_fetched_is_not_replaced(repository: SmallM
 def test_a_shallow_clone_replaces_what_it_cannot_compare_with_a_hint(repository: SmallMesh, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--depth", "1", repository.root.as_uri(), "shallow")
     config, own = Config.load(tmp_path / "shallow", {}), git(repository.root, "rev-parse", "HEAD")[:8]
-    assert check_code_age(config, repository.product("shop"), planned("0" * 40), allow_older=False) == (
+    assert check_code_age(config, repository.product("shop"), planned("0" * 40), lambda: own, allow_older=False) == (
         f"snapshot v7 was made by the code of commit 00000000, which this shallow clone at {own} does not have; it may be "
         "newer: see `git fetch --unshallow`"
     )

@@ -167,3 +167,18 @@ def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> 
             "delete the file",
         )
     ]
+
+
+def test_ingest_imports_what_the_mesh_declares(small: SmallMesh) -> None:
+    path = small.domains / "shop/ingest.py"
+    text = path.read_text()
+    write(path, f"{text}\nimport nbval\n")
+    at = f"domains/shop/ingest.py:{text.count(chr(10)) + 2}"
+    expected = f"{at}: imports 'nbval', which pyproject.toml does not declare; add 'nbval' to its dependencies"
+    assert found(small) == [("shop", expected)]
+    pyproject = small.root / "pyproject.toml"
+    write(pyproject, '[project]\nname = "mesh"\nversion = "1"\ndependencies = ["nbval"]\n' + pyproject.read_text())
+    assert found(small) == []
+    write(path, f"{text}\nimport nothing_of_that_name\n")
+    (problem,) = found(small)
+    assert "imports 'nothing_of_that_name', which is not installed" in problem[1]
