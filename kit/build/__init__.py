@@ -8,6 +8,7 @@ from kit.build.consumers import check_consumers
 from kit.build.data_code import data_code
 from kit.build.expected_checks import ExpectedCheck, expected_checks
 from kit.build.incremental import growing_models
+from kit.build.listeners import GROUP as LISTENERS
 from kit.build.listeners import Listener, notify
 from kit.build.masking import fingerprint as mask_key_fingerprint
 from kit.build.masking import key_problem, masked_with_other_key
@@ -26,6 +27,7 @@ from kit.build.trial import Trial, trials
 __all__ = [
     "BUILT_MEANWHILE",
     "HIDDEN",
+    "LISTENERS",
     "BuildPlan",
     "BuildRequest",
     "DueCheck",

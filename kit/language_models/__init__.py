@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from kit.language_models.answer import FOLDER, Answer, Question
     from kit.language_models.egress import SentPort, refusal
     from kit.language_models.models import Models
+    from kit.language_models.usage import ModelUsage
 
 __getattr__ = lazy_face(__name__)
 
-__all__ = ["FOLDER", "Answer", "Models", "Question", "SentPort", "refusal"]
+__all__ = ["FOLDER", "Answer", "ModelUsage", "Models", "Question", "SentPort", "refusal"]

@@ -16,14 +16,21 @@ Egress = Callable[[ModelSettings], str]
 
 
 class Models:
-    """Asks the models of a mesh for one build, or one process; `usage` has the counts of each that was asked.
+    """Asks the models of a mesh for one build, or one question by hand; `usage` has the counts of each that was asked.
 
-    `scrub` takes values out of a prompt that no model may get. An endpoint that did not answer is not asked again.
+    `scrub` takes values out of a prompt that no model may get. An endpoint that did not answer is not asked again. Budgets
+    count what is in `usage` already.
     """
 
-    def __init__(self, config: Config, scrub: Callable[[Any], Any], waits: Sequence[float] = WAITS) -> None:
+    def __init__(
+        self,
+        config: Config,
+        scrub: Callable[[Any], Any],
+        waits: Sequence[float] = WAITS,
+        usage: dict[str, ModelUsage] | None = None,
+    ) -> None:
         self.config = config
-        self.usage: dict[str, ModelUsage] = {}
+        self.usage = {} if usage is None else usage
         self._scrub, self._waits = scrub, waits
         self._store = AnswerStore(config.storage)
         self._dead: dict[str, str] = {}

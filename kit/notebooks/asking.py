@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from kit.core import Config, KitError, ModelSettings, Secrets
-from kit.language_models import Answer, Models, Question, SentPort, refusal
+from kit.core import KitError, ModelSettings, Secrets
+from kit.language_models import Answer, Models, ModelUsage, Question, SentPort, refusal
 from kit.mesh import Context
 from kit.notebooks.model_channel import ask_build, is_open
 from kit.notebooks.ports_read import ports_read
@@ -39,7 +38,8 @@ class Model:
         if is_open():
             return ask_build(self.name, question)
         mesh = Context.load()
-        return _models(mesh.config.root).ask(self.name, question, lambda settings: _by_hand(mesh, settings))
+        scrub, usage = Secrets.from_environment(mesh.config).scrubbed, _usage.setdefault(mesh.config.root, {})
+        return Models(mesh.config, scrub, usage=usage).ask(self.name, question, lambda settings: _by_hand(mesh, settings))
 
 
 def model(name: str) -> Model:
@@ -53,11 +53,8 @@ def model(name: str) -> Model:
     return Model(name)
 
 
-@cache
-def _models(root: Path) -> Models:
-    """The models of a mesh, with what this process asked of them so far."""
-    config = Config.load(root)
-    return Models(config, Secrets.from_environment(config).scrubbed)
+_usage: dict[Path, dict[str, ModelUsage]] = {}
+"""What this process asked of the models of each mesh; budgets count over all cells of a notebook."""
 
 
 def _by_hand(context: Context, settings: ModelSettings) -> str:

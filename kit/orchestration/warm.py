@@ -58,7 +58,7 @@ def warm_up() -> None:
     """
     from dbt.adapters.factory import reset_adapters
 
-    from kit.build.listeners import GROUP
+    from kit.build import LISTENERS
     from kit.core import points_of
     from kit.dbt.committed import MACROS, macros
     from kit.dbt.runner import manifest
@@ -70,7 +70,7 @@ def warm_up() -> None:
     for name in _OPTIONAL:
         with suppress(ImportError):
             import_module(name)
-    points_of(GROUP)
+    points_of(LISTENERS)
     dagster_internals.read_migrations()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "warm")

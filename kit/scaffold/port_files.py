@@ -111,8 +111,9 @@ def add_to_descriptor(path: Path, files: PortFiles) -> None:
     names = [item.get("name") for item in mappings(data.get("outputPorts"))]
     if output and output["name"] in names:
         position = names.index(output["name"])
-        if mappings(data["outputPorts"])[position].get("inputContracts") != output["inputContracts"]:
-            text = with_value(path, text, ["outputPorts", position, "inputContracts"], output["inputContracts"])
+        read = output.get("inputContracts")
+        if read is not None and mappings(data["outputPorts"])[position].get("inputContracts") != read:
+            text = with_value(path, text, ["outputPorts", position, "inputContracts"], read)
     elif output:
         text = appended(path, text, ["outputPorts"], output, before="team")
     for entry in files.inputs:

@@ -16,7 +16,7 @@ def server(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelS
     monkeypatch.chdir(small.root)
     monkeypatch.delenv("KIT_ROOT", raising=False)
     monkeypatch.setattr(ports_read, "_read", set())
-    asking._models.cache_clear()
+    monkeypatch.setattr(asking, "_usage", {})
     with model_server() as running:
         with (small.root / "pyproject.toml").open("a") as file:
             file.write(running.settings("acme", token_budget=400, max_tokens=50))
@@ -69,3 +69,10 @@ def test_every_way_to_read_counts(small: SmallMesh, server: ModelServer, way: st
 def test_an_unknown_model_is_named_when_it_is_asked(server: ModelServer) -> None:
     with pytest.raises(ModelError, match="this mesh has no model 'globex'; there are: acme"):
         kit.model("globex").ask("hello")
+
+
+def test_settings_that_change_count_for_the_next_question(small: SmallMesh, server: ModelServer) -> None:
+    assert kit.model("acme").ask("hello").text
+    small.replace("pyproject.toml", "token_budget = 400", "token_budget = 160")
+    with pytest.raises(ModelError, match="may use 160 tokens: 120 were used"):
+        kit.model("acme").ask("hello again")
