@@ -59,6 +59,8 @@ def run(
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
     from kit.orchestration import worker
 
+    if _answers_call():
+        return
     values, partitions = _values(parameter or ()), tuple(partition or ())
     if trial and junit_file:
         raise typer.BadParameter("a trial has no JUnit report", param_hint="--junit")
@@ -101,6 +103,20 @@ def run(
         errors.print(Text(result.busy, style="red"))
     if not result.succeeded:
         raise typer.Exit(1)
+
+
+def _answers_call() -> bool:
+    """Execute the run of a `kit.run()` that started this process; returns whether one did."""
+    from kit.orchestration import worker
+
+    with _ending_when_interrupted():
+        from kit.orchestration import run_apart
+
+        if caller := run_apart.called():
+            context = run_apart.answer(caller)
+    if caller:
+        worker.start(context.config.worker_idle_minutes)
+    return caller is not None
 
 
 @contextmanager
