@@ -2,12 +2,8 @@
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 Row = Mapping[str, Any]
@@ -76,7 +72,7 @@ def prompt(issue: Row, event: Row | None, functions: Sequence[Row], most: int) -
     return "\n\n".join(parts), [item["chunk_id"] for item in used]
 
 
-def read_draft(text: str) -> Draft:
+def draft_in(text: str) -> Draft:
     """Return the draft in an answer; raises `Unfit` for one that is not the JSON object that was asked for."""
     fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*)\n```\s*", text, re.DOTALL)
     try:
@@ -96,30 +92,3 @@ def sources(functions: Iterable[Row]) -> dict[str, str]:
         text = function["text"].split("\n")[: function["last_line"] - function["first_line"] + 1]
         lines.setdefault(function["path"], {}).update(enumerate(text, function["first_line"]))
     return {path: "".join(f"{known.get(n, '')}\n" for n in range(1, max(known) + 1)) for path, known in lines.items()}
-
-
-def patch_problem(patch: str, path: str, text: str) -> str:
-    """Return why a patch does not apply to a file (`git apply --check`) or changes another one; empty when it applies."""
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        return f"{path} is no path in a package"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "tree", path)
-        file.parent.mkdir(parents=True)
-        file.write_text(text, encoding="utf-8", newline="")
-        named = _git(Path(folder, "tree"), "apply", "--numstat", "-z", "-", given=patch)
-        if named.returncode == 0:
-            changed = [line.split("\t")[-1] for line in named.stdout.split("\0") if line]
-            if changed != [path]:
-                return f"the patch changes {', '.join(changed) or 'nothing'}, not {path}"
-            named = _git(Path(folder, "tree"), "apply", "--check", "-", given=patch)
-        reason = " ".join(named.stderr.split()).removeprefix("error: ").replace(folder, "")
-        return f"the patch does not apply to {path}: {reason[:300]}" if named.returncode else ""
-
-
-def _git(folder: Path, *arguments: str, given: str) -> subprocess.CompletedProcess[str]:
-    """Call git outside of any repository: in a folder of one it would apply nothing, and say that all is well."""
-    settings = {"GIT_CEILING_DIRECTORIES": str(folder.parent), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LC_ALL": "C", **settings}
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=environment, input=given, capture_output=True, text=True, timeout=60
-    )

@@ -165,7 +165,7 @@ def test_sentry_gives_the_events_of_a_project_without_variables(cdk: Path, monke
     """As Sentry documents `GET /projects/{organization}/{project}/events/?full=true`: cursors in the header `Link`."""
 
     def event(number: int, user: dict[str, str] | None) -> dict[str, Any]:
-        frames = [{**frame, "absPath": "/srv/x.py", "vars": {"password": "hunter2"}, "context": [[1, "x"]]} for frame in FRAMES]
+        frames = [{**frame, "absPath": "/srv/x.py", "vars": {"row": "hunter2"}, "context": [[1, "x"]]} for frame in FRAMES]
         values = [{"type": "BadParameter", "value": MESSAGE, "stacktrace": {"frames": frames}}]
         return {
             "id": f"{number:032x}", "eventID": f"{number:032x}", "dateCreated": "2017-11-01T15:00:00Z", "type": "error",
