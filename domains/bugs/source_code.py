@@ -69,18 +69,22 @@ def installed_version(installation: str, name: str) -> str:
 
 
 def chunks_of(name: str) -> Iterator[dict[str, Any]]:
-    """Yield the functions of a distribution by path and line; functions inside of functions are part of these."""
+    """Yield the functions of a distribution by path and line."""
     installed = distribution(name)
     for file in sorted(installed.files or (), key=str):
         path = PurePosixPath(file.as_posix())
         if path.suffix != ".py" or ".." in path.parts or TESTS & set(path.parts[:-1]):
             continue
         text = Path(str(installed.locate_file(file))).read_text(encoding="utf-8")
-        yield from chunks_in(text, path)
+        if "def " in text:  # modules of tables alone take long to parse
+            yield from chunks_in(text, path)
 
 
 def chunks_in(text: str, path: PurePosixPath) -> Iterator[dict[str, Any]]:
-    """Yield the functions of a file. One whose name is taken, such as the setter of a property, has a number after it."""
+    """Yield the functions of a file, those inside of others for themselves too.
+
+    One whose name is taken, such as the setter of a property, has a number after it.
+    """
     module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
     lines, taken = text.splitlines(keepends=True), dict[str, int]()
     for function, node in _functions(ast.parse(text), ""):
@@ -99,11 +103,12 @@ def chunks_in(text: str, path: PurePosixPath) -> Iterator[dict[str, Any]]:
 
 
 def _functions(parent: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
-    """Yield functions with their names in the module, also those in classes, `if` and `try`."""
+    """Yield functions with their qualified names, also those in functions, classes, `if` and `try`."""
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, Function):
             yield prefix + node.name, node
+            yield from _functions(node, f"{prefix}{node.name}.<locals>.")
         elif isinstance(node, ast.ClassDef):
             yield from _functions(node, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.stmt | ast.ExceptHandler):
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
             yield from _functions(node, prefix)
