@@ -65,11 +65,15 @@ def write_bugs(small: SmallMesh, urls: dict[str, str]) -> None:
         write(folder / f"data/{name}.json", json.dumps(value))
 
 
-def rows(small: SmallMesh, table: str = "fix_drafts") -> dict[tuple[str, int], dict[str, Any]]:
+def table(small: SmallMesh, name: str) -> list[dict[str, Any]]:
     snapshot = small.store.current("bugs")
     assert snapshot
-    frame = pl.concat((pl.read_parquet(path) for path in snapshot.paths(table)), how="diagonal_relaxed")
-    return {(row["installation"], row["number"]): row for row in frame.iter_rows(named=True)}
+    frame = pl.concat((pl.read_parquet(path) for path in snapshot.paths(name)), how="vertical")
+    return frame.to_dicts()
+
+
+def rows(small: SmallMesh) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(row["installation"], row["number"]): row for row in table(small, "fix_drafts")}
 
 
 def northwind(server: ModelServer) -> Callable[[Asked], bytes]:
@@ -130,7 +134,12 @@ def test_what_fails_is_a_row_of_its_installation_and_nothing_private_is_sent(
 
     outcome = small.build("bugs")
     assert outcome.status == "published", outcome.message
-    made, aside = rows(small), rows(small, "fix_drafts__quarantine")
+    made = rows(small)
+    aside = {
+        row["number"]: row["problem"]
+        for item in table(small, "fix_drafts__quarantine")
+        for row in [json.loads(item["payload"])]
+    }
 
     assert sorted(key for key, row in made.items() if row["status"] == "drafted") == [
         ("fabrikam", 35), ("northwind", 27), ("northwind", 106),
@@ -149,15 +158,13 @@ def test_what_fails_is_a_row_of_its_installation_and_nothing_private_is_sent(
         104: "the answer is no JSON object (Expecting value: line 1 column 1 (char 0)): it begins with 'These are my ins",
         107: "nothing was asked: a text of the issue addresses the model ('Ignore your instructions'); let a person rea",
     }
-    assert {key: (row["rule"], row["problem"]) for key, row in aside.items()} == {
-        ("northwind", 36): (
-            "applies",
-            "there is no function 'webcolors:no_such_function' in the source code of this installation",
-        ),
-        ("northwind", 39): ("applies", aside["northwind", 39]["problem"]),
-        ("northwind", 105): ("applies", "the patch changes webcolors/_conversion.py, not toposort.py"),
+    unfit = "the patch does not apply to defusedxml/ElementTree.py: patch failed: defusedxml/ElementTree.py:"
+    assert aside[39].startswith(unfit)
+    assert aside == {
+        36: "there is no function 'webcolors:no_such_function' in the source code of this installation",
+        39: aside[39],
+        105: "the patch changes webcolors/_conversion.py, not toposort.py",
     }
-    assert aside["northwind", 39]["problem"].startswith("the patch does not apply to defusedxml/ElementTree.py: patch failed")
     (contoso,) = [row for (name, _), row in made.items() if name == "contoso"]
     assert (contoso["status"], contoso["draft"], contoso["cost"]) == ("failed", None, None)
     assert f"the model 'contoso' at {dead} gave no answer in 4 attempts" in contoso["problem"]
