@@ -110,6 +110,11 @@ def northwind(server: ModelServer) -> Callable[[Asked], bytes]:
 
 
 @pytest.fixture
+def small(tmp_path: Path) -> SmallMesh:
+    return SmallMesh(tmp_path)
+
+
+@pytest.fixture
 def servers() -> Iterator[tuple[ModelServer, ModelServer]]:
     with model_server() as first, model_server() as second:
         yield first, second
