@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from kit.core import IngestError
+from kit.dbt.project import Project
 from kit.ingest import State
+from kit.lineage import product_nodes
+from kit.mesh import Mesh
 
 CODE = '''
 import functools
@@ -99,3 +102,13 @@ def test_another_version_or_a_missing_package_is_a_sentence(source_code: ModuleT
         IngestError, match=r"^no-such-thing, which north runs, is not installed; run `pip install no-such-thing`$"
     ):
         source_code.installed_version("north", "no-such-thing")
+
+
+def test_the_graph_leads_from_installations_over_issues_to_telemetry_and_code_and_to_what_a_model_gets() -> None:
+    product = Mesh.load(Path(__file__).parents[2]).product("bugs")
+    reads = {node.table: set(node.reads) for node in product_nodes(product, Project.read(product.folder))}
+    assert reads["stg_installations"] == {"bugs.raw.installations"}
+    assert reads["issues"] == {"bugs.stg_issues", "bugs.stg_installations"}
+    assert reads["telemetry"] == {"bugs.stg_telemetry", "bugs.issues"}
+    assert reads["source_chunks"] == {"bugs.raw.source_code", "bugs.issues"}
+    assert reads["context"] == {"bugs.issues", "bugs.telemetry", "bugs.source_chunks"}
