@@ -142,8 +142,8 @@ def _mirror_without_watchers() -> None:
 
     Dagster starts another interpreter for each of them, which looks every second whether this process is still there.
     """
-    program = shutil.which("tail")
-    if sys.platform == "linux" and program and Path(program).resolve().name != "busybox":
+    programs = [shutil.which(name) for name in ("tail", "setpriv")]
+    if sys.platform == "linux" and all(program and Path(program).resolve().name != "busybox" for program in programs):
         from dagster._core.execution import compute_logs
 
         compute_logs.execute_posix_tail = _tail
@@ -154,7 +154,9 @@ def _tail(path: str, stream: Any) -> Iterator[tuple[int, None]]:
     from dagster._core.execution import compute_logs
 
     library: Any = compute_logs  # without types
-    command = ["tail", "-F", "-c", "+0", f"--pid={os.getpid()}", path]
+    # `tail` takes a process that ended for a running one until its parent asks how it ended. A parent that reads the output up
+    # to its end asks after that, and `tail` has it open.
+    command = ["setpriv", "--pdeathsig", "TERM", "tail", "-F", "-c", "+0", f"--pid={os.getpid()}", path]
     process = subprocess.Popen(command, stdout=stream if library._fileno(stream) else None)
     try:
         yield process.pid, None
