@@ -15,7 +15,7 @@ from kit.build.incremental import add_bases, growing_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
-from kit.build.redaction import hidden_names, redact, without_values
+from kit.build.redaction import hidden_names, hidden_values, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
 from kit.core import (
     CUT,
@@ -287,10 +287,18 @@ class Workspace:
     def scrubbed(self, value: Any) -> Any:
         """Return a text, or nested lists and mappings of texts, without secrets and the values of hidden columns."""
         value = self.secrets.scrubbed(value)
-        return each_text(value, self._without_hidden) if self.hidden else value
+        texts: set[str] = set()
 
-    def _without_hidden(self, text: str) -> str:
-        return text if text == CUT else without_values(text, {**self.tables, **self.landed}, self.hidden)
+        def note(text: str) -> str:
+            texts.add(text)
+            return text
+
+        if self.hidden:
+            each_text(value, note)
+        if not texts - {"", CUT}:
+            return value
+        values = hidden_values(texts, {**self.tables, **self.landed}, self.hidden)
+        return each_text(value, lambda text: text if text == CUT else without_values(text, values)) if values else value
 
     # Language models
 

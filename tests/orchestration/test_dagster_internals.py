@@ -25,7 +25,6 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from kit.orchestration import dagster_internals
 from kit.orchestration.instance import instance
 from tests.conftest import ROOT
-from tests.support.limits import HANG
 from tests.support.small_mesh import SmallMesh
 
 INSTANCE = "dagster:DagsterInstance"
