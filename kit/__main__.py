@@ -36,6 +36,8 @@ def execute() -> None:
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             _ignore_interrupts()
+            if end.__context__ and isinstance(end.__context__.__cause__, KeyboardInterrupt):  # typer says nothing
+                sys.stderr.write(_SENTENCE)
         raise
 
 

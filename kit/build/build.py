@@ -1,5 +1,6 @@
 """A build: gather inputs, plan, make, publish, record. The one way to a published snapshot."""
 
+import json
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +20,39 @@ from kit.build.product_lock import product_lock
 from kit.build.progress import Progress
 from kit.build.workspace import Workspace
 from kit.contracts import Check
-from kit.core import Busy, Config, Interruption, KitError, Secrets, current_commit, is_failure, machine_problem, why_it_may_pass
+from kit.core import (
+    Busy,
+    Config,
+    Interruption,
+    KitError,
+    Secrets,
+    current_commit,
+    is_failure,
+    machine_problem,
+    relation_of_commits,
+    why_it_may_pass,
+)
 from kit.dbt.committed import sources_folder
 from kit.mesh import Context, DataProduct
 from kit.quality import audit_targets
-from kit.storage import NOTHING_TO_DO, BuildStatus, RunRecord, Runs, Snapshot, Store, current_user, index, retain
+from kit.storage import (
+    NOTHING_TO_DO,
+    BuildStatus,
+    RunRecord,
+    Runs,
+    Snapshot,
+    Store,
+    current_user,
+    facts_of,
+    index,
+    note_published,
+    retain,
+    with_facts,
+)
 
 _CANCELED = "it was stopped before it was published; readers keep the last snapshot"
 BUILT_MEANWHILE = "built by another run meanwhile"
+_DESCRIBED = "no data was built; readers see the new texts of descriptor and contracts"
 _HELD = "rolled back from just this code and these inputs; change something, or use --force"
 
 
@@ -80,7 +106,8 @@ def build(
 ) -> Outcome:
     """Build one product and publish it when no check blocks.
 
-    Nothing is done when code, contracts, inputs and parameters are those of the current snapshot, unless forced. `planned`
+    No data is made when code, contracts, inputs and parameters are those of the current snapshot, unless forced; its readers
+    then see the texts of today. `planned`
     is a plan made just before for the same request; it is used unless something has moved since. A failure is recorded and
     returned, never raised: readers keep the last good snapshot. A build that did not begin because another process builds
     the product leaves no record. SIGINT, SIGTERM and SIGHUP, and a request that is canceled, end it before it publishes
@@ -142,6 +169,7 @@ class _Run:
         self.scrubbed: Callable[[Any], Any] = Secrets().scrubbed
         self.waited = False
         self.notices: list[str] = []
+        self.listeners: dict[str, Listener] = {}
 
     @contextmanager
     def locked(self) -> Iterator[ExitStack]:
@@ -181,11 +209,11 @@ class _Run:
                 planned = self.plan(held, planned)
                 if planned.status:
                     return self.finish(planned.status, planned)
-                hint = check_code_age(self.config, self.product, planned, allow_older=self.request.older_code)
-                check_consumers(Context(self.config), self.product, planned.current)
-                self.notices = list(
-                    notify(self.config, lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
+                hint = check_code_age(
+                    self.config, self.product, planned, lambda: self.workspace.commit, allow_older=self.request.older_code
                 )
+                check_consumers(Context(self.config), self.product, planned.current)
+                self._notify(lambda listener: listener.started(self.config, self.product, self.run_id, self.request))
                 make(self.workspace, self.product, planned)
                 return self.finish(BuildStatus.PUBLISHED, planned, self._publish(planned, mark), hint)
         except BaseException as error:
@@ -246,17 +274,21 @@ class _Run:
     ) -> Outcome:
         """Record the build where people look for it, whatever arrives meanwhile, and return its outcome."""
         self.interruption.defer()
+        described = False
         if planned and status in NOTHING_TO_DO:
             meanwhile = BUILT_MEANWHILE if self.waited else ""
             snapshot, message = planned.current, _HELD if status == BuildStatus.HELD else meanwhile
+            if status == BuildStatus.UP_TO_DATE and snapshot and (described := self._describe(snapshot)):
+                message = "\n".join(filter(None, [message, _DESCRIBED]))
         checks, notebooks = tuple(self.workspace.checks), self.workspace.notebooks
         record = RunRecord(
             run_id=self.run_id, product=self.product.name, status=status, started_at=self.started,
             finished_at=datetime.now(UTC), version=snapshot.version if snapshot else None,
             message=self.scrubbed(message), steps=self.progress.seconds, checks=checks,
             parameters=self.scrubbed(dict(self.request.parameters)), notebooks=notebooks, by=current_user(),
-            git_commit=None if status in NOTHING_TO_DO else current_commit(self.config.root),
+            git_commit=None if status in NOTHING_TO_DO else self.workspace.commit,
             delivered=planned.delivered if planned else {}, dagster_run=self.request.dagster_run,
+            models=self.workspace.model_counts,
         )  # fmt: skip
         message = record.message
         try:
@@ -265,7 +297,7 @@ class _Run:
         except Exception as error:
             self.notices.append(f"the record of this run could not be written: {machine_problem(error) or error}")
         self.progress.step("recorded")
-        if status == BuildStatus.PUBLISHED:
+        if status == BuildStatus.PUBLISHED or described:
             self._notify(lambda listener: listener.moved(self.config, self.product.name))
         if status not in NOTHING_TO_DO:
             self._notify(lambda listener: listener.finished(self.config, self.product, record, planned))
@@ -277,9 +309,25 @@ class _Run:
             self.interruption.requested,
         )  # fmt: skip
 
+    def _describe(self, snapshot: Snapshot) -> bool:
+        """Give readers the facts of descriptor and contracts if they are newer than the snapshot; return whether they are."""
+        facts = json.loads(json.dumps(facts_of(self.product)))
+        if with_facts(snapshot.manifest, facts) == snapshot.manifest:
+            return False
+        store = Store(self.config.storage)
+        pointer, here = store.read_pointer(self.product.name), current_commit(self.config.root)
+        known = (pointer.facts_commit if pointer else None) or snapshot.manifest.get("git_commit")
+        if here and known and relation_of_commits(self.config.root, *(c.partition("-")[0] for c in (here, known))) == "older":
+            return False  # of a clone that is behind
+        try:
+            return store.describe(snapshot, facts, here)
+        except (KitError, OSError) as error:
+            self.notices.append(f"readers see older texts of its contracts: {machine_problem(error) or error}")
+            return False
+
     def _notify(self, event: Callable[[Listener], None]) -> None:
         """Call the listeners; one that fails is a line of the outcome."""
-        self.notices += notify(self.config, event)
+        self.notices += notify(self.config, event, self.listeners)
 
     def _publish(self, planned: BuildPlan, mark: Path) -> Snapshot:
         """Make the staged ports the current snapshot; raises `PublishConflict` when the product has moved on meanwhile."""
@@ -292,6 +340,8 @@ class _Run:
                 last_check=lambda: self._last_check(mark),
             )  # fmt: skip
             set_result(f"snapshot {snapshot.version}")
+        with suppress(OSError):  # the next build compares the files
+            note_published(self.config, snapshot)
         if product.has_dbt:
             try:
                 self.workspace.keep_sources(sources_folder(self.config.storage, product.name))

@@ -1,7 +1,9 @@
 """Comparison of the code of a build with the code that made the snapshot it would replace."""
 
+from collections.abc import Callable
+
 from kit.build.plan import BuildPlan
-from kit.core import Config, KitError, branch_of, current_commit, relation_of_commits
+from kit.core import Config, KitError, branch_of, relation_of_commits
 from kit.mesh import DataProduct
 
 
@@ -9,15 +11,18 @@ class OlderCode(KitError):
     """The code of the current snapshot is newer than that of this build, or may be."""
 
 
-def check_code_age(config: Config, product: DataProduct, planned: BuildPlan, *, allow_older: bool) -> str:
+def check_code_age(
+    config: Config, product: DataProduct, planned: BuildPlan, commit: Callable[[], str | None], *, allow_older: bool
+) -> str:
     """Return a hint when the order of the two codes is not known, or they belong to different branches; else an empty text.
 
-    Raises `OlderCode` when the current snapshot was made by newer code, by a commit of another branch that still exists, or by
-    one that this clone does not have although it has its whole history, unless `allow_older`.
+    `commit` returns that of this build. Raises `OlderCode` when the current snapshot was made by newer code, by a commit of
+    another branch that still exists, or by one that this clone does not have although it has its whole history, unless
+    `allow_older`.
     """
     manifest = planned.current.manifest if planned.current else {}
     made_by, made_code = manifest.get("git_commit"), manifest.get("code")
-    here = current_commit(config.root) if made_by and made_code not in (None, planned.code) else None
+    here = commit() if made_by and made_code not in (None, planned.code) else None
     if planned.current is None or not made_by or not here:
         return ""
     version, own, other = planned.current.version, _short(here), _short(made_by)

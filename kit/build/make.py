@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kit.build.incremental import growing_models
+from kit.build.model_use import sent_ports
 from kit.build.notebook_ports import Parameters, check_partition_parameters, notebook_order, with_partition
 from kit.build.partition_files import carry_over, partition_file, stray_rows
 from kit.build.places import notebook_places
@@ -37,7 +38,7 @@ def make(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> None:
     order = notebook_order(product)
     made = [(port, key) for key in keys for port in order if not plan.taken_from(port.name, key)]
     runs = [_notebook_run(workspace, product, plan, port, key) for port, key in made]
-    with KernelPool(runs, workspace.secrets, workspace.output_mb) as kernels:
+    with KernelPool(runs, workspace.secrets, workspace.output_mb, workspace.model_keys) as kernels:
         workspace.add_sources(product, plan.inputs.sources, last=plan.current, same=plan.reuse.sources)
         for key in keys:
             parameters = with_partition(product, plan.inputs.parameters, key) if key else plan.inputs.parameters
@@ -97,6 +98,7 @@ def _run_notebook(
     """Make the port of a notebook, or one partition of it."""
     run = _notebook_run(workspace, product, plan, port, key)
     workspace.notebooks[run.name] = str(run.executed)
+    before = workspace.model_counts
     with workspace.progress.timed(product.name, "notebook") as set_result:
         try:
             workspace.run_notebook(run, [item.name for item in port.reads], parameters, kernels)
@@ -104,7 +106,7 @@ def _run_notebook(
             raise NotebookError(f"{error}\nexecuted copy: {run.executed}") from None
         workspace.set_port_aside(port, key)
         workspace.add_port(port, key)
-        set_result(f"{port.name}{in_partition(key)}")
+        set_result(f"{port.name}{in_partition(key)}{workspace.asked_since(before)}")
 
 
 def _notebook_run(
@@ -123,7 +125,8 @@ def _notebook_run(
         own[-1].mkdir(parents=True, exist_ok=True)
     places = notebook_places(workspace.config, product.name, product.folder, [*own, *pinned])
     execution = _execution(port, key)
-    return NotebookRun(port.notebook, port.name, execution, workspace.folder, staged, places, port.contract.path)
+    ask = workspace.ask(list(sent_ports(product, port, plan.inputs.pins, key)))
+    return NotebookRun(port.notebook, port.name, execution, workspace.folder, staged, places, port.contract.path, ask)
 
 
 def _execution(port: OutputPort, key: str | None) -> str:

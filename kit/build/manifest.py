@@ -6,10 +6,10 @@ from typing import Any
 from kit.build.plan import BuildPlan
 from kit.build.workspace import Workspace
 from kit.contracts import Check, counts, quarantine_table
-from kit.core import __version__, current_commit, database, sha256
+from kit.core import __version__, database, sha256
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
 from kit.quality import quarantine, quarantining
-from kit.storage import hidden_since, partitions_to_json, port_facts, product_facts, source_facts
+from kit.storage import facts_of, hidden_since, partitions_to_json, with_facts
 
 
 def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dict[str, Any]:
@@ -29,8 +29,6 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         }
         for name, source in inputs.sources.items()
     }
-    for declared in product.sources:
-        sources[declared.name]["about"] = source_facts(product, declared)
     for name, content in plan.contents.items():
         if name.startswith(f"{RAW}."):
             sources[name.partition(".")[2]]["partitions"] = content
@@ -42,12 +40,10 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         if raw and entry["quarantined"] and not contract.masked_columns:
             entry["sound"] = sha256(workspace.tables[table][0])  # the next build may find the rows that stay where it kept them
         ports[quarantine_table(table)] = quarantine.entry(table, contract, files)
-    return {
+    made = {
         "run_id": workspace.run_id,
-        "about": product_facts(product),
-        "product_version": str(product.version),
         "kit_version": __version__,
-        "git_commit": current_commit(workspace.config.root),
+        "git_commit": workspace.commit,
         "code": plan.code,
         "fingerprint": plan.fingerprint,
         "tables": plan.reuse.tables,
@@ -64,6 +60,7 @@ def manifest(workspace: Workspace, product: DataProduct, plan: BuildPlan) -> dic
         "checks": [check.to_json() for check in workspace.checks],
         "verdicts": [_verdict(workspace, check) for check in workspace.checks],
     }
+    return with_facts(made, facts_of(product))
 
 
 def _verdict(workspace: Workspace, check: Check) -> tuple[str, str]:
@@ -86,13 +83,11 @@ def _port(connection: Any, port: OutputPort, workspace: Workspace, plan: BuildPl
     masks = {column.name: column.mask for column in port.contract.columns if column.mask}
     generalised = {name: mask.to for name, mask in masks.items() if mask.to is not None}
     return {
-        "contract_version": str(port.contract.version),
         "rows": rows,
         "newest": str(newest_value) if newest_value is not None else None,
         "masked": {name: mask.kind for name, mask in masks.items()},
         **({"generalised": generalised} if generalised else {}),
         "checks": counts(own),
         "judged": dict(Counter(_verdict(workspace, check)[1] for check in own)),
-        "about": port_facts(port),
         **taken,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.build.plan import BuildPlan
 from kit.contracts import Check, quarantine_table
-from kit.core import Config, KitError, database
+from kit.core import Config, KitError, counted, database
 from kit.ingest import ErasedKeys
 from kit.mesh import DataProduct, OutputPort
 from kit.storage import Snapshot
@@ -102,7 +102,7 @@ def stray_rows(product: DataProduct, plan: BuildPlan, staging: Path) -> tuple[Ch
                 rows_of_key = database.parquet([staging / port.name / partition_file(key)])
                 query = f"select count(*) from {rows_of_key} where {column}::varchar is distinct from {database.literal(key)}"
                 (rows,) = connection.execute(query).fetchone() or (0,)
-                strays += [f"{rows:,} rows in partition {key} are not of it"] if rows else []
+                strays += [f"{counted(rows, 'row')} in partition {key} of others"] if rows else []
             observed = "; ".join(strays[:3])
             checks.append(Check(port.name, partition_rule(product), "contract", not strays, observed=observed))
     return tuple(checks)

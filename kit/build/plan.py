@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kit.build import masking
+from kit.build.data_code import data_code, need_code
 from kit.build.incremental import begun_anew, growing_models, histories
+from kit.build.model_use import model_code
 from kit.build.notebook_ports import Parameters, assign_parameters, with_partition
 from kit.build.places import ingest_process
 from kit.build.progress import Progress
@@ -17,7 +19,7 @@ from kit.build.reuse import Reuse, common_code, port_code, ports_to_build, reuse
 from kit.build.safety import check_safety
 from kit.build.table_code import TableCode, table_code
 from kit.contracts import hides_less
-from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, counted, sha256
+from kit.core import Config, Damaged, InvalidFile, MaskError, UnknownName, counted
 from kit.ingest import LandedSource, land
 from kit.mesh import RAW, DataProduct, Partitions, in_lookback
 from kit.storage import (
@@ -82,8 +84,8 @@ class BuildPlan:
     """The decision whether to build, and all that determines the snapshot.
 
     `status` is `UP_TO_DATE` or `HELD` when there is nothing to do, None when the build is due. `code` is the digest of the
-    domain folder, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and those to
-    carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
+    domain folder without texts, `current` the snapshot that `pointer` names. `due` and `kept` are the partitions to build and
+    those to carry over from the current snapshot, each with its fingerprint and inputs; both are empty when the product is not
     partitioned. `contents` has, for each input of which a partition reads its own rows, the content by partition. `ports` are
     the output ports that are built of each partition, None without partitions; all others are taken over, with `reuse`. The
     incremental models and snapshots `anew` do not begin with their published rows.
@@ -161,13 +163,13 @@ def land_sources(
     if not product.sources:
         return {}
     process = ingest_process(config, product)
-    process.rows = lambda source, rows: progress.step(f"{RAW}.{source}: {rows:,} rows")
+    process.rows = lambda source, rows: progress.step(f"{RAW}.{source}: {counted(rows, 'row')}")
     with progress.timed(product.name, "ingest") as set_result, process:
         landed = {}
         for source in product.sources:
             entries = () if full_refresh else published_entries(config, product, source.name)
             landed[source.name] = land(process, source, config.storage / RAW, entries)
-        set_result(f"{counted(len(landed), 'source')}, {sum(source.rows for source in landed.values()):,} rows")
+        set_result(f"{counted(len(landed), 'source')}, {counted(sum(source.rows for source in landed.values()), 'row')}")
     return landed
 
 
@@ -183,7 +185,7 @@ def published_entries(config: Config, product: DataProduct, source: str) -> Iter
 
 
 def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: BuildInputs) -> BuildPlan:
-    """Compare the inputs, code and contracts of a product with its current snapshot. Reads only, writes nothing.
+    """Compare the inputs, code and contracts of a product with its current snapshot. Writes nothing but caches.
 
     Raises `Damaged` when the current snapshot is, unless the build is forced and makes all of it.
     """
@@ -191,8 +193,8 @@ def plan(config: Config, product: DataProduct, request: BuildRequest, inputs: Bu
     pointer = store.read_pointer(product.name)
     current = _usable(config, product, request)
     files = product.code_files()
-    code = product.code_digest(files)
-    parts = _parts(inputs, code)
+    code = data_code(config, product, files)
+    parts = _parts(inputs, code) | ({"models": asked} if (asked := model_code(config, product)) else {})
     due: dict[str, PartitionRecord] = {}
     kept: dict[str, PartitionRecord] = {}
     contents: dict[str, Mapping[str, str]] = {}
@@ -261,7 +263,7 @@ def _with_partitions(plan: BuildPlan, product: DataProduct, code: TableCode, bas
 
 def _fingerprints(inputs: BuildInputs, code: TableCode) -> dict[str, str]:
     """The fingerprints of all tables, over the data they are made from."""
-    pins = {name: {key: value for key, value in pin.to_json().items() if key != "version"} for name, pin in inputs.pins.items()}
+    pins = {name: pin.content for name, pin in inputs.pins.items()}
     landed = {f"{RAW}.{name}": source.digest for name, source in inputs.sources.items()}
     return code.fingerprints({**inputs.parameters, **pins, **landed}, common_code(inputs.mask_key))
 
@@ -291,7 +293,7 @@ def _usable(config: Config, product: DataProduct, request: BuildRequest) -> Snap
 def still_holds(plan: BuildPlan, config: Config, product: DataProduct, inputs: BuildInputs) -> bool:
     """Whether a plan made earlier is still the plan: same inputs and code, and the product's pointer has not moved."""
     pointer = Store(config.storage).read_pointer(product.name)
-    return (plan.inputs, plan.pointer, plan.code) == (inputs, pointer, product.code_digest())
+    return (plan.inputs, plan.pointer, plan.code) == (inputs, pointer, data_code(config, product))
 
 
 def _partitions(config: Config, product: DataProduct, requested: tuple[str, ...]) -> tuple[str, ...]:
@@ -365,18 +367,17 @@ def _is_due(
 
 def _parts(inputs: BuildInputs, code: str) -> dict[str, Any]:
     """The parts of a fingerprint other than the parameters. Inputs count by content, not by version."""
-    pins = {name: pin.to_json() for name, pin in inputs.pins.items()}
     return {
         "format": FORMAT,
         "code": code,
-        "inputs": {name: {key: value for key, value in pin.items() if key != "version"} for name, pin in pins.items()},
+        "inputs": {name: pin.content for name, pin in inputs.pins.items()},
         "sources": {name: source.digest for name, source in inputs.sources.items()},
     } | ({"mask_key": inputs.mask_key} if inputs.mask_key else {})
 
 
 def _needs(product: DataProduct) -> dict[str, str]:
-    """The digests of consumers' contracts: a new one is checked against the data, but does not make a partition due."""
-    return {f"{port.name} {need.consumer}": sha256(need.contract.path) for port in product.ports for need in port.needs}
+    """The digests of consumers' contracts: a new promise is checked against the data, but does not make a partition due."""
+    return {f"{port.name} {need.consumer}": need_code(need.contract.path) for port in product.ports for need in port.needs}
 
 
 def _digest(parts: Mapping[str, Any], parameters: Parameters, key: str | None = None) -> str:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.build.model_use import pinned_port
 from kit.build.places import ingest_process, notebook_places
 from kit.build.plan import land_sources
 from kit.build.product_lock import product_lock
@@ -112,10 +113,12 @@ def preview_notebook(config: Config, product: str, path: Path, port: str, reads:
         workspace = Workspace(config, product, Path(folder))
         providers = {item.partition(".")[0] for item in reads}
         snapshots = {name: held.enter_context(store.open(name)) for name in sorted(providers)}
-        workspace.add_inputs({item: Pin(item, snapshots[item.partition(".")[0]]) for item in reads})
+        pins = {item: Pin(item, snapshots[item.partition(".")[0]]) for item in reads}
+        workspace.add_inputs(pins)
         tables = [file for files in workspace.tables.values() for file in files]
         places = notebook_places(config, product, path.parent, tables)
-        run = NotebookRun(path, port, port, workspace.folder, workspace.folder / f"{port}.parquet", places)
-        with KernelPool([run], workspace.secrets, workspace.output_mb) as kernels:
+        ask = workspace.ask([pinned_port(name, pin) for name, pin in pins.items()])
+        run = NotebookRun(path, port, port, workspace.folder, workspace.folder / f"{port}.parquet", places, ask=ask)
+        with KernelPool([run], workspace.secrets, workspace.output_mb, workspace.model_keys) as kernels:
             workspace.run_notebook(run, reads, {}, kernels)
         yield run.staged

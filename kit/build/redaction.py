@@ -18,7 +18,7 @@ _COUNT = re.compile(r"[\d,]+( of [\d,]+)? rows( break it| set aside)?")
 _SET_ASIDE = " set aside"
 _DISTINCT = 4
 """Characters of a value that is recognised without quotes; a shorter one would match ordinary text."""
-_MOST = 1000  # values in one message
+_MOST = 1000  # values in a text, on average
 
 
 def hidden_names(targets: Iterable[AuditTarget]) -> frozenset[str]:
@@ -70,14 +70,12 @@ def _value(names: str, value: Any, shown: set[str]) -> Any:
     return value if shown.issuperset(names.split(", ")) else HIDDEN
 
 
-def without_values(text: str, tables: Mapping[str, Sequence[Path]], hidden: Collection[str]) -> str:
-    """Return a message without the values of hidden columns, of whatever table has one of this name, that it quotes.
-
-    A value that a program derived from another one is not recognised, nor one of few characters without quotes.
-    """
+def hidden_values(texts: Collection[str], tables: Mapping[str, Sequence[Path]], hidden: Collection[str]) -> list[str]:
+    """Return the values of hidden columns, of whatever table has one of this name, that occur in texts, the longest first."""
     import duckdb
 
     found: set[str] = set()
+    text = database.literal("\n".join(texts))
     with database.connect() as connection:
         for path in {path for files in tables.values() for path in files if path.is_file()}:
             try:
@@ -88,12 +86,20 @@ def without_values(text: str, tables: Mapping[str, Sequence[Path]], hidden: Coll
                         value
                         for (value,) in connection.execute(
                             f"select distinct {value} from {database.parquet([path])} "
-                            f"where {value} <> '' and contains({database.literal(text)}, {value}) limit {_MOST}"
+                            f"where {value} <> '' and contains({text}, {value}) limit {_MOST * len(texts)}"
                         ).fetchall()
                     }
             except duckdb.Error:  # a file that is not complete
                 continue
-    for value in sorted(found, key=len, reverse=True):
+    return sorted(found, key=len, reverse=True)
+
+
+def without_values(text: str, values: Iterable[str]) -> str:
+    """Return a text that does not quote these values, which `hidden_values` found.
+
+    A value that a program derived from another one is not recognised, nor one of few characters without quotes.
+    """
+    for value in values:
         literal = re.escape(value)
         text = re.sub(rf"(?<=['\"`]){literal}(?=['\"`])", HIDDEN, text)
         if len(value) >= _DISTINCT:

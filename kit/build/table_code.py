@@ -3,29 +3,34 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kit.build.model_use import model_code
 from kit.contracts import Contract
 from kit.core import Config, TransformError, is_volatile, mappings, read_json, tables_read
 from kit.dbt.committed import macros_path
-from kit.dbt.project import Project, folder_names, is_contract_test, read_loosely, source_tables
-from kit.dbt.renderer import CompiledStatement, RenderedProject
+from kit.dbt.descriptions import without_descriptions
+from kit.dbt.project import Project, folder_names, is_contract_test, read_loosely, source_tables, yaml_documents
+from kit.dbt.renderer import CompiledStatement, rendered
 from kit.mesh import RAW, DataProduct
 
 _DBT_FILES = {"dbt_project.yml", "packages.yml", "package-lock.yml", "dependencies.yml", "selectors.yml", ".dbtignore"}
 _DBT_FOLDERS = (("macro-paths", "macros"), ("seed-paths", "seeds"), ("packages-install-path", "dbt_packages"))
-_YAML = (".yml", ".yaml")
-_NOT_ROWS = {"description", "data_tests", "tests"}
-"""Keys of dbt's YAML that change no row of a model."""
+_NOT_ROWS = {"data_tests", "tests"}
+"""Keys of dbt's YAML, beside descriptions, that change no row of a model."""
 
 _OTHER_FILES = re.compile(
     r"\.sql\b|\.ya?ml\b|\.ipynb\b|\b(models|macros|seeds|contracts|sources|expectations|notebooks|ingest)\b|"
     r"\b(glob|rglob|iterdir|listdir|scandir|walk)\b"
 )
 """Text of Python that may open the code of other tables."""
+TEXT_FILES = re.compile(
+    r"\.ya?ml\b|\.json\b|\.md\b|\b(contracts|sources|expectations)\b|\b(glob|rglob|iterdir|listdir|scandir|walk)\b"
+)
+"""Text of Python that may open files with texts: descriptor, contracts, suites, YAML of dbt."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,12 @@ def table_code(config: Config, product: DataProduct, files: Mapping[str, str]) -
     names |= {port.id.lower(): port.name for port in product.ports}
     dbt = _dbt_code(config, product, files, names) if product.has_dbt else TableCode({})
     own, reads, volatile = dict(dbt.own), dict(dbt.reads), set(dbt.volatile)
+    models = model_code(config, product)
     for port in product.ports:
         if port.notebook is not None:
             own[port.name] = _notebook_code(product, port.notebook, files)
+            if port.name in models:
+                own[port.name] = digest(own[port.name], models[port.name])
             inputs = (item.name for item in port.reads)
             reads[port.name] = frozenset(names.get(name.lower(), name) for name in inputs)
     for table, contract in tables.items():
@@ -124,7 +132,7 @@ def _stored(product: DataProduct, contract: Contract) -> Any:
 def _dbt_code(config: Config, product: DataProduct, files: Mapping[str, str], names: Mapping[str, str]) -> TableCode:
     """The code of models and seeds; every file counts for each of them where they cannot be told apart."""
     settings = read_loosely(product.folder / "dbt_project.yml")
-    documents = dict(_documents(product.folder, settings))
+    documents = dict(yaml_documents(product.folder))
     shared = _shared(product.folder, settings, files, documents)
     models = {model.name: model for model in Project.read(product.folder).models}
     names = {**names, **{name.lower(): name for name in models}}
@@ -144,20 +152,20 @@ def _dbt_code(config: Config, product: DataProduct, files: Mapping[str, str], na
             reads[name] = frozenset(value for value in names.values() if value not in models)
             volatile |= {name} if model.path.suffix == ".sql" and is_volatile(_text(model.path)) else set()
         elif model.path.suffix == ".sql":
-            own[name] = digest(shared, raw, sql.get(name), _without(entries.get(name), _NOT_ROWS))
+            own[name] = digest(shared, raw, sql.get(name), without_descriptions(entries.get(name), _NOT_ROWS))
             constant = {names[read.lower()] for read in model.reads if read.lower() in names}
             reads[name] = _known([sql.get(name, "")], names, name) | (constant - {name})
             volatile |= {name} if is_volatile(sql.get(name, "")) else set()
         else:
             own[name] = digest(shared, raw)
-    test_folders = tuple(_folders(settings, "test-paths", "tests"))
+    test_folders = tuple(folders_below(settings, "test-paths", "tests"))
     test_files = {path: item for path, item in files.items() if path.startswith(test_folders)}
-    written = [_tests(data) for data in documents.values()]
+    written = [without_descriptions(_tests(data)) for data in documents.values()]
     tests = digest(
         shared, [item.sql for item in statements or () if item.kind == "test"], sorted(product.hidden_columns), written,
         test_files, "" if statements is not None else sorted(files.items()),
     )  # fmt: skip
-    macros = [path for path in files if path.startswith(tuple(_folders(settings, "macro-paths", "macros")))]
+    macros = [path for path in files if path.startswith(tuple(folders_below(settings, "macro-paths", "macros")))]
     texts = [repr(written), *(_text(product.folder / path) for path in (*macros, *test_files) if path.endswith(".sql"))]
     sources = (names.get(".".join(table).lower(), "") for table in source_tables(documents.values()).values())
     units = (str(item.get("model")) for data in documents.values() for item in mappings(data.get("unit_tests")))
@@ -167,44 +175,30 @@ def _dbt_code(config: Config, product: DataProduct, files: Mapping[str, str], na
     )
 
 
-def _statements(config: Config, product: DataProduct) -> list[CompiledStatement] | None:
+def _statements(config: Config, product: DataProduct) -> tuple[CompiledStatement, ...] | None:
     """The SQL that dbt will run; None where the kit cannot know it, or a hook may change any table."""
     try:
-        statements = list(RenderedProject(config, product).statements())
+        statements = rendered(config, product)
     except TransformError:
         return None
     return None if any(item.kind == "hook" for item in statements) else statements
 
 
-def _folders(settings: Mapping[str, Any], key: str, default: str) -> list[str]:
-    """The folders below that of a domain, each with a slash; the domain folder itself is an empty text."""
+def folders_below(settings: Mapping[str, Any], key: str, default: str) -> list[str]:
+    """Return the folders below that of a domain, each with a slash; the domain folder itself is an empty text."""
     return [f"{part}/" if (part := Path(name).as_posix()) != "." else "" for name in folder_names(settings, key, default)]
-
-
-def _documents(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every YAML file that describes models, seeds or tests, by its path."""
-    for key, default in (
-        ("model-paths", "models"),
-        ("snapshot-paths", "snapshots"),
-        ("seed-paths", "seeds"),
-        ("test-paths", "tests"),
-    ):
-        for part in folder_names(settings, key, default):
-            for path in sorted((folder / part).rglob("*")):
-                if path.suffix in _YAML and path.is_file():
-                    yield str(path.relative_to(folder)), read_loosely(path)
 
 
 def _shared(
     folder: Path, settings: Mapping[str, Any], files: Mapping[str, str], documents: Mapping[str, Mapping[str, Any]]
 ) -> Any:
     """All that counts for each model: settings, macros, seeds, packages, and YAML of no single model."""
-    folders = tuple(part for key, default in _DBT_FOLDERS for part in _folders(settings, key, default))
+    folders = tuple(part for key, default in _DBT_FOLDERS for part in folders_below(settings, key, default))
     macros = str(macros_path(folder).relative_to(folder))  # builds refuse any but those of the kit
-    models = tuple(_folders(settings, "model-paths", "models"))
+    models = tuple(folders_below(settings, "model-paths", "models"))
     described = {
         path: {
-            key: _without(value, _NOT_ROWS)
+            key: without_descriptions(value, _NOT_ROWS)
             for key, value in data.items()
             if key not in ("models", "snapshots", "unit_tests", "exposures")
         }
@@ -218,22 +212,14 @@ def _shared(
     return kept, described
 
 
-def _without(value: Any, keys: Iterable[str]) -> Any:
-    """A value of YAML without some keys at any level."""
-    if isinstance(value, dict):
-        return {str(key): _without(item, keys) for key, item in value.items() if key not in keys}
-    return [_without(item, keys) for item in value] if isinstance(value, list) else value
-
-
 def _tests(value: Any) -> Any:
-    """A value of YAML without descriptions of tables and columns, and without the tests that builds leave out."""
+    """A value of YAML without the tests that builds leave out."""
     if isinstance(value, dict):
         return {
-            str(key): [item for item in items if not is_contract_test(item)]
+            key: [item for item in items if not is_contract_test(item)]
             if key in ("data_tests", "tests") and isinstance(items, list)
             else _tests(items)
             for key, items in value.items()
-            if key != "description"
         }
     return [_tests(item) for item in value] if isinstance(value, list) else value
 
@@ -247,20 +233,28 @@ def _text(path: Path) -> str:
 
 def _notebook_code(product: DataProduct, notebook: Path, files: Mapping[str, str]) -> str:
     """A digest of a notebook with the files that it can read, those that hold the code of other tables left out."""
-    own = str(notebook.relative_to(product.folder))
-    modules = [path for path in files if path.endswith(".py") and not path.startswith("tests/") and path != "ingest.py"]
-    texts = [*_cells(notebook), *(_text(product.folder / path) for path in modules)]
-    if any(map(_OTHER_FILES.search, texts)):
+    own, modules = str(notebook.relative_to(product.folder)), _modules(files)
+    if may_open(_OTHER_FILES, product, notebook, files):
         return digest(sorted(files.items()))
     settings = read_loosely(product.folder / "dbt_project.yml")
     code = ["contracts/", "sources/", "expectations/", "notebooks/", "tests/"]
     for key, default in (*_DBT_FOLDERS, ("model-paths", "models"), ("snapshot-paths", "snapshots"), ("test-paths", "tests")):
-        code += _folders(settings, key, default)
+        code += folders_below(settings, key, default)
     others = tuple(filter(None, code))
     left_out = {*_DBT_FILES, "ingest.py", "product.odps.yaml"}
     read = {own, *modules, *(path for path in files if path not in left_out and not path.startswith(others))}
     beside = {path for path in files if path.startswith("notebooks/") and not path.endswith(".ipynb")}
     return digest({path: files.get(path) for path in read | beside})
+
+
+def may_open(pattern: re.Pattern[str], product: DataProduct, notebook: Path, files: Iterable[str]) -> bool:
+    """Return whether the code of a notebook, or of a module beside it, has a text that matches a pattern."""
+    texts = [*_cells(notebook), *(_text(product.folder / path) for path in _modules(files))]
+    return any(map(pattern.search, texts))
+
+
+def _modules(files: Iterable[str]) -> list[str]:
+    return [path for path in files if path.endswith(".py") and not path.startswith("tests/") and path != "ingest.py"]
 
 
 def _cells(notebook: Path) -> list[str]:

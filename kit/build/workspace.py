@@ -15,13 +15,27 @@ from kit.build.incremental import add_bases, growing_models, write_grown
 from kit.build.notebook_ports import PARTITION, Parameters
 from kit.build.partition_files import link, partition_file
 from kit.build.progress import Progress
-from kit.build.redaction import hidden_names, redact, without_values
+from kit.build.redaction import hidden_names, hidden_values, redact, without_values
 from kit.contracts import Check, Contract, counts, explain, merged, quarantine_table
-from kit.core import CUT, AuditFailed, Config, ContentCache, Secrets, counted, database, each_text, make_folder, sandbox, sha256
+from kit.core import (
+    CUT,
+    AuditFailed,
+    Config,
+    ContentCache,
+    Secrets,
+    counted,
+    current_commit,
+    database,
+    each_text,
+    make_folder,
+    sandbox,
+    sha256,
+)
 from kit.dbt.committed import PROFILES, macros_path, sources_folder
 from kit.ingest import LandedSource
+from kit.language_models import Models, SentPort, refusal
 from kit.mesh import RAW, DataProduct, OutputPort, Partitions
-from kit.notebooks import MADE, KernelPool, NotebookLimits, NotebookRun, execute
+from kit.notebooks import MADE, Ask, KernelPool, NotebookLimits, NotebookRun, execute
 from kit.quality import AuditTarget, Verdicts, audit_targets, check_tables, quarantine
 from kit.storage import Pin, Runs, Snapshot, partition_key
 
@@ -70,6 +84,11 @@ class Workspace:
         self.checks: list[Check] = []
         self.verdicts = Verdicts(run_id=run_id)
         self.notebooks: dict[str, str] = {}
+
+    @cached_property
+    def commit(self) -> str | None:
+        """The commit of the code of this build, the same in all that it writes; see `current_commit`."""
+        return current_commit(self.config.root)
 
     # Inputs
 
@@ -268,10 +287,51 @@ class Workspace:
     def scrubbed(self, value: Any) -> Any:
         """Return a text, or nested lists and mappings of texts, without secrets and the values of hidden columns."""
         value = self.secrets.scrubbed(value)
-        return each_text(value, self._without_hidden) if self.hidden else value
+        texts: set[str] = set()
 
-    def _without_hidden(self, text: str) -> str:
-        return text if text == CUT else without_values(text, {**self.tables, **self.landed}, self.hidden)
+        def note(text: str) -> str:
+            texts.add(text)
+            return text
+
+        if self.hidden:
+            each_text(value, note)
+        if not texts - {"", CUT}:
+            return value
+        values = hidden_values(texts, {**self.tables, **self.landed}, self.hidden)
+        return each_text(value, lambda text: text if text == CUT else without_values(text, values)) if values else value
+
+    # Language models
+
+    @cached_property
+    def models(self) -> Models:
+        """The language models of the mesh, and what this workspace has asked of them."""
+        return Models(self.config, self.scrubbed)
+
+    @property
+    def model_counts(self) -> dict[str, dict[str, Any]]:
+        """What was asked of each model so far, as JSON values."""
+        asked = self.__dict__.get("models")  # a build that asks nothing makes none
+        return {name: usage.to_json() for name, usage in sorted(asked.usage.items())} if asked else {}
+
+    def asked_since(self, before: Mapping[str, Mapping[str, Any]]) -> str:
+        """What was asked of models since these counts, as a part of a progress line; empty for nothing."""
+        sums = {
+            kind: sum(now[kind] - before.get(name, {}).get(kind, 0) for name, now in self.model_counts.items())
+            for kind in ("answered", "cached", "failed")
+        }
+        parts = [counted(sums["answered"], "answer") + " of models"] if sums["answered"] else []
+        parts += [f"{sums['cached']:,} asked before"] if sums["cached"] else []
+        parts += [counted(sums["failed"], "question") + " failed"] if sums["failed"] else []
+        return f"; {', '.join(parts)}" if parts else ""
+
+    def ask(self, ports: Sequence[SentPort]) -> Ask:
+        """Return the function that asks models for a notebook which reads these ports."""
+        return lambda name, question: self.models.ask(name, question, lambda settings: refusal(settings, ports))
+
+    @property
+    def model_keys(self) -> set[str]:
+        """The environment variables that no notebook gets: with a key it could ask a model past the contracts."""
+        return {model.key_env for model in self.config.models.values() if model.key_env}
 
     # Checks
 

@@ -1,7 +1,7 @@
 """The catalog as an application in a notebook: a filter, the list of ports, and tabs about the selected port."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from kit.catalog import history_tab, profile_tab, quality_tab, schema_tab, tabs
 from kit.catalog.entry import Entry
 from kit.catalog.html_widget import HtmlWidget
 from kit.catalog.port_view import PortView
+from kit.contracts import NOT_OFFERED
 from kit.core import Config, KitError, counted
 from kit.drawing import Html, markup
 from kit.mesh import Context
@@ -28,11 +29,14 @@ TABS: dict[str, Callable[[PortView], Html]] = {
 }
 """The function that renders each tab, called when the tab is first opened for a port."""
 
-_WAITING = markup.paragraph(markup.muted("Reading …"))
+_WAITING = {"Profile": "Computing the profile of {}: all of its rows are read …"}
+_READING = "Reading {} …"
+_PIXELS, _NARROWEST, _WIDEST = 7.3, 270, 480  # of a character of the list, and of the list
+_SPACE = "\N{NO-BREAK SPACE}"
 _STATE_NAMES = {PortState.UNPUBLISHED: "never built"}
 _STYLE = """<style>
 .kit-browse { max-width: 1240px; }
-.kit-browse select { height: 100%; padding: 2px 0; font: 13px var(--jp-code-font-family, monospace); }
+.kit-browse select { height: 100%; padding: 2px 0; font: 12px var(--jp-code-font-family, monospace); }
 .kit-browse select option { padding: 3px 8px; }
 .kit-browse .jupyter-widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; padding: 0 9px; }
 .kit-browse .jupyter-widget-tab > .widget-tab-contents { padding: 8px 12px; }
@@ -82,11 +86,10 @@ class Browser:
         self._selected: Entry | None = None
         self._hints = markup.html("")
         self._rendered: set[str] = set()  # tabs that show the selected port
-        self._filter = widgets.Text(
-            value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width="270px")
-        )
+        width = _width(catalog.port_entries())
+        self._filter = widgets.Text(value=text, placeholder="names, owners, columns, descriptions", layout=_layout(width=width))
         self._count = widgets.HTML(layout=_layout(margin="2px 12px"))
-        self._list = widgets.Select(rows=24, layout=_layout(width="270px", flex="0 0 auto", height="auto"))
+        self._list = widgets.Select(rows=24, layout=_layout(width=width, flex="0 0 auto", height="auto"))
         self._panes = {name: HtmlWidget() for name in TABS}
         self._tabs = widgets.Tab(tuple(self._panes.values()), titles=tuple(TABS), layout=_layout(flex="1 1 auto", width="0"))
         top = widgets.HBox([self._filter, self._count, widgets.HTML(_STYLE)])
@@ -108,12 +111,12 @@ class Browser:
         """List the ports that match the filter; the selected port stays selected, and a single match is selected."""
         matches = self._catalog.search(self._filter.value)
         self._listed = matches.port_entries()
-        self._count.value = f"{len(matches):,} of {len(self._catalog):,} ports"
+        self._count.value = f"{len(matches):,} of {counted(len(self._catalog), 'port')}"
         self._hints = markup.joined(map(markup.paragraph, _summary(self._listed) if self._listed else matches.hints()))
         ids = [entry.id for entry in self._listed]
         self._list.unobserve(self._select, "index")
         self._list.index = None
-        self._list.options = [_label(entry) for entry in self._listed]
+        self._list.options = _labels(self._listed)
         if self._selected and self._selected.id in ids:
             self._list.index = ids.index(self._selected.id)
         elif len(ids) == 1:
@@ -127,8 +130,9 @@ class Browser:
         if previous and self._selected and previous.id == self._selected.id:
             return
         self._rendered.clear()
-        for pane in self._panes.values():
-            pane.html = pane.picked = ""
+        for name, pane in self._panes.items():
+            pane.picked = ""
+            pane.html = self._waiting(name)  # the page shows it at once when the tab is opened, while the kernel computes
         self._render_open_tab()
 
     def _render_open_tab_again(self) -> None:
@@ -142,8 +146,14 @@ class Browser:
         if self._open_tab not in self._rendered:
             self._rendered.add(self._open_tab)
             pane = self._panes[self._open_tab]
-            pane.html = _WAITING
+            pane.html = self._waiting(self._open_tab)
             pane.html = self._render(self._open_tab, pane.picked)
+
+    def _waiting(self, tab: str) -> Html:
+        """Return what a tab shows until it is rendered."""
+        if self._selected is None:
+            return self._hints
+        return markup.paragraph(markup.muted(_WAITING.get(tab, _READING).format(self._selected.id.removesuffix("."))))
 
     @property
     def _open_tab(self) -> str:
@@ -179,9 +189,23 @@ def _layout(**values: str) -> widgets.Layout:
     return widgets.Layout(**values)
 
 
-def _label(entry: Entry) -> str:
+def _labels(entries: Sequence[Entry]) -> list[str]:
+    """Return the lines of the list: name, state and number of rows below each other, with spaces that a list keeps."""
+    rows = [(entry.id.removesuffix("."), _state(entry), entry.format_rows()) for entry in entries]
+    name, state, number = (max((len(row[part]) for row in rows), default=0) for part in range(3))
+    return [f"{row[0]:<{name}}  {row[1]:<{state}}  {row[2]:>{number}}".rstrip().replace(" ", _SPACE) for row in rows]
+
+
+def _width(entries: Sequence[Entry]) -> str:
+    """Return the width of the list, in which its longest line fits."""
+    longest = max(map(len, _labels(entries)), default=0)
+    return f"{min(max(round(longest * _PIXELS) + 40, _NARROWEST), _WIDEST)}px"
+
+
+def _state(entry: Entry) -> str:
+    """Return the state of a port; that of its contract if other products may not read it."""
     state = entry.status.state
-    return entry.id.removesuffix(".") + ("" if state == PortState.FRESH else f"  ({_STATE_NAMES.get(state, state)})")
+    return entry.port.status if entry.port.status in NOT_OFFERED else _STATE_NAMES.get(state, state)
 
 
 def _summary(entries: list[Entry]) -> list[str]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kit.catalog.entry import Entry
-from kit.core import Config, KitError, UnknownName, did_you_mean, table_lines, there_are
+from kit.core import Config, KitError, UnknownName, table_lines, there_are
 from kit.drawing import markup
 from kit.mesh import Context
 from kit.storage import PortSummary, ProductSummary, index, port_statuses
@@ -171,10 +170,8 @@ class Catalog:
         product = self._by_name.get(name)
         if product and product.broken and not product.ports:
             return f"'{name}' is broken and has no snapshot to read: {product.broken}"
-        ports = [other for other in self if other.startswith(f"{name}.")]
-        similar = (ports if port == name else []) or get_close_matches(port, list(self), n=3, cutoff=0.6) or ports
-        hint = did_you_mean(similar) or 'find ports with cat.search("words")'
-        return f"the catalog has no port '{port}'; {hint}"
+        own = [other for other in self if other.startswith(f"{name}.")]
+        return f"the catalog has no port '{port}'; {there_are(port, own or list(self))}"
 
 
 class CatalogProduct:
@@ -209,7 +206,10 @@ class CatalogProduct:
 
 
 def _mentions(port: PortSummary, words: Sequence[str]) -> bool:
-    text = "\n".join((port.name, port.description, *(part for column in port.columns for part in column))).lower()
+    columns = (
+        part for column in port.columns for part in (column.name, column.type, column.description, column.classification)
+    )
+    text = "\n".join((port.name, port.description, *columns)).lower()
     return all(word in text for word in words)
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from kit.core import Config, KitError, database, table_lines
+from kit.core import Config, KitError, counted, database, table_lines
 from kit.drawing import markup
 from kit.mesh import Context
-from kit.notebooks import reading
+from kit.notebooks import Preview, asset, reading
 from kit.storage import PortStatus, PortSummary, ProductSummary, format_duration
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kit.drawing import Picture
 
-_COLUMNS = ("column", "type", "description")
+_COLUMNS = ("column", "type", "key", "classification", "mask", "description")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,42 @@ class Entry:
 
         return quality_grid.draw_port(self.config, self.id)
 
+    def checks(self, version: str | None = None) -> "pl.DataFrame":
+        """Return the results of the checks of the current (or the named) snapshot, raw data and models of the product included.
+
+        >>> cat["orders.daily_sales"].checks().filter(table="daily_sales")
+        """
+        from kit.catalog import evidence
+
+        return evidence.checks_of(self.config, self.id, version)
+
+    def snapshots(self) -> "pl.DataFrame":
+        """Return the snapshots of the port that can be read, the newest first: version, time, commit, rows.
+
+        >>> cat.read("orders.daily_sales", cat["orders.daily_sales"].snapshots()["version"][-1])
+        """
+        from kit.catalog import evidence
+
+        return evidence.snapshots_of(self.config, self.id)
+
+    def origins(self, version: str | None = None) -> "pl.DataFrame":
+        """Return all snapshots and raw files that the current (or the named) snapshot was made from.
+
+        >>> cat["demand.predicted_sales"].origins()
+        """
+        from kit.catalog import evidence
+
+        return evidence.origins_of(self.config, self.id, version)
+
+    def check(self, frame: Any) -> Preview:
+        """Check a polars (or pandas) DataFrame by the contract of the port and return the verdict; nothing is published.
+
+        >>> cat["orders.daily_sales"].check(frame)
+        """
+        mesh = Context(self.config).mesh
+        port = mesh.port(self.id)
+        return asset.preview_of(self.config, mesh.product(self.product.name), port, frame, suites=False)
+
     def format_rows(self) -> str:
         """Return the number of rows in the current snapshot; empty without one."""
         return "" if self.port.rows is None else f"{self.port.rows:,}"
@@ -102,7 +138,9 @@ class Entry:
             "freshness": self.status.describe(),
             "checks": self.status.describe_checks(),
             "rows": self.format_rows(),
-            "quarantined": "" if quarantined is None else f'{quarantined:,} rows, see kit.read("{self.id}__quarantine")',
+            "quarantined": ""
+            if quarantined is None
+            else f'{counted(quarantined, "row")}, see kit.read("{self.id}__quarantine")',
             "snapshot": self.status.version or "",
             "contract": self.port.contract_version or "",
             "parameters": ", ".join(self.port.parameters),
@@ -113,9 +151,15 @@ class Entry:
     def __repr__(self) -> str:
         lines = [self.id, *([self.port.description] if self.port.description else []), ""]
         lines += [f"{name:<11} {text}" for name, text in self.facts().items()]
-        return "\n".join([*lines, "", *table_lines(_COLUMNS, self.port.columns)])
+        return "\n".join([*lines, "", *table_lines(_COLUMNS, self._column_rows())])
 
     def _repr_html_(self) -> str:
         name = markup.paragraph(markup.lines(markup.bold(self.id), self.port.description))
         facts = markup.fact_table({fact: markup.colour_states(text) for fact, text in self.facts().items()})
-        return markup.joined((name, facts, markup.table(_COLUMNS, self.port.columns)))
+        return markup.joined((name, facts, markup.table(_COLUMNS, self._column_rows())))
+
+    def _column_rows(self) -> list[tuple[str, ...]]:
+        return [
+            (column.name, column.type, "key" if column.is_key else "", column.classification, column.mask, column.description)
+            for column in self.port.columns
+        ]

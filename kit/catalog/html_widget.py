@@ -38,15 +38,49 @@ function button(name, act) {
   return made;
 }
 
-// Keys go to the focused element of the application, not to JupyterLab's shortcuts.
-function keepKeys(el) {
-  if (!el.isConnected) {
-    requestAnimationFrame(() => keepKeys(el));
+function clear(filter) {
+  filter.value = "";
+  filter.dispatchEvent(new Event("input", { bubbles: true }));
+  filter.focus();
+}
+
+function enter(ports) {
+  ports.focus();
+  if (ports.selectedIndex < 0 && ports.options.length) {
+    ports.selectedIndex = 0;
+    ports.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+}
+
+// Names and keys of the application: Escape clears its filter, the arrow keys lead from there into the list. Keys go to the
+// focused element, not to JupyterLab's shortcuts.
+function connect(el) {
+  const application = el.closest(".kit-browse");
+  const filter = application?.querySelector("input[type=text]");
+  const ports = application?.querySelector("select");
+  if (!el.isConnected || (application && !(filter && ports))) {
+    requestAnimationFrame(() => connect(el));
     return;
   }
-  el.closest(".kit-browse")?.addEventListener("focusin", (event) => {
+  if (!application || application.dataset.connected) {
+    return;
+  }
+  application.dataset.connected = "true";
+  filter.setAttribute("aria-label", "Filter the ports");
+  ports.setAttribute("aria-label", "Ports");
+  application.addEventListener("focusin", (event) => {
     event.target.setAttribute("data-lm-suppress-shortcuts", "true");
   });
+  // Before the widgets, which end the way of a key.
+  application.addEventListener("keydown", (event) => {
+    const isArrow = event.target === filter && (event.key === "ArrowDown" || event.key === "ArrowUp");
+    const isEscape = event.key === "Escape" && (event.target === filter || event.target === ports);
+    if (isArrow || isEscape) {
+      event.preventDefault();
+      event.stopPropagation();
+      isArrow ? enter(ports) : clear(filter);
+    }
+  }, true);
 }
 
 function render({ model, el }) {
@@ -69,7 +103,7 @@ function render({ model, el }) {
     }
   };
   draw();
-  keepKeys(el);
+  connect(el);
   model.on("change:html", draw);
 }
 
@@ -80,7 +114,7 @@ _STYLE = """
 .kit-pane {
   color: var(--jp-content-font-color1, inherit);
   font: var(--jp-content-font-size1, 14px) / 1.45 var(--jp-content-font-family, system-ui, sans-serif);
-  max-height: 520px; overflow: auto; padding: 4px 2px; user-select: text;
+  max-height: max(520px, 72vh); overflow: auto; padding: 4px 2px; user-select: text;
 }
 .kit-pane p { margin: 0 0 8px; }
 .kit-pane > p:first-child { margin-top: 0 !important; }
@@ -105,8 +139,8 @@ _STYLE = """
   background: var(--jp-layout-color1, transparent); border: 1px solid var(--jp-border-color1, #8888); border-radius: 3px;
 }
 .kit-pane [data-pick] {
-  padding: 0; font: inherit; color: var(--jp-content-link-color, #2f77c8); cursor: pointer;
-  background: none; border: 0; text-decoration: underline;
+  padding: 0; font: inherit; color: var(--jp-content-link-color, color-mix(in srgb, #2f77c8 70%, currentcolor));
+  cursor: pointer; background: none; border: 0; text-decoration: underline;
 }
 .kit-button:hover { background: var(--jp-layout-color3, #8882); }
 """

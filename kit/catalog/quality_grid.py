@@ -105,7 +105,7 @@ def _folded(quality: PortQuality) -> list[GridRow]:
 
 
 def _check_cell(check: Check) -> GridCell:
-    rows = f", {check.failing_rows:,} rows" if check.failing_rows and not check.passed else ""
+    rows = f", {counted(check.failing_rows, 'row')}" if check.failing_rows and not check.passed else ""
     return GridCell(check.verdict, f"{check.verdict}{rows}")
 
 

@@ -22,16 +22,20 @@ def render_schema(view: PortView) -> Html:
         nulls = {}  # never built, pruned or damaged
     if contract is None:
         known = view.entry.port.columns
-        rows = [(markup.bold(name), kind, _share(nulls.get(name)), "", "", description) for name, kind, description in known]
+        rows = [
+            (_name(item.name, is_key=item.is_key), item.type, _share(nulls.get(item.name)), "",
+             _class(item.classification, item.mask), item.description)
+            for item in known
+        ]  # fmt: skip
         note = "These are the columns of the last snapshot: the port has no contract now, or its product is broken."
         return markup.joined((markup.paragraph(note), markup.table(_HEADER, rows, numbers=["null"])))
     columns = [
         (
-            markup.lines(markup.bold(column.name), markup.muted("key") if column.name in contract.key else ""),
+            _name(column.name, is_key=column.name in contract.key),
             column.type,
             _share(nulls.get(column.name)),
             markup.lines(*_rules(contract, column.name)),
-            markup.lines(column.classification or "", markup.muted(f"masked: {column.mask}") if column.mask else ""),
+            _class(column.classification or "", str(column.mask or "")),
             column.description,
         )
         for column in contract.columns
@@ -40,6 +44,14 @@ def render_schema(view: PortView) -> Html:
     heading = [markup.heading("Rules of the table")] if table_rules else []
     below = (*heading, *(markup.paragraph(_describe_rule(rule)) for rule in table_rules))
     return markup.joined((markup.table(_HEADER, columns, numbers=["null"]), *below))
+
+
+def _name(name: str, *, is_key: bool) -> Html:
+    return markup.lines(markup.bold(name), markup.muted("key") if is_key else "")
+
+
+def _class(classification: str, mask: str) -> Html:
+    return markup.lines(classification, markup.muted(f"masked: {mask}") if mask else "")
 
 
 def _nulls(snapshot: Snapshot, port: str) -> dict[str, float]:

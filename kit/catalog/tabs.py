@@ -48,6 +48,7 @@ def _read_by(mesh: Mesh, port_id: str) -> str:
 
 _ROWS = 20
 _LONGEST = 80
+_UNBROKEN = ("date", "time", "uuid")
 _NUMBERS = ("int", "double", "float", "decimal")
 
 
@@ -58,9 +59,10 @@ def render_sample(view: PortView) -> Html:
         names, types, rows = first.columns, [str(kind).lower() for kind in first.types], first.fetchall()
         masked: dict[str, str] = snapshot.port(view.name).get("masked", {})
     columns = [f"{name} (masked: {masked[name]})" if name in masked else name for name in names]
+    unbroken = [column for column, kind in zip(columns, types, strict=True) if kind.startswith(_UNBROKEN)]
     numbers = [column for column, kind in zip(columns, types, strict=True) if any(word in kind for word in _NUMBERS)]
     count = f"{len(rows)} of {view.entry.format_rows()} rows of snapshot {snapshot.version}."
-    table = markup.table(columns, ([_value(value) for value in row] for row in rows), numbers=numbers)
+    table = markup.table(columns, ([_value(value) for value in row] for row in rows), numbers=numbers, unbroken=unbroken)
     return markup.joined((markup.paragraph(count), table))
 
 

@@ -7,8 +7,11 @@ from typing import Any
 from kit.core import KitError
 from kit.mesh import Context
 from kit.notebooks import RUN_FILE
+from kit.orchestration import handover
 from kit.orchestration.run import RunReporter, RunResult
 from kit.orchestration.run import run as run_selection
+from kit.orchestration.run_apart import run_apart
+from kit.orchestration.run_origin import RunOrigin
 
 
 def run(
@@ -35,10 +38,12 @@ def run(
     """
     if RUN_FILE in os.environ:
         raise KitError("a build cannot start another one; declare as input what this notebook reads, and it is built before")
-    result = run_selection(
-        Context.load(), selection, upstream=upstream, downstream=downstream, force=force, parameters=parameters,
+    # Where there may be a worker it builds, since it has imported all; the process of a notebook cannot be forked.
+    result = (run_apart if handover.wanted() else run_selection)(
+        Context.load(), selection=selection, upstream=upstream, downstream=downstream, force=force, parameters=parameters,
         partitions=tuple(partitions), wait=wait, older_code=older_code, full_refresh=full_refresh,
         discard_history=discard_history, reporter=_reporter(),
+        origin=RunOrigin("Python", f"kit.run({', '.join(map(repr, selection))})"),
     )  # fmt: skip
     if not result.succeeded:
         messages = [outcome.message for outcome in result.failed if not outcome.busy]

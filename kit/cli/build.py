@@ -16,7 +16,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import VERSIONS, JsonOption, JunitOption, complete_products, load_context
-from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal
+from kit.core import Interruption, NotebookError, UnknownName, ended_after_signal, interrupt_reason
 
 if TYPE_CHECKING:
     from kit.build import Listener
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _END_SECONDS = 1
-_INTERRUPTED = "interrupted; readers keep the snapshots they had"
 
 
 @app.command()
@@ -60,6 +59,8 @@ def run(
     """Build products and publish them if they keep their contracts; products that are up to date are skipped."""
     from kit.orchestration import worker
 
+    if _answers_call():
+        return
     values, partitions = _values(parameter or ()), tuple(partition or ())
     if trial and junit_file:
         raise typer.BadParameter("a trial has no JUnit report", param_hint="--junit")
@@ -69,6 +70,7 @@ def run(
     with _ending_when_interrupted():
         from kit.cli.reporter import reporter
         from kit.orchestration.run import run as run_selection
+        from kit.orchestration.run_origin import RunOrigin
         from kit.storage import statuses
 
         context = load_context()
@@ -81,7 +83,7 @@ def run(
             context, selection or (), upstream=upstream, downstream=downstream, force=force,
             parameters={name: texts[0] for name, texts in values.items()}, partitions=partitions,
             wait=wait, older_code=older_code, full_refresh=full_refresh, discard_history=discard_history,
-            reporter=reporter(as_json), at_once=True,
+            reporter=reporter(as_json), at_once=True, origin=RunOrigin.from_command_line(),
         )  # fmt: skip
     if not no_worker:
         worker.start(context.config.worker_idle_minutes)  # now: while the builds ran, it would have taken time from them
@@ -103,13 +105,27 @@ def run(
         raise typer.Exit(1)
 
 
+def _answers_call() -> bool:
+    """Execute the run of a `kit.run()` that started this process; returns whether one did."""
+    from kit.orchestration import worker
+
+    with _ending_when_interrupted():
+        from kit.orchestration import run_apart
+
+        if caller := run_apart.called():
+            context = run_apart.answer(caller)
+    if caller:
+        worker.start(context.config.worker_idle_minutes)
+    return caller is not None
+
+
 @contextmanager
 def _ending_when_interrupted() -> Iterator[None]:
     """End this process within seconds after a signal, whatever the block does then; nothing is published after it."""
     received: list[int] = []
     with Interruption() as interruption:
         try:
-            with terminal.direct_output(), ended_after_signal(_END_SECONDS, lambda: errors.print(_INTERRUPTED)) as received:
+            with terminal.direct_output(), ended_after_signal(_END_SECONDS, _print_interrupted) as received:
                 yield
         except (KeyboardInterrupt, Exception) as error:
             for number in received:  # Dagster has handlers of its own during a step, and does not say which signal it was
@@ -118,12 +134,16 @@ def _ending_when_interrupted() -> Iterator[None]:
             if isinstance(error, Exception) and not interruption.requested:
                 raise
             interruption.ignore()
-            errors.print(_INTERRUPTED)
+            _print_interrupted(str(error) if isinstance(error, KeyboardInterrupt) else "")
             if interruption.requested:  # a thread of a library may hold this process up
                 end = threading.Timer(_END_SECONDS, os._exit, (interruption.code,))
                 end.daemon = True
                 end.start()
             raise typer.Exit(interruption.code) from None
+
+
+def _print_interrupted(reason: str = "") -> None:
+    errors.print(f"{reason or interrupt_reason() or 'interrupted'}; readers keep the snapshots they had")
 
 
 def _values(parameter: Iterable[str]) -> dict[str, list[str]]:
@@ -254,6 +274,7 @@ def prune(
 
 def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> None:
     """Delete what may show values of columns that were classified later; exit with 1 when something stays."""
+    from kit.governance import check_value_lists
     from kit.orchestration.late_removal import remove_shown, unhidden
     from kit.storage import shown_before
 
@@ -263,6 +284,7 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
         found = [(item, unhidden(item)) for item in shown_before(context) if not names or item.product in names]
     else:
         found = list(remove_shown(context, names))
+    lists = [finding for finding in check_value_lists(context) if not names or finding.product in names]
     if as_json:
         terminal.print_json([{**vars(item), "problem": problem} for item, problem in found])
     for item, problem in found:
@@ -272,7 +294,9 @@ def _prune_personal(selection: list[str], *, dry_run: bool, as_json: bool) -> No
             console.print(f"{item.product}: {item} {verb}, older than the hiding of {columns}")
         if problem:
             errors.print(Text(f"{item.product}: {problem}", style="red"))
-    if not found and not as_json:
+    for finding in lists:
+        errors.print(Text(f"{finding.product}: not edited: {finding}", style="yellow"))
+    if not found and not lists and not as_json:
         console.print("nothing is left from before a column was classified", style="green")
     if any(problem for _, problem in found):
         raise typer.Exit(1)

@@ -21,6 +21,7 @@ from kit.core import ScrubbedStream, counted, encodable, to_json, visible
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
+    from rich.status import Status
 
     from kit.build import Trial
     from kit.governance import Score
@@ -52,9 +53,25 @@ class _Console(Console):
         return encodable(visible(text), self.encoding)
 
 
+class _Errors(_Console):
+    """Prints to standard error above the spinner that is on the line, which belongs to the other console."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        spinners = tuple(spinning)
+        for spinner in spinners:
+            spinner.stop()
+        try:
+            super().print(*objects, **options)
+        finally:
+            for spinner in spinners:
+                spinner.start()
+
+
+spinning: "list[Status]" = []
+"""The spinners that are shown."""
 _is_terminal = sys.stdout.isatty()
 console = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not _is_terminal, width=None if _is_terminal else 160)
-errors = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+errors = _Errors(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -103,8 +120,8 @@ def print_status(rows: "Sequence[PortStatus]") -> None:
 
     console.print(_status_table(rows))
     for row in rows:
-        if text := row.describe_deprecation():
-            text += "" if row.readers or row.possible_readers else ", read by no product"
+        if text := row.describe_offer():
+            text += "" if row.readers or row.possible_readers or not row.port.end_of_life else ", read by no product"
             console.print(Text(f"{row.product.name}.{row.port.name}: {text}", "yellow"))
     for text in format_warnings(rows):
         console.print(Text(text, "yellow"))

@@ -9,7 +9,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console, errors
 from kit.cli.options import JsonOption, complete_products, load_context
-from kit.core import KitError, short
+from kit.core import KitError, short, take_keys
 
 app = typer.Typer()
 
@@ -24,6 +24,10 @@ def erase(
         list[str] | None,
         typer.Option("--product", help="Begin with the columns of this product only.", autocompletion=complete_products),
     ] = None,
+    earlier_keys: Annotated[
+        str | None,
+        typer.Option(metavar="VARIABLE", help="An environment variable with earlier masking keys, whose tokens are found too."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print where the rows are, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
     as_json: JsonOption = False,
@@ -31,7 +35,7 @@ def erase(
     """Erase the rows of a person from raw data, ports, quarantine, records, executed notebooks and Dagster's history."""
     from kit.cli.reporter import reporter
     from kit.orchestration import erasure
-    from kit.orchestration.erased_places import ErasureKey, find_places
+    from kit.orchestration.erased_places import ErasureKey, find_places, unsearched
 
     context = load_context()
     column, equals, value = key.partition("=")
@@ -42,8 +46,12 @@ def erase(
         raise typer.BadParameter("the value is no text in UTF-8, which all published texts are", param_hint="KEY=VALUE")
     for name in product or ():
         context.mesh.product(name)
-    places, erasure_key = find_places(context, ErasureKey.of(context, column, value, product or ()))
-    for text in erasure.unfinished(context):
+    secrets = take_keys(earlier_keys) if earlier_keys else ()
+    if earlier_keys and not secrets:
+        raise KitError(f"the environment variable {earlier_keys} has no keys; set it to earlier ones, with blanks between them")
+    places, erasure_key = find_places(context, ErasureKey.of(context, column, value, product or (), secrets))
+    hidden = list(unsearched(context, erasure_key))
+    for text in (*erasure.unfinished(context), *hidden):
         errors.print(Text(text, style="yellow"))
     if not as_json:
         terminal.print_places(places, context.config.root)
@@ -51,9 +59,11 @@ def erase(
             console.print("the value is too short to be searched in texts: in records, notebooks and Dagster's history")
     if dry_run or not (places or erasure.has_begun(context, erasure_key)):
         if as_json:
-            terminal.print_json({"found": terminal.places_json(places, context.config.root)})
+            terminal.print_json({"found": terminal.places_json(places, context.config.root), "not_searched": hidden})
         elif not places:
-            console.print(f"no row with this {column} was found")
+            console.print(f"no row with this {column} was found{' in what can be searched' if hidden else ''}")
+        if hidden and not dry_run:
+            raise typer.Exit(1)
         return
     if not yes:
         if as_json or not sys.stdin.isatty():

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from kit.cli import build, check, contract, erase, export, new, notebook, promote, read, serve, source, worker
 from kit.cli.console import console, errors
+from kit.cli.help_texts import with_plain_help
 from kit.core import PLAIN, Config, KitError, Secrets, __version__, machine_problem, mask_key_hidden, scrubbed_streams
 
 EXIT_CODES = "Exit codes: 0 done, 1 something failed or is wrong, 2 wrong usage or nothing to compare with, 130 interrupted."
@@ -28,6 +29,7 @@ app.add_typer(export.app, name="export")
 app.add_typer(notebook.app, name="notebook")
 app.add_typer(source.app, name="source")
 app.add_typer(worker.app, name="worker")
+with_plain_help(app)
 
 
 def _print_version(requested: bool) -> None:

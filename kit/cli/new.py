@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.console import console, errors
-from kit.cli.options import complete_ports, load_context
+from kit.cli.options import complete_offered, load_context
 from kit.cli.prompts import ask, is_interactive
 from kit.core import KitError, short
 
@@ -38,11 +38,11 @@ def new(
             "--from",
             help="Its source: a .csv, .parquet or .ipynb file, a port, a raw source, or for a new source a connector such as "
             f"{_CONNECTOR}",
-            autocompletion=complete_ports,
+            autocompletion=complete_offered,
         ),
     ] = None,
     reads: Annotated[
-        list[str] | None, typer.Option("--reads", help="Ports a new notebook reads.", autocompletion=complete_ports)
+        list[str] | None, typer.Option("--reads", help="Ports a new notebook reads.", autocompletion=complete_offered)
     ] = None,
     owner: Annotated[
         str | None, typer.Option("--owner", help="'Name <mail>'; by default user.name and user.email of git.")

@@ -12,6 +12,7 @@ from rich.text import Text
 from kit.cli import console as terminal
 from kit.cli.console import console
 from kit.cli.options import VERSIONS, JsonOption, PortArgument, load_context
+from kit.cli.spinner import Spinner
 from kit.core import Config, KitError, counted, database, short
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def read(
             explained = explain(str(error), f"select * from (\n{query}\n)", None, columns, unknown.format)
             raise KitError(f"the query failed: {explained}") from None
     terminal.print_rows(relation.columns, rows[:limit])
-    more = f", first {limit} rows" if len(rows) > limit else ""
+    more = f", first {counted(limit, 'row')}" if len(rows) > limit else ""
     console.print(f"{port} {snapshot.version}{more}", style="dim")
 
 
@@ -179,6 +180,6 @@ def report(
     from kit.catalog import write_report
 
     context = load_context()
-    with console.status(f"writing about {counted(len(context.mesh.products), 'data product')}"):
+    with Spinner(f"writing about {counted(len(context.mesh.products), 'data product')}"):
         path = write_report(context, output or context.config.storage / "report.html")
     console.print(f"written: {short(path.resolve())} ({path.stat().st_size / 1e6:.1f} MB)")

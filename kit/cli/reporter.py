@@ -7,6 +7,7 @@ from rich.text import Text
 
 from kit.build import Outcome, Progress
 from kit.cli.console import console, errors
+from kit.cli.spinner import Spinner
 from kit.core import counted
 from kit.mesh import DataProduct
 from kit.orchestration.run import RunReporter
@@ -17,7 +18,7 @@ class TerminalReporter(RunReporter):
     """Shows a spinner for the current steps, and a line for each step and product that has ended."""
 
     def __init__(self) -> None:
-        self._spinner = console.status("")
+        self._spinner = Spinner()
         self._builds: list[dict[str, str]] = []
 
     def started(self, products: Sequence[DataProduct]) -> None:

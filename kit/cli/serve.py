@@ -57,7 +57,7 @@ def lab(
 
     config = load_context().config
     if address := jupyterlab.place(config).address:
-        console.print("JupyterLab runs already for this mesh:")
+        console.print(f"JupyterLab runs already for this mesh ({jupyterlab.place(config).owner}):")
         _print_address(address)
         return
     console.print("Starting JupyterLab …")

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from kit.contracts.column_type import value_problem
     from kit.contracts.compatibility import ContractChange, bumped, compare, document_changes, required_bump
     from kit.contracts.consumer_contract import FOLDER, ConsumerContract
-    from kit.contracts.contract import CLASSIFICATIONS, DESCRIBED, GRAIN, TODO, Column, Contract, Version
+    from kit.contracts.contract import CLASSIFICATIONS, DESCRIBED, GRAIN, NOT_OFFERED, TODO, Column, Contract, Version
     from kit.contracts.csv_format import CsvFormat, csv_keys
     from kit.contracts.custom_properties import custom_property
     from kit.contracts.expectation_queries import BadArgument
     from kit.contracts.finding import Finding
     from kit.contracts.loader import DocumentReader
     from kit.contracts.masks import is_whole
+    from kit.contracts.model_endpoints import MODEL_ENDPOINTS, ModelEndpoints
     from kit.contracts.on_failure import quarantine_table
     from kit.contracts.protection import hides_less, level, weakened
     from kit.contracts.quality_rules import quality_items, written_query
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kit.contracts.rule_query import TABLE, Query
     from kit.contracts.rules import Rule
     from kit.contracts.service_levels import PROPERTY, Sla
+    from kit.contracts.texts import promised_version, without_texts
 
 __getattr__ = lazy_face(__name__)
 
@@ -38,6 +40,8 @@ __all__ = [
     "DESCRIBED",
     "FOLDER",
     "GRAIN",
+    "MODEL_ENDPOINTS",
+    "NOT_OFFERED",
     "PROPERTY",
     "QUERY",
     "QUERY_ARGUMENT",
@@ -55,6 +59,7 @@ __all__ = [
     "CsvFormat",
     "DocumentReader",
     "Finding",
+    "ModelEndpoints",
     "Query",
     "Rule",
     "Sla",
@@ -80,11 +85,13 @@ __all__ = [
     "level",
     "merged",
     "place_of",
+    "promised_version",
     "quality_items",
     "quarantine_table",
     "reads_property",
     "required_bump",
     "value_problem",
     "weakened",
+    "without_texts",
     "written_query",
 ]

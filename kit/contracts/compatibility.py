@@ -211,6 +211,8 @@ def _service(old: Contract, new: Contract) -> Iterator[ContractChange]:
         sooner = until is not None and now_until is not None and now_until < until
         verdict = "review" if sooner else "patch" if until is None else "minor"
         yield ContractChange("last day", f"{until or 'none'} → {now_until or 'none'}", verdict)
+    if old.is_offered != new.is_offered:
+        yield ContractChange("status", f"{old.status} → {new.status}", "major" if old.is_offered else "patch")
 
 
 def _loss(share: float | None) -> str:

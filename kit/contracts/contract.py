@@ -12,6 +12,7 @@ from kit.contracts.csv_format import CsvFormat
 from kit.contracts.custom_properties import custom_property
 from kit.contracts.loader import DocumentReader
 from kit.contracts.masks import Mask, mask_of
+from kit.contracts.model_endpoints import ModelEndpoints
 from kit.contracts.on_failure import quarantine_limit
 from kit.contracts.quality_rules import QualityReader
 from kit.contracts.raw_places import declared_places
@@ -23,6 +24,13 @@ from kit.core import IDENTIFIER, Document, Where, mappings
 CLASSIFICATIONS = ("public", "internal", "confidential", "personal")
 DESCRIBED, GRAIN = ("usage", "limitations"), "grain"
 """Texts of a contract about its table as a whole."""
+STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
+NOT_OFFERED = {
+    "proposed": "not yet offered to other products",
+    "draft": "not yet offered to other products",
+    "retired": "no longer offered to other products",
+}
+"""The statuses of contracts whose ports other products may not read."""
 TODO = "TODO: "
 """Begins a text or classification that a person still has to write; `kit check` refuses it."""
 
@@ -83,7 +91,8 @@ class Contract:
     version this one is. `quarantine_limit` is the highest share of rows that may be set aside, None without rules that
     quarantine; `max_row_loss` the highest share that may be missing against the last snapshot, None if not limited.
     `csv` is the format of a source's CSV files, `reads` are the places outside of the domain folder it reads from. `described`
-    are the parts among `DESCRIBED` that a person has described.
+    are the parts among `DESCRIBED` that a person has described. `status` is one of `STATUSES`. `model_endpoints` are those that
+    rows may be sent to.
     """
 
     path: Path
@@ -105,6 +114,13 @@ class Contract:
     csv: CsvFormat = field(default_factory=CsvFormat)
     reads: tuple[str, ...] = ()
     described: tuple[str, ...] = ()
+    status: str = "active"
+    model_endpoints: ModelEndpoints = field(default_factory=ModelEndpoints)
+
+    @property
+    def is_offered(self) -> bool:
+        """Return whether other products may read the port: not while it is proposed or a draft, and not when it is retired."""
+        return self.status not in NOT_OFFERED
 
     @property
     def quarantining(self) -> tuple[Rule, ...]:
@@ -161,6 +177,9 @@ class _Reader:
         if len(tables) != 1:
             raise fail(["schema"], f"describes {len(tables)} tables; a contract of this mesh describes exactly one")
         check_fields(self.document)
+        status = data.get("status", "active")
+        if status not in STATUSES:
+            raise fail(["status"], f"'{status}' is not one of {', '.join(STATUSES)}")
         table = tables[0]
         at: Where = ["schema", 0]
         name = self.identifier([*at, "name"], table.get("name"))
@@ -204,6 +223,8 @@ class _Reader:
             csv=CsvFormat.from_document(self.document),
             reads=declared_places(self.document, is_raw=self.is_raw),
             described=tuple(self.described(table)),
+            status=status,
+            model_endpoints=ModelEndpoints.from_document(self.document, is_raw=self.is_raw),
         )
 
     def described(self, table: dict[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from kit.core import Document, Where
 _CONTRACT = ("contract",)
 _PLACES = {
     "majorOf": _CONTRACT, "quarantineLimit": _CONTRACT, "maxRowLoss": _CONTRACT, "csv": _CONTRACT, "reads": _CONTRACT,
-    "mask": ("column",), "onFailure": ("column", "rule", "relationship"),
+    "modelEndpoints": _CONTRACT,     "mask": ("column",), "onFailure": ("column", "rule", "relationship"),
 }  # fmt: skip
 """The kinds of objects in a contract that have each custom property of the kit."""
 

@@ -122,12 +122,17 @@ def check_fields(document: Document) -> None:
     _check(document, [], document.data, CONTRACT)
 
 
+def parts_of(kind: StandardObject, name: str) -> StandardObject | None:
+    """Return the kind of the objects in a field of an object; None for a field without objects."""
+    return _NESTED.get((kind.name, name)) or kind.parts.get(name)
+
+
 def _check(document: Document, where: Where, data: Mapping[str, Any], kind: StandardObject) -> None:
     for name, value in data.items():
         if name not in kind.read | kind.silent and value not in (None, False, [], {}, *_DEFAULTS.get(name, ())):
             reason = kind.refused.get(name, "the kit does not know this field of the standard")
             raise document.error([*where, name], f"{name} of a {kind.name} is not checked: {reason}")
-        part = _NESTED.get((kind.name, name)) or kind.parts.get(name)
+        part = parts_of(kind, name)
         if part is not None:
             for place, item in _objects([*where, name], value):
                 _check(document, place, item, part)

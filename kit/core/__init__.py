@@ -5,6 +5,7 @@ Paths and settings go in; parsed files, open connections and `KitError`s come ou
 
 from typing import TYPE_CHECKING
 
+from kit.core import cgroups
 from kit.core.calling_notebook import NOTEBOOK, calling_notebook, is_attended
 from kit.core.face import lazy_face
 from kit.core.version import __version__
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from kit.core.cache import ContentCache, ValueCache
     from kit.core.config import Config
     from kit.core.confinement import Places
+    from kit.core.constant_values import COMPUTED, constant, constants
     from kit.core.database import KNOWN_TYPES, literal, normal_type
     from kit.core.entry_points import OLDER, load_entry_point, missing_entry_points, points_of
     from kit.core.errors import (
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         KitError,
         MaskError,
         MeshError,
+        ModelError,
         Newer,
         NotATable,
         NotebookError,
@@ -62,10 +65,11 @@ if TYPE_CHECKING:
     from kit.core.forking import end_process, signal_with_parent
     from kit.core.garbage import without_collection
     from kit.core.git import branch_of, current_commit, merge_base_mesh, relation_of_commits
-    from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal
+    from kit.core.interruption import Interruption, SignalHandlers, ended_after_signal, interrupt, interrupt_reason
     from kit.core.locks import SingleInstance, holder, lock
     from kit.core.machine import machine_problem, need_resources
-    from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden
+    from kit.core.mask_key import MASK_KEY, erase_mask_key, mask_key_hidden, take_keys
+    from kit.core.model_settings import ModelSettings
     from kit.core.passing import why_it_may_pass, why_text_may_pass
     from kit.core.policy import Policy
     from kit.core.postgres_address import PostgresAddress
@@ -85,13 +89,14 @@ if TYPE_CHECKING:
     from kit.core.secrets import Secrets, each_text
     from kit.core.sql_reads import is_volatile, tables_read
     from kit.core.sqlite import sqlite_damage, sqlite_rows
-    from kit.core.text import PLAIN, counted, did_you_mean, encodable, place, short, table_lines, there_are, visible
+    from kit.core.text import PLAIN, counted, did_you_mean, encodable, place, plural, short, table_lines, there_are, visible
     from kit.core.yaml import Document, Where, compose_yaml, mappings, parse_yaml, read_yaml
     from kit.core.yaml_editor import appended, with_value
 
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
+    "COMPUTED",
     "CUT",
     "END_AT_ONCE",
     "HOST",
@@ -115,6 +120,8 @@ __all__ = [
     "KitError",
     "MaskError",
     "MeshError",
+    "ModelError",
+    "ModelSettings",
     "Newer",
     "NotATable",
     "NotPublished",
@@ -143,8 +150,11 @@ __all__ = [
     "appended",
     "branch_of",
     "calling_notebook",
+    "cgroups",
     "compose_yaml",
     "confinement",
+    "constant",
+    "constants",
     "counted",
     "current_commit",
     "database",
@@ -164,6 +174,8 @@ __all__ = [
     "has_sum",
     "holder",
     "ignore_step",
+    "interrupt",
+    "interrupt_reason",
     "is_attended",
     "is_failure",
     "is_volatile",
@@ -183,6 +195,7 @@ __all__ = [
     "normal_type",
     "parse_yaml",
     "place",
+    "plural",
     "points_of",
     "port_socket",
     "read_json",
@@ -204,6 +217,7 @@ __all__ = [
     "sync_path",
     "table_lines",
     "tables_read",
+    "take_keys",
     "there_are",
     "time_id",
     "to_json",

@@ -13,6 +13,7 @@ from typing import Any
 from kit.core.calling_notebook import calling_notebook
 from kit.core.errors import ConfigError
 from kit.core.mask_key import mask_key
+from kit.core.model_settings import ModelSettings
 from kit.core.policy import Policy
 
 
@@ -59,7 +60,8 @@ class Config:
     publications are pushed to. `memory_limit` (bytes), `threads` and `spill_folder` are those of DuckDB; None stands for what
     the machine allows and for a folder in the storage, see `kit.core.resources`. `parallel_builds` products are built at the
     same time at most, None stands for what cores and memory allow. The worker, which has imported what builds need, ends
-    after `worker_idle_minutes` without one. A source may be read for `source_timeout_seconds`.
+    after `worker_idle_minutes` without one. A source may be read for `source_timeout_seconds`. `models` are language models by
+    name; the variables of their keys are secrets.
     """
 
     root: Path
@@ -81,6 +83,7 @@ class Config:
     source_timeout_seconds: int = 86_400
     mask_key: str = field(default="", repr=False)
     policy: Policy | None = None
+    models: Mapping[str, ModelSettings] = field(default_factory=dict)
 
     @classmethod
     def load(cls, root: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -93,16 +96,18 @@ class Config:
         with (root / "pyproject.toml").open("rb") as file:
             table: dict[str, Any] = tomllib.load(file)["tool"]["kit"]
         policy = Policy.from_settings(table.pop("policy")) if "policy" in table else None
+        models = ModelSettings.from_settings(root, table.pop("models", {}))
         for name in table:
             if name not in _SETTINGS:
-                raise ConfigError(
-                    f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {', '.join([*_SETTINGS, 'policy'])}"
-                )
+                known = ", ".join([*_SETTINGS, "policy", "models"])
+                raise ConfigError(f"pyproject.toml: [tool.kit] has no setting '{name}'; there are: {known}")
         settings = read_settings(table, environ)
+        keys = [model.key_env for model in models.values() if model.key_env]
+        settings["secrets"] = tuple(dict.fromkeys((*settings.get("secrets", cls.secrets), *keys)))
         settings["storage"] = _folder(root, settings.get("storage", ".mesh"), "storage")
         if "spill_folder" in settings:
             settings["spill_folder"] = _folder(root, settings["spill_folder"], "spill folder")
-        return cls(root=root, mask_key=mask_key(environ), policy=policy, **settings)
+        return cls(root=root, mask_key=mask_key(environ), policy=policy, models=models, **settings)
 
     @property
     def domains(self) -> Path:

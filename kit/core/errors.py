@@ -98,6 +98,12 @@ class NotATable(KitError):
     """The value given to `kit.output` is neither a polars nor a pandas DataFrame."""
 
 
+class ModelError(KitError):
+    """A language model gave no answer: its endpoint is dead, refuses or answers nonsense, a budget is used up, or a contract
+    does not allow to send a port to it.
+    """
+
+
 class AuditFailed(KitError):
     """Data breaks its contract or an expectation; nothing was published."""
 

@@ -1,6 +1,5 @@
 """Faces of packages whose names are imported when they are first used."""
 
-import ast
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -30,6 +29,8 @@ def lazy_face(package: str) -> Callable[[str], Any]:
 @cache
 def _origins(package: str) -> dict[str, tuple[str, str]]:
     """The module and the name there of each name below `if TYPE_CHECKING` in the file of a package."""
+    import ast  # `kit run` looks for a worker without it
+
     body = ast.parse(Path(str(sys.modules[package].__file__)).read_bytes()).body
     nodes = [node for block in body if isinstance(block, ast.If) for node in block.body if isinstance(node, ast.ImportFrom)]
     return {alias.asname or alias.name: (str(node.module), alias.name) for node in nodes for alias in node.names}

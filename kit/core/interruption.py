@@ -85,6 +85,20 @@ class Interruption:
             self._report(unraisable)
 
 
+def interrupt(reason: str) -> None:
+    """Send this process SIGINT for a reason, which `interrupt_reason` returns."""
+    _reasons.append(reason)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_reason() -> str:
+    """Return why this process interrupted itself, once; empty for a signal from outside."""
+    return _reasons.pop() if _reasons else ""
+
+
+_reasons: list[str] = []
+
+
 class SignalHandlers:
     """The signal handlers of this process as they are now, to be put back after a library has replaced them."""
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -75,7 +76,7 @@ class SingleInstance:
             if not acquired:
                 state = f"runs already for this mesh at {self.address}" if self.address else "starts or stops for this mesh"
                 advice = "stop it first" if self.address else "try again"
-                raise Busy(f"{self.name} {state} (process {self.process}); {advice}")
+                raise Busy(f"{self.name} {state} ({self.owner}); {advice}")
             remove_unfinished(self.folder)
             try:
                 yield
@@ -100,6 +101,16 @@ class SingleInstance:
     def process(self) -> str:
         """The process id of the running instance, or `?`."""
         return holder(self._lock)
+
+    @property
+    def owner(self) -> str:
+        """Who runs it: the process, its user, since when, and the folder from which it was started, as far as known."""
+        process = self.process
+        try:
+            about, begun = Path(f"/proc/{int(process)}"), datetime.fromtimestamp(self._lock.stat().st_mtime)
+            return f"process {process} of {about.owner()} since {begun:%Y-%m-%d %H:%M}, started in {(about / 'cwd').readlink()}"
+        except (OSError, ValueError, KeyError):
+            return f"process {process}"
 
     @property
     def _lock(self) -> Path:

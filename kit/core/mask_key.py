@@ -41,6 +41,13 @@ def mask_key_hidden() -> Iterator[None]:
         _prctl(_SET_DUMPABLE, readable)
 
 
+def take_keys(variable: str) -> tuple[str, ...]:
+    """Return the keys, separated by blanks, of an environment variable, and remove it from this process and from /proc."""
+    keys = os.environ.pop(variable, "")
+    _erase(variable)
+    return tuple(keys.split())
+
+
 def erase_mask_key() -> None:
     """Erase the key from /proc, for a process whose children need it in their environment."""
     if key := os.environ.get(MASK_KEY):
@@ -49,15 +56,15 @@ def erase_mask_key() -> None:
         _prctl(_SET_DUMPABLE, 0)
 
 
-def _erase() -> None:
-    """Overwrite the key in the environment with which this process was started, which /proc/PID/environ shows for ever."""
+def _erase(name: str = MASK_KEY) -> None:
+    """Overwrite a variable in the environment with which this process was started, which /proc/PID/environ shows for ever."""
     with suppress(OSError, ValueError, IndexError):  # not on Linux, or without /proc
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         start, end = int(fields[_ENV_START - _STATE]), int(fields[_ENV_END - _STATE])
         variables = ctypes.string_at(start, end - start)
         position = -1
-        while (position := variables.find(f"{MASK_KEY}=".encode(), position + 1)) >= 0:
-            value = position + len(MASK_KEY) + 1
+        while (position := variables.find(f"{name}=".encode(), position + 1)) >= 0:
+            value = position + len(name) + 1
             length = variables.find(b"\0", value) - value
             if variables[:position][-1:] in (b"", b"\0") and length > 0:
                 ctypes.memset(start + value, ord("-"), length)

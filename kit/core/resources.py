@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from kit.core import cgroups
 from kit.core.config import Config, read_settings
 from kit.core.errors import ConfigError
 
@@ -25,7 +26,6 @@ _SHARE = 0.6  # of the memory of the machine: the rest is for Python, kernels an
 _LEAST = 100_000_000  # bytes: DuckDB cannot join or sort within less
 _UNLIMITED = 1 << 60  # version 1 of cgroups writes a number near the largest one where there is no limit
 _UNUSED_SECONDS = 7 * 86400  # whether a process of another machine still runs is not known here
-_CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _connections = count()
 
 
@@ -112,41 +112,29 @@ def _variables() -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in os.environ.items() if name.startswith("KIT_"))
 
 
-def machine_memory(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
+def machine_memory(groups: str = cgroups.GROUPS, own: str = cgroups.OWN) -> int:
     """Return the bytes of memory that this process may use: those of the machine, or the limit of a cgroup it is in."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
-        limits += [int(text) for text in _cgroup_values(cgroups, own, "memory", name) if text.isdecimal()]
+        limits += [int(text) for text in _cgroup_values(groups, own, "memory", name) if text.isdecimal()]
     return min(limit for limit in limits if 0 < limit < _UNLIMITED)
 
 
-def machine_threads(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
+def machine_threads(groups: str = cgroups.GROUPS, own: str = cgroups.OWN) -> int:
     """Return the number of processors that this process may use, by its affinity and the quotas of cgroups it is in."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quotas = [text.split() for text in _cgroup_values(cgroups, own, "cpu", "cpu.max")]
-    each = (_cgroup_values(cgroups, own, "cpu", name) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+    quotas = [text.split() for text in _cgroup_values(groups, own, "cpu", "cpu.max")]
+    each = (_cgroup_values(groups, own, "cpu", name) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
     quotas += map(list, zip(*each, strict=False))
     shares = [int(quota) / int(period) for quota, period in quotas if quota.isdecimal() and int(period)]
     return max(1, min([cores, *map(math.ceil, shares)]))
 
 
-def _cgroup_values(cgroups: Path, own: Path, controller: str, name: str) -> Iterator[str]:
+def _cgroup_values(groups: str, own: str, controller: str, name: str) -> Iterator[str]:
     """Yield the values of a file in the cgroups of this process and in those above, of version 1 and 2."""
-    try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
-        return
-    for _, controllers, path in lines:
-        if controllers and controller not in controllers.split(","):
-            continue
-        root = cgroups / controller if controllers else cgroups
-        # In a container the path may be that on the host, whose folders are not there: then its own are at the root.
-        folder = root / path.lstrip("/")
-        for place in (folder, *folder.parents):
-            with suppress(OSError):
-                yield (place / name).read_text().strip()
-            if place == root:
-                break
+    for hierarchy in cgroups.hierarchies(groups, own):
+        if not hierarchy.controllers or controller in hierarchy.controllers:
+            yield from filter(None, (hierarchy.value(place, name) for place in hierarchy.places()))
 
 
 def _user() -> str:

@@ -59,7 +59,12 @@ def did_you_mean(near: Sequence[str]) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 source`, `2,000 sources`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(number, noun)}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a noun as it is said of a number of things: `source` of 1, `sources` of all others."""
+    return noun if number == 1 else f"{noun}s"
 
 
 def visible(text: str) -> str:

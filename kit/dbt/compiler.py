@@ -13,7 +13,7 @@ from pathlib import Path
 from kit.contracts import Contract, DocumentReader
 from kit.core import Config, ContentCache, KitError, TransformError, read_text, short
 from kit.core import database as work
-from kit.dbt.renderer import DATABASE, HOOKS, CompiledStatement, RenderedProject, hook_texts
+from kit.dbt.renderer import DATABASE, HOOKS, CompiledStatement, RenderedProject, hook_texts, rendered
 from kit.dbt.runner import dbt_arguments
 from kit.mesh import RAW, DataProduct
 
@@ -27,11 +27,10 @@ def statements(config: Config, product: DataProduct) -> tuple[CompiledStatement,
     The kit renders the templates itself. Where only dbt can (a macro that asks the database, a package, an alias), it runs
     `dbt compile` over empty tables, once until the project changes. Raises `TransformError` when dbt refuses the project.
     """
-    project = RenderedProject(config, product)
     try:
-        return tuple(project.statements())
+        return rendered(config, product)
     except TransformError:
-        return _by_dbt(config, product, project)
+        return _by_dbt(config, product, RenderedProject(config, product))
 
 
 def _by_dbt(config: Config, product: DataProduct, project: RenderedProject) -> tuple[CompiledStatement, ...]:

@@ -22,6 +22,11 @@ SNAPSHOT = re.compile(r"\{%-?\s*snapshot\s+(\w+)\s*-?%\}|\{%-?\s*endsnapshot\s*-
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXTS = 512
 """So many files of each kind are parsed once in a process, however often a build reads them."""
+DESCRIBED_FOLDERS = (
+    ("model-paths", "models"), ("snapshot-paths", "snapshots"), ("seed-paths", "seeds"), ("test-paths", "tests"),
+)  # fmt: skip
+"""The folders, as settings of dbt name them and by default, with YAML files that describe models, seeds and tests."""
+YAML = (".yml", ".yaml")
 _NOT_ARGUMENTS = {
     "alias", "arguments", "config", "database", "description", "enabled", "error_if", "fail_calc", "limit", "meta", "name",
     "schema", "severity", "store_failures", "store_failures_as", "tags", "test_name", "warn_if", "where",
@@ -243,6 +248,16 @@ def files_below(top: Path) -> list[tuple[Path, tuple[str, ...]]]:
         (Path(root, name), Path(root).relative_to(top).parts)
         for root, _, names in os.walk(top) for name in names if not name.startswith((".", "#", "~"))
     )  # fmt: skip
+
+
+def yaml_documents(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every YAML file of a project that describes models, seeds or tests, by its path below the folder."""
+    settings = read_loosely(folder / "dbt_project.yml")
+    for key, default in DESCRIBED_FOLDERS:
+        for part in folder_names(settings, key, default):
+            for path in sorted((folder / part).rglob("*")):
+                if path.suffix in YAML and path.is_file():
+                    yield str(path.relative_to(folder)), read_loosely(path)
 
 
 def read_loosely(path: Path) -> dict[str, Any]:

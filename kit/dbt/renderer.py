@@ -1,16 +1,17 @@
 """Renders a dbt project without dbt, in milliseconds instead of seconds; refuses a project that only dbt can render."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.core import Config, Secrets, TransformError, read_text
+from kit.core import Config, FolderDigests, Secrets, TransformError, read_text
 from kit.core import database as work
 from kit.dbt.project import SNAPSHOT, Project, files_below, folder_names, read_loosely, singular_tests, source_tables
 from kit.dbt.templates import DbtValue, Templates
-from kit.mesh import DataProduct
+from kit.mesh import DataProduct, leads_out
 
 DATABASE = "kit_work"
 """The name of the database that compiled SQL is written for, as dbt quotes it in the name of a table."""
@@ -45,15 +46,67 @@ class CompiledStatement:
     sql: str
 
 
+@dataclass(frozen=True)
+class _Rendering:
+    """What was rendered of a project, or why only dbt can render it, and the environment variables that it read."""
+
+    key: tuple[object, ...]
+    environment: Mapping[str, str | None]
+    statements: tuple[CompiledStatement, ...] = ()
+    refused: str = ""
+
+
+_KEPT = 8
+_renderings: OrderedDict[Path, _Rendering] = OrderedDict()
+"""The projects that were rendered last in this process, by folder."""
+
+
+def rendered(config: Config, product: DataProduct) -> tuple[CompiledStatement, ...]:
+    """Return the statements of `RenderedProject`, which are rendered once in this process until something changes.
+
+    Raises `TransformError` for a project that only dbt can render.
+    """
+    digest = FolderDigests(None).of(product.folder)
+    key = (digest, product.name, *_partition(config, product).items())
+    known = _renderings.pop(product.folder, None)
+    if known is None or known.key != key or known.environment != _environment(config, known.environment):
+        project = RenderedProject(config, product)
+        try:
+            known = _Rendering(key, project.read, tuple(project.statements()))
+        except TransformError as error:
+            known = _Rendering(key, project.read, refused=str(error))
+    if digest and not leads_out(product.folder):
+        _renderings[product.folder] = known
+        if len(_renderings) > _KEPT:
+            _renderings.popitem(last=False)
+    if known.refused:
+        raise TransformError(known.refused)
+    return known.statements
+
+
+def _environment(config: Config, names: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The values of environment variables as templates read them."""
+    values = Secrets.from_environment(config).replaced_in() if names else {}
+    return {name: values.get(name) for name in names}
+
+
+def _partition(config: Config, product: DataProduct) -> dict[str, str]:
+    """The variable `partition` of a product that has some."""
+    partitions = product.partitions
+    return {"partition": next(iter(partitions.all(config.clock())), str(partitions.start))} if partitions else {}
+
+
 class RenderedProject:
     """The SQL of one dbt project; `statements` raises `TransformError` for a project that only dbt can render.
 
     `environment` are the environment variables that templates read; secrets have no values there, since the SQL is kept.
+    `read` are those that they have read, with their values.
     """
 
     def __init__(self, config: Config, product: DataProduct) -> None:
         self.product = product
         self.environment = Secrets.from_environment(config).replaced_in()
+        self.read: dict[str, str | None] = {}
         self.settings = read_loosely(product.folder / "dbt_project.yml")
         self.hooks: list[tuple[Path, Any]] = []
         kinds = (("model-paths", "models"), ("snapshot-paths", "snapshots"))
@@ -62,7 +115,7 @@ class RenderedProject:
         self.sources = source_tables(self.described.values())
         self.models = {model.name: model.path for model in Project.read(product.folder).models}
         self.project = str(self.settings.get("name"))
-        self.vars = _variables(self.settings.get("vars"), self.project) | self._partition(config)
+        self.vars = _variables(self.settings.get("vars"), self.project) | _partition(config, product)
         names = {
             "ref": self._ref, "source": self._source, "var": self._var, "env_var": self._env_var, "config": self._config,
             "is_incremental": lambda: False, "target": _TARGET, "execute": True,
@@ -129,6 +182,7 @@ class RenderedProject:
         return self.vars.get(name, default)
 
     def _env_var(self, name: str, default: str | None = None) -> str:
+        self.read[name] = self.environment.get(name)
         value = None if name.startswith("DBT_ENV_SECRET") else self.environment.get(name, default)
         if value is None:
             raise TransformError(f"the environment variable '{name}' has no value")
@@ -143,10 +197,6 @@ class RenderedProject:
                 if key in HOOKS:
                     self.hooks.append((self.path, value))
         return ""
-
-    def _partition(self, config: Config) -> dict[str, str]:
-        partitions = self.product.partitions
-        return {"partition": next(iter(partitions.all(config.clock())), str(partitions.start))} if partitions else {}
 
 
 def relation(name: str, schema: str = "main") -> DbtValue:

@@ -26,7 +26,11 @@ _NO_ARTIFACTS = "--no-write-json"
 _TABLES = ("model", "snapshot")
 _LEAKED = "ignore:resource_tracker:UserWarning"
 _MISMATCH = re.compile(r"\| (\S+) +\| ([^|]*?) *\| ([^|]*?) *\| (data type mismatch|missing in \w+) *\|")
-_CLASS = re.compile(r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?([A-Z]\w+ Error: )?")
+_CLASS = re.compile(
+    r"^([A-Z]\w+ Error in \w+ \S+ \(\S+\):? )?"
+    r"(An error occurred during execution of unit test '.*?'\. There may be an error in the unit test definition: "
+    r"check the data types\. ([A-Z]\w+ Error )?)?([A-Z]\w+ Error: )?"
+)
 
 
 def quiet_locks() -> None:
@@ -137,7 +141,7 @@ def transform(
         raise TransformError(f"'{product.name}': dbt could not run the project: {_text(result.exception) or 'no model found'}")
     failed = [node for node in nodes if node.status == "error"]
     if failed:
-        details = "\n".join(f"{node.node.original_file_path}: {sandbox.explain(_reason(node.message))}" for node in failed)
+        details = "\n".join(_failure(product, node) for node in failed)
         raise TransformError(f"'{product.name}': dbt failed at {len(failed)} of {len(nodes)} nodes: {details}")
     models = tuple(node.node.name for node in nodes if node.node.resource_type in _TABLES)
     checks = _checks([node for node in nodes if node.node.resource_type in TESTS], database)
@@ -241,6 +245,16 @@ def _check(node: Any, connection: Any) -> Check:
     samples = tuple(dict(zip(names, map(str, row), strict=True)) for row in rows.fetchall())
     observed = counted(node.failures, "row")
     return Check(table, name, "dbt", False, severity, observed, node.failures, samples, test.description or "")
+
+
+def _failure(product: DataProduct, node: Any) -> str:
+    """Return where and why a node failed; for errors in the SQL of a model dbt blames a unit test, which runs before it."""
+    path, reason = node.node.original_file_path, sandbox.explain(_reason(node.message))
+    if node.node.resource_type != "unit_test":
+        return f"{path}: {reason}"
+    tested = next((model.path for model in Project.read(product.folder).models if model.name == node.node.model), None)
+    model = tested.relative_to(product.folder) if tested else node.node.model
+    return f"{model}: {reason}; the unit test '{node.node.name}' in {path} found it, whose rows may also have other types"
 
 
 def _text(error: object) -> str:

@@ -6,7 +6,7 @@ from html import escape
 from math import ceil
 
 from kit.core import KitError
-from kit.drawing.canvas import BOLD, SMALL, number, svg_document, text_width, truncate
+from kit.drawing.canvas import SIZE, SMALL, label, number, svg_document, text_width, truncate
 from kit.drawing.graph_layout import FRAME, Box, layout
 
 KINDS = {"source": "raw source", "model": "model", "port": "published port", "notebook": "notebook"}
@@ -53,7 +53,7 @@ def draw_graph(nodes: Sequence[GraphNode], edges: Iterable[tuple[str, str]], tit
     _check(nodes, edges)
     height = 44.0 if any(node.note for node in nodes) else 30.0
     widths = {
-        node.id: 2 * _PAD + ceil(max(text_width(_truncate(node.label)), text_width(_truncate(node.note), SMALL)))
+        node.id: 2 * _PAD + ceil(max(text_width(_truncate(node.label)), text_width(_truncate(node.note, SMALL), SMALL)))
         for node in nodes
     }
     picture = layout({node.id: node.group for node in nodes}, widths, height, edges)
@@ -82,10 +82,9 @@ def _check(nodes: Sequence[GraphNode], edges: Sequence[tuple[str, str]]) -> None
 
 
 def _frame(group: str, box: Box) -> str:
-    name = truncate(group, (box.width - 2 * _PAD) / BOLD)
+    name = truncate(group, box.width - 2 * _PAD, bold=True)
     hover = f"<title>{escape(group)}</title>" if name != group else ""
-    label = f'<text class="group" x="{number(box.x + FRAME)}" y="{number(box.y + 21)}">{escape(name)}</text>'
-    return f"<g>{hover}{_rect('frame', box, 10)}{label}</g>"
+    return f"<g>{hover}{_rect('frame', box, 10)}{label(box.x + FRAME, box.y + 21, name, 'group', bold=True)}</g>"
 
 
 def _edge(edge: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
@@ -103,11 +102,10 @@ def _edge(edge: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
 
 
 def _node(node: GraphNode, box: Box) -> str:
-    label, note = _truncate(node.label), _truncate(node.note)
-    middle = box.y + box.height / 2
-    x = number(box.x + _PAD)
-    first = f'<text x="{x}" y="{number(middle - 2 if note else middle + 4.4)}">{escape(label)}</text>'
-    second = f'<text class="note" x="{x}" y="{number(middle + 13)}">{escape(note)}</text>' if note else ""
+    name, note = _truncate(node.label), _truncate(node.note, SMALL)
+    middle, x = box.y + box.height / 2, box.x + _PAD
+    first = label(x, middle - 2 if note else middle + 4.4, name)
+    second = label(x, middle + 13, note, "note", SMALL)
     hover = escape("\n".join(dict.fromkeys(filter(None, (node.id, node.label, node.note)))))
     ring = _rect("ring", Box(box.x - 4, box.y - 4, box.width + 8, box.height + 8), 14) if node.focus else ""
     return f"<g><title>{hover}</title>{_shape(node.kind, box)}{ring}{first}{second}</g>"
@@ -129,12 +127,10 @@ def _rect(kind: str, box: Box, radius: float) -> str:
 def _legend(kinds: set[str]) -> tuple[str, float]:
     parts, x = [], 0.0
     for kind in (kind for kind in KINDS if kind in kinds):
-        parts.append(
-            f'{_shape(kind, Box(x + 1, 0, 26, 15))}<text class="note" x="{number(x + 34)}" y="11.5">{KINDS[kind]}</text>'
-        )
+        parts.append(_shape(kind, Box(x + 1, 0, 26, 15)) + label(x + 34, 11.5, KINDS[kind], "note", SMALL))
         x += 34 + text_width(KINDS[kind], SMALL) + 20
     return "".join(parts), x
 
 
-def _truncate(text: str) -> str:
-    return truncate(text, _MAX_LABEL)
+def _truncate(text: str, size: float = SIZE) -> str:
+    return truncate(text, _MAX_LABEL, size)

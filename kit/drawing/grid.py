@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 
-from kit.drawing.canvas import SMALL, number, svg_document, text_width, truncate
+from kit.drawing.canvas import SIZE, SMALL, label, number, svg_document, text_width, truncate
 
 STATES = ("passed", "warned", "failed", "none")
 """The states of a cell; each has a colour of its own."""
@@ -51,13 +50,13 @@ def draw_grid(rows: Sequence[GridRow], columns: Sequence[tuple[str, str]], title
     """Return the grid as an SVG document; a column has a name and a note, `notes` are sentences below the grid."""
     high = 38.0 if any(cell and cell.note for row in rows for cell in row.cells) else 26.0
     names = [text_width(row.label) + (text_width(row.note, SMALL) + 10 if row.note else 0) for row in rows]
-    left = min(_LABEL, max([*names, *(text_width(row.group) * 1.1 for row in rows)], default=0.0)) + 14
+    left = min(_LABEL, max([*names, *(text_width(row.group, bold=True) for row in rows)], default=0.0)) + 14
     parts, y = [], _HEAD - (0 if any(note for _, note in columns) else 18) if rows else 0.0
     for place, (name, note) in enumerate(columns if rows else ()):
         x = left + place * (_COLUMN + _GAP) + _COLUMN / 2
         parts.append(_text("end strong", x, 12, name) + (_text("note end", x, 28, note) if note else ""))
     for group, members in groupby(rows, key=lambda row: row.group):
-        parts.append(_text("group", 0, y + 17, truncate(group, left)))
+        parts.append(_text("group", 0, y + 17, truncate(group, left, bold=True)))
         y += 26
         for row in members:
             parts.append(_row(row, left, y, high))
@@ -70,9 +69,9 @@ def draw_grid(rows: Sequence[GridRow], columns: Sequence[tuple[str, str]], title
 def _row(row: GridRow, left: float, y: float, high: float) -> str:
     note = truncate(row.note, 90, SMALL)
     wide = text_width(note, SMALL) + 10 if note else 0.0
-    label = truncate(row.label, left - 14 - wide)
+    name = truncate(row.label, left - 14 - wide)
     middle = y + high / 2
-    parts = [_text("", 0, middle + 4.4, label)]
+    parts = [_text("", 0, middle + 4.4, name)]
     if note:
         parts.append(_text("note", left - 14 - wide + 10, middle + 4, note))
     for place, cell in enumerate(row.cells):
@@ -91,5 +90,5 @@ def _cell(cell: GridCell, x: float, y: float, high: float) -> str:
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<text{named} x="{number(x)}" y="{number(y)}">{escape(text)}</text>'
+    words = kind.split()
+    return label(x, y, text, kind, SMALL if "note" in words else SIZE, bold=not {"group", "strong"}.isdisjoint(words))

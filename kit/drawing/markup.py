@@ -6,12 +6,14 @@ from html import escape
 
 from kit.drawing.picture import Picture
 
-# Each at least 4 to 1 on white and on the black of JupyterLab's dark theme.
+# Colours of shapes. No colour has a contrast of 4.5 to 1, which texts need, both on white and on the black of a dark theme.
 GOOD, DOUBTFUL, BAD, QUIET = "#278a45", "#ae6b00", "#d73a49", "#767f8a"
+COLOURED = 65
+"""The share of its colour, in per cent, that a text in colour has."""
 
 _STATE_COLOURS = {
     **dict.fromkeys(("fresh", "passed"), GOOD),
-    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated"), DOUBTFUL),
+    **dict.fromkeys(("stale", "outdated", "late", "warned", "warning", "deprecated", "draft", "proposed", "retired"), DOUBTFUL),
     **dict.fromkeys(("broken", "failed", "last build failed", "never published"), BAD),
     **dict.fromkeys(("never built", "held"), QUIET),
 }
@@ -92,8 +94,13 @@ def colour_states(text: str) -> Html:
     return Html(_STATE.sub(lambda match: _coloured(match[0]), escape(text)))
 
 
+def text_colour(colour: str) -> str:
+    """Return the style of texts in a colour; mixed with that of the text around, it is readable in light and dark themes."""
+    return f"color:{colour};color:color-mix(in srgb,{colour} {COLOURED}%,currentcolor)"
+
+
 def _coloured(word: str) -> str:
-    return f"<span style='color:{_STATE_COLOURS[word]};font-weight:600'>{word}</span>"
+    return f"<span style='{text_colour(_STATE_COLOURS[word])};font-weight:600'>{word}</span>"
 
 
 def table(

@@ -1,5 +1,6 @@
 """Pictures that notebooks, pages and files can show."""
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
@@ -19,6 +20,12 @@ class Picture:
     def uri(self) -> str:
         """The `src` of an `<img>`, which is shown in every notebook, even one that is not trusted."""
         return f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
+
+    @property
+    def width(self) -> float:
+        """The width in pixels in which its texts have their size."""
+        match = re.search(r'<svg[^>]* width="([\d.]+)"', self.svg)
+        return float(match[1]) if match else 0.0
 
     def save(self, path: Path | str) -> Path:
         """Write the picture to an `.svg` file and return its path; raises `KitError` when it cannot be written."""

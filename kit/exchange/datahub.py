@@ -92,6 +92,7 @@ class _Product:
             facts["version"] = version
         if contract:
             facts |= {"contract": contract.id, "contract_version": str(contract.version)}
+            facts |= {} if contract.is_offered else {"contract_status": contract.status}
         yield record(dataset, "datasetProperties", {
             "name": node.id, "qualifiedName": node.id, "description": node.description, "customProperties": facts, "tags": [],
         })  # fmt: skip
@@ -110,7 +111,7 @@ class _Product:
                 end = datetime.combine(contract.end_of_life, datetime.min.time(), UTC)
                 yield record(dataset, "deprecation", {
                     "deprecated": True, "decommissionTime": aspects.millis(end), "actor": aspects.ACTOR,
-                    "note": f"kept until {contract.end_of_life}; read {self.product.name}.{contract.major_of or node.table}",
+                    "note": f"last day {contract.end_of_life}; read {self.product.name}.{contract.major_of or node.table}",
                 })  # fmt: skip
         elif columns:
             yield record(dataset, "schemaMetadata", aspects.inferred_schema(node.id, columns, self.at))

@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.build import Listener
-from kit.contracts import Contract
+from kit.contracts import Contract, DocumentReader
 from kit.core import Config, Damaged, KitError, UnknownName, lock, write_durably
 from kit.exchange.iceberg_schema import continues, evolve, iceberg_schema
 from kit.storage import Snapshot, Store
@@ -16,6 +16,7 @@ from kit.storage import Snapshot, Store
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
 
 FOLDER = "iceberg"
@@ -38,7 +39,7 @@ class IcebergTables(Listener):
         """Commit the current snapshot of a product to the tables of its ports."""
         if config.iceberg:
             with _own_catalog(config) as catalog:
-                follow(catalog, Store(config.storage), product, _folder(config))
+                follow(catalog, config, product, _folder(config))
 
     def pruned(self, config: Config, product: str) -> None:
         """Forget the deleted snapshots of a product."""
@@ -63,7 +64,7 @@ def export_iceberg(config: Config, products: list[str], name: str) -> Iterator[s
         ) from None
     for product in products:
         try:
-            yield from follow(catalog, Store(config.storage), product)
+            yield from follow(catalog, config, product)
         except KitError:
             raise
         except Exception as error:
@@ -72,13 +73,14 @@ def export_iceberg(config: Config, products: list[str], name: str) -> Iterator[s
             ) from None
 
 
-def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None = None) -> list[str]:
+def follow(catalog: "Catalog", config: Config, product: str, folder: Path | None = None) -> list[str]:
     """Commit to the tables of a product what was published since their last commit; return the tables' names.
 
     Snapshots that were deleted are deleted from the tables' history. With `folder` the tables lie below it, and those of
     ports that the product no longer has are dropped, all when it is not published any more; without it, at the place that the
     catalog chooses. Raises `KitError` for ports that cannot be Iceberg tables, after all others are up to date.
     """
+    store = Store(config.storage)
     current = store.current(product)
     if current is None:
         if folder and catalog.namespace_exists(product):
@@ -91,9 +93,10 @@ def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None =
     catalog.create_namespace_if_not_exists(product)
     ports = [port for port, entry in current.manifest["ports"].items() if "quarantine_of" not in entry]
     problems = []
+    follower = _Follower(catalog, store, _served(store, product), DocumentReader(config.cache, product))
     for port in ports:
         try:
-            _follow_port(catalog, store, current, port, folder and folder / product / port)
+            follower.follow(current, port, folder and folder / product / port)
         except KitError as error:
             problems.append(f"{product}.{port} is no Iceberg table: {error}")
     if folder:
@@ -106,26 +109,87 @@ def follow(catalog: "Catalog", store: Store, product: str, folder: Path | None =
     return [f"{product}.{port}" for port in ports]
 
 
-def _follow_port(catalog: "Catalog", store: Store, current: Snapshot, port: str, folder: Path | None) -> None:
-    name, versions = (current.product, port), _served(store, current.product)
-    table = _load(catalog, name, folder)
-    committed = _committed(table) if table else []
-    newest = max(committed, default="")
-    missing = [version for version in versions if version > newest][-_CAUGHT_UP:]
-    for version in missing:
-        with ExitStack() as stack:
-            if version != current.version:
-                stack.enter_context(suppress(Damaged, UnknownName))  # it is no history that anybody could read
-            snapshot = store.snapshot(current.product, version)
-            table = _commit(catalog, table, snapshot, port, folder)
-    if table is None or _committed(table)[-1] != current.version:  # after a rollback
-        table = _commit(catalog, table, current, port, folder)
-    if gone := [item.snapshot_id for item in table.snapshots() if _version(item) not in versions]:
-        table.maintenance.expire_snapshots().by_ids(gone).commit()
-        table = catalog.load_table(name)
-    if folder:
-        _sweep(table, folder)
-        write_durably(folder / "metadata" / _HINT, Path(table.metadata_location).name.removesuffix(".metadata.json"))
+@dataclass(frozen=True)
+class _Follower:
+    """Commits the published snapshots of one product, of which readers may see the versions `served`.
+
+    `documents` has read the contracts of the product before: those of a snapshot are the same files.
+    """
+
+    catalog: "Catalog"
+    store: Store
+    served: list[str]
+    documents: DocumentReader
+
+    def follow(self, current: Snapshot, port: str, folder: Path | None) -> None:
+        """Commit what the table of a port has missed, and forget what is no longer served."""
+        name, versions = (current.product, port), self.served
+        table = _load(self.catalog, name, folder)
+        committed = _committed(table) if table else []
+        newest = max(committed, default="")
+        missing = [version for version in versions if version > newest][-_CAUGHT_UP:]
+        for version in missing:
+            with ExitStack() as stack:
+                if version != current.version:
+                    stack.enter_context(suppress(Damaged, UnknownName))  # it is no history that anybody could read
+                snapshot = current if version == current.version else self.store.snapshot(current.product, version)
+                table = self._commit(table, snapshot, port, folder)
+        if table is None or _committed(table)[-1] != current.version:  # after a rollback
+            table = self._commit(table, current, port, folder)
+        elif not missing:  # its texts may be newer
+            self._describe(table, current, port)
+            table = self.catalog.load_table(name)
+        if gone := [item.snapshot_id for item in table.snapshots() if _version(item) not in versions]:
+            table.maintenance.expire_snapshots().by_ids(gone).commit()
+            table = self.catalog.load_table(name)
+        if folder:
+            _sweep(table, folder)
+            write_durably(folder / "metadata" / _HINT, Path(table.metadata_location).name.removesuffix(".metadata.json"))
+
+    def _commit(self, table: "Table | None", snapshot: Snapshot, port: str, folder: Path | None) -> "Table":
+        """Replace all files of a table by those of a snapshot, in one commit; the table is made when there is none."""
+        name, files = (snapshot.product, port), snapshot.files(port)
+        schema = iceberg_schema(files[0], self._contract(snapshot, port))
+        if table and not continues(list(table.schemas().values()), schema):
+            self.catalog.drop_table(name)
+            table = None
+        replaced = [task.file for task in table.scan().plan_files()] if table else []
+        properties = _PROPERTIES | _about(snapshot, port)
+        transaction: Transaction
+        if table is None:
+            place = _uri(folder) if folder else None
+            transaction = self.catalog.create_table_transaction(name, schema, place, properties=properties)
+        else:
+            transaction = table.transaction()
+            _evolve(transaction, table, schema)
+            transaction.set_properties(properties)
+        mapping = transaction.table_metadata.name_mapping() or transaction.table_metadata.schema().name_mapping
+        transaction.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
+        about = {SNAPSHOT: snapshot.version, CONTRACT: snapshot.port(port)["contract_version"]}
+        with transaction.update_snapshot(snapshot_properties=about).overwrite() as overwrite:
+            for entry in replaced:
+                overwrite.delete_data_file(entry)
+            for file in files:
+                overwrite.append_data_file(_data_file(transaction.table_metadata, file))
+        transaction.commit_transaction()
+        return self.catalog.load_table(name)
+
+    def _describe(self, table: "Table", snapshot: Snapshot, port: str) -> None:
+        """Commit the texts of a snapshot to a table that has its files, if they differ."""
+        schema, about = iceberg_schema(snapshot.files(port)[0], self._contract(snapshot, port)), _about(snapshot, port)
+        if str(table.schema()) != str(schema) or not about.items() <= table.properties.items():
+            with table.transaction() as transaction:
+                _evolve(transaction, table, schema)
+                transaction.set_properties(about)
+
+    def _contract(self, snapshot: Snapshot, port: str) -> Contract | None:
+        """The contract of a port as it was published, with the descriptions of today; None in a snapshot of an earlier kit."""
+        path = snapshot.contract(port)
+        if path is None:
+            return None
+        contract = Contract.load(path, self.documents)
+        texts = {column: text for column, _, text in snapshot.port(port)["about"]["columns"]}
+        return replace(contract, columns=tuple(replace(item, description=texts[item.name]) for item in contract.columns))
 
 
 def _served(store: Store, product: str) -> list[str]:
@@ -145,38 +209,6 @@ def _load(catalog: "Catalog", name: tuple[str, str], folder: Path | None) -> "Ta
     catalog.drop_table(name)
     shutil.rmtree(folder, ignore_errors=True)
     return None
-
-
-def _commit(catalog: "Catalog", table: "Table | None", snapshot: Snapshot, port: str, folder: Path | None) -> "Table":
-    """Replace all files of a table by those of a snapshot, in one commit; the table is made when there is none."""
-    name, path = (snapshot.product, port), snapshot.contract(port)
-    contract = Contract.load(path) if path else None
-    files = snapshot.files(port)
-    schema = iceberg_schema(files[0], contract)
-    if table and not continues(list(table.schemas().values()), schema):
-        catalog.drop_table(name)
-        table = None
-    replaced = [task.file for task in table.scan().plan_files()] if table else []
-    properties = _PROPERTIES | _about(snapshot, contract)
-    transaction: Transaction
-    if table is None:
-        place = _uri(folder) if folder else None
-        transaction = catalog.create_table_transaction(name, schema, place, properties=properties)
-    else:
-        transaction = table.transaction()
-        if str(table.schema()) != str(schema) or table.schema().identifier_field_names() != schema.identifier_field_names():
-            evolve(transaction, schema)
-        transaction.set_properties(properties)
-    mapping = transaction.table_metadata.name_mapping() or transaction.table_metadata.schema().name_mapping
-    transaction.set_properties({"schema.name-mapping.default": mapping.model_dump_json()})
-    about = {SNAPSHOT: snapshot.version, CONTRACT: snapshot.port(port)["contract_version"]}
-    with transaction.update_snapshot(snapshot_properties=about).overwrite() as overwrite:
-        for entry in replaced:
-            overwrite.delete_data_file(entry)
-        for file in files:
-            overwrite.append_data_file(_data_file(transaction.table_metadata, file))
-    transaction.commit_transaction()
-    return catalog.load_table(name)
 
 
 def _data_file(metadata: Any, path: Path) -> "DataFile":
@@ -209,9 +241,15 @@ def _data_file(metadata: Any, path: Path) -> "DataFile":
     )  # fmt: skip
 
 
-def _about(snapshot: Snapshot, contract: Contract | None) -> dict[str, str]:
-    owner = snapshot.manifest.get("about", {}).get("owner", "")
-    return {"comment": contract.description if contract else "", "owner": owner}
+def _evolve(transaction: "Transaction", table: "Table", schema: "Schema") -> None:
+    if str(table.schema()) != str(schema) or table.schema().identifier_field_names() != schema.identifier_field_names():
+        evolve(transaction, schema)
+
+
+def _about(snapshot: Snapshot, port: str) -> dict[str, str]:
+    """The description of a port and the owner of its product; early snapshots contain none."""
+    owner, facts = snapshot.manifest.get("about", {}).get("owner", ""), snapshot.port(port).get("about", {})
+    return {"comment": facts.get("description", ""), "owner": owner}
 
 
 def _committed(table: "Table") -> list[str]:

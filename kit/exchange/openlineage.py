@@ -22,14 +22,17 @@ class OpenLineage(Listener):
     A server that is down or slow costs a build `SECONDS` and a line; the events wait in the storage for the next build.
     """
 
+    _events: BuildEvents | None = None
+    """Of a build that has started; its jobs and the SQL in them are the same at its end."""
+
     def started(self, config: Config, product: DataProduct, run_id: str, request: BuildRequest) -> None:
         """Write and send START."""
         if is_disabled():
             return
         end_killed(config, product.name, run_id)
         commit = current_commit(config.root)
-        events = BuildEvents(Context(config), product, run_id, namespace(), commit, request.dagster_run)
-        _append(config, EventFile(config, product.name, run_id), events.started(datetime.now(UTC)))
+        self._events = BuildEvents(Context(config), product, run_id, namespace(), commit, request.dagster_run)
+        _append(config, EventFile(config, product.name, run_id), self._events.started(datetime.now(UTC)))
         deliver(config, Target.from_environment(), SECONDS / 10, only_new=True)
 
     def finished(self, config: Config, product: DataProduct, record: RunRecord, plan: BuildPlan | None) -> None:
@@ -38,7 +41,10 @@ class OpenLineage(Listener):
             return
         end_killed(config, product.name, record.run_id)
         file = EventFile(config, product.name, record.run_id)
-        builder = BuildEvents(Context(config), product, record.run_id, namespace(), record.git_commit, record.dagster_run)
+        builder = self._events
+        if builder is None or builder.run_id != record.run_id:
+            commit, run = record.git_commit, record.dagster_run
+            builder = BuildEvents(Context(config), product, record.run_id, namespace(), commit, run)
         if record.status == BuildStatus.PUBLISHED and record.version:
             snapshot = Store(config.storage).snapshot(product.name, record.version)
             events = builder.published(record.finished_at, snapshot)

@@ -3,8 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.core import database
+
+if TYPE_CHECKING:
+    import duckdb
 
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "float", "double")
 
@@ -28,22 +32,21 @@ class Profile:
     columns: dict[str, ColumnProfile]
 
 
-def profile(files: Sequence[Path], hidden: Collection[str]) -> Profile:
+def profile(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], hidden: Collection[str]) -> Profile:
     """Return the profile of a table of Parquet files; of `hidden` columns only the number of nulls.
 
     Raises `OSError` or an error of DuckDB for a file that cannot be read.
     """
     paths = f"[{', '.join(database.file_literal(path) for path in files)}]"
-    with database.connect() as connection:
-        types = {str(name): str(kind).lower() for name, kind, *_ in connection.execute(
-            f"describe from {database.parquet(files)}"
-        ).fetchall()}  # fmt: skip
-        (rows,) = connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata({paths})").fetchone() or (0,)
-        statistics = connection.execute(
-            "select path_in_schema, if(count(stats_null_count) = count(*), sum(stats_null_count)::bigint, null), "
-            "min(try_cast(stats_min_value as double)), max(try_cast(stats_max_value as double)) "
-            f"from parquet_metadata({paths}) group by path_in_schema"
-        ).fetchall()
+    types = {str(name): str(kind).lower() for name, kind, *_ in connection.execute(
+        f"describe from {database.parquet(files)}"
+    ).fetchall()}  # fmt: skip
+    (rows,) = connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata({paths})").fetchone() or (0,)
+    statistics = connection.execute(
+        "select path_in_schema, if(count(stats_null_count) = count(*), sum(stats_null_count)::bigint, null), "
+        "min(try_cast(stats_min_value as double)), max(try_cast(stats_max_value as double)) "
+        f"from parquet_metadata({paths}) group by path_in_schema"
+    ).fetchall()
     columns = {}
     for name, nulls, low, high in statistics:
         if name in types:

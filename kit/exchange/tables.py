@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kit.contracts import Check, Contract, Rule
-from kit.core import KitError
+from kit.core import KitError, database
 from kit.exchange.profile import Profile, profile
 from kit.ingest import Origin
 from kit.lineage import column_lineage
@@ -71,12 +72,20 @@ class Tables:
 
     def profile(self, table: str) -> Profile | None:
         """Return the profile of a port or source; None for a model, whose rows a build does not keep, and without files."""
+        return self._profiles.get(table)
+
+    @cached_property
+    def _profiles(self) -> dict[str, Profile]:
+        """The profiles of all tables with files, read through one connection."""
         import duckdb
 
-        with suppress(OSError, duckdb.Error):  # pruned meanwhile
-            if files := self._files(table):
-                return profile(files, self.hidden)
-        return None
+        profiles: dict[str, Profile] = {}
+        if files := {table: found for table in self.contracts if (found := self._files(table))}:
+            with database.connect() as connection:
+                for table, paths in files.items():
+                    with suppress(OSError, duckdb.Error):  # pruned meanwhile
+                        profiles[table] = profile(connection, paths, self.hidden)
+        return profiles
 
     def results(self, checks: Iterable[Check]) -> list[CheckResult]:
         """Return checks of the product as other systems may see them."""

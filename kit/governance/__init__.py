@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kit.governance.doctor import examine
     from kit.governance.scorecard import TRAITS, Score, scores
     from kit.governance.secret_values import check_secrets
+    from kit.governance.value_lists import check_value_lists
     from kit.governance.verification import Verification
 
 __getattr__ = lazy_face(__name__)
@@ -27,6 +28,7 @@ __all__ = [
     "Verification",
     "check_mesh",
     "check_secrets",
+    "check_value_lists",
     "diff",
     "examine",
     "repair",

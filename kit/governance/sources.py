@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterator
 
 from kit.contracts import Finding
-from kit.core import KitError, there_are
+from kit.core import COMPUTED, KitError, there_are
 from kit.ingest import Connector, connector_class, declaration_problems, without_key
-from kit.lineage import COMPUTED, SourceCall, missing_functions, source_calls
+from kit.lineage import SourceCall, missing_functions, source_calls
 from kit.mesh import DataProduct, Source
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kit.core import IngestError, KitError, Secrets, confinement, is_failure, why_it_may_pass
+from kit.core import IngestError, KitError, Secrets, confinement, counted, is_failure, why_it_may_pass
 from kit.ingest.batches import BatchFiles, as_frame, is_batches, write_frame
 from kit.ingest.connector import Connector, State, Stream
 from kit.ingest.delivery import Delivery
@@ -138,7 +138,7 @@ class Extraction:
     def _count(self, rows: int) -> None:
         if time.monotonic() >= self._next_count:
             self._next_count = time.monotonic() + _SHOWN_SECONDS
-            print(f"{self.label}: {rows:,} rows so far", file=sys.stderr)  # noqa: T201
+            print(f"{self.label}: {counted(rows, 'row')} so far", file=sys.stderr)  # noqa: T201
             self.ask("rows", rows=rows)
 
     def _with_connector(self, connector: Connector, call: str) -> Mapping[str, Any]:

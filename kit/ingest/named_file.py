@@ -4,8 +4,9 @@ import ast
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from kit.core import IngestError
+from kit.core import IngestError, constant, constants
 from kit.ingest.package_data import package_file
 
 _IMPORTED = {"pathlib": {"Path"}, "kit.ingest": {"package_file"}}
@@ -22,6 +23,7 @@ class NamedFiles:
         self._folder = folder
         self._names: set[str] = set()
         self._functions: dict[str, ast.FunctionDef] = {}
+        self._constants: dict[str, Any] = {}
         try:
             module = ast.parse((folder / "ingest.py").read_bytes())
             with warnings.catch_warnings():
@@ -29,6 +31,7 @@ class NamedFiles:
                 compile(module, "ingest.py", "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError, RecursionError):
             return
+        self._constants = constants(module)
         self._names, others = _imported(module.body), list(_defined(module.body))
         inert = all(_is_inert(node, self._names | {"str"}) for node in module.body)
         once = len(others) == len(set(others)) and not {*self._names, _FILE}.intersection(others)
@@ -48,22 +51,19 @@ class NamedFiles:
         return None
 
     def _value(self, node: ast.expr) -> Path | str | None:
+        if isinstance(text := constant(node, self._constants), str):
+            return text
         match node:
-            case ast.Constant(value=str(text)):
-                return text
-            case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=str(part))):
-                base = self._value(left)
-                return base / part if isinstance(base, Path) else None
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                base, part = self._value(left), constant(right, self._constants)
+                return base / part if isinstance(base, Path) and isinstance(part, str) else None
             case ast.Attribute(value=ast.Call(func=ast.Name(name), args=[ast.Name(file)], keywords=[]), attr="parent"):
                 return self._folder if name in self._names and (name, file) == ("Path", _FILE) else None
             case ast.Call(func=ast.Name(name), args=[*arguments], keywords=[]) if name in self._names:
-                texts = [item.value for item in arguments if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-                if len(texts) != len(arguments):
-                    return None
-                match name, texts:
-                    case "Path", [text]:
-                        return Path(text)
-                    case "package_file", [package, path] if self._is_plain(package):
+                match name, [constant(item, self._constants) for item in arguments]:
+                    case "Path", [str(path)]:
+                        return Path(path)
+                    case "package_file", [str(package), str(path)] if self._is_plain(package):
                         return package_file(package, path)
         return None
 

@@ -307,7 +307,7 @@ class _Session:
         folder = Path(tempfile.mkdtemp())
         how = f"format parquet, row_group_size {_ROWS_PER_GROUP}, row_groups_per_file {_GROUPS_PER_FILE}"
         target = database.literal(str(folder / "rows"))
-        yielded = 0
+        yielded = -1
         with ThreadPoolExecutor(1) as pool:
             copying = pool.submit(self.connection.execute, f"copy (from {_query(query)[5:]}) to {target} ({how})")
             try:
@@ -315,11 +315,12 @@ class _Session:
                     is_done = not wait([copying], _LOOK_SECONDS).not_done
                     if is_done:
                         copying.result()
-                    parts = sorted((folder / "rows").glob("*.parquet"), key=lambda path: int(path.stem.rpartition("_")[2]))
-                    # The newest one is still being written.
-                    for part in parts[: None if is_done else -1]:
-                        yielded += 1
-                        yield part
+                    parts = sorted((int(part.stem.rpartition("_")[2]), part) for part in (folder / "rows").glob("*.parquet"))
+                    # The newest one is still being written; some of the others were yielded before, and may still be there.
+                    for number, part in parts[: None if is_done else -1]:
+                        if number > yielded:
+                            yielded = number
+                            yield part
                     if is_done:
                         return
             except BaseException:

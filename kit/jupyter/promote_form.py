@@ -15,11 +15,13 @@ from kit.ingest import identifier
 from kit.jupyter.current_notebook import CurrentNotebook
 from kit.mesh import Context
 from kit.orchestration.run import run
+from kit.orchestration.run_origin import RunOrigin
 
 if TYPE_CHECKING:
     from kit.scaffold import Promotion
 
-_COLOURS = {"+": markup.GOOD, "-": markup.BAD, "@": markup.QUIET}
+_COLOURS = {"+": markup.text_colour(markup.GOOD), "-": markup.text_colour(markup.BAD), "@": markup.text_colour(markup.QUIET)}
+_PLAIN = "color:inherit"
 _DIFF_STYLE = "max-height:440px;overflow:auto;line-height:1.35"
 
 
@@ -42,6 +44,10 @@ class PromoteForm:
         )
         self._port = widgets.Text(value=identifier(notebook.file.stem), description="Port", **wide)
         self._frame = widgets.Text(placeholder="result of the last cell", description="Frame", **wide)
+        self._replace = widgets.Checkbox(
+            description="Replace a notebook of the port that was written or edited by hand", indent=False,
+            layout=widgets.Layout(width="460px", margin="0 0 0 78px"),
+        )  # fmt: skip
         self._show = widgets.Button(description="Show the changes", tooltip="Runs the notebook once and writes nothing")
         self._promote = widgets.Button(
             description="Promote", button_style="primary", tooltip="Writes the files and builds once"
@@ -50,7 +56,7 @@ class PromoteForm:
         self._show.on_click(lambda _: self.run(dry_run=True))
         self._promote.on_click(lambda _: self.run(dry_run=False))
         buttons = widgets.HBox([self._show, self._promote], layout=widgets.Layout(margin="4px 0 4px 76px"))
-        self.widget = widgets.VBox([self._product, self._port, self._frame, buttons, self._report])
+        self.widget = widgets.VBox([self._product, self._port, self._frame, self._replace, buttons, self._report])
         self.widget.add_class("kit-promote")
 
     def run(self, *, dry_run: bool) -> None:
@@ -92,11 +98,13 @@ class PromoteForm:
 
         def build(context: Context, product: str) -> Outcome:
             report_step(f"builds {product}")
-            return run(context, [product]).outcomes[0]
+            return run(context, [product], origin=RunOrigin("JupyterLab", f"promotion of {path.name}")).outcomes[0]
 
         port, frame = self._port.value.strip() or None, self._frame.value.strip() or None
-        promotion = plan_promotion(Context(self._config), str(path), self._product.value, port, frame, report_step)
-        return promotion, None if dry_run else promote(self._config, promotion, build)
+        promotion = plan_promotion(
+            Context(self._config), str(path), self._product.value, port, frame, report_step, replace_edited=self._replace.value
+        )
+        return promotion, None if dry_run or promotion.is_unchanged else promote(self._config, promotion, build)
 
     def __repr__(self) -> str:
         return f"kit promote {short(self._notebook.file)} --product PRODUCT --port {self._port.value}"
@@ -112,11 +120,14 @@ def promotion_html(promotion: "Promotion", outcome: Outcome | None) -> Html:
     port = promotion.port
     published = outcome is not None
     result = f'{port} is published, snapshot {outcome.version}: kit.read("{port}")' if outcome else "Nothing was written yet."
+    if promotion.is_unchanged:
+        return _toned(f"The notebook has not changed since {port} was made of it. Nothing was written.")
     parameters = [f"{item.name}: {item.type} = {item.default!r}" for item in promotion.parameters]
     facts = {"notebook": short(promotion.place), "reads": ", ".join(promotion.reads), "parameters": ", ".join(parameters)}
     points = [Html(f"<li>{markup.html(point)}</li>") for point in promotion.open_points]
     parts = [
-        _toned(result, markup.GOOD if published else "inherit"),
+        _toned(result, markup.GOOD if published else ""),
+        markup.paragraph(promotion.describe_offer()) if published else "",
         markup.fact_table({name: text or "none" for name, text in facts.items()}),
         markup.heading("Changes"),
         diff_html(promotion.diff()),
@@ -135,8 +146,8 @@ def diff_html(lines: Iterable[str]) -> Html:
     shown = []
     for line in lines:
         weight = ";font-weight:bold" if line.startswith(("---", "+++")) else ""
-        colour = "inherit" if weight else _COLOURS.get(line[:1], "inherit")
-        shown.append(Html(f"<span style='color:{colour}{weight}'>{markup.html(line)}</span>"))
+        colour = _PLAIN if weight else _COLOURS.get(line[:1], _PLAIN)
+        shown.append(Html(f"<span style='{colour}{weight}'>{markup.html(line)}</span>"))
     return Html(f"<pre style='{_DIFF_STYLE}'>{markup.joined(shown, chr(10))}</pre>")
 
 
@@ -144,5 +155,6 @@ def _lines(lines: Iterable[str]) -> Html:
     return Html(f"<pre style='white-space:pre-wrap'>{markup.joined(lines, chr(10))}</pre>")
 
 
-def _toned(text: str, colour: str) -> Html:
-    return Html(f"<pre style='color:{colour};white-space:pre-wrap'><b>{markup.html(text)}</b></pre>")
+def _toned(text: str, colour: str = "") -> Html:
+    style = markup.text_colour(colour) if colour else _PLAIN
+    return Html(f"<pre style='{style};white-space:pre-wrap'><b>{markup.html(text)}</b></pre>")

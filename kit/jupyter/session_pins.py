@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kit.core import Config, KitError, UnknownName, did_you_mean, there_are
 from kit.mesh import DESCRIPTOR, Context
-from kit.notebooks import Inputs, serving_table
+from kit.notebooks import Inputs, note_read, serving_table
 from kit.storage import ProductSummary, Snapshot, SnapshotLock, Store, index
 
 
@@ -39,6 +39,7 @@ class SessionPins:
             self._held[product] = self._store.open(product)
         snapshot = self._held[product].snapshot
         if name in snapshot.manifest["ports"]:
+            note_read(port)
             name = serving_table(self._config, port, snapshot)
         return snapshot.files(name) if name in snapshot.manifest["ports"] else None
 

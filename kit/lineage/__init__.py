@@ -6,7 +6,7 @@ A mesh goes in; graphs of tables and columns come out, and everything that a tex
 from typing import TYPE_CHECKING
 
 from kit.core import lazy_face
-from kit.lineage.source_kinds import COMPUTED, SourceCall, missing_functions, source_calls, source_kinds
+from kit.lineage.source_kinds import SourceCall, missing_functions, source_calls, source_kinds
 
 if TYPE_CHECKING:
     from kit.lineage.columns import Flow, column_flows, column_lineage, column_use
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from kit.lineage.product_sql import sql_references
     from kit.lineage.python import external_reads, ingest_reads, notebook_columns, notebook_reads
     from kit.lineage.python_columns import notebook_flows
+    from kit.lineage.python_reader import InputRead
     from kit.lineage.sql import SqlReader, SqlWord, names_in, read_sql, sql_words
     from kit.lineage.sql_columns import weaker
 
 __getattr__ = lazy_face(__name__)
 
 __all__ = [
-    "COMPUTED",
     "Flow",
+    "InputRead",
     "LineageNode",
     "SourceCall",
     "SqlReader",

@@ -12,7 +12,7 @@ from kit.lineage.python_names import imported
 from kit.lineage.python_reader import IMPORT, READERS, CodePlace, PythonReads, Reader
 from kit.lineage.python_rules import INGEST_UNREADABLE, UNREADABLE
 from kit.lineage.sql import names_in
-from kit.notebooks import HELP, code_cells
+from kit.notebooks import HELP, INSTALL, code_cells
 
 _UNPINNED = {"intake"}
 _HARMLESS = (
@@ -34,6 +34,9 @@ def notebook_reads(path: Path, product: str, folder: Path, forbidden: Mapping[Pa
         for row, line in cell.magics:
             if HELP.fullmatch(line):
                 reader.add_fault(replace(place, line=row), f"'{line.strip()[:40]}' shows help", "delete it")
+            elif INSTALL.fullmatch(line):
+                message = f"'{line.strip()[:40]}' installs packages, which no build does"
+                reader.add_fault(replace(place, line=row), message, "declare them in pyproject.toml and delete the line")
             elif not line.lstrip().startswith(_HARMLESS):
                 reader.add_fault(
                     replace(place, line=row), f"'{line.strip()[:40]}' runs code that cannot be checked", "write Python"

@@ -33,7 +33,7 @@ _RESULTS = {
     "kit.inputs": "kit.inputs()", "kit.open": "kit.open()", "kit.open().search": "kit.open()", "kit.read": "kit.read()",
     "kit.scan": "kit.scan()", "kit.inputs().read": "kit.read()", "kit.inputs().scan": "kit.scan()",
     "kit.inputs().parquet": "kit.inputs().parquet()", "io.StringIO": "io.StringIO()", "io.BytesIO": "io.BytesIO()",
-    "duckdb.connect": "duckdb.connect()",
+    "duckdb.connect": "duckdb.connect()", "kit.model": "kit.model()",
 }  # fmt: skip
 _ENTRY = re.compile(r"kit\.open\(\)\[(.*)\]", re.DOTALL)
 _PATH = re.compile(r"""[^\s'"(),;=\[\]]+""")
@@ -82,12 +82,13 @@ class InputRead:
 class PythonReads:
     """`reads` are the inputs that are read; `reads_any` if the inputs are passed on, so that each may be read.
 
-    `faults` are the ways around the declared inputs.
+    `faults` are the ways around the declared inputs, `asks` the language models that are asked, by their names.
     """
 
     reads: tuple[InputRead, ...]
     faults: tuple[Finding, ...]
     reads_any: bool
+    asks: tuple[InputRead, ...] = ()
 
 
 class Reader:
@@ -107,13 +108,14 @@ class Reader:
         self.forbidden = {place.resolve(): name for place, name in forbidden.items()}
         self.names = NameTable(_RESULTS, unreadable | IMPORTERS | {"open"})
         self.reads: list[InputRead] = []
+        self.asks: list[InputRead] = []
         self.faults: list[Finding] = []
         self.reads_any = False
         self.files: set[Path] = set()
 
     def result(self) -> PythonReads:
         """Return all that was found."""
-        return PythonReads(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.reads_any)
+        return PythonReads(tuple(self.reads), tuple(dict.fromkeys(self.faults)), self.reads_any, tuple(self.asks))
 
     def add_fault(self, place: CodePlace, message: str, fix: str = "") -> None:
         """Add a way around the declared inputs."""
@@ -196,6 +198,8 @@ class Reader:
                 self.add_fault(place, f"{method}() names a version, but a build pins its own", "leave it out")
         elif function in ("kit.inputs().files", "kit.inputs().versions"):
             self.reads_any = True
+        elif function == "kit.model":
+            self.asks.append(InputRead(place, (self.names.text(arguments[0]) if arguments else None) or ANY))
         elif function in IMPORTERS and not self.names.path(node):
             self.add_fault(place, f"{function}() of a name that is not constant", "import the module by its name")
 
@@ -232,7 +236,9 @@ class Reader:
         name = self.names.path(node) if isinstance(node, ast.Attribute | ast.Name) else ""
         if not name or id(node) in used or isinstance(getattr(node, "ctx", None), ast.Store):
             return
-        if name == "os.environ" or (name.startswith("os.environ.") and name not in ENVIRONMENT):
+        if name == "kit.model":
+            self.asks.append(InputRead(place, ANY))
+        elif name == "os.environ" or (name.startswith("os.environ.") and name not in ENVIRONMENT):
             self.add_fault(place, str(environment_fault(None)), _ONE_VARIABLE)
         elif reads_file(name, name.rpartition(".")[2]):
             self.add_fault(place, f"hands on {name}, which reads files", "call it with the name of the file")
@@ -261,10 +267,13 @@ class Reader:
             self.add_fault(place, f"reads '{text}', which lies outside of its domain folder", _ADVICE)
 
     def check_sql(self, text: str, place: CodePlace) -> None:
-        """Refuse SQL outside of `%%sql` that reads a file, or a table whose name is not constant."""
+        """Refuse SQL outside of `%%sql` that leads out of tables, or reads one whose name is not constant.
+
+        It may create, change and index tables, which are those of a database of its own.
+        """
         if text == ANY or computes_table(text):
             self.add_fault(place, "runs SQL whose tables are not constant", "write them out, or use %%sql")
-        for fault in read_sql(text.replace(ANY, "kit_part")).faults if text != ANY else ():
+        for fault in read_sql(text.replace(ANY, "kit_part"), may_change=True).faults if text != ANY else ():
             self.add_fault(place, fault)
 
     def _is_own(self, path: Path) -> bool:

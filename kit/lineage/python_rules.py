@@ -2,7 +2,10 @@
 
 import re
 
-KIT = {"Inputs", "Preview", "__version__", "inputs", "open", "output", "promote", "read", "scan"}
+KIT = {
+    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "patch_problem",
+    "promote", "read", "scan",
+}  # fmt: skip
 """The names of `kit` itself that a notebook of a port may use; `promote` only shows a form. `kit` cannot be imported here."""
 
 BY_HAND = {"run"}
@@ -16,7 +19,8 @@ _OPEN = (
 _INPUTS = {"read", "scan", "parquet", "versions"}
 _CATALOG = {"read", "scan", "search", "to_duckdb", "to_pandas", "lineage", "quality", "browse"}
 _ENTRY = {"read", "scan", "to_duckdb", "to_pandas", "lineage", "quality", "id", "status", "facts", "columns"}
-_RESULT = re.compile(r"kit\.(inputs|open|read|scan)\(\)(\[.*\])?(?:\.(\w+))?(.*)", re.DOTALL)
+_MODEL = {"ask", "name"}
+_RESULT = re.compile(r"kit\.(inputs|open|read|scan|model)\(\)(\[.*\])?(?:\.(\w+))?(.*)", re.DOTALL)
 _SHOWS_FILES = {"explain", "serialize", "show_graph"}
 
 UNREADABLE = {
@@ -50,7 +54,7 @@ def kit_fault(name: str) -> str:
         source, entry, attribute, _ = match.groups()
         if source in ("read", "scan"):
             return "shows where files lie" if attribute in _SHOWS_FILES else ""
-        allowed = _INPUTS if source == "inputs" else _ENTRY if entry else _CATALOG
+        allowed = _MODEL if source == "model" else _INPUTS if source == "inputs" else _ENTRY if entry else _CATALOG
         return "" if attribute is None or attribute in allowed else "is internal to the kit"
     package, _, rest = name.removeprefix("kit").removeprefix(".").partition(".")
     if package in BY_HAND:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.core import KitError, read_text
+from kit.core import COMPUTED, KitError, constant, constants, read_text
 from kit.lineage.python_names import NameTable
 
 _CONNECTOR = re.compile(r"kit\.ingest\.connectors\.(\w+)")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _BINDS_NAMES = ("globals", "locals", "vars", "setattr", "exec", "sys")
 """What code can bind names with that it does not write as such."""
-COMPUTED = object()
-"""The value of an argument that is not constant in the code."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def source_calls(folder: Path) -> dict[str, SourceCall]:
     names = NameTable({}, frozenset())
     for node in ast.walk(tree):
         names.bind(node)
-    constants = _constants(tree)
-    found = {node.name: _call(node, names, constants) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    known = constants(tree)
+    found = {node.name: _call(node, names, known) for node in tree.body if isinstance(node, ast.FunctionDef)}
     return {name: call for name, call in found.items() if call}
 
 
@@ -93,7 +91,7 @@ def _parsed(folder: Path) -> ast.Module | None:
         return None
 
 
-def _call(function: ast.FunctionDef, names: NameTable, constants: Mapping[str, Any]) -> SourceCall | None:
+def _call(function: ast.FunctionDef, names: NameTable, known: Mapping[str, Any]) -> SourceCall | None:
     own = list(_own_nodes(function))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
         parameters = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
@@ -104,31 +102,12 @@ def _call(function: ast.FunctionDef, names: NameTable, constants: Mapping[str, A
             return SourceCall(
                 match[1],
                 node.lineno,
-                tuple(_value(value, constants) for value in node.args if not isinstance(value, ast.Starred)),
-                {name: _value(keyword.value, constants) for name, keyword in named.items()},
+                tuple(constant(value, known) for value in node.args if not isinstance(value, ast.Starred)),
+                {name: constant(keyword.value, known) for name, keyword in named.items()},
                 {name: keyword.lineno for name, keyword in named.items()},
                 len(named) == len(node.keywords) and not any(isinstance(value, ast.Starred) for value in node.args),
             )
     return None
-
-
-def _constants(tree: ast.Module) -> dict[str, Any]:
-    """The names of the module that are assigned once, to a literal."""
-    values: dict[str, Any] = {}
-    for node in (node for node in tree.body if isinstance(node, ast.Assign)):
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                values[target.id] = COMPUTED if target.id in values else _value(node.value, values)
-    return values
-
-
-def _value(node: ast.expr, constants: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Name):
-        return constants.get(node.id, COMPUTED)
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return COMPUTED
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:

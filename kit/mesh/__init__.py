@@ -20,6 +20,7 @@ from kit.mesh.parameters import (
 )
 
 if TYPE_CHECKING:
+    from kit.mesh.contents import leads_out
     from kit.mesh.context import Context
     from kit.mesh.mesh import Broken, Mesh, folders
     from kit.mesh.partitions import Partitions, in_lookback
@@ -51,6 +52,7 @@ __all__ = [
     "folders",
     "in_lookback",
     "last_time",
+    "leads_out",
     "name_problem",
     "owner_in",
     "parameters",

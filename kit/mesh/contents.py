@@ -35,7 +35,7 @@ class Contents:
 
         That is not so when it was touched meanwhile, or when dbt reads files outside of it.
         """
-        return self.key(folder) is not None and self.is_still(folder) and not _leads_out(folder)
+        return self.key(folder) is not None and self.is_still(folder) and not leads_out(folder)
 
     def is_still(self, folder: Path) -> bool:
         """Return whether nothing in a folder was touched since it was first asked for."""
@@ -64,8 +64,8 @@ class Contents:
             self._digests.save()
 
 
-def _leads_out(folder: Path) -> bool:
-    """Whether dbt may read files outside of a folder, by the paths in its settings."""
+def leads_out(folder: Path) -> bool:
+    """Return whether dbt may read files outside of a folder, by the paths in its settings."""
     path = folder / "dbt_project.yml"
     try:
         settings = read_yaml(path).data if path.is_file() else {}

@@ -140,7 +140,7 @@ class DataProduct:
         return files
 
     def code_digest(self, files: Mapping[str, str] | None = None) -> str:
-        """Return a digest of `code_files`, given or read now."""
+        """Return a digest of `code_files`, given or read now, with all texts; builds compare `data_code`."""
         lines = (f"{path}\0{digest}\n" for path, digest in (self.code_files() if files is None else files).items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 

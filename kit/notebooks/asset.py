@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts import Check, Contract, explain, merged
-from kit.core import AuditFailed, Config, KitError, UnknownName, calling_notebook, database, frame_types, is_attended, there_are
-from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort
+from kit.core import (
+    AuditFailed,
+    Config,
+    KitError,
+    UnknownName,
+    calling_notebook,
+    counted,
+    database,
+    frame_types,
+    is_attended,
+    there_are,
+)
+from kit.mesh import DESCRIPTOR, Context, DataProduct, InputPort, OutputPort
 from kit.notebooks.notebook_run import current_run
+from kit.notebooks.ports_read import note_read
 from kit.notebooks.table import as_table
 from kit.quality import AuditTarget, check_tables, quarantine
 from kit.storage import Snapshot, SnapshotLock, Store, hold_until_exit, serving_port, shared
@@ -45,6 +57,7 @@ class Inputs:
             raise UnknownName(
                 f"'{port}' is no declared input; {there_are(port, sorted(self.files))}. Declare it in {DESCRIPTOR}"
             )
+        note_read(port)
         return list(self.files[port])
 
     def scan(self, port: str) -> "pl.LazyFrame":
@@ -89,26 +102,29 @@ class Preview:
         return "\n".join(filter(None, (self.verdict(), explain(self.checks or ()), str(self.frame))))
 
     def _repr_html_(self) -> str:
+        from kit.drawing import markup
+
         checks = self.checks or ()
         failed = f"<pre>{escape(explain(checks))}</pre>" if not all(check.passed for check in checks) else ""
-        color = "inherit" if self.checks is None else "#1a7f37" if self.passed else "#b42318"
-        return f"<p style='color:{color}'><b>{escape(self.verdict())}</b></p>{failed}{self.frame._repr_html_()}"
+        style = "" if self.checks is None else markup.text_colour(markup.GOOD if self.passed else markup.BAD)
+        return f"<p style='{style}'><b>{escape(self.verdict())}</b></p>{failed}{self.frame._repr_html_()}"
 
     def verdict(self) -> str:
         """Say whether a build would publish this table."""
+        rows = counted(self.frame.height, "row")
         if self.made:
             return (
-                f"{self.port}: {self.frame.height:,} rows. Nothing was checked: this notebook lies in no domain folder, and "
-                f"{' and '.join(self.made)} is made elsewhere; `kit run` builds it"
+                f"{self.port}: {rows}. Nothing was checked: this notebook lies in no domain folder, "
+                f"and {' and '.join(self.made)} is made elsewhere; `kit run` builds it"
             )
         if self.checks is None:
             return (
-                f"{self.port}: {self.frame.height:,} rows. No product makes this port yet: "
+                f"{self.port}: {rows}. No product makes this port yet: "
                 f"kit promote NOTEBOOK --product PRODUCT --port {self.port}"
             )
         passed = sum(check.passed for check in self.checks)
         verdict = "A build would publish it." if self.passed else "A build would refuse it."
-        return f"{self.port}: {self.frame.height:,} rows, {passed} of {len(self.checks)} checks passed. {verdict}"
+        return f"{self.port}: {rows}, {passed} of {counted(len(self.checks), 'check')} passed. {verdict}"
 
 
 def inputs() -> Inputs:
@@ -158,19 +174,30 @@ def output(port: str, frame: Any) -> Preview | None:
     if declared is None or declared.notebook is None:
         known = there_are(port, (item.name for item in product.ports if item.notebook))
         raise UnknownName(f"'{product.name}' has no notebook port '{port}'; {known}")
+    preview = preview_of(config, product, declared, table)
+    if not preview.passed and not is_attended():
+        raise AuditFailed(f"{preview.verdict()}\n{explain(preview.checks or ())}")
+    return preview
+
+
+def preview_of(config: Config, product: DataProduct, port: OutputPort, frame: Any, *, suites: bool = True) -> Preview:
+    """Check a frame as the build of a port would, on current inputs, and return the verdict; nothing is published.
+
+    Without `suites` the rules of its contract count only, and not those that its team or consumers add. Raises `KitError`
+    when columns or types differ from those of the contract.
+    """
+    table = as_table(frame)
     last = Store(config.storage).current(product.name)
+    target = AuditTarget.from_port(port) if suites else AuditTarget(port.name, port.contract)
     with tempfile.TemporaryDirectory() as folder:
         split = quarantine.SplitFile(Path(folder, "data.parquet"), Path(folder, "aside.parquet"))
-        _write(table, declared.contract, split.stays)
+        _write(table, port.contract, split.stays)
         current = _current_inputs(config, product)
-        tables = {**current.files, port: [split.stays]}
-        quarantine.set_aside(declared.contract, split.stays, tables, split)
+        tables = {**current.files, port.name: [split.stays]}
+        quarantine.set_aside(port.contract, split.stays, tables, split)
         manifest = last.manifest if last else None
-        checks = check_tables([AuditTarget.from_port(declared)], tables, {port: [split]}, config.clock(), manifest)
-    preview = Preview(declared.id, table, tuple(merged(checks)))
-    if not preview.passed and not is_attended():
-        raise AuditFailed(f"{preview.verdict()}\n{explain(checks)}")
-    return preview
+        checks = check_tables([target], tables, {port.name: [split]}, config.clock(), manifest)
+    return Preview(port.id, table, tuple(merged(checks)))
 
 
 def serving_table(config: Config, port: str, snapshot: Snapshot) -> str:

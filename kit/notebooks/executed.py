@@ -12,7 +12,7 @@ from typing import Any
 from kit.core import Config, InvalidFile, KitError, UnknownName, did_you_mean, read_json, short
 from kit.mesh import assignments, tagged
 from kit.notebooks.notebook_run import run_of_copy
-from kit.storage import Runs
+from kit.storage import Runs, Store
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def copies(config: Config, run: str) -> dict[str, Path]:
     """Return the executed copies of a run by port (and partition).
 
     `run` is the id of a run, a snapshot that it published, or the path of a notebook. Raises `UnknownName` for anything
-    else, and for a run without notebooks.
+    else, and for a run without notebooks, `MaskError` for a run that may show columns which are hidden today.
     """
     if run.endswith(".ipynb"):
         if not Path(run).is_file():
@@ -118,6 +118,7 @@ def copies(config: Config, run: str) -> dict[str, Path]:
         last = ", ".join(list(folders)[:_EXAMPLES]) or "none yet"
         hint = " ".join(filter(None, (near, f"the last runs that have: {last}")))
         raise UnknownName(f"no run or snapshot '{run}' has executed notebooks; {hint}")
+    Store(config.storage).refuse_exposed_run(folder.parent.parent.name, folder.parent.name)
     return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
 
 

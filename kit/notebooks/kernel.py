@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 from kit.core import END_AT_ONCE, Places, ScrubbedPipe, Secrets, confinement, guarded
 from kit.notebooks import kernel_program
+from kit.notebooks.model_channel import CHANNEL, Ask, ModelChannel
 
 _END_SECONDS = 15
 
@@ -23,12 +24,14 @@ class Kernel:
     """One kernel process, started with this object; `close` ends it and all processes it has started, at any time.
 
     It works in `folder`, with the environment of this process and `environment`, and opens the files of `places` only. Its
-    standard output goes to the file `log` without `secrets`, at most `log_limit` bytes.
+    standard output goes to the file `log` without `secrets`, at most `log_limit` bytes. `ask` asks language models for it,
+    whose `keys` are not in its environment.
     """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], log: Path, places: Places, secrets: Secrets, log_limit: int
-    ) -> None:
+        self, folder: Path, environment: Mapping[str, str], log: Path, places: Places, secrets: Secrets, log_limit: int,
+        ask: Ask | None = None, keys: Collection[str] = (),
+    ) -> None:  # fmt: skip
         # The address of a socket has at most about 100 characters.
         short = None if len(tempfile.gettempdir()) < 60 else "/tmp"  # noqa: S108
         self._temp = tempfile.TemporaryDirectory(prefix="kit-", dir=short, ignore_cleanup_errors=True)
@@ -37,14 +40,21 @@ class Kernel:
         self.manager = _Manager(config=Config(KernelManager=transport))
         temp = Path(self._temp.name)
         variables = confinement.environment(temp, {"PYDEVD_DISABLE_FILE_VALIDATION": "1", **environment})
+        variables = {name: value for name, value in variables.items() if name not in (CHANNEL, *keys)}
+        self._channel = ModelChannel(ask) if ask else None
+        if self._channel:
+            variables[CHANNEL] = str(self._channel.descriptor)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("wb", buffering=0)
         self._output = ScrubbedPipe(secrets, self._log.write, log_limit)
         with confinement.confined(places, temp) as (prefix, descriptors):
             self.manager.prefix = prefix
+            inherited = [*descriptors, *([self._channel.descriptor] if self._channel else ())]
             run_sync(self.manager.start_kernel)(
-                cwd=str(folder), env=variables, stdout=self._output, stderr=self._output, pass_fds=descriptors
+                cwd=str(folder), env=variables, stdout=self._output, stderr=self._output, pass_fds=inherited
             )
+        if self._channel:
+            self._channel.started()
 
     @property
     def ended(self) -> int | None:
@@ -55,6 +65,8 @@ class Kernel:
         """End the kernel at once: the table of a notebook is on disk by then, and a graceful end can take seconds."""
         if self.manager.has_kernel:
             run_sync(self.manager.shutdown_kernel)(now=True)
+        if self._channel:
+            self._channel.close()
         self._output.close()
         self._log.close()
         with contextlib.suppress(OSError):

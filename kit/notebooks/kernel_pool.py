@@ -1,6 +1,6 @@
 """Kernels for the notebooks of one build, each started ahead of its notebook."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ class KernelPool:
     """A kernel for each execution, in the order of `runs`; while one is in use, the next one starts.
 
     No kernel serves twice. A kernel that was not taken ends with the block. The log of each has no `secrets` and at most
-    `log_mb` megabytes.
+    `log_mb` megabytes; its environment has none of the variables `keys`, which are those of language models.
     """
 
-    def __init__(self, runs: Sequence[NotebookRun], secrets: Secrets, log_mb: int) -> None:
+    def __init__(self, runs: Sequence[NotebookRun], secrets: Secrets, log_mb: int, keys: Collection[str] = ()) -> None:
+        self._keys = keys
         self._secrets = secrets
         self._log_limit = log_mb * 1_000_000
         self._waiting = list(runs)
@@ -51,4 +52,13 @@ class KernelPool:
 
             run = self._waiting.pop(0)
             run.prepare()
-            self._ready = Kernel(run.notebook.parent, run.environment, run.log, run.all_places, self._secrets, self._log_limit)
+            self._ready = Kernel(
+                run.notebook.parent,
+                run.environment,
+                run.log,
+                run.all_places,
+                self._secrets,
+                self._log_limit,
+                run.ask,
+                self._keys,
+            )

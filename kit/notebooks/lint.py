@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 from kit.contracts import Finding
 from kit.core import KitError, NotebookError, SqlError, read_json
 from kit.mesh import assigned_value, parameters, plain_value
-from kit.notebooks.cells import check_language, parsed
+from kit.notebooks.cells import check_language, code_cells, parsed
 from kit.notebooks.executor import KERNEL
+from kit.notebooks.requirements import Declared
 
 _TAG = "parameters"
 _INJECTED = "injected-parameters"
@@ -34,11 +36,11 @@ def notebooks(folder: Path) -> list[Path]:
     )
 
 
-def check_notebook(product: str, path: Path, port: str | None = None) -> Iterator[Finding]:
+def check_notebook(product: str, path: Path, port: str | None = None, declared: Declared | None = None) -> Iterator[Finding]:
     """Find what must be put right before a notebook is committed.
 
-    A notebook that makes a `port` must also call `kit.output` for it and tag its parameters; the check of its reads names
-    cells that are no Python, and another language.
+    A notebook that makes a `port` must also call `kit.output` for it, tag its parameters and import packages that are
+    `declared` only; the check of its reads names cells that are no Python, and another language.
     """
     try:
         data = read_json(path)
@@ -68,7 +70,7 @@ def check_notebook(product: str, path: Path, port: str | None = None) -> Iterato
     if port and not re.search(rf"""output\(\s*["']{port}["']""", "\n".join(source for _, _, source in code)):
         yield Finding(product, path, None, f'never calls kit.output("{port}", frame)')
     for number, tree in trees.items():
-        for line, message, fix in (*_imports(tree, path.parent), *_paths(tree)):
+        for line, message, fix in (*_imports(tree, path.parent, declared if port else None), *_paths(tree)):
             yield Finding(product, path, line, message, fix, cell=number)
 
 
@@ -105,7 +107,32 @@ def _parameters(
                 yield f"cell {number} looks like parameters", f"tag it `{_TAG}`, so that a run can set them"
 
 
-def _imports(tree: ast.Module, beside: Path) -> Iterator[tuple[int, str, str]]:
+def check_module(product: str, path: Path, declared: Declared) -> Iterator[Finding]:
+    """Find imports of packages that are not installed or not declared in `ingest.py` or in a module beside notebooks."""
+    for line, message, fix in _imports(_module(path), path.parent, declared):
+        yield Finding(product, path, line, message, fix)
+
+
+def imports_packages(path: Path) -> bool:
+    """Return whether a module imports anything but the standard library and the kit; False when there is none."""
+    return any(_top_level(node).keys() - sys.stdlib_module_names - {"kit"} for node in ast.walk(_module(path)))
+
+
+def _module(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):  # a build names it
+        return ast.Module([], [])
+
+
+def missing_packages(path: Path) -> Iterator[Finding]:
+    """Find the imports of packages that are not installed, which make a run of the notebook fail."""
+    for cell in code_cells(path):
+        for line, message, fix in _imports(cell.tree, path.parent):
+            yield Finding("", path, line, message, fix, cell=cell.number)
+
+
+def _imports(tree: ast.Module, beside: Path, declared: Declared | None = None) -> Iterator[tuple[int, str, str]]:
     optional = {
         id(inner)
         for node in ast.walk(tree)
@@ -116,12 +143,22 @@ def _imports(tree: ast.Module, beside: Path) -> Iterator[tuple[int, str, str]]:
     for node in ast.walk(tree):
         if id(node) in optional:
             continue
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-        for module in dict.fromkeys(name.partition(".")[0] for name in names):
-            if not (beside / f"{module}.py").is_file() and not (beside / module).is_dir() and not _is_installed(module):
+        for module in _top_level(node):
+            if (beside / f"{module}.py").is_file() or (beside / module).is_dir():
+                continue
+            if not _is_installed(module):
                 fix = f"run `pip install {module}` and add it to pyproject.toml"
                 yield getattr(node, "lineno", 1), f"imports '{module}', which is not installed", fix
+            elif declared and (package := declared.missing(module)):
+                message = f"imports '{module}', which pyproject.toml does not declare"
+                yield getattr(node, "lineno", 1), message, f"add '{package}' to its dependencies"
+
+
+def _top_level(node: ast.AST) -> dict[str, None]:
+    """Return the top-level modules that a node imports, in their order."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+    return dict.fromkeys(name.partition(".")[0] for name in names)
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:

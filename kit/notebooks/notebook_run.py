@@ -3,11 +3,14 @@
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit.core import KitError, NotebookError, Places, read_json, to_json
+
+if TYPE_CHECKING:
+    from kit.notebooks.model_channel import Ask
 
 RUN_FILE = "KIT_RUN_FILE"
 """Environment variable a build sets for its notebooks: the path of the run file."""
@@ -22,7 +25,7 @@ class NotebookRun:
 
     `folder` keeps its run file, its executed copy and the log of its kernel, all called `name`. `kit.output` writes a table
     with the columns of the `contract` (None when there is no contract yet), which is moved to `staged`. `places` are the
-    files that the notebook may open besides.
+    files that the notebook may open besides. `ask` asks language models for it, None where none may be asked.
     """
 
     notebook: Path
@@ -32,6 +35,7 @@ class NotebookRun:
     staged: Path
     places: Places
     contract: Path | None = None
+    ask: "Ask | None" = field(default=None, compare=False)
 
     @property
     def executed(self) -> Path:

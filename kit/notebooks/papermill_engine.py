@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from jupyter_core.utils import ensure_event_loop
@@ -173,13 +174,15 @@ def _cancel_tasks() -> None:
 
 
 def _scrubbed_save(nb_man: Any, scrub: Callable[[Any], Any]) -> Callable[..., None]:
-    """Return a `save` for papermill, which calls it after each cell, that keeps outputs as `scrub` returns them."""
+    """Return a `save` for papermill, which calls it before and after each cell, that keeps outputs as `scrub` returns them."""
     save = nb_man.save
+    scrubbed: dict[int, list[Any]] = {}
 
     def scrub_and_save(**options: Any) -> None:
-        for cell in nb_man.nb.cells:
-            if cell.get("outputs"):
+        for position, cell in enumerate(nb_man.nb.cells):
+            if cell.get("outputs") and scrubbed.get(position) != cell.outputs:
                 cell.outputs[:] = scrub(list(cell.outputs))
+                scrubbed[position] = deepcopy(list(cell.outputs))
         save(**options)
 
     return scrub_and_save

@@ -8,6 +8,7 @@ from kit.core import Config, KitError, MeshError, UnknownName, frame_types
 from kit.mesh import DESCRIPTOR, Context
 from kit.notebooks.asset import inputs, leased, serving_table
 from kit.notebooks.notebook_run import RUN_FILE
+from kit.notebooks.ports_read import note_read
 from kit.storage import SnapshotLock, Store, hold_until_exit, shared
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def files(port: str, version: str | None = None, config: Config | None = None) -
 def _open_files(port: str, version: str | None, config: Config | None) -> tuple[SnapshotLock, list[Path]]:
     context = Context(config) if config else Context.load()
     lease = open_port(context, port, version)
+    note_read(port)
     try:
         return lease, lease.snapshot.files(
             serving_table(context.config, port, lease.snapshot) if version is None else port.partition(".")[2]

@@ -11,6 +11,11 @@ from kit.contracts import Check
 from kit.mesh import DataProduct
 from kit.orchestration.asset_specs import asset_key
 
+_LENGTH = 70
+_QUERY = "unexpected rows expectation"  # its rule has no other name than its SQL
+_RESULT = ": its query gives"
+_COLUMNS = re.compile(r"\bcolumn\w*=(\[[^\]]*\]|[^,]+)")
+
 
 class AssetChecks:
     """The checks that builds of one product are expected to make, each at one of its assets."""
@@ -49,13 +54,29 @@ def _by_place(
         key = asset_key(f"{product.name}.{check.table}")
         if key not in keys:  # a dbt test of another product's port: it is shown at the first port of this product
             key = asset_key(product.ports[0].id)
-        name = short = re.sub(r"[^a-z0-9]+", "_", check.rule.lower()).strip("_")[:100] or "check"
+        name = short = _name(check)
         number = 1
         while (key, name) in result:
             number += 1
             name = f"{short}_{number}"
         result[key, name] = check
     return result
+
+
+def _name(check: ExpectedCheck) -> str:
+    """Return a short name for a check, which stays when a limit or the SQL of its rule changes."""
+    text = check.rule
+    if text.startswith(_QUERY):
+        text = check.description.partition(". ")[0] or _QUERY
+    elif check.origin == "suite":
+        kind, _, arguments = text.partition(": ")
+        text = " ".join((kind, *_COLUMNS.findall(arguments)))
+    elif check.origin == "dbt":
+        text = text.partition(" {")[0]
+    parts = [word for word in re.split(r"[^a-z0-9]+", text.partition(_RESULT)[0].lower()) if word]
+    while len(parts) > 1 and len("_".join(parts)) > _LENGTH:
+        parts.pop()
+    return "_".join(parts)[:_LENGTH] or "check"
 
 
 def _check_spec(key: dg.AssetKey, name: str, expected: ExpectedCheck) -> dg.AssetCheckSpec:

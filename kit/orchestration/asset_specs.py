@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from kit.build import ExpectedCheck, expected_checks
-from kit.contracts import Contract
+from kit.build import ExpectedCheck, data_code, expected_checks
+from kit.contracts import NOT_OFFERED, Contract
 from kit.dbt.project import Project
 from kit.lineage import LineageNode, product_nodes, source_kinds
 from kit.mesh import Context, DataProduct
@@ -43,7 +43,9 @@ class ProductFacts:
         def read() -> ProductFacts:
             project = Project.read(product.folder)
             checks = expected_checks(product, project, context.config.clock())
-            return cls(product_nodes(product, project), checks, product.code_digest(), source_kinds(product.folder))
+            return cls(
+                product_nodes(product, project), checks, data_code(context.config, product), source_kinds(product.folder)
+            )
 
         others = [
             (item.name, item.port) for item in (*product.inputs, *(read for port in product.ports for read in port.reads))
@@ -72,7 +74,8 @@ class AssetSpecs:
         metadata: dict[str, Any] = {"domain": product.domain, "folder": f"domains/{product.name}"}
         if contract:
             metadata |= {"dagster/column_schema": _columns(contract), "contract": f"{contract.id} {contract.version}"}
-            metadata |= {"deprecated until": str(contract.end_of_life)} if contract.end_of_life else {}
+            metadata |= {"last day": str(contract.end_of_life)} if contract.end_of_life else {}
+            metadata |= {} if contract.is_offered else {"status": f"{contract.status}, {NOT_OFFERED[contract.status]}"}
         frequency = port.contract.sla.frequency if port else None
         return dg.AssetSpec(
             asset_key(node.id),

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ from kit.mesh import Context, DataProduct
 from kit.orchestration import run_config
 from kit.orchestration.asset_checks import AssetChecks
 from kit.orchestration.asset_specs import AssetSpecs, ProductFacts, asset_key
+from kit.orchestration.column_deps import column_deps
+from kit.orchestration.dagster_internals import leave_out_missing_checks
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, home
 from kit.orchestration.run_watch import RunWatch
 from kit.storage import NOTHING_TO_DO, Runs, Snapshot, outdated_partitions
@@ -36,7 +39,7 @@ class ProductAssets:
     """One data product: the one step that builds it, and the many assets and checks that come out of it."""
 
     def __init__(self, context: Context, product: DataProduct, attended: bool, builder: Builder) -> None:
-        self.config = context.config
+        self.context, self.config = context, context.config
         self.product = product
         self.attended = attended
         self.builder = builder
@@ -73,10 +76,11 @@ class ProductAssets:
                     f"this run will be in no history, because DAGSTER_HOME is not set: set it to {home(self.config)}, where "
                     f"`kit dev` shows it, or run `kit run {product.name}`"
                 )
+            leave_out_missing_checks(context.log)
             step_config = context.op_execution_context.op_config
             keys = self.requested_partitions(context)
             run = RunWatch(context.instance, context.run.run_id)
-            parameters, run_id = step_config.get("parameters", {}), context.run.run_id
+            parameters, run_id = run_config.given(product, step_config), context.run.run_id
             request = BuildRequest(
                 parameters, keys, step_config["force"], run.canceled,
                 full_refresh=step_config.get("full_refresh", False), dagster_run=run_id,
@@ -144,8 +148,8 @@ class ProductAssets:
         partitions: tuple[str, ...],
     ) -> Iterator[Report]:
         """Yield the materialization of each asset with its metadata, and the results of checks."""
-        for key, metadata in by_asset.items():
-            version = dg.DataVersion(str(metadata.pop("content")))
+        for key, entries in by_asset.items():
+            version, metadata = dg.DataVersion(str(entries["content"])), self.shown(key, entries)
             if key in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=key, metadata=metadata, data_version=version)
             else:
@@ -154,6 +158,15 @@ class ProductAssets:
                 for partition in partitions or (None,):
                     yield dg.AssetMaterialization(key, metadata=metadata, tags=tags, partition=partition)
         yield from self.checks.evaluations(checks)
+
+    def shown(self, key: dg.AssetKey, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the metadata of a materialization, without the digest of its content, with the lineage of its columns."""
+        columns = {"dagster/column_lineage": self._columns[key]} if key in self._columns else {}
+        return {name: value for name, value in metadata.items() if name != "content"} | columns
+
+    @cached_property
+    def _columns(self) -> Mapping[dg.AssetKey, dg.TableColumnLineage]:
+        return column_deps(self.context, self.product)
 
     def in_manifest(self, key: dg.AssetKey) -> bool:
         """Return whether a manifest lists this asset, as it lists ports and sources."""

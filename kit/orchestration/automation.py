@@ -112,11 +112,13 @@ def due_partitions(config: Config, product: DataProduct) -> set[str]:
 
 def _partition_range(first: str, last: str) -> dict[str, Any]:
     """Return the arguments of a request for consecutive partitions."""
-    return {"partition_key": first} if first == last else {"tags": range_tags(first, last)}
+    return {"partition_key": first} if first == last else {"tags": partition_tags(first, last)}
 
 
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """Return the tags of one run for consecutive partitions."""
+def partition_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of one run for consecutive partitions, or for one."""
+    if first == last:
+        return {"dagster/partition": first}
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 

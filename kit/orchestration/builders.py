@@ -1,4 +1,4 @@
-"""Builds of several products at the same time: each in a process forked from one that has imported all and run nothing."""
+"""Builds of several products at the same time, and checks before them: each in a process forked from one that ran nothing."""
 
 import multiprocessing.connection as connections
 import os
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.build import BuildPlan, Outcome, Progress
-from kit.core import KitError, describe_ending, end_process, ended_after_signal, resources, signal_with_parent
+from kit.core import KitError, describe_ending, end_process, ended_after_signal, interrupt_reason, resources, signal_with_parent
 from kit.mesh import DataProduct
 from kit.storage import BuildStatus
 
@@ -24,6 +24,12 @@ INTERRUPTED = 128 + signal.SIGINT
 Send = Callable[..., None]
 Job = Callable[[str, BuildPlan | None, Send], object]
 """Builds the product of a name, and sends what is to be known of it: `Builders.events` yields that."""
+
+Check = Callable[[str, Send], object]
+"""Asks whether the product of a name is due, which lands its sources, and sends what is to be known of it."""
+
+_CHECK, _END, _INTERRUPT = "=", "?", "!"
+"""The first character of a message to the server that is no build of the product whose name it is."""
 
 
 @dataclass
@@ -42,14 +48,15 @@ class _Build:
 
 
 class Builders:
-    """Starts builds in processes of their own, at most `limit` at the same time.
+    """Starts builds and checks in processes of their own, at most `limit` at the same time.
 
     They are forked from a server, which is forked from this process when the block begins: before it works with DuckDB, dbt or
-    polars, whose threads a forked process does not have. The server imports what builds need when the first one is started.
+    polars, whose threads a forked process does not have. The server imports what builds need when the first one is started; a
+    check needs little of that.
     """
 
-    def __init__(self, limit: int, job: Job) -> None:
-        self.limit, self._job = limit, job
+    def __init__(self, limit: int, job: Job, check: Check) -> None:
+        self.limit, self._job, self._check = limit, job, check
         self._running: dict[connections.Connection, _Build] = {}
 
     @contextmanager
@@ -59,7 +66,7 @@ class Builders:
         self._server = os.fork()
         if not self._server:
             here.close()
-            _serve(there, self._job, self.limit)
+            _serve(there, self._job, self._check, self.limit)
         there.close()
         self._channel = here
         try:
@@ -81,13 +88,24 @@ class Builders:
 
     def start(self, product: DataProduct, planned: BuildPlan | None) -> None:
         """Begin the build of a product."""
-        reader, writer = connections.Pipe(duplex=False)
-        with writer:
+        with self._started(product) as writer:
             # The plan may be larger than a message: the process reads it from its own pipe.
             plan_reader, plan_writer = os.pipe()
             with os.fdopen(plan_writer, "wb") as file, os.fdopen(plan_reader):
                 self._ask(product.name, [writer.fileno(), plan_reader])
                 pickle.dump(planned, file)
+
+    def check(self, product: DataProduct) -> None:
+        """Begin to ask whether a product is due."""
+        with self._started(product) as writer:
+            self._ask(_CHECK + product.name, [writer.fileno()])
+
+    @contextmanager
+    def _started(self, product: DataProduct) -> Iterator[connections.Connection]:
+        """Yield the end of a pipe on which a new process sends its events."""
+        reader, writer = connections.Pipe(duplex=False)
+        with writer:
+            yield writer
         self._running[reader] = _Build(product)
 
     def events(self) -> Iterator[Event]:
@@ -104,7 +122,7 @@ class Builders:
                 yield Event(build.product, "ended", (self._code_of(build), time.perf_counter() - build.started))
 
     def _code_of(self, build: _Build) -> int:
-        self._ask(f"?{build.product.name}", [])
+        self._ask(_END + build.product.name, [])
         return int(self._channel.recv(64) or -signal.SIGKILL)
 
     def _ask(self, message: str, files: Sequence[int]) -> None:
@@ -116,7 +134,7 @@ class Builders:
     def _interrupt(self) -> None:
         """Interrupt all builds and wait for them; they end in order, or are ended."""
         with suppress(OSError):
-            self._channel.sendall(b"!")
+            self._channel.sendall(_INTERRUPT.encode())
         while self._running:
             for reader in connections.wait(list(self._running)):
                 assert isinstance(reader, connections.Connection)
@@ -138,9 +156,10 @@ def died(product: DataProduct, code: int, seconds: float) -> Outcome:
     return Outcome(product.name, BuildStatus.FAILED, seconds, message=message)
 
 
-def _serve(channel: socket.socket, job: Job, limit: int) -> NoReturn:
-    """Fork a process for each message that names a product; interrupt them all on `!`, answer how one ended on `?`."""
+def _serve(channel: socket.socket, job: Job, check: Check, limit: int) -> NoReturn:
+    """Fork a process for each message that names a product; interrupt them all, or answer how one ended, on other messages."""
     signal_with_parent(signal.SIGKILL)
+    signal.set_wakeup_fd(-1)  # the signals of builds are none of the run's
     os.setsid()  # Ctrl-C in a terminal is for the process of the run, which passes it on
     os.environ[resources.BUILDS_AT_ONCE] = str(limit)
     processes: dict[str, int] = {}
@@ -150,17 +169,19 @@ def _serve(channel: socket.socket, job: Job, limit: int) -> NoReturn:
             text, files = message[0].decode(), message[1]
             if not text:
                 break
-            if text == "!":
+            if text == _INTERRUPT:
                 for process in processes.values():
                     os.kill(process, signal.SIGINT)
-            elif text.startswith("?"):
+            elif text.startswith(_END):
                 channel.sendall(str(os.waitstatus_to_exitcode(os.waitpid(processes.pop(text[1:]), 0)[1])).encode())
             else:
-                _warm_up_once()
+                name = text.removeprefix(_CHECK)
+                if name == text:
+                    _warm_up_once()
                 if not (process := os.fork()):
                     channel.close()
-                    end_process(partial(_build, job, text, *files))
-                processes[text] = process
+                    end_process(partial(_build, job, name, *files) if name == text else partial(_ask, check, name, *files))
+                processes[name] = process
                 for file in files:
                     os.close(file)
     os._exit(0)
@@ -179,18 +200,33 @@ _warm: list[bool] = []
 
 def _build(job: Job, name: str, results: int, plan: int) -> None:
     """Execute one build in this process, and send what it reports."""
+    with os.fdopen(plan, "rb") as file:
+        planned = pickle.load(file)  # noqa: S301  from the process that this one was forked from
+    _execute(partial(job, name, planned), results)
+
+
+def _ask(check: Check, name: str, results: int) -> None:
+    """Execute one check in this process, and send what it reports."""
+    _execute(partial(check, name), results)
+
+
+def _execute(work: Callable[[Send], object], results: int) -> None:
     signal_with_parent(signal.SIGTERM)
     os.setsid()
-    with connections.Connection(results, readable=False) as connection, ended_after_signal(_END_SECONDS):
-        with os.fdopen(plan, "rb") as file:
-            planned = pickle.load(file)  # noqa: S301  from the process that this one was forked from
+    with connections.Connection(results, readable=False) as connection, ExitStack() as stack:
 
         def send(*event: Any) -> None:
             connection.send(event)
 
+        def interrupted(reason: str = "") -> None:
+            if reason := reason or interrupt_reason():
+                send("interrupted", reason)
+
+        stack.enter_context(ended_after_signal(_END_SECONDS, interrupted))
         try:
-            job(name, planned, send)
-        except KeyboardInterrupt:
+            work(send)
+        except KeyboardInterrupt as interruption:
+            interrupted(f"{interruption}")
             raise SystemExit(INTERRUPTED) from None
         except KitError as error:
             send("error", error)

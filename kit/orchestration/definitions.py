@@ -1,19 +1,27 @@
 """The mesh as one Dagster code location: every source, model, notebook and port is an asset."""
 
 import gc
+import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
 from kit.build import build
 from kit.core import KitError, erase_mask_key, without_collection
 from kit.mesh import Broken, Context, DataProduct
-from kit.orchestration import automation, publications
+from kit.orchestration import automation, publications, run_config
 from kit.orchestration.asset_specs import asset_key
-from kit.orchestration.assets import Builder, ProductAssets
-from kit.orchestration.dagster_internals import STEP_LOGGER, end_runs_when_interrupted
+from kit.orchestration.assets import PREFIX, Builder, ProductAssets, Report
+from kit.orchestration.dagster_internals import (
+    STEP_LOGGER,
+    end_runs_when_interrupted,
+    keep_metadata_of_start,
+    metadata_of_start,
+    set_console_level,
+)
 
 # The build itself publishes nothing that fails a check; Dagster would log of each check that it blocked nothing.
 logging.getLogger(STEP_LOGGER).setLevel(logging.ERROR)
@@ -26,6 +34,7 @@ REASON = "error"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the code location of the mesh that contains `KIT_ROOT` or the working directory."""
+    set_console_level("WARNING")  # the history has all events
     erase_mask_key()  # the processes of runs, which this one starts, need it in their environment
     context = Context.load()
     try:
@@ -63,12 +72,23 @@ def _definitions(context: Context, builder: Builder | None, selected: Sequence[D
             continue
         if product.schedule:
             schedules.append(automation.schedule(config, product))
-    assets += [_broken(item) for item in broken]
+    known = {} if selected is not None else metadata_of_start()
+    assets += [_broken(item, json.loads(known.get(item.name, "[]"))) for item in broken]
     if selected is not None:
         assets += _read_ports(context, products)
     outdated = automation.outdated_sensor(config, [product.product for product in products])
     sensors = [automation.sensor(), outdated, publications.sensor(config, products)]
+    if selected is None:
+        keep_metadata_of_start({**known, **dict(map(_names, products))})
     return dg.Definitions(assets=assets, schedules=schedules, sensors=sensors, executor=dg.in_process_executor)
+
+
+def _names(assets: ProductAssets) -> tuple[str, str]:
+    """Return the name of a product, and the keys of its assets and the names of their checks as JSON."""
+    checks: dict[dg.AssetKey, list[str]] = {key: [] for key in assets.nodes}
+    for key, name in assets.checks.expected:
+        checks[key].append(name)
+    return assets.product.name, json.dumps([[key.path, names] for key, names in checks.items()])
 
 
 def _read_ports(context: Context, products: Sequence[ProductAssets]) -> list[dg.AssetSpec]:
@@ -80,18 +100,31 @@ def _read_ports(context: Context, products: Sequence[ProductAssets]) -> list[dg.
     return [dg.AssetSpec(asset_key(name), partitions_def=partitions.get(name.partition(".")[0])) for name in read]
 
 
-def _broken(item: Broken) -> dg.AssetsDefinition:
-    """Return an asset for a domain in error; building it fails with the reason."""
+def _broken(item: Broken, known: list[tuple[list[str], list[str]]]) -> dg.AssetsDefinition:
+    """Return an asset for a domain in error; building it fails with the reason.
 
-    @dg.asset(
-        key=dg.AssetKey(item.name),
-        group_name=item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken",
-        description=f"This domain is in error:\n\n{item.finding}",
-        kinds={"broken"},
-        metadata={REASON: str(item.finding)},
-        automation_condition=automation.once(),
+    A run that was started before the error was loaded has the `known` assets and checks of the domain instead: Dagster would
+    end it with their names alone.
+    """
+    group = item.name if re.fullmatch(r"[A-Za-z0-9_]+", item.name) else "broken"
+    about: dict[str, Any] = {
+        "group_name": group, "description": f"This domain is in error:\n\n{item.finding}", "kinds": {"broken"},
+        "metadata": {REASON: str(item.finding)}, "automation_condition": automation.once(),
+    }  # fmt: skip
+    keys = [dg.AssetKey(path) for path, _ in known]
+
+    @dg.multi_asset(
+        name=f"{PREFIX}{item.name}" if known else re.sub(r"[^A-Za-z0-9_]", "_", item.name),
+        specs=[dg.AssetSpec(key, **about) for key in keys or [dg.AssetKey(item.name)]],
+        check_specs=[dg.AssetCheckSpec(name, asset=dg.AssetKey(path)) for path, names in known for name in names],
+        can_subset=True,
+        config_schema=run_config.OF_BROKEN,
     )
-    def broken() -> None:
-        raise dg.Failure(str(item.finding), allow_retries=False)
+    def broken() -> Iterator[Report]:
+        yield from _fail(item)  # only a generator may have many outputs and no type of each
 
     return broken
+
+
+def _fail(item: Broken) -> Iterator[Report]:
+    raise dg.Failure(str(item.finding), allow_retries=False)

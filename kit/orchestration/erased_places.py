@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kit.build import masking_tokens
+from kit.build import mask_key_fingerprint, masking_tokens
 from kit.contracts import Contract, is_whole, quarantine_table
-from kit.core import Config, MaskError, UnknownName, database
+from kit.core import Config, MaskError, UnknownName, counted, database, there_are
 from kit.lineage import column_flows
 from kit.mesh import RAW, Context
-from kit.storage import Place, find_values
+from kit.storage import TOKENS, Place, Store, find_values, token_keys
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,8 +29,8 @@ _DISTINCT = 5
 class ErasureKey:
     """The key of one person: the text of its value, all forms of it, and the columns that hold it, by `PRODUCT.TABLE`.
 
-    `forms` are the value and its tokens; `others` are other values of the person in hidden columns. `products` are
-    those it was asked for, empty for all.
+    `forms` are the value and its tokens, made with the keys whose fingerprints are `mask_keys`; `others` are other values of
+    the person in hidden columns. `products` are those it was asked for, empty for all.
     """
 
     column: str
@@ -40,17 +39,21 @@ class ErasureKey:
     forms: frozenset[str]
     others: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
+    mask_keys: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, context: Context, column: str, value: str, products: Collection[str] = ()) -> "ErasureKey":
+    def of(
+        cls, context: Context, column: str, value: str, products: Collection[str] = (), earlier_keys: Collection[str] = ()
+    ) -> "ErasureKey":
         """Return the key of the rows in which a column of the mesh, or of some `products`, has a value.
 
-        Columns of other names count where they are copies of one such column, or one such column is a copy of them. Raises
-        `UnknownName` for a column that no contract has, `MaskError` when the key that made tokens of it is missing.
+        Tokens are those of the present masking key and of `earlier_keys`. Columns of other names count where they are copies of
+        one such column, or one such column is a copy of them. Raises `UnknownName` for a column that no contract has,
+        `MaskError` when the key that made tokens of it is missing.
         """
         found = _columns(context, column, products)
-        secret, hidden = context.config.mask_key, _masked(context, found)
-        if hidden and not secret:
+        hidden, secrets = _masked(context, found), {*filter(None, (context.config.mask_key, *earlier_keys))}
+        if hidden and not context.config.mask_key:
             raise MaskError(
                 f"{hidden[0]} has tokens of '{column}', which only KIT_MASK_KEY can find; set it to the key of this mesh"
             )
@@ -61,9 +64,11 @@ class ErasureKey:
             if item.name in found.get(table, ())
         }
         forms = {value, *_typed(value, filter(is_whole, types))}
-        for text in {value, *_typed(value, types)} if hidden else ():
-            forms |= {*masking_tokens(secret.encode(), text)}
-        return cls(column, value, found, frozenset(forms), products=frozenset(products))
+        for secret in secrets:
+            for text in {value, *_typed(value, types)}:
+                forms |= {*masking_tokens(secret.encode(), text)}
+        keys = frozenset(mask_key_fingerprint(secret.encode()) for secret in secrets)
+        return cls(column, value, found, frozenset(forms), products=frozenset(products), mask_keys=keys)
 
     @property
     def searched(self) -> frozenset[str]:
@@ -102,6 +107,31 @@ def find_places(context: Context, key: ErasureKey) -> tuple[list[Place], Erasure
     return sorted(found), key
 
 
+def unsearched(context: Context, key: ErasureKey) -> Iterator[str]:
+    """Yield the products with snapshots that have tokens of keys other than those of an erasure, in which no row is found."""
+    store = Store(context.config.storage)
+    for product in store.products():
+        if key.products and product not in key.products and not any(item.startswith(f"{product}.") for item in key.columns):
+            continue
+        unknown = defaultdict[str, list[str]](list)
+        for snapshot in store.history(product):
+            if any(_has_tokens(product, port, entry, key) for port, entry in snapshot.manifest["ports"].items()):
+                for item in sorted(token_keys(store, snapshot) - key.mask_keys):
+                    unknown[item].append(snapshot.version)
+        for item, versions in unknown.items():
+            names = f"{counted(len(versions), 'snapshot')} ({', '.join(versions)})"
+            yield (
+                f"{product}: {names} cannot be searched, with tokens of the key {item[:8]}; name the variable with this key in "
+                f"--earlier-keys, or publish with the present one (`kit run {product} --force`) and delete the older ones "
+                f"(`kit prune {product} --keep 1`)"
+            )
+
+
+def _has_tokens(product: str, port: str, entry: Mapping[str, Any], key: ErasureKey) -> bool:
+    columns = key.columns.get(f"{product}.{port}", frozenset({key.column}))
+    return any(kind in TOKENS for column, kind in entry.get("masked", {}).items() if column in columns)
+
+
 def key_texts(key: ErasureKey, contract: Contract, columns: Collection[str]) -> dict[str, set[str]]:
     """Return the texts of a key in columns of a contract, with its tokens; columns that can hold none are left out."""
     texts = {
@@ -129,15 +159,12 @@ def _cast(value: str, kind: str) -> str:
 def _columns(context: Context, name: str, products: Collection[str]) -> dict[str, frozenset[str]]:
     """Return the columns that hold a key, by `PRODUCT.TABLE`, as names and lineage show."""
     contracts = dict(_contracts(context))
-    every = {column.name for contract in contracts.values() for column in contract.columns}
-    start = {
-        f"{table}.{name}" for table, contract in contracts.items()
-        if (not products or table.partition(".")[0] in products) and any(column.name == name for column in contract.columns)
-    }  # fmt: skip
+    asked = {table: contract for table, contract in contracts.items() if not products or table.partition(".")[0] in products}
+    every = {column.name for contract in asked.values() for column in contract.columns}
+    start = {f"{table}.{name}" for table, contract in asked.items() if any(column.name == name for column in contract.columns)}
     if not start:
-        near = get_close_matches(name, every, 1)
-        hint = f"; there is: {near[0]}" if near else ""
-        raise UnknownName(f"no contract{' of these products' if products else ''} has a column '{name}'{hint}")
+        of_these = " of these products" if products else ""
+        raise UnknownName(f"no contract{of_these} has a column '{name}'; {there_are(name, sorted(every))}")
     near_by = defaultdict[str, set[str]](set)
     for column, flows in column_flows(context).items():
         if [flow.how for flow in flows] == ["copy"]:  # a count of keys may be equal to a key
@@ -166,7 +193,7 @@ def _masked(context: Context, columns: Mapping[str, Collection[str]]) -> list[st
     """Return the columns among these whose values are tokens."""
     return [
         f"{table}.{column.name}" for table, contract in _contracts(context) for column in contract.columns
-        if column.name in columns.get(table, ()) and column.mask and column.mask.kind in ("hmac", "inherited")
+        if column.name in columns.get(table, ()) and column.mask and column.mask.kind in TOKENS
     ]  # fmt: skip
 
 

@@ -12,10 +12,12 @@ from kit.build import growing_models, notify
 from kit.contracts import Contract
 from kit.core import Busy, KitError, make_folder, read_record, time_id, to_json, write_durably
 from kit.ingest import erase_keys, erased_salt, key_hash
+from kit.language_models import FOLDER as ANSWERS
 from kit.mesh import RAW, Context, DataProduct, in_lookback
-from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts
+from kit.orchestration.erased_places import ROWS, ErasureKey, find_places, key_texts, unsearched
 from kit.orchestration.instance import forget_values
 from kit.orchestration.run import RunReporter, run
+from kit.orchestration.run_origin import RunOrigin
 from kit.storage import Place, Runs, Store, current_user
 
 FOLDER = "erasures"
@@ -85,14 +87,17 @@ def erase(
     names = [product.name for product in mesh.products if product.name in affected]
     if names:
         chosen = mesh.pick(names, downstream=True).products
-        result = run(context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter)
+        result = run(
+            context, names, downstream=True, force=True, partitions=_rebuilt(context, chosen), reporter=reporter,
+            origin=RunOrigin("terminal", "kit erase"),  # without the value
+        )  # fmt: skip
         problems += [f"{outcome.product}: {outcome.message}" for outcome in result.failed]
         names = [product.name for product in chosen]
     step("built")
     problems += _delete(context, key, [*names, *sorted(affected - set(names))], step)
     left, _ = find_places(context, key)
     problems += _grown(context, left)
-    problems += _not_built(context, left)
+    problems += [*_not_built(context, left), *unsearched(context, key)]
     erasure = Erasure(record, tuple(left), tuple(problems))
     about = [{"kind": place.kind, "product": place.product, "version": place.version, "part": place.part} for place in left]
     finished = datetime.now(UTC).isoformat() if erasure.complete else None
@@ -216,6 +221,6 @@ def _delete(context: Context, key: ErasureKey, products: Collection[str], step: 
             if current is None or current.manifest["sources"].get(place.version, {}).get("digest") != path.stem:
                 path.unlink(missing_ok=True)
                 path.with_suffix(".sha256").unlink(missing_ok=True)
-        elif place.kind in _DERIVED or _SET_ASIDE in place.kind:
+        elif place.kind in (*_DERIVED, ANSWERS) or _SET_ASIDE in place.kind:
             path.unlink(missing_ok=True)
     step("raw data deleted")

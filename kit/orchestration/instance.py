@@ -48,6 +48,9 @@ NOTEBOOK_PAGE = f"{WEB_ROOT}/notebook"
 _RUNS = re.compile(r"max_concurrent_runs: (?:\d+\}  # as the setting parallel_builds|4\})$", re.MULTILINE)
 """The line of Dagster's settings that follows the setting `parallel_builds`; one without this comment is the team's."""
 
+ENDED = "The process that ran this has ended; readers keep the snapshots they had."
+"""The reason of the end of a run whose process was killed."""
+
 _STARTING = timedelta(seconds=40)
 _LOCKS = "alive"
 _IN_PROGRESS = b"a step is in progress"
@@ -76,6 +79,8 @@ def instance(config: Config, *, tended: bool = True) -> "Iterator[dg.DagsterInst
             text = settings.read_text(encoding="utf-8")
             now = _moved(text.replace(_OLD_EVENT_LOG, _EVENT_LOG), folder)
             at_once = resources.builds_at_once(config.parallel_builds)
+            if not re.search("^run_launcher:", now, re.MULTILINE):  # a home of an earlier kit
+                now = f"{now.rstrip()}\n{dagster_internals.LAUNCHER}"
             now = _RUNS.sub(f"max_concurrent_runs: {at_once}}}  # as the setting parallel_builds", now)
             if now != text:
                 write_durably(settings, now)
@@ -176,12 +181,12 @@ def _unquoted(text: str) -> str:
 @contextmanager
 def executing(config: Config, run_id: str) -> Iterator[None]:
     """Hold the lock of a run that this process executes among other work, until the block ends."""
+    _take_run_lock(config, run_id)
     try:
         yield
     finally:
-        if run_id in _held:
-            _lock_file(config, run_id).unlink(missing_ok=True)
-            os.close(_held.pop(run_id))
+        _lock_file(home(config), run_id).unlink(missing_ok=True)
+        os.close(_held.pop(run_id))
 
 
 @contextmanager
@@ -190,17 +195,26 @@ def hold_run_lock(config: Config, run_id: str) -> Iterator[None]:
 
     The locked file says so long as the block runs that a step is in progress: a process that leaves it so was killed.
     """
-    if run_id not in _held:
-        path = _lock_file(config, run_id)
-        make_folder(path.parent)
-        # A bare descriptor: the lock ends with the process, unless the run is over before (`executing`).
-        _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(_held[run_id], fcntl.LOCK_SH)
+    _take_run_lock(config, run_id)
     os.pwrite(_held[run_id], _IN_PROGRESS, 0)
     try:
         yield
     finally:
         os.ftruncate(_held[run_id], 0)
+
+
+def _take_run_lock(config: Config, run_id: str) -> None:
+    if run_id not in _held:
+        path = _lock_file(home(config), run_id)
+        make_folder(path.parent)
+        # A bare descriptor: the lock ends with the process, unless the run is over before (`executing`).
+        _held[run_id] = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(_held[run_id], fcntl.LOCK_SH)
+
+
+def is_executed(folder: Path, run_id: str) -> bool:
+    """Return whether a process executes a run of the home in a folder, and holds its lock."""
+    return _lock_file(folder, run_id).is_file() and _is_alive(_lock_file(folder, run_id), datetime.now(UTC))
 
 
 _held: dict[str, int] = {}
@@ -216,7 +230,7 @@ def sweep(config: Config, opened: "dg.DagsterInstance") -> list[str]:
     killed = []
     unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     for record in opened.get_run_records(dg.RunsFilter(statuses=unfinished)):
-        if not _is_alive(_lock_file(config, record.dagster_run.run_id), record.update_timestamp):
+        if not _is_alive(_lock_file(home(config), record.dagster_run.run_id), record.update_timestamp):
             killed.append(record.dagster_run)
     locks = home(config) / _LOCKS
     for path in locks.iterdir() if locks.is_dir() else ():
@@ -227,7 +241,7 @@ def sweep(config: Config, opened: "dg.DagsterInstance") -> list[str]:
                 killed.append(run)
             path.unlink(missing_ok=True)
     for run in killed:
-        cancel_run(opened, run, "The process that ran this has ended; readers keep the snapshots they had.")
+        cancel_run(opened, run, ENDED)
     return [run.run_id for run in killed]
 
 
@@ -243,5 +257,5 @@ def _is_alive(lock_file: Path, since: datetime) -> bool:
     return False
 
 
-def _lock_file(config: Config, run_id: str) -> Path:
-    return home(config) / _LOCKS / run_id
+def _lock_file(folder: Path, run_id: str) -> Path:
+    return folder / _LOCKS / run_id

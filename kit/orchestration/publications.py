@@ -58,7 +58,7 @@ def _unreported(
         return
     known = {key: record.asset_entry for key, record in records.items() if key in assets.nodes}
     shown = {key: _snapshot(entry.last_materialization) for key, entry in known.items()}
-    snapshot = store.snapshot(name, pointer.version)
+    snapshot = store.snapshot(name, pointer.version).described(pointer.facts)
     metadata = assets.metadata(snapshot, pointer.by)
     # A model is no part of the manifest: one that Dagster never saw may be newer than the snapshot.
     metadata = {key: entries for key, entries in metadata.items() if shown.get(key) or not known or assets.in_manifest(key)}
@@ -73,9 +73,9 @@ def _unreported(
         partitions = _changed(store, snapshot, next(iter(filter(None, shown.values())), None))
         _forget_others(snapshot, known, instance)
     for key, entries in metadata.items():
-        tags = {"dagster/data_version": str(entries.pop("content"))}
+        tags = {"dagster/data_version": str(entries["content"])}
         for partition in partitions:
-            yield dg.AssetMaterialization(key, metadata=entries, tags=tags, partition=partition)
+            yield dg.AssetMaterialization(key, metadata=assets.shown(key, entries), tags=tags, partition=partition)
     yield from assets.checks.evaluations(map(Check.from_json, snapshot.manifest["checks"]))
 
 

@@ -11,6 +11,7 @@ from kit.core import Config, KitError, NotebookError, UnknownName, machine_probl
 from kit.drawing import markup
 from kit.mesh import Broken, Context, DataProduct
 from kit.orchestration import executor
+from kit.orchestration.run_origin import RunOrigin
 from kit.storage import index
 
 _BROKEN = "broken"
@@ -118,6 +119,7 @@ def run(
     discard_history: bool = False,
     reporter: RunReporter | None = None,
     at_once: bool = False,
+    origin: RunOrigin | None = None,
 ) -> RunResult:
     """Build the selected products (or owners of ports), all of them for an empty selection, and publish them.
 
@@ -127,7 +129,8 @@ def run(
     another run builds is built after it with `wait`; without, it is no failure when that run has ended well by the end of
     this one. `older_code` permits to replace snapshots that newer code made. `full_refresh` reads all rows of sources again,
     `discard_history` begins the history of dbt snapshots anew.
-    With `at_once` independent products are built at the same time, in processes that are forked from this one.
+    With `at_once` independent products are built at the same time, in processes that are forked from this one. Dagster shows
+    the `origin` of its runs.
     A failed build is part of the result and stops no other, and so is a domain that cannot be read. Raises `UnknownName`,
     `NotebookError` for a parameter that no notebook declares, `KitError` when Dagster itself fails.
     """
@@ -147,7 +150,16 @@ def run(
     requests = {name: replace(request, **options) for name, request in requests.items()}
     reporter.started(products)
     outcomes = tuple(
-        executor.execute(context, products, requests, reporter.progress, reporter.finished, reporter.warned, at_once=at_once)
+        executor.execute(
+            context,
+            products,
+            requests,
+            reporter.progress,
+            reporter.finished,
+            reporter.warned,
+            origin.tags() if origin else {},
+            at_once=at_once,
+        )
     )
     if not selection:
         try:

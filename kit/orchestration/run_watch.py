@@ -1,15 +1,13 @@
 """One Dagster run in its process: whether it was ended from outside, which then interrupts the process."""
 
 import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import dagster as dg
 
-from kit.core import Config
+from kit.core import Config, interrupt
 from kit.orchestration.instance import hold_run_lock
 
 _POLL_SECONDS = 1
@@ -42,7 +40,7 @@ class RunWatch:
             while not done.wait(_POLL_SECONDS):
                 with suppress(Exception):  # the database is busy or the disk is full: the next look may tell
                     if self.canceled():
-                        os.kill(os.getpid(), signal.SIGINT)
+                        interrupt("ended in Dagster")
                         return
 
         thread = threading.Thread(target=watch, name="run watch", daemon=True)

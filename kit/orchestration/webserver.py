@@ -8,12 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
-from kit.core import HOST, InvalidFile, UnknownName
+from kit.core import HOST, InvalidFile, MaskError, UnknownName
 from kit.mesh import Context
 from kit.notebooks import notebook_html
 from kit.orchestration.instance import LOCATION, NOTEBOOK_PAGE, WEB_ROOT
+from kit.storage import Store
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,10 +31,10 @@ class NotebookApp:
 
     def __init__(self, app: App, storage: Path) -> None:
         self.app = app
-        self.runs = (storage / "runs").resolve()
+        self.runs, self.store = (storage / "runs").resolve(), Store(storage)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request; a file that cannot be shown is status 404 with the reason."""
+        """Answer a request; a file that cannot be shown is status 404 or 403 with the reason."""
         if scope["type"] != "http" or scope["path"] != NOTEBOOK_PAGE:
             await self.app(scope, receive, send)
             return
@@ -41,19 +42,61 @@ class NotebookApp:
         status, kind = 200, "text/html"
         try:
             text = await asyncio.to_thread(self.page, path)
-        except (UnknownName, InvalidFile) as error:
-            status, kind, text = 404, "text/plain", f"{error}\n"
+        except (UnknownName, InvalidFile, MaskError) as error:
+            status, kind, text = 403 if isinstance(error, MaskError) else 404, "text/plain", f"{error}\n"
         headers = [(b"content-type", f"{kind}; charset=utf-8".encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})
 
     def page(self, path: str) -> str:
-        """Return the page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for a broken one."""
+        """Return the page of an executed copy; raises `UnknownName` for any other file, `InvalidFile` for a broken one.
+
+        One that may show columns which are hidden today raises `MaskError`.
+        """
         file = Path(path.replace("\0", "")).resolve()
         if not file.is_relative_to(self.runs) or file.suffix != ".ipynb" or not file.is_file():
             raise UnknownName("no executed notebook of this mesh; its run may have been pruned")
+        product, run_id, *_ = file.relative_to(self.runs).parts
+        self.store.refuse_exposed_run(product, run_id)
         return notebook_html(file)
 
+
+class StartPage:
+    """Leads a bare path to the web UI: the root to the catalog of all assets, any other one to the page of that path.
+
+    Dagster's own page for paths that it does not know is the graph of all assets. The answers are relative, so that they hold
+    behind another server too.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request for a page outside of the web UI, and pass on all others."""
+        place = self.place(scope["path"]) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else ""
+        if not place:
+            await self.app(scope, receive, send)
+            return
+        query = scope.get("query_string", b"")
+        location = quote(place).encode() + (b"?" + query if query else b"")
+        await send({"type": "http.response.start", "status": 307, "headers": [(b"location", location)]})
+        await send({"type": "http.response.body", "body": b""})
+
+    @staticmethod
+    def place(path: str) -> str:
+        """Return where a path leads, relative to it; empty for one of the web UI."""
+        root = WEB_ROOT.lstrip("/")
+        if path == f"{WEB_ROOT}/":
+            return START
+        if path.rstrip("/") in ("", WEB_ROOT):
+            return f"{root}/{START}"
+        if path.startswith((f"{WEB_ROOT}/", "//")):
+            return ""
+        return "../" * (path.count("/") - 1) + root + path
+
+
+START = "assets"
+"""The page of the web UI with which it opens: all assets, by domain."""
 
 _NAMES = (HOST, "localhost")
 _ONCE = ("host", "origin", "content-type")
@@ -135,7 +178,7 @@ def serve(context: Context, home: str, bound: socket.socket, code_socket: Path) 
     from kit.orchestration.dagster_internals import web_app
 
     with web_app(home, WEB_ROOT, code_socket, LOCATION) as app:
-        guarded = Guard(NotebookApp(app, context.config.storage), bound.getsockname()[1])
+        guarded = Guard(StartPage(NotebookApp(app, context.config.storage)), bound.getsockname()[1])
         uvicorn.run(guarded, fd=bound.fileno(), log_level="warning")
 
 

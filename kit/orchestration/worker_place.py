@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
+from kit.core import cgroups
+
 VARIABLES = ("HOME", "LANG", "LANGUAGE", "TZDIR")
 PREFIXES = (
     "ARROW_", "GLIBC_", "JUPYTER_", "LC_", "LD_", "MALLOC_", "MKL_", "NUMEXPR_", "OMP_", "OPENBLAS_", "POLARS_", "PYTHON",
@@ -23,7 +25,6 @@ _SET_BY_POLARS = "_RJEM_MALLOC_CONF"
 """Polars changes it when it is imported: its value at the start of the process counts."""
 _HARD = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 _STATUS = ("Groups", "Cap", "NoNewPrivs", "Seccomp")
-_CGROUPS = "/sys/fs/cgroup"
 _LIMITS = (
     "cpu.cfs_quota_us", "cpu.max", "cpuset.cpus", "io.max", "memory.high", "memory.limit_in_bytes", "memory.max",
     "memory.memsw.limit_in_bytes", "memory.swap.max", "pids.max",
@@ -67,7 +68,7 @@ def variables() -> dict[str, str]:
     for name in (_SET_BY_POLARS, *_HARMLESS):
         found.pop(name, None)
     return found | {
-        name: value for name, _, value in (item.partition("=") for item in _content("/proc/self/environ").split("\0"))
+        name: value for name, _, value in (item.partition("=") for item in cgroups.content("/proc/self/environ").split("\0"))
         if name == _SET_BY_POLARS
     }  # fmt: skip
 
@@ -102,33 +103,17 @@ def _process() -> tuple[object, ...]:
     spaces = [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
     root, hard = os.stat("/"), [resource.getrlimit(limit)[1] for limit in _HARD]
     ids = os.getresuid(), os.getresgid(), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
-    return rights, _content("/proc/self/oom_score_adj"), spaces, (root.st_dev, root.st_ino), hard, ids, list(_limited())
+    return rights, cgroups.content("/proc/self/oom_score_adj"), spaces, (root.st_dev, root.st_ino), hard, ids, list(_limited())
 
 
-def _limited() -> Iterator[tuple[str, ...]]:
+def _limited(groups: str = cgroups.GROUPS, own: str = cgroups.OWN) -> Iterator[tuple[str, ...]]:
     """Yield the control groups of this process that limit it more than all others, with their limits."""
-    for line in _content("/proc/self/cgroup").splitlines():
-        number, controllers, place = line.split(":", 2)
-        names = ("unified", "") if number == "0" else (controllers.removeprefix("name="),)
-        root = next((f"{_CGROUPS}/{name}" for name in names if os.path.isdir(f"{_CGROUPS}/{name}")), "")
-        if not os.path.isdir(root + place):
-            yield (line,)  # its limits are not known: only a process of the same group counts as equal
+    for hierarchy in cgroups.hierarchies(groups, own):
+        if not hierarchy.is_known:
+            yield (hierarchy.line,)  # its limits are not known: only a process of the same group counts as equal
             continue
-        unlimited = _limits(root)
-        while place := place.rstrip("/"):
-            limits = _limits(root + place)
+        unlimited = [hierarchy.value("", name) for name in _LIMITS]
+        for place in filter(None, hierarchy.places()):
+            limits = [hierarchy.value(place, name) for name in _LIMITS]
             if any(limit not in ("", "max", "max 100000", usual) for limit, usual in zip(limits, unlimited, strict=True)):
-                yield (controllers, place, *limits)
-            place = place.rpartition("/")[0]
-
-
-def _limits(group: str) -> list[str]:
-    return [_content(f"{group}/{name}") for name in _LIMITS]
-
-
-def _content(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+                yield (",".join(hierarchy.controllers), place, *limits)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.contracts import PROPERTY, Check
-from kit.core import database
+from kit.core import counted, database
 from kit.mesh import RAW
 from kit.quality.audit_target import AuditTarget
 
@@ -41,7 +41,7 @@ def checks(targets: Sequence[AuditTarget], tables: database.Tables, manifest: Ma
                 (rows,) = connection.execute(f"select count(*) from {database.quoted(target.table)}").fetchone() or (0,)
                 before = _rows(manifest or {}, target.table)
                 passed = rows >= max(1, (1 - share) * before)
-                observed = f"{rows:,} of {before:,} rows" if before else f"{rows:,} rows"
+                observed = f"{rows:,} of {counted(before, 'row')}" if before else counted(rows, "row")
                 found.append(Check(target.table, rule(share), "contract", passed, observed=observed, note=NOTE))
     return tuple(found)
 

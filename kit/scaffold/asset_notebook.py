@@ -1,6 +1,7 @@
 """An exploration notebook turned into an asset notebook: its output and its parameters; its reads stay as they are."""
 
 import ast
+import hashlib
 import json
 import keyword
 import re
@@ -11,10 +12,11 @@ from typing import Any
 
 from kit.core import IDENTIFIER, NotebookError, read_json, to_json
 from kit.mesh import TYPES, plain_value
-from kit.notebooks import KERNEL, CodeCell, check_language, code_cells
+from kit.notebooks import INSTALL, KERNEL, CodeCell, check_language, code_cells, installed_by
 
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 _MOST_NAMED = 3
+_RECORD = "kit"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
     # Without the last four fields nbconvert makes a text file of a notebook.
@@ -27,21 +29,62 @@ METADATA = {
 
 
 @dataclass(frozen=True)
+class Install:
+    """A line of a notebook that installs packages, by its cell and its line there."""
+
+    cell: int
+    line: int
+    text: str
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The packages, as they are written."""
+        return installed_by(self.text)
+
+
+@dataclass(frozen=True)
 class AssetNotebook:
-    """The asset notebook as JSON text, the port it makes, and the lines of both notebooks, `before` and `after`."""
+    """The asset notebook as JSON text, the port it makes, and the lines of both notebooks, `before` and `after`.
+
+    `installs` are the lines that were left out, since no build installs packages.
+    """
 
     text: str
     port: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    installs: tuple[Install, ...] = ()
 
 
-def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = None) -> AssetNotebook:
+@dataclass(frozen=True)
+class Promoted:
+    """What an asset notebook says of its promotion: the notebook that it was made from, empty when it was never promoted.
+
+    `code` are its lines as they are now, `is_edited` whether a person has changed them since.
+    """
+
+    origin: str
+    code: tuple[str, ...]
+    is_edited: bool
+
+    @classmethod
+    def from_notebook(cls, path: Path) -> "Promoted":
+        """Read the asset notebook at `path`; raises `NotebookError` for a file that is no notebook."""
+        notebook = _read(path)
+        record = notebook["metadata"].get(_RECORD) if isinstance(notebook.get("metadata"), dict) else None
+        code = tuple(script(notebook))
+        if not isinstance(record, dict):
+            return cls("", code, is_edited=True)
+        return cls(str(record.get("promoted_from", "")), code, is_edited=record.get("digest") != _digest(code))
+
+
+def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = None, origin: str = "") -> AssetNotebook:
     """Turn the notebook at `path` into one that makes a port; the file itself stays as it is.
 
-    Outputs are cleared, a cell that shows the form of `kit.promote()` is left out, and the first cell of plain values is
-    tagged `parameters` when none is. The asset notebook outputs the frame of the name `frame`, else that of its own
-    `kit.output`, else the last expression of its last cell. The port is `port`, else that of its `kit.output`, else the
+    Outputs are cleared, a cell that shows the form of `kit.promote()` and lines that install packages are left out, and the
+    first cell of plain values is tagged `parameters` when none is. Its metadata says that it was made from `origin`. The asset
+    notebook outputs the frame of the name `frame`, else that of its own `kit.output`, else the last expression of its last
+    cell. The port is `port`, else that of its `kit.output`, else the
     name of the file. Raises `NotebookError` where that is ambiguous, and `InvalidFile` for a file that is no notebook.
     """
     notebook = _read(path)
@@ -51,12 +94,25 @@ def to_asset_notebook(path: Path, port: str | None = None, frame: str | None = N
     forms = [id(item.cell) for item in code if _is_form(item.tree)]
     notebook["cells"] = [cell for cell in notebook["cells"] if id(cell) not in forms]
     code = [item for item in code if id(item.cell) not in forms]
+    installs = tuple(install for item in code for install in item.take_installs())
     made = _add_output(path, notebook, code, port, frame)
     _tag_parameters(code)
+    emptied = {install.cell for install in installs}
     for item in code:
-        item.cell |= {"source": item.source.splitlines(keepends=True), "outputs": [], "execution_count": None}
-    notebook["metadata"] = METADATA
-    return AssetNotebook(to_json(notebook), made, before, tuple(script(notebook)))
+        source = item.source.strip("\n") if item.parsed.number in emptied else item.source
+        item.cell |= {"source": source.splitlines(keepends=True), "outputs": [], "execution_count": None}
+    empty = [id(item.cell) for item in code if item.parsed.number in emptied and not item.cell["source"]]
+    notebook["cells"] = [cell for cell in notebook["cells"] if id(cell) not in empty]
+    after = tuple(script(notebook))
+    record = {_RECORD: {"promoted_from": origin, "digest": _digest(after)}} if origin else {}
+    notebook["metadata"] = METADATA | record
+    return AssetNotebook(to_json(notebook), made, before, after, installs)
+
+
+def origin_name(path: Path, root: Path) -> str:
+    """Return how an asset notebook names the notebook at `path` that it was made from, without a place on this machine."""
+    origin, root = path.resolve(), root.resolve()
+    return origin.relative_to(root).as_posix() if origin.is_relative_to(root) else path.name
 
 
 def script(notebook: dict[str, Any]) -> Iterator[str]:
@@ -73,6 +129,10 @@ def variable(port: str, taken: tuple[str, ...]) -> str:
     """A Python name for the table of a port; none of those `taken`."""
     name = port.partition(".")[2]
     return port.replace(".", "_") if keyword.iskeyword(name) or name in taken else name
+
+
+def _digest(code: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -99,6 +159,15 @@ class _EditedCell:
     @property
     def tree(self) -> ast.Module:
         return self.parsed.tree
+
+    def take_installs(self) -> Iterator[Install]:
+        """Empty the lines that install packages; the positions of the others stay."""
+        lines = self.source.splitlines(keepends=True)
+        found = [row for row, line in self.parsed.magics if INSTALL.fullmatch(line)]
+        for row in found:
+            yield Install(self.parsed.number, row, lines[row - 1].strip())
+            lines[row - 1] = "\n"
+        self.source = "".join(lines)
 
     def replace(self, node: ast.expr, text: str) -> None:
         """Replace the text of one node; positions in a line are bytes."""

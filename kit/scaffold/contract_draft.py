@@ -1,7 +1,7 @@
 """A draft of a contract, derived from the rows of Parquet files, for a person to check, correct and describe."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -60,14 +60,20 @@ class TableFacts:
 _NOTHING = TableFacts()
 
 
-def draft(files: Sequence[Path], id: str, status: str = "draft", facts: TableFacts = _NOTHING) -> str:  # noqa: A002
+def draft(
+    files: Sequence[Path],
+    id: str,  # noqa: A002
+    status: str = "draft",
+    facts: TableFacts = _NOTHING,
+    hidden: Collection[str] = (),
+) -> str:
     """Return a contract in YAML that the rows of Parquet files fulfil; the last part of `id` is the table's name.
 
     It promises what follows from the kind of each column: types, required columns (those without nulls), a key, no negative
     numbers. What these rows only happen to have is proposed in comments: bounds rounded outwards, small sets of values,
     lengths, a number of rows. `facts` are promised too, whether the rows fulfil them or not. Every other description and
-    every classification begins with `TODO`. Raises `KitError` for files that are no Parquet, and for columns whose name or
-    type no contract can have.
+    every classification begins with `TODO`. Values of the columns `hidden` are written nowhere. Raises `KitError` for files
+    that are no Parquet, and for columns whose name or type no contract can have.
     """
     import duckdb
 
@@ -77,7 +83,7 @@ def draft(files: Sequence[Path], id: str, status: str = "draft", facts: TableFac
             types = _column_types(connection, id)
             rows, columns = _profile(connection, types)
             names = facts.key or key(connection, id.rpartition(".")[2], rows, _candidates(rows, columns), columns[0].name)
-            contract = _contract(connection, id, status, rows, columns, names, facts)
+            contract = _contract(connection, id, status, rows, columns, names, facts, hidden)
         except duckdb.Error as error:
             raise KitError(f"'{id}': the files cannot be read as Parquet: {error}") from None
     return "\n".join(yaml_writer.block(contract)) + "\n"
@@ -149,6 +155,7 @@ def _contract(
     columns: Sequence[_Profile],
     names: tuple[str, ...],
     facts: TableFacts,
+    hidden: Collection[str],
 ) -> dict[str, Any]:
     name = id.rpartition(".")[2]
     grain = "One row per …" if names else "One row per …; which columns identify it? Write primaryKey: true at them"
@@ -158,7 +165,9 @@ def _contract(
         table["key"] = yaml_writer.Comment(f"No value is there twice in {' and in '.join(unique)}, which may be chance.")
     nothing = ColumnFacts()
     known = {column.name: facts.columns.get(column.name, nothing) for column in columns}
-    table["properties"] = [_property(connection, rows, column, names, known[column.name]) for column in columns]
+    table["properties"] = [
+        _property(connection, rows, column, names, known[column.name], is_hidden=column.name in hidden) for column in columns
+    ]
     if rows:
         low, high = int(_outward(Decimal(rows) / 2, up=False)), int(_outward(Decimal(rows) * 2, up=True))
         volume = {"metric": "rowCount", "mustBeBetween": [low, high]}
@@ -173,8 +182,9 @@ def _contract(
 
 
 def _property(
-    connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...], known: ColumnFacts
-) -> dict[str, Any]:
+    connection: "duckdb.DuckDBPyConnection", rows: int, column: _Profile, names: tuple[str, ...], known: ColumnFacts,
+    *, is_hidden: bool,
+) -> dict[str, Any]:  # fmt: skip
     kind = column.type
     entry: dict[str, Any] = {
         "name": column.name,
@@ -190,6 +200,11 @@ def _property(
     options = dict(_options(column))
     if _is_never_negative(column):
         entry["logicalTypeOptions"] = {"minimum": 0}
+    if is_hidden:
+        quality = [item for item in known.quality if item.get("metric") != "invalidValues"]
+        entry |= {"quality": quality} if quality else {}
+        entry |= {"seen": yaml_writer.Comment("Nothing is proposed from its values: a contract of the mesh hides this column.")}
+        return entry
     values = _values(connection, column)
     if known.quality:
         entry["quality"] = list(known.quality)

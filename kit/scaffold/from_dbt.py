@@ -19,11 +19,12 @@ from kit.scaffold.changes import FileChange
 from kit.scaffold.contract_draft import draft, unfit_columns
 from kit.scaffold.dbt_origin import DbtModel, DbtOrigin, DbtSource
 from kit.scaffold.dbt_tests import promises
+from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.mesh_copy import MeshCopy
 from kit.scaffold.port_files import (
     PortFiles,
     add_files,
-    check_acyclic,
+    check_input,
     input_entries,
     output_entry,
     write,
@@ -57,6 +58,7 @@ class _Takeover:
     """One product in the making, in the copy of a mesh."""
 
     origin: DbtOrigin
+    domains: Path
     mesh: Mesh
     copy: MeshCopy
     ports: list[DbtModel]
@@ -119,12 +121,12 @@ class _Takeover:
                 fix = f"add --source {source.label}=FILE, or =PRODUCT.PORT"
                 missing.append(Finding("", self.origin.path / source.file, line, problem, fix))
             elif origin_file(origin):
-                files = files_of_source(self.product, name, origin, csv, staged=False)
+                files = files_of_source(self.domains, self.product, name, origin, csv, staged=False)
                 self.questions |= files.questions
                 self._add(source, files, RAW, name)
             else:
                 port = self.mesh.port(origin)
-                check_acyclic(self.mesh, self.product, port)
+                check_input(self.mesh, self.product, port)
                 schema, _, table = port.id.partition(".")
                 self._add(source, PortFiles(inputs=input_entries(self.product, [port]), has_dbt=False), schema, table)
         if missing:
@@ -169,7 +171,8 @@ class _Takeover:
             casts = {column: columns[column] for column, kind in made[model.name].types.items() if kind in _CASTS}
             rows = _with_casts(made[model.name].file, casts)
             path = self.copy.folder / f"contracts/{model.name}.odcs.yaml"
-            write(path, draft([rows], f"{self.product}.{model.name}", facts=found.facts))
+            hidden = hidden_names(self.domains)
+            write(path, draft([rows], f"{self.product}.{model.name}", facts=found.facts, hidden=hidden))
             self._finish(model, casts, Contract.load(path).key)
             target = (self.copy.folder / model.file).with_suffix(".yml")
             dbt_model_yaml.move(self.copy.folder / (model.yaml or "none"), target, model.name, found.others)
@@ -241,7 +244,7 @@ def take_over(
     obstacles += project.port_obstacles(chosen)
     if obstacles:
         raise refusal(project, obstacles)
-    takeover = _Takeover(project, context.mesh, copy, chosen)
+    takeover = _Takeover(project, context.config.domains, context.mesh, copy, chosen)
     takeover.add_project()
     for path, text in templates.empty_product(names).items():
         write(copy.folder / path, text)

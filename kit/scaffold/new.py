@@ -140,7 +140,7 @@ def new_source(context: Context, id: str, origin: str, csv: Sequence[str] = ()) 
             add_files(copy.folder, files)
             DataProduct.load(copy.folder)
             return replace(_apply(product.folder, "", copy.changes()), variables=tuple(variables))
-        files = files_of_source(name, source, origin, csv, staged=staged)
+        files = files_of_source(context.config.domains, name, source, origin, csv, staged=staged)
         changes = add_port(copy, context.mesh, files)
     return _apply(product.folder, "", changes, files.questions)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.core import IDENTIFIER, KitError, Where, appended, mappings, parse_yaml, read_text, read_yaml, yaml_writer
+from kit.contracts import NOT_OFFERED
+from kit.core import IDENTIFIER, KitError, Where, appended, mappings, parse_yaml, read_text, read_yaml, with_value, yaml_writer
 from kit.mesh import DESCRIPTOR, RAW, Mesh, OutputPort
 from kit.scaffold import templates
 
@@ -56,9 +57,15 @@ def check_port_name(name: str) -> None:
         raise KitError(f"'{name}' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not '{RAW}'")
 
 
-def check_acyclic(mesh: Mesh, product: str, provider: OutputPort) -> None:
-    """Raise `KitError` for a port that is itself made from the product that is to read it."""
+def check_input(mesh: Mesh, product: str, provider: OutputPort) -> None:
+    """Raise `KitError` for a port that is not offered to the product, or is itself made from it."""
     provider_product = provider.id.partition(".")[0]
+    if provider_product != product and not provider.contract.is_offered:
+        status, owner = provider.contract.status, mesh.product(provider_product)
+        raise KitError(
+            f"'{provider.id}' is {status}, {NOT_OFFERED[status]}; ask {owner.owner} ({owner.owner_contact}) to finish its "
+            "contract and write 'status: active' there"
+        )
     if provider_product != product and product in (item.name for item in mesh.select([provider_product], upstream=True)):
         raise KitError(f"'{provider.id}' is itself made from '{product}'; products cannot read each other in a circle")
 
@@ -72,7 +79,7 @@ def add_files(folder: Path, files: PortFiles) -> None:
             shutil.copyfile(content, folder / path)
         else:
             write(folder / path, content)
-    _add_to_descriptor(folder / DESCRIPTOR, files)
+    add_to_descriptor(folder / DESCRIPTOR, files)
     if files.ingest:
         _add_function(folder / "ingest.py", files.ingest, files.imports)
     if files.has_dbt and not (folder / "dbt_project.yml").is_file():
@@ -93,11 +100,22 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _add_to_descriptor(path: Path, files: PortFiles) -> None:
+def add_to_descriptor(path: Path, files: PortFiles) -> None:
+    """Add the entry of a port, or replace what it says of the inputs of its notebook, and add new inputs."""
     text = read_text(path)
-    if files.output:
-        text = appended(path, text, ["outputPorts"], files.output, before="team")
-    known = [item["name"] for item in mappings(parse_yaml(path, text).data.get("inputPorts"))]
+    data = parse_yaml(path, text).data
+    known = {item["name"]: item["version"] for item in mappings(data.get("inputPorts"))}
+    output = files.output
+    if reads := output.get("inputContracts"):  # in the version in which the product declares them already
+        output = {**output, "inputContracts": [{**item, "version": known.get(item["id"], item["version"])} for item in reads]}
+    names = [item.get("name") for item in mappings(data.get("outputPorts"))]
+    if output and output["name"] in names:
+        position = names.index(output["name"])
+        read = output.get("inputContracts")
+        if read is not None and mappings(data["outputPorts"])[position].get("inputContracts") != read:
+            text = with_value(path, text, ["outputPorts", position, "inputContracts"], read)
+    elif output:
+        text = appended(path, text, ["outputPorts"], output, before="team")
     for entry in files.inputs:
         if entry["name"] not in known:
             text = appended(path, text, ["inputPorts"], entry, before="outputPorts")

@@ -1,7 +1,7 @@
 """The files of a new port that is made from a raw file, from another port, or from ports that a notebook reads."""
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -13,11 +13,12 @@ from kit.core import KitError, UnknownName, parse_yaml, there_are, yaml_writer
 from kit.ingest import SUFFIXES, RawFile, Undeclared, connector_class, identifier, is_raw_file
 from kit.mesh import RAW, Context, DataProduct, Mesh, OutputPort, Source
 from kit.scaffold import templates
-from kit.scaffold.asset_notebook import to_asset_notebook
+from kit.scaffold.asset_notebook import origin_name, to_asset_notebook
 from kit.scaffold.connector_source import connector_of
 from kit.scaffold.contract_draft import draft
+from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.notebook_source import files_from_notebook
-from kit.scaffold.port_files import PortFiles, check_acyclic, check_port_name, input_entries, output_entry
+from kit.scaffold.port_files import PortFiles, check_input, check_port_name, input_entries, output_entry
 
 LARGEST_COPY = 10_000_000
 """Bytes up to which a raw file is copied into the domain; a larger one stays where it is."""
@@ -40,8 +41,9 @@ def files_from_origin(
         check_port_name(port or provider.name)
         return _files_from_port(context.mesh, product, port or provider.name, provider)
     if path.suffix == ".ipynb":
-        return files_from_notebook(context, product, to_asset_notebook(path, port), path, folder)
-    return _files_from_raw(product, port, raw_file(path, csv))
+        asset = to_asset_notebook(path, port, origin=origin_name(path, context.config.root))
+        return files_from_notebook(context, product, asset, path, folder)
+    return _files_from_raw(product, port, raw_file(path, csv), hidden_names(context.config.domains))
 
 
 def origin_file(origin: str) -> Path | None:
@@ -66,13 +68,18 @@ def origin_file(origin: str) -> Path | None:
     return None
 
 
-def files_of_source(product: str, source: str, origin: str, csv: Sequence[str], *, staged: bool) -> PortFiles:
-    """The files of a new raw source made from a raw file. With `staged` dbt knows it, and a staging model reads it."""
+def files_of_source(
+    domains: Path, product: str, source: str, origin: str, csv: Sequence[str], *, staged: bool
+) -> PortFiles:  # fmt: skip
+    """The files of a new raw source made from a raw file. With `staged` dbt knows it, and a staging model reads it.
+
+    Values of columns that a contract below `domains` hides are written nowhere.
+    """
     path = origin_file(origin)
     if path is None or path.suffix == ".ipynb":
         raise KitError(f"'{origin}' is no raw file; a source is made from one of {', '.join(SUFFIXES)}")
     raw = raw_file(path, csv)
-    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}"), staged=staged)
+    return _source(product, source, raw, typed_contract(raw, f"{product}.{RAW}.{source}", hidden_names(domains)), staged=staged)
 
 
 def raw_file(path: Path, csv: Sequence[str], declared: CsvFormat | None = None) -> RawFile:
@@ -99,12 +106,13 @@ class TypedContract:
         return {item["name"]: item["physicalType"] for item in self.properties}
 
 
-def typed_contract(raw: RawFile, id: str) -> TypedContract:  # noqa: A002
-    """Draft the contract of a raw file."""
+def typed_contract(raw: RawFile, id: str, hidden: Collection[str]) -> TypedContract:  # noqa: A002
+    """Draft the contract of a raw file, without values of the columns `hidden`."""
+    known = {name for name, raw_name in raw.names.items() if {name, raw_name}.intersection(hidden)}
     with TemporaryDirectory(prefix="kit-") as folder:
         typed = Path(folder) / "typed.parquet"
         questions = raw.write(typed)
-        contract = draft([typed], id)
+        contract = draft([typed], id, hidden=known)
     return TypedContract(contract, parse_yaml(raw.path, contract).data["schema"][0]["properties"], questions)
 
 
@@ -135,13 +143,13 @@ def source_name(name: str) -> str:
     return f"{name}_data" if keyword.iskeyword(name) else name
 
 
-def _files_from_raw(product: str, port: str | None, raw: RawFile) -> PortFiles:
+def _files_from_raw(product: str, port: str | None, raw: RawFile, hidden: Collection[str]) -> PortFiles:
     """A raw source, its staging model and a mart with the same columns."""
     name = identifier(raw.path.name.partition(".")[0])
     port, source = port or name, source_name(name)
     check_port_name(port)
     check_port_name(source)
-    typed = typed_contract(raw, f"{product}.{port}")
+    typed = typed_contract(raw, f"{product}.{port}", hidden)
     keys = [item for item in typed.properties if item.get("primaryKey")]
     key = [item["name"] for item in sorted(keys, key=lambda item: int(item["primaryKeyPosition"]))]
     files = _source(product, source, raw, typed)
@@ -189,7 +197,7 @@ def _files_from_port(mesh: Mesh, product: str, port: str, provider: OutputPort) 
         raise KitError(
             f"'{provider.id}' is made by a notebook, which runs after dbt; write `kit new notebook {product}.{port}`"
         )
-    check_acyclic(mesh, product, provider)
+    check_input(mesh, product, provider)
     contract = provider.contract
     relation = f"ref('{provider.name}')" if is_own else f"source('{provider_product}', '{provider.name}')"
     columns = {column.name: column.type for column in contract.columns}
@@ -234,7 +242,7 @@ def raw_source(product: DataProduct, id: str) -> Source:  # noqa: A002
 def files_from_ports(mesh: Mesh, product: str, port: str, providers: list[OutputPort]) -> PortFiles:
     """A notebook that reads ports and outputs the first of them."""
     for provider in providers:
-        check_acyclic(mesh, product, provider)
+        check_input(mesh, product, provider)
     return PortFiles(
         output=output_entry(product, port, "notebook", providers),
         inputs=input_entries(product, providers),

@@ -7,13 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.build import ingest_process, preview_model, preview_notebook
+from kit.build import data_code, ingest_process, preview_model, preview_notebook
 from kit.contracts import CsvFormat, Finding, declared_places
 from kit.core import KitError, Where, appended, mappings, normal_type, parse_yaml, read_text, read_yaml
 from kit.ingest import RawFile, delivered_file
 from kit.mesh import DESCRIPTOR, RAW, Context, DataProduct
 from kit.scaffold.connector_source import contract_of_stream
 from kit.scaffold.contract_draft import draft
+from kit.scaffold.hidden_names import hidden_names
 from kit.scaffold.port_source import raw_file, source_contract, typed_contract
 from kit.storage import Store
 
@@ -46,6 +47,7 @@ def draft_of(
     sources declare. Neither needs a contract.
     """
     product, _, name = id.partition(".")
+    hidden = hidden_names(context.config.domains)
     if name.startswith(f"{RAW}.") and not files:
         unfinished = _unfinished(context, product, sources=False)
         source = name.removeprefix(f"{RAW}.")
@@ -59,12 +61,12 @@ def draft_of(
         with delivered_file(process, source) as file:
             written = CsvFormat.from_document(read_yaml(contract)) if contract.is_file() else None
             raw = raw_file(file.resolve(), csv, written)
-            typed = typed_contract(raw, id)
+            typed = typed_contract(raw, id, hidden)
             places = declared[contract] + (() if process.may_read(file) else (str(raw.path),))
             origin = f"the source {source}" if process.is_temporary(file) else ""
             return source_contract(typed.contract, id, raw, typed.questions, places, origin)
     with _parquet(context, product, name, files) as found:
-        return draft(found, id)
+        return draft(found, id, hidden=hidden)
 
 
 def _declared_places(folder: Path) -> dict[Path, tuple[str, ...]]:
@@ -127,7 +129,7 @@ def _parquet(context: Context, name: str, port: str, files: Sequence[Path]) -> I
         product = _unfinished(context, name)
         snapshot = Store(config.storage).current(name)
         held = sorted((snapshot.folder / port).glob("*.parquet")) if snapshot else []
-        is_current = snapshot and (product.partitions or snapshot.manifest.get("code") == product.code_digest())
+        is_current = snapshot and (product.partitions or snapshot.manifest.get("code") == data_code(config, product))
     except KitError as error:
         raise _not_drafted(name, port, error, held) from None
     if held and is_current:

@@ -10,9 +10,10 @@ from kit.core import lazy_face
 if TYPE_CHECKING:
     from kit.storage import index, intake, remains
     from kit.storage.exposure import published_masks
+    from kit.storage.facts import facts_of, product_facts, with_facts
     from kit.storage.intake import CATALOG
     from kit.storage.late_classification import Remains, hidden_since, shown_before
-    from kit.storage.mask_keys import current_mask_keys, mask_key_problems
+    from kit.storage.mask_keys import TOKENS, current_mask_keys, mask_key_problems, token_keys
     from kit.storage.partition_inputs import (
         ABSENT,
         PartitionInput,
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
         tally,
     )
     from kit.storage.store import Store
-    from kit.storage.summary import PortSummary, ProductSummary, port_facts, product_facts, source_facts
+    from kit.storage.summary import PortSummary, ProductSummary
     from kit.storage.value_search import Place, contains, find_values
-    from kit.storage.verified import check_unchanged, damaged_ports
+    from kit.storage.verified import check_unchanged, damaged_ports, note_published
 
 __getattr__ = lazy_face(__name__)
 
@@ -55,6 +56,7 @@ __all__ = [
     "FORMAT",
     "NOTHING_TO_DO",
     "RECORD",
+    "TOKENS",
     "BuildStatus",
     "PartitionInput",
     "PartitionRecord",
@@ -78,6 +80,7 @@ __all__ = [
     "current_mask_keys",
     "current_user",
     "damaged_ports",
+    "facts_of",
     "find_values",
     "format_duration",
     "format_raw",
@@ -87,13 +90,13 @@ __all__ = [
     "index",
     "intake",
     "mask_key_problems",
+    "note_published",
     "outdated_inputs",
     "outdated_partitions",
     "partition_key",
     "partitions_to_json",
     "pin_inputs",
     "port_contents",
-    "port_facts",
     "port_statuses",
     "product_facts",
     "prune",
@@ -107,8 +110,9 @@ __all__ = [
     "serving_port",
     "shared",
     "shown_before",
-    "source_facts",
     "statuses",
     "table_contents",
     "tally",
+    "token_keys",
+    "with_facts",
 ]

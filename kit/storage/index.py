@@ -24,7 +24,7 @@ from kit.storage.store import Store
 from kit.storage.summary import ProductSummary
 
 INDEX = "index.json"
-_FORM = 4  # version of the file's format; an index of another version is rebuilt
+_FORM = 5  # version of the file's format; an index of another version is rebuilt
 
 
 def load(context: Context) -> tuple[ProductSummary, ...]:

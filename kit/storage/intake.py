@@ -53,7 +53,8 @@ def snapshot_catalog(manifest: Mapping[str, Any]) -> str:
             "contract_version": port["contract_version"],
             "snapshot_version": version,
             "sla": facts.get("sla", {}),
-            **({"deprecated_until": facts["end_of_life"]} if "end_of_life" in facts else {}),
+            **({"status": facts["status"]} if "status" in facts else {}),
+            **({"last_day": facts["end_of_life"]} if "end_of_life" in facts else {}),
             "columns": {column: kind for column, kind, _ in facts.get("columns", ())},
             **({"quarantined": port["quarantined"]} if "quarantined" in port else {}),
         }

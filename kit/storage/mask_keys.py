@@ -6,22 +6,23 @@ from kit.core import KitError
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
 
-_TOKENS = ("hmac", "inherited")
+TOKENS = ("hmac", "inherited")
+"""The kinds of masks whose values are tokens of a key."""
 
 
-def mask_keys(store: Store, snapshot: Snapshot) -> frozenset[str]:
+def token_keys(store: Store, snapshot: Snapshot) -> frozenset[str]:
     """Return the fingerprints of the keys that the tokens in a snapshot were made with; empty without tokens.
 
     A port with `inherited` columns has the tokens of the snapshots that it was made from; those that were pruned since are
     left out.
     """
-    if not any(kind in _TOKENS for port in snapshot.manifest["ports"].values() for kind in port.get("masked", {}).values()):
+    if not any(kind in TOKENS for port in snapshot.manifest["ports"].values() for kind in port.get("masked", {}).values()):
         return frozenset()
     own = snapshot.manifest.get("mask_key")
     keys = {own} if own else set()
     for port, pin in snapshot.manifest.get("inputs", {}).items():
         try:
-            keys |= mask_keys(store, store.snapshot(port.partition(".")[0], pin["version"]))
+            keys |= token_keys(store, store.snapshot(port.partition(".")[0], pin["version"]))
         except KitError:
             continue
     return frozenset(keys)
@@ -35,7 +36,7 @@ def current_mask_keys(store: Store, products: Iterable[str]) -> dict[str, frozen
             snapshot = store.current(product)
         except KitError:
             continue  # `kit doctor` and the next build say what is wrong with it
-        if snapshot and (found := mask_keys(store, snapshot)):
+        if snapshot and (found := token_keys(store, snapshot)):
             keys[product] = found
     return keys
 

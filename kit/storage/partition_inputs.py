@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kit.contracts import promised_version
 from kit.core import Config, ContentCache, KitError, database
 from kit.mesh import RAW
 from kit.storage.snapshot import Snapshot
@@ -43,8 +44,8 @@ class PartitionRecord:
 
 
 def whole_content(entry: Mapping[str, Any]) -> str:
-    """Return the digest of a whole port from its entry in a manifest or pin."""
-    text = json.dumps([entry["contract_version"], sorted(entry["files"].items())])
+    """Return the digest of a whole port from its entry in a manifest or pin; the patch of its contract's version is no part."""
+    text = json.dumps([promised_version(entry["contract_version"]), sorted(entry["files"].items())])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -44,7 +44,8 @@ class RunRecord:
 
     `steps` are seconds by name. `by` is the user it ran as. `git_commit` is the commit of the mesh, None for a build that had
     nothing to do. `delivered` are the times (UTC, ISO) when the data of each source was delivered, as far as they are known.
-    `dagster_run` is the id of the Dagster run that made it, empty without one.
+    `dagster_run` is the id of the Dagster run that made it, empty without one. `models` has for each language model that was
+    asked how often it answered, how many answers were known already, and what that used and cost.
     """
 
     run_id: str
@@ -62,6 +63,7 @@ class RunRecord:
     git_commit: str | None = None
     delivered: dict[str, str] = field(default_factory=dict)
     dagster_run: str = ""
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

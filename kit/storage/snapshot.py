@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from kit.core import Damaged, InvalidFile, KitError, UnknownName, Unreadable, counted, machine_problem, read_record, sha256
+from kit.storage.facts import with_facts
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
@@ -46,6 +47,10 @@ class Snapshot:
             return cls(product, version, folder, data | {name: data[name] for name in ("fingerprint", "run_id")})
 
         return read_record(folder / MANIFEST_FILE, parse)
+
+    def described(self, facts: Mapping[str, Any]) -> "Snapshot":
+        """Return the snapshot with newer facts of descriptor and contracts, if there are any."""
+        return replace(self, manifest=with_facts(self.manifest, facts)) if facts else self
 
     @property
     def created_at(self) -> datetime:
@@ -147,7 +152,8 @@ class Rollback:
 class Pointer:
     """The version that readers see. `rejected` are the fingerprints of the snapshots that were rolled back from.
 
-    `by` is the kind of its last move, `publish` or `rollback`; `rollbacks` are all of the product, oldest first.
+    `by` is the kind of its last move, `publish` or `rollback`; `rollbacks` are all of the product, oldest first. `facts` are
+    those of descriptor and contracts that are newer than the snapshot, from the commit `facts_commit`.
     """
 
     version: str
@@ -155,6 +161,8 @@ class Pointer:
     by: str
     rejected: tuple[str, ...] = ()
     rollbacks: tuple[Rollback, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    facts_commit: str | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, product: str, data: Mapping[str, Any]) -> "Pointer":
@@ -165,7 +173,20 @@ class Pointer:
         rollbacks = [Rollback(**{**item, "at": datetime.fromisoformat(item["at"])}) for item in data.get("rollbacks", ())]
         if data["by"] == "rollback" and not rollbacks:  # an earlier kit moved it
             rollbacks = [Rollback(moved_at, data["version"])]
-        return cls(data["version"], moved_at, data["by"], tuple(data["rejected"]), tuple(rollbacks))
+        facts, commit = data.get("facts", {}), data.get("facts_commit")
+        return cls(data["version"], moved_at, data["by"], tuple(data["rejected"]), tuple(rollbacks), facts, commit)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the pointer as JSON values."""
+        newer = {"facts": self.facts, "facts_commit": self.facts_commit} if self.facts else {}
+        return {
+            "version": self.version,
+            "moved_at": self.moved_at.isoformat(),
+            "by": self.by,
+            "rejected": list(self.rejected),
+            "rollbacks": [move.to_json() for move in self.rollbacks],
+            **newer,
+        }
 
     @property
     def rolled_back(self) -> Rollback | None:

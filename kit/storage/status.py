@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from kit.contracts import Sla, quarantine_table
-from kit.core import Config, KitError, counted
+from kit.contracts import NOT_OFFERED, Sla, quarantine_table
+from kit.core import Config, KitError, counted, plural
 from kit.mesh import Context, Mesh, in_lookback
 from kit.storage import index
 from kit.storage.mask_keys import mask_key_problems
@@ -43,7 +43,7 @@ class PortStatus:
     build that published the port or found it up to date. `readers` are the
     products that read a deprecated port, `possible_readers` broken ones that read it or may. `inputs` are those that have
     another content now than the port was made from, and `outdated` the partitions that were made from them, within the
-    lookback of the product; empty when the product has no partitions.
+    lookback of the product; empty when the product has no partitions. `has_ended` is true after the last day of the port.
     """
 
     product: ProductSummary
@@ -55,6 +55,7 @@ class PortStatus:
     outdated: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     possible_readers: tuple[str, ...] = ()
+    has_ended: bool = False
 
     @property
     def version(self) -> str | None:
@@ -87,6 +88,7 @@ class PortStatus:
             "raw_quarantined": dict(self.product.set_aside),
             "raw_checks": dict(self.product.raw_checks),
             "note": self.note,
+            "status": port.status,
             "end_of_life": str(port.end_of_life) if port.end_of_life else None,
             "readers": list(self.readers),
             "rolled_back": self.product.rolled_back,
@@ -99,8 +101,8 @@ class PortStatus:
         }
 
     def describe(self) -> str:
-        """Return freshness, error, outdated partitions and deprecation as one line of text."""
-        return "; ".join(filter(None, (self._describe_state(), self.describe_outdated(), self.describe_deprecation())))
+        """Return freshness, error, outdated partitions and what limits the offer as one line of text."""
+        return "; ".join(filter(None, (self._describe_state(), self.describe_outdated(), self.describe_offer())))
 
     def describe_freshness(self) -> str:
         """Return the state, the age of the snapshot and the age of its data, each with the contract's limit."""
@@ -110,15 +112,18 @@ class PortStatus:
         if self.data_age is not None and (self.port.sla.latency or self.product.delivered):
             parts.append(f"data {_age_of_limit(self.data_age, self.port.sla.latency)}")
         if self.outdated:
-            parts.append(f"{len(self.outdated)} of {self.product.partitions} partitions outdated")
+            parts.append(f"{len(self.outdated)} of {counted(self.product.partitions, 'partition')} outdated")
         # Non-breaking spaces, so that a narrow table breaks the line between the parts.
         return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
-    def describe_deprecation(self) -> str:
-        """Return the last day and the readers of a deprecated port; empty for other ports."""
-        if not self.port.end_of_life:
+    def describe_offer(self) -> str:
+        """Return why other products should not, or not for ever, read the port, and its readers; empty without a reason."""
+        if self.port.status in NOT_OFFERED:
+            parts = [f"{self.port.status}, {NOT_OFFERED[self.port.status]}"]
+        elif self.port.end_of_life:
+            parts = [f"deprecated, {'ended on' if self.has_ended else 'served until'} {self.port.end_of_life}"]
+        else:
             return ""
-        parts = [f"deprecated, served until {self.port.end_of_life}"]
         parts += [f"still read by {', '.join(self.readers)}"] if self.readers else []
         parts += [f"perhaps read by {', '.join(self.possible_readers)} (broken)"] if self.possible_readers else []
         return ", ".join(parts)
@@ -144,7 +149,7 @@ class PortStatus:
         if self.version is None and not self.port.failed:
             return ""
         parts = [f"{count} {kind}" for kind, count in counts if count or kind == "passed"]
-        parts += [f"{self.port.quarantined:,} rows quarantined"] if self.port.quarantined else []
+        parts += [f"{counted(self.port.quarantined, 'row')} quarantined"] if self.port.quarantined else []
         return ", ".join(parts)
 
     def _describe_state(self) -> str:
@@ -169,7 +174,7 @@ def statuses(context: Context) -> list[PortStatus]:
     products = tuple(
         replace(product, note="; ".join(filter(None, (product.note, *problems.get(product.name, ()))))) for product in products
     )
-    return [_with_readers(mesh, status) if status.port.end_of_life else status for status in port_statuses(config, products)]
+    return [_with_readers(mesh, status) if status.describe_offer() else status for status in port_statuses(config, products)]
 
 
 def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[PortStatus]:
@@ -179,7 +184,7 @@ def port_statuses(config: Config, products: Iterable[ProductSummary]) -> list[Po
     for product in products:
         outdated, inputs = _outdated(config, product, clock)
         for port in product.ports or (PortSummary(""),):
-            status = _status(product, port, now, clock)
+            status = replace(_status(product, port, now, clock), has_ended=_has_ended(port, clock))
             if inputs and status.version:
                 state = PortState.OUTDATED if status.state in (PortState.FRESH, PortState.LATE) else status.state
                 status = replace(status, state=state, outdated=outdated, inputs=inputs)
@@ -204,17 +209,18 @@ def tally(rows: Iterable[PortStatus]) -> dict[str, int]:
         kind: sum(getattr(row.port, kind) for row in ports) + sum(product.raw_checks.get(kind, 0) for product in raw)
         for kind in ("passed", "warned", "failed")
     }
-    return {
-        "data products": len(raw),
-        "ports": len(ports),
-        "rows published": sum(row.port.rows or 0 for row in ports),
-        "checks passed": checks["passed"],
-        "checks that warn": checks["warned"],
-        "checks failed": checks["failed"],
-        "ports not fresh": sum(row.state != PortState.FRESH for row in ports),
-        "rows quarantined": sum(row.port.quarantined or 0 for row in ports)
-        + sum(count for product in raw for count in product.set_aside.values()),
-    }
+    aside = sum(row.port.quarantined or 0 for row in ports)
+    numbers = (
+        ("data product", "", len(raw)),
+        ("port", "", len(ports)),
+        ("row", " published", sum(row.port.rows or 0 for row in ports)),
+        ("check", " passed", checks["passed"]),
+        ("check", " with a warning", checks["warned"]),
+        ("check", " failed", checks["failed"]),
+        ("port", " not fresh", sum(row.state != PortState.FRESH for row in ports)),
+        ("row", " quarantined", aside + sum(count for product in raw for count in product.set_aside.values())),
+    )
+    return {f"{plural(number, noun)}{what}": number for noun, what, number in numbers}
 
 
 def format_raw(rows: Iterable[PortStatus]) -> list[str]:
@@ -228,7 +234,7 @@ def format_raw(rows: Iterable[PortStatus]) -> list[str]:
         if found := [f"{counted(number, 'check')} of raw data {kind}" for number, kind in numbers if number]:
             lines.append(f"{name}: {' and '.join(found)}; see kit.open().browse()")
         lines += [
-            f"{name}: {count:,} rows of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
+            f"{name}: {counted(count, 'row')} of {table} quarantined; see `kit read {quarantine_table(f'{name}.{table}')}`"
             for table, count in product.set_aside.items()
             if count
         ]
@@ -280,6 +286,10 @@ def _state(sla: Sla, age: timedelta, data_age: timedelta | None) -> PortState:
     if sla.latency and data_age and data_age > sla.latency:
         return PortState.STALE
     return PortState.LATE if sla.frequency and age > sla.frequency else PortState.FRESH
+
+
+def _has_ended(port: PortSummary, clock: datetime) -> bool:
+    return port.end_of_life is not None and port.end_of_life < clock.date()
 
 
 def _age_of_limit(age: timedelta, limit: timedelta | None) -> str:

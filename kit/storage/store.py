@@ -11,8 +11,9 @@ snapshot it found.
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -85,10 +86,13 @@ class Store:
         return None
 
     def current(self, product: str) -> Snapshot | None:
-        """Return the snapshot that readers see now, or None; raises `Damaged` when pointer or manifest are unusable."""
+        """Return the snapshot that readers see now, or None; raises `Damaged` when pointer or manifest are unusable.
+
+        Its facts of descriptor and contracts are the newest that a build found.
+        """
         while pointer := self.read_pointer(product):
             try:
-                return self.snapshot(product, pointer.version)
+                return self.snapshot(product, pointer.version).described(pointer.facts)
             except UnknownName:
                 # Between the two reads the pointer may have moved and its old version may have been pruned.
                 if self.read_pointer(product) == pointer:
@@ -176,6 +180,27 @@ class Store:
                 f"it is not served. Choose a newer one (`kit history` lists them), or build with `kit run {product}`"
             )
 
+    def refuse_exposed_run(self, product: str, run_id: str) -> None:
+        """Raise `MaskError` for a run whose executed notebooks may show columns that are hidden today.
+
+        They show what its snapshot and those that it read show; those of a run without one show what was not hidden then.
+        """
+        snapshots = self.history(product)
+        made = next((snapshot for snapshot in snapshots if snapshot.manifest["run_id"] == run_id), None)
+        if made is None:
+            names = {product, *(port.partition(".")[0] for snapshot in snapshots[:1] for port in snapshot.manifest["inputs"])}
+            for name in sorted(names):
+                since = {column: run for newest in self.history(name)[:1]
+                         for column, run in newest.manifest.get("hidden_since", {}).items() if run > run_id}  # fmt: skip
+                if since:
+                    raise MaskError(f"run {run_id} of '{product}' is older than the masks of {', '.join(since)} in '{name}'; "
+                                    "its notebooks are not served")  # fmt: skip
+            return
+        self.refuse_exposed(made)
+        for port, pin in made.manifest["inputs"].items():
+            with suppress(UnknownName, Damaged):
+                self.refuse_exposed(self.snapshot(port.partition(".")[0], pin["version"]))
+
     # Writing
 
     def pointer_lock(self, product: str) -> AbstractContextManager[bool]:
@@ -246,6 +271,7 @@ class Store:
         under the pointer's lock, as the last thing before readers can see the snapshot: what it raises prevents that.
         """
         step("publish begun")
+        kept = self._files(product, parent)
         created = datetime.now(UTC)
         version = time_id(created)
         for port, entry in manifest["ports"].items():
@@ -254,10 +280,10 @@ class Store:
                 raise KitError(
                     f"the build of '{product}' left no file for '{port}'; nothing was published. Run `kit run {product}` again."
                 )
-            for path in (*files, staging / port):
+            for path in (*(path for path in files if _place(path) not in kept), staging / port):
                 sync_path(path)
             step(f"{port} synced")
-            entry["files"] = {path.name: sha256(path) for path in files}
+            entry["files"] = {path.name: kept.get(_place(path)) or sha256(path) for path in files}
             entry["bytes"] = sum(path.stat().st_size for path in files)
             step(f"{port} hashed")
         manifest = {"product": product, "version": version, "parent": parent, "created_at": created.isoformat(), **manifest}
@@ -284,6 +310,19 @@ class Store:
             step("pointer durable")
         return snapshot
 
+    def _files(self, product: str, version: str | None) -> dict[tuple[int, int], str]:
+        """The digests of the files of a snapshot by their places on the disk; its build compared them, and they are durable."""
+        with suppress(UnknownName, InvalidFile, Damaged, OSError):
+            if version:
+                snapshot = self.snapshot(product, version)
+                ports = snapshot.manifest["ports"].items()
+                return {
+                    _place(snapshot.folder / port / name): digest
+                    for port, entry in ports
+                    for name, digest in entry["files"].items()
+                }
+        return {}
+
     def rollback(self, product: str, version: str, *, user: str = "", reason: str = "") -> Snapshot:
         """Move the pointer back (or forward) to a published version; raises `UnknownName` or `KitError`.
 
@@ -309,6 +348,18 @@ class Store:
             rollbacks = (*(pointer.rollbacks if pointer else ()), move)
             self.write_pointer(target, "rollback", sorted(rejected - {target.fingerprint}), rollbacks)
         return target
+
+    def describe(self, snapshot: Snapshot, facts: Mapping[str, Any], commit: str | None) -> bool:
+        """Give readers of the current snapshot other facts of descriptor and contracts; return whether it is still current.
+
+        `commit` is the commit of these files. Files, version and manifest of the snapshot stay as they are.
+        """
+        with self.pointer_lock(snapshot.product):
+            pointer = self.read_pointer(snapshot.product)
+            if pointer is None or pointer.version != snapshot.version:
+                return False
+            self._write_pointer(snapshot.described(facts), replace(pointer, facts=facts, facts_commit=commit))
+        return True
 
     def repair_catalog(self, product: str) -> None:
         """Rewrite the product's Intake catalog where a process was killed after it wrote the pointer; remove what it left."""
@@ -385,23 +436,23 @@ class Store:
         step: StepCallback = ignore_step,
     ) -> None:  # fmt: skip
         """Make a snapshot the current one; the caller holds `pointer_lock`."""
+        pointer = Pointer(snapshot.version, datetime.now(UTC), by, tuple(rejected), tuple(rollbacks))
+        self._write_pointer(snapshot, pointer, step)
+
+    def _write_pointer(self, snapshot: Snapshot, pointer: Pointer, step: StepCallback = ignore_step) -> None:
         manifest = snapshot.manifest
         ports = {
             name: {"path": f"{snapshot.version}/{name}", **{key: entry[key] for key in ("rows", "contract_version", "files")}}
             for name, entry in manifest["ports"].items()
         }
-        pointer = {
+        data = {
             "product": snapshot.product,
-            "version": snapshot.version,
-            "moved_at": datetime.now(UTC).isoformat(),
-            "by": by,
-            "rejected": rejected,
-            "rollbacks": [move.to_json() for move in rollbacks],
+            **pointer.to_json(),
             "run_id": manifest["run_id"],
             "inputs": manifest["inputs"],
             "ports": ports,
         }
-        write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(pointer), step)
+        write_durably(self.folder(snapshot.product) / POINTER_FILE, to_json(data), step)
         # The pointer decides and is written first: an outdated catalog names an older snapshot, which is complete.
         with suppress(OSError):  # a full disk: the snapshot is published, and the next build writes its catalog
             self._write_catalog(snapshot, step)
@@ -420,6 +471,12 @@ class Store:
             write_durably(path, text, step)
         # Earlier versions of the kit wrote a second catalog, whose paths lead a copy of the folder to the original.
         (folder / "local.yaml").unlink(missing_ok=True)
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """What is the same for all links of a file, and no other file."""
+    state = path.stat()
+    return state.st_dev, state.st_ino
 
 
 def _make_read_only(folder: Path) -> None:

@@ -1,27 +1,29 @@
 """Summaries of data products: contract facts, snapshot and last build, from records alone, without reading data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from kit.contracts import Check, Sla, counts
-from kit.core import Config, KitError, NotebookError
-from kit.mesh import RAW, Broken, DataProduct, OutputPort, Source, parameters
+from kit.core import Config, KitError
+from kit.mesh import RAW, Broken, DataProduct
+from kit.storage.facts import port_facts, product_facts, sla_from_json, sla_to_json
 from kit.storage.partition_inputs import whole_content
 from kit.storage.runs import BuildStatus, RunRecord, Runs
 from kit.storage.snapshot import Pointer, Snapshot
 from kit.storage.store import Store
 
-_LEVELS = ("latency", "frequency", "retention")
-
 
 class ColumnSummary(NamedTuple):
-    """One column: `type` is a DuckDB type in lower case."""
+    """One column: `type` is a DuckDB type in lower case, `mask` the one by which its values are published; empty without."""
 
     name: str
     type: str
     description: str
+    is_key: bool = False
+    classification: str = ""
+    mask: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class PortSummary:
 
     `failed` counts checks of the last build if that published nothing; `passed` and `warned` count those of the snapshot.
     `quarantined` is the number of quarantined rows, None when the contract has no rule that quarantines. `end_of_life` is
-    the last day of a deprecated port. `parameters` are those of its notebook, as text. `content` is the digest of its rows
-    and contract version, by which readers know whether they were made from it; empty when it is not published. `taken_over` is
-    the snapshot whose build made its rows, empty for that of this snapshot.
+    the last day of a deprecated port, `status` that of its contract. `parameters` are those of its notebook, as text. `content`
+    is the digest of its rows and contract version, by which readers know whether they were made from it; empty when it is not
+    published. `taken_over` is the snapshot whose build made its rows, empty for that of this snapshot.
     """
 
     name: str
@@ -50,6 +52,7 @@ class PortSummary:
     parameters: tuple[str, ...] = ()
     content: str = ""
     taken_over: str = ""
+    status: str = "active"
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class ProductSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON values, except that times stay `datetime` values."""
-        return vars(self) | {"ports": [vars(port) | {"sla": _sla_to_json(port.sla)} for port in self.ports]}
+        return vars(self) | {"ports": [vars(port) | {"sla": sla_to_json(port.sla)} for port in self.ports]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ProductSummary":
@@ -156,7 +159,7 @@ class ProductSummary:
                 **{
                     **port,
                     "columns": tuple(ColumnSummary(*column) for column in port["columns"]),
-                    "sla": _sla_from_json(port["sla"]),
+                    "sla": sla_from_json(port["sla"]),
                     "newest": _time(port["newest"]),
                     "end_of_life": _day(port.get("end_of_life")),
                     "parameters": tuple(port.get("parameters", ())),
@@ -174,45 +177,11 @@ class ProductSummary:
         return cls(**{**data, "ports": ports, **times, **names})
 
 
-def product_facts(product: DataProduct) -> dict[str, Any]:
-    """Return the facts of a product's descriptor, as JSON values for a manifest."""
-    return {
-        "domain": product.domain,
-        "description": product.description,
-        "tags": list(product.tags),
-        "owner": product.owner,
-        "contact": product.owner_contact,
-        **({"lookback": product.partitions.lookback} if product.partitions and product.partitions.lookback else {}),
-    }
-
-
-def port_facts(port: OutputPort) -> dict[str, Any]:
-    """Return the facts of a port's contract, as JSON values for a manifest."""
-    end = port.contract.end_of_life
-    return {
-        "description": port.description,
-        "columns": [[column.name, column.type, column.description] for column in port.contract.columns],
-        "sla": _sla_to_json(port.contract.sla),
-        **({"end_of_life": str(end)} if end else {}),
-        **({"parameters": list(values)} if (values := _parameters(port)) else {}),
-    }
-
-
-def source_facts(product: DataProduct, source: Source) -> dict[str, Any]:
-    """Return the facts of a source's contract, as JSON values for a manifest, without the columns that the product hides."""
-    columns = [column for column in source.contract.columns if column.name not in product.hidden_columns]
-    return {
-        "description": source.contract.description,
-        "columns": [[column.name, column.type, column.description] for column in columns],
-    }
-
-
-def _parameters(port: OutputPort) -> tuple[str, ...]:
-    """Return no parameters of a notebook that cannot be read; builds and `kit check` report it."""
-    try:
-        return tuple(map(str, parameters(port.notebook).values())) if port.notebook else ()
-    except NotebookError:
-        return ()
+def _columns(facts: Mapping[str, Any]) -> Iterator[ColumnSummary]:
+    classifications, masks = facts.get("classifications", {}), facts.get("masks", {})
+    for name, kind, description in facts.get("columns", ()):
+        is_key = name in facts.get("key", ())
+        yield ColumnSummary(name, kind, description, is_key, classifications.get(name, ""), masks.get(name, ""))
 
 
 def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | None, last: RunRecord | None) -> PortSummary:
@@ -220,10 +189,11 @@ def _port(name: str, facts: Mapping[str, Any], published: Mapping[str, Any] | No
     promised = PortSummary(
         name=name,
         description=facts.get("description", ""),
-        columns=tuple(ColumnSummary(*column) for column in facts.get("columns", ())),
-        sla=_sla_from_json(facts.get("sla", {})),
+        columns=tuple(_columns(facts)),
+        sla=sla_from_json(facts.get("sla", {})),
         failed=sum(check.blocks and check.table == name for check in failing),
         end_of_life=_day(facts.get("end_of_life")),
+        status=facts.get("status", "active"),
         parameters=tuple(facts.get("parameters", ())),
     )
     if published is None:
@@ -289,14 +259,3 @@ def _time(text: str | None) -> datetime | None:
 
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
-
-
-def _sla_to_json(sla: Sla) -> dict[str, Any]:
-    levels = {name: getattr(sla, name) for name in _LEVELS}
-    result: dict[str, Any] = {f"{name}_hours": level.total_seconds() / 3600 for name, level in levels.items() if level}
-    return result | ({"latency_column": sla.latency_column} if sla.latency_column else {})
-
-
-def _sla_from_json(data: Mapping[str, Any]) -> Sla:
-    levels = {name: timedelta(hours=data[f"{name}_hours"]) for name in _LEVELS if f"{name}_hours" in data}
-    return Sla(**levels, latency_column=data.get("latency_column"))

@@ -20,14 +20,31 @@ def damaged_ports(config: Config, snapshot: Snapshot) -> frozenset[str]:
         return frozenset(port for port in snapshot.manifest["ports"] if snapshot.damage(port, is_sound=is_sound))
 
 
+def note_published(config: Config, snapshot: Snapshot) -> None:
+    """Note that the files of a snapshot are those that were published just now; no build reads them until they are touched."""
+    cache = _cache(config, snapshot)
+    for port, entry in snapshot.manifest["ports"].items():
+        for name, digest in entry["files"].items():
+            cache.put(_key(snapshot.folder / port / name, digest), name)
+    cache.save()
+
+
+def _cache(config: Config, snapshot: Snapshot) -> ContentCache:
+    return ContentCache(config.cache / f"verified-{snapshot.product}")
+
+
+def _key(path: Path, digest: str) -> str:
+    state = path.stat()
+    stamp = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    return ContentCache.key(digest, *map(str, stamp))
+
+
 @contextmanager
 def _comparison(config: Config, snapshot: Snapshot) -> Iterator[Callable[[Path, str], bool]]:
-    cache = ContentCache(config.cache / f"verified-{snapshot.product}")
+    cache = _cache(config, snapshot)
 
     def is_sound(path: Path, digest: str) -> bool:
-        state = path.stat()
-        stamp = state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-        key = cache.key(digest, *map(str, stamp))
+        key = _key(path, digest)
         if cache.lookup(key) is None:
             if sha256(path) != digest:
                 return False

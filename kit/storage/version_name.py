@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from kit.core import UnknownName, time_id
+from kit.core import UnknownName, counted, time_id
 from kit.storage.snapshot import Pointer, Snapshot
 
 _BACK = re.compile(r"-[1-9][0-9]{0,5}")
@@ -46,7 +46,7 @@ def _back(product: str, number: int, versions: Sequence[str], pointer: Pointer |
     older = [version for version in versions if pointer and version < pointer.version]
     if -number > len(older):
         current = f"the current one, {pointer.version}" if pointer else "none"
-        raise UnknownName(f"'{product}' has {len(older)} snapshots before {current}; {number} goes too far back")
+        raise UnknownName(f"'{product}' has {counted(len(older), 'snapshot')} before {current}; {number} goes too far back")
     return older[-number - 1]
 
 

@@ -53,8 +53,9 @@ def _cells(port: OutputPort) -> list[str]:
     contract = port.contract
     grain = " ".join(contract.description.split()).removeprefix("One row per ").partition(". ")[0].rstrip(".")
     key = ", ".join(f"`{name}`" for name in contract.key) or "none"
-    until = f", until {contract.end_of_life}" if contract.end_of_life else ""
-    return [f"`{port.name}`", grain.replace("|", "\\|"), key, _promise(contract.sla), f"{contract.version}{until}"]
+    limits = f", last day {contract.end_of_life}" if contract.end_of_life else ""
+    limits += "" if contract.is_offered else f", {contract.status}"
+    return [f"`{port.name}`", grain.replace("|", "\\|"), key, _promise(contract.sla), f"{contract.version}{limits}"]
 
 
 def _promise(sla: Sla) -> str:

@@ -34,7 +34,7 @@ def check_templates(product: DataProduct) -> Iterator[Finding]:
 def check_unfinished(product: DataProduct) -> Iterator[Finding]:
     """Find texts that begin with TODO in descriptor, contracts and README, the first 20 of each file."""
     for path in _documents(product):
-        yield from _first(product, path, _unfinished(product, path))
+        yield from _first(product, path, unfinished(product, path))
     readme = product.folder / "README.md"
     if readme.is_file():
         yield from _first(product, readme, _unfinished_lines(product, readme))
@@ -55,7 +55,8 @@ def _texts(value: Any, where: Where, *, without: Collection[str] = ()) -> Iterat
             yield from _texts(item, (*where, key), without=without)
 
 
-def _unfinished(product: DataProduct, path: Path) -> Iterator[Finding]:
+def unfinished(product: DataProduct, path: Path) -> Iterator[Finding]:
+    """Find the texts of a descriptor or contract that begin with TODO."""
     document = read_yaml(path)
     for where, text in _texts(document.data, ()):
         if text.startswith(_UNFINISHED):

@@ -63,7 +63,7 @@ def test_nothing_is_done_when_nothing_changed_unless_forced(small: SmallMesh) ->
     ("path", "old", "new"),
     [
         ("domains/shop/models/marts/totals.sql", "order by item", "order by item desc"),
-        ("domains/shop/contracts/totals.odcs.yaml", "One row per totals.", "One row per item."),
+        ("domains/shop/contracts/totals.odcs.yaml", '"mustBe": 0', '"mustBeBetween": [0, 1]'),
         ("domains/shop/expectations/sales.extra.json", "50", "51"),
         ("feed/sales.csv", "1,tea,1.50,", "1,tea,1.60,"),
     ],
@@ -74,9 +74,10 @@ def test_a_change_of_code_contract_suite_or_data_builds_anew(small: SmallMesh, p
     assert small.publish("shop") != version
 
 
-def test_the_readme_is_not_code(small: SmallMesh) -> None:
+def test_the_readme_and_descriptions_are_not_code(small: SmallMesh) -> None:
     small.publish("shop")
     (small.domains / "shop" / "README.md").write_text("# Shop\n")
+    small.replace("domains/shop/contracts/totals.odcs.yaml", "One row per totals.", "One row per item.")
     assert small.build("shop").status == "up to date"
 
 

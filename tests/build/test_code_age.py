@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,10 @@ import pytest
 
 from kit.build.build import build
 from kit.build.code_age import OlderCode, check_code_age
+from kit.build.data_code import data_code
 from kit.build.plan import BuildPlan, BuildRequest
 from kit.core.config import Config
+from kit.core.git import current_commit
 from kit.storage.snapshot import Snapshot
 from tests.support.repository import commit_all, git
 from tests.support.small_mesh import SmallMesh
@@ -27,7 +30,8 @@ def planned(commit: str | None, code: str | None = "other") -> BuildPlan:
 
 
 def hint(small: SmallMesh, plan: BuildPlan, *, allow_older: bool = False) -> str:
-    return check_code_age(small.config, small.product("shop"), plan, allow_older=allow_older)
+    commit = partial(current_commit, small.root)
+    return check_code_age(small.config, small.product("shop"), plan, commit, allow_older=allow_older)
 
 
 def test_older_code_does_not_replace_newer_code(repository: SmallMesh) -> None:
@@ -94,7 +98,7 @@ def test_code_that_this_clone_has_not_fetched_is_not_replaced(repository: SmallM
 def test_a_shallow_clone_replaces_what_it_cannot_compare_with_a_hint(repository: SmallMesh, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--depth", "1", repository.root.as_uri(), "shallow")
     config, own = Config.load(tmp_path / "shallow", {}), git(repository.root, "rev-parse", "HEAD")[:8]
-    assert check_code_age(config, repository.product("shop"), planned("0" * 40), allow_older=False) == (
+    assert check_code_age(config, repository.product("shop"), planned("0" * 40), lambda: own, allow_older=False) == (
         f"snapshot v7 was made by the code of commit 00000000, which this shallow clone at {own} does not have; it may be "
         "newer: see `git fetch --unshallow`"
     )
@@ -106,7 +110,7 @@ def test_builds_with_older_code_and_with_that_of_another_branch_are_refused(smal
     small.replace(path, "order by item", "order by item desc")
     git(small.root, "commit", "-am", "second")
     newest = small.publish("shop", force=True)
-    assert (small.store.snapshot("shop", newest).manifest["code"]) == small.product("shop").code_digest()
+    assert (small.store.snapshot("shop", newest).manifest["code"]) == data_code(small.config, small.product("shop"))
     git(small.root, "checkout", "HEAD~1")
     refused = build(small.config, small.product("shop"))
     assert (refused.status, refused.may_pass) == ("failed", "")

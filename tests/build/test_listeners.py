@@ -52,6 +52,20 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return register
 
 
+def test_one_instance_follows_one_build(
+    small: SmallMesh, registered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered("Recorder")
+    made: list[Recorder] = []
+    monkeypatch.setattr(Recorder, "__init__", lambda self: made.append(self), raising=False)
+    together: dict[str, Listener] = {}
+    for _ in range(2):
+        assert list(listeners.notify(small.config, lambda listener: listener.moved(small.config, "shop"), together)) == []
+    assert len(made) == 1
+    assert list(listeners.notify(small.config, lambda listener: listener.moved(small.config, "shop"))) == []
+    assert len(made) == 2
+
+
 def test_a_publication_is_heard_in_order(small: SmallMesh, registered: Callable[..., None]) -> None:
     registered("Recorder")
     outcome = small.build("shop")

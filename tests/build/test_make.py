@@ -107,9 +107,9 @@ def test_rows_of_another_partition_are_refused_and_readers_keep_the_last_snapsho
     outcome = cut.build("shop", partitions=("tea",))
     assert outcome.message.splitlines()[1:] == [
         "failed  sales: every row lies in the partition of its item  (contract)",
-        "        observed: 10 rows in partition tea are not of it",
+        "        observed: 10 rows in partition tea of others",
         "failed  totals: every row lies in the partition of its item  (contract)",
-        "        observed: 1 rows in partition tea are not of it",
+        "        observed: 1 row in partition tea of others",
     ]
     assert current(cut) == version
 

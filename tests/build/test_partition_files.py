@@ -69,7 +69,7 @@ def test_rows_of_another_partition_are_counted(product: DataProduct, tmp_path: P
     forecast(tmp_path, "cake.parquet", item=["cake"], amount=[2.0])
     (check,) = stray_rows(product, planned(tmp_path, due=("tea", "cake")), tmp_path)
     assert (check.table, check.rule, check.passed, check.observed) == (
-        "forecast", "every row lies in the partition of its item", False, "2 rows in partition tea are not of it"
+        "forecast", "every row lies in the partition of its item", False, "2 rows in partition tea of others"
     )  # fmt: skip
     (check,) = stray_rows(product, planned(tmp_path, due=("cake",)), tmp_path)
     assert (check.passed, check.observed) == (True, "")

@@ -39,8 +39,8 @@ def planned(small: SmallMesh, name: str, **request: Any) -> BuildPlan:
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file and folder with its content and time of change."""
-    paths = {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+    """Every file and folder but caches with its content and time of change."""
+    paths = {str(path.relative_to(folder)): path for path in folder.rglob("*") if "cache" not in path.parts}
     return {name: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for name, path in paths.items()}
 
 
@@ -94,7 +94,7 @@ def test_a_fingerprint_changes_with_each_input(published: SmallMesh) -> None:
     small = published
     plans = [planned(small, "plan")]
     plans.append(planned(small, "plan", parameters={"factor": "3"}))
-    small.replace("domains/plan/contracts/forecast.odcs.yaml", "One row per", "A row per")
+    small.replace("domains/plan/contracts/forecast.odcs.yaml", '"unit": "d"', '"unit": "h"')
     plans.append(planned(small, "plan"))
     small.snapshot("shop", "totals", {"item": ["cake"], "amount": ["1"]})
     plans.append(planned(small, "plan"))
@@ -225,7 +225,7 @@ def test_a_plan_is_made_anew_when_something_moved_since(
     elif moved == "product":
         small.snapshot("plan", "forecast", {"item": ["cake"], "amount": ["1"]})
     elif moved == "code":
-        small.replace("domains/plan/contracts/forecast.odcs.yaml", "One row per", "A row per")
+        small.replace("domains/plan/contracts/forecast.odcs.yaml", '"unit": "d"', '"unit": "h"')
     else:
         request = BuildRequest({"factor": "3"}) if moved == "parameters" else BuildRequest(force=True)
     build(small.config, small.product("plan"), request, planned=early)

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kit.build.redaction import redact, without_values
+from kit.build.redaction import hidden_values, redact, without_values
 from kit.contracts.check import Check
 from kit.quality.audit_target import audit_targets
 from tests.support.small_mesh import SmallMesh, write
@@ -63,10 +63,10 @@ def test_a_message_quotes_no_value_of_a_hidden_column(tmp_path: Path) -> None:
     write(tmp_path / "broken.parquet", "")
     tables = {name: [tmp_path / f"{name}.parquet"] for name in ("a", "b", "broken", "missing")}
     message = "Could not convert 'ZZ12' (XZZ12, ZZ12!) or 'M' of Me to 20251231 at line 3, 'seen'"
-    assert without_values(message, tables, {"card"}) == (
+    assert without_values(message, hidden_values([message], tables, {"card"})) == (
         "Could not convert 'masked' (XZZ12, masked!) or 'masked' of Me to masked at line 3, 'seen'"
     )
-    assert without_values(message, tables, {"nothing"}) == message
+    assert without_values(message, hidden_values([message], tables, {"nothing"})) == message
 
 
 def test_values_that_a_port_inherits_are_tokens_and_shown(small: SmallMesh) -> None:

@@ -135,9 +135,10 @@ def test_after_a_rollback_the_current_snapshot_is_taken_over(small: SmallMesh) -
     small.replace(TOTALS, "sum(amount)::", "(sum(amount) + 0)::")
     built(small)
     small.store.rollback("shop", first)
-    small.replace("domains/shop/contracts/totals.odcs.yaml", "One row per", "A row per")
+    small.replace(TOTALS, "order by item", "order by item asc")
     built(small)
     assert "taken_over" not in manifest(small)["ports"]["totals"]
+    small.replace(TOTALS, "order by item asc", "order by item")
     small.replace(TOTALS, "(sum(amount) + 0)::", "sum(amount)::")
     built(small)
     assert file(small, "totals").stat().st_ino != original  # of the snapshot before the current one
@@ -165,8 +166,7 @@ def test_of_each_partition_only_the_port_whose_code_changed_is_built(small: Smal
     built(small)
     first, sales = manifest(small), [path.stat().st_ino for path in current(small).paths("sales")]
     small.replace("domains/shop/product.odps.yaml", "what shop is for", "what it is for")
-    assert built(small).partitions == ()
-    assert [name for name, entry in manifest(small)["ports"].items() if "taken_over" in entry] == ["sales", "totals"]
+    assert small.build("shop").status == "up to date"
     small.replace(TOTALS, "order by item", "order by item desc")
     assert built(small).partitions == ("tea", "cake")
     second = manifest(small)

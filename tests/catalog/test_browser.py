@@ -12,7 +12,7 @@ from kit.catalog import browser as browse
 from kit.catalog.browser import TABS, Browser
 from kit.catalog.port_view import PortView
 from kit.drawing.markup import Html
-from kit.storage import snapshot_lock
+from kit.storage import index, snapshot_lock
 from tests.support.many import many
 from tests.support.small_mesh import SmallMesh
 
@@ -40,8 +40,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     return found
 
 
-def choose(browser: Browser, label: str) -> None:
-    browser._list.index = browser._list._options_labels.index(label)
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def choose(browser: Browser, port: str) -> None:
+    browser._list.index = [label.split(SPACE)[0] for label in browser._list._options_labels].index(port)
 
 
 def seen(browser: Browser) -> str:
@@ -53,28 +56,35 @@ def test_nothing_is_chosen_at_first(mesh: SmallMesh, asked: list[tuple[str, str,
     browser = kit.open().browse()
     assert (browser.selected, asked) == (None, [])
     assert browser._count.value == "3 of 3 ports"
-    assert browser._list._options_labels == tuple(
-        f"{name}  (never built)" for name in ("plan.forecast", "shop.sales", "shop.totals")
-    )
+    assert [label.split(SPACE) for label in browser._list._options_labels] == [
+        ["plan.forecast", "", "never", "built"],
+        ["shop.sales", "", "", "", "", "never", "built"],
+        ["shop.totals", "", "", "", "never", "built"],
+    ]
     assert seen(browser) == "2 data products; ports: 3 never built.Select a port in the list, also with the arrow keys."
 
 
 def test_a_tab_is_made_when_it_is_seen_and_once_for_a_port(mesh: SmallMesh, asked: list[tuple[str, str, str]]) -> None:
     browser = kit.open().browse()
-    choose(browser, "shop.sales  (never built)")
+    choose(browser, "shop.sales")
     assert browser.selected is not None
     assert browser.selected.id == "shop.sales"
     for tab in (3, 0, 3):
         browser._tabs.selected_index = tab
     assert asked == [("Overview", "shop.sales", ""), ("Profile", "shop.sales", "")]
-    choose(browser, "shop.totals  (never built)")
+    choose(browser, "shop.totals")
     assert asked[2:] == [("Profile", "shop.totals", "")]
     assert seen(browser) == "Profile of shop.totals"
-    assert browser._panes["Overview"].html == ""  # nothing of another port flashes up
+    # Nothing of another port flashes up; the page shows this at once when a tab is opened, while the kernel computes.
+    assert "Reading shop.totals …" in browser._panes["Overview"].html
+    choose(browser, "shop.sales")
+    choose(browser, "shop.totals")
+    assert asked.pop() == ("Profile", "shop.totals", "")
+    assert asked.pop() == ("Profile", "shop.sales", "")
     browser._tabs.selected_index = 5
     browser._panes["Lineage"].picked = "item"
     assert asked[3:] == [("Lineage", "shop.totals", ""), ("Lineage", "shop.totals", "item")]
-    choose(browser, "shop.sales  (never built)")
+    choose(browser, "shop.sales")
     assert asked[5:] == [("Lineage", "shop.sales", "")]
 
 
@@ -96,6 +106,26 @@ def test_the_filter_counts_chooses_what_is_left_alone_and_keeps_the_choice(
     assert seen(browser).startswith("2 data products; ")
 
 
+def test_a_tab_that_takes_long_says_what_is_computed(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    during: list[str] = []
+    browser = kit.open().browse()
+    monkeypatch.setattr(browse, "TABS", {**TABS, "Profile": lambda view: during.append(seen(browser)) or Html("done")})
+    choose(browser, "shop.sales")
+    assert "Computing the profile of shop.sales: all of its rows are read …" in browser._panes["Profile"].html
+    browser._tabs.selected_index = list(TABS).index("Profile")
+    assert (during, seen(browser)) == (["Computing the profile of shop.sales: all of its rows are read …"], "done")
+
+
+def test_the_list_has_freshness_and_rows_below_each_other_and_room_for_them(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    mesh.replace("domains/shop/contracts/totals.odcs.yaml", '"status": "active"', '"status": "draft"')
+    index.write(mesh.context)
+    browser = kit.open().browse()
+    labels = [label.replace(SPACE, " ") for label in browser._list._options_labels]
+    assert labels == ["plan.forecast  never built", "shop.sales     fresh        30", "shop.totals    draft         2"]
+    assert int(browser._list.layout.width.removesuffix("px")) >= max(map(len, labels)) * 7.3
+
+
 def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(opened: PortView) -> Html:
         raise ValueError("<what> ever")
@@ -113,7 +143,7 @@ def test_an_error_stays_inside_its_tab(mesh: SmallMesh, monkeypatch: pytest.Monk
 def test_a_broken_product_without_a_snapshot_is_listed_and_says_why(mesh: SmallMesh) -> None:
     (mesh.domains / "bad").mkdir()
     browser = kit.open().browse("bad")
-    assert (browser._list._options_labels, browser.selected) == (("bad  (broken)",), None)
+    assert (browser._list._options_labels, browser.selected) == ((f"bad{SPACE * 2}broken",), None)
     for tab in range(len(TABS)):
         browser._tabs.selected_index = tab
         assert seen(browser) == "broken: domains/bad: has no product.odps.yaml; write one with its owner and ports"

@@ -42,7 +42,33 @@ def test_an_entry_as_text_has_its_facts_and_columns(small: SmallMesh) -> None:
     lines = repr(kit.open(small.root)["shop.totals"]).splitlines()
     assert lines[:3] == ["shop.totals", "One row per totals.", ""]
     assert lines[-3:] == [
-        "column  type           description", "item    varchar        the item", "amount  decimal(18,2)  the amount",
+        "column  type           key  classification  mask  description",
+        "item    varchar        key                        the item",
+        "amount  decimal(18,2)                             the amount",
+    ]
+
+
+def test_an_entry_shows_key_classification_and_mask_of_its_columns(small: SmallMesh) -> None:
+    small.personal_items()
+    small.mask("shop/contracts/sales.odcs.yaml", item="hmac")
+    index.write(small.context)
+    entry = kit.open(small.root)["shop.sales"]
+    shown = {line.split()[0]: line.split()[1:-2] for line in repr(entry).splitlines()[-4:]}
+    assert shown["sale_id"] == ["bigint", "key", "internal"]
+    assert shown["item"] == ["varchar", "personal", "hmac"]
+    page = entry._repr_html_()
+    assert all(f">{text}</td>" in page for text in ("key", "personal", "hmac"))
+    assert list(kit.open(small.root).search("personal")) == ["shop.sales", "shop.totals"]
+
+
+def test_a_broken_product_shows_the_columns_of_its_last_snapshot(small: SmallMesh) -> None:
+    small.personal_items()
+    small.publish("shop")
+    small.replace("domains/shop/product.odps.yaml", '"owner"', '"boss"')
+    index.write(small.context)
+    entry = kit.open(small.root)["shop.sales"]
+    assert [(column.name, column.is_key, column.classification) for column in entry.port.columns][:2] == [
+        ("sale_id", True, "internal"), ("item", False, "personal"),
     ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_of_a_broken_product_the_last_snapshot_is_render(shop: SmallMesh) -> Non
     assert "classification" not in facts
     page = render(schema_tab.render_schema, shop)
     assert page.texts == ["These are the columns of the last snapshot: the port has no contract now, or its product is broken."]
-    assert page.rows[1] == ["sale_id", "bigint", "none", "", "", "the sale_id"]
+    assert page.rows[1] == ["sale_id; key", "bigint", "none", "", "", "the sale_id"]
     assert len(render(tabs.render_sample, shop).rows) == 21
     assert len(render(history_tab.render_history, shop).rows) == 2
     with pytest.raises(MeshError, match=r"the data product 'shop' is broken: "):

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from kit.catalog import report
 from kit.catalog.report import render_report, write_report
 from kit.contracts.check import Check
 from kit.core.errors import KitError
 from kit.storage.runs import Runs
 from tests.catalog.test_quality_history import record
+from tests.support.browser import headless, needs_browser
+from tests.support.contrast import contrast, variables
 from tests.support.files import write as write_text
 from tests.support.small_mesh import SmallMesh
 
@@ -185,3 +188,38 @@ def test_a_browser_opens_it_without_a_request_or_an_error(small: SmallMesh) -> N
         assert tab.evaluate("document.documentElement.scrollWidth") <= 1280  # nothing is cut off
         assert said == [address]
         browser.close()
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_coloured_texts_can_be_read_in_both_themes(theme: int) -> None:
+    colours = variables(Path(report.__file__).with_name("report.css").read_text(encoding="utf-8"))[theme]
+    texts, grounds = ("text", "soft", "link", "good", "mid", "bad"), ("page", "card")
+    assert [(text, ground) for text in texts for ground in grounds if contrast(colours[text], colours[ground]) < 4.5] == []
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [400, 1280, 1600])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_can_be_read_at_every_width(small: SmallMesh, width: int, theme: str) -> None:
+    record(small, 1, BROKEN)
+    address = write_report(small.context, small.root / "report.html").as_uri()
+    with headless(width, theme) as tab:  # type: ignore[arg-type]
+        tab.goto(address)
+        tab.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        # Texts of pictures keep at least 85 % of their size, in a frame that scrolls.
+        shares = tab.evaluate("[...document.images].map(image => image.getBoundingClientRect().width / image.naturalWidth)")
+        assert min(shares) >= 0.84
+        # Every word of the tables is on one line.
+        broken = tab.evaluate(
+            """() => { const found = [], range = document.createRange()
+            for (const cell of document.querySelectorAll('td:not([data-label=message]):not([data-label=observed])')) {
+              const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT)
+              while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/\\w{1,30}/g)) {
+                range.setStart(texts.currentNode, word.index); range.setEnd(texts.currentNode, word.index + word[0].length)
+                if (range.getClientRects().length > 1) found.push(word[0])
+              } }
+            return found }"""
+        )
+        assert broken == []

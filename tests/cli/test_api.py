@@ -28,6 +28,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         watch: Callable[[], Any],
         tell: Callable[[Any], None],
         warn: Callable[[str], None],
+        tags: Any,
         at_once: bool = False,
     ) -> Any:
         seen["asked"] = asked

@@ -33,7 +33,7 @@ def test_wrong_arguments_are_one_sentence(small: SmallMesh) -> None:
     assert "write a column and a value, such as" in small.kit("erase", "sale_id").stderr
     unknown = small.kit("erase", "sale=1", "--product", "shop")
     assert (unknown.returncode, unknown.stderr) == (
-        1, "error: no contract of these products has a column 'sale'; there is: sale_id\n"
+        1, "error: no contract of these products has a column 'sale'; there are: amount, item, sale_id, sold_on\n"
     )  # fmt: skip
 
 

@@ -263,6 +263,34 @@ def test_an_interrupt_while_modules_are_imported_ends_with_a_sentence(number: in
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", "interrupted\n")
 
 
+def test_the_package_is_imported_before_anything_that_an_interrupt_could_break_off() -> None:
+    code = "import sys; before = {*sys.modules}; import kit; print({*sys.modules} - before); print(kit.__version__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{{'kit'}}\n{__version__}\n"
+
+
+@pytest.mark.parametrize("place", ["kit.core", "kit.cli.main", "kit.mesh", "kit.storage.store", "duckdb", "kit.lineage"])
+def test_ctrl_c_at_any_moment_is_one_sentence(place: str, small: SmallMesh) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {place!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.argv = ['kit', 'read', 'shop.sales'] if 'duckdb' in sys.argv else ['kit', 'check']\n"
+        "from kit.__main__ import main\n"
+        "main()\n"
+    )
+    if place == "duckdb":
+        small.publish("shop")
+    environment = {**os.environ, "KIT_WORKER": "off"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program, place], cwd=small.root, env=environment, capture_output=True, text=True, timeout=HANG
+    )
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("block", ["build._ending_when_interrupted()", "suppress()"])
 def test_a_second_signal_while_an_interrupted_command_ends_changes_no_exit_code(block: str, number: int) -> None:

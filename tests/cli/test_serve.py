@@ -68,10 +68,12 @@ def test_jupyterlab_opens_a_browser_unless_it_shall_not(small: SmallMesh, server
 def test_a_lab_that_runs_already_is_named_by_its_address(
     small: SmallMesh, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lab, "place", lambda config: SimpleNamespace(address="http://127.0.0.1:8888/lab?token=t"))
+    monkeypatch.setattr(
+        lab, "place", lambda config: SimpleNamespace(address="http://127.0.0.1:8888/lab?token=t", owner="process 7")
+    )
     done = run(small, "lab")
     assert (done.exit_code, done.stdout) == (
-        0, "JupyterLab runs already for this mesh:\n\n  http://127.0.0.1:8888/lab?token=t\n\n"
+        0, "JupyterLab runs already for this mesh (process 7):\n\n  http://127.0.0.1:8888/lab?token=t\n\n"
     )  # fmt: skip
     assert servers.calls == []
 

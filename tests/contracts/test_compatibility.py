@@ -242,6 +242,11 @@ CASES: dict[str, tuple[list[tuple[str, Any]], list[Change], list[Change]]] = {
         [Change("last day", "none → 2030-12-31", "patch")],
         [Change("last day", "2030-12-31 → none", "minor")],
     ),
+    "a withdrawal": (
+        [("status", "draft")],
+        [Change("status", "active → draft", "major")],
+        [Change("status", "draft → active", "patch")],
+    ),
     "classification": (
         [(f"{AMOUNT} classification", "personal")],
         [Change("column amount", "classification internal → personal", "review", only("amount"))],

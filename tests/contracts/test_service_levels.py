@@ -33,6 +33,7 @@ def test_a_deprecated_contract_has_a_last_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edits", "problem"),
     [
+        ([("status", "live")], "6: status: 'live' is not one of proposed, draft, active, deprecated, retired"),
         (
             [("status", "deprecated")],
             "6: status: 'deprecated' needs a last day; write slaProperties: [{property: endOfLife, value: 2030-12-31}]",

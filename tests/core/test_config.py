@@ -123,7 +123,7 @@ def test_an_unknown_setting_lists_the_known_ones(tmp_path: Path) -> None:
         "pyproject.toml: [tool.kit] has no setting 'engine'; there are: "
         "storage, as_of, cell_timeout_seconds, source_timeout_seconds, notebook_output_mb, "
         "keep_runs, keep_snapshots, iceberg, reader_grace_minutes, "
-        "postgres_dsn_env, parallel_builds, worker_idle_minutes, secrets, memory_limit, threads, spill_folder, policy"
+        "postgres_dsn_env, parallel_builds, worker_idle_minutes, secrets, memory_limit, threads, spill_folder, policy, models"
     )
 
 

@@ -49,7 +49,7 @@ def test_no_lazy_name_is_that_of_a_module(package: str) -> None:
 
 
 def test_a_name_is_imported_when_it_is_used() -> None:
-    at_once = {"kit.core", "kit.core.calling_notebook", "kit.core.face", "kit.core.version"}
+    at_once = {"kit.core", "kit.core.calling_notebook", "kit.core.cgroups", "kit.core.face", "kit.core.version"}
     assert loaded("import kit.core") == at_once
     assert loaded("from kit.core import counted") == {*at_once, "kit.core.text"}
 

@@ -1,4 +1,5 @@
 import errno
+import getpass
 import os
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def test_the_address_is_known_while_the_instance_runs(tmp_path: Path) -> None:
     assert (other.address, other.process) == (None, "?")
     with instance.held():
         assert other.address is None  # it is not ready yet
-        with pytest.raises(Busy, match=r"^Lab starts or stops for this mesh \(process \d+\); try again$"), other.held():
+        whose = rf"process {os.getpid()} of {getpass.getuser()} since 20\d\d-\d\d-\d\d \d\d:\d\d, started in {os.getcwd()}"
+        with pytest.raises(Busy, match=rf"^Lab starts or stops for this mesh \({whose}\); try again$"), other.held():
             raise AssertionError("two instances")
         instance.set_address("http://127.0.0.1:1")
         assert other.address == "http://127.0.0.1:1"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kit.core.config import Config
-from kit.core.mask_key import MASK_KEY, mask_key_hidden
+from kit.core.mask_key import MASK_KEY, mask_key_hidden, take_keys
 from tests.support.small_mesh import SmallMesh
 
 KEY = "0123456789abcdef-of-the-mesh"
@@ -26,6 +26,15 @@ def test_the_key_is_hidden_for_a_time(monkeypatch: pytest.MonkeyPatch, small: Sm
         assert Config.load(small.root).mask_key == KEY
         assert Config.load(small.root, {}).mask_key == ""
     assert os.environ[MASK_KEY] == KEY
+
+
+def test_earlier_keys_are_taken_out_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLD_KEYS", "one two")
+    assert take_keys("OLD_KEYS") == ("one", "two")
+    assert "OLD_KEYS" not in os.environ
+    assert take_keys("OLD_KEYS") == ()
+    code = "from kit.core import take_keys; take_keys('NOT_KIT_MASK_KEY'); print(open('/proc/self/environ').read())"
+    assert sys.platform != "linux" or "NOT_KIT_MASK_KEY=-----" in in_a_process(code)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")

@@ -20,14 +20,14 @@ def config(tmp_path: Path) -> Config:
     return Config.load(tmp_path, {})
 
 
-def cgroups(root: Path, own: str, **values: str) -> tuple[Path, Path]:
+def cgroups(root: Path, own: str, **values: str) -> tuple[str, str]:
     """The folder of cgroups and the file that names those of this process; values by path, with `__` for a slash."""
     for name, text in values.items():
         path = root / "cgroup" / name.replace("__", "/").replace("_max", ".max")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n")
     (root / "own").write_text(own)
-    return root / "cgroup", root / "own"
+    return str(root / "cgroup"), str(root / "own")
 
 
 def test_the_smallest_limit_of_a_cgroup_and_those_above_it_counts(tmp_path: Path) -> None:
@@ -47,8 +47,8 @@ def test_cgroups_of_version_1_count_too(tmp_path: Path) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(f"{text}\n")
     (tmp_path / "own").write_text("5:memory:/docker\n3:cpu,cpuacct:/docker\n0::/\n")
-    assert machine_memory(folder, tmp_path / "own") == 700 * MB
-    assert machine_threads(folder, tmp_path / "own") == 1
+    assert machine_memory(str(folder), str(tmp_path / "own")) == 700 * MB
+    assert machine_threads(str(folder), str(tmp_path / "own")) == 1
 
 
 def test_a_quota_of_processors_is_rounded_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_a_quota_of_processors_is_rounded_up(tmp_path: Path, monkeypatch: pytest
 
 
 def test_without_cgroups_the_machine_counts(tmp_path: Path) -> None:
-    nowhere = tmp_path / "nowhere"
+    nowhere = str(tmp_path / "nowhere")
     assert machine_memory(nowhere, nowhere) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert machine_threads(nowhere, nowhere) >= 1
 

@@ -1,12 +1,14 @@
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kit.build.table_code import table_code
 from kit.core.config import Config
 from kit.core.errors import TransformError
 from kit.dbt import compiler
-from kit.dbt.renderer import CompiledStatement, RenderedProject
+from kit.dbt.renderer import CompiledStatement, RenderedProject, rendered
 from kit.mesh.product import DataProduct
 from tests.support.small_mesh import SmallMesh, write
 
@@ -125,3 +127,59 @@ def test_a_partitioned_model_is_that_of_its_first_partition(small: SmallMesh) ->
     small.partitioned_shop()
     statements = RenderedProject(small.config, small.product("shop")).statements()
     assert next(statements).sql == """select * from "raw"."sales" where item::varchar = 'tea' order by sale_id"""
+
+
+@pytest.fixture
+def renderings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The projects that are rendered from now on."""
+    found: list[str] = []
+    render = RenderedProject.statements
+
+    def statements(project: RenderedProject) -> Iterator[CompiledStatement]:
+        found.append(project.product.name)
+        return render(project)
+
+    monkeypatch.setattr(RenderedProject, "statements", statements)
+    return found
+
+
+def test_a_project_is_rendered_once_until_a_file_changes(small: SmallMesh, renderings: list[str]) -> None:
+    product = small.product("shop")
+    first = rendered(small.config, product)
+    assert compiler.statements(small.config, product) is first
+    table_code(small.config, product, product.code_files())
+    assert renderings == ["shop"]
+    small.replace("domains/shop/models/marts/totals.sql", "group by", "-- edit\ngroup by")
+    edited = compiler.statements(small.config, product)
+    assert "-- edit" in next(item.sql for item in edited if item.name == "totals")
+    assert renderings == ["shop", "shop"]
+
+
+def test_a_project_is_rendered_again_for_another_value_of_a_variable_that_it_reads(
+    small: SmallMesh, renderings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(small.domains / "shop/models/marts/totals.sql", "select '{{ env_var('COLOR', 'none') }}' as color")
+    product, found = small.product("shop"), []
+    for name, value in (("COLOR", "red"), ("SIZE", "L"), ("COLOR", "blue")):
+        monkeypatch.setenv(name, value)
+        found.append(next(item.sql for item in rendered(small.config, product) if item.name == "totals"))
+    assert found == ["select 'red' as color", "select 'red' as color", "select 'blue' as color"]
+    assert renderings == ["shop", "shop"]
+
+
+def test_a_project_with_files_elsewhere_is_rendered_each_time(small: SmallMesh, renderings: list[str]) -> None:
+    small.replace("domains/shop/dbt_project.yml", "models:", "macro-paths: [macros, ../shared]\nmodels:")
+    write(small.domains / "shop/models/marts/totals.sql", "select {{ half('4') }} as x")
+    product, found = small.product("shop"), []
+    for number in (2, 3):
+        write(small.domains / "shared/half.sql", f"{{% macro half(column) %}}{{{{ column }}}} / {number}{{% endmacro %}}")
+        found.append(next(item.sql for item in rendered(small.config, product) if item.name == "totals"))
+    assert found == ["select 4 / 2 as x", "select 4 / 3 as x"]
+
+
+def test_why_only_dbt_can_render_a_project_is_found_once(small: SmallMesh, renderings: list[str]) -> None:
+    small.replace("domains/shop/dbt_project.yml", "+materialized: published", "+materialized: ephemeral")
+    for _ in range(2):
+        with pytest.raises(TransformError, match="an ephemeral model"):
+            rendered(small.config, small.product("shop"))
+    assert renderings == ["shop"]

@@ -97,6 +97,19 @@ def test_marts_are_staged_and_tests_become_checks(bench: Bench) -> None:
     assert len(nodes) == 7
 
 
+def test_an_error_in_the_sql_of_a_model_names_its_file_though_a_unit_test_ran_before(bench: Bench) -> None:
+    bench.write(
+        "models/marts/unit.yml",
+        "unit_tests: [{name: adds, model: totals, given: [{input: ref('sales'), rows: [{item: tea, amount: 1}]}], "
+        "expect: {rows: [{item: tea, amount: 1}]}}]\n",
+    )
+    bench.write("models/marts/totals.sql", "select item, no_such_function(amount) as amount from {{ ref('sales') }}\n")
+    (said,) = bench.error().splitlines()
+    assert said.startswith("'shop': dbt failed at 1 of "), said
+    assert "nodes: models/marts/totals.sql: Scalar Function with name no_such_function does not exist!" in said
+    assert said.endswith("the unit test 'adds' in models/marts/unit.yml found it, whose rows may also have other types")
+
+
 def test_a_unit_test_is_a_check(bench: Bench) -> None:
     bench.write(
         "models/marts/unit.yml",

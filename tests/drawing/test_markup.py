@@ -1,5 +1,8 @@
+import pytest
+
 from kit.drawing import markup
 from kit.drawing.markup import Html
+from tests.support.contrast import contrast, mixed
 
 
 def test_what_is_not_html_yet_is_escaped_and_what_is_is_not() -> None:
@@ -21,7 +24,7 @@ def test_what_is_not_html_yet_is_escaped_and_what_is_is_not() -> None:
 
 def test_a_word_for_a_state_has_its_colour_where_it_states_something() -> None:
     def toned(word: str, colour: str) -> str:
-        return f"<span style='color:{colour};font-weight:600'>{word}</span>"
+        return f"<span style='{markup.text_colour(colour)};font-weight:600'>{word}</span>"
 
     late = markup.colour_states("late 3 d of 1 d; last build failed: it failed")
     assert late == f"{toned('late', markup.DOUBTFUL)} 3 d of 1 d; {toned('last build failed', markup.BAD)}: it failed"
@@ -43,3 +46,11 @@ def test_numbers_stand_to_the_right() -> None:
         f"<table><thead><tr><th style='{left}'>name</th><th style='{right}'>rows</th></tr></thead>"
         f"<tbody><tr><td style='{left}'>a</td><td style='{right}'>1</td></tr></tbody></table>"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "ground"), [("#000000", "#ffffff"), ("#212121", "#eeeeee"), ("#e0e0e0", "#111111"), ("#cccccc", "#1f1f1f")]
+)
+@pytest.mark.parametrize("colour", [markup.GOOD, markup.DOUBTFUL, markup.BAD, markup.QUIET, "#2f77c8"])
+def test_texts_in_colour_can_be_read_in_light_and_dark_themes(colour: str, text: str, ground: str) -> None:
+    assert contrast(mixed(colour, markup.COLOURED / 100, text), ground) >= 4.5

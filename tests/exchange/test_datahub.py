@@ -156,7 +156,7 @@ def test_an_older_major_version_is_deprecated(tmp_path: Any) -> None:
     small = SmallMesh(tmp_path)
     small.two_majors()
     found = aspect(datahub_records(small.context), table("shop.totals_v1"), "deprecation")
-    assert found["note"] == "kept until 2024-03-31; read shop.totals"
+    assert found["note"] == "last day 2024-03-31; read shop.totals"
 
 
 def test_a_secret_is_in_no_record(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

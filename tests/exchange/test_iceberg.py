@@ -21,6 +21,7 @@ from kit.core import database
 from kit.core.errors import KitError
 from kit.exchange import iceberg
 from kit.exchange.iceberg import SNAPSHOT, IcebergTables, export_iceberg
+from kit.mesh.context import Context
 from kit.storage import prune, remains
 from kit.sync.sync import sync
 from tests.conftest import ROOT
@@ -72,6 +73,18 @@ def by_duckdb(small: SmallMesh, port: str, snapshot: int | None = None) -> list[
 def published(small: SmallMesh, port: str, version: str | None = None) -> pl.DataFrame:
     name = version or small.store.read_pointer("shop").version  # type: ignore[union-attr]
     return pl.read_parquet(small.store.snapshot("shop", name).files(port)).sort(pl.all())
+
+
+def test_new_texts_reach_the_tables_without_a_publication(small: SmallMesh) -> None:
+    publish(small)
+    before = versions(table(small, "totals"))
+    small.replace("domains/shop/product.odps.yaml", "shop owner", "Ada")
+    small.replace("domains/shop/contracts/totals.odcs.yaml", "the item", "what is sold")
+    sync(small.context)
+    assert small.build("shop").status == "up to date"
+    read = table(small, "totals")
+    assert (read.properties["owner"], read.schema().find_field("item").doc) == ("Ada", "what is sold")
+    assert versions(read) == before
 
 
 def test_each_port_is_a_table_with_the_types_comments_and_key_of_its_contract(small: SmallMesh) -> None:
@@ -369,3 +382,15 @@ def test_duckdb_never_loads_an_extension_of_another_release(monkeypatch: pytest.
         pytest.raises(KitError, match=r"needs the package duckdb-extension-avro==1.0.0; install it with `pip install"),
     ):
         database.load_extension(connection, "avro", "test")
+
+
+def test_the_contracts_of_a_snapshot_are_not_validated_again(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.publish("shop")
+    assert Context(small.config).mesh.products  # has read and remembered the contracts in the domains
+
+    def validate(document: Any, standard: str) -> None:
+        raise AssertionError(document.path)
+
+    monkeypatch.setattr("kit.contracts.loader.check_schema", validate)
+    IcebergTables().moved(small.config, "shop")
+    assert versions(table(small, "sales")) == [small.store.read_pointer("shop").version]  # type: ignore[union-attr]

@@ -14,8 +14,10 @@ import pytest
 
 from kit.build.plan import BuildRequest
 from kit.contracts.check import Check
+from kit.dbt.renderer import RenderedProject, _renderings
 from kit.exchange.openlineage import SECONDS, OpenLineage
 from kit.exchange.openlineage_spool import EventFile
+from kit.mesh.mesh import Mesh
 from kit.storage.runs import BuildStatus, RunRecord, Runs
 from tests.support.ending import end_with_parent
 from tests.support.limits import HANG
@@ -463,3 +465,21 @@ def test_events_of_a_run_that_retention_removed_do_not_wait(small: SmallMesh, re
     end(small, RUNS[1])
     assert receiver.values[2:] == events(small, "shop", RUNS[1])
     assert EventFile.waiting(small.config) == []
+
+
+def test_a_build_reads_its_mesh_and_its_sql_once_for_all_events(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.publish("shop")
+    product, current = small.product("shop"), small.store.current("shop")
+    assert current is not None
+    loads, renderings = [], []
+    load, render = Mesh.load, RenderedProject.statements
+    monkeypatch.setattr(Mesh, "load", lambda *places: loads.append(places) or load(*places))
+    monkeypatch.setattr(RenderedProject, "statements", lambda self: renderings.append(self.product.name) or render(self))
+    _renderings.clear()
+    listener, run_id = OpenLineage(), current.manifest["run_id"]
+    listener.started(small.config, product, run_id, BuildRequest())
+    record = Runs(small.config.storage).last("shop")
+    assert record is not None
+    listener.finished(small.config, product, replace(record, run_id=run_id, version=current.version), None)
+    assert [kind for kind, _ in kinds(events(small, "shop", run_id))].count("COMPLETE") > 1
+    assert (len(loads), renderings) == (1, ["shop"])

@@ -16,7 +16,7 @@ def test_the_footers_of_all_files_count(tmp_path: Path) -> None:
     second = write(
         tmp_path / "b.parquet", "select 7 as id, null::decimal(10, 2) as price, null::varchar as item, [2, 3] as list, 1.5 as x"
     )
-    assert profile([first, second], set()) == Profile(
+    assert profile(duckdb.connect(), [first, second], set()) == Profile(
         2, first.stat().st_size + second.stat().st_size, 2,
         {
             "id": ColumnProfile(0, 1, 7), "price": ColumnProfile(1, 2.5, 2.5), "item": ColumnProfile(1),
@@ -27,14 +27,14 @@ def test_the_footers_of_all_files_count(tmp_path: Path) -> None:
 
 def test_a_hidden_column_has_no_bounds(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet", "select range as id, null::bigint as age from range(10)")
-    assert profile([file], {"id", "age"}).columns == {"id": ColumnProfile(0), "age": ColumnProfile(10)}
+    assert profile(duckdb.connect(), [file], {"id", "age"}).columns == {"id": ColumnProfile(0), "age": ColumnProfile(10)}
 
 
 def test_a_table_without_rows(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet", "select 1 as id where false")
-    assert profile([file], set()).rows == 0
+    assert profile(duckdb.connect(), [file], set()).rows == 0
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises((OSError, duckdb.Error)):
-        profile([tmp_path / "gone.parquet"], set())
+        profile(duckdb.connect(), [tmp_path / "gone.parquet"], set())

@@ -1,6 +1,9 @@
 import json
 
+import pytest
+
 from kit.contracts.check import Check
+from kit.core import database
 from kit.exchange.tables import Tables
 from tests.support.small_mesh import SmallMesh
 
@@ -53,3 +56,14 @@ def test_checks_by_table_and_kind(small: SmallMesh) -> None:
 def test_a_check_of_an_input_is_one_of_its_provider(small: SmallMesh) -> None:
     (found,) = Tables(small.context, small.product("plan")).results([Check("shop.totals", "fresh", "dbt", True)])
     assert found.table == "shop.totals"
+
+
+def test_all_profiles_are_read_through_one_connection(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.publish("shop")
+    opened: list[bool] = []
+    connect = database.connect
+    monkeypatch.setattr(database, "connect", lambda *path: opened.append(True) or connect(*path))
+    tables = Tables(small.context, small.product("shop"), small.store.current("shop"))
+    assert [tables.profile(name) is not None for name in ("shop.raw.sales", "shop.sales", "shop.totals")] == [True] * 3
+    assert Tables(small.context, small.product("shop")).profile("shop.sales") is None
+    assert opened == [True]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.governance.check import check_consumer_contracts, check_deprecation, check_mesh
+from kit.governance.check import check_consumer_contracts, check_deprecation, check_mesh, check_offers
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
 
@@ -88,6 +88,35 @@ def test_after_its_last_day_provider_and_readers_are_told(small: SmallMesh) -> N
     ]
 
 
+def test_a_draft_is_offered_to_no_other_product(small: SmallMesh) -> None:
+    contract = "domains/shop/contracts/totals.odcs.yaml"
+    assert pairs(check_offers(small.mesh)) == []
+    small.replace(contract, '"status": "active"', '"status": "draft"')
+    small.replace(contract, "One row per totals.", "TODO: One row per …")
+    reader = (
+        "plan",
+        "domains/plan/product.odps.yaml:12: inputPorts.0: 'shop.totals' is draft, not yet offered to other products; ask shop "
+        "owner (o@example.com) to finish its contract and write 'status: active' there",
+    )
+    assert pairs(check_offers(small.mesh)) == [reader]
+    small.replace(contract, "TODO: One row per …", "One row per item.")
+    left, told = check_offers(small.mesh)
+    assert (left.severity, told.severity) == ("warning", "error")
+    assert str(left) == (
+        "domains/shop/contracts/totals.odcs.yaml:6: status: a draft in which nothing is left to be written; other products "
+        "cannot read it yet; write 'status: active'"
+    )
+    small.replace(contract, '"status": "draft"', '"status": "active"')
+    assert pairs(check_offers(small.mesh)) == []
+
+
+def test_what_is_retired_is_to_be_read_no_more(small: SmallMesh) -> None:
+    small.replace("domains/shop/contracts/totals.odcs.yaml", '"status": "active"', '"status": "retired"')
+    ((product, message),) = pairs(check_offers(small.mesh))
+    assert product == "plan"
+    assert message.endswith("'shop.totals' is retired, no longer offered to other products; stop reading it")
+
+
 def test_what_nobody_reads_is_to_be_deleted(small: SmallMesh) -> None:
     small.two_majors()
     small.replace(
@@ -138,3 +167,18 @@ def test_a_need_of_nothing_that_is_read_belongs_to_nothing(small: SmallMesh) -> 
             "delete the file",
         )
     ]
+
+
+def test_ingest_imports_what_the_mesh_declares(small: SmallMesh) -> None:
+    path = small.domains / "shop/ingest.py"
+    text = path.read_text()
+    write(path, f"{text}\nimport nbval\n")
+    at = f"domains/shop/ingest.py:{text.count(chr(10)) + 2}"
+    expected = f"{at}: imports 'nbval', which pyproject.toml does not declare; add 'nbval' to its dependencies"
+    assert found(small) == [("shop", expected)]
+    pyproject = small.root / "pyproject.toml"
+    write(pyproject, '[project]\nname = "mesh"\nversion = "1"\ndependencies = ["nbval"]\n' + pyproject.read_text())
+    assert found(small) == []
+    write(path, f"{text}\nimport nothing_of_that_name\n")
+    (problem,) = found(small)
+    assert "imports 'nothing_of_that_name', which is not installed" in problem[1]

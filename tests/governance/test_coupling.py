@@ -109,6 +109,10 @@ INTERNAL = f"which is internal to the kit; {ADVICE}"
         ("from domains.shop import ingest", 1, "imports 'domains.shop.ingest', code of a domain; read its ports"),
         ("import subprocess", 1, "uses subprocess, which runs code that cannot be checked; write it out"),
         ("eval('1')", 1, "uses eval, which runs code that cannot be checked; write it out"),
+        (
+            "x = 1\n%pip install prophet", 2,
+            "'%pip install prophet' installs packages, which no build does; declare them in pyproject.toml and delete the line",
+        ),
         ("x = 1\n!cat x", 2, "'!cat x' runs code that cannot be checked; write Python"),
         ("%%bash\nls", 1, "'%%bash' runs code that cannot be checked; write Python"),
         ("%%time\nkit.read('shop.sales')", 2, "reads 'shop.sales', which is no declared input"),

@@ -18,6 +18,8 @@ KNOWN = [
     (f"{IMPORTS}def sales() -> Path:\n    return Path(__file__).parent / 'data' / 'x.csv'", "{folder}/data/x.csv"),
     (f"{IMPORTS}def sales() -> Path:\n    return package_file('jinja2', 'py.typed')", str(package_file("jinja2", "py.typed"))),
     ("def sales():\n    return 'x.csv'\ndef other(state=None):\n    yield from sales()", "x.csv"),
+    ("FILE = 'x.csv'\ndef sales():\n    return FILE", "x.csv"),
+    (f"{IMPORTS}FOLDER = 'data'\ndef sales():\n    return Path(FOLDER) / 'x.csv'", "data/x.csv"),
     ("# -*- coding: latin-1 -*-\ndef sales():\n    return 'caf\u00e9.csv'", "caf\u00c3\u00a9.csv"),
 ]
 UNKNOWN = [
@@ -39,6 +41,7 @@ UNKNOWN = [
     "async def sales():\n    return 'x.csv'",
     "def sales():\n    nonlocal x\n    return 'x.csv'",
     "def sales():\n    return f'{1}.csv'",
+    "FILE = 'x.csv'\nFILE = 'y.csv'\ndef sales():\n    return FILE",
     "def sales():\n    return ''",
     "def sales():\n    return 1",
     "def sales():\n    return None",

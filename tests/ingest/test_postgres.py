@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from kit.core.errors import IngestError
+from kit.ingest import postgres
 from kit.ingest.connector import Origin, State
 from kit.ingest.postgres import Postgres, _tables_of
 from kit.sync.sync import sync
@@ -270,7 +271,8 @@ def test_errors_of_the_server_are_one_sentence(server: PostgresServer, arguments
 
 
 @heavy
-def test_one_read_sees_one_snapshot_and_writes_nothing(server: PostgresServer) -> None:
+def test_one_read_sees_one_snapshot_and_writes_nothing(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_LOOK_SECONDS", 0.001)  # it looks often, and finds files that it has yielded before
     server.sql("create table orders (id int)", "insert into orders select n from generate_series(1, 1200000) n")
     parts = table().read(None)
     first = next(parts)

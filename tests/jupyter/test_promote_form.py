@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import kit
 from kit.build.build import Outcome
 from kit.contracts.finding import Finding
 from kit.core.errors import KitError
+from kit.drawing import markup
 from kit.jupyter.current_notebook import CurrentNotebook
 from kit.jupyter.promote_form import PromoteForm, promotion_html
 from kit.mesh.context import Context
@@ -58,12 +60,19 @@ def test_a_promotion_is_shown_with_its_changes_in_colours(tmp_path: Path, monkey
     html = promotion_html(promotion, None)
     assert "<b>Nothing was written yet.</b>" in html
     assert "<span style='color:inherit;font-weight:bold'>--- &lt;a&gt;.yaml</span>\n" in html
-    assert "<span style='color:#d73a49'>-old</span>\n<span style='color:#278a45'>+new</span>" in html
+    red, green = markup.text_colour(markup.BAD), markup.text_colour(markup.GOOD)
+    assert f"<span style='{red}'>-old</span>\n<span style='{green}'>+new</span>" in html
     assert "<td style='vertical-align:top;text-align:left'>days: int = 7</td>" in html
     assert "catalog.yaml  +1 -0" in html
     assert "<li>a.yaml:9: TODO</li>" in html
     published = promotion_html(promotion, Outcome("plan", "published", 1.0, snapshot=Snapshot("plan", "2024", tmp_path, {})))
     assert "plan.a is published, snapshot 2024: kit.read(&quot;plan.a&quot;)" in published
+    assert "it is a draft" not in published
+    draft = replace(promotion, is_draft=True)
+    told = "it is a draft, not yet offered to other products: replace each TODO in contracts/a.odcs.yaml, and write"
+    assert told in promotion_html(draft, Outcome("plan", "published", 1.0, snapshot=Snapshot("plan", "2024", tmp_path, {})))
+    again = promotion_html(replace(promotion, changes=()), None)
+    assert "The notebook has not changed since plan.a was made of it. Nothing was written." in again
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@ from textwrap import dedent
 
 import pytest
 
-from kit.lineage.source_kinds import COMPUTED, SourceCall, source_calls, source_kinds
+from kit.core.constant_values import COMPUTED
+from kit.lineage.source_kinds import SourceCall, source_calls, source_kinds
 from tests.support.files import write
 
 CODE = """

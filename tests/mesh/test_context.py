@@ -11,9 +11,9 @@ from tests.support.small_mesh import SmallMesh
 
 FACES = {
     "cli", "jupyter", "orchestration/definitions.py", "orchestration/webserver.py",
-    "catalog/catalog.py", "notebooks/asset.py", "notebooks/reading.py",
+    "catalog/catalog.py", "notebooks/asking.py", "notebooks/asset.py", "notebooks/reading.py",
 }  # fmt: skip
-"""Commands, servers and code locations, and the public functions kit.open, kit.inputs, kit.output, kit.read, kit.scan."""
+"""Commands, servers and code locations, and the public functions of notebooks, such as `kit.open`."""
 
 
 def test_the_mesh_is_found_from_the_folder_the_variable_or_the_working_directory(

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from kit.governance.check import check_mesh
-from kit.notebooks.lint import check_notebook, notebooks
+from kit.notebooks.lint import check_module, check_notebook, notebooks
+from kit.notebooks.requirements import Declared
 from tests.conftest import ROOT
 from tests.support.findings import pairs
 from tests.support.small_mesh import SmallMesh, notebook, write
@@ -65,6 +66,20 @@ def test_what_works_on_one_machine_only(tmp_path: Path, cell: str, says: str) ->
 def test_what_is_nothing_wrong(tmp_path: Path, cell: str) -> None:
     write(tmp_path / "helper.py", "")
     assert found(tmp_path, given(tmp_path, cell)) == []
+
+
+def test_a_port_imports_what_the_mesh_declares(tmp_path: Path) -> None:
+    write(tmp_path / "helper.py", "import nbval\nimport polars\n")
+    path = given(tmp_path, "import polars, helper\nimport nbval.plugin", "kit.output('p', f)")
+    nothing, nbval = Declared(frozenset({"polars"})), Declared(frozenset({"polars", "nbval"}))
+    (finding,) = check_notebook("plan", path, "p", nothing)
+    assert (finding.cell, finding.line) == (1, 2)
+    assert f"{finding.message}; {finding.fix}" == (
+        "imports 'nbval', which pyproject.toml does not declare; add 'nbval' to its dependencies"
+    )
+    assert [*check_notebook("plan", path, "p", nbval), *check_notebook("plan", path, None, nothing)] == []
+    assert [finding.line for finding in check_module("plan", tmp_path / "helper.py", nothing)] == [1]
+    assert list(check_module("plan", tmp_path / "helper.py", nbval)) == []
 
 
 def test_parameters_are_tagged_once(tmp_path: Path) -> None:

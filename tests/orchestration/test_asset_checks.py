@@ -1,7 +1,10 @@
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from kit.build.expected_checks import ExpectedCheck
+from kit.orchestration.asset_checks import _name
 from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from tests.support.small_mesh import SmallMesh
@@ -20,8 +23,28 @@ def test_every_rule_and_test_is_a_check_of_its_asset(small: SmallMesh) -> None:
     }  # fmt: skip
     assert "has_rows_at_least_50_as_many_as_in_the_last_snapshot" in found[asset_key("shop.raw.sales")]
     assert "sale_id_unique" in found[asset_key("shop.sales")]
-    assert "column_mean_to_be_between_column_amount_min_value_5_max_value_50" in found[asset_key("shop.sales")]
+    assert "column_mean_to_be_between_amount" in found[asset_key("shop.sales")]
     assert "unit_test_adds" in found[asset_key("shop.totals")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "origin", "description", "name"),
+    [
+        ("unexpected rows expectation: select * from {batch} where a > 1", "suite", "Baskets a day left 250 to 800. Look.",
+         "baskets_a_day_left_250_to_800"),
+        ("unexpected rows expectation: select 1", "suite", "", "unexpected_rows_expectation"),
+        ("column mean to be between: column=amount, min_value=5", "suite", "", "column_mean_to_be_between_amount"),
+        ("compound columns to be unique: column_list=['a', 'b']", "suite", "", "compound_columns_to_be_unique_a_b"),
+        ("no_gaps: its query gives = 0", "contract", "", "no_gaps"),
+        ("item: relationships {\"to\": \"ref('stg')\"}", "dbt", "", "item_relationships"),
+        ("item is required", "contract", "", "item_is_required"),
+        ("household_id, coupon_upc, campaign_id, redemption_date together are unique", "contract", "",
+         "household_id_coupon_upc_campaign_id_redemption_date_together_are"),
+        ("…", "contract", "", "check"),
+    ],
+)  # fmt: skip
+def test_a_check_has_a_short_name_without_sql_and_limits(rule: str, origin: str, description: str, name: str) -> None:
+    assert _name(ExpectedCheck("sales", rule, origin, "error", description)) == name
 
 
 def check_alone(small: SmallMesh, instance: dg.DagsterInstance, asset: str, *names: str) -> Any:

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from kit.build.data_code import data_code
 from kit.orchestration.asset_specs import asset_key
 from kit.orchestration.definitions import definitions
 from tests.support.small_mesh import SmallMesh, descriptor, write
@@ -20,7 +21,7 @@ def test_an_asset_says_what_the_contract_says(small: SmallMesh) -> None:
     assert spec.description == "One row per sale."
     assert spec.tags["kit/domain"] == "sales"
     assert "source-aligned" in spec.tags
-    assert spec.code_version == small.product("shop").code_digest()[:12]
+    assert spec.code_version == data_code(small.config, small.product("shop"))[:12]
     assert spec.metadata["contract"] == "shop.sales 1.0.0"
     schema = spec.metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)

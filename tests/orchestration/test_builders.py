@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,8 +14,9 @@ import pytest
 from kit.core import resources
 from kit.core.errors import KitError
 from kit.orchestration import builders as module
-from kit.orchestration.builders import Builders, builds_at_once, died
+from kit.orchestration.builders import Builders, Event, builds_at_once, died
 from tests.support.limits import HANG
+from tests.support.meeting import meet
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,19 @@ def cold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)
 
 
+def no_check(name: str, send: Any) -> None:
+    raise NotImplementedError
+
+
+def seen(event: Event) -> tuple[Any, ...]:
+    """The values of an event, of the last one without its seconds."""
+    return event.values[:1] if event.name == "ended" else event.values
+
+
 def run(job: Callable[..., Any], *products: Any, limit: int = 2, planned: Any = None) -> list[tuple[str, str, Any]]:
     """Build products and return the events of all, with the exit code of each process."""
     found = []
-    with Builders(limit, job).serving() as builders:
+    with Builders(limit, job, no_check).serving() as builders:
         for product in products:
             builders.start(product, planned)
         while builders.running:
@@ -95,7 +106,7 @@ def test_all_are_interrupted_when_the_block_ends() -> None:
 
     processes = []
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), Builders(2, job).serving() as builders:
+    with pytest.raises(KeyboardInterrupt), Builders(2, job, no_check).serving() as builders:
         builders.start(ONE, None)
         builders.start(TWO, None)
         assert builders.is_full
@@ -107,7 +118,7 @@ def test_all_are_interrupted_when_the_block_ends() -> None:
 
 
 def test_the_death_of_the_server_is_one_sentence() -> None:
-    with Builders(2, lambda *_: None).serving() as builders:
+    with Builders(2, lambda *_: None, no_check).serving() as builders:
         os.kill(builders._server, signal.SIGKILL)
         time.sleep(0.2)
         with pytest.raises(KitError, match="the process that starts builds was ended"):
@@ -127,3 +138,26 @@ def test_as_many_at_once_as_the_setting_or_the_machine_allows(monkeypatch: pytes
     monkeypatch.setattr(resources, "machine_memory", lambda: 64_000_000_000)
     found = [builds_at_once(setting, [ONE] * number) for setting, number in ((None, 9), (None, 2), (2, 9), (8, 9))]
     assert found == [4, 2, 2, 8]
+
+
+def test_checks_run_at_the_same_time_in_processes_that_have_imported_nothing_for_builds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "_warm_up_once", lambda: (tmp_path / "warm").touch())
+
+    def check(name: str, send: Any) -> None:
+        meet(tmp_path, name, {"one", "two"})
+        send("checked", name, (tmp_path / "warm").exists())
+
+    found = []
+    with Builders(2, lambda *_: None, check).serving() as builders:
+        builders.check(ONE)
+        builders.check(TWO)
+        while builders.running:
+            found += [(event.product.name, event.name, seen(event)) for event in builders.events()]
+        builders.start(ONE, None)
+        while builders.running:
+            list(builders.events())
+    for name in ("one", "two"):
+        assert [event[1:] for event in found if event[0] == name] == [("checked", (name, False)), ("ended", (0,))]
+    assert (tmp_path / "warm").exists()

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -30,7 +32,16 @@ NAMES = [
     # the instance of a home (open_instance, cancel_run)
     f"{INSTANCE}.from_config", f"{INSTANCE}.event_log_storage", f"{INSTANCE}.get_runs_count",
     f"{INSTANCE}.all_instigator_state", f"{INSTANCE}.report_run_canceled", f"{INSTANCE}.report_run_canceling",
-    f"{INSTANCE}.optimize_for_webserver",
+    f"{INSTANCE}.optimize_for_webserver", f"{INSTANCE}.run_domain",
+    # what a run knows of the definitions it was started with (metadata_of_start)
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.add_to_pending_reconstruction_metadata",
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadContext.reconstruction_metadata",
+    "dagster._core.definitions.definitions_load_context:DefinitionsLoadType.RECONSTRUCTION",
+    # what runs write to standard error (set_console_level), and in the log of a step (leave_out_missing_checks)
+    "dagster._core.execution.context_creation_job:default_system_loggers", "dagster:DagsterLogManager",
+    # the origin of a run in this process (recorded_as), the launcher of runs (run_launcher)
+    "dagster._core.remote_origin:RegisteredCodeLocationOrigin", "dagster._core.launcher:LaunchRunContext.dagster_run",
+    "dagster:DefaultRunLauncher.terminate", "dagster:DefaultRunLauncher.launch_run",
     # a job without planned checks (asset_job), and the failures it reports (executor)
     "dagster:Definitions.resolve_implicit_global_asset_job_def", "dagster:JobDefinition.get_subset",
     "dagster:ExecuteInProcessResult.get_step_failure_events", "dagster:DagsterEvent.step_failure_data",
@@ -51,7 +62,11 @@ NAMES = [
         )
     ),
     # migrations that are read once (open_instance)
-    "alembic.script:ScriptDirectory.from_config",
+    "alembic.script:ScriptDirectory.from_config", "alembic.script:ScriptDirectory.as_revision_number",
+    "dagster._core.storage.sql:get_alembic_config",
+    # the mirrors of a step's output (open_instance)
+    "dagster._core.execution.compute_logs:execute_posix_tail", "dagster._core.execution.compute_logs:_clean_up_subprocess",
+    "dagster._core.execution.compute_logs:_fileno",
     # the web server (web_app)
     "dagster._core.workspace.context:WorkspaceProcessContext", "dagster._core.workspace.load_target:GrpcServerTarget",
     "dagster_webserver.app:create_app_from_workspace_process_context",
@@ -64,6 +79,9 @@ PARAMETERS = {
         "workspace_process_context", "path_prefix", "kwargs",
     ),
     "dagster:JobDefinition.get_subset": ("asset_selection", "asset_check_selection"),
+    "dagster._core.instance.runs.run_domain:RunDomain.create_run": (
+        "asset_selection", "asset_check_selection", "remote_job_origin",
+    ),
     f"{INSTANCE}.optimize_for_webserver": ("statement_timeout", "pool_recycle", "max_overflow"),
 }  # fmt: skip
 """Parameters that the kit passes, by name."""
@@ -104,7 +122,7 @@ def test_the_event_log_keeps_its_lock_and_its_initialized_files(tmp_path: Path) 
 def test_the_settings_name_classes_of_dagster() -> None:
     settings = yaml.safe_load(dagster_internals.SETTINGS)
     places = {f"{item['module']}:{item['class']}" for item in settings.values() if "class" in item}
-    assert len(places) == 5
+    assert len(places) == 6
     for place in places:
         find(place)
 
@@ -160,6 +178,12 @@ def test_an_interrupt_ends_the_wait_for_a_retry_and_for_a_pool(small: SmallMesh)
             assert time.monotonic() - started < 30
 
 
+def test_dagster_lists_missing_outputs_in_the_words_that_are_left_out() -> None:
+    module = import_module("dagster._core.execution.plan.compute")
+    text = re.sub(r'"\s+f?"', "", inspect.getsource(module))
+    assert dagster_internals.MISSING_OUTPUTS in text
+
+
 def test_the_logger_of_steps_exists() -> None:
     module = find(f"{dagster_internals.STEP_LOGGER}:logger")
     assert isinstance(module, logging.Logger)
@@ -184,3 +208,35 @@ def test_no_other_module_names_an_internal_of_dagster() -> None:
         if any(text in path.read_text() for text in ("dagster._", "dagster_webserver.", "dagster_graphql"))
     ]
     assert users == ["kit/orchestration/dagster_internals.py"]
+
+
+MIRRORED = """
+import sys, time
+from pathlib import Path
+from dagster._core.execution import compute_logs
+from kit.orchestration import dagster_internals
+import psutil
+dagster_internals._mirror_without_watchers()
+with compute_logs.mirror_stream_to_file(sys.stdout, sys.argv[1]):
+    print("made by a step", flush=True)
+    children = psutil.Process().children()
+    print(*(child.pid for child in children), file=sys.stderr, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_mirror_of_a_steps_output_is_one_process_that_ends_with_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    command = [sys.executable, "-c", MIRRORED, str(file)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stderr
+    assert process.stdout.readline() == "made by a step\n"
+    mirror = psutil.Process(int(process.stderr.readline()))
+    assert mirror.name() == "tail"
+    process.kill()
+    # Nobody has asked yet how the process ended: one that reads its output up to the end asks after that.
+    assert psutil.wait_procs([mirror], timeout=60)[1] == []
+    process.wait()
+    assert file.read_text() == "made by a step\n"
+    process.stdout.close()
+    process.stderr.close()

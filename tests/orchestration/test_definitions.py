@@ -1,9 +1,17 @@
 """The mesh as one Dagster code location, and domains in error."""
 
+import re
 import subprocess
 import sys
 
 import dagster as dg
+import pytest
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
+from dagster._core.definitions.reconstruct import (
+    initialize_repository_def_from_pointer,
+    reconstruct_repository_def_from_pointer,
+)
 
 from kit.orchestration.definitions import definitions
 from tests.support.orchestration import Clock, keys, published
@@ -69,3 +77,23 @@ def test_products_of_the_code_location_wait_for_their_pool_and_those_of_a_person
 
     assert pools(definitions(small.context)) == {"shop", "plan"}
     assert pools(definitions(small.context, lambda product, request: published(product))) == {None}
+
+
+def test_the_process_of_a_run_knows_the_assets_of_a_domain_that_broke_since_its_start(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    monkeypatch.setenv("KIT_ROOT", str(small.root))
+    monkeypatch.setattr(DefinitionsLoadContext, "_instance", None)
+    pointer = ModuleCodePointer("kit.orchestration.definitions", "defs")
+    started = initialize_repository_def_from_pointer(pointer)
+    small.replace("domains/shop/contracts/sales.odcs.yaml", '"bigint"', '"bigger"')
+    found = reconstruct_repository_def_from_pointer(pointer, started.repository_load_data)
+    done = found.get_job("__ASSET_JOB").execute_in_process(
+        run_config={"ops": {"build_shop": {"config": {"force": True}}}}, asset_selection=keys("shop.sales"),
+        instance=instance, raise_on_error=False,
+    )  # fmt: skip
+    (failure,) = done.get_step_failure_events()
+    reason = failure.step_failure_data.user_failure_data.description
+    assert re.search(r"domains/shop/contracts/sales.odcs.yaml:16: \S+ 'bigger' is not a column type", reason)
+    reloaded = initialize_repository_def_from_pointer(pointer).asset_graph.get_all_asset_keys()
+    assert {key.to_user_string() for key in reloaded} >= {"shop", "plan/forecast"}

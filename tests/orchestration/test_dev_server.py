@@ -1,12 +1,18 @@
 """`kit dev` for real: web server, daemon and code server over a small mesh."""
 
+import getpass
+import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -62,6 +68,124 @@ def test_a_click_in_the_web_ui_builds_and_is_recorded_like_a_run_of_the_command(
     assert manifest is not None
     assert manifest.manifest["parameters"] == {"forecast": {"factor": 3.0}}
     assert small.kit("run", "-p", "factor=3.0", check=True).stdout.count("up to date") == 2
+    log = server.query(
+        """query Log($id: ID!) { logsForRun(runId: $id) { ... on EventConnection {
+             events { ... on MessageEvent { message } } } } }""",
+        id=run_id,
+    )
+    messages = [event["message"] for event in log["logsForRun"]["events"]]
+    assert [text for text in messages if "did not yield" in text] == []
+    assert (small.config.storage / "dagster/dev/code.log").read_text() == ""  # the history has all events
+    shown = server.query(
+        """query Launchpad($selector: PipelineSelector!) { runConfigSchemaOrError(selector: $selector) {
+             ... on RunConfigSchema { rootDefaultYaml } } }""",
+        selector={
+            "pipelineName": "__ASSET_JOB", "repositoryName": "__repository__", "repositoryLocationName": "mesh",
+            "assetSelection": [{"path": ["plan", "forecast"]}],
+        },
+    )["runConfigSchemaOrError"]["rootDefaultYaml"]  # fmt: skip
+    assert "force: false" in shown
+    assert "factor: 2.0" in shown
+    lineage = server.query(
+        """{ assetNodeOrError(assetKey: {path: ["shop", "totals"]}) { ... on AssetNode { assetMaterializations(limit: 1) {
+             metadataEntries { ... on TableColumnLineageMetadataEntry {
+               lineage { columnName columnDeps { columnName assetKey { path } } } } } } } } }"""
+    )["assetNodeOrError"]["assetMaterializations"][0]["metadataEntries"]
+    (columns,) = (entry["lineage"] for entry in lineage if entry)
+    assert {item["columnName"]: item["columnDeps"] for item in columns} == {
+        name: [{"columnName": name, "assetKey": {"path": ["shop", "sales"]}}] for name in ("item", "amount")
+    }
+
+
+def test_a_run_of_a_command_is_shown_like_those_of_the_web_ui(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    _, server = small_dev
+    run = RUN_OF_COMMAND | {"tags": {"user": getpass.getuser(), "kit/started_in": "terminal", "kit/command": "kit run shop"}}
+    assert recorded(server)[0] == run
+    again = server.query(
+        """mutation Again($id: String!) {
+             launchPipelineReexecution(reexecutionParams: {parentRunId: $id, strategy: ALL_STEPS}) {
+             __typename ... on LaunchRunSuccess { run { runId } } } }""",
+        id=server.query("{ runsOrError { ... on Runs { results { runId } } } }")["runsOrError"]["results"][-1]["runId"],
+    )["launchPipelineReexecution"]  # fmt: skip
+    assert again["__typename"] == "LaunchRunSuccess"
+    run_id = again["run"]["runId"]
+    server.wait_for(lambda: server.status(run_id) in ("SUCCESS", "FAILURE", "CANCELED"))
+    tags = [run["tags"] for run in recorded(server)]
+    assert [(each["kit/started_in"], each["kit/command"].partition(" of ")[0]) for each in tags if "kit/command" in each] == [
+        ("terminal", "kit run shop"), ("Dagster", "re-execution")
+    ]  # fmt: skip
+
+
+RUN_OF_COMMAND = {
+    "status": "SUCCESS",
+    "pipelineName": "__ASSET_JOB",
+    "assetSelection": ["shop.raw.sales", "shop.sales", "shop.totals"],
+    "repositoryOrigin": {"repositoryName": "__repository__", "repositoryLocationName": "mesh"},
+}
+
+
+def recorded(server: DevServer) -> list[dict[str, Any]]:
+    """Runs, oldest first, with what the list of runs and their timeline show: both leave out runs without an origin."""
+    runs = server.query(
+        """{ runsOrError { ... on Runs { results { status pipelineName assetSelection { path } tags { key value }
+             repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+    )["runsOrError"]["results"]
+    return [
+        run | {
+            "assetSelection": sorted(".".join(key["path"]) for key in run["assetSelection"]),
+            "tags": {tag["key"]: tag["value"] for tag in run["tags"] if "dagster/" not in tag["key"]},
+        }
+        for run in reversed(runs)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("builds_at_once", ["1", "2"])
+def test_a_run_of_a_command_that_is_terminated_in_the_web_ui_ends_with_its_command(
+    small_dev: tuple[SmallMesh, DevServer], builds_at_once: str
+) -> None:
+    small, server = small_dev
+    before, asleep = small.store.read_pointer("plan"), small.domains / "plan" / "notebooks" / "asleep"
+    forecast = small.domains / "plan" / "notebooks" / "forecast.ipynb"
+    original = forecast.read_bytes()
+    small.notebook("plan", "forecast", SLEEP)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "kit", "run", "--force", "--no-worker"], cwd=small.root, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "KIT_PARALLEL_BUILDS": builds_at_once},
+    )  # fmt: skip
+    try:
+        server.wait_for(asleep.exists)
+        run_id = server.query("{ runsOrError(limit: 1) { ... on Runs { results { runId } } } }")["runsOrError"]["results"][0][
+            "runId"
+        ]
+        server.terminate(run_id, "SAFE_TERMINATE")
+        _, said = command.communicate(timeout=HANG)
+    finally:
+        command.kill()
+        forecast.write_bytes(original)
+        asleep.unlink()
+    assert (command.returncode, said) == (130, "ended in Dagster; readers keep the snapshots they had\n")
+    server.wait_for(lambda: server.status(run_id) == "CANCELED")
+    assert small.store.read_pointer("plan") == before
+
+
+def test_a_run_started_before_a_broken_file_was_loaded_says_file_and_line(small_dev: tuple[SmallMesh, DevServer]) -> None:
+    small, server = small_dev
+    contract = small.domains / "shop/contracts/sales.odcs.yaml"
+    good = contract.read_text()
+    contract.write_text(good.replace('"bigint"', '"bigger"'))
+    try:
+        run_id = server.launch("shop.raw.sales", "shop.sales", config={"ops": {"build_shop": {"config": {"force": True}}}})
+        server.wait_for(lambda: server.status(run_id) == "FAILURE")
+    finally:
+        contract.write_text(good)
+    answer = server.query(
+        """query Log($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events { __typename
+             ... on ExecutionStepFailureEvent { stepKey error { message } failureMetadata { description } } } } } }""",
+        id=run_id,
+    )
+    failures = [event for event in answer["logsForRun"]["events"] if event["__typename"] == "ExecutionStepFailureEvent"]
+    assert [failure["stepKey"] for failure in failures] == ["build_shop"]
+    assert re.search(r"domains/shop/contracts/sales.odcs.yaml:\d+: schema\S+ 'bigger' is not a column type", str(failures))
 
 
 def test_the_daemon_builds_missing_products_and_all_processes_end_together(small: SmallMesh) -> None:
@@ -109,9 +233,11 @@ def test_a_second_instance_is_refused(small_dev: tuple[SmallMesh, DevServer]) ->
     small, server = small_dev
     second = small.kit("dev")
     assert second.returncode == 1
-    assert second.stderr == (
-        f"error: Dagster runs already for this mesh at {server.address} (process {server.process.pid}); stop it first\n"
+    assert second.stderr.startswith(
+        f"error: Dagster runs already for this mesh at {server.address} "
+        f"(process {server.process.pid} of {getpass.getuser()} since "
     )
+    assert second.stderr.endswith(f", started in {small.root}); stop it first\n")
     assert place(small.config).address == server.address
 
 

@@ -1,16 +1,17 @@
 """The key of a person is followed by name, lineage and token."""
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from kit.build import masking_tokens
+from kit.build import mask_key_fingerprint, masking_tokens
 from kit.contracts import Contract
 from kit.core.config import Config
 from kit.core.errors import MaskError, UnknownName
 from kit.mesh import Context
-from kit.orchestration.erased_places import ErasureKey, find_places, key_texts
+from kit.orchestration.erased_places import ErasureKey, find_places, key_texts, unsearched
 from tests.support.small_mesh import SmallMesh, contract, write
 
 SECRET = "a key for tests only"
@@ -49,6 +50,32 @@ def test_rows_with_the_token_of_a_key_are_found_without_the_value(small: SmallMe
     assert [(place.kind, place.part, place.rows) for place in places if place.path == path] == [("port", "sale_id", 1)]
 
 
+def test_tokens_of_an_earlier_key_are_found_with_it_and_named_without_it(small: SmallMesh) -> None:
+    old = "an earlier key for tests"
+    small.mask("shop/contracts/sales.odcs.yaml", sale_id="hmac")
+    token = int(masking_tokens(old.encode(), "4711")[1])
+    made_with = mask_key_fingerprint(old.encode())
+    version = small.snapshot("shop", "sales", {"item": ["tea"], "amount": ["1.50"]}, mask_key=made_with)
+    folder = small.store.folder("shop") / version
+    for path in (folder / "sales/data.parquet", folder / "manifest.json"):
+        path.chmod(0o644)
+    pl.DataFrame({"sale_id": [token], "item": ["tea"]}).write_parquet(folder / "sales/data.parquet")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["ports"]["sales"]["masked"] = {"sale_id": "hmac"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    here = context(small, KIT_MASK_KEY=SECRET)
+    key = ErasureKey.of(here, "sale_id", "4711")
+    assert find_places(here, key)[0] == []
+    (text,) = unsearched(here, key)
+    assert text.startswith(f"shop: 1 snapshot ({version}) cannot be searched, with tokens of the key {made_with[:8]}; ")
+    assert old not in text
+    key = ErasureKey.of(here, "sale_id", "4711", (), [old])
+    assert [(place.kind, place.version, place.rows) for place in find_places(here, key)[0]] == [("port", version, 1)]
+    assert list(unsearched(here, key)) == []
+    # A key of another column has nothing to do with these tokens.
+    assert list(unsearched(here, ErasureKey.of(here, "amount", "1.50"))) == []
+
+
 def test_the_other_hidden_values_of_a_person_are_searched_too(small: SmallMesh) -> None:
     small.personal_items()
     raw = small.config.storage / "raw/shop/sales/1.parquet"
@@ -64,7 +91,7 @@ def test_the_other_hidden_values_of_a_person_are_searched_too(small: SmallMesh) 
 
 
 def test_a_column_that_no_contract_has_is_refused_with_a_near_one(small: SmallMesh) -> None:
-    with pytest.raises(UnknownName, match="no contract has a column 'sale'; there is: sale_id"):
+    with pytest.raises(UnknownName, match=r"no contract has a column 'sale'; there are: .*, sale_id, sold_on"):
         ErasureKey.of(context(small), "sale", "1")
 
 

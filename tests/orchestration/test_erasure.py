@@ -72,6 +72,9 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]:
     with instance(small.config) as opened:
         opened.report_runless_asset_event(dg.AssetMaterialization(["shop", "sales"], description=f"row {PERSON}"))
     (small.config.storage / "report.html").write_text(f"<td>{PERSON}</td>")
+    answer = small.config.storage / "answers/ab/abcd.json"
+    answer.parent.mkdir(parents=True)
+    answer.write_text(json.dumps({"text": f"Write to {PERSON}."}))
     made = Built(small)
     monkeypatch.setattr(erasure, "run", made.run)
     yield made
@@ -80,7 +83,7 @@ def built(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> Iterator[Built]:
 @pytest.mark.heavy
 def test_whatever_step_a_kill_follows_the_next_call_finishes_and_readers_see_whole_snapshots(built: Built) -> None:
     kinds = {place.kind for place in find_places(built.small.context, ErasureKey.of(built.small.context, "sale_id", PERSON))[0]}
-    assert kinds >= {"raw data", "port", "executed notebook", "Dagster history", "report.html"}
+    assert kinds >= {"raw data", "port", "executed notebook", "Dagster history", "report.html", "answers"}
     assert len(built.read()) == 31
     for name in STEPS:
         with pytest.raises(Killed):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from kit.build.plan import BuildRequest
 from kit.build.progress import Progress
 from kit.core.config import Config
 from kit.core.errors import KitError
+from kit.mesh.context import Context
 from kit.mesh.product import DataProduct
 from kit.orchestration.assets import ProductAssets
 from kit.orchestration.executor import execute
@@ -26,6 +28,7 @@ from kit.orchestration.instance import instance
 from kit.storage.runs import BuildStatus, Runs
 from kit.sync.sync import sync
 from tests.support.cars import add_cars
+from tests.support.meeting import meet
 from tests.support.orchestration import declare, published
 from tests.support.products import write_dbt_reader
 from tests.support.small_mesh import SmallMesh
@@ -137,6 +140,12 @@ def test_products_are_built_in_order_in_one_recorded_run(small: SmallMesh, monke
     assert str(UUID(dagster_run)) == dagster_run
     assert builds.checked == ["shop"]  # plan reads it: whether it has anything to do shows only afterwards
     assert recorded(small) == [("SUCCESS", {"shop/raw/sales", "shop/sales", "shop/totals", "plan/forecast"})]
+
+
+def test_a_run_prints_no_events(small: SmallMesh, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    Builds(monkeypatch)
+    assert run(small) == [("shop", "published"), ("plan", "published")]
+    assert "dagster" not in "".join(capfd.readouterr())
 
 
 def test_with_nothing_to_do_there_is_no_run(small: SmallMesh, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,3 +313,33 @@ def test_independent_products_are_built_at_the_same_time(small: SmallMesh) -> No
     with instance(small.config) as opened:
         assert [run.status for run in opened.get_runs()] == [dg.DagsterRunStatus.SUCCESS] * 3
     assert small.kit("run", KIT_PARALLEL_BUILDS="2").stdout.count("up to date") == 3
+
+
+def test_sources_of_independent_products_land_at_the_same_time(
+    small: SmallMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def check_due(config: Any, product: DataProduct, request: BuildRequest, progress: Progress) -> DueCheck:
+        if product.sources:
+            meet(tmp_path, product.name, {"shop", "stall"})
+        with progress.timed(product.name, "ingest") as set_result:
+            set_result(str(os.getpid()))
+        return DueCheck(published(product, status=BuildStatus.UP_TO_DATE))
+
+    shop, plan = small.mesh.products
+    products = (shop, replace(shop, name="stall"), plan)
+    monkeypatch.setattr(module, "check_due", check_due)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: None)  # of libraries of other tests
+    seen: list[tuple[str, str]] = []
+
+    @contextmanager
+    def watch() -> Iterator[Progress]:
+        yield Progress(end=lambda product, step, result, seconds: seen.append((product, result)))
+
+    config = replace(small.config, parallel_builds=2)
+    context = Context(config).with_mesh(replace(small.mesh, products=products))
+    requests = {product.name: BuildRequest() for product in products}
+    outcomes = execute(context, products, requests, watch, lambda outcome: None, print, at_once=True)
+    assert [(o.product, o.status) for o in outcomes] == [(product.name, "up to date") for product in products]
+    processes = dict(seen)
+    assert len(seen) == len(set(processes.values())) == 3  # each check once
+    assert processes["plan"] == str(os.getpid())  # it reads one of the others, and has no sources

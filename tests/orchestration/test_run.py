@@ -39,6 +39,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> dict[str, BuildRequest]:
         watch: Callable[[], Any],
         tell: Callable[[Outcome], None],
         warn: Callable[[str], None],
+        tags: Any = None,
         at_once: bool = False,
     ) -> list[Outcome]:
         received.clear()

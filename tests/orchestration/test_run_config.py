@@ -1,7 +1,7 @@
 import dagster as dg
 import pytest
 
-from kit.orchestration.run_config import schema
+from kit.orchestration.run_config import given, schema
 from tests.support.small_mesh import FORECAST, SmallMesh
 
 
@@ -27,6 +27,11 @@ def test_parameters_have_the_types_and_meanings_their_notebooks_declare(small: S
         "items": "forecast: no comment; by default []",
         "name": "forecast: no comment; by default 'base'",
     }
+    defaults = {"factor": 2.0, "items": [], "name": "base"}
+    assert schema(small.product("plan"))["parameters"].default_value == defaults  # what the launchpad shows
+    assert given(small.product("plan"), {"parameters": defaults}) == {}
+    assert given(small.product("plan"), {"parameters": {**defaults, "factor": 3.0}}) == {"factor": 3.0}
+    assert given(small.product("plan"), {}) == {}
     assert problems(small, "plan") == []
     assert problems(small, "plan", force=True, parameters={"factor": 3, "items": [1, "x"], "name": "x"}) == []
     (wrong,) = problems(small, "plan", parameters={"factor": "much"})

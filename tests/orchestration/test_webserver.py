@@ -1,9 +1,10 @@
 import asyncio
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
-from kit.orchestration.webserver import _NOTEBOOK_POLICY, _POLICY, Guard
+from kit.orchestration.webserver import _NOTEBOOK_POLICY, _POLICY, Guard, StartPage
 
 JSON = {"content-type": "application/json"}
 OURS = "127.0.0.1:3000, localhost:3000"
@@ -137,6 +138,21 @@ def test_a_websocket_needs_an_origin_of_ours() -> None:
 def test_a_policy_of_the_app_itself_is_not_loosened() -> None:
     """Browsers hold a page to every policy it comes with, so one more header is enough."""
     assert ask({})[2] == {"x-app": "1", "content-security-policy": _POLICY}
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/", "dagster/assets"), ("/dagster", "dagster/assets"), ("/dagster/", "assets"), ("/runs", "dagster/runs"),
+        ("/assets/plan/forecast", "../../dagster/assets/plan/forecast"), ("//evil.example/x", ""),
+        ("/dagster/runs", ""), ("/dagster/graphql", ""),
+    ],
+)  # fmt: skip
+def test_a_bare_path_leads_to_its_page_of_the_web_ui(path: str, leads_to: str) -> None:
+    assert StartPage.place(path) == leads_to
+    assert not leads_to or urljoin(f"http://localhost:3000/lab{path}", leads_to).startswith(
+        "http://localhost:3000/lab/dagster/"
+    )
 
 
 def test_the_lifespan_passes() -> None:

@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from kit.core.errors import MaskError
 from kit.orchestration.webserver import NotebookApp
+from kit.storage.store import Store
 from tests.support.small_mesh import notebook, write
 
 
@@ -50,6 +52,18 @@ def test_no_other_file_is(tmp_path: Path, copy: Path, path: str) -> None:
     assert get(tmp_path, "/dagster/notebook", path=str(tmp_path / path)) == (
         404, "no executed notebook of this mesh; its run may have been pruned\n"
     )  # fmt: skip
+
+
+def test_a_copy_that_may_show_a_masked_column_is_refused(tmp_path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refuse(_: Store, product: str, run_id: str) -> None:
+        asked.append((product, run_id))
+        raise MaskError("it shows e-mail addresses")
+
+    monkeypatch.setattr(Store, "refuse_exposed_run", refuse)
+    assert get(tmp_path, "/dagster/notebook", path=str(copy)) == (403, "it shows e-mail addresses\n")
+    assert asked == [("plan", "r1")]
 
 
 def test_a_broken_copy_is_an_error_with_the_reason(tmp_path: Path, copy: Path) -> None:

@@ -73,21 +73,23 @@ def test_an_installed_package_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert worker_place.key() != key
 
 
-def test_limits_of_control_groups_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_limits_of_control_groups_count(tmp_path: Path) -> None:
     group = tmp_path / "user.slice" / "run-1.scope"
     group.mkdir(parents=True)
-    files = {"/proc/self/cgroup": "0::/user.slice/run-1.scope\n"}
-    real = worker_place._content
-    monkeypatch.setattr(worker_place, "_CGROUPS", str(tmp_path))
-    monkeypatch.setattr(worker_place, "_content", lambda path: files.get(path) or real(path))
-    assert list(worker_place._limited()) == []
+    own = tmp_path / "own"
+    own.write_text("0::/user.slice/run-1.scope\n")
+
+    def limited() -> list[tuple[str, ...]]:
+        return list(worker_place._limited(str(tmp_path), str(own)))
+
+    assert limited() == []
     (group / "memory.max").write_text("max\n")
     (group / "cpu.max").write_text("max 100000\n")
-    assert list(worker_place._limited()) == []
+    assert limited() == []
     (group.parent / "memory.max").write_text("4000000000\n")
-    assert [(place, "4000000000" in limits) for _, place, *limits in worker_place._limited()] == [("/user.slice", True)]
-    files["/proc/self/cgroup"] = "0::/elsewhere\n"
-    assert list(worker_place._limited()) == [("0::/elsewhere",)]
+    assert [(place, "4000000000" in limits) for _, place, *limits in limited()] == [("/user.slice", True)]
+    own.write_text("0::/elsewhere\n")
+    assert limited() == [("0::/elsewhere",)]
 
 
 def test_the_folder_is_one_of_this_user_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

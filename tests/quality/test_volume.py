@@ -47,7 +47,7 @@ def test_how_many_rows_may_be_lost(tmp_path: Path, table: str, share: Any, quali
         ("raw.things", 5, 10, True, "5 of 10 rows"),
         ("raw.things", 4, 10, False, "4 of 10 rows"),
         ("raw.things", 20, 10, True, "20 of 10 rows"),
-        ("raw.things", 1, 0, True, "1 rows"),
+        ("raw.things", 1, 0, True, "1 row"),
         ("raw.things", 0, 0, False, "0 rows"),
         ("things", 600, 1200, True, "600 of 1,200 rows"),
         ("things", 599, 1200, False, "599 of 1,200 rows"),

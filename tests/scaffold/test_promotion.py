@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from kit.build.plan import BuildRequest
 from kit.core.errors import KitError
 from kit.mesh.context import Context
 from kit.scaffold.asset_notebook import to_asset_notebook
-from kit.scaffold.changes import FileChange
+from kit.scaffold.changes import FileChange, apply_changes
 from kit.scaffold.promotion import Promotion, plan_promotion, promote
 from kit.storage.runs import BuildStatus, Runs
 from tests.scaffold.test_new import tree
@@ -77,7 +78,10 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
         ("plans", "a", ["1"],
          f"there is no data product 'plans'; did you mean plan? there are: plan, shop. `kit new plans --from {PATH}` makes it"),
         ("x", "a", ["1"], f"there is no data product 'x'; there are: plan, shop. `kit new x --from {PATH}` makes it"),
-        ("plan", "forecast", ["1"], "'plan' has a port 'forecast' already; nothing was written"),
+        ("plan", "forecast", ["1"],
+         "'plan.forecast' is made by domains/plan/notebooks/forecast.ipynb, which was never promoted; choose another name with "
+         "--port, or replace that notebook with --replace"),
+        ("shop", "totals", ["1"], "'shop.totals' is made by a dbt model; choose another name with --port"),
         ("plan", "raw", ["1"], "'raw' cannot name a port; use a-z, 0-9 and _, a letter first, at most 63, not 'raw'"),
         ("shop", "a", ["kit.read('plan.forecast')"], "'plan.forecast' is itself made from 'shop'; products cannot"),
         ("plan", "a", ["kit.read('shop.none')"], "'shop' has no port 'none'; there are: shop.sales, shop.totals"),
@@ -94,6 +98,11 @@ def test_a_plan_shows_all_that_changes_and_writes_nothing(mesh: SmallMesh) -> No
             f"{PATH} cannot be an asset as it stands:\n"
             "  cell 2, line 1: 'files = !ls' runs code that cannot be checked; write Python\n"
             "  cell 2, line 2: 'files?' shows help; delete it",
+        ),
+        (
+            "plan", "a", ["import no_such_module", "frame"],
+            f"{PATH} cannot be an asset as it stands:\n  cell 2, line 1: imports 'no_such_module', which is not installed; run "
+            "`pip install no_such_module` and add it to pyproject.toml",
         ),
         ("plan", "a", ["kit.read('shop.sales')"], "'shop' has no published snapshot yet; build it with `kit run shop`"),
     ],
@@ -175,3 +184,92 @@ def test_a_promoted_notebook_is_a_port_and_runs_by_hand_unchanged(mesh: SmallMes
     shown = json.loads((mesh.root / "tripled.ipynb").read_text())["cells"][-1]["outputs"][0]["data"]
     assert "A build would publish it." in "".join(shown["text/plain"]).splitlines()[0]
     assert path.read_bytes() == before
+
+
+def promoted(small: SmallMesh, **how: Any) -> Promotion:
+    """Promote the explored notebook and write its files, without a build."""
+    promotion = plan_promotion(Context(small.config), PATH, "plan", "tripled", None, lambda text: None, **how)
+    apply_changes(promotion.changes)
+    return promotion
+
+
+@pytest.mark.slow
+def test_a_notebook_is_promoted_again_with_what_changed(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    first = promoted(mesh)
+    assert first.is_draft
+    place, contract = first.place, mesh.domains / "plan/contracts/tripled.odcs.yaml"
+    before = tree(mesh.root)
+    again = promoted(mesh)
+    assert (again.is_unchanged, again.changes, again.port, again.reads) == (True, (), "plan.tripled", first.reads)
+    assert tree(mesh.root) == before
+
+    mesh.replace("domains/plan/contracts/tripled.odcs.yaml", "TODO: One row per …", "One row per item.")
+    explored(mesh, *EXPLORED[:-1], EXPLORED[-1].replace("* factor)", "* factor, more=pl.lit(1))"))
+    changed = promoted(mesh)
+    diff = list(changed.diff())
+    shown = "domains/plan/notebooks/tripled.ipynb"
+    start = diff.index(f"--- {shown}")
+    assert diff[start + 1] == f"+++ {shown}"
+    assert [line[:30] for line in diff[start + 3 :] if line[0] in "+-"] == [
+        '-kit.output("tripled", totals.',
+        '+kit.output("tripled", totals.',
+    ]
+    assert "+++ domains/plan/contracts/tripled.odcs.yaml" in diff
+    assert "One row per item." in contract.read_text()
+    assert "name: more" in contract.read_text()
+    assert any("more" in str(point) or "classification" in str(point) for point in changed.open_points)
+    assert promoted(mesh).is_unchanged
+
+    explored(mesh, *EXPLORED[:-1], "totals.select('item')")
+    with pytest.raises(KitError) as caught:
+        promoted(mesh)
+    text = str(caught.value)
+    assert text.startswith("the table does not fit the contract of the port; change the contract or the notebook first:\n")
+    assert "domains/plan/contracts/tripled.odcs.yaml" in text
+    assert "the data has no column amount" in text
+    assert place.is_file()
+
+
+@pytest.mark.slow
+def test_what_a_person_edited_is_not_replaced_unasked(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    place = promoted(mesh).place
+    place.write_text(place.read_text().replace("growth", "growth by hand"))
+    explored(mesh, *EXPLORED[:-1], EXPLORED[-1].replace("* factor", "* 2"))
+    with pytest.raises(KitError) as caught:
+        promoted(mesh)
+    assert str(caught.value) == (
+        f"domains/plan/notebooks/tripled.ipynb was edited after its promotion; carry the edits over into {PATH}, then replace "
+        "it with --replace"
+    )
+    assert not promoted(mesh, replace_edited=True).is_unchanged
+    other = mesh.root / "notebooks/other.ipynb"
+    other.write_text((mesh.root / PATH).read_text().replace("* 2", "* 5"))
+    with pytest.raises(KitError, match=f"which was promoted from {PATH}; choose another name with --port"):
+        plan_promotion(Context(mesh.config), str(other), "plan", "tripled", None, lambda text: None)
+    with pytest.raises(KitError, match=r"makes 'plan.tripled' already; edit it there, and build it with `kit run plan`"):
+        plan_promotion(Context(mesh.config), str(place), "plan", None, None, lambda text: None)
+
+
+@pytest.mark.slow
+def test_what_it_installs_is_to_be_declared(mesh: SmallMesh) -> None:
+    mesh.publish("shop")
+    explored(mesh, "%pip install -q polars 'no-such-package==1.1'", "!pip install polars", *EXPLORED)
+    promotion = planned(mesh)
+    assert not any("install" in line for line in promotion.asset.after)
+    told = [str(point) for point in promotion.open_points if "install" in str(point)]
+    assert told == [
+        f"{PATH}: cell 1, line 1: `%pip install -q polars 'no-such-package==1.1'` is left out, since no build installs "
+        "packages; add 'no-such-package==1.1' to the dependencies in pyproject.toml"
+    ]
+
+
+def test_a_draft_of_another_product_is_no_input(mesh: SmallMesh) -> None:
+    mesh.replace("domains/shop/contracts/totals.odcs.yaml", '"status": "active"', '"status": "draft"')
+    with pytest.raises(KitError) as caught:
+        planned(mesh)
+    assert str(caught.value) == (
+        "'shop.totals' is draft, not yet offered to other products; ask shop owner (o@example.com) to finish its contract and "
+        "write 'status: active' there"
+    )

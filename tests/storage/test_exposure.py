@@ -107,6 +107,37 @@ def test_no_way_leads_to_a_snapshot_that_shows_a_masked_column(tmp_path: Path) -
     assert restore_pointer(store, "shop") == masked.version
 
 
+def test_the_notebooks_of_a_run_that_shows_a_masked_column_are_not_served(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def publish(product: str, run_id: str, inputs: dict[str, Any], **masked: str) -> Snapshot:
+        with store.build_lock(product):
+            staging, pointer = store.stage(product, run_id, ["people"]), store.read_pointer(product)
+            pl.DataFrame({"id": [1], "email": ["ann"]}).write_parquet(staging / "people/data.parquet")
+            content = {
+                "run_id": run_id, "fingerprint": run_id, "inputs": inputs, "ports": {"people": _entry(masked)},
+                "hidden_since": dict.fromkeys(masked, run_id),
+            }  # fmt: skip
+            return store.publish(product, staging, content, parent=pointer.version if pointer else None)
+
+    clear = publish("shop", "20240101T000000Z-000001", {})
+    publish("plan", "20240101T000000Z-000002", {"shop.people": {"version": clear.version}})
+    store.refuse_exposed_run("shop", "20240101T000000Z-000001")
+    masked = publish("shop", "20240103T000000Z-000001", {}, email="hmac")
+    publish("plan", "20240103T000000Z-000002", {"shop.people": {"version": masked.version}})
+    for product, run_id, said in (
+        ("shop", "20240101T000000Z-000001", "shows people.email, which is masked today"),
+        ("plan", "20240101T000000Z-000002", "shows people.email, which is masked today"),  # which read it
+        ("shop", "20240102T000000Z-000001", "is older than the masks of email in 'shop'"),  # which failed
+        ("plan", "20240102T000000Z-000002", "is older than the masks of email in 'shop'"),
+    ):
+        with pytest.raises(MaskError, match=said):
+            store.refuse_exposed_run(product, run_id)
+    store.refuse_exposed_run("shop", "20240103T000000Z-000001")
+    store.refuse_exposed_run("plan", "20240103T000000Z-000002")
+    store.refuse_exposed_run("plan", "20240104T000000Z-000002")
+
+
 def test_what_was_masked_in_between_only_is_served(tmp_path: Path) -> None:
     """The newest snapshot decides: a mask that was given up with approval hides nothing of the past."""
     store = Store(tmp_path)

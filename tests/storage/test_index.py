@@ -51,7 +51,11 @@ def test_a_card_says_all_there_is_to_say(small: SmallMesh) -> None:
     assert totals == {
         "name": "totals",
         "description": "One row per totals.",
-        "columns": [["item", "varchar", "the item"], ["amount", "decimal(18,2)", "the amount"]],
+        "columns": [
+            ["item", "varchar", "the item", True, "", ""],
+            ["amount", "decimal(18,2)", "the amount", False, "", ""],
+        ],
+        "status": "active",
         "sla": {"frequency_hours": 24.0},
         "contract_version": "1.0.0",
         "rows": 2,

@@ -69,6 +69,7 @@ def test_plain_intake_reads_every_port_through_each_catalog(small: SmallMesh) ->
         "owner": "shop owner",
         "owner_contact": "o@example.com",
         "contract_version": "1.0.0",
+        "status": "active",
         "snapshot_version": versions["shop"],
         "sla": {"latency_hours": 48.0, "frequency_hours": 24.0, "latency_column": "sold_on"},
         "columns": {"sale_id": "bigint", "item": "varchar", "amount": "decimal(10,2)", "sold_on": "date"},

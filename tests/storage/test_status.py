@@ -106,6 +106,7 @@ def test_as_json_ages_and_levels_are_hours() -> None:
         "frequency_hours": 24.0,
         "checks": {"passed": 13, "failed": 2, "warned": 0},
         "note": FAILED,
+        "status": "active",
         "end_of_life": None,
         "readers": [],
         "possible_readers": [],
@@ -143,8 +144,8 @@ def test_the_numbers_of_a_mesh_have_raw_data_once() -> None:
     ]
     numbers = tally(port_statuses(CONFIG, cards))
     assert {name: numbers[name] for name in numbers if name != "ports not fresh"} == {
-        "data products": 2, "ports": 2, "rows published": 11, "checks passed": 8, "checks that warn": 3, "checks failed": 2,
-        "rows quarantined": 10,
+        "data products": 2, "ports": 2, "rows published": 11, "checks passed": 8, "checks with a warning": 3,
+        "checks failed": 2, "rows quarantined": 10,
     }  # fmt: skip
 
 
@@ -153,11 +154,32 @@ def test_a_deprecated_port_says_until_when_and_who_still_reads_it() -> None:
     (found,) = port_statuses(CONFIG, [ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)])
     assert found.describe() == "fresh\N{NO-BREAK SPACE}0\N{NO-BREAK SPACE}s; deprecated, served until 2024-03-31"
     read = replace(found, readers=("demand", "plan"))
-    assert read.describe_deprecation() == "deprecated, served until 2024-03-31, still read by demand, plan"
+    assert read.describe_offer() == "deprecated, served until 2024-03-31, still read by demand, plan"
     unknown = replace(read, possible_readers=("broken_one",))
-    assert unknown.describe_deprecation().endswith("still read by demand, plan, perhaps read by broken_one (broken)")
+    assert unknown.describe_offer().endswith("still read by demand, plan, perhaps read by broken_one (broken)")
     assert unknown.to_json()["possible_readers"] == ["broken_one"]
     assert (read.to_json()["end_of_life"], read.to_json()["readers"]) == ("2024-03-31", ["demand", "plan"])
+
+
+def test_after_its_last_day_a_port_is_not_said_to_be_served() -> None:
+    port = PortSummary("sales_v1", rows=1, end_of_life=date(2024, 3, 31))
+    product = ProductSummary("shop", ports=(port,), version="v1", confirmed_at=NOW)
+    on_the_day, after = (replace(CONFIG, as_of=day) for day in (date(2024, 3, 31), date(2024, 4, 1)))
+    (last,), (ended,) = port_statuses(on_the_day, [product]), port_statuses(after, [product])
+    assert last.describe_offer() == "deprecated, served until 2024-03-31"
+    assert ended.describe_offer() == "deprecated, ended on 2024-03-31"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [("draft", "not yet offered to other products"), ("proposed", "not yet offered to other products"),
+     ("retired", "no longer offered to other products"), ("active", "")],
+)  # fmt: skip
+def test_a_port_that_is_not_offered_says_so(status: str, text: str) -> None:
+    product = ProductSummary("shop", ports=(PortSummary("sales", rows=1, status=status),), version="v1", confirmed_at=NOW)
+    (found,) = port_statuses(CONFIG, [product])
+    assert found.describe_offer() == (f"{status}, {text}" if text else "")
+    assert found.to_json()["status"] == status
 
 
 @pytest.mark.parametrize(("hours", "days", "state"), [(3, 1, "outdated"), (60, 1, "outdated"), (3, 3, "stale")])

@@ -14,6 +14,7 @@ import pytest
 
 from kit.core.errors import Busy, Damaged, KitError, NotPublished, PublishConflict, UnknownName
 from kit.core.yaml import read_yaml
+from kit.storage import store as module
 from kit.storage.runs import Runs
 from kit.storage.snapshot import Snapshot
 from kit.storage.store import Store
@@ -419,3 +420,23 @@ def test_files_of_older_snapshots_can_be_linked_and_pruned(store: Store) -> None
         second = store.publish("shop", staging, manifest(2, ("a",)), parent=first.version)
     assert [result.version for result in store.prune("shop", 1)] == [first.version]
     assert pl.read_parquet(second.files("a")).height == 1
+
+
+def test_files_that_are_linked_from_the_last_snapshot_are_neither_read_nor_written_to_the_disk_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(store, 1, None)
+    read, synced = [], []
+    digest, sync = module.sha256, module.sync_path
+    monkeypatch.setattr(module, "sha256", lambda path: read.append(path.parent.name) or digest(path))
+    monkeypatch.setattr(module, "sync_path", lambda path: synced.append(path.name) or sync(path))
+    with store.build_lock("shop"):
+        staging = store.stage("shop", "r", ["a", "b"])
+        os.link(first.folder / "a/data.parquet", staging / "a/data.parquet")
+        pl.DataFrame({"generation": [2]}).write_parquet(staging / "b/data.parquet")
+        second = store.publish("shop", staging, manifest(2, ("a", "b")), parent=first.version)
+    assert read == ["b"]
+    assert synced[:3] == ["a", "data.parquet", "b"]  # the folders, and the file that is new
+    assert second.manifest["ports"]["a"]["files"] == first.manifest["ports"]["a"]["files"]
+    assert second.manifest["ports"]["b"]["files"] != first.manifest["ports"]["b"]["files"]
+    second.check()

@@ -22,7 +22,7 @@ SHOP_SALES = PortSummary(
     "sales",
     "One row per sales.",
     (
-        ColumnSummary("sale_id", "bigint", "the sale_id"),
+        ColumnSummary("sale_id", "bigint", "the sale_id", is_key=True),
         ColumnSummary("item", "varchar", "the item"),
         ColumnSummary("amount", "decimal(10,2)", "the amount"),
         ColumnSummary("sold_on", "date", "the sold_on"),
@@ -32,7 +32,7 @@ SHOP_SALES = PortSummary(
 TOTALS = PortSummary(
     "totals",
     "One row per totals.",
-    (ColumnSummary("item", "varchar", "the item"), ColumnSummary("amount", "decimal(18,2)", "the amount")),
+    (ColumnSummary("item", "varchar", "the item", is_key=True), ColumnSummary("amount", "decimal(18,2)", "the amount")),
     Sla(frequency=DAY),
 )
 

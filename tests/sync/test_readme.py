@@ -44,7 +44,7 @@ def test_a_new_readme_has_the_purpose(small: SmallMesh, path: Path) -> None:
 def test_an_older_version_shows_its_last_day(small: SmallMesh) -> None:
     small.two_majors()
     (line,) = (line for line in table(small.product("shop")) if "totals_v1" in line)
-    assert line.endswith("| 1.0.0, until 2024-03-31 |")
+    assert line.endswith("| 1.0.0, last day 2024-03-31 |")
 
 
 def test_a_conflict_is_named_with_its_line(small: SmallMesh, path: Path) -> None:

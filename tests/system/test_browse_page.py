@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 
 import nbformat
@@ -66,7 +67,8 @@ def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
     expect(page.locator(".kit-pane:visible")).to_have_text("nothing matches 'sales zebra'; try fewer words, or parts of them")
     field.fill("amount")
     expect(page.get_by_text("3 of 3 ports", exact=True)).to_be_visible()
-    expect(ports.locator("option")).to_have_text(["plan.forecast", "shop.sales", "shop.totals"])
+    lines = [r"plan\.forecast\s+fresh\s+2", r"shop\.sales\s+fresh\s+30", r"shop\.totals\s+fresh\s+2"]
+    expect(ports.locator("option")).to_have_text([re.compile(line) for line in lines])
     field.press("Tab")
     page.keyboard.press("ArrowDown")
     assert list(SAYS) == list(TABS)
@@ -90,6 +92,49 @@ def test_it_is_filtered_and_used_by_keyboard_and_mouse(opened: LabPage) -> None:
     page.get_by_role("button", name="executed notebook").click()
     frame = page.frame_locator(".kit-pane:visible iframe")
     expect(frame.get_by_text("factor: float = 2.0").first).to_be_visible()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_filter_and_list_have_names_and_keys(opened: LabPage) -> None:
+    page = run_first(opened, ["import kit\nkit.open().browse()"])
+    field, ports = page.get_by_role("textbox", name="Filter the ports"), page.get_by_role("listbox", name="Ports")
+    field.fill("shop")
+    expect(page.get_by_text("2 of 3 ports", exact=True)).to_be_visible()
+    field.press("ArrowDown")
+    expect(ports).to_be_focused()
+    expect(page.locator(".kit-pane:visible")).to_contain_text("One row per sales.")
+    ports.press("ArrowDown")
+    expect(page.locator(".kit-pane:visible")).to_contain_text("One row per totals.")
+    ports.press("Escape")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
+    expect(page.get_by_text("3 of 3 ports", exact=True)).to_be_visible()
+    expect(page.locator(".kit-pane:visible")).to_contain_text("One row per totals.")
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 1600])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_nothing_is_clipped_and_moments_are_on_one_line(opened: LabPage, width: int, theme: str) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": width, "height": 900})
+    opened.command("apputils:change-theme", theme=f"JupyterLab {theme}")
+    run_first(opened, ["import kit\nkit.open().browse()"])
+    ports = page.locator(".kit-browse select")
+    ports.select_option(index=1)
+    for tab in ("Schema", "Sample"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        expect(page.locator(".kit-pane:visible table")).to_be_visible()
+        pane = page.locator(".kit-pane:visible")
+        assert pane.evaluate("pane => pane.scrollWidth - pane.clientWidth") <= 0
+        if tab == "Schema":
+            assert pane.evaluate("pane => pane.scrollHeight - pane.clientHeight") <= 0
+    moments = page.locator(".kit-pane:visible td", has_text=re.compile(r"^2024-01-"))
+    assert moments.first.evaluate("cell => getComputedStyle(cell).whiteSpace") == "nowrap"
+    assert ports.evaluate("list => list.scrollWidth - list.clientWidth") <= 0
+    opened.command("apputils:change-theme", theme="JupyterLab Light")
 
 
 @pytest.mark.slow

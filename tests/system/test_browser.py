@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.lab import SECONDS, LabPage, RunningLab, needs_browser
 from tests.support.limits import HANG
@@ -28,7 +28,7 @@ def shows(page: Page, text: str, within: str = "body") -> None:
     expect(page.locator(within).get_by_text(text, exact=True).first).to_be_visible(timeout=SECONDS)
 
 
-def graph_nodes(page: Page | FrameLocator) -> Any:
+def graph_nodes(page: Page) -> Any:
     return page.locator("foreignObject")
 
 
@@ -40,7 +40,7 @@ def test_it_opens_in_a_tab_and_stays_where_it_was_when_the_page_is_loaded_again(
     frame = lab_page.page.frame_locator("#kit-dagster iframe")
     expect(frame.get_by_text("Dagster is starting …")).to_be_visible(timeout=SECONDS)
     for domain in ("shop", "plan"):
-        expect(graph_nodes(frame).filter(has_text=domain).first).to_be_visible(timeout=SECONDS)
+        expect(frame.get_by_text(domain, exact=True).first).to_be_visible(timeout=SECONDS)
     lab_page.command("kit:dagster", path="assets/plan/forecast")
     owner = frame.get_by_text("o@example.com").first
     expect(owner).to_be_visible(timeout=SECONDS)

@@ -96,6 +96,7 @@ DIFFER = {
     "retention": (MINOR, WORDS, "as with latency"),
     "no retention": (MAJOR, WORDS, "as with latency"),
     "a deprecation": (("patch", "minor"), WORDS, "it does not know of a last day; one that is taken back promises more time"),
+    "a withdrawal": (("major", "patch"), WORDS, "it does not know that a draft is offered to no other product"),
     "classification": (("review", "review"), WORDS, "the rows are the same; who may see them is for a person to weigh"),
     "the threshold of a query": (
         ("review", "review"), MINOR, "the kit does not take a query apart: what its threshold means hangs on what it counts",
