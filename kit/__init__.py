@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from kit.core import ModelError, __version__
     from kit.jupyter.promote_form import PromoteForm
     from kit.language_models import Answer
-    from kit.notebooks import Inputs, Model, Preview, inputs, model, output, patch_problem, read, scan
+    from kit.notebooks import Inputs, Model, Preview, inputs, model, output, read, scan
 
 _MODULES = {
     "Inputs": "kit.notebooks", "Preview": "kit.notebooks", "inputs": "kit.notebooks", "output": "kit.notebooks",
     "read": "kit.notebooks", "scan": "kit.notebooks", "model": "kit.notebooks", "Model": "kit.notebooks",
-    "patch_problem": "kit.notebooks",
     "Answer": "kit.language_models", "ModelError": "kit.core", "open": "kit.catalog", "run": "kit.cli.api",
     "__version__": "kit.core",
 }  # fmt: skip
 
 __all__ = [
-    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "patch_problem",
-    "promote", "read", "run", "scan",
+    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "promote", "read",
+    "run", "scan",
 ]  # fmt: skip
 
 

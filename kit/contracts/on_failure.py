@@ -47,7 +47,7 @@ class OnFailure:
 def quarantine_limit(document: Document, needed: bool) -> float | None:
     """Return the highest share of a table's rows that may be set aside; `needed` if a rule of the contract quarantines.
 
-    Raises `InvalidFile` for a limit that is missing, not needed or no share; 1 permits any.
+    Raises `InvalidFile` for a limit that is missing, not needed or not between 0 and 1.
     """
     at, limit = custom_property(document, [], document.data, _LIMIT)
     form = f"customProperties: [{{property: {_LIMIT}, value: 0.01}}]"
@@ -58,9 +58,9 @@ def quarantine_limit(document: Document, needed: bool) -> float | None:
         raise document.error(
             at, f"{_LIMIT}: no rule sets rows aside; write '{_PROPERTY}: {QUARANTINE}' at a rule, or delete the limit"
         )
-    if at and (type(limit) not in (int, float) or not 0 < limit <= 1):
+    if at and (type(limit) not in (int, float) or not 0 < limit < 1):
         raise document.error(
-            at, f"{_LIMIT}: {limit!r} is not a share above 0 such as 0.01, which is one row in a hundred; 1 permits any share"
+            at, f"{_LIMIT}: {limit!r} is not a share between 0 and 1 such as 0.01, which is one row in a hundred"
         )
     return float(limit) if at else None
 

@@ -267,13 +267,10 @@ class Reader:
             self.add_fault(place, f"reads '{text}', which lies outside of its domain folder", _ADVICE)
 
     def check_sql(self, text: str, place: CodePlace) -> None:
-        """Refuse SQL outside of `%%sql` that leads out of tables, or reads one whose name is not constant.
-
-        It may create, change and index tables, which are those of a database of its own.
-        """
+        """Refuse SQL outside of `%%sql` that reads a file, or a table whose name is not constant."""
         if text == ANY or computes_table(text):
             self.add_fault(place, "runs SQL whose tables are not constant", "write them out, or use %%sql")
-        for fault in read_sql(text.replace(ANY, "kit_part"), may_change=True).faults if text != ANY else ():
+        for fault in read_sql(text.replace(ANY, "kit_part")).faults if text != ANY else ():
             self.add_fault(place, fault)
 
     def _is_own(self, path: Path) -> bool:

@@ -3,8 +3,8 @@
 import re
 
 KIT = {
-    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "patch_problem",
-    "promote", "read", "scan",
+    "Answer", "Inputs", "Model", "ModelError", "Preview", "__version__", "inputs", "model", "open", "output", "promote", "read",
+    "scan",
 }  # fmt: skip
 """The names of `kit` itself that a notebook of a port may use; `promote` only shows a form. `kit` cannot be imported here."""
 

@@ -22,8 +22,7 @@ _LEAD_OUT = re.compile(
     r"(duckdb|pragma|sqlite|postgres|mysql|ducklake|iceberg|delta|parquet|enable|disable|force|truncate)_\w+"
 )
 _CHANGES = {"Create", "Insert", "Update", "Delete", "Drop", "Alter", "Merge", "TruncateTable"}
-_INDEXES = {"create_fts_index", "drop_fts_index"}  # of tables, for full text search
-_FORM = "3"  # of cached results
+_FORM = "2"  # of cached results
 _WORD = re.compile(r"[^\W\d][\w ]*")  # `GROUP BY` is one token
 _NO_NAME = re.compile(r"[./\\*?\[:]")
 
@@ -44,7 +43,7 @@ class SqlReferences:
 
 
 def read_sql(sql: str, *, may_change: bool = False, columns: TableColumns | None = None) -> SqlReferences:
-    """Read one query; with `may_change`, several statements that may also create, change or index tables.
+    """Read one query; with `may_change`, several statements that may also create or change tables.
 
     With the `columns` of all tables it reads, the columns are resolved too.
     """
@@ -154,8 +153,7 @@ def _read_tree(tree: Any, may_change: bool, tables: dict[str, None], faults: dic
     """Add the tables and the faults of one statement."""
     from sqlglot import exp
 
-    changes = type(tree).__name__ in _CHANGES or (isinstance(tree, exp.Pragma) and _function(tree.this) in _INDEXES)
-    if not isinstance(tree, exp.Query | exp.Pivot) and not (may_change and changes):
+    if not isinstance(tree, exp.Query | exp.Pivot) and not (may_change and type(tree).__name__ in _CHANGES):
         word = tree.sql(dialect="duckdb").split(maxsplit=1)[0].lower()
         faults[f"runs '{word}', which is no query of tables; delete it"] = None
         return

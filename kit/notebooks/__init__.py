@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kit.notebooks.model_channel import Ask
     from kit.notebooks.notebook_run import MADE, RUN_FILE, NotebookRun
     from kit.notebooks.page import POLICY, notebook_html
-    from kit.notebooks.patches import patch_problem
     from kit.notebooks.ports_read import note_read
     from kit.notebooks.reading import open_port, read, scan
     from kit.notebooks.requirements import INSTALL, Declared, installed_by
@@ -62,7 +61,6 @@ __all__ = [
     "notebook_html",
     "open_port",
     "output",
-    "patch_problem",
     "read",
     "reading",
     "scan",

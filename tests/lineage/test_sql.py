@@ -105,15 +105,6 @@ def test_a_hook_may_change_tables() -> None:
     )
 
 
-def test_full_text_may_be_indexed_where_tables_may_be_changed() -> None:
-    index = "pragma create_fts_index('a', 'id', 'text')"
-    assert read_sql(f"{index}; pragma drop_fts_index('a')", may_change=True) == SqlReferences((), ())
-    assert read_sql("pragma database_list", may_change=True).faults == (
-        "runs 'pragma', which is no query of tables; delete it",
-    )
-    assert read_sql(index).faults == ("runs 'pragma', which is no query of tables; delete it",)
-
-
 def test_columns_are_resolved_where_those_of_the_tables_are_given() -> None:
     sql = f"select upper(item) as name {SALES} where amount > 0"
     assert read_sql(sql).columns is None

@@ -180,8 +180,8 @@ SCALAR = {"type": "sql", "query": "select count(*) from ${table}", "mustBe": 3}
     ("options", "quality", "limit", "says"),
     [
         (column(**RANGE), [], None, "write customProperties: [{property: quarantineLimit, value: 0.01}]"),
-        (column(**RANGE), [], 1.1, "quarantineLimit: 1.1 is not a share above 0 such as 0.01"),
-        (column(**RANGE), [], "1 %", "quarantineLimit: '1 %' is not a share above 0"),
+        (column(**RANGE), [], 1, "quarantineLimit: 1 is not a share between 0 and 1 such as 0.01"),
+        (column(**RANGE), [], "1 %", "quarantineLimit: '1 %' is not a share between 0 and 1"),
         (RANGE, [], 0.1, "customProperties.0.value: quarantineLimit: no rule sets rows aside"),
         (RANGE, [{**ROWS, "customProperties": [ASIDE]}], 0.1, "'rows are between 3 and 3' selects no rows to set aside; only"),
         (RANGE, [{**SCALAR, "customProperties": [ASIDE]}], 0.1, "'its query gives = 3' selects no rows to set aside; only"),

@@ -12,7 +12,7 @@ def test_only_public_names_are_offered() -> None:
 
 def test_each_function_has_an_example_and_types() -> None:
     functions = {name: getattr(kit, name) for name in kit.__all__ if inspect.isfunction(getattr(kit, name))}
-    assert set(functions) == {"inputs", "model", "open", "output", "patch_problem", "promote", "read", "run", "scan"}
+    assert set(functions) == {"inputs", "model", "open", "output", "promote", "read", "run", "scan"}
     for name, function in functions.items():
         assert f">>> kit.{name}(" in inspect.getdoc(function) or f"= kit.{name}(" in inspect.getdoc(function)
         annotations = inspect.signature(function)

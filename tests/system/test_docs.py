@@ -195,7 +195,7 @@ def test_the_ports_shown_in_the_readme_are_those_of_the_demo(published: Path) ->
 def test_the_python_of_the_readme_runs(published: Path) -> None:
     first, *_ = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     done = subprocess.run(
-        [sys.executable, "-c", f"{first}assert len(cat) == 20 and sales.height and baskets.collect().height"],
+        [sys.executable, "-c", f"{first}assert len(cat) == 13 and sales.height and baskets.collect().height"],
         cwd=ROOT, env={**os.environ, "KIT_STORAGE": str(published)}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

