@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from tests.support.small_mesh import SmallMesh
 
 FACES = {
-    "cli", "jupyter", "orchestration/definitions.py", "orchestration/webserver.py",
+    "cli", "jupyter", "orchestration/definitions.py", "orchestration/run_apart.py", "orchestration/webserver.py",
     "catalog/catalog.py", "notebooks/asking.py", "notebooks/asset.py", "notebooks/reading.py",
 }  # fmt: skip
 """Commands, servers and code locations, and the public functions of notebooks, such as `kit.open`."""
