@@ -18,7 +18,7 @@ from typing import Any
 
 from kit.build import Outcome, Progress
 from kit.core import KitError
-from kit.mesh import Context, DataProduct
+from kit.mesh import Context
 from kit.orchestration import worker_place
 from kit.orchestration.run import RunReporter, RunResult, run
 
@@ -59,6 +59,8 @@ def run_apart(context: Context, reporter: RunReporter, **arguments: Any) -> RunR
             if -code in _INTERRUPTED or code - 128 in _INTERRUPTED:
                 raise KeyboardInterrupt from None
             raise KitError(f"the process of the run ended with {code}, without a result; readers keep what they had") from None
+        except KitError:  # the run itself has ended by it
+            raise
         except BaseException:
             _interrupt(process)
             raise
@@ -148,10 +150,6 @@ def _result(events: connections.Connection, context: Context, reporter: RunRepor
             elif name in ("begin", "end"):
                 getattr(builds[values[0]][1], name)(*values[1:])
             elif name == "started":
-                reporter.started([_product(context, product) for product in values[0]])
+                reporter.started([context.mesh.product(product) for product in values[0]])
             else:
                 getattr(reporter, name)(*values)
-
-
-def _product(context: Context, name: str) -> DataProduct:
-    return context.mesh.product(name)

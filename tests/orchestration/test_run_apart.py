@@ -50,6 +50,7 @@ def test_a_run_of_a_notebook_is_executed_by_the_worker(
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)))
     client = NotebookClient(notebook, timeout=HANG, resources={"metadata": {"path": str(small.root)}})
     client.execute(env=variables)
+    assert "interrupted" not in str(notebook.cells)
     shown = [["".join(output.get("text", "")) for output in cell.outputs] for cell in notebook.cells]
     assert "checks passed" in str(notebook.cells[0].outputs)  # the steps, as they were told
     assert shown[1] == ["['shop published', 'plan published'] False\n"]
